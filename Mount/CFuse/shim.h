@@ -1,0 +1,11 @@
+#ifndef DRAFTFS_CFUSE_H
+#define DRAFTFS_CFUSE_H
+// These three come first: with _FILE_OFFSET_BITS defined before them, `flock` clashes with
+// the one of Swift's Glibc module.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#define _FILE_OFFSET_BITS 64
+#define FUSE_USE_VERSION 314
+#include <fuse3/fuse_lowlevel.h>
+#endif

@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+// Targets stand in dependency order: each may import only those above it that it names.
+// TidyTests compares the import lines of the sources with the arrows written here.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "draftfs",
+    products: [.executable(name: "draftfs", targets: ["draftfs"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        // C libraries of the system, and what Glibc's module hides.
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(
+            name: "CFuse", path: "Mount/CFuse", pkgConfig: "fuse3",
+            providers: [.apt(["libfuse3-dev"])]),
+        .target(name: "CPlatform"),
+
+        // The engine: knows nothing of FUSE.
+        .target(name: "Platform", dependencies: ["CPlatform", "CXXHash"], swiftSettings: settings),
+        .target(
+            name: "Storage", dependencies: ["Platform", "CSQLite"], swiftSettings: settings),
+        .target(name: "Overlay", dependencies: ["Storage", "Platform"], swiftSettings: settings),
+
+        // The mount: everything that knows FUSE.
+        .target(
+            name: "Fuse", dependencies: ["CFuse", "Platform"], path: "Mount/Fuse",
+            swiftSettings: settings),
+        .target(
+            name: "MountServer", dependencies: ["Fuse", "Overlay", "Storage", "Platform", logging],
+            path: "Mount/Server", swiftSettings: settings),
+
+        .executableTarget(
+            name: "draftfs",
+            dependencies: ["MountServer", "Overlay", "Storage", "Platform", argumentParser, logging],
+            swiftSettings: settings),
+
+        // Tests.
+        .target(
+            name: "TestSupport", dependencies: ["Overlay", "Storage", "Platform"],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "PlatformTests", dependencies: ["Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "StorageTests", dependencies: ["Storage", "Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "OverlayTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ModelTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CrashTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MountTests",
+            dependencies: ["draftfs", "MountServer", "Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,112 @@
+#define _GNU_SOURCE
+#include "CPlatform.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(off_t) == 8, "offsets are 64 bits");
+_Static_assert(sizeof(int) == 4, "int is 32 bits");
+
+const int CP_O_PATH = O_PATH, CP_O_NOATIME = O_NOATIME, CP_O_DIRECT = O_DIRECT, CP_O_TMPFILE = O_TMPFILE;
+const int CP_SEEK_DATA = SEEK_DATA, CP_SEEK_HOLE = SEEK_HOLE;
+const unsigned CP_RENAME_NOREPLACE = RENAME_NOREPLACE, CP_RENAME_EXCHANGE = RENAME_EXCHANGE,
+               CP_RENAME_WHITEOUT = RENAME_WHITEOUT;
+const int CP_FALLOC_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE = FALLOC_FL_PUNCH_HOLE,
+          CP_FALLOC_ZERO_RANGE = FALLOC_FL_ZERO_RANGE, CP_FALLOC_COLLAPSE_RANGE = FALLOC_FL_COLLAPSE_RANGE,
+          CP_FALLOC_INSERT_RANGE = FALLOC_FL_INSERT_RANGE;
+const int CP_XATTR_CREATE = XATTR_CREATE, CP_XATTR_REPLACE = XATTR_REPLACE;
+
+static int64_t nanoseconds(struct statx_timestamp t) { return t.tv_sec * 1000000000LL + t.tv_nsec; }
+
+int cp_statx(int dirfd, const char *path, cp_statx_t *out) {
+    struct statx s;
+    int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT | AT_NO_AUTOMOUNT | (path[0] == 0 ? AT_EMPTY_PATH : 0);
+    if (statx(dirfd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &s) != 0) return -1;
+    out->mode = s.stx_mode; out->nlink = s.stx_nlink; out->uid = s.stx_uid; out->gid = s.stx_gid;
+    out->blksize = s.stx_blksize;
+    out->dev_major = s.stx_dev_major; out->dev_minor = s.stx_dev_minor;
+    out->rdev_major = s.stx_rdev_major; out->rdev_minor = s.stx_rdev_minor;
+    out->ino = s.stx_ino; out->size = s.stx_size; out->blocks = s.stx_blocks;
+    out->atime_ns = nanoseconds(s.stx_atime); out->mtime_ns = nanoseconds(s.stx_mtime);
+    out->ctime_ns = nanoseconds(s.stx_ctime);
+    out->btime_ns = (s.stx_mask & STATX_BTIME) ? nanoseconds(s.stx_btime) : 0;
+    return 0;
+}
+
+int cp_open_beneath(int dirfd, const char *path, int flags) {
+    struct open_how how = {.flags = (unsigned)flags | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    int fd;
+    // EAGAIN: a rename or mount raced with the walk (openat2(2)); a few tries settle it.
+    for (int tries = 0; tries < 16; tries++) {
+        fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) return fd;
+    }
+    return fd;
+}
+
+int cp_openat(int dirfd, const char *path, int flags, uint32_t mode) { return openat(dirfd, path, flags | O_CLOEXEC, (mode_t)mode); }
+int cp_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+int cp_ioctl_clone(int destination_fd, int source_fd) { return ioctl(destination_fd, FICLONE, source_fd); }
+int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char *new_path, unsigned flags) {
+    return renameat2(old_dirfd, old_path, new_dirfd, new_path, flags);
+}
+int cp_fallocate(int fd, int mode, int64_t offset, int64_t length) { return fallocate(fd, mode, offset, length); }
+int64_t cp_lseek(int fd, int64_t offset, int whence) { return lseek(fd, offset, whence); }
+int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset) { return pread(fd, buffer, count, offset); }
+int64_t cp_pwrite2(int fd, const void *first, size_t first_count, const void *second, size_t second_count, int64_t offset) {
+    struct iovec parts[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
+    return pwritev(fd, parts, second_count == 0 ? 1 : 2, offset);
+}
+int64_t cp_getdents(int fd, void *buffer, size_t count) { return syscall(SYS_getdents64, fd, buffer, count); }
+int cp_syncfs(int fd) { return syncfs(fd); }
+int64_t cp_getxattr(const char *path, const char *name, void *value, size_t size) { return lgetxattr(path, name, value, size); }
+int64_t cp_listxattr(const char *path, char *list, size_t size) { return llistxattr(path, list, size); }
+int64_t cp_readlink(int dirfd, const char *path, char *buffer, size_t size) { return readlinkat(dirfd, path, buffer, size); }
+
+int cp_clone_mount_read_only(const char *path) {
+    int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (fd < 0) return -1;
+    struct mount_attr attributes = {
+        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME};
+    if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    // open_tree answers an O_PATH descriptor; the caller wants one that can be listed.
+    int directory = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
+    int saved = errno;
+    if (directory < 0) {
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    // The detached mount is dissolved when its descriptor closes: it stays open for the daemon's life.
+    return directory;
+}
+
+int cp_flock(int fd, int operation) { return flock(fd, operation); }
+static int64_t clock_ns(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+int64_t cp_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
+int64_t cp_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t cp_makedev(uint32_t major, uint32_t minor) { return makedev(major, minor); }

@@ -1,0 +1,48 @@
+// System calls and constants that Swift's Glibc module does not show, because they need
+// _GNU_SOURCE (which no header that Swift sees may define) or are variadic.
+// Each function answers what the call answers: -1 and errno on failure.
+#ifndef DRAFTFS_CPLATFORM_H
+#define DRAFTFS_CPLATFORM_H
+#include <stdint.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+typedef struct cp_statx {
+    uint32_t mode, nlink, uid, gid, blksize;
+    uint32_t dev_major, dev_minor, rdev_major, rdev_minor;
+    uint64_t ino, size, blocks;
+    int64_t atime_ns, mtime_ns, ctime_ns, btime_ns; // btime_ns is 0 where unknown
+} cp_statx_t;
+
+// statx(2) relative to dirfd, never following a symlink at the end; an empty path means dirfd itself.
+int cp_statx(int dirfd, const char *path, cp_statx_t *out);
+// openat2(2), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS.
+int cp_open_beneath(int dirfd, const char *path, int flags);
+int cp_openat(int dirfd, const char *path, int flags, uint32_t mode);
+int cp_fcntl(int fd, int command, long argument);
+int cp_ioctl_clone(int destination_fd, int source_fd);      // FICLONE
+int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char *new_path, unsigned flags);
+int cp_fallocate(int fd, int mode, int64_t offset, int64_t length);
+int64_t cp_lseek(int fd, int64_t offset, int whence);
+int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset);
+int64_t cp_pwrite2(int fd, const void *first, size_t first_count, const void *second, size_t second_count, int64_t offset);
+int64_t cp_getdents(int fd, void *buffer, size_t count);
+int cp_syncfs(int fd);
+int64_t cp_getxattr(const char *path, const char *name, void *value, size_t size);  // lgetxattr
+int64_t cp_listxattr(const char *path, char *list, size_t size);                    // llistxattr
+int64_t cp_readlink(int dirfd, const char *path, char *buffer, size_t size);
+// A private, detached, read-only, noatime copy of the mount that holds path (open_tree + mount_setattr);
+// needs CAP_SYS_ADMIN. Answers a directory descriptor.
+int cp_clone_mount_read_only(const char *path);
+int cp_flock(int fd, int operation);
+int64_t cp_realtime_ns(void);
+int64_t cp_monotonic_ns(void);
+uint64_t cp_makedev(uint32_t major, uint32_t minor);
+
+extern const int CP_O_PATH, CP_O_NOATIME, CP_O_DIRECT, CP_O_TMPFILE;
+extern const int CP_SEEK_DATA, CP_SEEK_HOLE;
+extern const unsigned CP_RENAME_NOREPLACE, CP_RENAME_EXCHANGE, CP_RENAME_WHITEOUT;
+extern const int CP_FALLOC_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE, CP_FALLOC_ZERO_RANGE,
+    CP_FALLOC_COLLAPSE_RANGE, CP_FALLOC_INSERT_RANGE;
+extern const int CP_XATTR_CREATE, CP_XATTR_REPLACE;
+#endif

@@ -1,0 +1,84 @@
+// Little-endian cursors over byte arrays: every number on disk passes through here.
+
+/// Appends little-endian numbers and length-prefixed byte strings to a growing array.
+package struct ByteWriter: Sendable {
+    package private(set) var bytes: [UInt8] = []
+
+    package init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+
+    package var count: Int { bytes.count }
+
+    @inlinable
+    package mutating func integer<T: FixedWidthInteger>(_ value: T) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { append($0) }
+    }
+
+    package mutating func append(_ raw: UnsafeRawBufferPointer) { bytes.append(contentsOf: raw) }
+
+    package mutating func raw(_ more: [UInt8]) { bytes.append(contentsOf: more) }
+
+    /// A 32-bit length, then the bytes.
+    package mutating func string(_ more: [UInt8]) {
+        integer(UInt32(more.count))
+        bytes.append(contentsOf: more)
+    }
+
+    /// Zero bytes up to the next multiple of `alignment`.
+    package mutating func pad(to alignment: Int) {
+        while bytes.count % alignment != 0 { bytes.append(0) }
+    }
+
+    /// Overwrites a number written before; `offset` must lie inside what was written.
+    package mutating func patch<T: FixedWidthInteger>(_ value: T, at offset: Int) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { raw in
+            for (index, byte) in raw.enumerated() { bytes[offset + index] = byte }
+        }
+    }
+}
+
+/// Reads what `ByteWriter` wrote. Running past the end makes every later read answer nil, and
+/// never traps: the bytes may come from a damaged disk.
+package struct ByteReader: Sendable {
+    private let bytes: [UInt8]
+    package private(set) var position: Int
+    private let end: Int
+
+    package init(_ bytes: [UInt8], from start: Int = 0, to end: Int? = nil) {
+        self.bytes = bytes
+        self.position = Swift.min(Swift.max(0, start), bytes.count)
+        self.end = Swift.min(end ?? bytes.count, bytes.count)
+    }
+
+    package var remaining: Int { end - position }
+    package var atEnd: Bool { position >= end }
+
+    package mutating func integer<T: FixedWidthInteger>(_: T.Type = T.self) -> T? {
+        let size = MemoryLayout<T>.size
+        guard remaining >= size else {
+            position = end
+            return nil
+        }
+        defer { position += size }
+        return bytes.withUnsafeBytes { raw in
+            T(littleEndian: raw.loadUnaligned(fromByteOffset: position, as: T.self))
+        }
+    }
+
+    package mutating func raw(_ count: Int) -> [UInt8]? {
+        guard count >= 0, remaining >= count else {
+            position = end
+            return nil
+        }
+        defer { position += count }
+        return Array(bytes[position..<position + count])
+    }
+
+    package mutating func string() -> [UInt8]? {
+        guard let count: UInt32 = integer() else { return nil }
+        return raw(Int(count))
+    }
+
+    package mutating func skip(_ count: Int) {
+        position = count >= 0 && count <= remaining ? position + count : end
+    }
+}

@@ -1,0 +1,101 @@
+// Disk: every byte that the store writes passes through this protocol, so that a simulated disk
+// can lose power, tear writes and fail calls. (The checkpoint goes through SQLite's own VFS.)
+
+internal import CPlatform
+import Glibc
+
+/// A file of the store. Reads and writes are positional; sync makes the bytes survive a power cut.
+package protocol DiskFile: AnyObject, Sendable {
+    /// Reads until the buffer is full or the file ends; answers the bytes read.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
+    /// Writes both buffers, one after the other; after a throw part of them may be there.
+    func write(
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: UInt64
+    ) throws(Errno)
+    func length() throws(Errno) -> UInt64
+    func truncate(to length: UInt64) throws(Errno)
+    /// fdatasync(2).
+    func synchronize() throws(Errno)
+}
+
+/// How a file of the store is opened.
+package enum DiskOpenMode: Sendable {
+    case readOnly, readWrite
+    /// Creates the file, or opens what is there.
+    case create
+}
+
+/// The directory of a store. Paths are relative to its root, with `/` between components.
+package protocol Disk: Sendable {
+    func open(_ path: String, _ mode: DiskOpenMode) throws(Errno) -> any DiskFile
+    func makeDirectory(_ path: String) throws(Errno)
+    /// Replaces what stands at `new`, atomically.
+    func rename(_ old: String, to new: String) throws(Errno)
+    func remove(_ path: String) throws(Errno)
+    func removeTree(_ path: String) throws(Errno)
+    func list(_ path: String) throws(Errno) -> [String]
+    func exists(_ path: String) -> Bool
+    /// Makes the names in a directory survive a power cut.
+    func synchronizeDirectory(_ path: String) throws(Errno)
+}
+
+extension File: DiskFile {
+    package func length() throws(Errno) -> UInt64 { try status().size }
+}
+
+/// The store as a directory of the host.
+package struct HostDisk: Disk {
+    private let root: File
+
+    package init(root: File) { self.root = root }
+
+    package func open(_ path: String, _ mode: DiskOpenMode) throws(Errno) -> any DiskFile {
+        switch mode {
+        case .readOnly: try File.open(path, in: root, flags: O_RDONLY)
+        case .readWrite: try File.open(path, in: root, flags: O_RDWR)
+        case .create: try File.open(path, in: root, flags: O_RDWR | O_CREAT)
+        }
+    }
+
+    package func makeDirectory(_ path: String) throws(Errno) {
+        if mkdirat(root.descriptor, path, 0o700) != 0 { throw .last }
+    }
+
+    package func rename(_ old: String, to new: String) throws(Errno) {
+        if renameat(root.descriptor, old, root.descriptor, new) != 0 { throw .last }
+    }
+
+    package func remove(_ path: String) throws(Errno) {
+        if unlinkat(root.descriptor, path, 0) == 0 { return }
+        if errno == EISDIR || errno == EPERM,
+            unlinkat(root.descriptor, path, AT_REMOVEDIR) == 0 { return }
+        throw .last
+    }
+
+    package func removeTree(_ path: String) throws(Errno) {
+        let directory = try File.open(path, in: root, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        for entry in try directory.listDirectory() {
+            let below = path + "/" + entry.name.description
+            if entry.type == .directory {
+                try removeTree(below)
+            } else {
+                try remove(below)
+            }
+        }
+        try remove(path)
+    }
+
+    package func list(_ path: String) throws(Errno) -> [String] {
+        let directory = try File.open(path.isEmpty ? "." : path, in: root, flags: O_RDONLY | O_DIRECTORY)
+        return try directory.listDirectory().map(\.name.description)
+    }
+
+    package func exists(_ path: String) -> Bool {
+        faccessat(root.descriptor, path, F_OK, 0) == 0
+    }
+
+    package func synchronizeDirectory(_ path: String) throws(Errno) {
+        try File.open(path.isEmpty ? "." : path, in: root, flags: O_RDONLY | O_DIRECTORY)
+            .synchronizeAll()
+    }
+}

@@ -1,0 +1,121 @@
+// File: one open descriptor, closed when the last reference goes. Shared by reference, because
+// descriptor caches drop a file while a reader still uses it.
+
+internal import CPlatform
+import Glibc
+
+/// An open descriptor. The last reference closes it.
+package final class File: Sendable {
+    package let descriptor: Int32
+
+    package init(owning descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+
+    /// openat(2) with O_CLOEXEC.
+    package static func open(
+        _ path: String, in directory: File? = nil, flags: Int32, mode: UInt32 = 0o600
+    ) throws(Errno) -> File {
+        let at = directory?.descriptor ?? AT_FDCWD
+        while true {
+            let descriptor = cp_openat(at, path, flags, mode)
+            if descriptor >= 0 { return File(owning: descriptor) }
+            if errno != EINTR { throw .last }
+        }
+    }
+
+    /// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS: no component may leave
+    /// `directory` or be a symlink. `path` is bytes without NUL, relative, at most 4,095 bytes.
+    package static func openBeneath(
+        _ path: [UInt8], in directory: File, flags: Int32
+    ) throws(Errno) -> File {
+        let descriptor = withCString(path) {
+            cp_open_beneath(directory.descriptor, $0, flags)
+        }
+        if descriptor < 0 { throw .last }
+        return File(owning: descriptor)
+    }
+
+    /// pread(2) until the buffer is full or the file ends; answers the bytes read.
+    package func read(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let count = cp_pread(
+                descriptor, buffer.baseAddress! + done, buffer.count - done,
+                Int64(clamping: offset) + Int64(done))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .last
+            }
+            if count == 0 { break }
+            done += Int(count)
+        }
+        return done
+    }
+
+    /// pwritev(2) of two buffers until all is written.
+    package func write(
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: UInt64
+    ) throws(Errno) {
+        let total = first.count + second.count
+        var done = 0
+        while done < total {
+            let head = done < first.count
+                ? UnsafeRawBufferPointer(rebasing: first[done...])
+                : UnsafeRawBufferPointer(rebasing: second[(done - first.count)...])
+            let tail = done < first.count ? second : UnsafeRawBufferPointer(start: nil, count: 0)
+            let count = cp_pwrite2(
+                descriptor, head.baseAddress, head.count, tail.baseAddress, tail.count,
+                Int64(clamping: offset) + Int64(done))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .last
+            }
+            done += Int(count)
+        }
+    }
+
+    package func status() throws(Errno) -> FileStatus { try FileStatus(of: self) }
+
+    package func truncate(to length: UInt64) throws(Errno) {
+        if ftruncate(descriptor, off_t(clamping: length)) != 0 { throw .last }
+    }
+
+    package func synchronize() throws(Errno) {
+        while fdatasync(descriptor) != 0 {
+            if errno != EINTR { throw .last }
+        }
+    }
+
+    /// fsync(2): for directories, whose names fdatasync need not write.
+    package func synchronizeAll() throws(Errno) {
+        while fsync(descriptor) != 0 {
+            if errno != EINTR { throw .last }
+        }
+    }
+
+    /// lseek(2) with SEEK_DATA or SEEK_HOLE; nil where there is none (ENXIO).
+    package func seek(from offset: UInt64, data: Bool) -> UInt64? {
+        let found = cp_lseek(
+            descriptor, Int64(clamping: offset), data ? CP_SEEK_DATA : CP_SEEK_HOLE)
+        return found < 0 ? nil : UInt64(found)
+    }
+
+    /// Takes the advisory lock of flock(2) without waiting; false if another holds it.
+    package func lockExclusively() throws(Errno) -> Bool {
+        if cp_flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+        if errno == EWOULDBLOCK { return false }
+        throw .last
+    }
+}
+
+/// Runs `body` with a NUL-terminated copy of `bytes`.
+package func withCString<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> R) -> R {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in
+        for (index, byte) in bytes.enumerated() { buffer[index] = CChar(bitPattern: byte) }
+        buffer[bytes.count] = 0
+        return body(UnsafePointer(buffer.baseAddress!))
+    }
+}

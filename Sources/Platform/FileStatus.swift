@@ -1,0 +1,63 @@
+// FileStatus: what statx(2) says of a file of the host, with birth time.
+
+internal import CPlatform
+import Glibc
+
+/// What statx(2) says; times in nanoseconds since 1970, `birthTime` 0 where the host has none.
+package struct FileStatus: Equatable, Sendable {
+    package var device: UInt64
+    package var inode: UInt64
+    package var mode: UInt32
+    package var links: UInt32
+    package var user: UInt32
+    package var group: UInt32
+    package var specialDevice: UInt64
+    package var size: UInt64
+    /// In units of 512 bytes.
+    package var blocks: UInt64
+    package var accessTime: Int64
+    package var modificationTime: Int64
+    package var changeTime: Int64
+    package var birthTime: Int64
+
+    package init(of file: File) throws(Errno) { try self.init([], in: file) }
+
+    /// Never follows a symlink in the last place; an empty name means `directory` itself.
+    package init(_ name: [UInt8], in directory: File?) throws(Errno) {
+        var raw = cp_statx_t()
+        let at = directory?.descriptor ?? AT_FDCWD
+        let result = withCString(name) { cp_statx(at, $0, &raw) }
+        if result != 0 { throw .last }
+        device = cp_makedev(raw.dev_major, raw.dev_minor)
+        inode = raw.ino
+        mode = raw.mode
+        links = raw.nlink
+        user = raw.uid
+        group = raw.gid
+        specialDevice = cp_makedev(raw.rdev_major, raw.rdev_minor)
+        size = raw.size
+        blocks = raw.blocks
+        accessTime = raw.atime_ns
+        modificationTime = raw.mtime_ns
+        changeTime = raw.ctime_ns
+        birthTime = raw.btime_ns
+    }
+
+    package var type: FileType { FileType(mode: mode) }
+}
+
+/// The type bits of a mode, as inode(7) numbers them (shifted right by 12, so DT_* of dirent.h).
+public enum FileType: UInt8, Sendable {
+    case unknown = 0
+    case fifo = 1
+    case characterDevice = 2
+    case directory = 4
+    case blockDevice = 6
+    case regular = 8
+    case symlink = 10
+    case socket = 12
+
+    public init(mode: UInt32) { self = FileType(rawValue: UInt8((mode >> 12) & 15)) ?? .unknown }
+
+    public var modeBits: UInt32 { UInt32(rawValue) << 12 }
+}

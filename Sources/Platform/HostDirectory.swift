@@ -1,0 +1,121 @@
+// Reading directories, symlinks and extended attributes of the host, by descriptor and name.
+
+internal import CPlatform
+import Glibc
+
+/// One name of a directory as getdents64(2) gives it.
+package struct HostEntry: Sendable {
+    package let name: FileName
+    package let inode: UInt64
+    package let type: FileType
+}
+
+extension File {
+    /// Every name but `.` and `..`. The descriptor must be open for reading and not shared with
+    /// another lister, since it has one position.
+    package func listDirectory() throws(Errno) -> [HostEntry] {
+        var entries: [HostEntry] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = buffer.withUnsafeMutableBytes {
+                cp_getdents(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0 { throw .last }
+            if count == 0 { return entries }
+            buffer.withUnsafeBytes { raw in
+                var position = 0
+                while position < Int(count) {
+                    let inode = raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+                    let length = Int(
+                        raw.loadUnaligned(fromByteOffset: position + 16, as: UInt16.self))
+                    let type = FileType(rawValue: raw[position + 18]) ?? .unknown
+                    let bytes = raw[(position + 19)..<(position + length)].prefix { $0 != 0 }
+                    position += length
+                    if bytes.elementsEqual([0x2e]) || bytes.elementsEqual([0x2e, 0x2e]) { continue }
+                    entries.append(
+                        HostEntry(name: FileName(trusted: Array(bytes)), inode: inode, type: type))
+                }
+            }
+        }
+    }
+
+    /// The target of the symlink `name` in this directory.
+    package func readSymlink(_ name: [UInt8]) throws(Errno) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = withCString(name) { path in
+            buffer.withUnsafeMutableBytes { raw in
+                cp_readlink(
+                    descriptor, path, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
+            }
+        }
+        if count < 0 { throw .last }
+        return Array(buffer.prefix(Int(count)))
+    }
+
+    /// The path of `name` in this directory through /proc: the *xattr calls know no directory
+    /// descriptors. An empty name means the directory itself.
+    private func procPath(_ name: [UInt8]) -> [UInt8] {
+        Array("/proc/self/fd/\(descriptor)/".utf8) + (name.isEmpty ? [0x2e] : name)
+    }
+
+    /// An extended attribute of `name` in this directory, never following a symlink.
+    package func extendedAttribute(
+        _ attribute: [UInt8], of name: [UInt8]
+    ) throws(Errno) -> [UInt8] {
+        let path = procPath(name)
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        let count = withCString(path) { path in
+            withCString(attribute) { attribute in
+                buffer.withUnsafeMutableBytes {
+                    cp_getxattr(path, attribute, $0.baseAddress, $0.count)
+                }
+            }
+        }
+        if count < 0 { throw .last }
+        return Array(buffer.prefix(Int(count)))
+    }
+
+    /// The names of the extended attributes of `name` in this directory.
+    package func extendedAttributeNames(of name: [UInt8]) throws(Errno) -> [[UInt8]] {
+        let path = procPath(name)
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        let count = withCString(path) { path in
+            buffer.withUnsafeMutableBytes { raw in
+                cp_listxattr(
+                    path, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
+            }
+        }
+        if count < 0 { throw .last }
+        return buffer.prefix(Int(count)).split(separator: 0).map(Array.init)
+    }
+
+    /// A read-only, noatime copy of the mount below `path`, so that not even an atime changes.
+    /// Needs CAP_SYS_ADMIN (open_tree(2), mount_setattr(2)).
+    package static func cloneMountReadOnly(_ path: String) throws(Errno) -> File {
+        let descriptor = cp_clone_mount_read_only(path)
+        if descriptor < 0 { throw .last }
+        return File(owning: descriptor)
+    }
+
+    /// Makes this file share the extents of `source` (FICLONE of ioctl_ficlonerange(2)).
+    package func cloneContent(of source: File) throws(Errno) {
+        if cp_ioctl_clone(descriptor, source.descriptor) != 0 { throw .last }
+    }
+}
+
+/// Flags of open(2) that Glibc's module hides.
+package enum OpenFlags {
+    package static let path = CP_O_PATH
+    package static let noAccessTime = CP_O_NOATIME
+}
+
+/// Modes of fallocate(2).
+package struct AllocationMode: OptionSet, Sendable {
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+    package static let keepSize = AllocationMode(rawValue: CP_FALLOC_KEEP_SIZE)
+    package static let punchHole = AllocationMode(rawValue: CP_FALLOC_PUNCH_HOLE)
+    package static let zeroRange = AllocationMode(rawValue: CP_FALLOC_ZERO_RANGE)
+    package static let collapseRange = AllocationMode(rawValue: CP_FALLOC_COLLAPSE_RANGE)
+    package static let insertRange = AllocationMode(rawValue: CP_FALLOC_INSERT_RANGE)
+}
