@@ -54,7 +54,8 @@ extension PieceTree.Node {
         if left.height == right.height { return levelled(left, right) }
         var children = Array(left.children)
         let last = children.removeLast()
-        children += left.height == right.height + 1
+        children +=
+            left.height == right.height + 1
             ? levelled(last, right) : append(right, to: last)
         return inners(children, height: left.height)
     }
@@ -62,7 +63,8 @@ extension PieceTree.Node {
     /// One or two nodes as high as `right`, which is higher than `left`.
     private static func prepend(_ left: Node, to right: Node) -> [Node] {
         let first = right.children[0]
-        var children = right.height == left.height + 1
+        var children =
+            right.height == left.height + 1
             ? levelled(left, first) : prepend(left, to: first)
         children += right.children[1...]
         return inners(children, height: right.height)

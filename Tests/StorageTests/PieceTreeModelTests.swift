@@ -60,11 +60,13 @@ struct PieceTreeModelTests {
             for index in low..<high { model[index] = .hole }
             return "punch \(range)"
         case 2:
-            let target = Int.random(in: 0..<8, using: &generator) == 0
+            let target =
+                Int.random(in: 0..<8, using: &generator) == 0
                 ? range.lowerBound / 2 : length + UInt64(piece.length)
             tree.truncate(to: target)
             let kept = Int(min(target, length))
-            model = Array(model[..<kept])
+            model =
+                Array(model[..<kept])
                 + Bytes(repeating: .hole, count: Int(target) - kept)
             return "truncate \(target)"
         case 3, 4, 5:
@@ -106,6 +108,21 @@ struct PieceTreeModelTests {
         return nil
     }
 
+    /// Where the two differ; every step compares a range, the dear comparisons take turns.
+    private static func problem(
+        _ tree: PieceTree, _ model: Bytes, _ range: Range<UInt64>, _ step: Int
+    ) -> String? {
+        if tree.length != UInt64(model.count) { return "length" }
+        let low = Int(min(range.lowerBound, tree.length))
+        let high = Int(min(range.upperBound, tree.length))
+        if bytes(tree.pieces(in: range)) != Array(model[low..<high]) { return "pieces" }
+        switch step % 8 {
+        case 0: return bytes(tree.allPieces) == model ? nil : "all pieces"
+        case 1: return searchProblem(tree, model, low)
+        default: return tree.checkInvariants()
+        }
+    }
+
     @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
     func `Random changes agree with an array of bytes`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
@@ -119,13 +136,7 @@ struct PieceTreeModelTests {
                 model.removeSubrange(2500...)
             }
             let range = Self.randomRange(tree.length, &generator)
-            let low = Int(min(range.lowerBound, tree.length))
-            let high = Int(min(range.upperBound, tree.length))
-            let problem = tree.length != UInt64(model.count) ? "length"
-                : Self.bytes(tree.pieces(in: range)) != Array(model[low..<high]) ? "pieces"
-                : step % 8 == 0 && Self.bytes(tree.allPieces) != model ? "all pieces"
-                : step % 8 == 1 ? Self.searchProblem(tree, model, low) : tree.checkInvariants()
-            if let problem {
+            if let problem = Self.problem(tree, model, range, step) {
                 Issue.record("seed \(seed), step \(step), \(name): \(problem)")
                 return
             }
@@ -185,7 +196,8 @@ struct PieceTreeModelTests {
             }
             tree.replace(range, with: fresh)
             model = Self.spliced(model, range, fresh)
-            let problem = tree.checkInvariants()
+            let problem =
+                tree.checkInvariants()
                 ?? (Array(tree.allPieces) == model ? nil : "pieces differ")
             if let problem {
                 Issue.record("seed \(seed), step \(step), \(range), \(fresh.count): \(problem)")

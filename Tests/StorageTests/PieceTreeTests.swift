@@ -1,7 +1,7 @@
 // The piece tree at its edges: what each change does in the cases that need thought.
 
-import Testing
 import TestSupport
+import Testing
 
 @testable import Storage
 
