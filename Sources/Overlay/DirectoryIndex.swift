@@ -2,7 +2,7 @@
 // names of overlay and base in a stable order, so that a listing can go on after any change.
 
 package import Platform
-package import Storage
+internal import Storage
 
 /// Overlay entries of one directory; names it does not know are the base's business.
 final class DirectoryIndex {

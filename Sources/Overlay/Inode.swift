@@ -33,6 +33,8 @@ final class Inode {
     let basePath: [UInt8]?
     /// The directory it was found in last; for a directory the one it is in.
     var parent: InodeNumber
+    /// The name it was found by last.
+    var name: FileName?
     /// References that the kernel holds (lookup counts).
     var lookups: UInt64 = 0
     /// Kept in memory because a checkpoint has not written it yet.

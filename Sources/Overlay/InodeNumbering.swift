@@ -6,7 +6,7 @@
 // A base inode that does not fit, or whose number was used again, gets an alias: a given-out number
 // that is recorded for it.
 
-package import Platform
+internal import Platform
 package import Storage
 
 package struct InodeNumbering: Sendable {

@@ -1,8 +1,8 @@
 // Transaction: the changes that one call makes together, and how they become real: one record in
 // the journal, then memory. If the append fails, nothing has happened.
 
-package import Platform
-package import Storage
+internal import Platform
+internal import Storage
 
 struct Transaction {
     let operation: TreeOperation
@@ -54,10 +54,8 @@ extension Tree {
             return
         }
         let status = try base.status(place)
-        guard status.inode == (inode.record.number & (1 << 40 - 1)) || !aliases.isEmpty
-            || status.type == inode.type
-        else { throw .stale }
-        let device = place.name.isEmpty ? 0 : deviceIndexes[status.device] ?? 0
+        guard status.type == inode.type else { throw .stale }
+        let device = deviceIndexes[status.device] ?? 0
         let origin = Origin(path: place.path, device: device, status: status)
         let drifted = inode.type == .regular
             && (status.size != inode.record.size

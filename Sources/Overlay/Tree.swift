@@ -5,10 +5,11 @@
 // Every change is a transaction: appended to the journal first, applied to memory then. Replaying
 // the journal applies the same changes in the same way.
 
-package import Platform
-package import Storage
+internal import Platform
+internal import Storage
 
-final class Tree {
+/// Sendable only because `Workspace` keeps it behind a Mutex and hands out values, never inodes.
+final class Tree: @unchecked Sendable {
     let workspace: UInt16
     let base: BaseTree
     let logs: LogDirectory
@@ -37,8 +38,8 @@ final class Tree {
     var tick: UInt64 = 0
     /// Names in all cached listings.
     var listedNames = 0
-    /// Bytes of loaded indexes, as far as counted at the last sweep.
-    var indexBytes = 0
+    /// Bytes of loaded logs and indexes, as counted at the last sweep.
+    var cachedBytes = 0
 
     init(
         workspace: UInt16, base: BaseTree, logs: LogDirectory, journal: Journal,
@@ -82,6 +83,8 @@ final class Tree {
             known.lastUse = tick
             return known
         }
+        // Removed, and the database does not know yet.
+        for case .some(.none) in [dirty.inodes[number], flushing.inodes[number]] { throw .stale }
         let found: InodeRecord?
         let origin: Origin?
         do throws(StorageError) {
@@ -139,13 +142,16 @@ final class Tree {
             if entry.isWhiteout { return nil }
             let inode = try inode(entry.inode)
             inode.parent = directory.number
+            inode.name = name
             return inode
         }
         guard let basePath = directory.basePath,
             let status = try base.status(ifPresent: name.bytes, in: basePath)
         else { return nil }
-        return try baseInode(
+        let inode = try baseInode(
             status, at: BasePlace(directory: basePath, name: name.bytes), parent: directory)
+        inode.name = name
+        return inode
     }
 
     /// The inode of a base file that was just looked at.

@@ -141,7 +141,7 @@ package final class EditLog: Sendable {
         let header = record.header
         let range = header.offset..<(header.offset + header.length)
         switch RecordKind(rawValue: header.kind) {
-        case .write:
+        case .write where UInt64(header.payloadLength) == header.length && header.length > 0:
             state.pieces.overwrite(
                 at: header.offset,
                 with: Piece(.log(log: id, record: record.position, skip: 0),

@@ -52,7 +52,8 @@ package struct PieceCheckpoint: Sendable {
             guard let piece = Piece.decode(&reader) else { return nil }
             list.append(piece)
         }
-        pieces = PieceTree(list)
+        guard let tree = PieceTree(validating: list) else { return nil }
+        pieces = tree
         self.position = position
         self.sequence = sequence
         self.time = time

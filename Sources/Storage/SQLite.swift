@@ -30,9 +30,13 @@ package final class SQLiteConnection {
         try execute("PRAGMA wal_autocheckpoint = 1000")
     }
 
-    deinit {
+    deinit { close() }
+
+    package func close() {
         for statement in statements.values { sqlite3_finalize(statement) }
+        statements = [:]
         sqlite3_close_v2(handle)
+        handle = nil
     }
 
     private func error(_ code: Int32) -> StorageError {

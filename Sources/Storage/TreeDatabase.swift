@@ -80,6 +80,14 @@ package final class TreeDatabase {
         return Int64(bitPattern: Checksum.xxh3(writer.bytes))
     }
 
+    /// Moves SQLite's write-ahead log into the database file.
+    package func flushLog() throws(StorageError) {
+        try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    /// Closes the connection; nothing may be asked of it afterwards.
+    package func close() { connection.close() }
+
     // MARK: Reading
 
     package func position() throws(StorageError) -> CheckpointPosition {
@@ -200,6 +208,11 @@ package final class TreeDatabase {
     /// The numbers of every inode that came from the base and was touched.
     package func touchedInodes() throws(StorageError) -> [InodeNumber] {
         try numbers("SELECT inode FROM origins")
+    }
+
+    /// Files whose content is in an edit log (flag 1 of an inode's flags).
+    package func inodesWithLogs() throws(StorageError) -> [InodeNumber] {
+        try numbers("SELECT number FROM inodes WHERE flags & 1")
     }
 
     package func directoriesWithEntries() throws(StorageError) -> [InodeNumber] {
