@@ -42,6 +42,24 @@ extension Workspace {
         return statistics
     }
 
+    /// What the workspace takes in the store, by a look at its directories.
+    package var usage: WorkspaceUsage {
+        var usage = WorkspaceUsage()
+        let directory = LogDirectory.workspacePath(id)
+        for shard in (try? disk.list("\(directory)/logs")) ?? [] {
+            for name in (try? disk.list("\(directory)/logs/\(shard)")) ?? [] {
+                let path = "\(directory)/logs/\(shard)/\(name)"
+                guard let length = try? disk.open(path, .readOnly).length() else { continue }
+                if name.hasSuffix(".log") { usage.logFiles += 1 }
+                usage.logBytes += length
+            }
+        }
+        if let file = try? disk.open("\(directory)/tree.db", .readOnly) {
+            usage.databaseBytes = (try? file.length()) ?? 0
+        }
+        return usage
+    }
+
     /// Whether anything was ever changed in the workspace. Numbers given to base inodes that do
     /// not fit are no change.
     package var hasChanges: Bool {
@@ -66,4 +84,11 @@ extension Workspace {
             return found
         }
     }
+}
+
+/// What a workspace takes in the store.
+package struct WorkspaceUsage: Sendable {
+    package var logFiles: UInt64 = 0
+    package var logBytes: UInt64 = 0
+    package var databaseBytes: UInt64 = 0
 }

@@ -1,0 +1,124 @@
+// DraftOperations: the kernel's requests as calls of the engine. This file says which node is what;
+// the families of operations are in the files beside it.
+//
+// Node ids are inode numbers, but for the mount's root, which is always 1: the one workspace's root,
+// or the list of workspaces. Control files have numbers that no inode has (ControlNode).
+
+package import Fuse
+package import Overlay
+internal import Platform
+package import Storage
+internal import Synchronization
+
+/// What the mount's root shows.
+package enum MountRoot: Sendable {
+    case list(WorkspaceSet)
+    case workspace(Workspace)
+}
+
+package final class DraftOperations: Operations {
+    let root: MountRoot
+    let set: WorkspaceSet
+    let control: ControlDirectory
+    /// Set right after the session is made, before any request comes.
+    private let connected = Mutex<Notifier?>(nil)
+
+    package init(root: MountRoot, set: WorkspaceSet, control: ControlDirectory) {
+        self.root = root
+        self.set = set
+        self.control = control
+    }
+
+    package func connect(_ notifier: Notifier) { connected.withLock { $0 = notifier } }
+
+    /// Only for work off the request threads or for enqueuing: a notify from a request deadlocks.
+    var notifier: Notifier? { connected.withLock { $0 } }
+
+    static let rootNode: UInt64 = 1
+
+    /// A file of a workspace.
+    struct Place {
+        var workspace: Workspace
+        var number: InodeNumber
+        var isRoot: Bool { number == workspace.rootNumber }
+    }
+
+    enum Node {
+        case place(Place)
+        case workspaceList
+        case control(ControlNode)
+    }
+
+    func node(_ id: UInt64) throws(Errno) -> Node {
+        if id == Self.rootNode {
+            switch root {
+            case .list: return .workspaceList
+            case .workspace(let workspace):
+                return .place(Place(workspace: workspace, number: workspace.rootNumber))
+            }
+        }
+        if let node = ControlNode(id) { return .control(node) }
+        return .place(Place(workspace: try workspace(of: id), number: id))
+    }
+
+    private func workspace(of id: UInt64) throws(Errno) -> Workspace {
+        if case .workspace(let workspace) = root { return workspace }
+        guard let workspace = set.opened(InodeNumbering.workspace(of: id)) else { throw .stale }
+        return workspace
+    }
+
+    /// A file of a workspace, or the error of asking for one where there is none.
+    func place(_ id: UInt64, else error: Errno = .notPermitted) throws(Errno) -> Place {
+        guard case .place(let place) = try node(id) else { throw error }
+        return place
+    }
+
+    /// The node id under which the kernel knows an inode.
+    func nodeID(_ number: InodeNumber, in workspace: Workspace) -> UInt64 {
+        if case .workspace = root, number == workspace.rootNumber { return Self.rootNode }
+        return number
+    }
+
+    func isControlName(_ name: FileName, in place: Place) -> Bool {
+        place.isRoot && name == ControlDirectory.name
+    }
+
+    /// Answers a request with what `body` throws, if it throws.
+    func attempt(
+        _ request: consuming Request, _ body: () throws(Errno) -> Void
+    ) {
+        do throws(Errno) {
+            try body()
+            request.ok()
+        } catch {
+            request.fail(error)
+        }
+    }
+
+    package func initialize(_ info: ProtocolInfo) {}
+
+    package func destroy() {}
+}
+
+extension Overlay.Caller {
+    init(_ caller: Fuse.Caller) {
+        self.init(
+            user: caller.uid, group: caller.gid, pid: UInt32(bitPattern: caller.pid),
+            umask: caller.umask)
+    }
+}
+
+extension NodeAttributes {
+    /// Preferred I/O size: large, so that stdio writes large blocks (each is one record).
+    static let preferredBlock: UInt32 = 128 << 10
+
+    init(_ attributes: InodeAttributes) {
+        self.init(
+            inode: attributes.number, mode: attributes.mode, links: attributes.links,
+            uid: attributes.user, gid: attributes.group,
+            specialDevice: attributes.specialDevice, size: attributes.size,
+            blocks: attributes.blocks, blockSize: Self.preferredBlock,
+            accessTime: attributes.accessTime, modificationTime: attributes.modificationTime,
+            changeTime: attributes.changeTime)
+    }
+}

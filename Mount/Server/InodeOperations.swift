@@ -1,0 +1,149 @@
+// lookup, forget, getattr, setattr, readlink, statfs. Names and attributes are valid for ever: the
+// mount is their only writer, and what changes them otherwise invalidates exactly.
+
+package import Fuse
+internal import Overlay
+package import Platform
+internal import Storage
+
+extension DraftOperations {
+    func entry(_ attributes: InodeAttributes, in workspace: Workspace) -> NodeEntry {
+        NodeEntry(
+            nodeID: nodeID(attributes.number, in: workspace),
+            attributes: NodeAttributes(attributes))
+    }
+
+    package func lookup(_ request: consuming Request, parent: UInt64, name: FileName) {
+        do throws(Errno) {
+            switch try node(parent) {
+            case .workspaceList:
+                if name == ControlDirectory.name {
+                    request.entry(control.entry(ControlNode(.directory, workspace: 0)))
+                } else {
+                    try lookupWorkspace(request, name)
+                }
+            case .control(let node):
+                guard let child = node.child(name) else { throw .noEntry }
+                request.entry(control.lookup(child))
+            case .place(let place):
+                if isControlName(name, in: place) {
+                    request.entry(
+                        control.entry(ControlNode(.directory, workspace: place.workspace.id)))
+                    return
+                }
+                let attributes = try place.workspace.lookup(name, in: place.number)
+                if !request.entry(entry(attributes, in: place.workspace)) {
+                    place.workspace.forget(attributes.number, count: 1)
+                }
+            }
+        } catch {
+            // The name does not exist, and will not until we make it.
+            if error == .noEntry {
+                request.negativeEntry(timeout: NodeEntry.forever)
+            } else {
+                request.fail(error)
+            }
+        }
+    }
+
+    private func lookupWorkspace(_ request: consuming Request, _ name: FileName) throws(Errno) {
+        guard let record = set.find(name) else { throw .noEntry }
+        let workspace: Workspace
+        do throws(StorageError) {
+            workspace = try set.workspace(record)
+        } catch {
+            set.events.post(.error, "\(error)")
+            throw error.errno
+        }
+        let attributes = try workspace.attributes(workspace.rootNumber)
+        request.entry(entry(attributes, in: workspace))
+    }
+
+    package func forget(node: UInt64, count: UInt64) {
+        guard case .place(let place)? = try? self.node(node) else { return }
+        place.workspace.forget(place.number, count: count)
+    }
+
+    package func forget(_ list: [(UInt64, UInt64)]) {
+        for (node, count) in list { forget(node: node, count: count) }
+    }
+
+    package func getattr(_ request: consuming Request, node: UInt64) {
+        do throws(Errno) {
+            switch try self.node(node) {
+            case .workspaceList:
+                request.attributes(control.listAttributes(set), timeout: 0)
+            case .control(let node):
+                request.attributes(
+                    control.attributes(node), timeout: node.kind.isFile ? 0 : NodeEntry.forever)
+            case .place(let place):
+                let attributes = try place.workspace.attributes(place.number)
+                request.attributes(NodeAttributes(attributes), timeout: NodeEntry.forever)
+            }
+        } catch {
+            request.fail(error)
+        }
+    }
+
+    package func setattr(
+        _ request: consuming Request, node: UInt64, change: Fuse.AttributeChange
+    ) {
+        do throws(Errno) {
+            let place = try place(node)
+            let attributes = try place.workspace.setAttributes(
+                place.number, Overlay.AttributeChange(change), caller: .init(request.context))
+            request.attributes(NodeAttributes(attributes), timeout: NodeEntry.forever)
+        } catch {
+            request.fail(error)
+        }
+    }
+
+    package func readlink(_ request: consuming Request, node: UInt64) {
+        do throws(Errno) {
+            let place = try place(node, else: .invalid)
+            request.symlink(try place.workspace.symlinkTarget(place.number))
+        } catch {
+            request.fail(error)
+        }
+    }
+
+    package func access(_ request: consuming Request, node: UInt64, mask: Int32) {
+        // default_permissions: the kernel has checked already.
+        request.fail(.notImplemented)
+    }
+
+    package func statfs(_ request: consuming Request, node: UInt64) {
+        do throws(Errno) {
+            let space = try SpaceOnDisk(set.store.path)
+            request.statfs(
+                FileSystemStatistics(
+                    blockSize: space.blockSize, blocks: space.blocks, freeBlocks: space.free,
+                    availableBlocks: space.available, files: space.files,
+                    freeFiles: space.freeFiles))
+        } catch {
+            request.fail(error)
+        }
+    }
+}
+
+extension Overlay.AttributeChange {
+    init(_ change: Fuse.AttributeChange) {
+        self.init()
+        mode = change.mode
+        user = change.uid
+        group = change.gid
+        size = change.size
+        accessTime = change.accessTime.map { .init($0) }
+        modificationTime = change.modificationTime.map { .init($0) }
+        killSetID = change.killSetID
+    }
+}
+
+extension Overlay.AttributeChange.Time {
+    init(_ time: Fuse.AttributeChange.Time) {
+        switch time {
+        case .now: self = .now
+        case .at(let nanoseconds): self = .at(nanoseconds)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// JSONText: writes JSON (RFC 8259). Written here because the daemon does not link Foundation, whose
+// encoder doubles the binary; reading JSON is left to the tools.
+
+package struct JSONText: Sendable {
+    package indirect enum Value: Sendable {
+        case text(String)
+        case integer(Int64)
+        case unsigned(UInt64)
+        case boolean(Bool)
+        case list([Value])
+        case object([(String, Value)])
+    }
+
+    /// Indented by two spaces, with a line end at the end.
+    package static func render(_ value: Value) -> [UInt8] {
+        var text = ""
+        write(value, indent: 0, to: &text)
+        text += "\n"
+        return Array(text.utf8)
+    }
+
+    private static func write(_ value: Value, indent: Int, to text: inout String) {
+        let inner = String(repeating: "  ", count: indent + 1)
+        let outer = String(repeating: "  ", count: indent)
+        switch value {
+        case .text(let string): quote(string, to: &text)
+        case .integer(let number): text += "\(number)"
+        case .unsigned(let number): text += "\(number)"
+        case .boolean(let flag): text += flag ? "true" : "false"
+        case .list(let items):
+            if items.isEmpty {
+                text += "[]"
+                return
+            }
+            text += "[\n"
+            for (index, item) in items.enumerated() {
+                text += inner
+                write(item, indent: indent + 1, to: &text)
+                text += index == items.count - 1 ? "\n" : ",\n"
+            }
+            text += outer + "]"
+        case .object(let pairs):
+            text += "{\n"
+            for (index, pair) in pairs.enumerated() {
+                text += inner
+                quote(pair.0, to: &text)
+                text += ": "
+                write(pair.1, indent: indent + 1, to: &text)
+                text += index == pairs.count - 1 ? "\n" : ",\n"
+            }
+            text += outer + "}"
+        }
+    }
+
+    private static func quote(_ string: String, to text: inout String) {
+        text += "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\t": text += "\\t"
+            case "\r": text += "\\r"
+            case _ where scalar.value < 0x20:
+                let hex = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        text += "\""
+    }
+}

@@ -1,0 +1,202 @@
+// MountServer: one mount from start to end: checks, base, store, workspaces, session, background
+// work, signals, orderly close.
+
+package import Fuse
+internal import Glibc
+package import Logging
+package import Overlay
+package import Platform
+package import Storage
+internal import Synchronization
+
+/// Why a mount did not come about: one sentence, and the errno that fits.
+package struct MountServerError: Error, CustomStringConvertible {
+    package let description: String
+    package let errno: Errno
+
+    package init(_ description: String, _ errno: Errno) {
+        self.description = description
+        self.errno = errno
+    }
+}
+
+package struct MountRequest: Sendable {
+    package var base: String
+    package var mountPoint: String
+    package var store: String
+    /// Nil mounts the list of workspaces.
+    package var workspace: String?
+    package var options: MountOptions
+    package var limits = Limits()
+    package var version: String
+
+    package init(
+        base: String, mountPoint: String, store: String, workspace: String?,
+        options: MountOptions, version: String
+    ) {
+        self.base = base
+        self.mountPoint = mountPoint
+        self.store = store
+        self.workspace = workspace
+        self.options = options
+        self.version = version
+    }
+}
+
+package final class MountServer: Sendable {
+    private let session: Session
+    private let set: WorkspaceSet
+    private let report: StatusReport
+    private let logger: Logger
+    private let notifier: Notifier
+    private let isStopping = Atomic<Bool>(false)
+    /// Enough that a slow read or sync leaves others to serve; few, so that wake-ups stay cheap.
+    private static let workers = 4
+    /// Inodes in memory above which the kernel is asked to forget some.
+    private static let inodeLimit = 200_000
+    private static let pruneCount = 20_000
+
+    /// Opens everything and mounts; nothing is served until `run`.
+    package init(_ request: MountRequest, logger: Logger) throws(MountServerError) {
+        self.logger = logger
+        let base = try Self.openBase(request)
+        let basePath = Placement.resolve(request.base)
+        let storePath = Placement.resolve(request.store)
+        let mountPoint = Placement.resolve(request.mountPoint)
+        do throws(PlacementError) {
+            try Placement.check(base: basePath, store: storePath, mountPoint: mountPoint)
+        } catch {
+            throw MountServerError(error.description, error.errno)
+        }
+        let events = EventLog { event in
+            switch event.severity {
+            case .notice: logger.info("\(event.message)")
+            case .warning: logger.warning("\(event.message)")
+            case .error: logger.error("\(event.message)")
+            }
+        }
+        do throws(StorageError) {
+            let store = try Store.open(
+                storePath, basePath: Array(basePath.utf8), baseInode: base.rootStatus.inode,
+                holder: "pid \(getpid()), mounted on \(mountPoint)", now: Clock.system.realtime())
+            set = WorkspaceSet(store: store, base: base, limits: request.limits, events: events)
+        } catch {
+            throw MountServerError(error.description, error.errno)
+        }
+        let root = try Self.openRoot(request, set)
+        let report = StatusReport(set, mountPoint: mountPoint, version: request.version)
+        self.report = report
+        let control = ControlDirectory { report.render(workspace: $0.workspace) }
+        let operations = DraftOperations(root: root, set: set, control: control)
+        do throws(MountFailure) {
+            session = try Session(
+                operations, options: request.options, fsname: basePath, subtype: "draftfs")
+            try session.mount(at: mountPoint)
+        } catch {
+            set.close()
+            throw MountServerError(error.description, error.errno)
+        }
+        notifier = session.notifier
+        operations.connect(notifier)
+        report.connect(session)
+        session.raiseReadAhead()
+    }
+
+    private static func openBase(_ request: MountRequest) throws(MountServerError) -> BaseTree {
+        do throws(Errno) {
+            return try BaseTree(Placement.resolve(request.base), limits: request.limits)
+        } catch {
+            switch error {
+            case .noEntry:
+                throw MountServerError("the base \(request.base) does not exist", error)
+            case .notDirectory:
+                throw MountServerError("the base \(request.base) is not a directory", error)
+            default:
+                throw MountServerError("cannot open the base \(request.base): \(error)", error)
+            }
+        }
+    }
+
+    private static func openRoot(
+        _ request: MountRequest, _ set: WorkspaceSet
+    ) throws(MountServerError) -> MountRoot {
+        guard let text = request.workspace else { return .list(set) }
+        do throws(Errno) {
+            let name = try FileName(text)
+            let record: WorkspaceRecord
+            if let known = set.find(name) { record = known } else { record = try set.create(name) }
+            do throws(StorageError) {
+                return .workspace(try set.workspace(record))
+            } catch {
+                throw MountServerError(error.description, error.errno)
+            }
+        } catch let error as Errno {
+            throw MountServerError("cannot open the workspace \(text): \(error)", error)
+        } catch let error as MountServerError {
+            throw error
+        } catch {
+            throw MountServerError("cannot open the workspace \(text)", .inputOutput)
+        }
+    }
+
+    /// Serves until unmounted, or until SIGTERM or SIGINT; then closes in order. These signals must
+    /// be blocked in the calling thread before any other thread starts (`blockSignals`).
+    package func run() throws(MountServerError) {
+        startSignalThread()
+        startMaintenanceThread()
+        var failure: MountFailure?
+        do throws(MountFailure) {
+            try session.run(threads: Self.workers)
+        } catch {
+            failure = error
+        }
+        isStopping.store(true, ordering: .relaxed)
+        report.connect(nil)
+        if !set.close() { logger.warning("closed without a checkpoint; the next start replays more") }
+        if let failure { throw MountServerError(failure.description, failure.errno) }
+        logger.info("unmounted")
+    }
+
+    private static func stopSignals() -> sigset_t {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        sigaddset(&signals, SIGINT)
+        return signals
+    }
+
+    /// Keeps SIGTERM and SIGINT for `run`'s thread, and SIGPIPE and SIGHUP from ending the daemon.
+    package static func blockSignals() {
+        var signals = stopSignals()
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+    }
+
+    private func startSignalThread() {
+        _ = Thread.start { [session, logger] in
+            var signals = Self.stopSignals()
+            var caught: Int32 = 0
+            while sigwait(&signals, &caught) != 0 {}
+            logger.info("stopping on signal \(caught)")
+            session.exit()
+        }
+    }
+
+    private func startMaintenanceThread() {
+        _ = Thread.start { [self] in
+            while !isStopping.load(ordering: .relaxed) {
+                usleep(250_000)
+                if isStopping.load(ordering: .relaxed) { return }
+                set.maintain()
+                for workspace in set.opened { prune(workspace) }
+            }
+        }
+    }
+
+    /// Asks the kernel to forget names used long ago, so that inodes in memory stay bounded.
+    private func prune(_ workspace: Workspace) {
+        let names = workspace.pruneCandidates(above: Self.inodeLimit, atMost: Self.pruneCount)
+        for (parent, name) in names { notifier.invalidateEntry(parent: parent, name: name) }
+    }
+}

@@ -1,0 +1,98 @@
+// StatusReport: the text of `.draft/status`: one JSON object of what is, now.
+
+internal import Fuse
+package import Overlay
+internal import Platform
+internal import Storage
+internal import Synchronization
+
+package final class StatusReport: Sendable {
+    private let set: WorkspaceSet
+    private let mountPoint: String
+    private let version: String
+    private let started = Clock.system.monotonic()
+    private let session = Mutex<Session?>(nil)
+
+    package init(_ set: WorkspaceSet, mountPoint: String, version: String) {
+        self.set = set
+        self.mountPoint = mountPoint
+        self.version = version
+    }
+
+    func connect(_ session: Session?) { self.session.withLock { $0 = session } }
+
+    /// - Parameter workspace: 0 for all of the store.
+    func render(workspace: UInt16) -> [UInt8] {
+        let process = ProcessFacts()
+        let uptime = (Clock.system.monotonic() - started) / 1_000_000_000
+        var pairs: [(String, JSONText.Value)] = [
+            ("version", .text(version)),
+            ("daemon_pid", .integer(Int64(process.pid))),
+            ("uptime_seconds", .integer(uptime)),
+            ("mount_point", .text(mountPoint)),
+            ("base", .text(set.base.path)),
+            ("base_sealed_read_only", .boolean(set.base.isSealed)),
+            ("store", .text(set.store.path)),
+        ]
+        if let open = set.opened(workspace),
+            let record = set.records.first(where: { $0.id == workspace }) {
+            pairs.append(("workspace", .text("\(record.name)")))
+            pairs += facts(of: open, record)
+        } else {
+            let workspaces = set.records.map { record in
+                JSONText.Value.object([
+                    ("name", .text("\(record.name)")), ("id", .unsigned(UInt64(record.id))),
+                    ("open", .boolean(set.opened(record.id) != nil)),
+                ])
+            }
+            pairs.append(("workspaces", .list(workspaces)))
+        }
+        pairs += [
+            ("resident_bytes", .unsigned(process.residentBytes)),
+            ("peak_resident_bytes", .unsigned(process.peakResidentBytes)),
+            ("database_memory_bytes", .integer(Int64(SQLiteConnection.memoryBytes))),
+            ("open_descriptors", .integer(Int64(process.descriptors))),
+            ("open_base_descriptors", .integer(Int64(set.base.openCount))),
+            ("open_log_descriptors", .integer(Int64(set.store.logs.openCount))),
+            ("requests", .object(requests)),
+            ("event_count", .integer(Int64(set.events.count))),
+            ("events", .list(events)),
+        ]
+        return JSONText.render(.object(pairs))
+    }
+
+    private func facts(
+        of workspace: Workspace, _ record: WorkspaceRecord
+    ) -> [(String, JSONText.Value)] {
+        let numbers = workspace.statistics
+        let usage = workspace.usage
+        return [
+            ("workspace_id", .unsigned(UInt64(record.id))),
+            ("sequence", .unsigned(numbers.sequence)),
+            ("log_files", .unsigned(usage.logFiles)),
+            ("log_bytes", .unsigned(usage.logBytes)),
+            ("tree_log_bytes", .unsigned(numbers.journalBytes)),
+            ("database_bytes", .unsigned(usage.databaseBytes)),
+            ("touched_base_files", .integer(Int64(numbers.touchedInodes))),
+            ("cached_inodes", .integer(Int64(numbers.cachedInodes))),
+            ("kernel_inodes", .integer(Int64(numbers.kernelInodes))),
+            ("cached_logs", .integer(Int64(numbers.openLogs))),
+            ("cache_bytes", .integer(Int64(numbers.cachedBytes))),
+            ("pending_checkpoint_keys", .integer(Int64(numbers.dirtyKeys))),
+            ("checkpoint_failed", .boolean(numbers.checkpointFailed)),
+        ]
+    }
+
+    private var requests: [(String, JSONText.Value)] {
+        let counts = session.withLock { $0 }?.operationCounts ?? []
+        return counts.map { ($0.name, .unsigned($0.count)) }
+    }
+
+    private var events: [JSONText.Value] {
+        set.events.events.map {
+            .object([
+                ("severity", .text($0.severity.rawValue)), ("message", .text($0.message)),
+            ])
+        }
+    }
+}

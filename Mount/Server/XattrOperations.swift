@@ -1,0 +1,65 @@
+// Extended attributes and, through them, ACLs.
+
+package import Fuse
+internal import Overlay
+package import Platform
+
+extension DraftOperations {
+    package func setxattr(
+        _ request: consuming Request, node: UInt64, name: [UInt8],
+        value: UnsafeRawBufferPointer, flags: XattrFlags
+    ) {
+        let caller = Overlay.Caller(request.context)
+        let bytes = Array(value)
+        let isACL = name == AccessControlList.accessName
+        attempt(request) { () throws(Errno) in
+            let place = try place(node)
+            try place.workspace.setXattr(
+                name, of: place.number, to: bytes,
+                mode: flags.create ? .create : flags.replace ? .replace : .either, caller: caller)
+            if isACL, flags.killSetGroupID {
+                let mode = try place.workspace.attributes(place.number).mode
+                var change = Overlay.AttributeChange()
+                change.mode = mode & ~0o2000
+                _ = try place.workspace.setAttributes(place.number, change, caller: caller)
+            }
+            // An access ACL changes the mode, which the kernel has cached.
+            if isACL { notifier?.invalidateInode(node, offset: -1) }
+        }
+    }
+
+    package func getxattr(_ request: consuming Request, node: UInt64, name: [UInt8], size: Int) {
+        do throws(Errno) {
+            let place = try place(node, else: .noData)
+            request.xattr(try place.workspace.xattr(name, of: place.number), size: size)
+        } catch {
+            request.fail(error)
+        }
+    }
+
+    package func listxattr(_ request: consuming Request, node: UInt64, size: Int) {
+        do throws(Errno) {
+            guard case .place(let place) = try self.node(node) else {
+                request.xattr([], size: size)
+                return
+            }
+            var list: [UInt8] = []
+            for name in try place.workspace.xattrNames(of: place.number) {
+                list += name
+                list.append(0)
+            }
+            request.xattr(list, size: size)
+        } catch {
+            request.fail(error)
+        }
+    }
+
+    package func removexattr(_ request: consuming Request, node: UInt64, name: [UInt8]) {
+        let caller = Overlay.Caller(request.context)
+        attempt(request) { () throws(Errno) in
+            let place = try place(node)
+            try place.workspace.removeXattr(name, of: place.number, caller: caller)
+            if name == AccessControlList.accessName { notifier?.invalidateInode(node, offset: -1) }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+// ProcessFacts: what /proc says of this process.
+
+import Glibc
+
+package struct ProcessFacts: Sendable {
+    package let pid: Int32
+    package private(set) var residentBytes: UInt64 = 0
+    package private(set) var peakResidentBytes: UInt64 = 0
+    package let descriptors: Int
+
+    package init() {
+        pid = getpid()
+        let directory = try? File.open("/proc/self/fd", flags: O_RDONLY | O_DIRECTORY)
+        descriptors = (try? directory?.listDirectory().count) ?? 0
+        guard let file = try? File.open("/proc/self/status", flags: O_RDONLY),
+            let bytes = try? file.readBytes(8192, at: 0) else { return }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
+            guard words.count >= 2, let kibibytes = UInt64(words[1]) else { continue }
+            if words[0] == "VmRSS:" { residentBytes = kibibytes * 1024 }
+            if words[0] == "VmHWM:" { peakResidentBytes = kibibytes * 1024 }
+        }
+    }
+}
