@@ -71,6 +71,7 @@ let package = Package(
         .testTarget(
             name: "CrashTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
             swiftSettings: settings),
+        .testTarget(name: "FuseTests", dependencies: ["Fuse", "Platform"], swiftSettings: settings),
         .testTarget(
             name: "MountTests",
             dependencies: ["draftfs", "MountServer", "Platform", "TestSupport"],

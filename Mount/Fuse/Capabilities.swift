@@ -48,7 +48,12 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
 
     /// The bits that libfuse 3.14 has a name for (FUSE_CAP_*), apart from splice, which has
     /// other numbers in the kernel's flags and is never wanted: requests are read into buffers.
-    static let knownToLibrary = Capabilities(rawValue: 0x03df_fc7f & ~(0x380))
+    static let knownToLibrary: Capabilities = [
+        .asyncRead, .posixLocks, .atomicTruncate, .exportSupport, .dontMask, .fileLocks,
+        .autoInvalidateData, .readDirectoryPlus, .readDirectoryPlusAuto, .asyncDirectIO,
+        .writebackCache, .noOpen, .parallelDirectoryOperations, .posixACL,
+        .handleKillPrivilege, .cacheSymlinks, .noOpenDirectory, .explicitInvalidateData,
+    ]
 
     private static let names: [(Capabilities, String)] = [
         (.asyncRead, "ASYNC_READ"), (.posixLocks, "POSIX_LOCKS"),

@@ -10,10 +10,10 @@ package struct DirectoryBuffer: ~Copyable {
     /// Bytes in use.
     package private(set) var count = 0
 
-    /// - Parameter capacity: the size of the request in bytes.
+    /// - Parameter capacity: the size of the request in bytes; more than 1 MiB is not used.
     package init(capacity: Int) {
         memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: Swift.max(0, capacity), alignment: 8)
+            byteCount: Swift.min(Swift.max(0, capacity), 1 << 20), alignment: 8)
     }
 
     deinit { memory.deallocate() }

@@ -6,14 +6,16 @@ enum InitReply {
     private static let flagsOffset = 12
     private static let flags2Offset = 32
 
-    /// Sets `added` in a fuse_init_out; the upper half only in a body long enough to have
-    /// `flags2`. Answers the flags that it then holds, nil (and no change) if it is too short.
+    /// Sets `added` and clears `removed` in a fuse_init_out; the upper half is set only in a
+    /// body long enough to have `flags2`. Answers the flags that it then holds, nil (and no
+    /// change) if it is too short.
     static func amend(
-        _ body: UnsafeMutableRawBufferPointer, adding added: Capabilities
+        _ body: UnsafeMutableRawBufferPointer, adding added: Capabilities,
+        removing removed: Capabilities
     ) -> Capabilities? {
         guard body.count >= flagsOffset + 4 else { return nil }
         var flags = UInt64(body.loadUnaligned(fromByteOffset: flagsOffset, as: UInt32.self))
-        flags |= added.rawValue & 0xffff_ffff
+        flags = (flags & ~removed.rawValue) | (added.rawValue & 0xffff_ffff)
         guard body.count >= flags2Offset + 4 else {
             flags &= ~Capabilities.initExtended.rawValue
             store(flags, in: body, at: flagsOffset)

@@ -19,8 +19,9 @@ package struct AttributeChange: Sendable, Equatable {
     package var accessTime: Time?
     package var modificationTime: Time?
     package var changeTime: Int64?
-    /// The caller of a truncation lacks CAP_FSETID: clear setuid, and setgid where the group
-    /// may execute. (A change of owner must clear them whoever asks.)
+    /// Clear setuid, and setgid where the group may execute: the owner changes, or a caller
+    /// without CAP_FSETID truncates or is about to write. May come with no other change; the
+    /// kernel then believes the mode of the answer.
     package var killSetID = false
 
     package init() {}

@@ -82,6 +82,10 @@ struct RawRequest {
     static let killSetGroupID: UInt32 = 1 << 31
     /// FUSE_WRITE_KILL_SUIDGID, in what `carryWriteFlags` carries.
     static let writeKillSetID: UInt64 = 1 << 2
+    /// The flags of a fuse_setattr_in that name a field or a kill: bits 0 to 5, 7, 8, 10, 11.
+    /// Before a write or fallocate that must clear setuid, Linux (6.18) sends a SETATTR with
+    /// none of them, and keeps the mode of the answer.
+    static let attributeFields: UInt64 = 0b1101_1011_1111
     /// FATTR_KILL_SUIDGID, in what `carryAttributeFlags` carries.
     static let attributeKillSetID: UInt64 = 1 << 11
 }

@@ -27,13 +27,18 @@ package final class Session: @unchecked Sendable {
     /// - Parameters:
     ///   - fsname: the source column of the mount table.
     ///   - subtype: the type column is `fuse.` and this.
+    ///   - readAheadKibibytes: the longest read-ahead; tried once the kernel has our answer
+    ///     to FUSE_INIT, which would lower it again. The kernel starts with 128.
     package convenience init(
         _ operations: any Operations, options: MountOptions, fsname: String, subtype: String,
-        capabilities: Capabilities = .wanted
+        capabilities: Capabilities = .wanted, readAheadKibibytes: Int = 1024
     ) throws(MountFailure) {
         try self.init(
             operations, options: options, fsname: fsname, subtype: subtype,
             capabilities: capabilities, transport: DeviceTransport())
+        context.whenInitialized { [weak self] in
+            self?.raiseReadAhead(kibibytes: readAheadKibibytes)
+        }
     }
 
     init(
@@ -119,13 +124,17 @@ extension Session {
 
     /// The absolute path of a directory, without symlinks.
     private static func resolve(_ path: String) throws(MountFailure) -> String {
-        guard let raw = realpath(path, nil) else {
+        var status = stat()
+        if stat(path, &status) != 0 {
             let error = Errno.last
             if error.code == ENOTCONN {
                 throw MountFailure(
                     "on \(path) is a dead mount, which must be unmounted first", error)
             }
             throw MountFailure("cannot use \(path) as mount point: \(error)", error)
+        }
+        guard FileType(mode: status.st_mode) == .directory, let raw = realpath(path, nil) else {
+            throw MountFailure("the mount point \(path) is not a directory", .notDirectory)
         }
         defer { free(raw) }
         return String(cString: raw)
@@ -197,7 +206,10 @@ extension Session {
     package func exit(grace milliseconds: Int = 500) {
         _ = notifier.stop(milliseconds: 2000)
         unmount()
-        if !waitForWorkers(milliseconds) { stopWorkers(milliseconds: 5000) }
+        let idle = waitForWorkers(milliseconds)
+        // Also without workers: a `run` that is about to start shall end at once.
+        fuse_session_exit(handle)
+        if !idle { stopWorkers(milliseconds: 5000) }
     }
 
     private func stopWorkers(milliseconds: Int) {
@@ -219,8 +231,7 @@ extension Session {
         return true
     }
 
-    /// Asks for a longer read-ahead than the 128 KiB the kernel starts with; needs root and a
-    /// writable /sys. Answers whether it took.
+    /// Asks for a longer read-ahead; needs root and a writable /sys. Answers whether it took.
     @discardableResult
     package func raiseReadAhead(kibibytes: Int = 1024) -> Bool {
         guard let device = lifecycle.withLock({ $0.device }) else { return false }

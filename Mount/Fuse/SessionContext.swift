@@ -14,6 +14,7 @@ final class SessionContext: Sendable {
     /// The number of the FUSE_INIT request that waits for its reply, else 0.
     private let pendingInit = Atomic<UInt64>(0)
     private let agreed = Atomic<UInt64>(0)
+    private let initialized: Mutex<(@Sendable () -> Void)?> = Mutex(nil)
 
     init(_ operations: any Operations, _ transport: any Transport, wanted: Capabilities) {
         self.operations = operations
@@ -23,6 +24,11 @@ final class SessionContext: Sendable {
 
     /// The flags of the reply to FUSE_INIT, empty before.
     var negotiated: Capabilities { Capabilities(rawValue: agreed.load(ordering: .acquiring)) }
+
+    /// Has `action` run once the kernel has taken the reply to FUSE_INIT.
+    func whenInitialized(_ action: @escaping @Sendable () -> Void) {
+        initialized.withLock { $0 = action }
+    }
 
     /// Notes what the kernel offers in a FUSE_INIT request.
     func noteInit(_ request: RawRequest) {
@@ -53,24 +59,34 @@ final class SessionContext: Sendable {
     func send(
         _ parts: UnsafeMutableBufferPointer<iovec>, to descriptor: Int32
     ) throws(Errno) -> Int {
-        if pendingInit.load(ordering: .relaxed) != 0 { amendInitReply(parts) }
-        return try transport.send(parts, to: descriptor)
+        if pendingInit.load(ordering: .relaxed) == 0 || !amendInitReply(parts) {
+            return try transport.send(parts, to: descriptor)
+        }
+        let length = try transport.send(parts, to: descriptor)
+        let action = initialized.withLock { $0.take() }
+        action?()
+        return length
     }
 
     /// A reply is a header (length, error, number of the request) and then its body.
-    private func amendInitReply(_ parts: UnsafeMutableBufferPointer<iovec>) {
+    /// Answers whether these parts are the reply to FUSE_INIT.
+    private func amendInitReply(_ parts: UnsafeMutableBufferPointer<iovec>) -> Bool {
         let pending = pendingInit.load(ordering: .acquiring)
         guard parts.count >= 2, parts[0].iov_len >= 16, let header = parts[0].iov_base,
             header.loadUnaligned(fromByteOffset: 8, as: UInt64.self) == pending,
             header.loadUnaligned(fromByteOffset: 4, as: Int32.self) == 0
-        else { return }
+        else { return false }
         pendingInit.store(0, ordering: .relaxed)
         let body = UnsafeMutableRawBufferPointer(
             start: parts[1].iov_base, count: parts[1].iov_len)
         let offered = Capabilities(rawValue: self.offered.load(ordering: .relaxed))
-        if let flags = InitReply.amend(body, adding: wanted.intersection(offered)) {
+        let unwanted = Capabilities.knownToLibrary.subtracting(wanted)
+        let flags = InitReply.amend(
+            body, adding: wanted.intersection(offered), removing: unwanted)
+        if let flags {
             agreed.store(flags.rawValue, ordering: .releasing)
         }
+        return true
     }
 
     /// The custom I/O hook of libfuse: -1 and errno on failure, as read(2) and writev(2).

@@ -78,10 +78,12 @@ final class Monitor: @unchecked Sendable {
         return pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT
     }
 
+    /// At most a day ahead.
     func deadline(_ milliseconds: Int) -> timespec {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
-        let later = now.nanoseconds + Int64(clamping: milliseconds) * 1_000_000
+        let bounded = Int64(Swift.min(Swift.max(0, milliseconds), 86_400_000))
+        let later = now.nanoseconds + bounded * 1_000_000
         return timespec(nanoseconds: later)
     }
 }

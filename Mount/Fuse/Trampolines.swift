@@ -182,6 +182,8 @@ extension AttributeChange {
             modificationTime = .at(status.st_mtim.nanoseconds)
         }
         if has(FUSE_SET_ATTR_CTIME) { changeTime = status.st_ctim.nanoseconds }
-        killSetID = carried & RawRequest.attributeKillSetID != 0
+        killSetID =
+            carried & RawRequest.attributeKillSetID != 0
+            || carried & RawRequest.attributeFields == 0
     }
 }

@@ -10,6 +10,8 @@ internal import Synchronization
 final class Worker: @unchecked Sendable {
     private let session: OpaquePointer
     private let context: SessionContext
+    /// Operations from this number on are not counted.
+    static let opcodeLimit = 64
     private let counts = InlineArray<64, Atomic<UInt64>> { _ in Atomic(0) }
     /// In the receive call, or about to be: only then does `kick` disturb nobody.
     private let receiving = Atomic<Bool>(false)
@@ -72,7 +74,7 @@ final class Worker: @unchecked Sendable {
     /// Only this thread writes: no atomic addition needed.
     private func count(_ opcode: UInt32) {
         let index = Int(opcode)
-        guard index < counts.count else { return }
+        guard index < Worker.opcodeLimit else { return }
         let old = counts[index].load(ordering: .relaxed)
         counts[index].store(old &+ 1, ordering: .relaxed)
     }
