@@ -113,9 +113,12 @@ extension Request {
         }
     }
 
-    package consuming func symlink(_ target: [UInt8]) {
+    /// The target of readlink.
+    package consuming func symlink(_ target: [UInt8]) { data(target) }
+
+    package consuming func data(_ bytes: [UInt8]) {
         let handle = take()
-        target.withUnsafeBytes { raw in
+        bytes.withUnsafeBytes { raw in
             _ = fuse_reply_buf(
                 handle, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
         }
@@ -126,7 +129,7 @@ extension Request {
     package consuming func xattr(_ value: [UInt8], size: Int) {
         if size == 0 { return xattrSize(value.count) }
         if value.count > size { return fail(.range) }
-        symlink(value)
+        data(value)
     }
 
     package consuming func directory(_ buffer: borrowing DirectoryBuffer) {

@@ -5,14 +5,15 @@ internal import CFuse
 internal import Glibc
 
 /// A thread of its own, by pthread_create(3).
-enum Thread {
+package enum Thread {
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
     /// Starts a thread that nobody joins; false if the system has none to give.
-    static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
+    @discardableResult
+    package static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
         var thread = pthread_t()
         var attributes = pthread_attr_t()
         guard pthread_attr_init(&attributes) == 0 else { return false }

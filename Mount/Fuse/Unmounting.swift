@@ -67,12 +67,17 @@ struct MountedFileSystem: Equatable {
 extension Session {
     /// Detaches whatever is mounted on `path`, dead or alive, at once: open files stay usable
     /// while their server lives. For mounts that a crashed process left behind.
-    package static func forceUnmount(_ path: String) throws(MountFailure) {
-        if umount2(path, Int32(MNT_DETACH)) == 0 { return }
+    /// - Parameter lazily: false refuses with EBUSY while files are in use.
+    package static func forceUnmount(_ path: String, lazily: Bool = true) throws(MountFailure) {
+        if umount2(path, lazily ? Int32(MNT_DETACH) : 0) == 0 { return }
         let error = Errno.last
         if error == .notPermitted {
-            if run(["fusermount3", "-u", "-q", "-z", "--", path]) { return }
-            if run(["fusermount", "-u", "-q", "-z", "--", path]) { return }
+            let flags = lazily ? ["-u", "-q", "-z", "--"] : ["-u", "-q", "--"]
+            if run(["fusermount3"] + flags + [path]) { return }
+            if run(["fusermount"] + flags + [path]) { return }
+        }
+        if error == .busy {
+            throw MountFailure("\(path) is in use: end what works there, or give --force", error)
         }
         throw MountFailure("cannot unmount \(path): \(error)", error)
     }

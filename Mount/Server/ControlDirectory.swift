@@ -7,7 +7,7 @@
 
 internal import Fuse
 internal import Glibc
-package import Overlay
+internal import Overlay
 package import Platform
 internal import Synchronization
 
@@ -118,7 +118,7 @@ package final class ControlDirectory: Sendable {
         guard node.kind.isFile else { return request.fail(.isDirectory) }
         let bytes = text(node, olderThan: .max).bytes
         let start = min(Int(clamping: offset), bytes.count)
-        bytes[start..<min(start + size, bytes.count)].withUnsafeBytes { request.data($0) }
+        request.data(Array(bytes[start..<min(start + size, bytes.count)]))
     }
 
     func list(

@@ -3,7 +3,7 @@
 
 package import Fuse
 internal import Overlay
-package import Platform
+internal import Platform
 internal import Storage
 
 extension DraftOperations {

@@ -7,7 +7,7 @@
 package import Fuse
 package import Overlay
 internal import Platform
-package import Storage
+internal import Storage
 internal import Synchronization
 
 /// What the mount's root shows.

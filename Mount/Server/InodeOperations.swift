@@ -15,26 +15,9 @@ extension DraftOperations {
 
     package func lookup(_ request: consuming Request, parent: UInt64, name: FileName) {
         do throws(Errno) {
-            switch try node(parent) {
-            case .workspaceList:
-                if name == ControlDirectory.name {
-                    request.entry(control.entry(ControlNode(.directory, workspace: 0)))
-                } else {
-                    try lookupWorkspace(request, name)
-                }
-            case .control(let node):
-                guard let child = node.child(name) else { throw .noEntry }
-                request.entry(control.lookup(child))
-            case .place(let place):
-                if isControlName(name, in: place) {
-                    request.entry(
-                        control.entry(ControlNode(.directory, workspace: place.workspace.id)))
-                    return
-                }
-                let attributes = try place.workspace.lookup(name, in: place.number)
-                if !request.entry(entry(attributes, in: place.workspace)) {
-                    place.workspace.forget(attributes.number, count: 1)
-                }
+            let (entry, counted) = try find(name, in: parent)
+            if !request.entry(entry), let counted {
+                counted.workspace.forget(counted.number, count: 1)
             }
         } catch {
             // The name does not exist, and will not until we make it.
@@ -46,8 +29,39 @@ extension DraftOperations {
         }
     }
 
-    private func lookupWorkspace(_ request: consuming Request, _ name: FileName) throws(Errno) {
+    /// What a name leads to, and the inode to which a reference was counted.
+    private func find(
+        _ name: FileName, in parent: UInt64
+    ) throws(Errno) -> (NodeEntry, counted: Place?) {
+        switch try node(parent) {
+        case .workspaceList:
+            if name == ControlDirectory.name {
+                return (control.entry(ControlNode(.directory, workspace: 0)), nil)
+            }
+            return (try findWorkspace(name), nil)
+        case .control(let node):
+            guard let child = node.child(name) else { throw .noEntry }
+            return (control.lookup(child), nil)
+        case .place(let place):
+            if isControlName(name, in: place) {
+                let node = ControlNode(.directory, workspace: place.workspace.id)
+                return (control.entry(node), nil)
+            }
+            let attributes = try place.workspace.lookup(name, in: place.number)
+            return (
+                entry(attributes, in: place.workspace),
+                Place(workspace: place.workspace, number: attributes.number)
+            )
+        }
+    }
+
+    private func findWorkspace(_ name: FileName) throws(Errno) -> NodeEntry {
         guard let record = set.find(name) else { throw .noEntry }
+        return try rootEntry(of: record)
+    }
+
+    /// Opens a workspace and answers its root.
+    func rootEntry(of record: WorkspaceRecord) throws(Errno) -> NodeEntry {
         let workspace: Workspace
         do throws(StorageError) {
             workspace = try set.workspace(record)
@@ -55,8 +69,7 @@ extension DraftOperations {
             set.events.post(.error, "\(error)")
             throw error.errno
         }
-        let attributes = try workspace.attributes(workspace.rootNumber)
-        request.entry(entry(attributes, in: workspace))
+        return entry(try workspace.attributes(workspace.rootNumber), in: workspace)
     }
 
     package func forget(node: UInt64, count: UInt64) {

@@ -6,7 +6,7 @@ internal import Glibc
 package import Logging
 package import Overlay
 package import Platform
-package import Storage
+internal import Storage
 internal import Synchronization
 
 /// Why a mount did not come about: one sentence, and the errno that fits.
@@ -49,6 +49,7 @@ package final class MountServer: Sendable {
     private let report: StatusReport
     private let logger: Logger
     private let notifier: Notifier
+    private let mountPoint: String
     private let isStopping = Atomic<Bool>(false)
     /// Enough that a slow read or sync leaves others to serve; few, so that wake-ups stay cheap.
     private static let workers = 4
@@ -63,6 +64,7 @@ package final class MountServer: Sendable {
         let basePath = Placement.resolve(request.base)
         let storePath = Placement.resolve(request.store)
         let mountPoint = Placement.resolve(request.mountPoint)
+        self.mountPoint = mountPoint
         do throws(PlacementError) {
             try Placement.check(base: basePath, store: storePath, mountPoint: mountPoint)
         } catch {
@@ -99,7 +101,6 @@ package final class MountServer: Sendable {
         notifier = session.notifier
         operations.connect(notifier)
         report.connect(session)
-        session.raiseReadAhead()
     }
 
     private static func openBase(_ request: MountRequest) throws(MountServerError) -> BaseTree {
@@ -121,21 +122,17 @@ package final class MountServer: Sendable {
         _ request: MountRequest, _ set: WorkspaceSet
     ) throws(MountServerError) -> MountRoot {
         guard let text = request.workspace else { return .list(set) }
+        let record: WorkspaceRecord
         do throws(Errno) {
             let name = try FileName(text)
-            let record: WorkspaceRecord
             if let known = set.find(name) { record = known } else { record = try set.create(name) }
-            do throws(StorageError) {
-                return .workspace(try set.workspace(record))
-            } catch {
-                throw MountServerError(error.description, error.errno)
-            }
-        } catch let error as Errno {
-            throw MountServerError("cannot open the workspace \(text): \(error)", error)
-        } catch let error as MountServerError {
-            throw error
         } catch {
-            throw MountServerError("cannot open the workspace \(text)", .inputOutput)
+            throw MountServerError("cannot make the workspace \(text): \(error)", error)
+        }
+        do throws(StorageError) {
+            return .workspace(try set.workspace(record))
+        } catch {
+            throw MountServerError(error.description, error.errno)
         }
     }
 
@@ -174,17 +171,21 @@ package final class MountServer: Sendable {
     }
 
     private func startSignalThread() {
-        _ = Thread.start { [session, logger] in
+        Thread.start { [session, logger, mountPoint] in
             var signals = Self.stopSignals()
             var caught: Int32 = 0
             while sigwait(&signals, &caught) != 0 {}
             logger.info("stopping on signal \(caught)")
+            // Dirty pages of shared mappings are the one thing that the kernel still holds.
+            if let root = try? File.open(mountPoint, flags: O_RDONLY | O_DIRECTORY) {
+                try? root.synchronizeFileSystem()
+            }
             session.exit()
         }
     }
 
     private func startMaintenanceThread() {
-        _ = Thread.start { [self] in
+        Thread.start { [self] in
             while !isStopping.load(ordering: .relaxed) {
                 usleep(250_000)
                 if isStopping.load(ordering: .relaxed) { return }

@@ -44,23 +44,13 @@ extension DraftOperations {
     package func mkdir(
         _ request: consuming Request, parent: UInt64, name: FileName, mode: UInt32
     ) {
-        do throws(Errno) {
-            if case .workspaceList = try node(parent) {
+        if parent == Self.rootNode, case .list = root {
+            do throws(Errno) {
                 if name == ControlDirectory.name { throw .exists }
-                let record = try set.create(name)
-                let workspace: Workspace
-                do throws(StorageError) {
-                    workspace = try set.workspace(record)
-                } catch {
-                    set.events.post(.error, "\(error)")
-                    throw error.errno
-                }
-                request.entry(
-                    entry(try workspace.attributes(workspace.rootNumber), in: workspace))
-                return
+                request.entry(try rootEntry(of: try set.create(name)))
+            } catch {
+                request.fail(error)
             }
-        } catch {
-            request.fail(error)
             return
         }
         make(

@@ -89,7 +89,7 @@ package final class StatusReport: Sendable {
     }
 
     private var events: [JSONText.Value] {
-        set.events.events.map {
+        return set.events.events.map {
             .object([
                 ("severity", .text($0.severity.rawValue)), ("message", .text($0.message)),
             ])

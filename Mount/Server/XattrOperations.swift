@@ -2,7 +2,7 @@
 
 package import Fuse
 internal import Overlay
-package import Platform
+internal import Platform
 
 extension DraftOperations {
     package func setxattr(

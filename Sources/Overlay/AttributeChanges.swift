@@ -22,6 +22,9 @@ package struct AttributeChange: Sendable {
 
     package init() {}
 
+    /// Nothing but the set-id bits is to change.
+    var isOnlyKill: Bool { killSetID && size == nil && !changesMetadata }
+
     var changesMetadata: Bool {
         mode != nil || user != nil || group != nil || accessTime != nil || modificationTime != nil
     }

@@ -90,6 +90,7 @@ extension Tree {
     private func createLog(for inode: Inode, caller: Caller) throws(Errno) -> EditLog {
         var transaction = begin(.edit, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
+        try pin(inode, in: &transaction)
         transaction.update(inode) { $0.flags.insert(.hasLog) }
         let size = transaction.record(of: inode).size
         let holes = try baseHoles(of: inode, size: size)
@@ -158,6 +159,7 @@ extension Tree {
         guard inode.place != nil else { return [] }
         var transaction = begin(.touch, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
+        try pin(inode, in: &transaction)
         try commit(&transaction)
         if let holes = try baseHoles(of: inode, size: size) {
             return PieceTree(holes).pieces(in: cut)

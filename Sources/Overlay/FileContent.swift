@@ -2,6 +2,7 @@
 
 package import Platform
 package import Storage
+internal import Synchronization
 
 extension Workspace {
     /// Reads up to `buffer.count` bytes from `offset`; fewer only where the file ends.
@@ -66,6 +67,19 @@ extension Workspace {
         _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) {
         let origin = try origin(number)
+        if origin.isPinned {
+            let path = withTreeSafely { $0.pinPath(number) }
+            let file: any DiskFile
+            if let known = pins.withLock({ $0.value(for: number) }) {
+                file = known
+            } else {
+                file = try logs.disk.open(path, .readOnly)
+                _ = pins.withLock { $0.insert(file, for: number) }
+            }
+            if try file.read(into: buffer, at: offset) == buffer.count { return }
+            events.post(.error, "\(path) is shorter than it was; reads of its range answer EIO")
+            throw .inputOutput
+        }
         let place = BasePlace(path: origin.path)
         var reason = "has changed"
         do throws(Errno) {

@@ -5,6 +5,8 @@ package struct Limits: Sendable {
     /// stay far below the usual limit of 1,024.
     package var openBaseDirectories = 128
     package var openBaseFiles = 256
+    /// Descriptors kept for pins.
+    package var openPins = 64
     /// Changed keys that make a checkpoint due: they are pinned in memory until it is written.
     package var dirtyKeys = 20_000
     /// Nanoseconds after which changed keys are written even if they are few.

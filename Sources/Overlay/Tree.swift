@@ -36,6 +36,10 @@ final class Tree: @unchecked Sendable {
     var lastNumber: UInt64 = 0
     /// Advances with each use, for choosing what to drop.
     var tick: UInt64 = 0
+    /// Whether the store can share extents with the base, until a try shows that it cannot.
+    var canPin = true
+    /// Pins that are not durable yet; an fsync of their file makes them so.
+    var unsyncedPins: Set<InodeNumber> = []
     /// Names in all cached listings.
     var listedNames = 0
     /// Bytes of loaded logs and indexes, as counted at the last sweep.

@@ -21,6 +21,8 @@ package final class Workspace: Sendable {
     let checkpointWriter: Mutex<TreeDatabase?>
     let disk: any Disk
     let databasePath: String
+    /// Open pins: reflink copies of base files, by inode number.
+    let pins: Mutex<LRUCache<InodeNumber, any DiskFile>>
     /// Set when the last checkpoint failed, so that status can say so.
     let checkpointFailed = Atomic<Bool>(false)
 
@@ -40,6 +42,7 @@ package final class Workspace: Sendable {
         self.databasePath = databasePath
         self.tree = Mutex(tree)
         checkpointWriter = Mutex(writer)
+        pins = Mutex(LRUCache(capacity: tree.limits.openPins))
     }
 
     /// Runs `body` with the tree locked. Only values leave it.
@@ -159,8 +162,13 @@ extension Workspace {
             try truncate(number, to: size, killSetID: change.killSetID, caller: caller)
         }
         return try withTree { (tree) throws(Errno) in
-            if change.changesMetadata || change.size == nil {
+            if change.changesMetadata || change.size == nil, !change.isOnlyKill {
                 try tree.setAttributes(number, change, caller: caller)
+            }
+            if change.isOnlyKill {
+                // The kernel asks so before a write by somebody who may not keep set-id bits.
+                _ = try tree.clearPrivileges(
+                    of: tree.inode(number), setID: true, caller: caller)
             }
             return try tree.inode(number).attributes
         }
@@ -201,9 +209,15 @@ extension Workspace {
 extension Workspace {
     /// fsync(2) and fdatasync(2): content, then names and attributes, survive a power cut.
     package func synchronize(_ number: InodeNumber) throws(Errno) {
-        let log = try withTree { (tree) throws(Errno) -> EditLog? in
+        let (log, pin) = try withTree { (tree) throws(Errno) -> (EditLog?, String?) in
             let inode = try tree.inode(number)
-            return inode.type == .regular ? try tree.log(of: inode) : nil
+            let pin = tree.unsyncedPins.contains(number) ? tree.pinPath(number) : nil
+            return (inode.type == .regular ? try tree.log(of: inode) : nil, pin)
+        }
+        if let pin {
+            try disk.open(pin, .readWrite).synchronize()
+            try disk.synchronizeDirectory(String(pin[..<(pin.lastIndex(of: "/") ?? pin.endIndex)]))
+            withTreeSafely { _ = $0.unsyncedPins.remove(number) }
         }
         try log?.synchronize()
         try journal.synchronize()

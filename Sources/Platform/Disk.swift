@@ -35,10 +35,45 @@ package protocol Disk: Sendable {
     func removeTree(_ path: String) throws(Errno)
     func list(_ path: String) throws(Errno) -> [String]
     func exists(_ path: String) -> Bool
+    /// Makes `path` a copy of a host's file that shares its extents (FICLONE).
+    /// - Throws: EOPNOTSUPP or EXDEV where the file system cannot.
+    func clone(_ source: File, to path: String) throws(Errno)
     /// Makes the names in a directory survive a power cut.
     func synchronizeDirectory(_ path: String) throws(Errno)
     /// Makes everything written so far survive a power cut (syncfs(2)).
     func synchronizeAll() throws(Errno)
+}
+
+extension DiskFile {
+    package func writeBytes(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
+        let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
+            do throws(Errno) {
+                try write(raw, UnsafeRawBufferPointer(start: nil, count: 0), at: offset)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    /// Up to `count` bytes from `offset`; fewer only where the file ends.
+    package func readBytes(_ count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
+        var failure: Errno?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            do throws(Errno) {
+                filled = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    package func readAll() throws(Errno) -> [UInt8] {
+        try readBytes(Int(clamping: try length()), at: 0)
+    }
 }
 
 extension File: DiskFile {
@@ -56,6 +91,23 @@ package struct HostDisk: Disk {
         case .readOnly: try File.open(path, in: root, flags: O_RDONLY)
         case .readWrite: try File.open(path, in: root, flags: O_RDWR)
         case .create: try File.open(path, in: root, flags: O_RDWR | O_CREAT)
+        }
+    }
+
+    package func clone(_ source: File, to path: String) throws(Errno) {
+        let copy: File
+        do throws(Errno) {
+            copy = try File.open(path, in: root, flags: O_RDWR | O_CREAT | O_TRUNC)
+        } catch {
+            guard error == .noEntry, let slash = path.lastIndex(of: "/") else { throw error }
+            try makeDirectory(String(path[..<slash]))
+            copy = try File.open(path, in: root, flags: O_RDWR | O_CREAT | O_TRUNC)
+        }
+        do throws(Errno) {
+            try copy.cloneContent(of: source)
+        } catch {
+            unlinkat(root.descriptor, path, 0)
+            throw error
         }
     }
 
@@ -102,6 +154,6 @@ package struct HostDisk: Disk {
     }
 
     package func synchronizeAll() throws(Errno) {
-        if cp_syncfs(root.descriptor) != 0 { throw .last }
+        try root.synchronizeFileSystem()
     }
 }

@@ -96,6 +96,11 @@ package final class File: Sendable {
         }
     }
 
+    /// syncfs(2): all of the file system that holds this file.
+    package func synchronizeFileSystem() throws(Errno) {
+        if cp_syncfs(descriptor) != 0 { throw .last }
+    }
+
     /// lseek(2) with SEEK_DATA or SEEK_HOLE; nil where there is none (ENXIO).
     package func seek(from offset: UInt64, data: Bool) -> UInt64? {
         let found = cp_lseek(

@@ -105,6 +105,8 @@ extension File {
 
 /// Flags of open(2) that Glibc's module hides.
 package enum OpenFlags {
+    package static let directory = O_RDONLY | O_DIRECTORY
+    package static let createNew = O_RDWR | O_CREAT | O_EXCL
     package static let path = CP_O_PATH
     package static let noAccessTime = CP_O_NOATIME
 }

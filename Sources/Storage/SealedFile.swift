@@ -63,35 +63,3 @@ package enum SealedFile {
         throw .damaged(path: path, what: "no copy in it has a right checksum")
     }
 }
-
-extension DiskFile {
-    package func writeBytes(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
-        let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
-            do throws(Errno) {
-                try write(raw, UnsafeRawBufferPointer(start: nil, count: 0), at: offset)
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
-        }
-        try result.get()
-    }
-
-    /// Up to `count` bytes from `offset`; fewer only where the file ends.
-    package func readBytes(_ count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
-        var failure: Errno?
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            do throws(Errno) {
-                filled = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-        return bytes
-    }
-
-    package func readAll() throws(Errno) -> [UInt8] {
-        try readBytes(Int(clamping: try length()), at: 0)
-    }
-}

@@ -1,0 +1,161 @@
+// draftfs mount: checks the command line, then serves in the foreground, or has a child process do
+// that and returns once the mount answers.
+
+import ArgumentParser
+import Fuse
+import Glibc
+import Logging
+import MountServer
+import Overlay
+import Platform
+
+enum LogTarget: String, ExpressibleByArgument, CaseIterable { case stderr, syslog }
+
+struct MountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mount",
+        abstract: "Mount workspaces over a base directory.",
+        discussion: """
+            Without --workspace the mount point lists the workspaces, and mkdir there forks a new \
+            one. With it the mount point is that workspace, made if there is none of that name.
+            """)
+
+    @Argument(help: "The directory that the workspaces lie over. It is never changed.")
+    var base: String
+
+    @Argument(help: "An existing directory to mount on.")
+    var mountPoint: String
+
+    @Option(help: "Where all data goes. Default: a directory below ~/.local/state/draftfs.")
+    var store: String?
+
+    @Option(help: "Mount this workspace instead of the list of all.")
+    var workspace: String?
+
+    @Option(
+        name: [.customShort("o"), .customLong("options")],
+        help: "Options of mount(8), separated by commas; also store=DIR and workspace=NAME.")
+    var options: [String] = []
+
+    @Flag(help: "Serve in this process instead of in the background.")
+    var foreground = false
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel = "info"
+
+    @Option(help: "Where messages go: stderr or syslog. Default: stderr in the foreground.")
+    var log: LogTarget?
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    /// The descriptor to which a child in the background says that it serves.
+    @Option(help: .hidden)
+    var readyDescriptor: Int32?
+
+    mutating func validate() throws {
+        guard Logger.Level(rawValue: logLevel) != nil else {
+            throw ValidationError("there is no log level \(logLevel)")
+        }
+    }
+
+    func run() throws {
+        let request = try makeRequest()
+        try clearDeadMount()
+        if foreground {
+            try serve(request)
+        } else {
+            try Background.start(log: log ?? .syslog)
+            if json {
+                print(#"{"mounted": "\#(escaped(Placement.resolve(mountPoint)))"}"#)
+            }
+        }
+    }
+
+    private func escaped(_ text: String) -> String {
+        text.reduce(into: "") { $0 += ($1 == "\"" || $1 == "\\") ? "\\\($1)" : String($1) }
+    }
+
+    private func makeRequest() throws -> MountRequest {
+        let parsed: MountOptions
+        do throws(MountFailure) {
+            parsed = try MountOptions(
+                options.joined(separator: ","), productKeys: ["store", "workspace"],
+                privileged: geteuid() == 0)
+        } catch {
+            throw fail(error.message)
+        }
+        if access("/dev/fuse", F_OK) != 0 {
+            throw fail(
+                "/dev/fuse is missing: load the fuse module (modprobe fuse), or give this "
+                    + "container the device (--device /dev/fuse); draftfs doctor says more")
+        }
+        var isDirectory = stat()
+        if stat(mountPoint, &isDirectory) == 0, isDirectory.st_mode & S_IFMT != S_IFDIR {
+            throw fail("the mount point \(mountPoint) is not a directory")
+        } else if access(mountPoint, F_OK) != 0, errno == ENOENT {
+            throw fail("the mount point \(mountPoint) does not exist: make the directory first")
+        }
+        return MountRequest(
+            base: base, mountPoint: mountPoint,
+            store: store ?? parsed.product["store"] ?? DefaultStore.path(for: base),
+            workspace: workspace ?? parsed.product["workspace"], options: parsed,
+            version: Draftfs.version)
+    }
+
+    /// A mount whose daemon died keeps its place and answers ENOTCONN: ours is cleared away.
+    private func clearDeadMount() throws {
+        var status = stat()
+        guard stat(mountPoint, &status) != 0, errno == ENOTCONN else { return }
+        guard MountTable.type(of: Placement.resolve(mountPoint)) == "fuse.draftfs" else { return }
+        do throws(MountFailure) {
+            try Session.forceUnmount(mountPoint)
+        } catch {
+            throw fail(error.message)
+        }
+    }
+
+    private func serve(_ request: MountRequest) throws {
+        MountServer.blockSignals()
+        let level = Logger.Level(rawValue: logLevel) ?? .info
+        let logger = Logging.makeLogger(log ?? .stderr, level: level)
+        let ready = readyDescriptor.map { Background.Reporter($0) }
+        do throws(MountServerError) {
+            let server = try MountServer(request, logger: logger)
+            logger.info("mounted \(request.base) on \(request.mountPoint), store \(request.store)")
+            ready?.succeed()
+            try server.run()
+        } catch {
+            ready?.fail(error.description)
+            throw fail(error.description)
+        }
+    }
+}
+
+/// Where data goes if nobody says: one directory for each base.
+enum DefaultStore {
+    static func path(for base: String) -> String {
+        let real = Placement.resolve(base)
+        let hash = String(Checksum.xxh3(Array(real.utf8)), radix: 16)
+        let name = real.split(separator: "/").last.map(String.init) ?? "root"
+        let directory = "\(stateDirectory)/draftfs"
+        makeDirectories(directory)
+        return "\(directory)/\(name)-\(hash)"
+    }
+
+    private static var stateDirectory: String {
+        if let path = getenv("XDG_STATE_HOME").map({ String(cString: $0) }), path.hasPrefix("/") {
+            return path
+        }
+        let home = getenv("HOME").map { String(cString: $0) } ?? "/root"
+        return "\(home)/.local/state"
+    }
+
+    private static func makeDirectories(_ path: String) {
+        var made = ""
+        for name in path.split(separator: "/") {
+            made += "/\(name)"
+            mkdir(made, 0o700)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// draftfs status: the status file of a mount, as it is (--json) or in short for people.
+
+import ArgumentParser
+import Glibc
+import Overlay
+import Platform
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show what a mount is doing.")
+
+    @Argument(help: "A mount point, or any directory below one. Default: the current directory.")
+    var path = "."
+
+    @Flag(help: "Print the whole status as JSON.")
+    var json = false
+
+    func run() throws {
+        guard let text = StatusText.find(path) else {
+            throw fail(
+                "\(path) is not in a draftfs mount, or its status is not yours to read")
+        }
+        if json {
+            print(text, terminator: "")
+            return
+        }
+        for line in text.split(separator: "\n") {
+            // The top level of the object, without its lists.
+            guard line.hasPrefix("  \""), !line.hasSuffix("{"), !line.hasSuffix("[") else { continue }
+            let parts = line.dropFirst(3).split(separator: "\"", maxSplits: 1)
+            guard parts.count == 2 else { continue }
+            let key = parts[0].replacing("_", with: " ")
+            var value = parts[1].dropFirst(2)
+            if value.hasSuffix(",") { value = value.dropLast() }
+            let padding = String(repeating: " ", count: max(1, 24 - key.count))
+            print(key + padding + value.trimmingQuotes())
+        }
+    }
+}
+
+extension Substring {
+    func trimmingQuotes() -> Substring {
+        hasPrefix("\"") && hasSuffix("\"") && count >= 2 ? dropFirst().dropLast() : self
+    }
+}
+
+/// Reading `.draft/status`.
+enum StatusText {
+    /// Of the mount or workspace whose root is `path`.
+    static func read(_ path: String) -> String? {
+        guard let file = try? File.open("\(path)/.draft/status", flags: O_RDONLY) else { return nil }
+        var bytes: [UInt8] = []
+        while let part = try? file.readBytes(64 << 10, at: UInt64(bytes.count)), !part.isEmpty {
+            bytes += part
+        }
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Of the workspace or mount that `path` lies in.
+    static func find(_ path: String) -> String? {
+        var directory = Placement.resolve(path)
+        while true {
+            if let text = read(directory) { return text }
+            guard let slash = directory.lastIndex(of: "/"), directory != "/" else { return nil }
+            directory = slash == directory.startIndex ? "/" : String(directory[..<slash])
+        }
+    }
+
+    /// A number of the top level.
+    static func integer(_ key: String, in text: String) -> Int64? {
+        for line in text.split(separator: "\n") where line.hasPrefix("  \"\(key)\": ") {
+            return Int64(line.dropFirst(key.utf8.count + 6).prefix { $0.isNumber })
+        }
+        return nil
+    }
+}
+
+/// /proc/self/mounts.
+enum MountTable {
+    /// The type of what is mounted on `path`, the last one if several are.
+    static func type(of path: String) -> String? {
+        guard let file = try? File.open("/proc/self/mounts", flags: O_RDONLY) else { return nil }
+        var bytes: [UInt8] = []
+        while let part = try? file.readBytes(64 << 10, at: UInt64(bytes.count)), !part.isEmpty {
+            bytes += part
+        }
+        var found: String?
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count > 2, unescaped(words[1]) == path { found = String(words[2]) }
+        }
+        return found
+    }
+
+    /// Blanks and the like stand as \040 and so on.
+    private static func unescaped(_ word: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(word.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == 0x5c, rest.count >= 3,
+                let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8) {
+                bytes.append(code)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

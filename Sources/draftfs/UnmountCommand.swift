@@ -1,0 +1,42 @@
+// draftfs unmount: detaches a mount and waits until its daemon has closed the store.
+
+import ArgumentParser
+import Fuse
+import Glibc
+import Overlay
+import Platform
+
+struct UnmountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unmount",
+        abstract: "Unmount, and wait until everything is written.")
+
+    @Argument(help: "The mount point.")
+    var mountPoint: String
+
+    @Flag(help: "Detach even while files are in use.")
+    var force = false
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    func run() throws {
+        let path = Placement.resolve(mountPoint)
+        guard MountTable.type(of: path) == "fuse.draftfs" else {
+            throw fail("no draftfs is mounted on \(mountPoint)")
+        }
+        let daemon = StatusText.read(path).flatMap { StatusText.integer("daemon_pid", in: $0) }
+        do throws(MountFailure) {
+            try Session.forceUnmount(path, lazily: force)
+        } catch {
+            throw fail(error.message)
+        }
+        if let daemon { waitForEnd(pid_t(daemon)) }
+        if json { print(#"{"unmounted": true}"#) }
+    }
+
+    /// The daemon writes its last checkpoint after the mount is gone; a minute bounds the wait.
+    private func waitForEnd(_ daemon: pid_t) {
+        for _ in 0..<6000 where kill(daemon, 0) == 0 || errno == EPERM { usleep(10_000) }
+    }
+}
