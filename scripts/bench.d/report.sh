@@ -59,6 +59,7 @@ table() {
         BEGIN { split("plain overlayfs fuse-overlayfs draftfs", systems, " ") }
         {
             name = $1
+            if (name == "others") next
             prefix = name ~ /^store:/ ? "store" : name ~ /^memory:/ ? "memory" : "seconds"
             if (prefix != kind) next
             sub(/^(store|memory):/, "", name)
@@ -133,7 +134,18 @@ goals() {
         }'
 }
 
+# A table from a busy machine says little: tell.
+warn_of_others() {
+    awk -F '\t' '
+        $3 == "others" { count++; if ($4 > 20) { busy++; if ($4 > most) most = $4 } }
+        END {
+            if (busy) printf "**Do not trust these figures:** other processes kept the " \
+                "processors up to %d %% busy, at %d of %d looks.\n\n", most, busy, count
+        }' "$samples"
+}
+
 print_report() {
+    warn_of_others
     table seconds
     table store
     table memory

@@ -185,3 +185,16 @@ measure_memory() {
         done <"/proc/$process/status"
     done
 }
+
+# How busy others keep the processors while nothing runs here, in percent.
+measure_others() {
+    local before after
+    before=$(head -n 1 /proc/stat)
+    sleep 0.5
+    after=$(head -n 1 /proc/stat)
+    sample 'others' "$(awk '
+        { busy = $2 + $3 + $4 + $7 + $8 + $9; all = busy + $5 + $6 }
+        NR == 1 { busy0 = busy; all0 = all }
+        END { print(all > all0 ? int(100 * (busy - busy0) / (all - all0)) : 0) }
+        ' <<<"$before"$'\n'"$after")"
+}
