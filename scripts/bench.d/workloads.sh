@@ -1,0 +1,200 @@
+# shellcheck shell=bash
+# The workloads of scripts/bench. Each runs in $view, and adds samples for $round and $system:
+# seconds, or bytes where the name starts with "store:" or "memory:". Untimed syncs stand between
+# them, so that one does not pay for the dirty pages of another. Each command is bounded in time.
+# shellcheck disable=SC2154 # set by scripts/bench
+
+warm_repeats=5
+
+# prepare_data: the base tree (text files of 2 KiB, one big file of random bytes) and a tar of the
+# same files.
+prepare_data() {
+    local directory
+    mkdir -p -- "$work/base/tree"
+    for ((directory = 0; directory < directories; directory++)); do
+        mkdir -- "$work/base/tree/d$directory"
+        # 16 lines of 128 bytes a file: 2032 digits and 16 newlines, from 1524 bytes.
+        head -c $((files * 1524)) /dev/urandom | base64 -w 127 |
+            split -b 2048 -a 4 -d - "$work/base/tree/d$directory/file"
+    done
+    head -c "${big}M" /dev/urandom >"$work/base/big"
+    tar -cf "$work/files.tar" -C "$work/base/tree" .
+    sync
+}
+
+sample() { printf '%s\t%s\t%s\t%s\n' "$round" "$system" "$1" "$2" >>"$samples"; }
+
+# timed NAME CMD...: runs it and samples the seconds it takes.
+timed() {
+    local name=$1 start end
+    shift
+    start=${EPOCHREALTIME/./}
+    "$@" || die "$name failed on $system: $*"
+    end=${EPOCHREALTIME/./}
+    sample "$name" "$(((end - start) / 1000000)).$(printf '%06d' $(((end - start) % 1000000)))"
+}
+
+# timed_warm NAME CMD...: once untimed, then several samples.
+timed_warm() {
+    local name=$1
+    shift
+    "$@" || die "$name failed on $system: $*"
+    for ((repeat = 0; repeat < warm_repeats; repeat++)); do timed "$name" "$@"; done
+}
+
+bounded() { timeout -k 10 900 "$@"; }
+
+# warm_memory MIB: has the kernel hand out and free page cache before a command that fills it. In a
+# virtual machine that gives free memory back to its host, the first touch costs more than the
+# write itself, for whichever system comes first. What is written here never reaches the disk.
+warm_memory() {
+    local most
+    most=$(awk '/^MemAvailable/ { print int($2 / 2048) }' /proc/meminfo)
+    bounded dd if=/dev/zero of="$work/warm" bs=1M count=$(($1 < most ? $1 : most)) status=none
+    rm -- "$work/warm"
+}
+
+walk() { bounded find "$1" >/dev/null; }
+walk_attributes() { bounded find "$1" -size +1M; }
+# No file holds this text, so that all are read to their ends; grep then returns 1. (With its output
+# in /dev/null grep would stop at a first match.)
+search() { bounded grep -r 'no such text here' "$1" || (($? == 1)); }
+extract() { bounded tar -xf "$work/files.tar" -C "$view/new"; }
+remove() { bounded rm -r -- "$view/new"; }
+edit() {
+    printf X |
+        bounded dd of="$view/big" bs=1 seek=$((big * 500000)) conv=notrunc status=none
+}
+copy() { bounded cp -- "$view/big" "$view/big2"; }
+write_out() {
+    bounded dd if=/dev/zero of="$view/sequential" bs=1M count="$sequential" status=none
+}
+flush() { bounded sync -- "$view/sequential"; }
+read_back() { bounded dd if="$view/sequential" of=/dev/null bs=1M status=none; }
+
+stored_bytes() { du -sb -- "$upper" | cut -f 1; }
+
+# growth NAME BEFORE: samples what $upper has gained (on the plain directory that is the copy).
+growth() {
+    sync -f "$work"
+    sample "store:$1" $(($(stored_bytes) - $2))
+}
+
+# A tree that nobody has written to.
+workload_base() {
+    local before
+    sync
+    before=$(stored_bytes)
+    if drop_caches 2; then timed 'find, base, cold names' walk "$view/tree"; fi
+    timed_warm 'find, base, warm' walk "$view/tree"
+    if drop_caches 3; then timed 'grep -r, base, cold' search "$view/tree"; fi
+    timed_warm 'grep -r, base, warm' search "$view/tree"
+    growth 'find and grep -r of the base' "$before"
+}
+
+# The tree for find and grep is there whether or not untar is asked for.
+ensure_extracted() {
+    if [[ ! -e $view/new ]]; then
+        mkdir -- "$view/new"
+        extract || die "untar failed on $system"
+    fi
+}
+
+workload_untar() {
+    cat -- "$work/files.tar" >/dev/null
+    mkdir -- "$view/new"
+    sync
+    warm_memory 256
+    timed 'untar' extract
+    (($(find "$view/new" -type f | wc -l) == directories * files)) ||
+        die "untar lost files on $system"
+}
+
+workload_find() {
+    ensure_extracted
+    timed_warm 'find, warm' walk "$view/new"
+    timed_warm 'find -size, warm' walk_attributes "$view/new"
+}
+
+workload_grep() {
+    ensure_extracted
+    timed_warm 'grep -r, warm' search "$view/new"
+}
+
+# Twice: files that have reached the disk, whose blocks have to be freed there too, and files just
+# made, whose blocks mostly were never allocated (the plain directory is much faster then).
+workload_rm() {
+    ensure_extracted
+    sync
+    timed 'rm -r, after sync' remove
+    sync
+    ensure_extracted
+    timed 'rm -r' remove
+}
+
+# Reads the big file first: what is measured is the edit, not the disk.
+warm_big() {
+    cat -- "$view/big" >/dev/null
+    sync
+    warm_memory $((2 * big))
+}
+
+workload_edit() {
+    local before
+    warm_big
+    before=$(stored_bytes)
+    timed "1-byte edit of $big MB" edit
+    growth "1-byte edit of $big MB" "$before"
+    [[ $(tail -c +$((big * 500000 + 1)) -- "$view/big" | head -c 1) == X ]] ||
+        die "the edit is not there on $system"
+}
+
+workload_cp() {
+    local before
+    warm_big
+    before=$(stored_bytes)
+    timed "cp of $big MB" copy
+    growth "cp of $big MB" "$before"
+    bounded cmp -- "$view/big" "$view/big2" || die "the copy differs on $system"
+    rm -- "$view/big2"
+}
+
+workload_seq() {
+    local start
+    sync
+    warm_memory $((2 * sequential))
+    start=${EPOCHREALTIME/./}
+    timed "write $sequential MiB" write_out
+    flush
+    sample "write $sequential MiB and fsync" \
+        "$(awk "BEGIN { printf \"%.6f\", (${EPOCHREALTIME/./} - $start) / 1000000 }")"
+    if drop_caches 3; then timed "read $sequential MiB, cold" read_back; fi
+    timed_warm "read $sequential MiB, warm" read_back
+    rm -- "$view/sequential"
+}
+
+# What the daemon holds at the end of the round, and the most it held.
+measure_memory() {
+    local process line
+    for process in $(daemons_of "$view"); do
+        while read -r line; do
+            case $line in
+            VmRSS:*) sample 'memory:at the end' $(($(tr -dc 0-9 <<<"$line") * 1024)) ;;
+            VmHWM:*) sample 'memory:most' $(($(tr -dc 0-9 <<<"$line") * 1024)) ;;
+            esac
+        done <"/proc/$process/status"
+    done
+}
+
+# How busy others keep the processors while nothing runs here, in percent.
+measure_others() {
+    local before after
+    before=$(head -n 1 /proc/stat)
+    sleep 0.5
+    after=$(head -n 1 /proc/stat)
+    sample 'others' "$(awk '
+        { busy = $2 + $3 + $4 + $7 + $8 + $9; all = busy + $5 + $6 }
+        NR == 1 { busy0 = busy; all0 = all }
+        END { print(all > all0 ? int(100 * (busy - busy0) / (all - all0)) : 0) }
+        ' <<<"$before"$'\n'"$after")"
+}
