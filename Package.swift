@@ -54,7 +54,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Overlay", "Storage", "Platform"],
+            name: "TestSupport", dependencies: ["Overlay", "Storage", "Platform", "CPlatform"],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "PlatformTests", dependencies: ["Platform", "TestSupport"],
@@ -73,7 +73,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MountTests",
-            dependencies: ["draftfs", "MountServer", "Platform", "TestSupport"],
+            dependencies: ["draftfs", "MountServer", "Platform", "CPlatform", "TestSupport"],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: settings),
     ]
