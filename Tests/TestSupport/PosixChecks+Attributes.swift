@@ -80,7 +80,8 @@ extension PosixCheck {
                 try same(cp_getxattr(path, "user.empty", &value, 8), 0, "empty value")
                 try refuse(ERANGE, "small buffer", cp_getxattr(path, "user.a", &value, 2))
                 try refuse(ERANGE, "small list", cp_listxattr(path, &value, 2))
-                try same(try attributeNames(path), ["user.a", "user.empty"], "list of \(name)")
+                let listed = try attributeNames(path).filter { $0 != "user.base" }
+                try same(listed, ["user.a", "user.empty"], "list of \(name)")
                 try must("remove", cp_removexattr(path, "user.a"))
                 try refuse(ENODATA, "remove again", cp_removexattr(path, "user.a"))
                 try refuse(ENODATA, "read removed", cp_getxattr(path, "user.a", &value, 8))

@@ -4,6 +4,7 @@
 
 internal import CPlatform
 import Glibc
+internal import Platform
 
 /// What can be seen of one name.
 package struct TreeEntry: Equatable, Sendable {
@@ -106,33 +107,20 @@ package func linkTarget(_ path: [CChar]) throws -> [UInt8] {
     return Array(target.prefix(count))
 }
 
-/// A digest of a whole file's bytes: FNV-1a over 8-byte words, the length included.
+/// A digest of a whole file's bytes.
 package func digest(of descriptor: Int32) throws -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    var hash: UInt64 = 0
     var offset: Int64 = 0
     while true {
         let bytes = try readBytes(descriptor, 1 << 20, at: offset)
         offset += Int64(bytes.count)
-        hash = digest(bytes, from: hash)
-        if bytes.count < 1 << 20 { break }
+        hash = hash &* 0x9E37_79B9_7F4A_7C15 &+ digest(bytes)
+        if bytes.count < 1 << 20 { return hash &+ UInt64(offset) }
     }
-    return (hash ^ UInt64(offset)) &* 0x100_0000_01B3
 }
 
-package func digest(_ bytes: [UInt8], from start: UInt64 = 0xCBF2_9CE4_8422_2325) -> UInt64 {
-    var hash = start
-    bytes.withUnsafeBytes { buffer in
-        let words = buffer.count / 8
-        for index in 0..<words {
-            let word = buffer.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)
-            hash = (hash ^ word) &* 0x100_0000_01B3
-            hash ^= hash >> 29
-        }
-        for index in (words * 8)..<buffer.count {
-            hash = (hash ^ UInt64(buffer[index])) &* 0x100_0000_01B3
-        }
-    }
-    return hash
+package func digest(_ bytes: [UInt8]) -> UInt64 {
+    Checksum.xxh3(bytes)
 }
 
 /// The bytes that the files below a directory take on disk (st_blocks), as `du` counts them.
