@@ -11,12 +11,13 @@ enum MountTests {}
 
 /// Runs a test on a mount of its own. What the body throws fails the test after the mount is gone.
 func mounted(
-    workspace: String? = "ws", options: [String] = [], limit: Int = 300,
-    expectErrors: Bool = false, prepare: (String) throws -> Void = { _ in },
+    workspace: String? = "ws", options: [String] = [], store: String? = nil,
+    limit: Int = 300, expectErrors: Bool = false,
+    prepare: (String) throws -> Void = { _ in },
     _ body: (TestMount) throws -> Void
 ) throws {
     let mount = try TestMount(
-        workspace: workspace, options: options, limit: limit, prepare: prepare)
+        workspace: workspace, options: options, store: store, limit: limit, prepare: prepare)
     var failure: (any Error)?
     do { try body(mount) } catch { failure = error }
     let problems = mount.finish(expectErrors: expectErrors)

@@ -72,7 +72,8 @@ private struct Trees: Sendable {
         let share = steps * 4 / 5 / threads
         let failures = Mutex<[String]>([])
         DispatchQueue.concurrentPerform(iterations: threads) { index in
-            let generator = OperationGenerator(seed: seed &* 10 &+ UInt64(index), tops: ["t\(index)"])
+            let generator = OperationGenerator(
+                seed: seed &* 10 &+ UInt64(index), tops: ["t\(index)"])
             let targets = (OperationTarget(root: plain), OperationTarget(root: mount))
             if let failure = follow(generator, share, targets) {
                 failures.withLock { $0.append("thread \(index): \(failure)") }

@@ -105,11 +105,13 @@ package func writeFile(_ path: String, _ text: String, mode: mode_t = 0o644) thr
 
 package func readFile(_ path: String) throws -> [UInt8] {
     try withOpen(path, O_RDONLY) { descriptor in
+        // One byte more than the size, so that most files end within the first piece.
+        let step = max(64, Int(try status(descriptor).st_size) + 1)
         var bytes: [UInt8] = []
         while true {
-            let piece = try readBytes(descriptor, 1 << 20, at: Int64(bytes.count))
+            let piece = try readBytes(descriptor, step, at: Int64(bytes.count))
             bytes += piece
-            if piece.count < 1 << 20 { return bytes }
+            if piece.count < step { return bytes }
         }
     }
 }

@@ -166,7 +166,7 @@ let oddNames: [[UInt8]] = [
 ]
 
 /// A path whose last name need not be UTF-8.
-func raw(_ directory: String, _ name: [UInt8]) -> [CChar] {
+package func raw(_ directory: String, _ name: [UInt8]) -> [CChar] {
     (Array(directory.utf8) + [0x2F] + name + [0]).map { CChar(bitPattern: $0) }
 }
 

@@ -43,8 +43,9 @@ extension PosixCheck {
                 try refuse(ENXIO, "in a tail hole", cp_lseek(held, Int64(end), CP_SEEK_DATA))
             }
         },
-        PosixCheck("fallocate extends, keeps size, punches and zeroes", prepare: prepareBlocks) {
-            p in
+        PosixCheck(
+            "fallocate extends, keeps size, punches and zeroes", prepare: prepareBlocks
+        ) { p in
             var reference = blocks
             try withOpen(p("f"), O_RDWR) { held in
                 try must("punch", cp_fallocate(held, punch, 10_000, 50_001))
@@ -75,8 +76,9 @@ extension PosixCheck {
             }
             try same(try readFile(p("f")), reference, "opened again")
         },
-        PosixCheck("copy_file_range between files, partial and over the end", prepare: prepareBlocks)
-        { p in
+        PosixCheck(
+            "copy_file_range between files, partial and over the end", prepare: prepareBlocks
+        ) { p in
             try withOpen(p("f"), O_RDONLY) { source in
                 try withOpen(p("g"), O_RDWR | O_CREAT) { target in
                     try same(try copy(source, 1_000, target, 0, 100_000), 100_000, "count")
@@ -95,8 +97,10 @@ extension PosixCheck {
                 }
             }
         },
-        PosixCheck("copy_file_range inside one file, and EINVAL where it overlaps", prepare: prepareBlocks)
-        { p in
+        PosixCheck(
+            "copy_file_range inside one file, and EINVAL where it overlaps",
+            prepare: prepareBlocks
+        ) { p in
             var reference = blocks
             try withOpen(p("f"), O_RDWR) { held in
                 try same(try copy(held, 0, held, 100_000, 50_000), 50_000, "apart")

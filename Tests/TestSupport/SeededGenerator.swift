@@ -1,6 +1,6 @@
-// SeededGenerator: SplitMix64, so that a failing random test is replayed from its printed seed.
+// SeededGenerator: the same random numbers for the same seed, so that a failure can be repeated.
 
-/// A random number generator that answers the same numbers for the same seed.
+/// SplitMix64 (Steele, Lea and Flood, 2014).
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
