@@ -3,17 +3,17 @@
 internal import CPlatform
 
 /// Nanoseconds since 1970 (CLOCK_REALTIME) and since some start (CLOCK_MONOTONIC).
-public struct Clock: Sendable {
-    public let realtime: @Sendable () -> Int64
-    public let monotonic: @Sendable () -> Int64
+package struct Clock: Sendable {
+    package let realtime: @Sendable () -> Int64
+    package let monotonic: @Sendable () -> Int64
 
-    public init(
+    package init(
         realtime: @escaping @Sendable () -> Int64, monotonic: @escaping @Sendable () -> Int64
     ) {
         self.realtime = realtime
         self.monotonic = monotonic
     }
 
-    public static let system = Clock(
+    package static let system = Clock(
         realtime: { cp_realtime_ns() }, monotonic: { cp_monotonic_ns() })
 }

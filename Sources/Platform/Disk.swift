@@ -37,6 +37,8 @@ package protocol Disk: Sendable {
     func exists(_ path: String) -> Bool
     /// Makes the names in a directory survive a power cut.
     func synchronizeDirectory(_ path: String) throws(Errno)
+    /// Makes everything written so far survive a power cut (syncfs(2)).
+    func synchronizeAll() throws(Errno)
 }
 
 extension File: DiskFile {
@@ -97,5 +99,9 @@ package struct HostDisk: Disk {
     package func synchronizeDirectory(_ path: String) throws(Errno) {
         try File.open(path.isEmpty ? "." : path, in: root, flags: O_RDONLY | O_DIRECTORY)
             .synchronizeAll()
+    }
+
+    package func synchronizeAll() throws(Errno) {
+        if cp_syncfs(root.descriptor) != 0 { throw .last }
     }
 }

@@ -4,16 +4,16 @@
 import Glibc
 
 /// An error number of errno(3), thrown by every operation that answers a POSIX caller.
-public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
-    public let code: Int32
+package struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
+    package let code: Int32
 
-    public init(_ code: Int32) { self.code = code }
+    package init(_ code: Int32) { self.code = code }
 
     /// The error of the system call that failed last on this thread.
     package static var last: Errno { Errno(errno) }
 
     /// The system's own words, as strerror(3) has them.
-    public var description: String {
+    package var description: String {
         var buffer = [CChar](repeating: 0, count: 128)
         let failed = strerror_r(code, &buffer, buffer.count - 1)
         if failed != 0 { return "error \(code)" }
@@ -23,33 +23,33 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Errno {
-    public static let notPermitted = Errno(EPERM)
-    public static let noEntry = Errno(ENOENT)
-    public static let inputOutput = Errno(EIO)
-    public static let noDevice = Errno(ENXIO)
-    public static let tooBigList = Errno(E2BIG)
-    public static let badDescriptor = Errno(EBADF)
-    public static let again = Errno(EAGAIN)
-    public static let noMemory = Errno(ENOMEM)
-    public static let accessDenied = Errno(EACCES)
-    public static let busy = Errno(EBUSY)
-    public static let exists = Errno(EEXIST)
-    public static let crossDevice = Errno(EXDEV)
-    public static let notDirectory = Errno(ENOTDIR)
-    public static let isDirectory = Errno(EISDIR)
-    public static let invalid = Errno(EINVAL)
-    public static let tooManyFiles = Errno(EMFILE)
-    public static let fileTooBig = Errno(EFBIG)
-    public static let noSpace = Errno(ENOSPC)
-    public static let readOnly = Errno(EROFS)
-    public static let tooManyLinks = Errno(EMLINK)
-    public static let range = Errno(ERANGE)
-    public static let nameTooLong = Errno(ENAMETOOLONG)
-    public static let notImplemented = Errno(ENOSYS)
-    public static let notEmpty = Errno(ENOTEMPTY)
-    public static let noData = Errno(ENODATA)
-    public static let notSupported = Errno(EOPNOTSUPP)
-    public static let stale = Errno(ESTALE)
-    public static let quota = Errno(EDQUOT)
-    public static let interrupted = Errno(EINTR)
+    package static let notPermitted = Errno(EPERM)
+    package static let noEntry = Errno(ENOENT)
+    package static let inputOutput = Errno(EIO)
+    package static let noDevice = Errno(ENXIO)
+    package static let tooBigList = Errno(E2BIG)
+    package static let badDescriptor = Errno(EBADF)
+    package static let again = Errno(EAGAIN)
+    package static let noMemory = Errno(ENOMEM)
+    package static let accessDenied = Errno(EACCES)
+    package static let busy = Errno(EBUSY)
+    package static let exists = Errno(EEXIST)
+    package static let crossDevice = Errno(EXDEV)
+    package static let notDirectory = Errno(ENOTDIR)
+    package static let isDirectory = Errno(EISDIR)
+    package static let invalid = Errno(EINVAL)
+    package static let tooManyFiles = Errno(EMFILE)
+    package static let fileTooBig = Errno(EFBIG)
+    package static let noSpace = Errno(ENOSPC)
+    package static let readOnly = Errno(EROFS)
+    package static let tooManyLinks = Errno(EMLINK)
+    package static let range = Errno(ERANGE)
+    package static let nameTooLong = Errno(ENAMETOOLONG)
+    package static let notImplemented = Errno(ENOSYS)
+    package static let notEmpty = Errno(ENOTEMPTY)
+    package static let noData = Errno(ENODATA)
+    package static let notSupported = Errno(EOPNOTSUPP)
+    package static let stale = Errno(ESTALE)
+    package static let quota = Errno(EDQUOT)
+    package static let interrupted = Errno(EINTR)
 }

@@ -1,26 +1,26 @@
 // FileName: one component of a path. Names are bytes, not text: anything but "/" and NUL.
 
 /// One component of a path: 1 to 255 bytes without `/` and NUL, neither `.` nor `..`.
-public struct FileName: Hashable, Sendable, CustomStringConvertible {
+package struct FileName: Hashable, Sendable, CustomStringConvertible {
     /// The longest name in bytes (NAME_MAX of limits.h).
-    public static let maximumLength = 255
+    package static let maximumLength = 255
 
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
 
     /// - Throws: `Errno.invalid` for an empty name, `.`, `..` or one with `/` or NUL;
     ///   `Errno.nameTooLong` past 255 bytes.
-    public init(_ bytes: [UInt8]) throws(Errno) {
+    package init(_ bytes: [UInt8]) throws(Errno) {
         if bytes.count > FileName.maximumLength { throw .nameTooLong }
         if bytes.isEmpty || bytes == [0x2e] || bytes == [0x2e, 0x2e] { throw .invalid }
         for byte in bytes where byte == 0 || byte == 0x2f { throw .invalid }
         self.bytes = bytes
     }
 
-    public init(_ text: String) throws(Errno) { try self.init(Array(text.utf8)) }
+    package init(_ text: String) throws(Errno) { try self.init(Array(text.utf8)) }
 
     /// For bytes that the kernel or a checked record has vouched for.
     package init(trusted bytes: [UInt8]) { self.bytes = bytes }
 
     /// For people; bytes that are no UTF-8 become replacement characters.
-    public var description: String { String(decoding: bytes, as: UTF8.self) }
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
 }

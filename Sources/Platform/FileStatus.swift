@@ -47,7 +47,7 @@ package struct FileStatus: Equatable, Sendable {
 }
 
 /// The type bits of a mode, as inode(7) numbers them (shifted right by 12, so DT_* of dirent.h).
-public enum FileType: UInt8, Sendable {
+package enum FileType: UInt8, Sendable {
     case unknown = 0
     case fifo = 1
     case characterDevice = 2
@@ -57,7 +57,7 @@ public enum FileType: UInt8, Sendable {
     case symlink = 10
     case socket = 12
 
-    public init(mode: UInt32) { self = FileType(rawValue: UInt8((mode >> 12) & 15)) ?? .unknown }
+    package init(mode: UInt32) { self = FileType(rawValue: UInt8((mode >> 12) & 15)) ?? .unknown }
 
-    public var modeBits: UInt32 { UInt32(rawValue) << 12 }
+    package var modeBits: UInt32 { UInt32(rawValue) << 12 }
 }

@@ -1,0 +1,93 @@
+// Capabilities: the flags of the FUSE_INIT exchange (linux/fuse.h), numbered as the kernel
+// does: bits 0 to 31 are `flags`, 32 to 63 `flags2`. For the bits that libfuse knows at all,
+// its FUSE_CAP_* have the same numbers up to bit 25.
+
+/// What kernel and server may agree on when a mount starts.
+package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertible {
+    package let rawValue: UInt64
+
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    private init(bit: Int) { rawValue = 1 << UInt64(bit) }
+
+    package static let asyncRead = Capabilities(bit: 0)
+    package static let posixLocks = Capabilities(bit: 1)
+    package static let atomicTruncate = Capabilities(bit: 3)
+    package static let exportSupport = Capabilities(bit: 4)
+    package static let bigWrites = Capabilities(bit: 5)
+    package static let dontMask = Capabilities(bit: 6)
+    package static let fileLocks = Capabilities(bit: 10)
+    package static let autoInvalidateData = Capabilities(bit: 12)
+    package static let readDirectoryPlus = Capabilities(bit: 13)
+    package static let readDirectoryPlusAuto = Capabilities(bit: 14)
+    package static let asyncDirectIO = Capabilities(bit: 15)
+    package static let writebackCache = Capabilities(bit: 16)
+    package static let noOpen = Capabilities(bit: 17)
+    package static let parallelDirectoryOperations = Capabilities(bit: 18)
+    package static let posixACL = Capabilities(bit: 19)
+    package static let handleKillPrivilege = Capabilities(bit: 20)
+    package static let maximumPages = Capabilities(bit: 22)
+    package static let cacheSymlinks = Capabilities(bit: 23)
+    package static let noOpenDirectory = Capabilities(bit: 24)
+    package static let explicitInvalidateData = Capabilities(bit: 25)
+    package static let handleKillPrivilegeV2 = Capabilities(bit: 28)
+    package static let extendedSetXattr = Capabilities(bit: 29)
+    /// `flags2` is valid.
+    package static let initExtended = Capabilities(bit: 30)
+    package static let ioUring = Capabilities(bit: 41)
+
+    /// What this module asks for. Left out on purpose: a writeback cache (the kernel would
+    /// no longer believe our sizes), atomic O_TRUNC (needs OPEN requests), the first
+    /// version of kill-privilege, explicit invalidation and all locks (they stay in the kernel).
+    package static let wanted: Capabilities = [
+        .asyncRead, .exportSupport, .dontMask, .autoInvalidateData, .readDirectoryPlus,
+        .readDirectoryPlusAuto, .asyncDirectIO, .noOpen, .parallelDirectoryOperations,
+        .posixACL, .cacheSymlinks, .noOpenDirectory, .handleKillPrivilegeV2,
+        .extendedSetXattr,
+    ]
+
+    /// The bits that libfuse 3.14 has a name for (FUSE_CAP_*), apart from splice, which has
+    /// other numbers in the kernel's flags and is never wanted: requests are read into buffers.
+    static let knownToLibrary = Capabilities(rawValue: 0x03df_fc7f & ~(0x380))
+
+    private static let names: [(Capabilities, String)] = [
+        (.asyncRead, "ASYNC_READ"), (.posixLocks, "POSIX_LOCKS"),
+        (.atomicTruncate, "ATOMIC_O_TRUNC"), (.exportSupport, "EXPORT_SUPPORT"),
+        (.bigWrites, "BIG_WRITES"), (.dontMask, "DONT_MASK"), (.fileLocks, "FLOCK_LOCKS"),
+        (.autoInvalidateData, "AUTO_INVAL_DATA"), (.readDirectoryPlus, "DO_READDIRPLUS"),
+        (.readDirectoryPlusAuto, "READDIRPLUS_AUTO"), (.asyncDirectIO, "ASYNC_DIO"),
+        (.writebackCache, "WRITEBACK_CACHE"), (.noOpen, "NO_OPEN_SUPPORT"),
+        (.parallelDirectoryOperations, "PARALLEL_DIROPS"), (.posixACL, "POSIX_ACL"),
+        (.handleKillPrivilege, "HANDLE_KILLPRIV"), (.maximumPages, "MAX_PAGES"),
+        (.cacheSymlinks, "CACHE_SYMLINKS"), (.noOpenDirectory, "NO_OPENDIR_SUPPORT"),
+        (.explicitInvalidateData, "EXPLICIT_INVAL_DATA"),
+        (.handleKillPrivilegeV2, "HANDLE_KILLPRIV_V2"), (.extendedSetXattr, "SETXATTR_EXT"),
+        (.initExtended, "INIT_EXT"), (.ioUring, "OVER_IO_URING"),
+    ]
+
+    /// The kernel's names, and the rest as one hexadecimal number.
+    package var description: String {
+        var rest = self
+        var words: [String] = []
+        for (flag, name) in Capabilities.names where contains(flag) {
+            words.append(name)
+            rest.remove(flag)
+        }
+        if !rest.isEmpty { words.append("0x" + String(rest.rawValue, radix: 16)) }
+        return words.joined(separator: " ")
+    }
+}
+
+/// What the FUSE_INIT exchange brought.
+package struct ProtocolInfo: Sendable {
+    package var major: UInt32
+    package var minor: UInt32
+    /// All that the kernel can.
+    package var offered: Capabilities
+    /// What both sides use.
+    package var agreed: Capabilities
+    /// The longest write request in bytes.
+    package var maximumWrite: Int
+    /// The longest read-ahead in bytes.
+    package var maximumReadAhead: Int
+}

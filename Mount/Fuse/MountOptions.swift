@@ -1,0 +1,111 @@
+// MountOptions: the comma-separated list behind `-o`, as mount(8) and fstab(5) have it. Sorts it
+// into what the mount gets, what only mount(8) cares for, and options of the product; whatever
+// is left is refused by name. Later options win over earlier ones.
+
+internal import Platform
+
+package struct MountOptions: Sendable, Equatable {
+    /// For libfuse, in order.
+    package private(set) var passed: [String] = []
+    /// Options of the product, by name; "" for one without `=`.
+    package private(set) var product: [String: String] = [:]
+    /// Other users than the one who mounts may use the mount.
+    package var allowOther: Bool
+
+    /// - Parameters:
+    ///   - text: the list; a value in double quotes may hold commas.
+    ///   - productKeys: names of options that go to `product`.
+    ///   - privileged: whether root mounts, so that `suid`, `dev` and `allow_other` hold unless
+    ///     `text` says otherwise.
+    package init(
+        _ text: String, productKeys: Set<String> = [], privileged: Bool
+    ) throws(MountFailure) {
+        allowOther = privileged
+        // libfuse and fusermount3 start with nosuid and nodev.
+        if privileged { passed = ["suid", "dev"] }
+        for option in MountOptions.split(text) {
+            try add(option, productKeys)
+        }
+    }
+
+    /// `ro` holds.
+    package var isReadOnly: Bool { last(of: ["ro", "rw"]) == "ro" }
+    /// `noatime` holds. The kernel keeps no access times for FUSE; the server does.
+    package var noAccessTime: Bool { last(of: ["noatime", "atime"]) == "noatime" }
+    /// `sync` holds.
+    package var isSynchronous: Bool { last(of: ["sync", "async"]) == "sync" }
+
+    private func last(of names: Set<String>) -> String? { passed.last { names.contains($0) } }
+
+    private static let flags: Set<String> = [
+        "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async",
+        "dirsync", "atime", "noatime",
+    ]
+    private static let securityContexts: Set<String> = [
+        "context", "fscontext", "defcontext", "rootcontext",
+    ]
+    /// For mount(8) alone, or about access times, which the kernel does not keep for FUSE.
+    private static let ignored: Set<String> = [
+        "auto", "noauto", "nofail", "_netdev", "nouser", "noowner", "nogroup", "silent", "loud",
+        "relatime", "norelatime", "strictatime", "nostrictatime", "diratime", "nodiratime",
+        "lazytime", "nolazytime", "default_permissions", "comment",
+    ]
+    /// What these imply by mount(8).
+    private static let implied: [String: [String]] = [
+        "defaults": ["rw", "exec", "async"],
+        "user": ["noexec", "nosuid", "nodev"], "users": ["noexec", "nosuid", "nodev"],
+        "owner": ["nosuid", "nodev"], "group": ["nosuid", "nodev"],
+    ]
+
+    private mutating func add(
+        _ option: String, _ productKeys: Set<String>
+    ) throws(MountFailure) {
+        let equals = option.firstIndex(of: "=")
+        let name = String(option[..<(equals ?? option.endIndex)])
+        if productKeys.contains(name) {
+            product[name] = equals.map { String(option[option.index(after: $0)...]) } ?? ""
+        } else if MountOptions.flags.contains(option) {
+            passed.append(option)
+        } else if MountOptions.securityContexts.contains(name), equals != nil {
+            passed.append(option)
+        } else if let flags = MountOptions.implied[name] {
+            passed += flags
+        } else if option == "allow_other" {
+            allowOther = true
+        } else if !MountOptions.ignored.contains(name), !name.hasPrefix("x-"),
+            !name.hasPrefix("X-")
+        {
+            throw MountFailure("the mount option \"\(option)\" is not known", .invalid)
+        }
+    }
+
+    /// At commas outside of double quotes, without empty parts.
+    private static func split(_ text: String) -> [String] {
+        var parts: [String] = [""]
+        var quoted = false
+        for character in text {
+            if character == "\"" { quoted.toggle() }
+            if character == ",", !quoted {
+                parts.append("")
+            } else {
+                parts[parts.count - 1].append(character)
+            }
+        }
+        return parts.filter { !$0.isEmpty }
+    }
+
+    /// One `-o` argument of libfuse for each option; libfuse takes a backslash as escape.
+    func arguments(fsname: String, subtype: String) -> [String] {
+        var options = passed + ["default_permissions"]
+        if allowOther { options.append("allow_other") }
+        options += ["fsname=" + fsname, "subtype=" + subtype]
+        return options.map { option in
+            var escaped = "-o"
+            for character in option {
+                if character == "," || character == "\\" { escaped.append("\\") }
+                escaped.append(character)
+            }
+            return escaped
+        }
+    }
+}

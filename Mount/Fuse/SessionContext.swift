@@ -1,0 +1,105 @@
+// SessionContext: what libfuse's callbacks reach through their user data pointer. Lives as long
+// as the session; all of it may be used from any thread.
+
+internal import CFuse
+internal import Glibc
+internal import Platform
+internal import Synchronization
+
+final class SessionContext: Sendable {
+    let operations: any Operations
+    let transport: any Transport
+    private let wanted: Capabilities
+    private let offered = Atomic<UInt64>(0)
+    /// The number of the FUSE_INIT request that waits for its reply, else 0.
+    private let pendingInit = Atomic<UInt64>(0)
+    private let agreed = Atomic<UInt64>(0)
+
+    init(_ operations: any Operations, _ transport: any Transport, wanted: Capabilities) {
+        self.operations = operations
+        self.transport = transport
+        self.wanted = wanted
+    }
+
+    /// The flags of the reply to FUSE_INIT, empty before.
+    var negotiated: Capabilities { Capabilities(rawValue: agreed.load(ordering: .acquiring)) }
+
+    /// Notes what the kernel offers in a FUSE_INIT request.
+    func noteInit(_ request: RawRequest) {
+        offered.store(request.offeredCapabilities.rawValue, ordering: .relaxed)
+        pendingInit.store(request.unique, ordering: .releasing)
+    }
+
+    /// libfuse decoded FUSE_INIT: choose, in its structure, what it can choose.
+    func initialize(_ connection: UnsafeMutablePointer<fuse_conn_info>) {
+        let offered = Capabilities(rawValue: self.offered.load(ordering: .relaxed))
+        let known = wanted.intersection(.knownToLibrary).rawValue
+        connection.pointee.want =
+            UInt32(truncatingIfNeeded: known) & connection.pointee.capable
+        operations.initialize(
+            ProtocolInfo(
+                major: connection.pointee.proto_major, minor: connection.pointee.proto_minor,
+                offered: offered, agreed: wanted.intersection(offered),
+                maximumWrite: Int(connection.pointee.max_write),
+                maximumReadAhead: Int(connection.pointee.max_readahead)))
+    }
+
+    func receive(
+        from descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        try transport.receive(from: descriptor, into: buffer)
+    }
+
+    func send(
+        _ parts: UnsafeMutableBufferPointer<iovec>, to descriptor: Int32
+    ) throws(Errno) -> Int {
+        if pendingInit.load(ordering: .relaxed) != 0 { amendInitReply(parts) }
+        return try transport.send(parts, to: descriptor)
+    }
+
+    /// A reply is a header (length, error, number of the request) and then its body.
+    private func amendInitReply(_ parts: UnsafeMutableBufferPointer<iovec>) {
+        let pending = pendingInit.load(ordering: .acquiring)
+        guard parts.count >= 2, parts[0].iov_len >= 16, let header = parts[0].iov_base,
+            header.loadUnaligned(fromByteOffset: 8, as: UInt64.self) == pending,
+            header.loadUnaligned(fromByteOffset: 4, as: Int32.self) == 0
+        else { return }
+        pendingInit.store(0, ordering: .relaxed)
+        let body = UnsafeMutableRawBufferPointer(
+            start: parts[1].iov_base, count: parts[1].iov_len)
+        let offered = Capabilities(rawValue: self.offered.load(ordering: .relaxed))
+        if let flags = InitReply.amend(body, adding: wanted.intersection(offered)) {
+            agreed.store(flags.rawValue, ordering: .releasing)
+        }
+    }
+
+    /// The custom I/O hook of libfuse: -1 and errno on failure, as read(2) and writev(2).
+    static let customIO = fuse_custom_io(
+        writev: { descriptor, parts, count, context in
+            guard let context else { return -1 }
+            return Unmanaged<SessionContext>.fromOpaque(context)._withUnsafeGuaranteedRef {
+                do throws(Errno) {
+                    return try $0.send(
+                        UnsafeMutableBufferPointer(start: parts, count: Int(count)),
+                        to: descriptor)
+                } catch {
+                    errno = error.code
+                    return -1
+                }
+            }
+        },
+        read: { descriptor, buffer, length, context in
+            guard let context else { return -1 }
+            return Unmanaged<SessionContext>.fromOpaque(context)._withUnsafeGuaranteedRef {
+                do throws(Errno) {
+                    return try $0.receive(
+                        from: descriptor,
+                        into: UnsafeMutableRawBufferPointer(start: buffer, count: length))
+                } catch {
+                    errno = error.code
+                    return -1
+                }
+            }
+        },
+        splice_receive: nil, splice_send: nil)
+}

@@ -1,0 +1,122 @@
+// TrampolinesNames: the callbacks that take a name. A name that is none (too long, for the
+// kernel lets up to 1,024 bytes through) is answered here.
+
+internal import CFuse
+internal import Glibc
+internal import Platform
+
+/// The bytes of a C string of the kernel's request.
+func bytesOf(_ text: UnsafePointer<CChar>?) -> [UInt8] {
+    guard let text else { return [] }
+    return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+}
+
+/// The kernel vouches for names without `/` and NUL; length and dots are checked here.
+func nameOf(_ text: UnsafePointer<CChar>?) throws(Errno) -> FileName {
+    let name = bytesOf(text)
+    if name.count > FileName.maximumLength { throw .nameTooLong }
+    if name.isEmpty || isDots(name) { throw .invalid }
+    return FileName(trusted: name)
+}
+
+private func isDots(_ name: [UInt8]) -> Bool {
+    name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
+}
+
+/// As `serve`, with a name, or the answer that it is none.
+@inline(__always)
+func serve(
+    _ handle: OpaquePointer?, _ text: UnsafePointer<CChar>?,
+    _ body: (any Operations, consuming Request, FileName) -> Void
+) {
+    serve(handle) { operations, request in
+        do throws(Errno) {
+            let name = try nameOf(text)
+            body(operations, request, name)
+        } catch {
+            request.fail(error)
+        }
+    }
+}
+
+/// With EXPORT_SUPPORT the kernel looks up `.` and `..` too.
+private func lookup(
+    _ handle: OpaquePointer?, _ parent: UInt64, _ text: UnsafePointer<CChar>?
+) {
+    guard let text, text[0] == CChar(bitPattern: UInt8(ascii: ".")) else {
+        return serve(handle, text) { $0.lookup($1, parent: parent, name: $2) }
+    }
+    switch bytesOf(text).count {
+    case 1: serve(handle) { $0.lookupSelf($1, node: parent) }
+    case 2 where text[1] == text[0]: serve(handle) { $0.lookupParent($1, node: parent) }
+    default: serve(handle, text) { $0.lookup($1, parent: parent, name: $2) }
+    }
+}
+
+extension Trampolines {
+    static func addNames(_ table: inout fuse_lowlevel_ops) {
+        table.lookup = { handle, parent, text in lookup(handle, parent, text) }
+        table.mknod = { handle, parent, text, mode, device in
+            serve(handle, text) {
+                $0.mknod($1, parent: parent, name: $2, mode: mode, specialDevice: UInt64(device))
+            }
+        }
+        table.mkdir = { handle, parent, text, mode in
+            serve(handle, text) { $0.mkdir($1, parent: parent, name: $2, mode: mode) }
+        }
+        table.unlink = { handle, parent, text in
+            serve(handle, text) { $0.unlink($1, parent: parent, name: $2) }
+        }
+        table.rmdir = { handle, parent, text in
+            serve(handle, text) { $0.rmdir($1, parent: parent, name: $2) }
+        }
+        table.symlink = { handle, target, parent, text in
+            let target = bytesOf(target)
+            serve(handle, text) { $0.symlink($1, target: target, parent: parent, name: $2) }
+        }
+        table.link = { handle, node, parent, text in
+            serve(handle, text) { $0.link($1, node: node, newParent: parent, newName: $2) }
+        }
+        table.rename = { handle, parent, text, newParent, newText, flags in
+            serve(handle, text) { operations, request, name in
+                do throws(Errno) {
+                    let newName = try nameOf(newText)
+                    operations.rename(
+                        request, parent: parent, name: name, newParent: newParent,
+                        newName: newName, flags: flags)
+                } catch {
+                    request.fail(error)
+                }
+            }
+        }
+        table.create = { handle, parent, text, mode, info in
+            let flags = info?.pointee.flags ?? 0
+            serve(handle, text) {
+                $0.create($1, parent: parent, name: $2, mode: mode, flags: flags)
+            }
+        }
+    }
+
+    static func addXattrs(_ table: inout fuse_lowlevel_ops) {
+        table.setxattr = { handle, node, text, value, size, flags in
+            let word = UInt32(bitPattern: flags)
+            let flags = XattrFlags(
+                create: word & 1 != 0, replace: word & 2 != 0,
+                killSetGroupID: word & RawRequest.killSetGroupID != 0)
+            serve(handle) {
+                $0.setxattr(
+                    $1, node: node, name: bytesOf(text),
+                    value: UnsafeRawBufferPointer(start: value, count: size), flags: flags)
+            }
+        }
+        table.getxattr = { handle, node, text, size in
+            serve(handle) { $0.getxattr($1, node: node, name: bytesOf(text), size: size) }
+        }
+        table.listxattr = { handle, node, size in
+            serve(handle) { $0.listxattr($1, node: node, size: size) }
+        }
+        table.removexattr = { handle, node, text in
+            serve(handle) { $0.removexattr($1, node: node, name: bytesOf(text)) }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// chmod, chown, utimensat, and the set-id rules that go with them. Sizes are the content's business.
+
+internal import Platform
+internal import Storage
+
+/// What setattr asks for; nil leaves things as they are.
+package struct AttributeChange: Sendable {
+    package enum Time: Sendable {
+        case now
+        /// Nanoseconds since 1970.
+        case at(Int64)
+    }
+
+    package var mode: UInt32?
+    package var user: UInt32?
+    package var group: UInt32?
+    package var size: UInt64?
+    package var accessTime: Time?
+    package var modificationTime: Time?
+    /// The caller may not keep set-id bits across a truncation.
+    package var killSetID = false
+
+    package init() {}
+
+    var changesMetadata: Bool {
+        mode != nil || user != nil || group != nil || accessTime != nil || modificationTime != nil
+    }
+}
+
+extension Tree {
+    func setAttributes(
+        _ number: InodeNumber, _ change: AttributeChange, caller: Caller
+    ) throws(Errno) {
+        let inode = try inode(number)
+        var transaction = begin(.setAttributes, caller.stamp(clock.realtime()))
+        let now = transaction.stamp.time
+        try update(inode, in: &transaction) { record in
+            record.changeTime = now
+            if let mode = change.mode {
+                record.mode = (record.mode & ModeBits.type) | (mode & ModeBits.permissions)
+            }
+            if let user = change.user { record.user = user }
+            if let group = change.group { record.group = group }
+            if change.user != nil || change.group != nil, inode.type != .directory,
+                change.mode == nil {
+                record.mode = ModeBits.withoutSetID(record.mode)
+            }
+            switch change.accessTime {
+            case nil: break
+            case .now: record.accessTime = now
+            case .at(let time): record.accessTime = time
+            }
+            switch change.modificationTime {
+            case nil: break
+            case .now: record.modificationTime = now
+            case .at(let time): record.modificationTime = time
+            }
+        }
+        if let mode = change.mode { try changeACLMode(of: inode, to: mode, in: &transaction) }
+        if change.user != nil || change.group != nil {
+            try dropCapability(of: inode, in: &transaction)
+        }
+        try commit(&transaction)
+    }
+
+    /// chmod changes the ACL with it: owner, mask (or group) and others (acl(5)).
+    private func changeACLMode(
+        of inode: Inode, to mode: UInt32, in transaction: inout Transaction
+    ) throws(Errno) {
+        guard inode.type != .symlink else { return }
+        let name = AccessControlList.accessName
+        guard let bytes = try xattrValue(name, of: inode), var acl = AccessControlList(bytes) else {
+            return
+        }
+        acl.setMode(mode)
+        try setXattr(name, of: inode, to: .value(acl.bytes), in: &transaction)
+    }
+
+    /// A write or chown clears file capabilities (capabilities(7)), whoever does it.
+    func dropCapability(of inode: Inode, in transaction: inout Transaction) throws(Errno) {
+        let name = Array("security.capability".utf8)
+        guard inode.type == .regular, try xattrValue(name, of: inode) != nil else { return }
+        try removeXattr(name, of: inode, in: &transaction)
+    }
+
+    /// Set-id bits and capabilities after a write; true if the mode changed.
+    func clearPrivileges(
+        of inode: Inode, setID: Bool, caller: Caller
+    ) throws(Errno) -> Bool {
+        let mode = setID ? ModeBits.withoutSetID(inode.record.mode) : inode.record.mode
+        let changesMode = mode != inode.record.mode
+        guard changesMode || inode.record.flags.contains(.hasCapability) else { return false }
+        var transaction = begin(.setAttributes, caller.stamp(clock.realtime()))
+        let now = transaction.stamp.time
+        try update(inode, in: &transaction) { record in
+            record.mode = mode
+            record.changeTime = now
+        }
+        try dropCapability(of: inode, in: &transaction)
+        try commit(&transaction)
+        return changesMode
+    }
+}

@@ -1,0 +1,178 @@
+// BaseTree: read access to the base, by path below its root, with bounded descriptor caches.
+// No path leaves the root: directories are opened beneath it without following symlinks, and the
+// last name is never followed. Nothing here writes; as root the base is seen through a private
+// read-only, noatime copy of its mount, so not even an atime changes.
+
+package import Platform
+internal import Synchronization
+import Glibc
+
+/// A name in a directory of the base. The directory's path is shared by all its files.
+package struct BasePlace: Equatable, Sendable {
+    /// Below the base's root, `/` between names; empty for the root.
+    package var directory: [UInt8]
+    /// Empty only for the root itself.
+    package var name: [UInt8]
+
+    package init(directory: [UInt8], name: [UInt8]) {
+        self.directory = directory
+        self.name = name
+    }
+
+    package init(path: [UInt8]) {
+        if let slash = path.lastIndex(of: 0x2f) {
+            directory = Array(path[..<slash])
+            name = Array(path[(slash + 1)...])
+        } else {
+            directory = []
+            name = path
+        }
+    }
+
+    package var path: [UInt8] {
+        directory.isEmpty ? name : directory + [0x2f] + name
+    }
+}
+
+package final class BaseTree: Sendable {
+    /// The real path of the root, for messages and the superblock.
+    package let path: String
+    package let rootStatus: FileStatus
+    /// Whether the base is seen through a read-only, noatime copy of its mount.
+    package let isSealed: Bool
+    private let root: File
+    private let directories: Mutex<LRUCache<[UInt8], File>>
+    private let files: Mutex<LRUCache<[UInt8], File>>
+
+    /// - Throws: the error of opening `path`; ENOTDIR if it is no directory.
+    package init(_ path: String, limits: Limits = Limits()) throws(Errno) {
+        let plain = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
+        if let sealed = try? File.cloneMountReadOnly(path),
+            let a = try? sealed.status(), let b = try? plain.status(),
+            a.inode == b.inode, a.device == b.device {
+            root = sealed
+            isSealed = true
+        } else {
+            root = plain
+            isSealed = false
+        }
+        rootStatus = try root.status()
+        self.path = path
+        directories = Mutex(LRUCache(capacity: limits.openBaseDirectories))
+        files = Mutex(LRUCache(capacity: limits.openBaseFiles))
+    }
+
+    package var openCount: Int {
+        directories.withLock { $0.count } + files.withLock { $0.count }
+    }
+
+    /// A descriptor (O_PATH) of the directory at `path`.
+    package func directory(_ path: [UInt8]) throws(Errno) -> File {
+        if path.isEmpty { return root }
+        if let file = directories.withLock({ $0.value(for: path) }) { return file }
+        let file = try openBeneath(path, flags: OpenFlags.path | O_DIRECTORY | O_NOFOLLOW)
+        directories.withLock { _ = $0.insert(file, for: path) }
+        return file
+    }
+
+    /// Opens a path of any length: in steps where it is longer than one system call takes.
+    private func openBeneath(_ path: [UInt8], flags: Int32) throws(Errno) -> File {
+        var directory = root
+        var rest = path[...]
+        while rest.count > 4000 {
+            guard let cut = rest.prefix(4000).lastIndex(of: 0x2f) else { throw .nameTooLong }
+            directory = try File.openBeneath(
+                Array(rest[..<cut]), in: directory, flags: OpenFlags.path | O_DIRECTORY | O_NOFOLLOW)
+            rest = rest[(cut + 1)...]
+        }
+        return try File.openBeneath(Array(rest), in: directory, flags: flags)
+    }
+
+    package func status(_ place: BasePlace) throws(Errno) -> FileStatus {
+        try FileStatus(place.name, in: try directory(place.directory))
+    }
+
+    /// The status of `name` in `directory`, nil where there is none.
+    package func status(
+        ifPresent name: [UInt8], in directoryPath: [UInt8]
+    ) throws(Errno) -> FileStatus? {
+        do throws(Errno) {
+            return try FileStatus(name, in: try directory(directoryPath))
+        } catch {
+            if error == .noEntry || error == .notDirectory { return nil }
+            throw error
+        }
+    }
+
+    /// Every name in the directory at `path`; empty if it is gone.
+    package func list(_ path: [UInt8]) throws(Errno) -> [HostEntry] {
+        do throws(Errno) {
+            let parent = try directory(path)
+            return try open([0x2e], in: parent, flags: O_RDONLY | O_DIRECTORY).listDirectory()
+        } catch {
+            if error == .noEntry || error == .notDirectory { return [] }
+            throw error
+        }
+    }
+
+    /// A descriptor of the regular file at `place`, for reading.
+    package func file(_ place: BasePlace) throws(Errno) -> File {
+        let key = place.path
+        if let file = files.withLock({ $0.value(for: key) }) { return file }
+        let file = try open(
+            place.name, in: try directory(place.directory),
+            flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        files.withLock { _ = $0.insert(file, for: key) }
+        return file
+    }
+
+    /// Opens without changing the atime, where the owner allows that (open(2), O_NOATIME).
+    private func open(_ name: [UInt8], in parent: File, flags: Int32) throws(Errno) -> File {
+        do throws(Errno) {
+            return try File.openBeneath(name, in: parent, flags: flags | OpenFlags.noAccessTime)
+        } catch {
+            guard error == .notPermitted else { throw error }
+            return try File.openBeneath(name, in: parent, flags: flags)
+        }
+    }
+
+    package func symlinkTarget(_ place: BasePlace) throws(Errno) -> [UInt8] {
+        try directory(place.directory).readSymlink(place.name)
+    }
+
+    package func xattr(_ name: [UInt8], of place: BasePlace) throws(Errno) -> [UInt8] {
+        do throws(Errno) {
+            return try directory(place.directory).extendedAttribute(name, of: place.name)
+        } catch {
+            // A base that knows no extended attributes has none.
+            throw error == .notSupported ? .noData : error
+        }
+    }
+
+    package func xattrNames(of place: BasePlace) throws(Errno) -> [[UInt8]] {
+        do throws(Errno) {
+            return try directory(place.directory).extendedAttributeNames(of: place.name)
+        } catch {
+            if error == .notSupported { return [] }
+            throw error
+        }
+    }
+
+    /// The runs of data in `file`, by SEEK_DATA and SEEK_HOLE; one run where holes are not known.
+    package func dataRanges(of file: File, size: UInt64, atMost limit: Int) -> [Range<UInt64>] {
+        var ranges: [Range<UInt64>] = []
+        var at: UInt64 = 0
+        while at < size, let data = file.seek(from: at, data: true), data < size {
+            let end = min(file.seek(from: data, data: false) ?? size, size)
+            if ranges.count >= limit { return [0..<size] }
+            ranges.append(data..<end)
+            at = max(end, data + 1)
+        }
+        return ranges
+    }
+
+    /// Closes what is cached of `path`, after it was seen to have changed.
+    package func forget(_ place: BasePlace) {
+        files.withLock { _ = $0.removeValue(for: place.path) }
+    }
+}

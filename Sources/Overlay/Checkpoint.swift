@@ -1,0 +1,186 @@
+// Checkpoint: writes what changed into the database, in the background, so that recovery replays
+// little and memory holds little. Order: journal synced, database committed, then memory let go.
+
+internal import Platform
+internal import Storage
+internal import Synchronization
+
+extension Tree {
+    var isCheckpointDue: Bool { dirty.count >= limits.dirtyKeys }
+
+    /// Takes what is dirty for writing. Until `finishCheckpoint` it is looked up in `flushing`.
+    /// - Returns: nil where there is nothing to write.
+    func startCheckpoint() -> (CheckpointBatch, CheckpointPosition)? {
+        guard !dirty.isEmpty || !contentMarked.isEmpty, flushing.isEmpty else { return nil }
+        for number in dirty.inodes.keys {
+            guard let inode = inodes[number], inode.isDirty else { continue }
+            inode.isDirty = false
+            inode.isFlushing = true
+            dirty.inodes[number] = .some(inode.record.links == 0 ? nil : inode.record)
+        }
+        flushing = dirty
+        dirty = CheckpointBatch()
+        let position = CheckpointPosition(
+            journal: journal.end, sequence: sequence.last, lastNumber: lastNumber)
+        // An edit that is under way lands in its log after this position, so its mark must stand
+        // after it too.
+        contentMarked = []
+        let busy = inodes.values.filter { $0.writers > 0 }.map(\.number)
+        if !busy.isEmpty {
+            let stamp = Stamp(time: clock.realtime(), pid: 0, uid: 0)
+            if (try? appendMark(busy, stamp: stamp)) == nil {
+                // The disk is full: these stay in the next checkpoint instead.
+                takeBack()
+                return nil
+            }
+            contentMarked = Set(busy)
+        }
+        return (flushing, position)
+    }
+
+    func finishCheckpoint(written: Bool) {
+        guard written else {
+            takeBack()
+            return
+        }
+        let numbers = Array(flushing.inodes.keys)
+        flushing = CheckpointBatch()
+        for number in numbers {
+            guard let inode = inodes[number] else { continue }
+            inode.isFlushing = false
+            if inode.isIdle { release(inode) }
+        }
+    }
+
+    /// The write failed: what was to be written is dirty again, under what changed since.
+    private func takeBack() {
+        let newer = dirty
+        dirty = flushing
+        flushing = CheckpointBatch()
+        dirty.inodes.merge(newer.inodes) { $1 }
+        for (parent, names) in newer.entries {
+            dirty.entries[parent, default: [:]].merge(names) { $1 }
+        }
+        for (inode, names) in newer.xattrs {
+            dirty.xattrs[inode, default: [:]].merge(names) { $1 }
+        }
+        dirty.origins.merge(newer.origins) { $1 }
+        dirty.devices.merge(newer.devices) { $1 }
+        dirty.aliases.merge(newer.aliases) { $1 }
+        for number in dirty.inodes.keys {
+            inodes[number]?.isFlushing = false
+            inodes[number]?.isDirty = true
+        }
+    }
+}
+
+extension Workspace {
+    /// Writes a checkpoint now. On failure everything stays as it was, and an event says why.
+    /// - Returns: whether all is written.
+    @discardableResult
+    package func checkpoint() -> Bool {
+        checkpointWriter.withLock { writer in
+            let taken = withTreeSafely { $0.startCheckpoint() }
+            guard let (batch, position) = taken else {
+                return withTreeSafely { $0.dirty.isEmpty && $0.flushing.isEmpty }
+            }
+            do throws(StorageError) {
+                do throws(Errno) {
+                    // The database must not be durable before the journal that it stands for.
+                    try journal.synchronize()
+                } catch {
+                    throw StorageError.system(error, doing: "sync", path: journal.path)
+                }
+                if let writer {
+                    try writer.apply(batch, at: position)
+                } else {
+                    let result: Result<Void, StorageError> = withTreeSafely { tree in
+                        do throws(StorageError) {
+                            return .success(try tree.reader.apply(batch, at: position))
+                        } catch {
+                            return .failure(error)
+                        }
+                    }
+                    try result.get()
+                }
+            } catch {
+                withTreeSafely { $0.finishCheckpoint(written: false) }
+                checkpointFailed.store(true, ordering: .relaxed)
+                events.post(.warning, "the checkpoint is put off: \(error)")
+                return false
+            }
+            withTreeSafely { $0.finishCheckpoint(written: true) }
+            checkpointFailed.store(false, ordering: .relaxed)
+            return true
+        }
+    }
+
+    /// What the maintenance thread does every second or so: checkpoint if due, drop what is idle
+    /// or too much.
+    package func maintain(checkpointNow: Bool) {
+        let isDue = withTreeSafely { $0.isCheckpointDue }
+        if checkpointNow || isDue { checkpoint() }
+        sweep()
+    }
+
+    /// Lets idle inodes go, and the least recently used logs and indexes above the budget.
+    package func sweep() {
+        let candidates = withTreeSafely { $0.logsToClose() }
+        for log in candidates {
+            do throws(StorageError) {
+                try log.checkpoint(ifMoreThan: limits.replayRecords)
+            } catch {
+                events.post(.warning, "\(error)")
+            }
+        }
+        withTreeSafely { $0.closeLogs(candidates) }
+    }
+}
+
+extension Tree {
+    /// Logs of idle inodes, and the least recently used ones while caches are over their budget.
+    func logsToClose() -> [EditLog] {
+        var closing: [EditLog] = []
+        var held: [(use: UInt64, bytes: Int, inode: Inode)] = []
+        var bytes = 0
+        for inode in inodes.values {
+            if let log = inode.log, inode.writers == 0 {
+                if inode.isIdle {
+                    closing.append(log)
+                    continue
+                }
+                let size = log.memoryBytes
+                bytes += size
+                held.append((inode.lastUse, size, inode))
+            }
+            if let index = inode.index {
+                let size = index.memoryBytes
+                bytes += size
+                held.append((inode.lastUse, size, inode))
+            }
+        }
+        cachedBytes = bytes
+        guard bytes > limits.cacheBytes else { return closing }
+        held.sort { $0.use < $1.use }
+        for item in held {
+            if bytes <= limits.cacheBytes * 3 / 4 { break }
+            bytes -= item.bytes
+            if let log = item.inode.log {
+                closing.append(log)
+            } else {
+                item.inode.index = nil
+                dropListing(of: item.inode)
+            }
+        }
+        return closing
+    }
+
+    /// Drops logs whose piece checkpoints are written, if nobody took them up again.
+    func closeLogs(_ closing: [EditLog]) {
+        for log in closing {
+            guard let inode = inodes[log.id], inode.log === log, inode.writers == 0 else { continue }
+            inode.log = nil
+            if inode.isIdle { release(inode) }
+        }
+    }
+}

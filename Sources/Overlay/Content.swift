@@ -1,0 +1,171 @@
+// Content, the tree's part: which log or base file holds an inode's bytes, the bookkeeping around
+// an edit, and the marks that let recovery find logs that grew past the checkpoint.
+
+internal import Platform
+internal import Storage
+
+/// Where an inode's bytes are read from.
+enum ContentSource: Sendable {
+    case empty
+    case log(EditLog)
+    case base(BasePlace, size: UInt64)
+    /// A touched file whose content is still the base's: the base is checked against the origin.
+    case origin(InodeNumber, size: UInt64)
+}
+
+extension Tree {
+    func regular(_ number: InodeNumber) throws(Errno) -> Inode {
+        let inode = try inode(number)
+        switch inode.type {
+        case .regular: return inode
+        case .directory: throw .isDirectory
+        default: throw .invalid
+        }
+    }
+
+    /// The edit log of an inode that has one, opened at first use.
+    func log(of inode: Inode) throws(Errno) -> EditLog? {
+        if let log = inode.log { return log }
+        guard inode.record.flags.contains(.hasLog) else { return nil }
+        let path = LogDirectory.path(inode.number)
+        let events = events
+        do throws(StorageError) {
+            let log = try EditLog.open(inode.number, in: logs) { result in
+                for range in result.damage {
+                    events.post(
+                        .error,
+                        "\(path): bytes \(range.lowerBound) to \(range.upperBound) are unreadable; "
+                            + "a record was lost, so the file answers EIO until it is rewritten")
+                }
+                if result.tornBytes > 0 {
+                    events.post(
+                        .warning,
+                        "\(path): cut \(result.tornBytes) bytes of an unfinished write off")
+                }
+            }
+            inode.log = log
+            return log
+        } catch {
+            throw failing(error)
+        }
+    }
+
+    func source(_ number: InodeNumber) throws(Errno) -> ContentSource {
+        let inode = try regular(number)
+        if let log = try log(of: inode) { return .log(log) }
+        guard let place = inode.place, inode.record.size > 0 else { return .empty }
+        return inode.isPersistent
+            ? .origin(number, size: inode.record.size) : .base(place, size: inode.record.size)
+    }
+
+    /// Readies an inode for an edit, and counts the edit as under way: `endEdit` must follow.
+    func beginEdit(_ number: InodeNumber, caller: Caller) throws(Errno) -> EditLog {
+        let inode = try regular(number)
+        let log: EditLog
+        if let known = try self.log(of: inode) {
+            log = known
+            try markContent(inode, caller: caller)
+        } else {
+            log = try createLog(for: inode, caller: caller)
+        }
+        inode.writers += 1
+        return log
+    }
+
+    /// Notes in the journal, once between two checkpoints, that this file's log may grow.
+    private func markContent(_ inode: Inode, caller: Caller) throws(Errno) {
+        guard !contentMarked.contains(inode.number) else { return }
+        try appendMark([inode.number], stamp: caller.stamp(clock.realtime()))
+        contentMarked.insert(inode.number)
+    }
+
+    func appendMark(_ numbers: [InodeNumber], stamp: Stamp) throws(Errno) {
+        var writer = ByteWriter(capacity: 8 * numbers.count)
+        for number in numbers { writer.integer(number) }
+        try journal.append(
+            .contentMark, sequence: sequence.next(), stamp: stamp, payload: writer.bytes)
+    }
+
+    /// The first edit of a file: its log, which starts as the base's content.
+    private func createLog(for inode: Inode, caller: Caller) throws(Errno) -> EditLog {
+        var transaction = begin(.edit, caller.stamp(clock.realtime()))
+        try touch(inode, in: &transaction)
+        transaction.update(inode) { $0.flags.insert(.hasLog) }
+        let size = transaction.record(of: inode).size
+        let holes = try baseHoles(of: inode, size: size)
+        let log = try EditLog.create(
+            inode.number, baseFile: inode.place == nil || holes != nil ? 0 : inode.number,
+            baseLength: size, now: transaction.stamp.time, in: logs)
+        if let holes {
+            _ = try log.share(holes, at: 0, stamp: transaction.stamp, sequence: sequence)
+        }
+        try commit(&transaction)
+        if inode.record.links == 0, !inode.isPersistent { inode.record.flags.insert(.hasLog) }
+        inode.log = log
+        contentMarked.insert(inode.number)
+        return log
+    }
+
+    /// The pieces of a sparse base file, so that its holes stay holes; nil for a dense one.
+    func baseHoles(of inode: Inode, size: UInt64) throws(Errno) -> [Piece]? {
+        guard let place = inode.place, inode.record.allocated < size else { return nil }
+        let file = try base.file(place)
+        var pieces: [Piece] = []
+        var at: UInt64 = 0
+        for range in base.dataRanges(of: file, size: size, atMost: limits.baseExtents) {
+            if range.lowerBound > at { pieces.append(.hole(range.lowerBound - at)) }
+            pieces.append(
+                Piece(
+                    .base(file: inode.number, offset: range.lowerBound),
+                    length: range.upperBound - range.lowerBound))
+            at = range.upperBound
+        }
+        if at < size { pieces.append(.hole(size - at)) }
+        return pieces
+    }
+
+    /// Takes over what an edit did; nil if it failed.
+    func endEdit(_ number: InodeNumber, _ version: ContentVersion?) {
+        guard let inode = inodes[number] else { return }
+        inode.writers -= 1
+        if let version { applyVersion(version, to: inode) }
+        if inode.lookups == 0 { release(inode) }
+    }
+
+    /// Edits and attribute changes carry one sequence: the younger one's times count.
+    func applyVersion(_ version: ContentVersion, to inode: Inode) {
+        guard version.sequence > inode.record.contentSequence else { return }
+        inode.record.size = version.size
+        inode.record.allocated = version.allocated
+        inode.record.contentSequence = version.sequence
+        if version.sequence > inode.record.sequence {
+            inode.record.modificationTime = version.time
+            inode.record.changeTime = version.time
+        }
+        markDirty(inode)
+    }
+
+    /// The pieces of `range` of a file, for another to share. An untouched base file is touched, so
+    /// that its identity is on record.
+    func piecesToShare(
+        _ number: InodeNumber, _ range: Range<UInt64>, caller: Caller
+    ) throws(Errno) -> [Piece] {
+        let inode = try regular(number)
+        let size = inode.record.size
+        guard range.lowerBound < size else { return [] }
+        let cut = range.lowerBound..<min(range.upperBound, size)
+        if let log = try log(of: inode) { return try log.pieces(in: cut) }
+        guard inode.place != nil else { return [] }
+        var transaction = begin(.touch, caller.stamp(clock.realtime()))
+        try touch(inode, in: &transaction)
+        try commit(&transaction)
+        if let holes = try baseHoles(of: inode, size: size) {
+            return PieceTree(holes).pieces(in: cut)
+        }
+        return [
+            Piece(
+                .base(file: number, offset: cut.lowerBound),
+                length: cut.upperBound - cut.lowerBound)
+        ]
+    }
+}

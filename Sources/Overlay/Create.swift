@@ -1,0 +1,117 @@
+// Making names: files, directories, special files, symlinks, hard links.
+
+internal import Platform
+internal import Storage
+
+extension Tree {
+    /// The directory, if a name can be made in it.
+    private func openForNames(_ number: InodeNumber) throws(Errno) -> Inode {
+        let directory = try directory(number)
+        // A directory that was removed while somebody stood in it takes no names.
+        if directory.record.links == 0 { throw .noEntry }
+        return directory
+    }
+
+    /// mknod(2): regular files, fifos, sockets, devices.
+    func makeNode(
+        _ name: FileName, in parentNumber: InodeNumber, mode: UInt32, device: UInt64,
+        symlinkTarget: [UInt8] = [], caller: Caller
+    ) throws(Errno) -> Inode {
+        let parent = try openForNames(parentNumber)
+        guard try child(name, of: parent) == nil else { throw .exists }
+        let type = FileType(mode: mode)
+        let operation: TreeOperation = switch type {
+        case .directory: .makeDirectory
+        case .symlink: .symlink
+        default: .create
+        }
+        var transaction = begin(operation, caller.stamp(clock.realtime()))
+        let number = nextNumber()
+        let (permissions, acls) = try initialPermissions(mode, in: parent, caller: caller)
+        var record = InodeRecord(
+            number: number, mode: type.modeBits | permissions, user: caller.user,
+            group: caller.group, links: type == .directory ? 2 : 1, time: transaction.stamp.time)
+        if parent.record.mode & ModeBits.setGroup != 0 {
+            // A set-group-id directory hands down its group, and the bit to directories.
+            record.group = parent.record.group
+            if type == .directory { record.mode |= ModeBits.setGroup }
+        }
+        record.specialDevice = device
+        record.sequence = transaction.sequence
+        record.symlinkTarget = symlinkTarget
+        record.size = switch type {
+        case .directory: 4096
+        case .symlink: UInt64(symlinkTarget.count)
+        default: 0
+        }
+        record.allocated = type == .directory ? 4096 : 0
+        if !acls.isEmpty { record.flags.insert(.hasXattrs) }
+        try update(parent, in: &transaction) { _ in }
+        transaction.touchTimes(of: parent)
+        if type == .directory { adjustLinks(of: parent, by: 1, in: &transaction) }
+        let inode = Inode(record, isPersistent: false, place: nil, parent: parent.number)
+        inode.xattrs = [:]
+        inode.defaultACL = acls[AccessControlList.defaultName] == nil ? [] : nil
+        transaction.updated.append((inode, record))
+        for (key, value) in acls {
+            transaction.changes.append(.xattr(number, key, before: nil, after: .value(value)))
+        }
+        try setEntry(name, of: parent, to: Entry(inode: number, type: type), in: &transaction)
+        try commit(&transaction)
+        if type == .directory { inode.index = DirectoryIndex() }
+        return inode
+    }
+
+    /// Permission bits and ACLs of a new file: from the directory's default ACL if it has one,
+    /// else from mode and umask (acl(5), "Object creation and default ACLs").
+    private func initialPermissions(
+        _ mode: UInt32, in parent: Inode, caller: Caller
+    ) throws(Errno) -> (mode: UInt32, acls: [[UInt8]: [UInt8]]) {
+        let permissions = mode & ModeBits.permissions
+        let type = FileType(mode: mode)
+        if type == .symlink { return (0o777, [:]) }
+        let inherited = try defaultACL(of: parent)
+        guard !inherited.isEmpty, var acl = AccessControlList(inherited) else {
+            return (permissions & ~caller.umask, [:])
+        }
+        var acls: [[UInt8]: [UInt8]] = [:]
+        if type == .directory { acls[AccessControlList.defaultName] = inherited }
+        let result = acl.createMode(permissions)
+        if !acl.isMinimal { acls[AccessControlList.accessName] = acl.bytes }
+        return (result, acls)
+    }
+
+    /// Directory link counts: file systems that keep them start at 2; others say 1 for ever.
+    func adjustLinks(of directory: Inode, by change: Int, in transaction: inout Transaction) {
+        guard transaction.record(of: directory).links >= 2 else { return }
+        transaction.update(directory) { record in
+            record.links = UInt32(max(2, Int(record.links) + change))
+        }
+    }
+
+    /// link(2).
+    func makeLink(
+        to number: InodeNumber, name: FileName, in parentNumber: InodeNumber, caller: Caller
+    ) throws(Errno) -> Inode {
+        let inode = try inode(number)
+        if inode.isDirectory { throw .notPermitted }
+        // Linking an unlinked file back needs O_TMPFILE, which FUSE has not here.
+        if inode.record.links == 0 { throw .noEntry }
+        if inode.record.links >= limits.links { throw .tooManyLinks }
+        let parent = try openForNames(parentNumber)
+        guard try child(name, of: parent) == nil else { throw .exists }
+        var transaction = begin(.link, caller.stamp(clock.realtime()))
+        let time = transaction.stamp.time
+        try update(inode, in: &transaction) { record in
+            record.links += 1
+            record.changeTime = time
+        }
+        try update(parent, in: &transaction) { _ in }
+        transaction.touchTimes(of: parent)
+        try setEntry(
+            name, of: parent, to: Entry(inode: number, type: inode.type), in: &transaction)
+        try commit(&transaction)
+        inode.parent = parent.number
+        return inode
+    }
+}

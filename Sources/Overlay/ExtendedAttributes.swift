@@ -1,0 +1,140 @@
+// Extended attributes: the overlay's values over the base's; a removed one hides the base's.
+
+internal import Platform
+internal import Storage
+
+/// Flags of setxattr(2).
+package enum XattrMode: Sendable { case either, create, replace }
+
+extension Tree {
+    /// What the overlay says of an inode's attributes.
+    private func overlayXattrs(of inode: Inode) throws(Errno) -> [[UInt8]: XattrValue] {
+        if let known = inode.xattrs { return known }
+        var found: [[UInt8]: XattrValue] = [:]
+        if inode.record.flags.contains(.hasXattrs) {
+            do throws(StorageError) {
+                found = try reader.xattrs(of: inode.number)
+            } catch {
+                throw failing(error)
+            }
+            for batch in [flushing, dirty] {
+                for (name, value) in batch.xattrs[inode.number] ?? [:] { found[name] = value }
+            }
+        }
+        inode.xattrs = found
+        return found
+    }
+
+    /// The value that is in force; nil where there is none.
+    func xattrValue(_ name: [UInt8], of inode: Inode) throws(Errno) -> [UInt8]? {
+        switch try overlayXattrs(of: inode)[name] {
+        case .value(let bytes): return bytes
+        case .hidden: return nil
+        case nil: break
+        }
+        guard let place = inode.place else { return nil }
+        do throws(Errno) {
+            return try base.xattr(name, of: place)
+        } catch {
+            if error == .noData || error == .noEntry { return nil }
+            throw error
+        }
+    }
+
+    func xattrNames(of inode: Inode) throws(Errno) -> [[UInt8]] {
+        let overlay = try overlayXattrs(of: inode)
+        var names: [[UInt8]] = []
+        if let place = inode.place {
+            names = try base.xattrNames(of: place).filter { overlay[$0] == nil }
+        }
+        for (name, value) in overlay where value != .hidden { names.append(name) }
+        return names.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+
+    func setXattr(
+        _ number: InodeNumber, _ name: [UInt8], _ value: [UInt8], mode: XattrMode, caller: Caller
+    ) throws(Errno) {
+        if name.isEmpty || name.count > 255 { throw .range }
+        if value.count > limits.xattrValueBytes { throw .tooBigList }
+        let inode = try inode(number)
+        let exists = try xattrValue(name, of: inode) != nil
+        if mode == .create, exists { throw .exists }
+        if mode == .replace, !exists { throw .noData }
+        var transaction = begin(.setXattr, caller.stamp(clock.realtime()))
+        try setCheckedXattr(name, of: inode, to: value, in: &transaction)
+        try commit(&transaction)
+    }
+
+    /// ACLs change the mode with them; one that says no more than the mode is not kept.
+    private func setCheckedXattr(
+        _ name: [UInt8], of inode: Inode, to value: [UInt8], in transaction: inout Transaction
+    ) throws(Errno) {
+        let isAccess = name == AccessControlList.accessName
+        guard isAccess || name == AccessControlList.defaultName else {
+            try setXattr(name, of: inode, to: .value(value), in: &transaction)
+            return
+        }
+        guard let acl = AccessControlList(value), acl.isValid else { throw .invalid }
+        if !isAccess, !inode.isDirectory { throw .accessDenied }
+        guard isAccess else {
+            try setXattr(name, of: inode, to: .value(acl.bytes), in: &transaction)
+            return
+        }
+        let bits = acl.mode
+        try update(inode, in: &transaction) { $0.mode = ($0.mode & ~0o777) | bits }
+        if acl.isMinimal {
+            if try xattrValue(name, of: inode) != nil {
+                try removeXattr(name, of: inode, in: &transaction)
+            }
+        } else {
+            try setXattr(name, of: inode, to: .value(acl.bytes), in: &transaction)
+        }
+    }
+
+    func removeXattr(_ number: InodeNumber, _ name: [UInt8], caller: Caller) throws(Errno) {
+        let inode = try inode(number)
+        guard try xattrValue(name, of: inode) != nil else { throw .noData }
+        var transaction = begin(.removeXattr, caller.stamp(clock.realtime()))
+        try removeXattr(name, of: inode, in: &transaction)
+        try commit(&transaction)
+    }
+
+    func setXattr(
+        _ name: [UInt8], of inode: Inode, to value: XattrValue, in transaction: inout Transaction
+    ) throws(Errno) {
+        let before = try overlayXattrs(of: inode)[name]
+        let time = transaction.stamp.time
+        let isCapability = name == Array("security.capability".utf8)
+        try update(inode, in: &transaction) { record in
+            record.flags.insert(.hasXattrs)
+            if isCapability { record.flags.insert(.hasCapability) }
+            record.changeTime = time
+        }
+        transaction.changes.append(.xattr(inode.number, name, before: before, after: value))
+    }
+
+    func removeXattr(
+        _ name: [UInt8], of inode: Inode, in transaction: inout Transaction
+    ) throws(Errno) {
+        let before = try overlayXattrs(of: inode)[name]
+        var isInBase = false
+        if let place = inode.place { isInBase = (try? base.xattr(name, of: place)) != nil }
+        let time = transaction.stamp.time
+        let isCapability = name == Array("security.capability".utf8)
+        try update(inode, in: &transaction) { record in
+            record.flags.insert(.hasXattrs)
+            if isCapability { record.flags.remove(.hasCapability) }
+            record.changeTime = time
+        }
+        transaction.changes.append(
+            .xattr(inode.number, name, before: before, after: isInBase ? .hidden : nil))
+    }
+
+    /// The default ACL that new names inherit; empty for none.
+    func defaultACL(of directory: Inode) throws(Errno) -> [UInt8] {
+        if let known = directory.defaultACL { return known }
+        let value = try xattrValue(AccessControlList.defaultName, of: directory) ?? []
+        directory.defaultACL = value
+        return value
+    }
+}

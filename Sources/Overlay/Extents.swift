@@ -1,0 +1,94 @@
+// fallocate(2), lseek(2) with SEEK_DATA and SEEK_HOLE, copy_file_range(2): the calls that see extents.
+
+package import Platform
+package import Storage
+
+extension Workspace {
+    /// fallocate(2): mode 0, keep size, punch hole, zero range. Space is not set aside: a log
+    /// takes it when bytes are written.
+    /// - Throws: EOPNOTSUPP for other modes.
+    package func allocate(
+        _ number: InodeNumber, mode: AllocationMode, offset: UInt64, length: UInt64,
+        caller: Caller
+    ) throws(Errno) {
+        guard length > 0 else { throw .invalid }
+        guard offset <= EditLog.maximumSize - min(length, EditLog.maximumSize) else {
+            throw .fileTooBig
+        }
+        let end = offset + length
+        let size = try withTree { (tree) throws(Errno) in try tree.regular(number).record.size }
+        switch mode {
+        case [.punchHole, .keepSize], [.zeroRange], [.zeroRange, .keepSize]:
+            if offset < size {
+                try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+                    try log.punch(
+                        offset..<min(end, log.version.size), stamp: stamp, sequence: sequence)
+                }
+            }
+            if mode == [.zeroRange] { try extend(number, to: end, from: size, caller: caller) }
+        case []:
+            try extend(number, to: end, from: size, caller: caller)
+        case [.keepSize]:
+            break
+        default:
+            throw .notSupported
+        }
+    }
+
+    private func extend(
+        _ number: InodeNumber, to end: UInt64, from size: UInt64, caller: Caller
+    ) throws(Errno) {
+        guard end > size else { return }
+        try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+            try log.truncate(to: max(end, log.version.size), stamp: stamp, sequence: sequence)
+        }
+    }
+
+    /// The next data (or hole) at or after `offset`.
+    /// - Throws: ENXIO past the end, or where no data follows.
+    package func seek(
+        _ number: InodeNumber, from offset: UInt64, data: Bool
+    ) throws(Errno) -> UInt64 {
+        let (source, size) = try withTree { (tree) throws(Errno) in
+            (try tree.source(number), try tree.inode(number).record.size)
+        }
+        guard offset < size else { throw .noDevice }
+        let found: UInt64?
+        switch source {
+        case .empty:
+            found = data ? nil : offset
+        case .base(let place, _):
+            found = try base.file(place).seek(from: offset, data: data)
+        case .origin:
+            found = data ? offset : size
+        case .log(let log):
+            let pieces = try log.snapshot()
+            found = data ? pieces.nextData(from: offset) : min(pieces.nextHole(from: offset), size)
+        }
+        guard let found else { throw .noDevice }
+        return found
+    }
+
+    /// copy_file_range(2) as a share of extents: one small record, whatever the length. Ranges may
+    /// overlap inside one file; the bytes are those from before the call.
+    /// - Returns: the bytes copied, fewer than `length` where the source ends.
+    package func copyRange(
+        from source: InodeNumber, at sourceOffset: UInt64, to target: InodeNumber,
+        at targetOffset: UInt64, length: UInt64, caller: Caller
+    ) throws(Errno) -> UInt64 {
+        let end = sourceOffset.addingReportingOverflow(length)
+        guard !end.overflow, end.partialValue <= EditLog.maximumSize,
+            targetOffset <= EditLog.maximumSize - length
+        else { throw .fileTooBig }
+        let pieces = try withTree { (tree) throws(Errno) in
+            _ = try tree.regular(target)
+            return try tree.piecesToShare(
+                source, sourceOffset..<end.partialValue, caller: caller)
+        }
+        if pieces.isEmpty { return 0 }
+        try edit(target, caller: caller) { (log, stamp) throws(Errno) in
+            try log.share(pieces, at: targetOffset, stamp: stamp, sequence: sequence)
+        }
+        return pieces.reduce(0) { $0 + $1.length }
+    }
+}

@@ -1,0 +1,161 @@
+// Reading and editing file content: pieces put together from holes, the base and edit logs.
+
+package import Platform
+package import Storage
+
+extension Workspace {
+    /// Reads up to `buffer.count` bytes from `offset`; fewer only where the file ends.
+    /// - Throws: EIO where a checksum does not fit or the base changed behind an edited file.
+    package func read(
+        _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) -> Int {
+        let source = try withTree { (tree) throws(Errno) in try tree.source(number) }
+        let wanted = offset..<(offset + UInt64(buffer.count))
+        switch source {
+        case .empty:
+            return 0
+        case .base(let place, let size):
+            guard offset < size else { return 0 }
+            let count = Int(min(wanted.upperBound, size) - offset)
+            return try base.file(place).read(
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+        case .origin(let number, let size):
+            guard offset < size else { return 0 }
+            let count = Int(min(wanted.upperBound, size) - offset)
+            try readOrigin(
+                number, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+            return count
+        case .log(let log):
+            return try read(try log.pieces(in: wanted), into: buffer)
+        }
+    }
+
+    private func read(
+        _ pieces: [Piece], into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        var done = 0
+        var table: RecordTable?
+        for piece in pieces {
+            let part = UnsafeMutableRawBufferPointer(
+                rebasing: buffer[done..<(done + Int(piece.length))])
+            switch piece.source {
+            case .hole:
+                part.initializeMemory(as: UInt8.self, repeating: 0)
+            case .base(let file, let offset):
+                try readOrigin(file, into: part, at: offset)
+            case .log(let log, let record, let skip):
+                do throws(Errno) {
+                    try LogFile.readPayload(
+                        into: part, skip: Int(skip), from: try logs.file(log), log: log,
+                        at: record, cache: &table)
+                } catch {
+                    events.post(
+                        .error,
+                        "\(LogDirectory.path(log)): the record at byte \(record) cannot be read "
+                            + "(\(error)); reads of its range answer EIO")
+                    throw .inputOutput
+                }
+            }
+            done += Int(piece.length)
+        }
+        return done
+    }
+
+    /// Reads base content under a touched file, if it still is what it was then.
+    private func readOrigin(
+        _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) {
+        let origin = try origin(number)
+        let place = BasePlace(path: origin.path)
+        var reason = "has changed"
+        do throws(Errno) {
+            let file = try base.file(place)
+            if origin.fits(try file.status()) {
+                if try file.read(into: buffer, at: offset) == buffer.count { return }
+                reason = "is shorter than it was"
+            }
+        } catch {
+            reason = "cannot be read (\(error))"
+        }
+        base.forget(place)
+        events.post(
+            .error,
+            "the base file \(String(decoding: origin.path, as: UTF8.self)) \(reason) since it was "
+                + "edited here; reads of its part answer EIO: put the old content back")
+        throw .inputOutput
+    }
+
+    private func origin(_ number: InodeNumber) throws(Errno) -> Origin {
+        try withTree { (tree) throws(Errno) in
+            let found: Origin?
+            do throws(StorageError) {
+                found = try tree.origin(number)
+            } catch {
+                throw tree.failing(error)
+            }
+            guard let found else { throw .inputOutput }
+            return found
+        }
+    }
+
+    /// Runs one edit between the tree's two steps of bookkeeping.
+    func edit(
+        _ number: InodeNumber, caller: Caller,
+        _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
+    ) throws(Errno) {
+        let log = try withTree { (tree) throws(Errno) in
+            try tree.beginEdit(number, caller: caller)
+        }
+        let version: ContentVersion?
+        do throws(Errno) {
+            version = try body(log, caller.stamp(clock.realtime()))
+        } catch {
+            withTreeSafely { $0.endEdit(number, nil) }
+            throw error
+        }
+        withTreeSafely { $0.endEdit(number, version) }
+    }
+
+    /// Writes all of `data` at `offset` as one record.
+    /// - Returns: whether set-id bits were cleared, so that cached modes are stale.
+    package func write(
+        _ number: InodeNumber, _ data: UnsafeRawBufferPointer, at offset: UInt64,
+        killSetID: Bool, caller: Caller
+    ) throws(Errno) -> Bool {
+        if data.isEmpty { return false }
+        try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+            try log.write(data, at: offset, stamp: stamp, sequence: sequence)
+        }
+        return try clearPrivileges(number, setID: killSetID, caller: caller)
+    }
+
+    private func clearPrivileges(
+        _ number: InodeNumber, setID: Bool, caller: Caller
+    ) throws(Errno) -> Bool {
+        try withTree { (tree) throws(Errno) in
+            let inode = try tree.inode(number)
+            guard setID || inode.record.flags.contains(.hasCapability) else { return false }
+            return try tree.clearPrivileges(of: inode, setID: setID, caller: caller)
+        }
+    }
+
+    func truncate(
+        _ number: InodeNumber, to size: UInt64, killSetID: Bool, caller: Caller
+    ) throws(Errno) {
+        if size > EditLog.maximumSize { throw .fileTooBig }
+        let isEmptyAlready = try withTree { (tree) throws(Errno) in
+            let inode = try tree.regular(number)
+            guard size == 0, inode.record.size == 0, inode.log == nil else { return false }
+            var change = AttributeChange()
+            change.modificationTime = .now
+            try tree.setAttributes(number, change, caller: caller)
+            return true
+        }
+        if !isEmptyAlready {
+            try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+                try log.truncate(to: size, stamp: stamp, sequence: sequence)
+            }
+        }
+        _ = try clearPrivileges(number, setID: killSetID, caller: caller)
+    }
+}

@@ -1,0 +1,92 @@
+// Inode: what is in memory of one file: its record, where its base content lies, its edit log if
+// loaded, its directory index if loaded. Inodes live in the tree and are touched only under its
+// lock. One stays in the table while the kernel holds it, while it is dirty, or while it is used.
+
+package import Platform
+package import Storage
+
+/// What stat(2) shows; times in nanoseconds since 1970.
+package struct InodeAttributes: Equatable, Sendable {
+    package var number: InodeNumber
+    package var mode: UInt32
+    package var links: UInt32
+    package var user: UInt32
+    package var group: UInt32
+    package var specialDevice: UInt64
+    package var size: UInt64
+    /// In units of 512 bytes.
+    package var blocks: UInt64
+    package var accessTime: Int64
+    package var modificationTime: Int64
+    package var changeTime: Int64
+
+    package var type: FileType { FileType(mode: mode) }
+}
+
+final class Inode {
+    var record: InodeRecord
+    /// Whether the overlay has a row of its own for it; false for untouched base files.
+    var isPersistent: Bool
+    /// Where its content, listing and attributes lie in the base, for one that came from there.
+    let place: BasePlace?
+    /// The path of a base directory, made once for all its children.
+    let basePath: [UInt8]?
+    /// The directory it was found in last; for a directory the one it is in.
+    var parent: InodeNumber
+    /// The name it was found by last.
+    var name: FileName?
+    /// References that the kernel holds (lookup counts).
+    var lookups: UInt64 = 0
+    /// Kept in memory because a checkpoint has not written it yet.
+    var isDirty = false
+    var isFlushing = false
+    var log: EditLog?
+    /// Edits that are under way outside the tree's lock.
+    var writers = 0
+    var index: DirectoryIndex?
+    var listing: DirectoryListing?
+    /// Overlay xattrs, loaded once asked for.
+    var xattrs: [[UInt8]: XattrValue]?
+    /// The default ACL, looked up once: nil unknown, empty none.
+    var defaultACL: [UInt8]?
+    /// When it was used last, in ticks of the tree.
+    var lastUse: UInt64 = 0
+
+    init(_ record: InodeRecord, isPersistent: Bool, place: BasePlace?, parent: InodeNumber) {
+        self.record = record
+        self.isPersistent = isPersistent
+        self.place = place
+        self.parent = parent
+        basePath = record.type == .directory ? place?.path : nil
+    }
+
+    var number: InodeNumber { record.number }
+    var type: FileType { record.type }
+    var isDirectory: Bool { record.type == .directory }
+    /// Nothing keeps it in memory.
+    var isIdle: Bool { lookups == 0 && writers == 0 && !isDirty && !isFlushing }
+
+    var attributes: InodeAttributes {
+        InodeAttributes(
+            number: record.number, mode: record.mode, links: record.links, user: record.user,
+            group: record.group, specialDevice: record.specialDevice, size: record.size,
+            blocks: (record.allocated + 511) / 512, accessTime: record.accessTime,
+            modificationTime: record.modificationTime, changeTime: record.changeTime)
+    }
+}
+
+extension InodeRecord {
+    /// An untouched base file, as the host shows it.
+    init(number: InodeNumber, status: FileStatus) {
+        self.init(
+            number: number, mode: status.mode, user: status.user, group: status.group,
+            links: status.links, time: 0)
+        specialDevice = status.specialDevice
+        size = status.size
+        allocated = status.blocks * 512
+        accessTime = status.accessTime
+        modificationTime = status.modificationTime
+        changeTime = status.changeTime
+        birthTime = status.birthTime
+    }
+}

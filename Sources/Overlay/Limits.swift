@@ -1,0 +1,27 @@
+// Limits: every bound of the overlay in one place, with its reason.
+
+package struct Limits: Sendable {
+    /// Descriptors kept for directories and for files of the base. With those of the edit logs they
+    /// stay far below the usual limit of 1,024.
+    package var openBaseDirectories = 128
+    package var openBaseFiles = 256
+    /// Changed keys that make a checkpoint due: they are pinned in memory until it is written.
+    package var dirtyKeys = 20_000
+    /// Nanoseconds after which changed keys are written even if they are few.
+    package var checkpointInterval: Int64 = 5_000_000_000
+    /// Bytes of piece trees and directory indexes in one process; the least recently used
+    /// are written out and dropped above it.
+    package var cacheBytes = 64 << 20
+    /// Names in cached listings.
+    package var listedNames = 100_000
+    /// Records after which a piece checkpoint is worth its write when a file goes out of use.
+    package var replayRecords = 256
+    /// An xattr's value and name, as the kernel bounds them (XATTR_SIZE_MAX, XATTR_NAME_MAX).
+    package var xattrValueBytes = 64 << 10
+    /// Hard links of one inode, as ext4 bounds them.
+    package var links: UInt32 = 65_000
+    /// Extents of a sparse base file that are looked up one by one; beyond, holes count as data.
+    package var baseExtents = 100_000
+
+    package init() {}
+}

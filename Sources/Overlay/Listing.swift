@@ -1,0 +1,74 @@
+// Listing directories: overlay and base merged, in the order of the names' hashes, so that a
+// listing that is read in parts goes on rightly while names come and go (readdir(3) asks no more).
+
+internal import Platform
+internal import Storage
+
+extension Tree {
+    func listing(of directory: Inode) throws(Errno) -> DirectoryListing {
+        if let known = directory.listing { return known }
+        var names: [ListedName] = []
+        let index = try index(of: directory)
+        for (name, entry) in index.entries where !entry.isWhiteout {
+            names.append(
+                ListedName(
+                    cookie: 0, name: name, type: entry.type, inode: entry.inode,
+                    isFromBase: false))
+        }
+        if let basePath = directory.basePath {
+            for entry in try base.list(basePath) where index.entries[entry.name] == nil {
+                names.append(
+                    ListedName(
+                        cookie: 0, name: entry.name, type: entry.type, inode: entry.inode,
+                        isFromBase: true))
+            }
+        }
+        let listing = DirectoryListing(names)
+        if listedNames + names.count > limits.listedNames {
+            for inode in inodes.values where inode.listing != nil { dropListing(of: inode) }
+        }
+        directory.listing = listing
+        listedNames += names.count
+        return listing
+    }
+
+    /// Calls `visit` for each name after `cookie` until it answers false. `inode` is given when
+    /// `withInodes` is set, and the kernel's reference is counted for each one that was taken.
+    func list(
+        _ number: InodeNumber, after cookie: UInt64, withInodes: Bool,
+        visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
+    ) throws(Errno) {
+        let directory = try directory(number)
+        if cookie < 1 {
+            let dot = ListedName(
+                cookie: 1, name: FileName(trusted: [0x2e]), type: .directory, inode: number,
+                isFromBase: false)
+            guard visit(dot, number, nil) else { return }
+        }
+        if cookie < 2 {
+            let parent = directory.parent == 0 ? number : directory.parent
+            let dots = ListedName(
+                cookie: 2, name: FileName(trusted: [0x2e, 0x2e]), type: .directory, inode: parent,
+                isFromBase: false)
+            guard visit(dots, parent, nil) else { return }
+        }
+        if directory.record.links == 0 { return }
+        let listing = try listing(of: directory)
+        var position = listing.position(after: cookie)
+        while position < listing.names.count {
+            let listed = listing.names[position]
+            position += 1
+            guard listing.contains(listed) else { continue }
+            if withInodes {
+                // A name that went away behind us is no error of the listing.
+                guard let inode = try child(listed.name, of: directory) else { continue }
+                guard visit(listed, inode.number, inode.attributes) else { return }
+                inode.lookups += 1
+            } else {
+                let shown = listed.isFromBase
+                    ? numbers.natural(device: 0, inode: listed.inode) ?? listed.inode : listed.inode
+                guard visit(listed, shown, nil) else { return }
+            }
+        }
+    }
+}

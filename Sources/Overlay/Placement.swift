@@ -1,0 +1,80 @@
+// Placement: where base, store and mount point may lie. A store inside the base would change the
+// base; a mount inside either would serve itself.
+
+package import Platform
+import Glibc
+
+/// A refusal before anything is opened: one sentence, and the errno that fits.
+package struct PlacementError: Error, CustomStringConvertible {
+    package let errno: Errno
+    package let description: String
+
+    package init(_ errno: Errno, _ description: String) {
+        self.errno = errno
+        self.description = description
+    }
+}
+
+package enum Placement {
+    /// realpath(3); where the last names do not exist yet, the path they will have.
+    package static func resolve(_ path: String) -> String {
+        var missing: [Substring] = []
+        var rest = path.hasPrefix("/") ? path : currentDirectory + "/" + path
+        while true {
+            if let real = realpath(rest, nil) {
+                defer { free(real) }
+                let resolved = String(cString: real)
+                return missing.isEmpty
+                    ? resolved
+                    : (resolved == "/" ? "" : resolved) + "/" + missing.reversed().joined(separator: "/")
+            }
+            guard let slash = rest.lastIndex(of: "/"), rest.count > 1 else { return path }
+            let name = rest[rest.index(after: slash)...]
+            if !name.isEmpty { missing.append(name) }
+            rest = slash == rest.startIndex ? "/" : String(rest[..<slash])
+        }
+    }
+
+    private static var currentDirectory: String {
+        guard let buffer = getcwd(nil, 0) else { return "/" }
+        defer { free(buffer) }
+        return String(cString: buffer)
+    }
+
+    private static func isInside(_ path: String, _ directory: String) -> Bool {
+        path == directory || path.hasPrefix(directory == "/" ? "/" : directory + "/")
+    }
+
+    /// - Parameters: real paths, as `resolve` gives them.
+    package static func check(
+        base: String, store: String, mountPoint: String?
+    ) throws(PlacementError) {
+        if isInside(store, base) {
+            throw PlacementError(
+                .invalid,
+                "the store \(store) lies inside the base \(base), which draftfs never changes: "
+                    + "give a store elsewhere with --store")
+        }
+        if isInside(base, store) {
+            throw PlacementError(
+                .invalid, "the base \(base) lies inside the store \(store): give another store "
+                    + "with --store")
+        }
+        guard let mountPoint else { return }
+        if isInside(mountPoint, base) {
+            throw PlacementError(
+                .invalid, "the mount point \(mountPoint) lies inside the base \(base): a mount "
+                    + "there would show itself; choose one elsewhere")
+        }
+        if isInside(base, mountPoint) {
+            throw PlacementError(
+                .invalid, "the base \(base) lies inside the mount point \(mountPoint), which would "
+                    + "hide it: choose another mount point")
+        }
+        if isInside(mountPoint, store) || isInside(store, mountPoint) {
+            throw PlacementError(
+                .invalid, "the store \(store) and the mount point \(mountPoint) lie inside each "
+                    + "other: choose another one of them")
+        }
+    }
+}

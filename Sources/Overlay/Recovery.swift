@@ -1,0 +1,234 @@
+// Recovery: opening a workspace. The database gives the state at its position, the journal what
+// came after, the edit logs what was written after their marks. What had to be cut is reported.
+
+package import Platform
+package import Storage
+internal import Synchronization
+import Glibc
+
+/// What opening a workspace found and mended.
+package struct RecoveryReport: Sendable {
+    /// Journal records that the database did not know.
+    package var replayed = 0
+    /// Bytes of unfinished writes that were cut off.
+    package var tornBytes: UInt64 = 0
+    /// The database was damaged or missing, and was made anew from the journal.
+    package var rebuiltDatabase = false
+    /// The machine went down while the workspace was in use.
+    package var afterPowerCut = false
+    package init() {}
+}
+
+extension Workspace {
+    /// Opens the workspace `record` of `store`.
+    package static func open(
+        _ record: WorkspaceRecord, in store: Store, base: BaseTree, clock: Clock = .system,
+        limits: Limits = Limits(), events: EventLog = EventLog()
+    ) throws(StorageError) -> (Workspace, RecoveryReport) {
+        var report = RecoveryReport()
+        let directory = LogDirectory.workspacePath(record.id)
+        let journalPath = "\(directory)/tree.log"
+        let isNew = !store.disk.exists(journalPath)
+        let journal = try Journal(
+            journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime())
+        if isNew {
+            do throws(Errno) {
+                try store.disk.synchronizeDirectory(directory)
+            } catch {
+                throw .system(error, doing: "sync", path: directory)
+            }
+        }
+        report.afterPowerCut = SessionMark.wasCutOff(directory, store.disk)
+        let databasePath = store.databasePath(record.id)
+        let reader = try openDatabase(
+            databasePath, store: store, workspace: record.id, journal: journal, events: events,
+            report: &report)
+        let tree = Tree(
+            workspace: record.id, base: base, logs: store.logs, journal: journal, reader: reader,
+            sequence: SequenceCounter(0), clock: clock, limits: limits, events: events)
+        let position = try tree.load()
+        var writer: TreeDatabase?
+        if databasePath != ":memory:" { writer = try TreeDatabase(databasePath) }
+        let workspace = Workspace(
+            tree, writer: writer, disk: store.disk, databasePath: databasePath)
+        try workspace.replay(from: position, report: &report)
+        SessionMark.set(directory, store.disk)
+        return (workspace, report)
+    }
+
+    /// Opens the database and, unless it was closed cleanly, checks every row. A damaged one is put
+    /// aside: the journal has everything in it.
+    private static func openDatabase(
+        _ path: String, store: Store, workspace: UInt16, journal: Journal, events: EventLog,
+        report: inout RecoveryReport
+    ) throws(StorageError) -> TreeDatabase {
+        do throws(StorageError) {
+            let database = try TreeDatabase(path)
+            if path != ":memory:", !DatabaseSeal.fits(path) { try database.verify() }
+            DatabaseSeal.remove(path)
+            return database
+        } catch {
+            guard case .damaged = error else { throw error }
+            events.post(
+                .warning, "\(error); the database is made anew from \(journal.path)")
+            report.rebuiltDatabase = true
+        }
+        for suffix in ["-wal", "-shm"] { _ = Glibc.unlink(path + suffix) }
+        _ = Glibc.rename(path, path + ".damaged")
+        DatabaseSeal.remove(path)
+        return try TreeDatabase(path)
+    }
+
+    /// Applies what the journal has after `position`, then asks the marked logs for their sizes.
+    private func replay(
+        from position: CheckpointPosition, report: inout RecoveryReport
+    ) throws(StorageError) {
+        var marked: Set<InodeNumber> = []
+        var damage: StorageError?
+        let result = try journal.replay(from: position.journal, after: position.sequence) {
+            (header, payload) throws(StorageError) in
+            switch RecordKind(rawValue: header.kind) {
+            case .transaction:
+                guard let (_, changes) = TreeChange.decode(payload) else {
+                    damage = .damaged(
+                        path: journal.path, what: "record \(header.sequence) cannot be understood")
+                    return
+                }
+                withTreeSafely { tree in
+                    for change in changes {
+                        tree.apply(change)
+                        if case .inode(let number, _, let after) = change,
+                            after?.flags.contains(.hasLog) == true { marked.insert(number) }
+                    }
+                }
+                if withTreeSafely({ $0.isCheckpointDue }) {
+                    // Not a checkpoint yet: sizes are known only after the marked logs are read.
+                    // Memory is let go by writing rows under the old position.
+                    spill(position)
+                }
+            case .contentMark:
+                var reader = ByteReader(payload)
+                while let number: UInt64 = reader.integer() { marked.insert(number) }
+            default:
+                damage = .damaged(
+                    path: journal.path, what: "record \(header.sequence) is of an unknown kind")
+            }
+        }
+        sequence.advance(to: max(result.lastSequence, position.sequence))
+        report.replayed = result.records
+        report.tornBytes = result.tornBytes
+        if let damage { throw damage }
+        if let range = result.damage.first {
+            throw .damaged(
+                path: journal.path,
+                what: "bytes \(range.lowerBound) to \(range.upperBound) are unreadable, "
+                    + "and changes recorded after them may depend on them")
+        }
+        if result.tornBytes > 0 {
+            events.post(
+                .warning, "\(journal.path): cut \(result.tornBytes) bytes of an unfinished record off")
+        }
+        if report.afterPowerCut { marked.formUnion(try allLogs()) }
+        try refresh(marked)
+        withTreeSafely { tree in
+            tree.findDevices()
+            for inode in Array(tree.inodes.values) where inode.record.links == 0 {
+                tree.release(inode)
+            }
+        }
+        checkpoint()
+        sweep()
+    }
+
+    private func spill(_ position: CheckpointPosition) {
+        checkpointWriter.withLock { writer in
+            guard writer != nil, let (batch, _) = withTreeSafely({ $0.startCheckpoint() }) else {
+                return
+            }
+            let done = (try? writer?.apply(batch, at: position)) != nil
+            withTreeSafely { $0.finishCheckpoint(written: done) }
+        }
+    }
+
+    /// Takes sizes and times from the logs of `marked` files.
+    private func refresh(_ marked: Set<InodeNumber>) throws(StorageError) {
+        for number in marked {
+            do throws(Errno) {
+                try withTree { (tree) throws(Errno) in
+                    guard let inode = try? tree.inode(number), inode.record.flags.contains(.hasLog)
+                    else { return }
+                    // A log that cannot be read answers EIO when the file is read.
+                    guard let log = try? tree.log(of: inode) else { return }
+                    let version = log.version
+                    tree.sequence.advance(to: version.sequence)
+                    if version.sequence < inode.record.contentSequence {
+                        inode.record.contentSequence = 0
+                    }
+                    tree.applyVersion(version, to: inode)
+                    if tree.isCheckpointDue || tree.inodes.count > 50_000 { throw .again }
+                }
+            } catch {
+                checkpoint()
+                sweep()
+            }
+        }
+    }
+
+    private func allLogs() throws(StorageError) -> [InodeNumber] {
+        let result: Result<[InodeNumber], StorageError> = withTreeSafely { tree in
+            do throws(StorageError) {
+                return .success(try tree.reader.inodesWithLogs())
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// Writes everything out and marks the workspace as closed cleanly.
+    /// - Returns: false if the database could not be written; the journal has it all then.
+    @discardableResult
+    package func close() -> Bool {
+        let written = checkpoint()
+        for log in withTreeSafely({ tree in tree.inodes.values.compactMap(\.log) }) {
+            try? log.checkpoint(ifMoreThan: limits.replayRecords)
+        }
+        checkpointWriter.withLock { writer in
+            try? writer?.flushLog()
+            writer = nil
+        }
+        withTreeSafely { tree in
+            tree.inodes = [:]
+            tree.reader.close()
+        }
+        guard written else { return false }
+        if databasePath != ":memory:" { DatabaseSeal.write(databasePath) }
+        SessionMark.clear(LogDirectory.workspacePath(id), disk)
+        return true
+    }
+}
+
+extension Tree {
+    /// Reads from the database what is always in memory.
+    func load() throws(StorageError) -> CheckpointPosition {
+        let position = try reader.position()
+        sequence.advance(to: position.sequence)
+        lastNumber = position.lastNumber
+        touched = Set(try reader.touchedInodes())
+        directoriesWithEntries = Set(try reader.directoriesWithEntries())
+        devices = try reader.devices()
+        aliases = try reader.aliases()
+        findDevices()
+        // The root has no entry that leads to it: it is put in the table here, and stays.
+        let number = rootNumber
+        if let record = try reader.inode(number) {
+            inodes[number] = Inode(
+                record, isPersistent: true, place: BasePlace(path: []), parent: number)
+        } else {
+            inodes[number] = Inode(
+                InodeRecord(number: number, status: base.rootStatus), isPersistent: false,
+                place: BasePlace(path: []), parent: number)
+        }
+        return position
+    }
+}

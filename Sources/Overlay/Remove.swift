@@ -1,0 +1,72 @@
+// Removing names: unlink, rmdir, and the last link of an inode.
+
+internal import Platform
+internal import Storage
+
+extension Tree {
+    /// unlink(2).
+    func unlink(
+        _ name: FileName, in parentNumber: InodeNumber, caller: Caller
+    ) throws(Errno) -> InodeNumber {
+        let parent = try directory(parentNumber)
+        guard let inode = try child(name, of: parent) else { throw .noEntry }
+        if inode.isDirectory { throw .isDirectory }
+        var transaction = begin(.unlink, caller.stamp(clock.realtime()))
+        try update(parent, in: &transaction) { _ in }
+        transaction.touchTimes(of: parent)
+        let isLast = try dropLink(of: inode, in: &transaction)
+        try setEntry(name, of: parent, to: emptyEntry(name, of: parent), in: &transaction)
+        try commit(&transaction)
+        finishDrop(inode, isLast: isLast, time: transaction.stamp.time)
+        return inode.number
+    }
+
+    /// rmdir(2).
+    func removeDirectory(
+        _ name: FileName, in parentNumber: InodeNumber, caller: Caller
+    ) throws(Errno) -> InodeNumber {
+        let parent = try directory(parentNumber)
+        guard let inode = try child(name, of: parent) else { throw .noEntry }
+        guard inode.isDirectory else { throw .notDirectory }
+        guard try isEmpty(inode) else { throw .notEmpty }
+        var transaction = begin(.removeDirectory, caller.stamp(clock.realtime()))
+        try update(parent, in: &transaction) { _ in }
+        transaction.touchTimes(of: parent)
+        adjustLinks(of: parent, by: -1, in: &transaction)
+        let isLast = try dropLink(of: inode, in: &transaction)
+        try setEntry(name, of: parent, to: emptyEntry(name, of: parent), in: &transaction)
+        try commit(&transaction)
+        finishDrop(inode, isLast: isLast, time: transaction.stamp.time)
+        return inode.number
+    }
+
+    /// Takes one link from an inode; true if that was the last. An untouched base file with one
+    /// name needs no row for this: the whiteout says it all.
+    func dropLink(of inode: Inode, in transaction: inout Transaction) throws(Errno) -> Bool {
+        let time = transaction.stamp.time
+        let isLast = inode.isDirectory || transaction.record(of: inode).links <= 1
+        if isLast, !inode.isPersistent { return true }
+        try update(inode, in: &transaction) { record in
+            record.links = isLast ? 0 : record.links - 1
+            record.changeTime = time
+        }
+        return isLast
+    }
+
+    /// After the commit: an inode without names lives on while the kernel holds it.
+    func finishDrop(_ inode: Inode, isLast: Bool, time: Int64) {
+        guard isLast else { return }
+        inode.record.links = 0
+        inode.record.changeTime = time
+        release(inode)
+    }
+
+    /// Whether a directory shows no name.
+    func isEmpty(_ directory: Inode) throws(Errno) -> Bool {
+        let index = try index(of: directory)
+        if index.hasVisibleEntry { return false }
+        guard let basePath = directory.basePath else { return true }
+        for entry in try base.list(basePath) where index.entries[entry.name] == nil { return false }
+        return true
+    }
+}

@@ -1,0 +1,117 @@
+// renameat2(2): one transaction, whatever is moved. A base directory moves as its one inode, which
+// remembers where its names lie in the base; nothing below it is touched and there is no EXDEV.
+
+internal import Platform
+internal import Storage
+
+package struct RenameFlags: OptionSet, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    package static let noReplace = RenameFlags(rawValue: 1)
+    package static let exchange = RenameFlags(rawValue: 2)
+}
+
+extension Tree {
+    func rename(
+        _ oldName: FileName, in oldParentNumber: InodeNumber, to newName: FileName,
+        in newParentNumber: InodeNumber, flags: RenameFlags, caller: Caller
+    ) throws(Errno) {
+        guard flags.isSubset(of: [.noReplace, .exchange]), flags != [.noReplace, .exchange] else {
+            throw .invalid
+        }
+        let oldParent = try directory(oldParentNumber)
+        let newParent = try directory(newParentNumber)
+        if newParent.record.links == 0 { throw .noEntry }
+        guard let source = try child(oldName, of: oldParent) else { throw .noEntry }
+        let target = try child(newName, of: newParent)
+        if flags.contains(.exchange) {
+            guard let target else { throw .noEntry }
+            try exchange(
+                source, oldName, oldParent, target, newName, newParent, caller: caller)
+            return
+        }
+        if flags.contains(.noReplace), target != nil { throw .exists }
+        // Two names of one file: rename(2) says that nothing happens.
+        if target === source { return }
+        try checkMove(of: source, into: newParent)
+        if let target { try checkReplace(target, by: source) }
+
+        var transaction = begin(.rename, caller.stamp(clock.realtime()))
+        let time = transaction.stamp.time
+        for parent in [oldParent, newParent] {
+            try update(parent, in: &transaction) { _ in }
+            transaction.touchTimes(of: parent)
+        }
+        try update(source, in: &transaction) { $0.changeTime = time }
+        var isLast = false
+        if let target {
+            isLast = try dropLink(of: target, in: &transaction)
+            if target.isDirectory { adjustLinks(of: newParent, by: -1, in: &transaction) }
+        }
+        if source.isDirectory, oldParent !== newParent {
+            adjustLinks(of: oldParent, by: -1, in: &transaction)
+            adjustLinks(of: newParent, by: 1, in: &transaction)
+        }
+        let empty = try emptyEntry(oldName, of: oldParent)
+        try setEntry(oldName, of: oldParent, to: empty, in: &transaction)
+        try setEntry(
+            newName, of: newParent, to: Entry(inode: source.number, type: source.type),
+            in: &transaction)
+        try commit(&transaction)
+        source.parent = newParent.number
+        if let target { finishDrop(target, isLast: isLast, time: time) }
+    }
+
+    private func checkReplace(_ target: Inode, by source: Inode) throws(Errno) {
+        if source.isDirectory {
+            guard target.isDirectory else { throw .notDirectory }
+            guard try isEmpty(target) else { throw .notEmpty }
+        } else if target.isDirectory {
+            throw .isDirectory
+        }
+    }
+
+    /// A directory cannot move below itself. The kernel checks that too; the journal must never
+    /// hold a loop, whoever calls.
+    private func checkMove(of source: Inode, into directory: Inode) throws(Errno) {
+        guard source.isDirectory else { return }
+        var number = directory.number
+        let root = rootNumber
+        while number != root {
+            if number == source.number { throw .invalid }
+            // A parent is not known for a directory that came from the database by number alone.
+            guard let above = inodes[number]?.parent, above != 0 else { return }
+            number = above
+        }
+    }
+
+    private func exchange(
+        _ first: Inode, _ firstName: FileName, _ firstParent: Inode,
+        _ second: Inode, _ secondName: FileName, _ secondParent: Inode, caller: Caller
+    ) throws(Errno) {
+        if first === second { return }
+        try checkMove(of: first, into: secondParent)
+        try checkMove(of: second, into: firstParent)
+        var transaction = begin(.rename, caller.stamp(clock.realtime()))
+        let time = transaction.stamp.time
+        for parent in [firstParent, secondParent] {
+            try update(parent, in: &transaction) { _ in }
+            transaction.touchTimes(of: parent)
+        }
+        for inode in [first, second] { try update(inode, in: &transaction) { $0.changeTime = time } }
+        if firstParent !== secondParent, first.isDirectory != second.isDirectory {
+            let toSecond = first.isDirectory ? 1 : -1
+            adjustLinks(of: secondParent, by: toSecond, in: &transaction)
+            adjustLinks(of: firstParent, by: -toSecond, in: &transaction)
+        }
+        try setEntry(
+            firstName, of: firstParent, to: Entry(inode: second.number, type: second.type),
+            in: &transaction)
+        try setEntry(
+            secondName, of: secondParent, to: Entry(inode: first.number, type: first.type),
+            in: &transaction)
+        try commit(&transaction)
+        first.parent = secondParent.number
+        second.parent = firstParent.number
+    }
+}

@@ -1,0 +1,69 @@
+// Statistics: the numbers that status shows of a workspace.
+
+package import Platform
+package import Storage
+internal import Synchronization
+
+package struct WorkspaceStatistics: Sendable {
+    /// Inodes in memory, and of those the ones that the kernel holds.
+    package var cachedInodes = 0
+    package var kernelInodes = 0
+    /// Files with an edit log in memory.
+    package var openLogs = 0
+    /// Bytes of piece trees and directory indexes, as counted at the last sweep.
+    package var cachedBytes = 0
+    /// Changed keys that the next checkpoint will write.
+    package var dirtyKeys = 0
+    /// The last sequence number: how many changes the workspace has seen.
+    package var sequence: UInt64 = 0
+    package var journalBytes: UInt64 = 0
+    /// Base files and directories that were touched.
+    package var touchedInodes = 0
+    package var checkpointFailed = false
+}
+
+extension Workspace {
+    package var statistics: WorkspaceStatistics {
+        var statistics = withTreeSafely { tree in
+            var result = WorkspaceStatistics()
+            result.cachedInodes = tree.inodes.count
+            for inode in tree.inodes.values {
+                if inode.lookups > 0 { result.kernelInodes += 1 }
+                if inode.log != nil { result.openLogs += 1 }
+            }
+            result.cachedBytes = tree.cachedBytes
+            result.dirtyKeys = tree.dirty.count + tree.flushing.count
+            result.touchedInodes = tree.touched.count
+            return result
+        }
+        statistics.sequence = sequence.last
+        statistics.journalBytes = journal.end
+        statistics.checkpointFailed = checkpointFailed.load(ordering: .relaxed)
+        return statistics
+    }
+
+    /// Whether anything was ever changed in the workspace. Numbers given to base inodes that do
+    /// not fit are no change.
+    package var hasChanges: Bool {
+        withTreeSafely { !$0.touched.isEmpty || !$0.directoriesWithEntries.isEmpty }
+    }
+
+    /// Names that the kernel could forget, those used longest ago first: for keeping the number of
+    /// inodes in memory bounded.
+    package func pruneCandidates(
+        above limit: Int, atMost count: Int
+    ) -> [(parent: InodeNumber, name: FileName)] {
+        withTreeSafely { tree in
+            guard tree.inodes.count > limit else { return [] }
+            let floor = tree.tick - min(tree.tick, UInt64(limit / 2))
+            var found: [(parent: InodeNumber, name: FileName)] = []
+            for inode in tree.inodes.values
+            where inode.lookups > 0 && inode.lastUse < floor && inode.writers == 0 {
+                guard let name = inode.name, inode.parent != 0, !inode.isDirectory else { continue }
+                found.append((inode.parent, name))
+                if found.count >= count { break }
+            }
+            return found
+        }
+    }
+}

@@ -1,0 +1,195 @@
+// Transaction: the changes that one call makes together, and how they become real: one record in
+// the journal, then memory. If the append fails, nothing has happened.
+
+internal import Platform
+internal import Storage
+
+struct Transaction {
+    let operation: TreeOperation
+    let sequence: UInt64
+    let stamp: Stamp
+    var changes: [TreeChange] = []
+    /// Inodes with their new records; each becomes one change.
+    var updated: [(inode: Inode, record: InodeRecord)] = []
+
+    /// Changes an inode's record; several calls for one inode add up.
+    mutating func update(_ inode: Inode, _ body: (inout InodeRecord) -> Void) {
+        let slot: Int
+        if let known = updated.firstIndex(where: { $0.inode === inode }) {
+            slot = known
+        } else {
+            slot = updated.count
+            updated.append((inode, inode.record))
+        }
+        body(&updated[slot].record)
+        updated[slot].record.sequence = sequence
+    }
+
+    /// The record as this transaction leaves it.
+    func record(of inode: Inode) -> InodeRecord {
+        updated.first { $0.inode === inode }?.record ?? inode.record
+    }
+
+    /// mtime and ctime of a directory whose names change.
+    mutating func touchTimes(of directory: Inode) {
+        let time = stamp.time
+        update(directory) { record in
+            record.modificationTime = time
+            record.changeTime = time
+        }
+    }
+}
+
+extension Tree {
+    func begin(_ operation: TreeOperation, _ stamp: Stamp) -> Transaction {
+        Transaction(operation: operation, sequence: sequence.next(), stamp: stamp)
+    }
+
+    /// Makes an inode of the base the overlay's own, with every directory above it: its row, its
+    /// origin, and entries that pin the names it was reached by, so that a change of the base
+    /// behind us is noticed and cannot let edits vanish. Content stays in the base.
+    func touch(_ inode: Inode, in transaction: inout Transaction) throws(Errno) {
+        guard !inode.isPersistent, let place = inode.place else { return }
+        if transaction.updated.contains(where: { $0.inode === inode && $0.record.flags.contains(.hasOrigin) }) {
+            return
+        }
+        let status = try base.status(place)
+        guard status.type == inode.type else { throw .stale }
+        let device = deviceIndexes[status.device] ?? 0
+        let origin = Origin(path: place.path, device: device, status: status)
+        let drifted = inode.type == .regular
+            && (status.size != inode.record.size
+                || status.modificationTime != inode.record.modificationTime)
+        transaction.update(inode) { record in
+            record.flags.insert(.hasOrigin)
+            if drifted {
+                // Changed since it was looked up and before anybody edited it: the new one counts.
+                record.size = status.size
+                record.allocated = status.blocks * 512
+                record.modificationTime = status.modificationTime
+            }
+        }
+        transaction.changes.append(.origin(inode.number, origin))
+        guard !place.name.isEmpty, inode.record.links > 0 else { return }
+        let parent = try directory(inode.parent)
+        try touch(parent, in: &transaction)
+        let name = FileName(trusted: place.name)
+        guard parent.basePath == place.directory, try index(of: parent).entries[name] == nil
+        else { return }
+        let alreadyThere = transaction.changes.contains {
+            if case .entry(parent.number, name, _, _) = $0 { return true }
+            return false
+        }
+        if !alreadyThere {
+            transaction.changes.append(
+                .entry(
+                    parent.number, name, before: nil,
+                    after: Entry(inode: inode.number, type: inode.type)))
+        }
+    }
+
+    /// Touches, then changes an inode.
+    func update(
+        _ inode: Inode, in transaction: inout Transaction, _ body: (inout InodeRecord) -> Void
+    ) throws(Errno) {
+        try touch(inode, in: &transaction)
+        transaction.update(inode, body)
+    }
+
+    /// Sets a name; the entry's value before is looked up here.
+    func setEntry(
+        _ name: FileName, of directory: Inode, to entry: Entry?, in transaction: inout Transaction
+    ) throws(Errno) {
+        let before = try index(of: directory).entries[name]
+        // A pin that this same transaction put there gives way.
+        transaction.changes.removeAll {
+            if case .entry(directory.number, name, _, _) = $0 { return true }
+            return false
+        }
+        if before == entry { return }
+        transaction.changes.append(.entry(directory.number, name, before: before, after: entry))
+    }
+
+    /// Appends the transaction to the journal and applies it.
+    /// - Throws: what the append threw (ENOSPC, EIO…); nothing has changed then.
+    func commit(_ transaction: inout Transaction) throws(Errno) {
+        for (inode, record) in transaction.updated {
+            let before = inode.isPersistent ? inode.record : nil
+            transaction.changes.append(.inode(inode.number, before: before, after: record))
+        }
+        if transaction.changes.isEmpty { return }
+        try journal.append(
+            .transaction, sequence: transaction.sequence, stamp: transaction.stamp,
+            payload: TreeChange.encode(transaction.operation, transaction.changes))
+        for (inode, _) in transaction.updated where inodes[inode.number] == nil {
+            inodes[inode.number] = inode
+        }
+        for change in transaction.changes { apply(change) }
+    }
+
+    /// Makes one change in memory and notes it for the next checkpoint.
+    func apply(_ change: TreeChange) {
+        switch change {
+        case .inode(let number, _, let after):
+            applyInode(number, after)
+        case .entry(let parent, let name, _, let after):
+            dirty.entries[parent, default: [:]][name] = .some(after)
+            directoriesWithEntries.insert(parent)
+            if let directory = inodes[parent] {
+                directory.index?.entries[name] = after
+                if let after, !after.isWhiteout {
+                    dropListing(of: directory)
+                } else {
+                    directory.listing?.remove(name)
+                }
+            }
+        case .xattr(let number, let name, _, let after):
+            dirty.xattrs[number, default: [:]][name] = .some(after)
+            inodes[number]?.xattrs?[name] = after
+            inodes[number]?.defaultACL = nil
+        case .origin(let number, let origin):
+            dirty.origins[number] = origin
+            touched.insert(number)
+        case .device(let index, let path):
+            dirty.devices[index] = path
+            devices[index] = path
+        case .alias(let number, let device, let inode, let birthTime):
+            let key = AliasKey(device: device, inode: inode, birthTime: birthTime)
+            dirty.aliases[key] = number
+            aliases[key] = number
+            noteNumber(number)
+        }
+    }
+
+    private func applyInode(_ number: InodeNumber, _ after: InodeRecord?) {
+        noteNumber(number)
+        guard let after else {
+            dirty.inodes[number] = .some(nil)
+            inodes[number] = nil
+            return
+        }
+        let inode: Inode
+        if let known = inodes[number] {
+            inode = known
+            inode.record = after
+        } else {
+            // Only in a replay: a live change has its inode at hand.
+            let place = after.flags.contains(.hasOrigin)
+                ? (try? origin(number)).flatMap { $0 }.map { BasePlace(path: $0.path) } : nil
+            inode = Inode(after, isPersistent: true, place: place, parent: 0)
+            inodes[number] = inode
+        }
+        inode.isPersistent = true
+        markDirty(inode)
+    }
+
+    func markDirty(_ inode: Inode) {
+        inode.isDirty = true
+        dirty.inodes[inode.number] = .some(inode.record)
+    }
+
+    private func noteNumber(_ number: InodeNumber) {
+        let low = number & (1 << 47 - 1)
+        if number & (1 << 47) != 0 { lastNumber = max(lastNumber, low) }
+    }
+}

@@ -1,0 +1,228 @@
+// Tree: the names and attributes of one workspace: base below, overlay entries above. It holds
+// in memory what the kernel holds, what is dirty and what was used lately; the rest is in the
+// database. It is not thread-safe: the workspace guards it with one lock.
+//
+// Every change is a transaction: appended to the journal first, applied to memory then. Replaying
+// the journal applies the same changes in the same way.
+
+internal import Platform
+internal import Storage
+
+/// Sendable only because `Workspace` keeps it behind a Mutex and hands out values, never inodes.
+final class Tree: @unchecked Sendable {
+    let workspace: UInt16
+    let base: BaseTree
+    let logs: LogDirectory
+    let journal: Journal
+    let reader: TreeDatabase
+    let sequence: SequenceCounter
+    let clock: Clock
+    let limits: Limits
+    let events: EventLog
+
+    var inodes: [InodeNumber: Inode] = [:]
+    /// Base files that have a row; a set, so that looking at an untouched file asks no database.
+    var touched: Set<InodeNumber> = []
+    /// Directories with entries in the overlay, for the same reason.
+    var directoriesWithEntries: Set<InodeNumber> = []
+    var aliases: [AliasKey: InodeNumber] = [:]
+    var devices: [UInt32: [UInt8]] = [:]
+    var deviceIndexes: [UInt64: UInt32] = [:]
+    /// Changed since the last checkpoint, and being written by the one under way.
+    var dirty = CheckpointBatch()
+    var flushing = CheckpointBatch()
+    /// Files whose mark stands in the journal after the last checkpoint's position.
+    var contentMarked: Set<InodeNumber> = []
+    var lastNumber: UInt64 = 0
+    /// Advances with each use, for choosing what to drop.
+    var tick: UInt64 = 0
+    /// Names in all cached listings.
+    var listedNames = 0
+    /// Bytes of loaded logs and indexes, as counted at the last sweep.
+    var cachedBytes = 0
+
+    init(
+        workspace: UInt16, base: BaseTree, logs: LogDirectory, journal: Journal,
+        reader: TreeDatabase, sequence: SequenceCounter, clock: Clock, limits: Limits,
+        events: EventLog
+    ) {
+        self.workspace = workspace
+        self.base = base
+        self.logs = logs
+        self.journal = journal
+        self.reader = reader
+        self.sequence = sequence
+        self.clock = clock
+        self.limits = limits
+        self.events = events
+    }
+
+    /// Turns an error of the store into an event and the errno a caller sees.
+    func failing(_ error: StorageError) -> Errno {
+        events.post(.error, "\(error)")
+        return error.errno
+    }
+
+    // MARK: Inodes
+
+    /// The root directory: the base's root, seen through this workspace.
+    var rootNumber: InodeNumber {
+        numbers.natural(device: 0, inode: base.rootStatus.inode)
+            ?? aliases[
+                AliasKey(
+                    device: 0, inode: base.rootStatus.inode, birthTime: base.rootStatus.birthTime)]
+            ?? numbers.fixedRoot
+    }
+
+    var numbers: InodeNumbering { InodeNumbering(workspace: workspace) }
+
+    /// The inode with that number: from memory, or from the database.
+    func inode(_ number: InodeNumber) throws(Errno) -> Inode {
+        tick &+= 1
+        if let known = inodes[number] {
+            known.lastUse = tick
+            return known
+        }
+        // Removed, and the database does not know yet.
+        for case .some(.none) in [dirty.inodes[number], flushing.inodes[number]] { throw .stale }
+        let found: InodeRecord?
+        let origin: Origin?
+        do throws(StorageError) {
+            found = try reader.inode(number)
+            origin = found?.flags.contains(.hasOrigin) == true ? try self.origin(number) : nil
+        } catch {
+            throw failing(error)
+        }
+        guard let record = found else { throw .stale }
+        let inode = Inode(
+            record, isPersistent: true, place: origin.map { BasePlace(path: $0.path) },
+            parent: 0)
+        inode.lastUse = tick
+        inodes[number] = inode
+        return inode
+    }
+
+    func directory(_ number: InodeNumber) throws(Errno) -> Inode {
+        let inode = try inode(number)
+        guard inode.isDirectory else { throw .notDirectory }
+        return inode
+    }
+
+    /// Where a touched base file came from.
+    func origin(_ number: InodeNumber) throws(StorageError) -> Origin? {
+        if let known = dirty.origins[number] ?? flushing.origins[number] { return known }
+        guard touched.contains(number) else { return nil }
+        return try reader.origin(number)
+    }
+
+    // MARK: Entries
+
+    /// The overlay's entries of a directory, loaded whole at first use.
+    func index(of directory: Inode) throws(Errno) -> DirectoryIndex {
+        if let known = directory.index { return known }
+        let index = DirectoryIndex()
+        let number = directory.number
+        if directoriesWithEntries.contains(number) {
+            do throws(StorageError) {
+                try reader.entries(of: number) { name, entry in index.entries[name] = entry }
+            } catch {
+                throw failing(error)
+            }
+            for batch in [flushing, dirty] {
+                for (name, entry) in batch.entries[number] ?? [:] { index.entries[name] = entry }
+            }
+        }
+        directory.index = index
+        return index
+    }
+
+    /// What a name leads to, counting no reference; nil where there is nothing.
+    func child(_ name: FileName, of directory: Inode) throws(Errno) -> Inode? {
+        if let entry = try index(of: directory).entries[name] {
+            if entry.isWhiteout { return nil }
+            let inode = try inode(entry.inode)
+            inode.parent = directory.number
+            inode.name = name
+            return inode
+        }
+        guard let basePath = directory.basePath,
+            let status = try base.status(ifPresent: name.bytes, in: basePath)
+        else { return nil }
+        let inode = try baseInode(
+            status, at: BasePlace(directory: basePath, name: name.bytes), parent: directory)
+        inode.name = name
+        return inode
+    }
+
+    /// The inode of a base file that was just looked at.
+    func baseInode(
+        _ status: FileStatus, at place: BasePlace, parent: Inode
+    ) throws(Errno) -> Inode {
+        let number = try number(of: status, at: place)
+        if let known = inodes[number] {
+            known.parent = parent.number
+            tick &+= 1
+            known.lastUse = tick
+            return known
+        }
+        if touched.contains(number) {
+            let inode = try inode(number)
+            inode.parent = parent.number
+            return inode
+        }
+        let record = InodeRecord(number: number, status: status)
+        let inode = Inode(record, isPersistent: false, place: place, parent: parent.number)
+        tick &+= 1
+        inode.lastUse = tick
+        inodes[number] = inode
+        return inode
+    }
+
+    /// Whether hiding `name` needs a whiteout, because the base has it too.
+    func isInBase(_ name: FileName, of directory: Inode) throws(Errno) -> Bool {
+        guard let basePath = directory.basePath else { return false }
+        return try base.status(ifPresent: name.bytes, in: basePath) != nil
+    }
+
+    /// What stands in place of a removed name.
+    func emptyEntry(_ name: FileName, of directory: Inode) throws(Errno) -> Entry? {
+        try isInBase(name, of: directory) ? .whiteout : nil
+    }
+
+    // MARK: References
+
+    func forget(_ number: InodeNumber, count: UInt64) {
+        guard let inode = inodes[number] else { return }
+        inode.lookups -= min(count, inode.lookups)
+        if inode.lookups == 0 { release(inode) }
+    }
+
+    /// Lets go of an inode that nothing keeps; one with a log waits for the next sweep, which
+    /// writes its piece checkpoint.
+    func release(_ inode: Inode) {
+        guard inode.isIdle, inode.number != rootNumber else { return }
+        if inode.record.links == 0 {
+            if inode.isPersistent {
+                // Its last name is gone and nobody has it open: the row goes, the log stays.
+                inode.isPersistent = false
+                dirty.inodes[inode.number] = .some(nil)
+            }
+            if inode.log != nil { logs.forget(inode.number) }
+        } else if inode.log != nil {
+            return
+        }
+        drop(inode)
+    }
+
+    func drop(_ inode: Inode) {
+        dropListing(of: inode)
+        inodes[inode.number] = nil
+    }
+
+    func dropListing(of inode: Inode) {
+        if let listing = inode.listing {
+            listedNames -= listing.names.count
+            inode.listing = nil
+        }
+    }
+}

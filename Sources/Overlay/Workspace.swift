@@ -1,0 +1,214 @@
+// Workspace: one agent's writable view of the base. Everything a mount or a tool asks for passes
+// through here: it holds the tree's lock, and does file I/O outside it.
+
+package import Platform
+package import Storage
+internal import Synchronization
+
+package final class Workspace: Sendable {
+    package let id: UInt16
+    package let rootNumber: InodeNumber
+    package let base: BaseTree
+    package let events: EventLog
+    let logs: LogDirectory
+    let journal: Journal
+    let sequence: SequenceCounter
+    let clock: Clock
+    let limits: Limits
+    private let tree: Mutex<Tree>
+    /// The database's second connection, for checkpoints; its lock makes them follow each other.
+    /// Nil inside for a database in memory, which has one connection only.
+    let checkpointWriter: Mutex<TreeDatabase?>
+    let disk: any Disk
+    let databasePath: String
+    /// Set when the last checkpoint failed, so that status can say so.
+    let checkpointFailed = Atomic<Bool>(false)
+
+    init(
+        _ tree: Tree, writer: sending TreeDatabase?, disk: any Disk, databasePath: String
+    ) {
+        id = tree.workspace
+        rootNumber = tree.rootNumber
+        base = tree.base
+        events = tree.events
+        logs = tree.logs
+        journal = tree.journal
+        sequence = tree.sequence
+        clock = tree.clock
+        limits = tree.limits
+        self.disk = disk
+        self.databasePath = databasePath
+        self.tree = Mutex(tree)
+        checkpointWriter = Mutex(writer)
+    }
+
+    /// Runs `body` with the tree locked. Only values leave it.
+    func withTree<R: Sendable>(_ body: (Tree) throws(Errno) -> R) throws(Errno) -> R {
+        try tree.withLock { (tree) throws(Errno) -> R in try body(tree) }
+    }
+
+    func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }
+}
+
+// MARK: Names
+
+extension Workspace {
+    /// Finds a name and counts one kernel reference to what it leads to.
+    /// - Throws: ENOENT where there is nothing.
+    package func lookup(
+        _ name: FileName, in parent: InodeNumber
+    ) throws(Errno) -> InodeAttributes {
+        try withTree { (tree) throws(Errno) in
+            let directory = try tree.directory(parent)
+            guard let inode = try tree.child(name, of: directory) else { throw .noEntry }
+            inode.lookups += 1
+            return inode.attributes
+        }
+    }
+
+    /// Gives kernel references back.
+    package func forget(_ number: InodeNumber, count: UInt64) {
+        withTreeSafely { $0.forget(number, count: count) }
+    }
+
+    /// Makes a file, directory, fifo, socket, device or (with a target) symlink, and counts one
+    /// kernel reference to it.
+    package func makeNode(
+        _ name: FileName, in parent: InodeNumber, mode: UInt32, device: UInt64 = 0,
+        symlinkTarget: [UInt8] = [], caller: Caller
+    ) throws(Errno) -> InodeAttributes {
+        try withTree { (tree) throws(Errno) in
+            let inode = try tree.makeNode(
+                name, in: parent, mode: mode, device: device, symlinkTarget: symlinkTarget,
+                caller: caller)
+            inode.name = name
+            inode.lookups += 1
+            return inode.attributes
+        }
+    }
+
+    package func makeLink(
+        to number: InodeNumber, name: FileName, in parent: InodeNumber, caller: Caller
+    ) throws(Errno) -> InodeAttributes {
+        try withTree { (tree) throws(Errno) in
+            let inode = try tree.makeLink(to: number, name: name, in: parent, caller: caller)
+            inode.lookups += 1
+            return inode.attributes
+        }
+    }
+
+    package func unlink(
+        _ name: FileName, in parent: InodeNumber, caller: Caller
+    ) throws(Errno) {
+        try withTree { (tree) throws(Errno) in
+            _ = try tree.unlink(name, in: parent, caller: caller)
+        }
+    }
+
+    package func removeDirectory(
+        _ name: FileName, in parent: InodeNumber, caller: Caller
+    ) throws(Errno) {
+        try withTree { (tree) throws(Errno) in
+            _ = try tree.removeDirectory(name, in: parent, caller: caller)
+        }
+    }
+
+    package func rename(
+        _ oldName: FileName, in oldParent: InodeNumber, to newName: FileName,
+        in newParent: InodeNumber, flags: RenameFlags, caller: Caller
+    ) throws(Errno) {
+        try withTree { (tree) throws(Errno) in
+            try tree.rename(
+                oldName, in: oldParent, to: newName, in: newParent, flags: flags, caller: caller)
+        }
+    }
+
+    /// Calls `visit` with each name after `cookie` until it answers false. With `withInodes` the
+    /// attributes are given and a kernel reference is counted for each name that was taken.
+    package func list(
+        _ number: InodeNumber, after cookie: UInt64, withInodes: Bool,
+        visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
+    ) throws(Errno) {
+        try withTree { (tree) throws(Errno) in
+            try tree.list(number, after: cookie, withInodes: withInodes, visit: visit)
+        }
+    }
+
+    package func symlinkTarget(_ number: InodeNumber) throws(Errno) -> [UInt8] {
+        try withTree { (tree) throws(Errno) in
+            let inode = try tree.inode(number)
+            guard inode.type == .symlink else { throw .invalid }
+            if let place = inode.place { return try tree.base.symlinkTarget(place) }
+            return inode.record.symlinkTarget
+        }
+    }
+}
+
+// MARK: Attributes
+
+extension Workspace {
+    package func attributes(_ number: InodeNumber) throws(Errno) -> InodeAttributes {
+        try withTree { (tree) throws(Errno) in try tree.inode(number).attributes }
+    }
+
+    /// setattr: size first (an edit), then the rest as one transaction.
+    package func setAttributes(
+        _ number: InodeNumber, _ change: AttributeChange, caller: Caller
+    ) throws(Errno) -> InodeAttributes {
+        if let size = change.size {
+            try truncate(number, to: size, killSetID: change.killSetID, caller: caller)
+        }
+        return try withTree { (tree) throws(Errno) in
+            if change.changesMetadata || change.size == nil {
+                try tree.setAttributes(number, change, caller: caller)
+            }
+            return try tree.inode(number).attributes
+        }
+    }
+
+    package func xattr(_ name: [UInt8], of number: InodeNumber) throws(Errno) -> [UInt8] {
+        try withTree { (tree) throws(Errno) in
+            guard let value = try tree.xattrValue(name, of: tree.inode(number)) else {
+                throw .noData
+            }
+            return value
+        }
+    }
+
+    package func xattrNames(of number: InodeNumber) throws(Errno) -> [[UInt8]] {
+        try withTree { (tree) throws(Errno) in try tree.xattrNames(of: tree.inode(number)) }
+    }
+
+    package func setXattr(
+        _ name: [UInt8], of number: InodeNumber, to value: [UInt8], mode: XattrMode, caller: Caller
+    ) throws(Errno) {
+        try withTree { (tree) throws(Errno) in
+            try tree.setXattr(number, name, value, mode: mode, caller: caller)
+        }
+    }
+
+    package func removeXattr(
+        _ name: [UInt8], of number: InodeNumber, caller: Caller
+    ) throws(Errno) {
+        try withTree { (tree) throws(Errno) in
+            try tree.removeXattr(number, name, caller: caller)
+        }
+    }
+}
+
+// MARK: Durability
+
+extension Workspace {
+    /// fsync(2) and fdatasync(2): content, then names and attributes, survive a power cut.
+    package func synchronize(_ number: InodeNumber) throws(Errno) {
+        let log = try withTree { (tree) throws(Errno) -> EditLog? in
+            let inode = try tree.inode(number)
+            return inode.type == .regular ? try tree.log(of: inode) : nil
+        }
+        try log?.synchronize()
+        try journal.synchronize()
+    }
+
+    /// fsync(2) of a directory: every name and attribute of the workspace.
+    package func synchronizeNames() throws(Errno) { try journal.synchronize() }
+}

@@ -1,0 +1,111 @@
+// WorkspaceSet: the workspaces of a store over one base: opened when first asked for, made,
+// renamed, removed, kept in order in the background, closed.
+
+package import Platform
+package import Storage
+internal import Synchronization
+
+package final class WorkspaceSet: Sendable {
+    package let store: Store
+    package let base: BaseTree
+    package let events: EventLog
+    package let limits: Limits
+    private let clock: Clock
+    private let open: Mutex<[UInt16: Workspace]>
+    private let lastCheckpoint: Mutex<Int64>
+
+    package init(
+        store: Store, base: BaseTree, clock: Clock = .system, limits: Limits = Limits(),
+        events: EventLog
+    ) {
+        self.store = store
+        self.base = base
+        self.clock = clock
+        self.limits = limits
+        self.events = events
+        open = Mutex([:])
+        lastCheckpoint = Mutex(clock.monotonic())
+    }
+
+    package var records: [WorkspaceRecord] { store.workspaces }
+
+    package var opened: [Workspace] {
+        open.withLock { $0.values.sorted { $0.id < $1.id } }
+    }
+
+    /// The workspace with that number, opened if it is not open.
+    package func workspace(_ record: WorkspaceRecord) throws(StorageError) -> Workspace {
+        // The lock is held while one is recovered: whoever asks for it meanwhile must wait for it.
+        let result: Result<Workspace, StorageError> = open.withLock { open in
+            if let known = open[record.id] { return .success(known) }
+            do throws(StorageError) {
+                let (workspace, report) = try Workspace.open(
+                    record, in: store, base: base, clock: clock, limits: limits, events: events)
+                open[record.id] = workspace
+                if report.replayed > 0 || report.tornBytes > 0 || report.rebuiltDatabase {
+                    events.post(
+                        report.tornBytes > 0 || report.rebuiltDatabase ? .warning : .notice,
+                        "workspace \(record.name) was not closed cleanly: replayed "
+                            + "\(report.replayed) records, cut \(report.tornBytes) bytes of "
+                            + "unfinished writes off"
+                            + (report.rebuiltDatabase ? ", made the database anew" : ""))
+                }
+                return .success(workspace)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    package func find(_ name: FileName) -> WorkspaceRecord? { store.workspace(named: name) }
+
+    /// An open workspace by the id in an inode number.
+    package func opened(_ id: UInt16) -> Workspace? { open.withLock { $0[id] } }
+
+    /// Forks a new workspace from the base: no scan, whatever the base's size.
+    package func create(_ name: FileName) throws(Errno) -> WorkspaceRecord {
+        try store.createWorkspace(name, now: clock.realtime())
+    }
+
+    package func rename(_ id: UInt16, to name: FileName) throws(Errno) {
+        try store.renameWorkspace(id, to: name)
+    }
+
+    /// Removes a workspace that holds no changes.
+    /// - Throws: ENOTEMPTY if it holds any.
+    package func remove(_ record: WorkspaceRecord) throws(Errno) {
+        let workspace: Workspace
+        do throws(StorageError) {
+            workspace = try self.workspace(record)
+        } catch {
+            events.post(.error, "\(error)")
+            throw error.errno
+        }
+        guard !workspace.hasChanges else { throw .notEmpty }
+        open.withLock { $0[record.id] = nil }
+        workspace.close()
+        try store.removeWorkspace(record.id)
+    }
+
+    /// The background work; called every second or so.
+    package func maintain() {
+        let now = clock.monotonic()
+        let isTime = lastCheckpoint.withLock { last in
+            guard now - last >= limits.checkpointInterval else { return false }
+            last = now
+            return true
+        }
+        for workspace in opened { workspace.maintain(checkpointNow: isTime) }
+    }
+
+    /// Closes every workspace; false if one could not write its checkpoint (nothing is lost: its
+    /// journal has it all).
+    @discardableResult
+    package func close() -> Bool {
+        var good = true
+        for workspace in opened where !workspace.close() { good = false }
+        open.withLock { $0 = [:] }
+        return good
+    }
+}

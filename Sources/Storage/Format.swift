@@ -1,0 +1,66 @@
+// Every magic number, version, kind and size of the store's files. The long form, with worked
+// bytes, is Storage.docc/DiskFormat.md; a test reads both.
+
+package enum Format {
+    /// Version of the store's layout as a whole; a store of a newer one is refused.
+    package static let storeVersion: UInt32 = 1
+    /// Version of log files (edit logs and tree logs).
+    package static let logVersion: UInt32 = 1
+    /// Version of sealed files (superblock, workspace record, piece checkpoint).
+    package static let sealedVersion: UInt32 = 1
+    /// `PRAGMA user_version` of the tree database.
+    package static let databaseVersion: Int32 = 1
+
+    /// "draftlog", "draftsup", "draftwks", "draftpcs" in ASCII, little endian.
+    package static let logMagic = magic("draftlog")
+    package static let superblockMagic = magic("draftsup")
+    package static let workspaceMagic = magic("draftwks")
+    package static let piecesMagic = magic("draftpcs")
+    /// "DREC" in ASCII, little endian.
+    package static let recordMagic: UInt32 = 0x4345_5244
+
+    package static let logHeaderLength = 64
+    package static let recordHeaderLength = 72
+    package static let recordAlignment: UInt64 = 8
+    /// A payload is checked in blocks of 16 KiB, so that a small read of a large record
+    /// reads and hashes little.
+    package static let blockShift: UInt8 = 14
+    package static let blockLength = 1 << 14
+    /// Payloads of this length and more start on a page (FICLONERANGE and O_DIRECT stay possible).
+    package static let alignedPayloadLength = 64 << 10
+    package static let pageLength: UInt64 = 4096
+    /// A longer payload is refused by readers: no write(2) through the kernel is larger.
+    package static let maximumPayloadLength = 256 << 20
+
+    private static func magic(_ text: StaticString) -> UInt64 {
+        var value: UInt64 = 0
+        text.withUTF8Buffer { bytes in
+            for (index, byte) in bytes.enumerated() { value |= UInt64(byte) << (8 * UInt64(index)) }
+        }
+        return value
+    }
+}
+
+/// What a record says happened.
+package enum RecordKind: UInt8, Sendable {
+    // Edit logs.
+    /// The payload stands at `offset`.
+    case write = 1
+    /// The file is `offset` bytes long now.
+    case truncate = 2
+    /// `length` bytes from `offset` are a hole.
+    case punch = 3
+    /// The payload is a list of pieces that stand at `offset`, `length` bytes in all.
+    case share = 4
+    // Tree logs.
+    /// The payload is a list of tree changes that happen together.
+    case transaction = 16
+    /// The payload lists inodes whose edit logs may have grown past the checkpoint.
+    case contentMark = 17
+}
+
+/// What a log file holds.
+package enum LogKind: UInt32, Sendable {
+    case edit = 1
+    case tree = 2
+}

@@ -1,0 +1,171 @@
+// InodeRecord: what the overlay knows of one inode, and Origin: which base file it came from.
+// Both have one binary form, used by the journal and, for its checksum, by the database.
+
+package import Platform
+
+/// The number of an inode in a store: workspace id in the high 16 bits.
+package typealias InodeNumber = UInt64
+
+package struct InodeRecord: Equatable, Sendable {
+    package var number: InodeNumber
+    /// Type and permission bits.
+    package var mode: UInt32
+    package var user: UInt32
+    package var group: UInt32
+    package var links: UInt32
+    package var specialDevice: UInt64 = 0
+    /// Bytes; for a file with an edit log as of `contentSequence`.
+    package var size: UInt64 = 0
+    /// Bytes that are no hole.
+    package var allocated: UInt64 = 0
+    package var accessTime: Int64
+    package var modificationTime: Int64
+    package var changeTime: Int64
+    package var birthTime: Int64
+    /// The change that set the times last.
+    package var sequence: UInt64 = 0
+    /// The last edit that `size`, `allocated` and the times know of.
+    package var contentSequence: UInt64 = 0
+    package var flags: Flags = []
+    package var symlinkTarget: [UInt8] = []
+
+    package struct Flags: OptionSet, Sendable {
+        package let rawValue: UInt32
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
+        /// The content is in an edit log; otherwise it is the base's, or empty.
+        package static let hasLog = Flags(rawValue: 1)
+        /// It came from the base: an Origin is recorded under its number.
+        package static let hasOrigin = Flags(rawValue: 2)
+        /// Extended attributes were set or removed here.
+        package static let hasXattrs = Flags(rawValue: 4)
+        /// Carries security.capability, which every write clears.
+        package static let hasCapability = Flags(rawValue: 8)
+    }
+
+    package init(
+        number: InodeNumber, mode: UInt32, user: UInt32, group: UInt32, links: UInt32, time: Int64
+    ) {
+        self.number = number
+        self.mode = mode
+        self.user = user
+        self.group = group
+        self.links = links
+        accessTime = time
+        modificationTime = time
+        changeTime = time
+        birthTime = time
+    }
+
+    package var type: FileType { FileType(mode: mode) }
+
+    package func encode(into writer: inout ByteWriter) {
+        writer.integer(number)
+        writer.integer(mode)
+        writer.integer(user)
+        writer.integer(group)
+        writer.integer(links)
+        writer.integer(specialDevice)
+        writer.integer(size)
+        writer.integer(allocated)
+        writer.integer(accessTime)
+        writer.integer(modificationTime)
+        writer.integer(changeTime)
+        writer.integer(birthTime)
+        writer.integer(sequence)
+        writer.integer(contentSequence)
+        writer.integer(flags.rawValue)
+        writer.string(symlinkTarget)
+    }
+
+    package init?(decoding reader: inout ByteReader) {
+        guard let number: UInt64 = reader.integer(), let mode: UInt32 = reader.integer(),
+            let user: UInt32 = reader.integer(), let group: UInt32 = reader.integer(),
+            let links: UInt32 = reader.integer(), let specialDevice: UInt64 = reader.integer(),
+            let size: UInt64 = reader.integer(), let allocated: UInt64 = reader.integer(),
+            let accessTime: Int64 = reader.integer(), let modificationTime: Int64 = reader.integer(),
+            let changeTime: Int64 = reader.integer(), let birthTime: Int64 = reader.integer(),
+            let sequence: UInt64 = reader.integer(), let contentSequence: UInt64 = reader.integer(),
+            let flags: UInt32 = reader.integer(), let target = reader.string(),
+            size <= UInt64(Int64.max)
+        else { return nil }
+        self.number = number
+        self.mode = mode
+        self.user = user
+        self.group = group
+        self.links = links
+        self.specialDevice = specialDevice
+        self.size = size
+        self.allocated = allocated
+        self.accessTime = accessTime
+        self.modificationTime = modificationTime
+        self.changeTime = changeTime
+        self.birthTime = birthTime
+        self.sequence = sequence
+        self.contentSequence = contentSequence
+        self.flags = Flags(rawValue: flags)
+        symlinkTarget = target
+    }
+}
+
+/// Which file of the base an inode is, and how it was when the workspace first touched it.
+package struct Origin: Equatable, Sendable {
+    /// Below the base's root, `/` between names; empty for the root itself.
+    package var path: [UInt8]
+    package var device: UInt32
+    package var inode: UInt64
+    package var mode: UInt32
+    package var size: UInt64
+    package var modificationTime: Int64
+    package var changeTime: Int64
+    package var birthTime: Int64
+    /// Whether the store holds a reflink copy of the content as it was.
+    package var isPinned: Bool
+
+    package init(path: [UInt8], device: UInt32, status: FileStatus) {
+        self.path = path
+        self.device = device
+        inode = status.inode
+        mode = status.mode
+        size = status.size
+        modificationTime = status.modificationTime
+        changeTime = status.changeTime
+        birthTime = status.birthTime
+        isPinned = false
+    }
+
+    /// Whether `status` is still the same file with the same content, as far as attributes tell.
+    package func fits(_ status: FileStatus) -> Bool {
+        inode == status.inode && size == status.size
+            && modificationTime == status.modificationTime && changeTime == status.changeTime
+    }
+
+    package func encode(into writer: inout ByteWriter) {
+        writer.string(path)
+        writer.integer(device)
+        writer.integer(inode)
+        writer.integer(mode)
+        writer.integer(size)
+        writer.integer(modificationTime)
+        writer.integer(changeTime)
+        writer.integer(birthTime)
+        writer.integer(UInt32(isPinned ? 1 : 0))
+    }
+
+    package init?(decoding reader: inout ByteReader) {
+        guard let path = reader.string(), let device: UInt32 = reader.integer(),
+            let inode: UInt64 = reader.integer(), let mode: UInt32 = reader.integer(),
+            let size: UInt64 = reader.integer(), let modificationTime: Int64 = reader.integer(),
+            let changeTime: Int64 = reader.integer(), let birthTime: Int64 = reader.integer(),
+            let pinned: UInt32 = reader.integer()
+        else { return nil }
+        self.path = path
+        self.device = device
+        self.inode = inode
+        self.mode = mode
+        self.size = size
+        self.modificationTime = modificationTime
+        self.changeTime = changeTime
+        self.birthTime = birthTime
+        isPinned = pinned & 1 == 1
+    }
+}

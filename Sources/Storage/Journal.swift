@@ -1,0 +1,141 @@
+// Journal: a workspace's tree log. Each transaction is appended before the call that made it is
+// answered; that is what survives kill -9. The journal is the truth, the database its index.
+
+internal import Synchronization
+package import Platform
+
+package final class Journal: Sendable {
+    package let path: String
+    package let id: UInt64
+    private let file: any DiskFile
+    private let ends: Mutex<UInt64>
+    /// How far the file is known durable. Held across fdatasync on purpose: whoever waits finds its
+    /// own bytes synced by the call before (group commit).
+    private let syncedEnd = Mutex<UInt64>(0)
+
+    /// Opens the journal at `path`, or makes an empty one.
+    package init(_ path: String, id: UInt64, on disk: any Disk, now: Int64) throws(StorageError) {
+        self.path = path
+        self.id = id
+        do throws(Errno) {
+            let isNew = !disk.exists(path)
+            file = try disk.open(path, .create)
+            let length = try file.length()
+            if isNew || length == 0 {
+                let header = LogHeader(kind: .tree, id: id, created: now)
+                try file.writeBytes(header.bytes, at: 0)
+            }
+        } catch {
+            throw .system(error, doing: "open", path: path)
+        }
+        let header = try LogHeader(reading: file, path: path)
+        guard header.kind == .tree, header.id == id else {
+            throw .damaged(path: path, what: "it is the log of something else")
+        }
+        ends = Mutex(UInt64(Format.logHeaderLength))
+    }
+
+    package var end: UInt64 { ends.withLock { $0 } }
+
+    /// Reads records from `position` on, and cuts a torn tail off.
+    package func replay(
+        from position: UInt64, after sequence: UInt64,
+        visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
+    ) throws(StorageError) -> ScanResult {
+        let start = max(position, UInt64(Format.logHeaderLength))
+        var scanner: LogScanner
+        do throws(Errno) {
+            scanner = try LogScanner(file, log: id)
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+        var result = try scanner.scan(from: start, after: sequence) {
+            (record) throws(StorageError) in
+            try visit(record.header, try self.payload(of: record))
+        }
+        // Shorter than the checkpoint knows: the database was durable before the journal was.
+        result.end = max(result.end, start)
+        if result.tornBytes > 0 {
+            do throws(Errno) {
+                try file.truncate(to: result.end)
+            } catch {
+                throw .system(error, doing: "cut the torn tail off", path: path)
+            }
+        }
+        ends.withLock { $0 = result.end }
+        return result
+    }
+
+    private func payload(of record: ScannedRecord) throws(StorageError) -> [UInt8] {
+        let count = Int(record.header.payloadLength)
+        var failure: Errno?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            var cache: RecordTable?
+            do throws(Errno) {
+                try LogFile.readPayload(
+                    into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]),
+                    skip: 0, from: file, log: id, at: record.position, cache: &cache)
+                filled = count
+            } catch {
+                failure = error
+            }
+        }
+        if failure != nil {
+            throw .damaged(path: path, what: "the record at byte \(record.position) has a wrong checksum")
+        }
+        return bytes
+    }
+
+    /// Appends one record; when it returns, the record survives the death of this process.
+    package func append(
+        _ kind: RecordKind, sequence: UInt64, stamp: Stamp, payload: [UInt8]
+    ) throws(Errno) {
+        let header = RecordHeader(
+            kind: kind, sequence: sequence, stamp: stamp, offset: 0, length: 0,
+            payloadLength: payload.count)
+        let failure: Errno? = ends.withLock { end in
+            payload.withUnsafeBytes { raw in
+                do throws(Errno) {
+                    end = try LogFile.append(header, payload: raw, to: file, log: id, at: end)
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Makes everything appended so far survive a power cut.
+    package func synchronize() throws(Errno) {
+        let target = end
+        let failure: Errno? = syncedEnd.withLock { synced in
+            if synced >= target { return nil }
+            let end = self.end
+            do throws(Errno) {
+                try file.synchronize()
+            } catch {
+                return error
+            }
+            synced = end
+            return nil
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// The one counter that orders everything in a workspace.
+package final class SequenceCounter: Sendable {
+    private let value: Atomic<UInt64>
+
+    package init(_ last: UInt64) { value = Atomic(last) }
+
+    package var last: UInt64 { value.load(ordering: .relaxed) }
+
+    package func next() -> UInt64 {
+        value.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    /// Makes the counter at least `sequence`, after a log showed it.
+    package func advance(to sequence: UInt64) { value.max(sequence, ordering: .relaxed) }
+}

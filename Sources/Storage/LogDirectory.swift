@@ -1,0 +1,71 @@
+// LogDirectory: where the edit logs of a store lie, and a bounded cache of their descriptors.
+// A log's id is the number of the inode it belongs to; the workspace is in its high 16 bits.
+
+internal import Synchronization
+package import Platform
+
+package final class LogDirectory: Sendable {
+    package let disk: any Disk
+    private let open: Mutex<LRUCache<UInt64, any DiskFile>>
+
+    package init(_ disk: any Disk, openFiles: Int) {
+        self.disk = disk
+        open = Mutex(LRUCache(capacity: openFiles))
+    }
+
+    package static func workspacePath(_ workspace: UInt16) -> String {
+        "workspaces/\(hex(UInt64(workspace), 4))"
+    }
+
+    private static func hex(_ value: UInt64, _ digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
+    }
+
+    /// Logs are spread over 256 directories by the low byte of their number.
+    package static func shardPath(_ log: UInt64) -> String {
+        "\(workspacePath(UInt16(log >> 48)))/logs/\(hex(log & 0xff, 2))"
+    }
+
+    package static func path(_ log: UInt64) -> String {
+        "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).log"
+    }
+
+    package static func piecesPath(_ log: UInt64) -> String {
+        "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).pieces"
+    }
+
+    package var openCount: Int { open.withLock { $0.count } }
+
+    /// The log's file, opened if it is not open.
+    package func file(_ log: UInt64) throws(Errno) -> any DiskFile {
+        if let file = open.withLock({ $0.value(for: log) }) { return file }
+        let file = try disk.open(Self.path(log), .readWrite)
+        // The one pushed out closes outside the lock, when its last user is done.
+        _ = open.withLock { $0.insert(file, for: log) }
+        return file
+    }
+
+    /// Makes a log with its header; what stood at its place is emptied, since nothing knew of it.
+    package func create(_ header: LogHeader) throws(Errno) -> any DiskFile {
+        let path = Self.path(header.id)
+        let file: any DiskFile
+        do throws(Errno) {
+            file = try disk.open(path, .create)
+        } catch {
+            guard error == .noEntry else { throw error }
+            do throws(Errno) {
+                try disk.makeDirectory(Self.shardPath(header.id))
+            } catch {
+                guard error == .exists else { throw error }
+            }
+            file = try disk.open(path, .create)
+        }
+        if try file.length() > 0 { try file.truncate(to: 0) }
+        try file.writeBytes(header.bytes, at: 0)
+        _ = open.withLock { $0.insert(file, for: header.id) }
+        return file
+    }
+
+    package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }
+}

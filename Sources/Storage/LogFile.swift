@@ -1,0 +1,228 @@
+// LogFile: appends records to one log and reads payloads back with their checksums verified.
+// It does not lock: its owner serialises appends. Reads need no lock, since a log only grows.
+// Unsafe buffers stay in this file and LogScanner.
+
+package import Platform
+
+package struct LogHeader: Equatable, Sendable {
+    package var kind: LogKind
+    package var id: UInt64
+    /// The inode whose base content the file began with, 0 for an empty file.
+    package var baseFile: UInt64 = 0
+    package var baseLength: UInt64 = 0
+    package var created: Int64 = 0
+
+    package init(
+        kind: LogKind, id: UInt64, baseFile: UInt64 = 0, baseLength: UInt64 = 0, created: Int64
+    ) {
+        self.kind = kind
+        self.id = id
+        self.baseFile = baseFile
+        self.baseLength = baseLength
+        self.created = created
+    }
+
+    package var bytes: [UInt8] {
+        var writer = ByteWriter(capacity: Format.logHeaderLength)
+        writer.integer(Format.logMagic)
+        writer.integer(Format.logVersion)
+        writer.integer(kind.rawValue)
+        writer.integer(id)
+        writer.integer(baseFile)
+        writer.integer(baseLength)
+        writer.integer(created)
+        writer.integer(UInt64(0))
+        writer.integer(Checksum.xxh3(writer.bytes))
+        return writer.bytes
+    }
+
+    package init(reading file: any DiskFile, path: String) throws(StorageError) {
+        let bytes: [UInt8]
+        do throws(Errno) {
+            bytes = try file.readBytes(Format.logHeaderLength, at: 0)
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+        var reader = ByteReader(bytes)
+        guard bytes.count == Format.logHeaderLength, reader.integer() == Format.logMagic,
+            let version: UInt32 = reader.integer(), let rawKind: UInt32 = reader.integer(),
+            let id: UInt64 = reader.integer(), let baseFile: UInt64 = reader.integer(),
+            let baseLength: UInt64 = reader.integer(), let created: Int64 = reader.integer(),
+            reader.integer(UInt64.self) != nil, let sum: UInt64 = reader.integer(),
+            sum == Checksum.xxh3(bytes[0..<56])
+        else { throw .damaged(path: path, what: "its header has a wrong checksum") }
+        if version > Format.logVersion {
+            throw .newerVersion(path: path, found: version, known: Format.logVersion)
+        }
+        guard let kind = LogKind(rawValue: rawKind), baseLength <= UInt64(Int64.max) else {
+            throw .damaged(path: path, what: "its header names an unknown kind of log")
+        }
+        self.init(
+            kind: kind, id: id, baseFile: baseFile, baseLength: baseLength, created: created)
+    }
+}
+
+/// Appending to and reading from an open log.
+package enum LogFile {
+    /// Appends one record at `position` (the log's end) and answers the position after it.
+    /// `header.payloadStart` is chosen here. On a throw the log is cut back to `position`.
+    package static func append(
+        _ header: RecordHeader, payload: UnsafeRawBufferPointer, to file: any DiskFile,
+        log: UInt64, at position: UInt64
+    ) throws(Errno) -> UInt64 {
+        var header = header
+        header.place(at: position)
+        let start = Int(header.payloadStart)
+        let placed = header
+        let failure: Errno? = withUnsafeTemporaryAllocation(byteCount: start, alignment: 8) { head in
+            head.initializeMemory(as: UInt8.self, repeating: 0)
+            placed.encode(into: head)
+            let block = 1 << Int(placed.blockShift)
+            var at = 0
+            var slot = Format.recordHeaderLength
+            while at < payload.count {
+                let end = min(at + block, payload.count)
+                let sum = Checksum.xxh3(UnsafeRawBufferPointer(rebasing: payload[at..<end]))
+                head.storeBytes(of: sum.littleEndian, toByteOffset: slot, as: UInt64.self)
+                at = end
+                slot += 8
+            }
+            let sum = RecordHeader.checksum(
+                UnsafeRawBufferPointer(head), tableEnd: placed.tableEnd, log: log, position: position)
+            head.storeBytes(of: sum.littleEndian, toByteOffset: 64, as: UInt64.self)
+            do throws(Errno) {
+                try file.write(UnsafeRawBufferPointer(head), payload, at: position)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure {
+            try? file.truncate(to: position)
+            throw failure
+        }
+        // Padding is not written: the next record starts after it and leaves zeros there.
+        return position + header.recordLength
+    }
+
+    /// Reads `buffer.count` bytes of the payload of the record at `position`, from `skip` on.
+    /// - Throws: `Errno.inputOutput` where a checksum does not fit: never wrong bytes.
+    package static func readPayload(
+        into buffer: UnsafeMutableRawBufferPointer, skip: Int, from file: any DiskFile,
+        log: UInt64, at position: UInt64, cache: inout RecordTable?
+    ) throws(Errno) {
+        let table: RecordTable
+        if let known = cache, known.position == position, known.log == log {
+            table = known
+        } else {
+            table = try RecordTable(reading: file, log: log, at: position)
+            cache = table
+        }
+        guard skip >= 0, skip + buffer.count <= table.payloadLength else { throw .inputOutput }
+        if buffer.isEmpty { return }
+        let block = 1 << table.blockShift
+        let firstBlock = skip >> table.blockShift
+        let lastBlock = (skip + buffer.count - 1) >> table.blockShift
+        let from = firstBlock << table.blockShift
+        let to = min((lastBlock + 1) << table.blockShift, table.payloadLength)
+        let at = position + UInt64(table.payloadStart) + UInt64(from)
+        if from == skip, to == skip + buffer.count {
+            let count = try file.read(into: buffer, at: at)
+            guard count == buffer.count,
+                table.verify(UnsafeRawBufferPointer(buffer), firstBlock: firstBlock, block: block)
+            else { throw .inputOutput }
+            return
+        }
+        let failure: Errno? = withUnsafeTemporaryAllocation(byteCount: to - from, alignment: 16) { scratch in
+            do throws(Errno) {
+                let count = try file.read(into: scratch, at: at)
+                guard count == scratch.count,
+                    table.verify(UnsafeRawBufferPointer(scratch), firstBlock: firstBlock, block: block)
+                else { throw .inputOutput }
+                buffer.copyMemory(
+                    from: UnsafeRawBufferPointer(
+                        rebasing: scratch[(skip - from)..<(skip - from + buffer.count)]))
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// The verified header and block checksums of one record; kept while a file is read on.
+package struct RecordTable: Sendable {
+    package let log: UInt64
+    package let position: UInt64
+    package let payloadStart: Int
+    package let payloadLength: Int
+    package let blockShift: Int
+    private let sums: [UInt64]
+
+    package init(reading file: any DiskFile, log: UInt64, at position: UInt64) throws(Errno) {
+        // One read for header and table of a record of up to 4 MiB.
+        var bytes = try file.readBytes(Format.recordHeaderLength + 8 * 256, at: position)
+        guard let header = bytes.withUnsafeBytes({ RecordHeader(decoding: $0) }) else {
+            throw .inputOutput
+        }
+        if header.tableEnd > bytes.count {
+            bytes = try file.readBytes(header.tableEnd, at: position)
+        }
+        guard header.tableEnd <= bytes.count else { throw .inputOutput }
+        let good = bytes.withUnsafeBytes { raw in
+            RecordHeader.checksum(raw, tableEnd: header.tableEnd, log: log, position: position)
+                == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
+        }
+        guard good else { throw .inputOutput }
+        self.log = log
+        self.position = position
+        payloadStart = Int(header.payloadStart)
+        payloadLength = Int(header.payloadLength)
+        blockShift = Int(header.blockShift)
+        sums = bytes.withUnsafeBytes { raw in
+            (0..<header.blockCount).map {
+                UInt64(
+                    littleEndian: raw.loadUnaligned(
+                        fromByteOffset: Format.recordHeaderLength + 8 * $0, as: UInt64.self))
+            }
+        }
+    }
+
+    fileprivate func verify(_ raw: UnsafeRawBufferPointer, firstBlock: Int, block: Int) -> Bool {
+        var at = 0
+        var index = firstBlock
+        while at < raw.count {
+            let end = min(at + block, raw.count)
+            guard index < sums.count,
+                Checksum.xxh3(UnsafeRawBufferPointer(rebasing: raw[at..<end])) == sums[index]
+            else { return false }
+            at = end
+            index += 1
+        }
+        return true
+    }
+
+    /// Whether the whole payload is on disk as it was written.
+    package func payloadIsGood(in file: any DiskFile) -> Bool {
+        var cache: RecordTable? = self
+        var at = 0
+        var scratch = [UInt8](repeating: 0, count: min(payloadLength, 1 << 20))
+        while at < payloadLength {
+            let count = min(scratch.count, payloadLength - at)
+            let good = scratch.withUnsafeMutableBytes { raw in
+                do throws(Errno) {
+                    try LogFile.readPayload(
+                        into: UnsafeMutableRawBufferPointer(rebasing: raw[0..<count]), skip: at,
+                        from: file, log: log, at: position, cache: &cache)
+                    return true
+                } catch {
+                    return false
+                }
+            }
+            if !good { return false }
+            at += count
+        }
+        return true
+    }
+}

@@ -1,0 +1,130 @@
+// LogScanner: walks the records of a log from a known position, survives any damage, and says
+// what it met: where the good records end, which ranges in between are unreadable, how many
+// bytes of a torn tail follow. It never changes the file.
+
+package import Platform
+
+package struct ScannedRecord: Sendable {
+    package let header: RecordHeader
+    package let position: UInt64
+    package var payloadPosition: UInt64 { position + UInt64(header.payloadStart) }
+}
+
+package struct ScanResult: Equatable, Sendable {
+    /// Where the next record is to be appended.
+    package var end: UInt64
+    package var lastSequence: UInt64
+    package var records: Int = 0
+    /// Unreadable ranges with good records after them: lost records, not a torn tail.
+    package var damage: [Range<UInt64>] = []
+    /// Bytes after `end` that are no record: the tail of a write that was cut off.
+    package var tornBytes: UInt64 = 0
+}
+
+package struct LogScanner {
+    private let file: any DiskFile
+    private let log: UInt64
+    private let fileLength: UInt64
+    private var window: [UInt8] = []
+    private var windowStart: UInt64 = 0
+
+    package init(_ file: any DiskFile, log: UInt64) throws(Errno) {
+        self.file = file
+        self.log = log
+        fileLength = try file.length()
+    }
+
+    /// Calls `visit` for each good record from `start` on, in order. The payload of the last record
+    /// is verified too, since that is where a cut-off write shows.
+    package mutating func scan(
+        from start: UInt64, after sequence: UInt64,
+        visit: (ScannedRecord) throws(StorageError) -> Void
+    ) throws(StorageError) -> ScanResult {
+        var result = ScanResult(end: start, lastSequence: sequence)
+        var position = start
+        var last: ScannedRecord?
+        while position < fileLength {
+            if let header = try header(at: position, after: result.lastSequence) {
+                // The record before has a follower, so it was whole once.
+                if let last { try visit(last) }
+                last = ScannedRecord(header: header, position: position)
+                result.lastSequence = header.sequence
+                result.records += 1
+                position += header.recordLength
+                result.end = position
+            } else if let next = try search(from: position, after: result.lastSequence) {
+                result.damage.append(position..<next)
+                position = next
+            } else {
+                break
+            }
+        }
+        if let last {
+            let table = try? RecordTable(reading: file, log: log, at: last.position)
+            if table?.payloadIsGood(in: file) ?? false {
+                try visit(last)
+            } else {
+                result.end = last.position
+                result.records -= 1
+            }
+        }
+        result.tornBytes = fileLength > result.end ? fileLength - result.end : 0
+        return result
+    }
+
+    /// The header at `position` if its checksum fits, its payload ends within the file, and it is
+    /// younger than `sequence`.
+    private mutating func header(
+        at position: UInt64, after sequence: UInt64
+    ) throws(StorageError) -> RecordHeader? {
+        guard try fill(position, count: Format.recordHeaderLength),
+            let header = peek(position, { RecordHeader(decoding: $0) }),
+            header.sequence > sequence,
+            position + UInt64(header.payloadStart) + UInt64(header.payloadLength) <= fileLength,
+            try fill(position, count: header.tableEnd)
+        else { return nil }
+        let log = log
+        let good = peek(position) { raw in
+            RecordHeader.checksum(raw, tableEnd: header.tableEnd, log: log, position: position)
+                == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
+        }
+        return good ? header : nil
+    }
+
+    /// The next position after `start` where a good record stands.
+    private mutating func search(
+        from start: UInt64, after sequence: UInt64
+    ) throws(StorageError) -> UInt64? {
+        var position = (start + Format.recordAlignment) & ~(Format.recordAlignment - 1)
+        while position + UInt64(Format.recordHeaderLength) <= fileLength {
+            guard try fill(position, count: 4) else { return nil }
+            let magic = peek(position) { $0.loadUnaligned(as: UInt32.self) }
+            if UInt32(littleEndian: magic) == Format.recordMagic,
+                try header(at: position, after: sequence) != nil {
+                return position
+            }
+            position += Format.recordAlignment
+        }
+        return nil
+    }
+
+    /// Makes `count` bytes from `position` stand in the window; false where the file ends first.
+    private mutating func fill(_ position: UInt64, count: Int) throws(StorageError) -> Bool {
+        if position >= windowStart,
+            position + UInt64(count) <= windowStart + UInt64(window.count) { return true }
+        guard position + UInt64(count) <= fileLength else { return false }
+        do throws(Errno) {
+            window = try file.readBytes(max(count, 64 << 10), at: position)
+        } catch {
+            throw .system(error, doing: "read", path: "log \(String(log, radix: 16))")
+        }
+        windowStart = position
+        return window.count >= count
+    }
+
+    private func peek<R>(_ position: UInt64, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        window.withUnsafeBytes {
+            body(UnsafeRawBufferPointer(rebasing: $0[Int(position - windowStart)...]))
+        }
+    }
+}

@@ -1,0 +1,141 @@
+// Record: the unit of every log. A header of 72 bytes, a table of block checksums, the payload.
+//
+//  0 u32 magic "DREC"      4 u8 kind   5 u8 block shift   6 u16 zero
+//  8 u64 sequence         16 i64 time, ns since 1970
+// 24 u32 pid              28 u32 uid
+// 32 u64 offset           40 u64 length (both in bytes of the file that is edited)
+// 48 u32 payload length   52 u32 payload start, counted from the record's first byte
+// 56 u64 zero             64 u64 header checksum
+// 72 u64 × blocks: XXH3 of each block of the payload, then zeros up to the payload's start
+//
+// The header checksum is the XXH3 of bytes 0 to 63 and the table, xored with the XXH3 of the log's
+// id and the record's position: a record that landed elsewhere is not taken for one of this log.
+// The whole record is padded to 8 bytes.
+
+internal import Platform
+
+package struct RecordHeader: Equatable, Sendable {
+    package var kind: UInt8
+    package var blockShift: UInt8 = Format.blockShift
+    package var sequence: UInt64
+    package var time: Int64
+    package var pid: UInt32
+    package var uid: UInt32
+    package var offset: UInt64
+    package var length: UInt64
+    package var payloadLength: UInt32
+    package var payloadStart: UInt32 = 0
+
+    package init(
+        kind: RecordKind, sequence: UInt64, stamp: Stamp, offset: UInt64, length: UInt64,
+        payloadLength: Int
+    ) {
+        self.kind = kind.rawValue
+        self.sequence = sequence
+        time = stamp.time
+        pid = stamp.pid
+        uid = stamp.uid
+        self.offset = offset
+        self.length = length
+        self.payloadLength = UInt32(payloadLength)
+    }
+
+    /// Blocks of the payload; each has a checksum of 8 bytes in the table.
+    package var blockCount: Int {
+        let block = 1 << Int(blockShift)
+        return (Int(payloadLength) + block - 1) >> Int(blockShift)
+    }
+
+    package var tableEnd: Int { Format.recordHeaderLength + 8 * blockCount }
+
+    /// Bytes from this record's start to the next one's.
+    package var recordLength: UInt64 {
+        (UInt64(payloadStart) + UInt64(payloadLength) + Format.recordAlignment - 1)
+            & ~(Format.recordAlignment - 1)
+    }
+
+    /// Chooses where the payload starts for a record at `position`.
+    package mutating func place(at position: UInt64) {
+        var start = UInt64(tableEnd)
+        if payloadLength >= Format.alignedPayloadLength {
+            let end = position + start
+            start += (Format.pageLength - end % Format.pageLength) % Format.pageLength
+        }
+        payloadStart = UInt32(start)
+    }
+
+    /// Writes bytes 0 to 63; the checksum and the table are the caller's.
+    package func encode(into raw: UnsafeMutableRawBufferPointer) {
+        func put<T: FixedWidthInteger>(_ value: T, _ at: Int) {
+            raw.storeBytes(of: value.littleEndian, toByteOffset: at, as: T.self)
+        }
+        put(Format.recordMagic, 0)
+        put(kind, 4)
+        put(blockShift, 5)
+        put(UInt16(0), 6)
+        put(sequence, 8)
+        put(time, 16)
+        put(pid, 24)
+        put(uid, 28)
+        put(offset, 32)
+        put(length, 40)
+        put(payloadLength, 48)
+        put(payloadStart, 52)
+        put(UInt64(0), 56)
+    }
+
+    /// Reads a header and checks its form, not its checksum; nil if it cannot be one.
+    package init?(decoding raw: UnsafeRawBufferPointer) {
+        guard raw.count >= Format.recordHeaderLength else { return nil }
+        func get<T: FixedWidthInteger>(_ at: Int, _: T.Type = T.self) -> T {
+            T(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: T.self))
+        }
+        guard get(0, UInt32.self) == Format.recordMagic, get(6, UInt16.self) == 0,
+            get(56, UInt64.self) == 0
+        else { return nil }
+        kind = get(4)
+        blockShift = get(5)
+        sequence = get(8)
+        time = get(16)
+        pid = get(24)
+        uid = get(28)
+        offset = get(32)
+        length = get(40)
+        payloadLength = get(48)
+        payloadStart = get(52)
+        guard blockShift >= 9, blockShift <= 16, payloadLength <= Format.maximumPayloadLength,
+            Int(payloadStart) >= tableEnd,
+            Int(payloadStart) <= tableEnd + Int(Format.pageLength),
+            offset <= UInt64(Int64.max), length <= UInt64(Int64.max) - offset
+        else { return nil }
+    }
+
+    /// The checksum for `raw`, which holds header and table, of a record of log `log` at `position`.
+    package static func checksum(
+        _ raw: UnsafeRawBufferPointer, tableEnd: Int, log: UInt64, position: UInt64
+    ) -> UInt64 {
+        // Hashing around the checksum field: the field is zero while we hash.
+        var sum = Checksum.xxh3(UnsafeRawBufferPointer(rebasing: raw[0..<64]))
+        if tableEnd > Format.recordHeaderLength {
+            let table = UnsafeRawBufferPointer(rebasing: raw[Format.recordHeaderLength..<tableEnd])
+            sum ^= Checksum.xxh3(table)
+        }
+        var place = (log.littleEndian, position.littleEndian)
+        sum ^= withUnsafeBytes(of: &place) { Checksum.xxh3($0) }
+        return sum
+    }
+}
+
+/// Who did something, and when.
+package struct Stamp: Equatable, Sendable {
+    /// Nanoseconds since 1970.
+    package var time: Int64
+    package var pid: UInt32
+    package var uid: UInt32
+
+    package init(time: Int64, pid: UInt32, uid: UInt32) {
+        self.time = time
+        self.pid = pid
+        self.uid = uid
+    }
+}

@@ -1,0 +1,143 @@
+// SQLite: a small wrapper of the C library: one connection, prepared statements, typed errors.
+// The tree database needs a dozen statements; a larger binding would cost a minute of build time.
+
+internal import CSQLite
+internal import Platform
+
+/// One connection. Not thread-safe: its owner serialises.
+package final class SQLiteConnection {
+    private var handle: OpaquePointer?
+    private let path: String
+    private var statements: [String: OpaquePointer] = [:]
+
+    /// Opens or creates `path` (":memory:" for none) in WAL mode.
+    package init(_ path: String) throws(StorageError) {
+        self.path = path
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        if code != SQLITE_OK {
+            let failure = error(code)
+            sqlite3_close_v2(handle)
+            handle = nil
+            throw failure
+        }
+        sqlite3_busy_timeout(handle, 10_000)
+        try execute("PRAGMA journal_mode = WAL")
+        // The journal is synced before each checkpoint, and the database can be rebuilt from it:
+        // NORMAL keeps the database consistent, which is enough.
+        try execute("PRAGMA synchronous = NORMAL")
+        try execute("PRAGMA cache_size = -4096")
+        try execute("PRAGMA wal_autocheckpoint = 1000")
+    }
+
+    deinit { close() }
+
+    package func close() {
+        for statement in statements.values { sqlite3_finalize(statement) }
+        statements = [:]
+        sqlite3_close_v2(handle)
+        handle = nil
+    }
+
+    private func error(_ code: Int32) -> StorageError {
+        let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "error \(code)"
+        switch code & 0xff {
+        case SQLITE_CORRUPT, SQLITE_NOTADB:
+            return .damaged(path: path, what: message)
+        case SQLITE_FULL:
+            return .system(.noSpace, doing: "write", path: path)
+        case SQLITE_READONLY:
+            return .system(.readOnly, doing: "write", path: path)
+        case SQLITE_CANTOPEN, SQLITE_PERM:
+            return .system(.accessDenied, doing: "open", path: path)
+        case SQLITE_IOERR:
+            return .system(.inputOutput, doing: "use", path: path)
+        default:
+            return .database(message, path: path)
+        }
+    }
+
+    package func execute(_ sql: String) throws(StorageError) {
+        let code = sqlite3_exec(handle, sql, nil, nil, nil)
+        if code != SQLITE_OK { throw error(code) }
+    }
+
+    /// Prepares once and keeps the statement; binds `values`, runs it and calls `row` for each row.
+    package func run(
+        _ sql: String, _ values: [SQLiteValue] = [],
+        row: (borrowing SQLiteRow) throws(StorageError) -> Void = { (_) throws(StorageError) in }
+    ) throws(StorageError) {
+        let statement = try prepared(sql)
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
+        for (index, value) in values.enumerated() {
+            let slot = Int32(index + 1)
+            let code: Int32 = switch value {
+            case .null: sqlite3_bind_null(statement, slot)
+            case .integer(let number): sqlite3_bind_int64(statement, slot, number)
+            case .blob(let bytes):
+                bytes.withUnsafeBytes {
+                    csqlite_bind_blob(statement, slot, $0.baseAddress, Int32($0.count))
+                }
+            case .text(let text): csqlite_bind_text(statement, slot, text)
+            }
+            if code != SQLITE_OK { throw error(code) }
+        }
+        while true {
+            let code = sqlite3_step(statement)
+            if code == SQLITE_DONE { return }
+            if code != SQLITE_ROW { throw error(code) }
+            try row(SQLiteRow(statement: statement))
+        }
+    }
+
+    private func prepared(_ sql: String) throws(StorageError) -> OpaquePointer {
+        if let known = statements[sql] { return known }
+        var statement: OpaquePointer?
+        let code = sqlite3_prepare_v3(
+            handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard code == SQLITE_OK, let statement else { throw error(code) }
+        statements[sql] = statement
+        return statement
+    }
+
+    /// Bytes that SQLite holds in this process, all connections together.
+    package static var memoryBytes: Int { Int(sqlite3_memory_used()) }
+}
+
+package enum SQLiteValue {
+    case null
+    case integer(Int64)
+    case blob([UInt8])
+    case text(String)
+
+    /// Numbers above Int64.max keep their bits.
+    package static func number(_ value: UInt64) -> SQLiteValue { .integer(Int64(bitPattern: value)) }
+    package static func number(_ value: UInt32) -> SQLiteValue { .integer(Int64(value)) }
+}
+
+/// The current row; valid only inside the closure that receives it.
+package struct SQLiteRow: ~Copyable {
+    fileprivate let statement: OpaquePointer
+
+    fileprivate init(statement: OpaquePointer) { self.statement = statement }
+
+    package func integer(_ column: Int) -> Int64 { sqlite3_column_int64(statement, Int32(column)) }
+    package func unsigned(_ column: Int) -> UInt64 { UInt64(bitPattern: integer(column)) }
+    package func word(_ column: Int) -> UInt32 { UInt32(truncatingIfNeeded: integer(column)) }
+    package func isNull(_ column: Int) -> Bool {
+        sqlite3_column_type(statement, Int32(column)) == SQLITE_NULL
+    }
+
+    package func blob(_ column: Int) -> [UInt8] {
+        let count = Int(sqlite3_column_bytes(statement, Int32(column)))
+        guard count > 0, let bytes = sqlite3_column_blob(statement, Int32(column)) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+
+    package func text(_ column: Int) -> String {
+        String(decoding: blob(column), as: UTF8.self)
+    }
+}

@@ -1,0 +1,49 @@
+// StorageError: what can go wrong with the store, one case per cause, each with one sentence
+// for people and one errno for the kernel.
+
+package import Platform
+
+package enum StorageError: Error, Sendable, CustomStringConvertible {
+    /// A system call on a file of the store failed.
+    case system(Errno, doing: String, path: String)
+    /// A file of the store was written by a newer draftfs.
+    case newerVersion(path: String, found: UInt32, known: UInt32)
+    /// A file of the store does not hold what it must.
+    case damaged(path: String, what: String)
+    /// Another daemon holds the store.
+    case locked(path: String, holder: String)
+    /// The store belongs to another base.
+    case foreignBase(store: String, recorded: String, given: String)
+    /// The database answered an error that is not damage.
+    case database(String, path: String)
+
+    /// The number that a POSIX caller sees.
+    package var errno: Errno {
+        switch self {
+        case .system(let errno, _, _): errno
+        case .newerVersion, .foreignBase: .invalid
+        case .damaged, .database: .inputOutput
+        case .locked: .busy
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .system(let errno, let doing, let path):
+            return "cannot \(doing) \(path): \(errno)"
+        case .newerVersion(let path, let found, let known):
+            return "\(path) has format version \(found), and this draftfs knows only up to "
+                + "\(known): use the draftfs that wrote it, or a newer one"
+        case .damaged(let path, let what):
+            return "\(path) is damaged: \(what)"
+        case .locked(let path, let holder):
+            return "the store \(path) is in use by \(holder): unmount that first, "
+                + "or give another store with --store"
+        case .foreignBase(let store, let recorded, let given):
+            return "the store \(store) belongs to the base \(recorded), not to \(given): "
+                + "give another store with --store"
+        case .database(let message, let path):
+            return "the database \(path) failed: \(message)"
+        }
+    }
+}

@@ -1,0 +1,250 @@
+// Store: the directory with all of draftfs's data: its superblock, its lock, its workspaces.
+//
+// superblock            which base, which version
+// lock                  held (flock) by the one daemon that may use the store; says who that is
+// workspaces/ID/        workspace (its record), tree.log, tree.db, logs/XX/NUMBER.log and .pieces
+
+package import Platform
+internal import Synchronization
+import Glibc
+
+package final class Store: Sendable {
+    /// As given; for messages.
+    package let path: String
+    package let disk: any Disk
+    package let superblock: Superblock
+    package let logs: LogDirectory
+    /// Where SQLite keeps databases; nil keeps them in memory (for tests on a simulated disk).
+    package let databaseDirectory: String?
+    private let lock: File?
+    /// Guards the making, renaming and removal of workspaces.
+    private let registry: Mutex<[UInt16: WorkspaceRecord]>
+
+    /// Descriptors kept for edit logs; with those for the base this bounds the daemon's.
+    package static let openLogFiles = 256
+
+    private init(
+        path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
+        lock: File?
+    ) throws(StorageError) {
+        self.path = path
+        self.disk = disk
+        self.superblock = superblock
+        self.databaseDirectory = databaseDirectory
+        self.lock = lock
+        logs = LogDirectory(disk, openFiles: Self.openLogFiles)
+        registry = Mutex(try Self.readWorkspaces(disk, path))
+    }
+
+    /// Opens the store at `path`, or makes one there, and takes its lock.
+    /// - Parameter holder: who we are, for the message of whoever comes second.
+    package static func open(
+        _ path: String, basePath: [UInt8], baseInode: UInt64, holder: String, now: Int64
+    ) throws(StorageError) -> Store {
+        let root: File
+        do throws(Errno) {
+            if mkdir(path, 0o700) != 0, errno != EEXIST { throw Errno.last }
+            root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
+        } catch {
+            throw .system(error, doing: "open the store", path: path)
+        }
+        let lock = try takeLock(root, path, holder)
+        let disk = HostDisk(root: root)
+        let superblock = try openSuperblock(
+            disk, path, basePath: basePath, baseInode: baseInode, now: now)
+        return try Store(
+            path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
+    }
+
+    /// A store on any disk, without a lock and with databases in memory, rebuilt at each open.
+    package static func open(
+        on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64
+    ) throws(StorageError) -> Store {
+        let superblock = try openSuperblock(
+            disk, "store", basePath: basePath, baseInode: baseInode, now: now)
+        return try Store(
+            path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil)
+    }
+
+    private static func takeLock(
+        _ root: File, _ path: String, _ holder: String
+    ) throws(StorageError) -> File {
+        let lock: File
+        let other: String
+        do throws(Errno) {
+            lock = try File.open("lock", in: root, flags: O_RDWR | O_CREAT)
+            if try lock.lockExclusively() {
+                try lock.truncate(to: 0)
+                try lock.writeBytes(Array((holder + "\n").utf8), at: 0)
+                return lock
+            }
+            let text = String(decoding: try lock.readBytes(4096, at: 0), as: UTF8.self)
+            other = text.split(separator: "\n").first.map(String.init) ?? "another daemon"
+        } catch {
+            throw .system(error, doing: "lock the store", path: path)
+        }
+        throw .locked(path: path, holder: other)
+    }
+
+    private static func openSuperblock(
+        _ disk: any Disk, _ path: String, basePath: [UInt8], baseInode: UInt64, now: Int64
+    ) throws(StorageError) -> Superblock {
+        if disk.exists(Superblock.path) {
+            var superblock = try Superblock(from: disk)
+            if superblock.basePath == basePath, superblock.baseInode == baseInode {
+                return superblock
+            }
+            // A base that was moved keeps its inode, one that was made anew keeps its path. With
+            // neither it is another one, and edits would land on files they were not made for.
+            guard superblock.basePath == basePath || superblock.baseInode == baseInode else {
+                throw .foreignBase(
+                    store: path, recorded: String(decoding: superblock.basePath, as: UTF8.self),
+                    given: String(decoding: basePath, as: UTF8.self))
+            }
+            superblock.basePath = basePath
+            superblock.baseInode = baseInode
+            try superblock.write(to: disk)
+            return superblock
+        }
+        let names: [String]
+        do throws(Errno) {
+            names = try disk.list("")
+        } catch {
+            throw .system(error, doing: "list the store", path: path)
+        }
+        if names.contains("workspaces") {
+            throw .damaged(path: path, what: "its superblock is missing")
+        }
+        if names.contains(where: { $0 != "lock" }) {
+            throw .damaged(path: path, what: "it is no store, and it is not empty")
+        }
+        let superblock = Superblock(
+            id: UInt64.random(in: 1...UInt64.max), created: now, basePath: basePath,
+            baseInode: baseInode)
+        do throws(Errno) {
+            try disk.makeDirectory("workspaces")
+        } catch {
+            throw .system(error, doing: "make a directory in the store", path: path)
+        }
+        try superblock.write(to: disk)
+        do throws(Errno) {
+            try disk.synchronizeDirectory("")
+        } catch {
+            throw .system(error, doing: "sync the store", path: path)
+        }
+        return superblock
+    }
+}
+
+// MARK: Workspaces
+
+extension Store {
+    private static func readWorkspaces(
+        _ disk: any Disk, _ path: String
+    ) throws(StorageError) -> [UInt16: WorkspaceRecord] {
+        let names: [String]
+        do throws(Errno) {
+            names = try disk.list("workspaces")
+        } catch {
+            throw .system(error, doing: "list the workspaces of", path: path)
+        }
+        var found: [UInt16: WorkspaceRecord] = [:]
+        for name in names {
+            if name.hasSuffix(".new") || name.hasSuffix(".dead") {
+                // The making or removal of a workspace was cut off; nobody was told it was done.
+                try? disk.removeTree("workspaces/\(name)")
+                continue
+            }
+            guard let id = UInt16(name, radix: 16) else { continue }
+            let record = try WorkspaceRecord(
+                from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
+            guard record.id == id else {
+                throw .damaged(path: "workspaces/\(name)", what: "it is another workspace's")
+            }
+            found[id] = record
+        }
+        return found
+    }
+
+    package var workspaces: [WorkspaceRecord] {
+        registry.withLock { $0.values.sorted { $0.id < $1.id } }
+    }
+
+    package func workspace(named name: FileName) -> WorkspaceRecord? {
+        registry.withLock { $0.values.first { $0.name == name } }
+    }
+
+    /// Makes an empty workspace: a fork of the base, whatever the base's size.
+    /// - Throws: `Errno.exists` if there is one of that name.
+    package func createWorkspace(_ name: FileName, now: Int64) throws(Errno) -> WorkspaceRecord {
+        let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
+            if known.values.contains(where: { $0.name == name }) { return .failure(.exists) }
+            guard let id = (1...WorkspaceRecord.maximumID).first(where: { known[$0] == nil }) else {
+                return .failure(.noSpace)
+            }
+            let record = WorkspaceRecord(id: id, name: name, created: now)
+            let path = LogDirectory.workspacePath(id)
+            let temporary = path + ".new"
+            do throws(Errno) {
+                if disk.exists(temporary) { try disk.removeTree(temporary) }
+                try disk.makeDirectory(temporary)
+                try disk.makeDirectory(temporary + "/logs")
+                do throws(StorageError) {
+                    try record.write(to: temporary + "/workspace", on: disk)
+                } catch {
+                    return .failure(error.errno)
+                }
+                try disk.synchronizeDirectory(temporary)
+                try disk.rename(temporary, to: path)
+                try disk.synchronizeDirectory("workspaces")
+            } catch {
+                try? disk.removeTree(temporary)
+                return .failure(error)
+            }
+            known[id] = record
+            return .success(record)
+        }
+        return try result.get()
+    }
+
+    /// Removes a workspace with all its data; the caller has made sure that nothing uses it.
+    package func removeWorkspace(_ id: UInt16) throws(Errno) {
+        let failure: Errno? = registry.withLock { known in
+            let path = LogDirectory.workspacePath(id)
+            do throws(Errno) {
+                // Renamed first: it vanishes whole, whatever cuts the removal off.
+                try disk.rename(path, to: path + ".dead")
+                known[id] = nil
+                try disk.synchronizeDirectory("workspaces")
+                try disk.removeTree(path + ".dead")
+            } catch {
+                return known[id] == nil ? nil : error
+            }
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    package func renameWorkspace(_ id: UInt16, to name: FileName) throws(Errno) {
+        let failure: Errno? = registry.withLock { known in
+            guard var record = known[id] else { return .noEntry }
+            if known.values.contains(where: { $0.name == name && $0.id != id }) { return .exists }
+            record.name = name
+            do throws(StorageError) {
+                try record.write(
+                    to: LogDirectory.workspacePath(id) + "/workspace", on: disk)
+            } catch {
+                return error.errno
+            }
+            known[id] = record
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    /// Where the tree database of a workspace lies.
+    package func databasePath(_ id: UInt16) -> String {
+        guard let databaseDirectory else { return ":memory:" }
+        return "\(databaseDirectory)/\(LogDirectory.workspacePath(id))/tree.db"
+    }
+}

@@ -1,0 +1,100 @@
+// Superblock and WorkspaceRecord: what a store and each workspace in it say of themselves.
+// Both are sealed files with two copies, synced when written.
+//
+// superblock payload: store version u32 | zero u32 | store id u64 | created i64 | base path (u32, bytes)
+//     | base root inode u64
+// workspace payload: id u16 | zeros, 6 bytes | created i64 | name (u32, bytes)
+
+package import Platform
+
+package struct Superblock: Equatable, Sendable {
+    package static let path = "superblock"
+
+    package var version: UInt32 = Format.storeVersion
+    package var id: UInt64
+    package var created: Int64
+    /// The real path of the base that the store's workspaces lie over.
+    package var basePath: [UInt8]
+    package var baseInode: UInt64
+
+    package init(id: UInt64, created: Int64, basePath: [UInt8], baseInode: UInt64) {
+        self.id = id
+        self.created = created
+        self.basePath = basePath
+        self.baseInode = baseInode
+    }
+
+    package func write(to disk: any Disk) throws(StorageError) {
+        var writer = ByteWriter(capacity: 64 + basePath.count)
+        writer.integer(version)
+        writer.integer(UInt32(0))
+        writer.integer(id)
+        writer.integer(created)
+        writer.string(basePath)
+        writer.integer(baseInode)
+        try SealedFile.write(
+            writer.bytes, magic: Format.superblockMagic, copies: 2, to: Self.path, on: disk,
+            durable: true)
+    }
+
+    package init(from disk: any Disk) throws(StorageError) {
+        let payload = try SealedFile.read(
+            magic: Format.superblockMagic, from: Self.path, on: disk)
+        var reader = ByteReader(payload)
+        guard let version: UInt32 = reader.integer() else {
+            throw .damaged(path: Self.path, what: "it is too short")
+        }
+        if version > Format.storeVersion {
+            throw .newerVersion(path: Self.path, found: version, known: Format.storeVersion)
+        }
+        guard reader.integer(UInt32.self) != nil, let id: UInt64 = reader.integer(),
+            let created: Int64 = reader.integer(), let basePath = reader.string(),
+            let baseInode: UInt64 = reader.integer()
+        else { throw .damaged(path: Self.path, what: "it is too short") }
+        self.version = version
+        self.id = id
+        self.created = created
+        self.basePath = basePath
+        self.baseInode = baseInode
+    }
+}
+
+package struct WorkspaceRecord: Equatable, Sendable {
+    /// 1 to 32,767: the high 16 bits of its inode numbers, which stay positive as signed numbers.
+    package var id: UInt16
+    package var name: FileName
+    package var created: Int64
+
+    package init(id: UInt16, name: FileName, created: Int64) {
+        self.id = id
+        self.name = name
+        self.created = created
+    }
+
+    package static let maximumID: UInt16 = 0x7fff
+
+    package func write(to path: String, on disk: any Disk) throws(StorageError) {
+        var writer = ByteWriter(capacity: 32 + name.bytes.count)
+        writer.integer(id)
+        writer.integer(UInt16(0))
+        writer.integer(UInt32(0))
+        writer.integer(created)
+        writer.string(name.bytes)
+        try SealedFile.write(
+            writer.bytes, magic: Format.workspaceMagic, copies: 2, to: path, on: disk,
+            durable: true)
+    }
+
+    package init(from path: String, on disk: any Disk) throws(StorageError) {
+        let payload = try SealedFile.read(magic: Format.workspaceMagic, from: path, on: disk)
+        var reader = ByteReader(payload)
+        guard let id: UInt16 = reader.integer(), reader.integer(UInt16.self) != nil,
+            reader.integer(UInt32.self) != nil, let created: Int64 = reader.integer(),
+            let bytes = reader.string(), let name = try? FileName(bytes),
+            id > 0, id <= Self.maximumID
+        else { throw .damaged(path: path, what: "it is too short") }
+        self.id = id
+        self.name = name
+        self.created = created
+    }
+}

@@ -1,0 +1,201 @@
+// TreeChange: one key of the tree with its value before and after. A transaction of the journal is
+// a list of them that happen together. "After" replays, "before" takes back.
+//
+// transaction payload: operation u8 | zeros, 3 bytes | count u32 | changes
+// change: tag u8 | flags u8 (1 = has before, 2 = has after) | zero u16 | key | before | after
+
+package import Platform
+
+/// What a directory says of a name: an inode, or that the base's name is hidden.
+package struct Entry: Equatable, Sendable {
+    /// 0 for a whiteout.
+    package var inode: InodeNumber
+    package var type: FileType
+
+    package init(inode: InodeNumber, type: FileType) {
+        self.inode = inode
+        self.type = type
+    }
+
+    package static let whiteout = Entry(inode: 0, type: .unknown)
+    package var isWhiteout: Bool { inode == 0 }
+}
+
+/// What the overlay says of an extended attribute: a value, or that the base's is hidden.
+package enum XattrValue: Equatable, Sendable {
+    case value([UInt8])
+    case hidden
+}
+
+package enum TreeChange: Equatable, Sendable {
+    case inode(InodeNumber, before: InodeRecord?, after: InodeRecord?)
+    case entry(InodeNumber, FileName, before: Entry?, after: Entry?)
+    case xattr(InodeNumber, [UInt8], before: XattrValue?, after: XattrValue?)
+    /// Set once, when the workspace first touches a base file.
+    case origin(InodeNumber, Origin)
+    /// A device of the base other than its root's, and where below the base it was met.
+    case device(UInt32, path: [UInt8])
+    /// A number given to a base inode whose own number does not fit, or was used again.
+    case alias(InodeNumber, device: UInt32, inode: UInt64, birthTime: Int64)
+}
+
+/// Which call made a transaction; shown in history.
+package enum TreeOperation: UInt8, Sendable {
+    case touch = 0
+    case create = 1
+    case makeDirectory = 2
+    case symlink = 3
+    case link = 4
+    case unlink = 5
+    case removeDirectory = 6
+    case rename = 7
+    case setAttributes = 8
+    case setXattr = 9
+    case removeXattr = 10
+    case edit = 11
+}
+
+extension TreeChange {
+    private enum Tag: UInt8 {
+        case inode = 1, entry = 2, xattr = 3, origin = 4, device = 5, alias = 6
+    }
+
+    package func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .inode(let number, let before, let after):
+            Self.head(.inode, before != nil, after != nil, &writer)
+            writer.integer(number)
+            before?.encode(into: &writer)
+            after?.encode(into: &writer)
+        case .entry(let parent, let name, let before, let after):
+            Self.head(.entry, before != nil, after != nil, &writer)
+            writer.integer(parent)
+            writer.string(name.bytes)
+            for entry in [before, after] {
+                guard let entry else { continue }
+                writer.integer(entry.inode)
+                writer.integer(entry.type.rawValue)
+            }
+        case .xattr(let number, let name, let before, let after):
+            Self.head(.xattr, before != nil, after != nil, &writer)
+            writer.integer(number)
+            writer.string(name)
+            for value in [before, after] {
+                switch value {
+                case nil: continue
+                case .hidden: writer.integer(UInt8(0))
+                case .value(let bytes):
+                    writer.integer(UInt8(1))
+                    writer.string(bytes)
+                }
+            }
+        case .origin(let number, let origin):
+            Self.head(.origin, false, true, &writer)
+            writer.integer(number)
+            origin.encode(into: &writer)
+        case .device(let index, let path):
+            Self.head(.device, false, true, &writer)
+            writer.integer(index)
+            writer.string(path)
+        case .alias(let number, let device, let inode, let birthTime):
+            Self.head(.alias, false, true, &writer)
+            writer.integer(number)
+            writer.integer(device)
+            writer.integer(inode)
+            writer.integer(birthTime)
+        }
+    }
+
+    private static func head(
+        _ tag: Tag, _ before: Bool, _ after: Bool, _ writer: inout ByteWriter
+    ) {
+        writer.integer(tag.rawValue)
+        writer.integer(UInt8((before ? 1 : 0) | (after ? 2 : 0)))
+        writer.integer(UInt16(0))
+    }
+
+    package init?(decoding reader: inout ByteReader) {
+        guard let rawTag: UInt8 = reader.integer(), let tag = Tag(rawValue: rawTag),
+            let flags: UInt8 = reader.integer(), reader.integer(UInt16.self) != nil
+        else { return nil }
+        let hasBefore = flags & 1 != 0
+        let hasAfter = flags & 2 != 0
+        switch tag {
+        case .inode:
+            guard let number: UInt64 = reader.integer() else { return nil }
+            var before: InodeRecord?
+            var after: InodeRecord?
+            if hasBefore {
+                before = InodeRecord(decoding: &reader)
+                if before == nil { return nil }
+            }
+            if hasAfter {
+                after = InodeRecord(decoding: &reader)
+                if after == nil { return nil }
+            }
+            self = .inode(number, before: before, after: after)
+        case .entry:
+            guard let parent: UInt64 = reader.integer(), let bytes = reader.string(),
+                let name = try? FileName(bytes) else { return nil }
+            func entry() -> Entry? {
+                guard let inode: UInt64 = reader.integer(), let raw: UInt8 = reader.integer(),
+                    let type = FileType(rawValue: raw) else { return nil }
+                return Entry(inode: inode, type: type)
+            }
+            let before = hasBefore ? entry() : nil
+            let after = hasAfter ? entry() : nil
+            if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
+            self = .entry(parent, name, before: before, after: after)
+        case .xattr:
+            guard let number: UInt64 = reader.integer(), let name = reader.string() else {
+                return nil
+            }
+            func value() -> XattrValue? {
+                guard let kind: UInt8 = reader.integer() else { return nil }
+                return kind == 0 ? .hidden : reader.string().map(XattrValue.value)
+            }
+            let before = hasBefore ? value() : nil
+            let after = hasAfter ? value() : nil
+            if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
+            self = .xattr(number, name, before: before, after: after)
+        case .origin:
+            guard let number: UInt64 = reader.integer(),
+                let origin = Origin(decoding: &reader) else { return nil }
+            self = .origin(number, origin)
+        case .device:
+            guard let index: UInt32 = reader.integer(), let path = reader.string() else {
+                return nil
+            }
+            self = .device(index, path: path)
+        case .alias:
+            guard let number: UInt64 = reader.integer(), let device: UInt32 = reader.integer(),
+                let inode: UInt64 = reader.integer(), let birthTime: Int64 = reader.integer()
+            else { return nil }
+            self = .alias(number, device: device, inode: inode, birthTime: birthTime)
+        }
+    }
+
+    /// A transaction's payload.
+    package static func encode(_ operation: TreeOperation, _ changes: [TreeChange]) -> [UInt8] {
+        var writer = ByteWriter(capacity: 160 * changes.count + 8)
+        writer.integer(operation.rawValue)
+        writer.raw([0, 0, 0])
+        writer.integer(UInt32(changes.count))
+        for change in changes { change.encode(into: &writer) }
+        return writer.bytes
+    }
+
+    /// Nil if any part of the payload is not what `encode` writes.
+    package static func decode(_ payload: [UInt8]) -> (TreeOperation, [TreeChange])? {
+        var reader = ByteReader(payload)
+        guard let raw: UInt8 = reader.integer(), let operation = TreeOperation(rawValue: raw),
+            reader.raw(3) != nil, let count: UInt32 = reader.integer()
+        else { return nil }
+        var changes: [TreeChange] = []
+        for _ in 0..<count {
+            guard let change = TreeChange(decoding: &reader) else { return nil }
+            changes.append(change)
+        }
+        return reader.atEnd ? (operation, changes) : nil
+    }
+}

@@ -1,0 +1,128 @@
+// Writing the checkpoint: everything that changed since the last one, in one transaction.
+
+package import Platform
+
+/// The final values of what changed since the last checkpoint; nil removes the row.
+package struct CheckpointBatch: Sendable {
+    package var inodes: [InodeNumber: InodeRecord?] = [:]
+    package var entries: [InodeNumber: [FileName: Entry?]] = [:]
+    package var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
+    package var origins: [InodeNumber: Origin] = [:]
+    package var devices: [UInt32: [UInt8]] = [:]
+    package var aliases: [AliasKey: InodeNumber] = [:]
+
+    package init() {}
+
+    package var count: Int { inodes.count + entries.count + xattrs.count + origins.count }
+    package var isEmpty: Bool { count == 0 && devices.isEmpty && aliases.isEmpty }
+}
+
+extension TreeDatabase {
+    /// Writes `batch` and the position it stands for, whole or not at all.
+    package func apply(
+        _ batch: CheckpointBatch, at position: CheckpointPosition
+    ) throws(StorageError) {
+        try connection.execute("BEGIN IMMEDIATE")
+        do throws(StorageError) {
+            for (number, record) in batch.inodes { try write(number, record) }
+            for (parent, names) in batch.entries {
+                for (name, entry) in names { try write(parent, name, entry) }
+            }
+            for (inode, names) in batch.xattrs {
+                for (name, value) in names { try write(inode, name, value) }
+            }
+            for (inode, origin) in batch.origins { try write(inode, origin) }
+            for (index, path) in batch.devices {
+                try connection.run(
+                    "INSERT OR REPLACE INTO devices VALUES (?, ?)", [.number(index), .blob(path)])
+            }
+            for (key, inode) in batch.aliases {
+                try connection.run(
+                    "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?)",
+                    [.number(inode), .number(key.device), .number(key.inode), .integer(key.birthTime)])
+            }
+            try connection.run(
+                "INSERT OR REPLACE INTO position VALUES (1, ?, ?, ?, ?)",
+                [
+                    .number(position.journal), .number(position.sequence),
+                    .number(position.lastNumber), .integer(position.checksum),
+                ])
+            try connection.execute("COMMIT")
+        } catch {
+            try? connection.execute("ROLLBACK")
+            throw error
+        }
+    }
+
+    private func write(_ number: InodeNumber, _ record: InodeRecord?) throws(StorageError) {
+        guard let record else {
+            try connection.run("DELETE FROM inodes WHERE number = ?", [.number(number)])
+            // Whiteouts inside a removed directory have nothing left to hide.
+            try connection.run("DELETE FROM entries WHERE parent = ?", [.number(number)])
+            try connection.run("DELETE FROM xattrs WHERE inode = ?", [.number(number)])
+            return
+        }
+        try connection.run(
+            "INSERT OR REPLACE INTO inodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            [
+                .number(record.number), .number(record.mode), .number(record.user),
+                .number(record.group), .number(record.links), .number(record.specialDevice),
+                .number(record.size), .number(record.allocated), .integer(record.accessTime),
+                .integer(record.modificationTime), .integer(record.changeTime),
+                .integer(record.birthTime), .number(record.sequence),
+                .number(record.contentSequence), .number(record.flags.rawValue),
+                .blob(record.symlinkTarget),
+                .integer(Self.checksum { record.encode(into: &$0) }),
+            ])
+    }
+
+    private func write(
+        _ parent: InodeNumber, _ name: FileName, _ entry: Entry?
+    ) throws(StorageError) {
+        guard let entry else {
+            try connection.run(
+                "DELETE FROM entries WHERE parent = ? AND name = ?",
+                [.number(parent), .blob(name.bytes)])
+            return
+        }
+        try connection.run(
+            "INSERT OR REPLACE INTO entries VALUES (?,?,?,?,?)",
+            [
+                .number(parent), .blob(name.bytes), .number(entry.inode),
+                .integer(Int64(entry.type.rawValue)),
+                .integer(
+                    Self.entryChecksum(parent, name.bytes, entry.inode, entry.type.rawValue)),
+            ])
+    }
+
+    private func write(
+        _ inode: InodeNumber, _ name: [UInt8], _ value: XattrValue?
+    ) throws(StorageError) {
+        let bytes: SQLiteValue
+        switch value {
+        case nil:
+            try connection.run(
+                "DELETE FROM xattrs WHERE inode = ? AND name = ?", [.number(inode), .blob(name)])
+            return
+        case .hidden: bytes = .null
+        case .value(let value): bytes = .blob(value)
+        }
+        try connection.run(
+            "INSERT OR REPLACE INTO xattrs VALUES (?,?,?,?)",
+            [
+                .number(inode), .blob(name), bytes,
+                .integer(Self.xattrChecksum(inode, name, value ?? .hidden)),
+            ])
+    }
+
+    private func write(_ inode: InodeNumber, _ origin: Origin) throws(StorageError) {
+        var writer = ByteWriter(capacity: 80 + origin.path.count)
+        origin.encode(into: &writer)
+        try connection.run(
+            "INSERT OR REPLACE INTO origins VALUES (?,?,?,?)",
+            [
+                .number(inode), .blob(origin.path), .blob(writer.bytes),
+                .number(Checksum.xxh3(writer.bytes)),
+            ])
+    }
+}

@@ -1,0 +1,281 @@
+// TreeDatabase: the checkpoint of a workspace's tree in SQLite: what the journal's records up to a
+// position add up to. It is never on the path of a write, and it can be rebuilt from the journal.
+// Every row carries the XXH3 of its content, since SQLite itself does not see a flipped bit.
+
+package import Platform
+
+/// Where in the journal a checkpoint stands, and the counters that go with it.
+package struct CheckpointPosition: Equatable, Sendable {
+    package var journal: UInt64 = 0
+    package var sequence: UInt64 = 0
+    /// The last inode number given out.
+    package var lastNumber: UInt64 = 0
+
+    package init(journal: UInt64 = 0, sequence: UInt64 = 0, lastNumber: UInt64 = 0) {
+        self.journal = journal
+        self.sequence = sequence
+        self.lastNumber = lastNumber
+    }
+}
+
+package struct AliasKey: Hashable, Sendable {
+    package var device: UInt32
+    package var inode: UInt64
+    package var birthTime: Int64
+
+    package init(device: UInt32, inode: UInt64, birthTime: Int64) {
+        self.device = device
+        self.inode = inode
+        self.birthTime = birthTime
+    }
+}
+
+/// One connection to the database. Not thread-safe: a reader and a writer each have their own.
+package final class TreeDatabase {
+    let connection: SQLiteConnection
+    let path: String
+
+    package init(_ path: String) throws(StorageError) {
+        self.path = path
+        connection = try SQLiteConnection(path)
+        var version: Int64 = 0
+        try connection.run("PRAGMA user_version") { row in version = row.integer(0) }
+        if version > Int64(Format.databaseVersion) {
+            throw .newerVersion(
+                path: path, found: UInt32(clamping: version),
+                known: UInt32(Format.databaseVersion))
+        }
+        if version == 0 { try connection.execute(Self.schema) }
+    }
+
+    private static let schema = """
+        BEGIN;
+        CREATE TABLE inodes (number INTEGER PRIMARY KEY, mode INTEGER NOT NULL,
+            user INTEGER NOT NULL, grp INTEGER NOT NULL, links INTEGER NOT NULL,
+            device INTEGER NOT NULL, size INTEGER NOT NULL, allocated INTEGER NOT NULL,
+            accessed INTEGER NOT NULL, modified INTEGER NOT NULL, changed INTEGER NOT NULL,
+            born INTEGER NOT NULL, sequence INTEGER NOT NULL, content_sequence INTEGER NOT NULL,
+            flags INTEGER NOT NULL, target BLOB NOT NULL, checksum INTEGER NOT NULL);
+        CREATE TABLE entries (parent INTEGER NOT NULL, name BLOB NOT NULL,
+            inode INTEGER NOT NULL, type INTEGER NOT NULL, checksum INTEGER NOT NULL,
+            PRIMARY KEY (parent, name)) WITHOUT ROWID;
+        CREATE TABLE xattrs (inode INTEGER NOT NULL, name BLOB NOT NULL, value BLOB,
+            checksum INTEGER NOT NULL, PRIMARY KEY (inode, name)) WITHOUT ROWID;
+        CREATE TABLE origins (inode INTEGER PRIMARY KEY, path BLOB NOT NULL, record BLOB NOT NULL,
+            checksum INTEGER NOT NULL);
+        CREATE TABLE devices (number INTEGER PRIMARY KEY, path BLOB NOT NULL);
+        CREATE TABLE aliases (inode INTEGER PRIMARY KEY, device INTEGER NOT NULL,
+            base INTEGER NOT NULL, born INTEGER NOT NULL);
+        CREATE TABLE position (id INTEGER PRIMARY KEY CHECK (id = 1), journal INTEGER NOT NULL,
+            sequence INTEGER NOT NULL, last_number INTEGER NOT NULL, checksum INTEGER NOT NULL);
+        PRAGMA user_version = 1;
+        COMMIT;
+        """
+
+    private func damaged(_ what: String) -> StorageError { .damaged(path: path, what: what) }
+
+    static func checksum(_ build: (inout ByteWriter) -> Void) -> Int64 {
+        var writer = ByteWriter(capacity: 160)
+        build(&writer)
+        return Int64(bitPattern: Checksum.xxh3(writer.bytes))
+    }
+
+    /// Moves SQLite's write-ahead log into the database file.
+    package func flushLog() throws(StorageError) {
+        try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    /// Closes the connection; nothing may be asked of it afterwards.
+    package func close() { connection.close() }
+
+    // MARK: Reading
+
+    package func position() throws(StorageError) -> CheckpointPosition {
+        var found = CheckpointPosition()
+        var good = true
+        try connection.run("SELECT journal, sequence, last_number, checksum FROM position") { row in
+            found = CheckpointPosition(
+                journal: row.unsigned(0), sequence: row.unsigned(1), lastNumber: row.unsigned(2))
+            good = row.integer(3) == found.checksum
+        }
+        if !good { throw damaged("its position has a wrong checksum") }
+        return found
+    }
+
+    package func inode(_ number: InodeNumber) throws(StorageError) -> InodeRecord? {
+        var found: InodeRecord?
+        try connection.run("SELECT * FROM inodes WHERE number = ?", [.number(number)]) {
+            (row) throws(StorageError) in
+            found = try self.inode(row)
+        }
+        return found
+    }
+
+    private func inode(_ row: borrowing SQLiteRow) throws(StorageError) -> InodeRecord {
+        var record = InodeRecord(
+            number: row.unsigned(0), mode: row.word(1), user: row.word(2), group: row.word(3),
+            links: row.word(4), time: 0)
+        record.specialDevice = row.unsigned(5)
+        record.size = row.unsigned(6)
+        record.allocated = row.unsigned(7)
+        record.accessTime = row.integer(8)
+        record.modificationTime = row.integer(9)
+        record.changeTime = row.integer(10)
+        record.birthTime = row.integer(11)
+        record.sequence = row.unsigned(12)
+        record.contentSequence = row.unsigned(13)
+        record.flags = InodeRecord.Flags(rawValue: row.word(14))
+        record.symlinkTarget = row.blob(15)
+        guard row.integer(16) == Self.checksum({ record.encode(into: &$0) }) else {
+            throw damaged("the row of inode \(record.number) has a wrong checksum")
+        }
+        return record
+    }
+
+    package func entries(
+        of parent: InodeNumber, _ visit: (FileName, Entry) -> Void
+    ) throws(StorageError) {
+        try connection.run(
+            "SELECT name, inode, type, checksum FROM entries WHERE parent = ?", [.number(parent)]
+        ) { (row) throws(StorageError) in
+            let (name, entry) = try self.entry(row, parent: parent)
+            visit(name, entry)
+        }
+    }
+
+    private func entry(
+        _ row: borrowing SQLiteRow, parent: InodeNumber
+    ) throws(StorageError) -> (FileName, Entry) {
+        let name = row.blob(0)
+        let inode = row.unsigned(1)
+        let type = UInt8(truncatingIfNeeded: row.integer(2))
+        guard row.integer(3) == Self.entryChecksum(parent, name, inode, type),
+            let fileName = try? FileName(name), let fileType = FileType(rawValue: type)
+        else { throw damaged("an entry of directory \(parent) has a wrong checksum") }
+        return (fileName, Entry(inode: inode, type: fileType))
+    }
+
+    static func entryChecksum(
+        _ parent: InodeNumber, _ name: [UInt8], _ inode: InodeNumber, _ type: UInt8
+    ) -> Int64 {
+        checksum {
+            $0.integer(parent)
+            $0.integer(inode)
+            $0.integer(type)
+            $0.raw(name)
+        }
+    }
+
+    package func xattrs(
+        of inode: InodeNumber
+    ) throws(StorageError) -> [[UInt8]: XattrValue] {
+        var found: [[UInt8]: XattrValue] = [:]
+        try connection.run(
+            "SELECT name, value, checksum FROM xattrs WHERE inode = ?", [.number(inode)]
+        ) { (row) throws(StorageError) in
+            let value: XattrValue = row.isNull(1) ? .hidden : .value(row.blob(1))
+            let name = row.blob(0)
+            guard row.integer(2) == Self.xattrChecksum(inode, name, value) else {
+                throw self.damaged("an extended attribute of inode \(inode) has a wrong checksum")
+            }
+            found[name] = value
+        }
+        return found
+    }
+
+    static func xattrChecksum(_ inode: InodeNumber, _ name: [UInt8], _ value: XattrValue) -> Int64 {
+        checksum {
+            $0.integer(inode)
+            $0.string(name)
+            if case .value(let bytes) = value { $0.string(bytes) }
+        }
+    }
+
+    package func origin(_ inode: InodeNumber) throws(StorageError) -> Origin? {
+        var found: Origin?
+        try connection.run("SELECT record, checksum FROM origins WHERE inode = ?", [.number(inode)]) {
+            (row) throws(StorageError) in
+            let bytes = row.blob(0)
+            var reader = ByteReader(bytes)
+            guard row.unsigned(1) == Checksum.xxh3(bytes),
+                let origin = Origin(decoding: &reader)
+            else { throw self.damaged("the origin of inode \(inode) has a wrong checksum") }
+            found = origin
+        }
+        return found
+    }
+
+    /// The numbers of every inode that came from the base and was touched.
+    package func touchedInodes() throws(StorageError) -> [InodeNumber] {
+        try numbers("SELECT inode FROM origins")
+    }
+
+    /// Files whose content is in an edit log (flag 1 of an inode's flags).
+    package func inodesWithLogs() throws(StorageError) -> [InodeNumber] {
+        try numbers("SELECT number FROM inodes WHERE flags & 1")
+    }
+
+    package func directoriesWithEntries() throws(StorageError) -> [InodeNumber] {
+        try numbers("SELECT DISTINCT parent FROM entries")
+    }
+
+    private func numbers(_ sql: String) throws(StorageError) -> [InodeNumber] {
+        var found: [InodeNumber] = []
+        try connection.run(sql) { row in found.append(row.unsigned(0)) }
+        return found
+    }
+
+    package func devices() throws(StorageError) -> [UInt32: [UInt8]] {
+        var found: [UInt32: [UInt8]] = [:]
+        try connection.run("SELECT number, path FROM devices") { row in
+            found[row.word(0)] = row.blob(1)
+        }
+        return found
+    }
+
+    package func aliases() throws(StorageError) -> [AliasKey: InodeNumber] {
+        var found: [AliasKey: InodeNumber] = [:]
+        try connection.run("SELECT inode, device, base, born FROM aliases") { row in
+            let key = AliasKey(
+                device: row.word(1), inode: row.unsigned(2), birthTime: row.integer(3))
+            found[key] = row.unsigned(0)
+        }
+        return found
+    }
+
+    /// How many inodes and names the checkpoint holds.
+    package func counts() throws(StorageError) -> (inodes: Int64, entries: Int64) {
+        var inodes: Int64 = 0
+        var entries: Int64 = 0
+        try connection.run("SELECT count(*) FROM inodes") { row in inodes = row.integer(0) }
+        try connection.run("SELECT count(*) FROM entries") { row in entries = row.integer(0) }
+        return (inodes, entries)
+    }
+
+    /// Reads every row and its checksum, after SQLite's own check of its pages.
+    package func verify() throws(StorageError) {
+        var verdict = "ok"
+        try connection.run("PRAGMA quick_check(1)") { row in verdict = row.text(0) }
+        if verdict != "ok" { throw damaged(verdict) }
+        _ = try position()
+        try connection.run("SELECT * FROM inodes") { (row) throws(StorageError) in
+            _ = try self.inode(row)
+        }
+        try connection.run("SELECT name, inode, type, checksum, parent FROM entries") {
+            (row) throws(StorageError) in
+            _ = try self.entry(row, parent: row.unsigned(4))
+        }
+        for number in try numbers("SELECT DISTINCT inode FROM xattrs") { _ = try xattrs(of: number) }
+        for number in try touchedInodes() { _ = try origin(number) }
+    }
+}
+
+extension CheckpointPosition {
+    var checksum: Int64 {
+        TreeDatabase.checksum {
+            $0.integer(journal)
+            $0.integer(sequence)
+            $0.integer(lastNumber)
+        }
+    }
+}
