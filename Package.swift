@@ -73,7 +73,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MountTests",
-            dependencies: ["draftfs", "MountServer", "Platform", "CPlatform", "TestSupport"],
+            dependencies: [
+                "draftfs", "MountServer", "Storage", "Platform", "CPlatform", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: settings),
     ]

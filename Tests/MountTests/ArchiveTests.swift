@@ -21,7 +21,8 @@ extension MountTests {
             truncate -s 50M sparse; truncate -s 64M hole
             printf mid | dd of=sparse bs=1 seek=20000000 conv=notrunc status=none
             mkfifo fifo; mknod chr c 1 3; mknod blk b 7 200
-            cd "odd names"; touch -- $'new\\nline' ' lead' 'trail ' -dash '*' '"q"' $'\\xff\\xfe' …; cd ..
+            cd "odd names"
+            touch -- $'new\\nline' ' lead' 'trail ' -dash '*' '"q"' $'\\xff\\xfe' …; cd ..
             echo x > closed; chmod 0 closed; mkdir shut; echo y > shut/in; chmod 0 shut
             chmod 4755 d/empty; chmod 1777 empty; chmod 2750 "odd names"
             chown -h 1000:1001 d/deep/text dangling; chown -h 5:6 absolute

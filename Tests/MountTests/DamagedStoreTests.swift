@@ -3,6 +3,8 @@
 // is gone was reported.
 
 import Glibc
+import Platform
+import Storage
 import TestSupport
 import Testing
 
@@ -42,6 +44,32 @@ extension MountTests {
                         places, expected, "\(damage.rawValue) of \(file), seed \(seed)")
                 }
             }
+        }
+
+        @Test("A store of a newer version is refused and left as it is")
+        func newerVersion() throws {
+            let places = try Places()
+            defer { if isMountPoint(places.point) { detach(places.point) } }
+            try ChildProcess.check(places.mount(), seconds: 20)
+            try Self.edit(places.point)
+            try Self.unmount(places)
+            let disk = HostDisk(root: try File.open(places.store, flags: O_RDONLY | O_DIRECTORY))
+            var superblock = try Superblock(from: disk)
+            superblock.version = Format.storeVersion + 1
+            try superblock.write(to: disk)
+            let before = try TreeWalk(places.store)
+            try refused(
+                "newer store", places.mount(), mountPoint: places.point,
+                naming: ["version", "\(Format.storeVersion + 1)"])
+            // The lock file names its last holder, which may be the one that was refused.
+            let changed = before.differences(to: try TreeWalk(places.store))
+                .filter { !$0.hasPrefix("lock:") }
+            try same(changed, [], "the store")
+            superblock.version = Format.storeVersion
+            try superblock.write(to: disk)
+            try ChildProcess.check(places.mount(), seconds: 20)
+            try same(try readText("\(places.point)/d/moved"), "of the base", "content")
+            try Self.unmount(places)
         }
 
         private static func edit(_ root: String) throws {
@@ -155,7 +183,7 @@ extension MountTests {
             return changed
         }
 
-        /// Whether every byte is one that the file held at some time: base, edit or not yet written.
+        /// Whether every byte is one that the file held at some time, in the base or since.
         private static func isEarlierState(
             _ held: Int32, size: Int64, name: String
         ) throws -> Bool {

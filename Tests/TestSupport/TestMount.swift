@@ -21,8 +21,9 @@ package final class TestMount {
     private var printed: [UInt8] = []
     private var problems: [String] = []
 
-    /// Builds the base, then mounts it, by default with a store beside it. `limit` is the life of the mount in seconds: at its end
-    /// the watchdog kills the daemon, which frees every process that waits for it.
+    /// Builds the base, then mounts it, by default with a store beside it. `limit` is the life of
+    /// the mount in seconds: at its end the watchdog kills the daemon, which frees every process
+    /// that waits for it.
     package init(
         workspace: String? = "ws", options: [String] = [], store: String? = nil,
         limit: Int = 300, prepare: (String) throws -> Void = { _ in }
