@@ -12,11 +12,15 @@ extension MountTests {
     struct RandomOperations {
         static let threads = 4
         static let phases = 6
+        /// Trees for the serial steps. A link from here into a thread's tree would let two threads
+        /// meet at one inode, and outcomes would depend on who comes first.
+        static let serialTops = ["shared", "other"]
 
         @Test("Random operations leave a mount as they leave a plain directory")
         func randomOperations() throws {
             let seed = TestEnvironment.seed()
-            let steps = TestEnvironment.variable("DRAFTFS_TEST_STEPS").flatMap { Int($0) } ?? 60_000
+            let asked = TestEnvironment.variable("DRAFTFS_TEST_STEPS").flatMap { Int($0) }
+            let steps = asked ?? (TestEnvironment.isFull ? 400_000 : 60_000)
             print("random operations: DRAFTFS_TEST_SEED=\(seed) DRAFTFS_TEST_STEPS=\(steps)")
             let plain = try TemporaryDirectory("plain")
             try mounted(limit: 1_800, prepare: { base in
@@ -41,7 +45,7 @@ extension MountTests {
 
         /// A base with every kind of name, hard links across directories among them.
         static func populate(_ base: String, seed: UInt64) throws {
-            let tops = (0..<threads).map { "t\($0)" } + ["shared"]
+            let tops = (0..<threads).map { "t\($0)" } + serialTops
             let target = OperationTarget(root: base)
             for top in tops {
                 try makeDirectory("\(base)/\(top)")
@@ -49,8 +53,10 @@ extension MountTests {
                     try makeDirectory("\(base)/\(top)/\(path)")
                 }
             }
-            var generator = OperationGenerator(seed: seed, tops: tops)
-            for _ in 0..<3_000 { _ = target.apply(generator.next()) }
+            for (index, group) in (tops.prefix(threads).map { [$0] } + [serialTops]).enumerated() {
+                var generator = OperationGenerator(seed: seed &+ UInt64(index), tops: group)
+                for _ in 0..<500 { _ = target.apply(generator.next()) }
+            }
             for top in tops {
                 try writeFile("\(base)/\(top)/base file", bytes(150_000, fill: seed))
                 _ = target.apply(
@@ -66,7 +72,7 @@ private struct Trees: Sendable {
     let mount: String
 
     /// Runs one phase: most steps by threads in trees of their own, the rest one after another
-    /// across all trees. Calls `atEnd` while files of the serial part are still held open.
+    /// across the serial trees. Calls `atEnd` while files of the serial part are still held open.
     func run(seed: UInt64, steps: Int, atEnd: () throws -> Void) throws {
         let threads = MountTests.RandomOperations.threads
         let share = steps * 4 / 5 / threads
@@ -80,9 +86,9 @@ private struct Trees: Sendable {
             }
         }
         var found = failures.withLock { $0 }
-        let tops = (0..<threads).map { "t\($0)" } + ["shared", "shared", "shared"]
         let targets = (OperationTarget(root: plain), OperationTarget(root: mount))
-        let serial = OperationGenerator(seed: seed &* 10 &+ 9, tops: tops)
+        let serial = OperationGenerator(
+            seed: seed &* 10 &+ 9, tops: MountTests.RandomOperations.serialTops)
         if found.isEmpty, let failure = follow(serial, steps - share * threads, targets) {
             found.append("serial: \(failure)")
         }

@@ -39,9 +39,26 @@ package struct Outcome: Equatable, Sendable, CustomStringConvertible {
     package var code: Int32
     /// What was read or counted, digested where it is long.
     package var value: UInt64
+    /// What fstat(2) or lstat(2) told, where the step asked.
+    package var facts: Facts?
 
     package var description: String {
-        code < 1_000 ? "\(words(code)), value \(value)" : "kind \(code - 1_000)"
+        if let facts { return "\(words(code)), \(facts)" }
+        return code < 1_000 ? "\(words(code)), value \(value)" : "kind \(code - 1_000)"
+    }
+
+    /// The part of a status that does not depend on when and where a file was made.
+    package struct Facts: Equatable, Sendable, CustomStringConvertible {
+        let mode: UInt32
+        let links: UInt64
+        let uid: UInt32
+        let gid: UInt32
+        /// 0 for directories.
+        let size: Int64
+
+        package var description: String {
+            "mode \(String(mode, radix: 8)) links \(links) owner \(uid):\(gid) size \(size)"
+        }
     }
 }
 

@@ -22,10 +22,10 @@ package struct OperationGenerator: Sendable {
     package mutating func next() -> Operation {
         switch below(100) {
         case 0..<28: return change()
-        case 28..<46: return place()
-        case 46..<66: return rearrange()
-        case 66..<82: return attribute()
-        case 82..<92: return held()
+        case 28..<48: return place()
+        case 48..<64: return rearrange()
+        case 64..<78: return attribute()
+        case 78..<90: return held()
         default: return look()
         }
     }
@@ -56,15 +56,16 @@ package struct OperationGenerator: Sendable {
 
     private mutating func place() -> Operation {
         switch below(12) {
-        case 0..<6:
+        case 0..<8:
             return .create(
-                path: path(), mode: pick([0o644, 0o600, 0o777, 0o4755]),
+                path: path(.leaf), mode: pick([0o644, 0o600, 0o777, 0o4755]),
                 exclusive: below(4) == 0, truncating: below(4) == 0)
-        case 6..<9: return .makeDirectory(path: path(), mode: pick([0o755, 0o700, 0o2775]))
-        case 9, 10: return .symlink(target: linkTarget(), path: path())
+        case 8, 9:
+            return .makeDirectory(path: path(.directory), mode: pick([0o755, 0o700, 0o2775]))
+        case 10: return .symlink(target: linkTarget(), path: path(.leaf))
         default:
             let kinds: [UInt32] = [S_IFIFO, S_IFSOCK, S_IFCHR, S_IFREG]
-            return .makeNode(path: path(), mode: pick(kinds) | 0o640, device: 0x103)
+            return .makeNode(path: path(.leaf), mode: pick(kinds) | 0o640, device: 0x103)
         }
     }
 
@@ -72,27 +73,29 @@ package struct OperationGenerator: Sendable {
         switch below(12) {
         case 0..<5:
             let flags: [UInt32] = [0, 0, 0, CP_RENAME_NOREPLACE, CP_RENAME_EXCHANGE]
-            return .rename(from: path(), to: path(), flags: pick(flags))
-        case 5, 6: return .link(from: path(), to: path())
-        case 7..<10: return .unlink(path: path())
-        default: return .removeDirectory(path: path())
+            let place: Place = below(4) == 0 ? .directory : .leaf
+            let target = below(12) == 0 ? .any : place
+            return .rename(from: path(place), to: path(target), flags: pick(flags))
+        case 5..<8: return .link(from: path(.leaf), to: path(.leaf))
+        case 8, 9: return .unlink(path: path(.leaf))
+        default: return .removeDirectory(path: path(.directory))
         }
     }
 
     private mutating func attribute() -> Operation {
         switch below(10) {
         case 0, 1:
-            return .changeMode(path: path(), mode: pick([0o644, 0, 0o755, 0o6755, 0o1777, 0o2640]))
+            return .changeMode(path: path(.any), mode: pick([0o644, 0, 0o755, 0o6755, 0o1777, 0o2640]))
         case 2:
-            return .changeOwner(path: path(), uid: owner(), gid: owner())
+            return .changeOwner(path: path(.any), uid: owner(), gid: owner())
         case 3, 4:
             return .setTimes(
-                path: path(), seconds: 1_000_000_000 + below(100_000_000),
+                path: path(.any), seconds: 1_000_000_000 + below(100_000_000),
                 nanoseconds: below(1_000_000_000))
         case 5:
             let isDefault = below(3) == 0
             return .setAttribute(
-                path: path(),
+                path: path(isDefault ? .directory : .any),
                 name: isDefault ? "system.posix_acl_default" : "system.posix_acl_access",
                 value: accessList(), flags: 0)
         case 6: return .removeAttribute(path: path(), name: attributeName())
@@ -106,31 +109,37 @@ package struct OperationGenerator: Sendable {
 
     private mutating func held() -> Operation {
         let slot = below(4)
-        switch below(10) {
-        case 0, 1, 2: return .hold(slot: slot, path: path(), unlinking: below(3) == 0)
-        case 3, 4, 5:
+        switch below(20) {
+        case 0..<8: return .hold(slot: slot, path: path(.leaf), unlinking: below(4) == 0)
+        case 8..<13:
             return .writeHeld(
                 slot: slot, offset: offset(), length: length(), fill: random.next())
-        case 6: return .readHeld(slot: slot, offset: offset(), length: length())
-        case 7: return .truncateHeld(slot: slot, size: offset())
-        case 8: return .inspectHeld(slot: slot, syncing: below(4) == 0)
+        case 13, 14: return .readHeld(slot: slot, offset: offset(), length: length())
+        case 15, 16: return .truncateHeld(slot: slot, size: offset())
+        case 17, 18: return .inspectHeld(slot: slot, syncing: below(4) == 0)
         default: return .release(slot: slot)
         }
     }
 
     private mutating func look() -> Operation {
         switch below(4) {
-        case 0: return .list(path: path())
-        case 1: return .inspect(path: path())
+        case 0: return .list(path: path(.directory))
+        case 1: return .inspect(path: path(.any))
         default: return .read(path: path(), offset: offset(), length: length())
         }
     }
 
-    private mutating func path() -> [UInt8] {
+    /// Which names a path ends in: those that are mostly directories, or mostly not.
+    private enum Place { case leaf, directory, any }
+
+    private mutating func path(_ place: Place = .leaf) -> [UInt8] {
         var path = pick(tops)
         for _ in 0..<pick([0, 0, 1, 1, 1, 2]) { path += [0x2F] + pick(Self.directoryNames) }
-        let leaf = below(6) == 0 ? pick(Self.directoryNames) : pick(Self.leafNames)
-        return path + [0x2F] + leaf
+        // Now and then the other kind: a file where a directory is expected, and back.
+        let isUnusual = below(40) == 0
+        let isDirectory =
+            place == .any ? below(3) == 0 : (place == .directory) != isUnusual
+        return path + [0x2F] + (isDirectory ? pick(Self.directoryNames) : pick(Self.leafNames))
     }
 
     /// Targets stay below the link's own directory, so that threads do not meet through links.

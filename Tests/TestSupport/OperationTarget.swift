@@ -158,7 +158,8 @@ package final class OperationTarget {
                 return inspect(descriptor)
             }
             if unlinking && outcome.code == 0 {
-                return Outcome(code: code(unlink(full(path))), value: outcome.value)
+                return Outcome(
+                    code: code(unlink(full(path))), value: 0, facts: outcome.facts)
             }
             return outcome
         case .writeHeld(let slot, let offset, let length, let fill):
@@ -181,22 +182,20 @@ package final class OperationTarget {
     private func inspect(_ descriptor: Int32) -> Outcome {
         var found = stat()
         if fstat(descriptor, &found) != 0 { return Outcome(code: errno, value: 0) }
-        return Outcome(code: 0, value: summary(found))
+        return Outcome(code: 0, value: 0, facts: facts(found))
     }
 
     private func inspect(_ path: [UInt8]) -> Outcome {
         var found = stat()
         if lstat(full(path), &found) != 0 { return Outcome(code: errno, value: 0) }
-        return Outcome(code: 0, value: summary(found))
+        return Outcome(code: 0, value: 0, facts: facts(found))
     }
 
-    /// Mode, links, owner and, but for directories, size.
-    private func summary(_ found: stat) -> UInt64 {
+    private func facts(_ found: stat) -> Outcome.Facts {
         let isDirectory = found.st_mode & S_IFMT == S_IFDIR
-        let size = isDirectory ? 0 : UInt64(found.st_size)
-        let mode = UInt64(found.st_mode) << 40
-        let owner = UInt64(found.st_uid ^ (found.st_gid << 4)) << 26
-        return size &+ mode &+ (UInt64(found.st_nlink) << 56) &+ owner
+        return Outcome.Facts(
+            mode: found.st_mode, links: UInt64(found.st_nlink), uid: found.st_uid,
+            gid: found.st_gid, size: isDirectory ? 0 : Int64(found.st_size))
     }
 
     private func list(_ path: [UInt8]) -> Outcome {
