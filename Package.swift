@@ -54,7 +54,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Overlay", "Storage", "Platform"],
+            name: "TestSupport", dependencies: ["Overlay", "Storage", "Platform", "CPlatform"],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "PlatformTests", dependencies: ["Platform", "TestSupport"],
@@ -74,7 +74,9 @@ let package = Package(
         .testTarget(name: "FuseTests", dependencies: ["Fuse", "Platform"], swiftSettings: settings),
         .testTarget(
             name: "MountTests",
-            dependencies: ["draftfs", "MountServer", "Platform", "TestSupport"],
+            dependencies: [
+                "draftfs", "MountServer", "Storage", "Platform", "CPlatform", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: settings),
     ]

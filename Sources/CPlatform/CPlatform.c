@@ -5,6 +5,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
+#include <sys/mount.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,3 +111,13 @@ static int64_t clock_ns(clockid_t clock) {
 int64_t cp_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
 int64_t cp_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 uint64_t cp_makedev(uint32_t major, uint32_t minor) { return makedev(major, minor); }
+
+const long CP_UTIME_NOW = UTIME_NOW, CP_UTIME_OMIT = UTIME_OMIT;
+int64_t cp_copy_file_range(int source_fd, int64_t *source, int destination_fd, int64_t *destination, size_t count) {
+    return copy_file_range(source_fd, source, destination_fd, destination, count, 0);
+}
+int cp_setxattr(const char *path, const char *name, const void *value, size_t size, int flags) {
+    return lsetxattr(path, name, value, size, flags);
+}
+int cp_removexattr(const char *path, const char *name) { return lremovexattr(path, name); }
+int cp_unmount_detach(const char *path) { return umount2(path, MNT_DETACH); }

@@ -38,7 +38,12 @@ int cp_flock(int fd, int operation);
 int64_t cp_realtime_ns(void);
 int64_t cp_monotonic_ns(void);
 uint64_t cp_makedev(uint32_t major, uint32_t minor);
+int64_t cp_copy_file_range(int source_fd, int64_t *source, int destination_fd, int64_t *destination, size_t count);
+int cp_setxattr(const char *path, const char *name, const void *value, size_t size, int flags); // lsetxattr
+int cp_removexattr(const char *path, const char *name);                             // lremovexattr
+int cp_unmount_detach(const char *path);                                            // umount2, MNT_DETACH
 
+extern const long CP_UTIME_NOW, CP_UTIME_OMIT; // for tv_nsec of utimensat(2)
 extern const int CP_O_PATH, CP_O_NOATIME, CP_O_DIRECT, CP_O_TMPFILE;
 extern const int CP_SEEK_DATA, CP_SEEK_HOLE;
 extern const unsigned CP_RENAME_NOREPLACE, CP_RENAME_EXCHANGE, CP_RENAME_WHITEOUT;

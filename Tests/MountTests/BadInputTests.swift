@@ -1,0 +1,138 @@
+// Bad input on the command line and a host that lacks something: each ends in a sentence and a
+// non-zero exit status, with nothing mounted.
+
+import Glibc
+import TestSupport
+import Testing
+
+extension MountTests {
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    struct BadInput {
+        @Test("A base or mount point that is missing or no directory")
+        func wrongPlaces() throws {
+            let places = try Places()
+            let file = "\(places.base)/file"
+            let none = places.directory("none")
+            try refused(
+                "no base", places.mount(base: none), mountPoint: places.point, naming: [none])
+            try refused(
+                "base a file", places.mount(base: file), mountPoint: places.point, naming: [file])
+            try refused("no mount point", places.mount(at: none), naming: [none])
+            try expect(!exists(none), "the mount point was made")
+            let plainFile = places.directory("file")
+            try writeFile(plainFile, "x")
+            try refused("mount point a file", places.mount(at: plainFile), naming: [plainFile])
+            try refused(
+                "store a file", places.mount(store: plainFile), mountPoint: places.point,
+                naming: [plainFile])
+            try refused(
+                "store below nothing", places.mount(store: "\(none)/a/b/store"),
+                mountPoint: places.point)
+        }
+
+        @Test("A mount point that is busy or not empty")
+        func busyMountPoint() throws {
+            try mounted { mount in
+                let places = try Places()
+                try refused(
+                    "mounted already", places.mount(at: mount.root), naming: [mount.root])
+                try expect(mount.isAlive, "the first daemon died")
+                try writeFile(mount("f"), "works")
+                try same(try readText(mount("f")), "works", "the first mount")
+            }
+        }
+
+        @Test("Unknown options, verbs and workspace names")
+        func wrongArguments() throws {
+            let places = try Places()
+            let program = TestEnvironment.binary
+            try refused(
+                "unknown flag", places.mount(["--frobnicate"]), mountPoint: places.point,
+                naming: ["frobnicate"], linesAtMost: 8)
+            try refused(
+                "unknown mount option", places.mount(["-o", "frobnicate=1"]),
+                mountPoint: places.point, naming: ["frobnicate"])
+            try refused("unknown verb", [program, "frobnicate"], linesAtMost: 30)
+            try refused("no arguments", [program, "mount"], linesAtMost: 8)
+            for name in ["", ".", "..", "a/b", ".draft", String(repeating: "w", count: 256)] {
+                let command = [
+                    program, "mount", places.base, places.point, "--store", places.store,
+                    "--workspace", name,
+                ]
+                try refused(
+                    "workspace name \(name.prefix(9))", command, mountPoint: places.point,
+                    linesAtMost: 8)
+            }
+        }
+
+        @Test("Another user without rights to the base, the mount point or the store",
+            .enabled(if: TestEnvironment.isRoot))
+        func noPermission() throws {
+            let places = try Places()
+            let other = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
+            let probe = try ChildProcess.run(other + [TestEnvironment.binary, "--help"])
+            guard probe.succeeded else {
+                print("note: another user cannot run the binary, permissions not tested")
+                return
+            }
+            try makeDirectory(places.store)
+            try refused(
+                "store of root", other + places.mount(), mountPoint: places.point)
+            try must("chown", chown(places.store, 1_000, 1_000))
+            try refused(
+                "mount point of root", other + places.mount(), mountPoint: places.point)
+            try must("chown", chown(places.point, 1_000, 1_000))
+            try must("chmod", chmod(places.base, 0o700))
+            try refused("base of root", other + places.mount(), mountPoint: places.point)
+        }
+
+        @Test("Another user mounts unprivileged what is theirs",
+            .enabled(if: TestEnvironment.isRoot))
+        func unprivileged() throws {
+            let places = try Places()
+            let other = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
+            guard try ChildProcess.run(other + [TestEnvironment.binary, "--help"]).succeeded else {
+                print("note: another user cannot run the binary, not tested")
+                return
+            }
+            try ChildProcess.check(["chown", "-R", "1000:1000", places.directory.path])
+            defer { if isMountPoint(places.point) { detach(places.point) } }
+            try ChildProcess.check(other + places.mount(), seconds: 20)
+            let script = "cat file && echo mine > new && cat new && mv file moved && rm moved"
+            let text = try ChildProcess.check(
+                other + ["sh", "-c", "cd '\(places.point)' && \(script)"])
+            try same(text, "of the basemine\n", "output")
+            try same(try readText("\(places.base)/file"), "of the base", "base")
+            try ChildProcess.check(
+                other + [TestEnvironment.binary, "unmount", places.point], seconds: 30)
+            try expect(!isMountPoint(places.point), "still mounted")
+        }
+
+        @Test("No FUSE device", .enabled(if: TestEnvironment.isRoot))
+        func noDevice() throws {
+            let places = try Places()
+            let command = places.mount().map { "'\($0)'" }.joined(separator: " ")
+            let hidden = ["unshare", "-m", "sh", "-c"]
+            let said = try refused(
+                "device hidden",
+                hidden + ["mount --bind /dev/null /dev/fuse && exec \(command)"],
+                mountPoint: places.point)
+            try expect(said.contains("fuse"), "does not name the device: \(said)")
+            let doctor = try ChildProcess.run(
+                hidden + [
+                    "mount --bind /dev/null /dev/fuse && exec '\(TestEnvironment.binary)' doctor"
+                ], seconds: 20)
+            try expect(doctor.text.contains("fuse"), "doctor says: \(doctor.text)")
+        }
+
+        @Test("doctor answers about this host")
+        func doctor() throws {
+            let report = try ChildProcess.run([TestEnvironment.binary, "doctor"], seconds: 20)
+            try expect(!report.timedOut && report.status < 126, "doctor: \(report.errorText)")
+            let words = ["fuse", "kernel", "fusermount3", "user_allow_other", "io_uring", "reflink"]
+            for word in words {
+                try expect(report.text.contains(word), "doctor is silent about \(word)")
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// MountTests: the parent of every test that uses a mount. Serialised as a whole, because the tests
+// compete for two processors and their time limits assume an idle machine. A test mounts through
+// `mounted`, which ends the mount on every path and fails the test for whatever went wrong there.
+
+import Glibc
+import TestSupport
+import Testing
+
+@Suite(.serialized)
+enum MountTests {}
+
+/// Runs a test on a mount of its own. What the body throws fails the test after the mount is gone.
+func mounted(
+    workspace: String? = "ws", options: [String] = [], store: String? = nil,
+    limit: Int = 300, expectErrors: Bool = false,
+    prepare: (String) throws -> Void = { _ in },
+    _ body: (TestMount) throws -> Void
+) throws {
+    let mount = try TestMount(
+        workspace: workspace, options: options, store: store, limit: limit, prepare: prepare)
+    var failure: (any Error)?
+    do { try body(mount) } catch { failure = error }
+    let problems = mount.finish(expectErrors: expectErrors)
+    for problem in problems { Issue.record("\(problem)") }
+    if let failure {
+        Issue.record("\(failure)\n--- the daemon printed:\n\(mount.log.suffix(1_500))")
+    }
+}
+
+/// Fills a file with bytes that do not compress and repeat nowhere.
+func writeRandomFile(_ path: String, bytes: Int, seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    try withOpen(path, O_WRONLY | O_CREAT | O_TRUNC) { descriptor in
+        var block = [UInt8](repeating: 0, count: 1 << 20)
+        var left = bytes
+        while left > 0 {
+            block.withUnsafeMutableBytes { buffer in
+                for index in 0..<(buffer.count / 8) {
+                    buffer.storeBytes(
+                        of: random.next(), toByteOffset: index * 8, as: UInt64.self)
+                }
+            }
+            try writeAll(descriptor, left >= block.count ? block : Array(block.prefix(left)))
+            left -= block.count
+        }
+    }
+}
+
+/// All that must not change of a file in the base.
+func fingerprint(_ path: String) throws -> String {
+    let sum = try ChildProcess.check(["sha256sum", path], seconds: 60)
+    let seen = try status(path)
+    return "\(sum) mtime \(seen.st_mtim.tv_sec).\(seen.st_mtim.tv_nsec) "
+        + "ctime \(seen.st_ctim.tv_sec).\(seen.st_ctim.tv_nsec) nlink \(seen.st_nlink) "
+        + "atime \(seen.st_atim.tv_sec).\(seen.st_atim.tv_nsec) mode \(seen.st_mode)"
+}

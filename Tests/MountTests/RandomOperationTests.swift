@@ -1,0 +1,128 @@
+// Random operations on a plain directory and on a mount over an identical base, by several threads,
+// with remounts and kills of the daemon between phases. Every outcome and, after every phase, the
+// whole trees must be equal. DRAFTFS_TEST_SEED replays a run, DRAFTFS_TEST_STEPS sets its length.
+
+import Dispatch
+import Synchronization
+import TestSupport
+import Testing
+
+extension MountTests {
+    @Suite(.serialized, .enabled(if: TestEnvironment.canRun && TestEnvironment.isRoot))
+    struct RandomOperations {
+        static let threads = 4
+        static let phases = 6
+        /// Trees for the serial steps. A link from here into a thread's tree would let two threads
+        /// meet at one inode, and outcomes would depend on who comes first.
+        static let serialTops = ["shared", "other"]
+
+        @Test("Random operations leave a mount as they leave a plain directory")
+        func randomOperations() throws {
+            let seed = TestEnvironment.seed()
+            let asked = TestEnvironment.variable("DRAFTFS_TEST_STEPS").flatMap { Int($0) }
+            let steps = asked ?? (TestEnvironment.isFull ? 400_000 : 60_000)
+            print("random operations: DRAFTFS_TEST_SEED=\(seed) DRAFTFS_TEST_STEPS=\(steps)")
+            let plain = try TemporaryDirectory("plain")
+            try mounted(limit: 1_800, prepare: { base in
+                try Self.populate(base, seed: seed)
+                try ChildProcess.check(["cp", "-a", "\(base)/.", plain.path])
+            }) { mount in
+                let before = try TreeWalk(mount.base).entries
+                let trees = Trees(plain: plain.path, mount: mount.root)
+                for phase in 0..<Self.phases {
+                    let phaseSeed = seed &* 1_000 &+ UInt64(phase)
+                    try trees.run(seed: phaseSeed, steps: steps / Self.phases) {
+                        // Targets still hold files open here, as programs do when a daemon dies.
+                        try trees.compare("phase \(phase) of seed \(seed)")
+                        if phase % 2 == 0 { try mount.kill9() }
+                    }
+                    try mount.remount()
+                    try trees.compare("phase \(phase) of seed \(seed), mounted again")
+                }
+                try same(try TreeWalk(mount.base).entries, before, "the base of seed \(seed)")
+            }
+        }
+
+        /// A base with every kind of name, hard links across directories among them.
+        static func populate(_ base: String, seed: UInt64) throws {
+            let tops = (0..<threads).map { "t\($0)" } + serialTops
+            let target = OperationTarget(root: base)
+            for top in tops {
+                try makeDirectory("\(base)/\(top)")
+                for path in ["a", "b", "c", "a/a", "a/b", "b/c"] {
+                    try makeDirectory("\(base)/\(top)/\(path)")
+                }
+            }
+            for (index, group) in (tops.prefix(threads).map { [$0] } + [serialTops]).enumerated() {
+                var generator = OperationGenerator(seed: seed &+ UInt64(index), tops: group)
+                for _ in 0..<500 { _ = target.apply(generator.next()) }
+            }
+            for top in tops {
+                try writeFile("\(base)/\(top)/base file", bytes(150_000, fill: seed))
+                _ = target.apply(
+                    .link(from: Array("\(top)/base file".utf8), to: Array("\(top)/b/linked".utf8)))
+            }
+        }
+    }
+}
+
+/// The two trees and the way steps run on both.
+private struct Trees: Sendable {
+    let plain: String
+    let mount: String
+
+    /// Runs one phase: most steps by threads in trees of their own, the rest one after another
+    /// across the serial trees. Calls `atEnd` while files of the serial part are still held open.
+    func run(seed: UInt64, steps: Int, atEnd: () throws -> Void) throws {
+        let threads = MountTests.RandomOperations.threads
+        let share = steps * 4 / 5 / threads
+        let failures = Mutex<[String]>([])
+        DispatchQueue.concurrentPerform(iterations: threads) { index in
+            let generator = OperationGenerator(
+                seed: seed &* 10 &+ UInt64(index), tops: ["t\(index)"])
+            let targets = (OperationTarget(root: plain), OperationTarget(root: mount))
+            if let failure = follow(generator, share, targets) {
+                failures.withLock { $0.append("thread \(index): \(failure)") }
+            }
+        }
+        var found = failures.withLock { $0 }
+        let targets = (OperationTarget(root: plain), OperationTarget(root: mount))
+        let serial = OperationGenerator(
+            seed: seed &* 10 &+ 9, tops: MountTests.RandomOperations.serialTops)
+        if found.isEmpty, let failure = follow(serial, steps - share * threads, targets) {
+            found.append("serial: \(failure)")
+        }
+        if !found.isEmpty {
+            throw CheckFailure("phase seed \(seed): " + found.joined(separator: "\n"))
+        }
+        try withExtendedLifetime(targets) { try atEnd() }
+    }
+
+    private func follow(
+        _ start: OperationGenerator, _ steps: Int, _ targets: (OperationTarget, OperationTarget)
+    ) -> String? {
+        var generator = start
+        var recent: [String] = []
+        for step in 0..<steps {
+            let operation = generator.next()
+            let expected = targets.0.apply(operation)
+            let found = targets.1.apply(operation)
+            recent.append("\(step): \(operation): \(expected)")
+            if recent.count > 6 { recent.removeFirst() }
+            if expected != found {
+                return "the mount answered \(found) at the last of these:\n"
+                    + recent.joined(separator: "\n")
+            }
+        }
+        return nil
+    }
+
+    func compare(_ when: String) throws {
+        let (one, two) = (try TreeWalk(plain), try TreeWalk(mount))
+        let differences = one.differences(to: two)
+        if !differences.isEmpty {
+            let text = differences.joined(separator: "\n")
+            throw CheckFailure("plain directory and mount differ after \(when):\n\(text)")
+        }
+    }
+}

@@ -1,0 +1,184 @@
+// ChildProcess: another program in a process group of its own, with its output in unlinked files
+// (so no pipe fills up) and every wait bounded. The group is killed by its id when time is over,
+// and at the latest when the object goes.
+
+package import Glibc
+
+/// What a finished program left.
+package struct ChildResult: Sendable {
+    /// The exit status, or 128 and the signal's number.
+    package let status: Int32
+    package let timedOut: Bool
+    package let output: [UInt8]
+    package let errors: [UInt8]
+
+    package var text: String { String(decoding: output, as: UTF8.self) }
+    package var errorText: String { String(decoding: errors, as: UTF8.self) }
+    package var succeeded: Bool { status == 0 && !timedOut }
+}
+
+package final class ChildProcess {
+    package let pid: pid_t
+    package let arguments: [String]
+    private let outputFile: Int32
+    private let errorFile: Int32
+    private var finished: Int32?
+
+    /// Starts a program, found by PATH, with the environment of this process and what is added.
+    package init(
+        _ arguments: [String], environment: [String: String] = [:], directory: String? = nil
+    ) throws {
+        var whole = ["env"]
+        if let directory { whole += ["-C", directory] }
+        whole += environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        whole += arguments
+        self.arguments = arguments
+        outputFile = try Self.unlinkedFile()
+        errorFile = try Self.unlinkedFile()
+        pid = try Self.spawn(whole, output: outputFile, errors: errorFile)
+    }
+
+    deinit {
+        kill()
+        close(outputFile)
+        close(errorFile)
+    }
+
+    /// Runs a program to its end, or kills it after `seconds`.
+    package static func run(
+        _ arguments: [String], seconds: Double = 60, environment: [String: String] = [:],
+        directory: String? = nil
+    ) throws -> ChildResult {
+        let child = try ChildProcess(
+            arguments, environment: environment, directory: directory)
+        return child.result(seconds: seconds)
+    }
+
+    /// Runs a program that must succeed; answers its output.
+    @discardableResult
+    package static func check(
+        _ arguments: [String], seconds: Double = 60, environment: [String: String] = [:],
+        directory: String? = nil
+    ) throws -> String {
+        let result = try run(
+            arguments, seconds: seconds, environment: environment, directory: directory)
+        if !result.succeeded {
+            let ending = result.timedOut ? "was killed after \(seconds) s" : "\(result.status)"
+            throw CheckFailure(
+                "\(arguments.joined(separator: " ").prefix(300)): \(ending): "
+                    + "\(result.errorText.suffix(1500)) \(result.text.suffix(500))")
+        }
+        return result.text
+    }
+
+    /// Runs a script of bash, stopping at its first failing command.
+    @discardableResult
+    package static func shell(
+        _ script: String, seconds: Double = 60, environment: [String: String] = [:],
+        directory: String? = nil
+    ) throws -> String {
+        try check(
+            ["bash", "-e", "-u", "-o", "pipefail", "-c", script], seconds: seconds,
+            environment: environment, directory: directory)
+    }
+
+    /// Waits for the end, or kills the group after `seconds`; answers what there is.
+    package func result(seconds: Double) -> ChildResult {
+        let status = wait(seconds: seconds)
+        if status == nil { kill() }
+        return ChildResult(
+            status: status ?? 137, timedOut: status == nil, output: output(), errors: errors())
+    }
+
+    /// The exit status once the program has ended, else nil.
+    package func poll() -> Int32? {
+        if let finished { return finished }
+        var raw: Int32 = 0
+        guard waitpid(pid, &raw, WNOHANG) == pid else { return nil }
+        return settle(raw)
+    }
+
+    /// Waits at most `seconds`; nil when the program still runs.
+    package func wait(seconds: Double) -> Int32? {
+        let pause: useconds_t = 2_000
+        var left = Int(seconds * 1_000_000 / Double(pause))
+        while true {
+            if let status = poll() { return status }
+            if left <= 0 { return nil }
+            left -= 1
+            usleep(pause)
+        }
+    }
+
+    /// Sends a signal to the program alone, if it is still ours to signal.
+    package func signal(_ number: Int32) {
+        if poll() == nil { Glibc.kill(pid, number) }
+    }
+
+    /// Kills the whole group and waits for the program.
+    package func kill() {
+        if poll() != nil { return }
+        Glibc.kill(-pid, SIGKILL)
+        var raw: Int32 = 0
+        while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
+        _ = settle(raw)
+    }
+
+    package func output() -> [UInt8] { Self.content(outputFile) }
+    package func errors() -> [UInt8] { Self.content(errorFile) }
+
+    private func settle(_ raw: Int32) -> Int32 {
+        let signal = raw & 0x7F
+        let status = signal == 0 ? (raw >> 8) & 0xFF : 128 + signal
+        finished = status
+        return status
+    }
+
+    private static func content(_ descriptor: Int32) -> [UInt8] {
+        guard let size = try? status(descriptor).st_size else { return [] }
+        return (try? readBytes(descriptor, Int(size), at: 0)) ?? []
+    }
+
+    private static func unlinkedFile() throws -> Int32 {
+        let path = "/tmp/draftfs-output-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+        // O_APPEND: the program and its children share the file.
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC
+        let descriptor = try must("open \(path)", open(path, flags, 0o600))
+        unlink(path)
+        return descriptor
+    }
+
+    private static func spawn(
+        _ arguments: [String], output: Int32, errors: Int32
+    ) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, output, 1)
+        posix_spawn_file_actions_adddup2(&actions, errors, 2)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+        posix_spawnattr_setpgroup(&attributes, 0)
+
+        var vector: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        var settings: [UnsafeMutablePointer<CChar>?] =
+            try environment().map { strdup($0) } + [nil]
+        defer { (vector + settings).forEach { free($0) } }
+        var pid: pid_t = 0
+        let failed = posix_spawnp(&pid, "env", &actions, &attributes, &vector, &settings)
+        if failed != 0 { throw CheckFailure("posix_spawn: \(words(failed))") }
+        return pid
+    }
+
+    /// The environment this process started with; `environ` itself is not safe to read in Swift 6.
+    private static func environment() throws -> [String] {
+        let descriptor = try must("open environ", open("/proc/self/environ", O_RDONLY | O_CLOEXEC))
+        defer { close(descriptor) }
+        return try readBytes(descriptor, 1 << 20, at: 0).split(separator: 0)
+            .map { String(decoding: $0, as: UTF8.self) }
+    }
+}

@@ -1,0 +1,80 @@
+// Operation: one random step of a program on a tree, as a value, so that the same step is done on
+// two trees and its outcomes are compared. Paths are bytes relative to the tree's root.
+
+/// A step. Sizes and offsets are bytes, `fill` is the seed of the bytes written.
+package enum Operation: Sendable {
+    case create(path: [UInt8], mode: UInt32, exclusive: Bool, truncating: Bool)
+    case write(path: [UInt8], offset: Int64, length: Int, fill: UInt64)
+    case append(path: [UInt8], length: Int, fill: UInt64)
+    case read(path: [UInt8], offset: Int64, length: Int)
+    case truncate(path: [UInt8], size: Int64)
+    case allocate(path: [UInt8], mode: Int32, offset: Int64, length: Int64)
+    case copyRange(from: [UInt8], at: Int64, to: [UInt8], offset: Int64, length: Int)
+    case mapWrite(path: [UInt8], offset: Int, length: Int, fill: UInt64)
+    case rename(from: [UInt8], to: [UInt8], flags: UInt32)
+    case link(from: [UInt8], to: [UInt8])
+    case unlink(path: [UInt8])
+    case makeDirectory(path: [UInt8], mode: UInt32)
+    case removeDirectory(path: [UInt8])
+    case symlink(target: [UInt8], path: [UInt8])
+    case makeNode(path: [UInt8], mode: UInt32, device: UInt64)
+    case changeMode(path: [UInt8], mode: UInt32)
+    case changeOwner(path: [UInt8], uid: UInt32, gid: UInt32)
+    case setTimes(path: [UInt8], seconds: Int, nanoseconds: Int)
+    case setAttribute(path: [UInt8], name: String, value: [UInt8], flags: Int32)
+    case removeAttribute(path: [UInt8], name: String)
+    case inspect(path: [UInt8])
+    case list(path: [UInt8])
+    case hold(slot: Int, path: [UInt8], unlinking: Bool)
+    case writeHeld(slot: Int, offset: Int64, length: Int, fill: UInt64)
+    case readHeld(slot: Int, offset: Int64, length: Int)
+    case truncateHeld(slot: Int, size: Int64)
+    case inspectHeld(slot: Int, syncing: Bool)
+    case release(slot: Int)
+}
+
+/// What a step did, as far as it must be equal on every file system.
+package struct Outcome: Equatable, Sendable, CustomStringConvertible {
+    /// errno, 0 for success; 1,000 and more where the step was not tried on this kind of file.
+    package var code: Int32
+    /// What was read or counted, digested where it is long.
+    package var value: UInt64
+    /// What fstat(2) or lstat(2) told, where the step asked.
+    package var facts: Facts?
+
+    package var description: String {
+        if let facts { return "\(words(code)), \(facts)" }
+        return code < 1_000 ? "\(words(code)), value \(value)" : "kind \(code - 1_000)"
+    }
+
+    /// The part of a status that does not depend on when and where a file was made.
+    package struct Facts: Equatable, Sendable, CustomStringConvertible {
+        let mode: UInt32
+        let links: UInt64
+        let uid: UInt32
+        let gid: UInt32
+        /// 0 for directories.
+        let size: Int64
+
+        package var description: String {
+            "mode \(String(mode, radix: 8)) links \(links) owner \(uid):\(gid) size \(size)"
+        }
+    }
+}
+
+extension Operation: CustomStringConvertible {
+    /// Paths as text, as far as they are.
+    package var description: String {
+        var parts: [String] = []
+        for child in Mirror(reflecting: self).children {
+            parts.append(child.label ?? "")
+            for value in Mirror(reflecting: child.value).children {
+                let text = (value.value as? [UInt8]).map {
+                    $0.count > 60 ? "\($0.count) bytes" : String(decoding: $0, as: UTF8.self)
+                }
+                parts.append("\(value.label ?? "")=\(text ?? "\(value.value)")")
+            }
+        }
+        return parts.joined(separator: " ")
+    }
+}

@@ -1,0 +1,26 @@
+// TemporaryDirectory: a directory under TMPDIR of its own, removed with all it holds at the end.
+// Removal does not cross into another file system: what is still mounted in it is left alone.
+
+import Glibc
+
+package final class TemporaryDirectory: Sendable {
+    package let path: String
+
+    /// Makes the directory; others may walk through it, because some tests run as another user.
+    package init(_ purpose: String = "test") throws {
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/draftfs-\(purpose)-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw CheckFailure("mkdtemp in \(parent): \(words(errno))")
+        }
+        path = String(
+            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        chmod(path, 0o755)
+    }
+
+    package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
+
+    deinit {
+        _ = try? ChildProcess.run(["rm", "-rf", "--one-file-system", path], seconds: 120)
+    }
+}
