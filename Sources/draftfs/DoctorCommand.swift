@@ -10,7 +10,7 @@ struct DoctorCommand: ParsableCommand {
         commandName: "doctor",
         abstract: "Say what this host lacks for draftfs, and how to mend it.")
 
-    @Option(help: "A store, or a directory where one would go: whether it can reflink.")
+    @Option(help: "The store to look at, or where one would go. Default: the default store's place.")
     var store: String?
 
     @Flag(help: "Print the findings as JSON.")
@@ -27,7 +27,7 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         let findings = [
             fuseDevice(), kernel(), mountHelper(), allowOther(), ioUring(), sealing(), reflink(),
-        ].compactMap { $0 }
+        ]
         if json {
             let items = findings.map {
                 #"{"subject": "\#($0.subject)", "verdict": "\#($0.verdict.rawValue)", "#
@@ -144,8 +144,8 @@ struct DoctorCommand: ParsableCommand {
                     + "other owners in the base may change when read")
     }
 
-    private func reflink() -> Finding? {
-        guard let store else { return nil }
+    private func reflink() -> Finding {
+        let store = store ?? DefaultStore.directory
         let directory = Placement.resolve(store)
         let works = Reflink.works(in: directory)
         return Finding(

@@ -72,6 +72,9 @@ struct MountCommand: ParsableCommand {
         }
     }
 
+    /// Character device 10, 229, as the kernel's devices.txt has it.
+    private static let fuseDevice: dev_t = 10 << 8 | 229
+
     private func escaped(_ text: String) -> String {
         text.reduce(into: "") { $0 += ($1 == "\"" || $1 == "\\") ? "\\\($1)" : String($1) }
     }
@@ -85,9 +88,11 @@ struct MountCommand: ParsableCommand {
         } catch {
             throw fail(error.message)
         }
-        if access("/dev/fuse", F_OK) != 0 {
+        var device = stat()
+        if stat("/dev/fuse", &device) != 0 || device.st_mode & S_IFMT != S_IFCHR
+            || device.st_rdev != Self.fuseDevice {
             throw fail(
-                "/dev/fuse is missing: load the fuse module (modprobe fuse), or give this "
+                "/dev/fuse is missing or no FUSE device: load the fuse module (modprobe fuse), or give this "
                     + "container the device (--device /dev/fuse); draftfs doctor says more")
         }
         var isDirectory = stat()
@@ -95,6 +100,13 @@ struct MountCommand: ParsableCommand {
             throw fail("the mount point \(mountPoint) is not a directory")
         } else if access(mountPoint, F_OK) != 0, errno == ENOENT {
             throw fail("the mount point \(mountPoint) does not exist: make the directory first")
+        }
+        if let name = workspace ?? parsed.product["workspace"] {
+            if name == ".draft" || (try? FileName(name)) == nil {
+                throw fail(
+                    "\"\(name)\" cannot be a workspace's name: give 1 to 255 bytes without /, "
+                        + "and none of . .. .draft")
+            }
         }
         return MountRequest(
             base: base, mountPoint: mountPoint,
@@ -106,8 +118,13 @@ struct MountCommand: ParsableCommand {
     /// A mount whose daemon died keeps its place and answers ENOTCONN: ours is cleared away.
     private func clearDeadMount() throws {
         var status = stat()
-        guard stat(mountPoint, &status) != 0, errno == ENOTCONN else { return }
+        let isDead = stat(mountPoint, &status) != 0 && errno == ENOTCONN
         guard MountTable.type(of: Placement.resolve(mountPoint)) == "fuse.draftfs" else { return }
+        guard isDead else {
+            throw fail(
+                "\(mountPoint) has a draftfs mount already: draftfs unmount it first, or choose "
+                    + "another mount point")
+        }
         do throws(MountFailure) {
             try Session.forceUnmount(mountPoint)
         } catch {
@@ -138,10 +155,11 @@ enum DefaultStore {
         let real = Placement.resolve(base)
         let hash = String(Checksum.xxh3(Array(real.utf8)), radix: 16)
         let name = real.split(separator: "/").last.map(String.init) ?? "root"
-        let directory = "\(stateDirectory)/draftfs"
         makeDirectories(directory)
         return "\(directory)/\(name)-\(hash)"
     }
+
+    static var directory: String { "\(stateDirectory)/draftfs" }
 
     private static var stateDirectory: String {
         if let path = getenv("XDG_STATE_HOME").map({ String(cString: $0) }), path.hasPrefix("/") {

@@ -37,6 +37,17 @@ struct UnmountCommand: ParsableCommand {
 
     /// The daemon writes its last checkpoint after the mount is gone; a minute bounds the wait.
     private func waitForEnd(_ daemon: pid_t) {
-        for _ in 0..<6000 where kill(daemon, 0) == 0 || errno == EPERM { usleep(10_000) }
+        for _ in 0..<6000 {
+            if !isRunning(daemon) { return }
+            usleep(10_000)
+        }
+    }
+
+    /// A process that has ended but was not waited for by its parent is no running one.
+    private func isRunning(_ process: pid_t) -> Bool {
+        guard let file = try? File.open("/proc/\(process)/stat", flags: O_RDONLY),
+            let bytes = try? file.readBytes(512, at: 0), let end = bytes.lastIndex(of: 0x29)
+        else { return false }
+        return bytes.dropFirst(end + 2).first != 0x5a
     }
 }
