@@ -91,6 +91,7 @@ extension Workspace {
                 } catch {
                     throw StorageError.system(error, doing: "sync", path: journal.path)
                 }
+                try openWriter(&writer)
                 if let writer {
                     try writer.apply(batch, at: position)
                 } else {
@@ -113,6 +114,14 @@ extension Workspace {
             checkpointFailed.store(false, ordering: .relaxed)
             return true
         }
+    }
+
+    /// Makes the database of a workspace that had none.
+    func openWriter(_ writer: inout TreeDatabase?) throws(StorageError) {
+        guard writer == nil, databasePath != ":memory:" else { return }
+        writer = try TreeDatabase(databasePath)
+        let reader = ReaderBox(try TreeDatabase(databasePath))
+        withTreeSafely { $0.reader = reader.database }
     }
 
     /// What the maintenance thread does every second or so: checkpoint if due, drop what is idle
@@ -183,4 +192,10 @@ extension Tree {
             if inode.isIdle { release(inode) }
         }
     }
+}
+
+/// Hands a connection over to the tree, which alone uses it afterwards.
+private struct ReaderBox: @unchecked Sendable {
+    let database: TreeDatabase
+    init(_ database: TreeDatabase) { self.database = database }
 }

@@ -7,6 +7,16 @@ internal import Storage
 package enum XattrMode: Sendable { case either, create, replace }
 
 extension Tree {
+    /// The namespaces of xattr(7).
+    /// - Throws: EOPNOTSUPP for a name outside of them.
+    func checkNamespace(_ name: [UInt8]) throws(Errno) {
+        let isACL = name == AccessControlList.accessName || name == AccessControlList.defaultName
+        let isKnown = ["user.", "trusted.", "security."].contains {
+            name.count > $0.utf8.count && name.starts(with: $0.utf8)
+        }
+        if !isACL, !isKnown { throw .notSupported }
+    }
+
     /// What the overlay says of an inode's attributes.
     private func overlayXattrs(of inode: Inode) throws(Errno) -> [[UInt8]: XattrValue] {
         if let known = inode.xattrs { return known }
@@ -56,6 +66,7 @@ extension Tree {
     ) throws(Errno) {
         if name.isEmpty || name.count > 255 { throw .range }
         if value.count > limits.xattrValueBytes { throw .tooBigList }
+        try checkNamespace(name)
         let inode = try inode(number)
         let exists = try xattrValue(name, of: inode) != nil
         if mode == .create, exists { throw .exists }
@@ -92,8 +103,13 @@ extension Tree {
     }
 
     func removeXattr(_ number: InodeNumber, _ name: [UInt8], caller: Caller) throws(Errno) {
+        try checkNamespace(name)
         let inode = try inode(number)
-        guard try xattrValue(name, of: inode) != nil else { throw .noData }
+        guard try xattrValue(name, of: inode) != nil else {
+            // An ACL that says no more than the mode is never stored: removing it succeeds.
+            if name.starts(with: Array("system.".utf8)) { return }
+            throw .noData
+        }
         var transaction = begin(.removeXattr, caller.stamp(clock.realtime()))
         try removeXattr(name, of: inode, in: &transaction)
         try commit(&transaction)

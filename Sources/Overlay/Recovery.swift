@@ -48,7 +48,9 @@ extension Workspace {
             sequence: SequenceCounter(0), clock: clock, limits: limits, events: events)
         let position = try tree.load()
         var writer: TreeDatabase?
-        if databasePath != ":memory:" { writer = try TreeDatabase(databasePath) }
+        if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
+            writer = try TreeDatabase(databasePath)
+        }
         let workspace = Workspace(
             tree, writer: writer, disk: store.disk, databasePath: databasePath)
         try workspace.replay(from: position, report: &report)
@@ -62,6 +64,8 @@ extension Workspace {
         _ path: String, store: Store, workspace: UInt16, journal: Journal, events: EventLog,
         report: inout RecoveryReport
     ) throws(StorageError) -> TreeDatabase {
+        // A new workspace has no database before its first checkpoint.
+        if path != ":memory:", !DatabaseSeal.exists(path) { return try TreeDatabase(":memory:") }
         do throws(StorageError) {
             let database = try TreeDatabase(path)
             if path != ":memory:", !DatabaseSeal.fits(path) { try database.verify() }
@@ -142,6 +146,7 @@ extension Workspace {
 
     private func spill(_ position: CheckpointPosition) {
         checkpointWriter.withLock { writer in
+            try? openWriter(&writer)
             guard writer != nil, let (batch, _) = withTreeSafely({ $0.startCheckpoint() }) else {
                 return
             }
@@ -202,7 +207,9 @@ extension Workspace {
             tree.reader.close()
         }
         guard written else { return false }
-        if databasePath != ":memory:" { DatabaseSeal.write(databasePath) }
+        if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
+            DatabaseSeal.write(databasePath)
+        }
         SessionMark.clear(LogDirectory.workspacePath(id), disk)
         return true
     }

@@ -67,4 +67,6 @@ enum DatabaseSeal {
     }
 
     static func remove(_ database: String) { unlink(path(database)) }
+
+    static func exists(_ database: String) -> Bool { access(database, F_OK) == 0 }
 }

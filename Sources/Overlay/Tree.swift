@@ -14,7 +14,9 @@ final class Tree: @unchecked Sendable {
     let base: BaseTree
     let logs: LogDirectory
     let journal: Journal
-    let reader: TreeDatabase
+    /// The database; an empty one in memory until the first checkpoint makes the file, so that a
+    /// fork costs no more than its record.
+    var reader: TreeDatabase
     let sequence: SequenceCounter
     let clock: Clock
     let limits: Limits

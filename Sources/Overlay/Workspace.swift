@@ -17,7 +17,8 @@ package final class Workspace: Sendable {
     let limits: Limits
     private let tree: Mutex<Tree>
     /// The database's second connection, for checkpoints; its lock makes them follow each other.
-    /// Nil inside for a database in memory, which has one connection only.
+    /// Nil inside for a database in memory, which has one connection only, and until the first
+    /// checkpoint of a new workspace.
     let checkpointWriter: Mutex<TreeDatabase?>
     let disk: any Disk
     let databasePath: String
@@ -176,6 +177,7 @@ extension Workspace {
 
     package func xattr(_ name: [UInt8], of number: InodeNumber) throws(Errno) -> [UInt8] {
         try withTree { (tree) throws(Errno) in
+            try tree.checkNamespace(name)
             guard let value = try tree.xattrValue(name, of: tree.inode(number)) else {
                 throw .noData
             }

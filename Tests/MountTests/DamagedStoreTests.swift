@@ -50,6 +50,7 @@ extension MountTests {
         func newerVersion() throws {
             let places = try Places()
             defer { if isMountPoint(places.point) { detach(places.point) } }
+            try writeFile("\(places.base)/big", bytes(300_000, fill: 1))
             try ChildProcess.check(places.mount(), seconds: 20)
             try Self.edit(places.point)
             try Self.unmount(places)
