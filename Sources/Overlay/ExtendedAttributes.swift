@@ -57,8 +57,9 @@ extension Tree {
         if let place = inode.place {
             names = try base.xattrNames(of: place).filter { overlay[$0] == nil }
         }
-        for (name, value) in overlay where value != .hidden { names.append(name) }
-        return names.sorted { $0.lexicographicallyPrecedes($1) }
+        // The base's order first: archives of an untouched file are the same bytes.
+        let own = overlay.filter { $0.value != .hidden }.keys
+        return names + own.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
     func setXattr(

@@ -17,6 +17,8 @@ extension Workspace {
         }
         let end = offset + length
         let size = try withTree { (tree) throws(Errno) in try tree.regular(number).record.size }
+        // What changes no byte still counts as a change (file_modified of the kernel).
+        var isTouchOnly = false
         switch mode {
         case [.punchHole, .keepSize], [.zeroRange], [.zeroRange, .keepSize]:
             if offset < size {
@@ -25,13 +27,24 @@ extension Workspace {
                         offset..<min(end, log.version.size), stamp: stamp, sequence: sequence)
                 }
             }
+            isTouchOnly = offset >= size && (mode != [.zeroRange] || end <= size)
             if mode == [.zeroRange] { try extend(number, to: end, from: size, caller: caller) }
         case []:
+            isTouchOnly = end <= size
             try extend(number, to: end, from: size, caller: caller)
         case [.keepSize]:
-            break
+            isTouchOnly = true
         default:
             throw .notSupported
+        }
+        if isTouchOnly { try touchTimes(number, caller: caller) }
+    }
+
+    private func touchTimes(_ number: InodeNumber, caller: Caller) throws(Errno) {
+        var change = AttributeChange()
+        change.modificationTime = .now
+        try withTree { (tree) throws(Errno) in
+            try tree.setAttributes(number, change, caller: caller)
         }
     }
 

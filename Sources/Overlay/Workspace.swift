@@ -166,7 +166,7 @@ extension Workspace {
             if change.changesMetadata || change.size == nil, !change.isOnlyKill {
                 try tree.setAttributes(number, change, caller: caller)
             }
-            if change.isOnlyKill {
+            if change.isOnlyKill, try !tree.inode(number).isDirectory {
                 // The kernel asks so before a write by somebody who may not keep set-id bits.
                 _ = try tree.clearPrivileges(
                     of: tree.inode(number), setID: true, caller: caller)

@@ -134,6 +134,8 @@ struct MountCommand: ParsableCommand {
 
     private func serve(_ request: MountRequest) throws {
         MountServer.blockSignals()
+        // What the store holds is its owner's business, SQLite's files included.
+        umask(0o077)
         let level = Logger.Level(rawValue: logLevel) ?? .info
         let logger = Logging.makeLogger(log ?? .stderr, level: level)
         let ready = readyDescriptor.map { Background.Reporter($0) }

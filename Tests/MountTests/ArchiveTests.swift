@@ -66,8 +66,10 @@ extension MountTests {
                         + "--xattrs --xattrs-include='*' --acls -cf - . | sha256sum", mount)
                 try Self.expectEqual("tar --sort=name -S -cf - . | sha256sum", mount)
                 try Self.expectEqual(
-                    "getfacl -nRP . 2>/dev/null | sha256sum", mount)
-                try Self.expectEqual("getfattr -Rhd -m- . 2>/dev/null | sha256sum", mount)
+                    "find . -print0 | LC_ALL=C sort -z | xargs -0 getfacl -nP 2>/dev/null | sha256sum", mount)
+                try Self.expectEqual(
+                    "find . -print0 | LC_ALL=C sort -z | xargs -0 getfattr -hd -m- 2>/dev/null"
+                        + " | sha256sum", mount)
                 try Self.expectEqual("find . -type f -exec sha256sum {} + | LC_ALL=C sort", mount)
                 let changed = try ChildProcess.check([
                     "rsync", "-aHAX", "--devices", "--specials", "--checksum", "-n", "-i",
