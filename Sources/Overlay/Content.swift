@@ -43,6 +43,12 @@ extension Tree {
                         "\(path): cut \(result.tornBytes) bytes of an unfinished write off")
                 }
             }
+            // A clean close and a kill lose nothing, so a log that knows less than the database has
+            // been damaged; what a power cut took was noted by the recovery after it.
+            if log.version.sequence < inode.record.contentSequence, !isRecovering {
+                throw StorageError.damaged(
+                    path: path, what: "its last records are missing; the file answers EIO")
+            }
             inode.log = log
             return log
         } catch {
@@ -88,6 +94,7 @@ extension Tree {
 
     /// The first edit of a file: its log, which starts as the base's content.
     private func createLog(for inode: Inode, caller: Caller) throws(Errno) -> EditLog {
+        if inode.isPersistent, inode.place == nil { return try createLogOfNewFile(inode, caller) }
         var transaction = begin(.edit, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
         try pin(inode, in: &transaction)
@@ -104,6 +111,18 @@ extension Tree {
         if inode.record.links == 0, !inode.isPersistent { inode.record.flags.insert(.hasLog) }
         inode.log = log
         contentMarked.insert(inode.number)
+        return log
+    }
+
+    /// A file made here needs no more than a mark before its log grows, and none if it was made
+    /// since the last checkpoint: recovery looks for logs of all of these.
+    private func createLogOfNewFile(_ inode: Inode, _ caller: Caller) throws(Errno) -> EditLog {
+        try markContent(inode, caller: caller)
+        let log = try EditLog.create(
+            inode.number, baseFile: 0, baseLength: 0, now: clock.realtime(), in: logs)
+        inode.record.flags.insert(.hasLog)
+        markDirty(inode)
+        inode.log = log
         return log
     }
 

@@ -59,6 +59,8 @@ extension Tree {
         try setEntry(name, of: parent, to: Entry(inode: number, type: type), in: &transaction)
         try commit(&transaction)
         if type == .directory { inode.index = DirectoryIndex() }
+        // Its making stands in the journal after the checkpoint, which serves as a mark.
+        if type == .regular { contentMarked.insert(number) }
         return inode
     }
 

@@ -101,8 +101,12 @@ extension Workspace {
                 withTreeSafely { tree in
                     for change in changes {
                         tree.apply(change)
-                        if case .inode(let number, _, let after) = change,
-                            after?.flags.contains(.hasLog) == true { marked.insert(number) }
+                        // Marks that the record of a new or first edited file makes up for.
+                        if case .inode(let number, let before, let after) = change,
+                            after?.type == .regular,
+                            before == nil || after?.flags.contains(.hasLog) == true {
+                            marked.insert(number)
+                        }
                     }
                 }
                 if withTreeSafely({ $0.isCheckpointDue }) {
@@ -133,8 +137,10 @@ extension Workspace {
                 .warning, "\(journal.path): cut \(result.tornBytes) bytes of an unfinished record off")
         }
         if report.afterPowerCut { marked.formUnion(try allLogs()) }
+        withTreeSafely { $0.isRecovering = report.afterPowerCut }
         try refresh(marked)
         withTreeSafely { tree in
+            tree.isRecovering = false
             tree.findDevices()
             for inode in Array(tree.inodes.values) where inode.record.links == 0 {
                 tree.release(inode)
@@ -160,8 +166,9 @@ extension Workspace {
         for number in marked {
             do throws(Errno) {
                 try withTree { (tree) throws(Errno) in
-                    guard let inode = try? tree.inode(number), inode.record.flags.contains(.hasLog)
-                    else { return }
+                    guard let inode = try? tree.inode(number), tree.findLog(of: inode) else {
+                        return
+                    }
                     // A log that cannot be read answers EIO when the file is read.
                     guard let log = try? tree.log(of: inode) else { return }
                     let version = log.version
@@ -216,6 +223,16 @@ extension Workspace {
 }
 
 extension Tree {
+    /// Whether a marked inode has a log: a file made here says so only at the next checkpoint.
+    fileprivate func findLog(of inode: Inode) -> Bool {
+        if inode.record.flags.contains(.hasLog) { return true }
+        guard inode.type == .regular, inode.place == nil, EditLog.exists(inode.number, in: logs)
+        else { return false }
+        inode.record.flags.insert(.hasLog)
+        markDirty(inode)
+        return true
+    }
+
     /// Reads from the database what is always in memory.
     func load() throws(StorageError) -> CheckpointPosition {
         let position = try reader.position()

@@ -38,6 +38,8 @@ final class Tree: @unchecked Sendable {
     var lastNumber: UInt64 = 0
     /// Advances with each use, for choosing what to drop.
     var tick: UInt64 = 0
+    /// Set while a recovery takes what the logs have, after a power cut.
+    var isRecovering = false
     /// Whether the store can share extents with the base, until a try shows that it cannot.
     var canPin = true
     /// Pins that are not durable yet; an fsync of their file makes them so.

@@ -23,6 +23,8 @@ package enum DiskOpenMode: Sendable {
     case readOnly, readWrite
     /// Creates the file, or opens what is there.
     case create
+    /// Creates the file; EEXIST if it is there.
+    case createNew
 }
 
 /// The directory of a store. Paths are relative to its root, with `/` between components.
@@ -91,6 +93,7 @@ package struct HostDisk: Disk {
         case .readOnly: try File.open(path, in: root, flags: O_RDONLY)
         case .readWrite: try File.open(path, in: root, flags: O_RDWR)
         case .create: try File.open(path, in: root, flags: O_RDWR | O_CREAT)
+        case .createNew: try File.open(path, in: root, flags: O_RDWR | O_CREAT | O_EXCL)
         }
     }
 

@@ -29,6 +29,8 @@ package final class EditLog: Sendable {
         /// A record was lost, so what the file holds is not known: every read answers EIO.
         var isDamaged = false
         var recordsSinceCheckpoint = 0
+        /// The header of a log that is empty yet: it is written together with the first record.
+        var unwrittenHeader: [UInt8] = []
 
         var version: ContentVersion {
             ContentVersion(
@@ -56,10 +58,22 @@ package final class EditLog: Sendable {
         let header = LogHeader(
             kind: .edit, id: id, baseFile: baseFile, baseLength: baseFile == 0 ? 0 : baseLength,
             created: now)
-        _ = try logs.create(header)
-        let state = State(
+        let file = try logs.create(id)
+        var state = State(
             pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0, time: now)
+        if baseFile == 0 {
+            state.unwrittenHeader = header.bytes
+        } else {
+            // Whoever finds this log must know that it stands on the base.
+            try file.writeBytes(header.bytes, at: 0)
+        }
         return EditLog(id, logs, state, nameIsDurable: false)
+    }
+
+    /// Whether a log with at least a header is there.
+    package static func exists(_ id: UInt64, in logs: LogDirectory) -> Bool {
+        guard let length = try? logs.file(id).length() else { return false }
+        return length >= UInt64(Format.logHeaderLength)
     }
 
     private static func initialPieces(_ header: LogHeader) -> PieceTree {
@@ -82,6 +96,14 @@ package final class EditLog: Sendable {
             length = try file.length()
         } catch {
             throw .system(error, doing: "open", path: path)
+        }
+        if length == 0 {
+            // Made, and then the first write did not come: the file is as empty as its log.
+            let header = LogHeader(kind: .edit, id: id, created: 0)
+            var state = State(
+                pieces: PieceTree(), end: UInt64(Format.logHeaderLength), sequence: 0, time: 0)
+            state.unwrittenHeader = header.bytes
+            return EditLog(id, logs, state, nameIsDurable: false)
         }
         let header = try LogHeader(reading: file, path: path)
         guard header.kind == .edit, header.id == id else {
@@ -243,7 +265,9 @@ extension EditLog {
             let position = state.end
             do throws(Errno) {
                 state.end = try LogFile.append(
-                    header, payload: payload, to: file, log: id, at: position)
+                    header, payload: payload, to: file, log: id, at: position,
+                    prefix: state.unwrittenHeader)
+                if !state.unwrittenHeader.isEmpty { state.unwrittenHeader = [] }
             } catch {
                 return .failure(error)
             }

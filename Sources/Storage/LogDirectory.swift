@@ -46,25 +46,34 @@ package final class LogDirectory: Sendable {
         return file
     }
 
-    /// Makes a log with its header; what stood at its place is emptied, since nothing knew of it.
-    package func create(_ header: LogHeader) throws(Errno) -> any DiskFile {
-        let path = Self.path(header.id)
+    /// Makes an empty log; what stood at its place is emptied, since nothing knew of it.
+    package func create(_ log: UInt64) throws(Errno) -> any DiskFile {
+        let path = Self.path(log)
         let file: any DiskFile
         do throws(Errno) {
-            file = try disk.open(path, .create)
+            file = try createEmpty(path)
         } catch {
             guard error == .noEntry else { throw error }
             do throws(Errno) {
-                try disk.makeDirectory(Self.shardPath(header.id))
+                try disk.makeDirectory(Self.shardPath(log))
             } catch {
                 guard error == .exists else { throw error }
             }
-            file = try disk.open(path, .create)
+            file = try createEmpty(path)
         }
-        if try file.length() > 0 { try file.truncate(to: 0) }
-        try file.writeBytes(header.bytes, at: 0)
-        _ = open.withLock { $0.insert(file, for: header.id) }
+        _ = open.withLock { $0.insert(file, for: log) }
         return file
+    }
+
+    private func createEmpty(_ path: String) throws(Errno) -> any DiskFile {
+        do throws(Errno) {
+            return try disk.open(path, .createNew)
+        } catch {
+            guard error == .exists else { throw error }
+            let file = try disk.open(path, .readWrite)
+            try file.truncate(to: 0)
+            return file
+        }
     }
 
     package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }

@@ -66,16 +66,22 @@ package struct LogHeader: Equatable, Sendable {
 package enum LogFile {
     /// Appends one record at `position` (the log's end) and answers the position after it.
     /// `header.payloadStart` is chosen here. On a throw the log is cut back to `position`.
+    /// - Parameter prefix: bytes that go in front in the same write: the header of a new log.
     package static func append(
         _ header: RecordHeader, payload: UnsafeRawBufferPointer, to file: any DiskFile,
-        log: UInt64, at position: UInt64
+        log: UInt64, at position: UInt64, prefix: [UInt8] = []
     ) throws(Errno) -> UInt64 {
         var header = header
         header.place(at: position)
         let start = Int(header.payloadStart)
         let placed = header
-        let failure: Errno? = withUnsafeTemporaryAllocation(byteCount: start, alignment: 8) { head in
-            head.initializeMemory(as: UInt8.self, repeating: 0)
+        let front = prefix.count
+        let failure: Errno? = withUnsafeTemporaryAllocation(
+            byteCount: front + start, alignment: 8
+        ) { whole in
+            whole.initializeMemory(as: UInt8.self, repeating: 0)
+            whole.copyBytes(from: prefix)
+            let head = UnsafeMutableRawBufferPointer(rebasing: whole[front...])
             placed.encode(into: head)
             let block = 1 << Int(placed.blockShift)
             var at = 0
@@ -91,14 +97,15 @@ package enum LogFile {
                 UnsafeRawBufferPointer(head), tableEnd: placed.tableEnd, log: log, position: position)
             head.storeBytes(of: sum.littleEndian, toByteOffset: 64, as: UInt64.self)
             do throws(Errno) {
-                try file.write(UnsafeRawBufferPointer(head), payload, at: position)
+                try file.write(
+                    UnsafeRawBufferPointer(whole), payload, at: position - UInt64(front))
                 return nil
             } catch {
                 return error
             }
         }
         if let failure {
-            try? file.truncate(to: position)
+            try? file.truncate(to: position - UInt64(front))
             throw failure
         }
         // Padding is not written: the next record starts after it and leaves zeros there.
