@@ -29,9 +29,11 @@ enum Background {
         defer { posix_spawnattr_destroy(&attributes) }
         // A session of its own: the terminal's signals are not for the daemon.
         posix_spawnattr_setflags(&attributes, setSession)
-        let arguments = CommandLine.arguments + [
+        // Right behind the verb: what follows `--` in the rest is no option.
+        let given = CommandLine.arguments
+        let arguments = given.prefix(2) + [
             "--foreground", "--ready-descriptor", "\(descriptor)", "--log", log.rawValue,
-        ]
+        ] + given.dropFirst(2)
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         defer { for word in words { free(word) } }
         words.append(nil)
