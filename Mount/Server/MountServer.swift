@@ -52,7 +52,7 @@ package final class MountServer: Sendable {
     private let mountPoint: String
     private let isStopping = Atomic<Bool>(false)
     /// Enough that a slow read or sync leaves others to serve; few, so that wake-ups stay cheap.
-    private static let workers = 4
+    private static let workers = 8
     /// Inodes in memory above which the kernel is asked to forget some.
     private static let inodeLimit = 200_000
     private static let pruneCount = 20_000
@@ -186,11 +186,13 @@ package final class MountServer: Sendable {
 
     private func startMaintenanceThread() {
         Thread.start { [self] in
+            var rounds = 0
             while !isStopping.load(ordering: .relaxed) {
                 usleep(250_000)
                 if isStopping.load(ordering: .relaxed) { return }
                 set.maintain()
-                for workspace in set.opened { prune(workspace) }
+                rounds += 1
+                if rounds % 8 == 0 { set.opened.forEach(prune) }
             }
         }
     }

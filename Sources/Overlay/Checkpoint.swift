@@ -129,7 +129,9 @@ extension Workspace {
     package func maintain(checkpointNow: Bool) {
         let isDue = withTreeSafely { $0.isCheckpointDue }
         if checkpointNow || isDue { checkpoint() }
-        sweep()
+        guard checkpointNow || isDue else { return }
+        let tick = withTreeSafely { $0.tick }
+        if lastSweep.exchange(tick, ordering: .relaxed) != tick { sweep() }
     }
 
     /// Lets idle inodes go, and the least recently used logs and indexes above the budget.

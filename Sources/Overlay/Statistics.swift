@@ -42,20 +42,40 @@ extension Workspace {
         return statistics
     }
 
-    /// What the workspace takes in the store, by a look at its directories.
+    /// What the workspace takes in the store: one look at its directories when first asked, then
+    /// what was added since.
     package var usage: WorkspaceUsage {
-        var usage = WorkspaceUsage()
-        let directory = LogDirectory.workspacePath(id)
-        for shard in (try? disk.list("\(directory)/logs")) ?? [] {
-            for name in (try? disk.list("\(directory)/logs/\(shard)")) ?? [] {
-                let path = "\(directory)/logs/\(shard)/\(name)"
-                guard let length = try? disk.open(path, .readOnly).length() else { continue }
-                if name.hasSuffix(".log") { usage.logFiles += 1 }
-                usage.logBytes += length
-            }
+        let growth = logs.growth(id)
+        var usage = usageAtFirstLook.withLock { known in
+            if let known { return known }
+            var seen = scanUsage()
+            // What was added before the look is in what was seen.
+            seen.logFiles -= min(seen.logFiles, growth.files)
+            seen.logBytes -= min(seen.logBytes, growth.bytes)
+            known = seen
+            return seen
         }
-        if let file = try? disk.open("\(directory)/tree.db", .readOnly) {
+        usage.logFiles += growth.files
+        usage.logBytes += growth.bytes
+        if let file = try? disk.open(
+            "\(LogDirectory.workspacePath(id))/tree.db", .readOnly) {
             usage.databaseBytes = (try? file.length()) ?? 0
+        }
+        return usage
+    }
+
+    private func scanUsage() -> WorkspaceUsage {
+        var usage = WorkspaceUsage()
+        let directory = "\(LogDirectory.workspacePath(id))/logs"
+        for shard in (try? disk.list(directory)) ?? [] {
+            for name in (try? disk.list("\(directory)/\(shard)")) ?? [] {
+                let path = "\(directory)/\(shard)/\(name)"
+                guard let length = try? disk.open(path, .readOnly).length() else { continue }
+                if name.hasSuffix(".log") {
+                    usage.logFiles += 1
+                    usage.logBytes += length
+                }
+            }
         }
         return usage
     }

@@ -60,6 +60,10 @@ extension Tree {
         let drifted = inode.type == .regular
             && (status.size != inode.record.size
                 || status.modificationTime != inode.record.modificationTime)
+        // A descriptor from before may be of a file that was replaced since.
+        if drifted || inode.type == .regular && status.changeTime != inode.record.changeTime {
+            base.forget(place)
+        }
         transaction.update(inode) { record in
             record.flags.insert(.hasOrigin)
             if drifted {

@@ -24,6 +24,10 @@ package final class Workspace: Sendable {
     let databasePath: String
     /// Open pins: reflink copies of base files, by inode number.
     let pins: Mutex<LRUCache<InodeNumber, any DiskFile>>
+    /// What the logs took when somebody first asked, less what had been added by then.
+    let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
+    /// The tree's tick at the last sweep: where nothing was used since, nothing is to be swept.
+    let lastSweep = Atomic<UInt64>(.max)
     /// Set when the last checkpoint failed, so that status can say so.
     let checkpointFailed = Atomic<Bool>(false)
 

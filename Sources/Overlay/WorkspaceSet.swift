@@ -12,6 +12,9 @@ package final class WorkspaceSet: Sendable {
     package let limits: Limits
     private let clock: Clock
     private let open: Mutex<[UInt16: Workspace]>
+    /// Held while one is recovered: whoever asks for it meanwhile must wait for it, but requests to
+    /// those that are open must not.
+    private let opening = Mutex<Void>(())
     private let lastCheckpoint: Mutex<Int64>
 
     package init(
@@ -35,27 +38,29 @@ package final class WorkspaceSet: Sendable {
 
     /// The workspace with that number, opened if it is not open.
     package func workspace(_ record: WorkspaceRecord) throws(StorageError) -> Workspace {
-        // The lock is held while one is recovered: whoever asks for it meanwhile must wait for it.
-        let result: Result<Workspace, StorageError> = open.withLock { open in
-            if let known = open[record.id] { return .success(known) }
+        if let known = opened(record.id) { return known }
+        let result: Result<Workspace, StorageError> = opening.withLock { _ in
+            if let known = opened(record.id) { return .success(known) }
             do throws(StorageError) {
                 let (workspace, report) = try Workspace.open(
                     record, in: store, base: base, clock: clock, limits: limits, events: events)
-                open[record.id] = workspace
-                if report.replayed > 0 || report.tornBytes > 0 || report.rebuiltDatabase {
-                    events.post(
-                        report.tornBytes > 0 || report.rebuiltDatabase ? .warning : .notice,
-                        "workspace \(record.name) was not closed cleanly: replayed "
-                            + "\(report.replayed) records, cut \(report.tornBytes) bytes of "
-                            + "unfinished writes off"
-                            + (report.rebuiltDatabase ? ", made the database anew" : ""))
-                }
+                open.withLock { $0[record.id] = workspace }
+                post(report, of: record)
                 return .success(workspace)
             } catch {
                 return .failure(error)
             }
         }
         return try result.get()
+    }
+
+    private func post(_ report: RecoveryReport, of record: WorkspaceRecord) {
+        guard report.replayed > 0 || report.tornBytes > 0 || report.rebuiltDatabase else { return }
+        events.post(
+            report.tornBytes > 0 || report.rebuiltDatabase ? .warning : .notice,
+            "workspace \(record.name) was not closed cleanly: replayed \(report.replayed) records, "
+                + "cut \(report.tornBytes) bytes of unfinished writes off"
+                + (report.rebuiltDatabase ? ", made the database anew" : ""))
     }
 
     package func find(_ name: FileName) -> WorkspaceRecord? { store.workspace(named: name) }

@@ -267,6 +267,7 @@ extension EditLog {
                 state.end = try LogFile.append(
                     header, payload: payload, to: file, log: id, at: position,
                     prefix: state.unwrittenHeader)
+                logs.note(id, bytes: state.end - position)
                 if !state.unwrittenHeader.isEmpty { state.unwrittenHeader = [] }
             } catch {
                 return .failure(error)

@@ -4,9 +4,16 @@
 internal import Synchronization
 package import Platform
 
+/// Edit logs made and bytes appended to them.
+package struct LogGrowth: Sendable {
+    package var files: UInt64 = 0
+    package var bytes: UInt64 = 0
+}
+
 package final class LogDirectory: Sendable {
     package let disk: any Disk
     private let open: Mutex<LRUCache<UInt64, any DiskFile>>
+    private let grown = Mutex<[UInt16: LogGrowth]>([:])
 
     package init(_ disk: any Disk, openFiles: Int) {
         self.disk = disk
@@ -33,6 +40,18 @@ package final class LogDirectory: Sendable {
 
     package static func piecesPath(_ log: UInt64) -> String {
         "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).pieces"
+    }
+
+    /// What was added to a workspace's logs since the store was opened.
+    package func growth(_ workspace: UInt16) -> LogGrowth {
+        grown.withLock { $0[workspace] ?? LogGrowth() }
+    }
+
+    func note(_ log: UInt64, files: UInt64 = 0, bytes: UInt64) {
+        grown.withLock {
+            $0[UInt16(log >> 48), default: LogGrowth()].files += files
+            $0[UInt16(log >> 48), default: LogGrowth()].bytes += bytes
+        }
     }
 
     package var openCount: Int { open.withLock { $0.count } }
@@ -62,6 +81,7 @@ package final class LogDirectory: Sendable {
             file = try createEmpty(path)
         }
         _ = open.withLock { $0.insert(file, for: log) }
+        note(log, files: 1, bytes: UInt64(Format.logHeaderLength))
         return file
     }
 

@@ -19,6 +19,8 @@ package final class Store: Sendable {
     private let lock: File?
     /// Guards the making, renaming and removal of workspaces.
     private let registry: Mutex<[UInt16: WorkspaceRecord]>
+    /// The highest id given out since the store was opened.
+    private let lastID = Atomic<UInt16>(0)
 
     /// Descriptors kept for edit logs; with those for the base this bounds the daemon's.
     package static let openLogFiles = 256
@@ -174,14 +176,22 @@ extension Store {
         registry.withLock { $0.values.first { $0.name == name } }
     }
 
+    /// An id that no workspace has had since the store was opened, as long as there is one: the
+    /// kernel may still know inodes of one that was removed.
+    private func nextID(_ known: [UInt16: WorkspaceRecord]) -> UInt16? {
+        let last = max(lastID.load(ordering: .relaxed), known.keys.max() ?? 0)
+        let id = last < WorkspaceRecord.maximumID
+            ? last + 1 : (1...WorkspaceRecord.maximumID).first { known[$0] == nil }
+        if let id { lastID.max(id, ordering: .relaxed) }
+        return id
+    }
+
     /// Makes an empty workspace: a fork of the base, whatever the base's size.
     /// - Throws: `Errno.exists` if there is one of that name.
     package func createWorkspace(_ name: FileName, now: Int64) throws(Errno) -> WorkspaceRecord {
         let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
             if known.values.contains(where: { $0.name == name }) { return .failure(.exists) }
-            guard let id = (1...WorkspaceRecord.maximumID).first(where: { known[$0] == nil }) else {
-                return .failure(.noSpace)
-            }
+            guard let id = nextID(known) else { return .failure(.noSpace) }
             let record = WorkspaceRecord(id: id, name: name, created: now)
             let path = LogDirectory.workspacePath(id)
             let temporary = path + ".new"
