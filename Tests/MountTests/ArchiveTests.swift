@@ -58,7 +58,7 @@ extension MountTests {
                 try Self.expectEqual(
                     "find . ! -type d -printf '%P %s %b %n\\n' | LC_ALL=C sort", mount)
                 try Self.expectEqual("find . -type d -printf '%P %n\\n' | LC_ALL=C sort", mount)
-                // Without -l, du shows of hard links the one that it meets first: an order of names.
+                // Without -l, du shows of hard links the one it meets first: an order of names.
                 try Self.expectEqual("du -al . | LC_ALL=C sort -k2 | sha256sum", mount)
                 try Self.expectEqual("du -s .", mount)
                 try Self.expectEqual(
@@ -66,7 +66,8 @@ extension MountTests {
                         + "--xattrs --xattrs-include='*' --acls -cf - . | sha256sum", mount)
                 try Self.expectEqual("tar --sort=name -S -cf - . | sha256sum", mount)
                 try Self.expectEqual(
-                    "find . -print0 | LC_ALL=C sort -z | xargs -0 getfacl -nP 2>/dev/null | sha256sum", mount)
+                    "find . -print0 | LC_ALL=C sort -z | xargs -0 getfacl -nP 2>/dev/null"
+                        + " | sha256sum", mount)
                 try Self.expectEqual(
                     "find . -print0 | LC_ALL=C sort -z | xargs -0 getfattr -hd -m- 2>/dev/null"
                         + " | sha256sum", mount)

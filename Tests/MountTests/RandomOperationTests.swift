@@ -102,19 +102,26 @@ private struct Trees: Sendable {
         _ start: OperationGenerator, _ steps: Int, _ targets: (OperationTarget, OperationTarget)
     ) -> String? {
         var generator = start
-        var recent: [String] = []
-        for step in 0..<steps {
+        var history: [(operation: Operation, outcome: Outcome)] = []
+        for _ in 0..<steps {
             let operation = generator.next()
             let expected = targets.0.apply(operation)
             let found = targets.1.apply(operation)
-            recent.append("\(step): \(operation): \(expected)")
-            if recent.count > 6 { recent.removeFirst() }
+            history.append((operation, expected))
             if expected != found {
                 return "the mount answered \(found) at the last of these:\n"
-                    + recent.joined(separator: "\n")
+                    + Self.story(history).joined(separator: "\n")
             }
         }
         return nil
+    }
+
+    /// The last step with the few before it, and earlier ones that name the same path.
+    private static func story(_ history: [(operation: Operation, outcome: Outcome)]) -> [String] {
+        let lines = history.enumerated().map { "\($0): \($1.operation): \($1.outcome)" }
+        guard let subject = history.last?.operation.subject else { return lines.suffix(6) }
+        let name = "=" + String(decoding: subject.prefix(100), as: UTF8.self) + " "
+        return lines.dropLast(4).filter { $0.contains(name) }.suffix(20) + lines.suffix(4)
     }
 
     func compare(_ when: String) throws {

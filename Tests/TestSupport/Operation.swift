@@ -55,22 +55,41 @@ package struct Outcome: Equatable, Sendable, CustomStringConvertible {
         let gid: UInt32
         /// 0 for directories.
         let size: Int64
+        /// Seconds of an mtime that a step has set (before 2015), 0 for the moment of a change.
+        let modified: Int64
 
         package var description: String {
-            "mode \(String(mode, radix: 8)) links \(links) owner \(uid):\(gid) size \(size)"
+            "mode \(String(mode, radix: 8)) links \(links) owner \(uid):\(gid) size \(size) "
+                + "mtime \(modified)"
         }
     }
 }
 
 extension Operation: CustomStringConvertible {
-    /// Paths as text, as far as they are.
+    /// The path whose status the step may change most.
+    package var subject: [UInt8]? {
+        switch self {
+        case .create(let path, _, _, _), .write(let path, _, _, _), .append(let path, _, _),
+            .truncate(let path, _), .allocate(let path, _, _, _), .mapWrite(let path, _, _, _),
+            .copyRange(_, _, let path, _, _), .rename(_, let path, _), .link(_, let path),
+            .makeDirectory(let path, _), .symlink(_, let path), .makeNode(let path, _, _),
+            .changeMode(let path, _), .changeOwner(let path, _, _), .setTimes(let path, _, _),
+            .setAttribute(let path, _, _, _), .removeAttribute(let path, _), .inspect(let path):
+            return path
+        default: return nil
+        }
+    }
+
+    /// Paths as text, as far as they are; the long name is shortened.
     package var description: String {
         var parts: [String] = []
         for child in Mirror(reflecting: self).children {
             parts.append(child.label ?? "")
             for value in Mirror(reflecting: child.value).children {
                 let text = (value.value as? [UInt8]).map {
-                    $0.count > 60 ? "\($0.count) bytes" : String(decoding: $0, as: UTF8.self)
+                    if value.label == "value" { return "\($0.count) bytes" }
+                    let text = String(decoding: $0.prefix(120), as: UTF8.self)
+                    return $0.count > 120 ? text.prefix { $0 != "l" } + "l…" : text
                 }
                 parts.append("\(value.label ?? "")=\(text ?? "\(value.value)")")
             }

@@ -85,7 +85,8 @@ package struct OperationGenerator: Sendable {
     private mutating func attribute() -> Operation {
         switch below(10) {
         case 0, 1:
-            return .changeMode(path: path(.any), mode: pick([0o644, 0, 0o755, 0o6755, 0o1777, 0o2640]))
+            let modes: [UInt32] = [0o644, 0, 0o755, 0o6755, 0o1777, 0o2640]
+            return .changeMode(path: path(.any), mode: pick(modes))
         case 2:
             return .changeOwner(path: path(.any), uid: owner(), gid: owner())
         case 3, 4:

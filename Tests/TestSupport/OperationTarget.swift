@@ -19,7 +19,15 @@ package final class OperationTarget {
         }
     }
 
+    /// Does the step; the outcome tells what the path that it names is like afterwards, so that a
+    /// difference shows at the step that made it.
     package func apply(_ operation: Operation) -> Outcome {
+        var outcome = perform(operation)
+        if let path = operation.subject { outcome.facts = inspect(path).facts }
+        return outcome
+    }
+
+    private func perform(_ operation: Operation) -> Outcome {
         switch operation {
         case .create, .write, .append, .read, .truncate, .allocate, .copyRange, .mapWrite:
             return applyToContent(operation)
@@ -195,7 +203,8 @@ package final class OperationTarget {
         let isDirectory = found.st_mode & S_IFMT == S_IFDIR
         return Outcome.Facts(
             mode: found.st_mode, links: UInt64(found.st_nlink), uid: found.st_uid,
-            gid: found.st_gid, size: isDirectory ? 0 : Int64(found.st_size))
+            gid: found.st_gid, size: isDirectory ? 0 : Int64(found.st_size),
+            modified: found.st_mtim.tv_sec < 1_420_000_000 ? Int64(found.st_mtim.tv_sec) : 0)
     }
 
     private func list(_ path: [UInt8]) -> Outcome {
