@@ -167,8 +167,11 @@ enum DefaultStore {
         if let path = getenv("XDG_STATE_HOME").map({ String(cString: $0) }), path.hasPrefix("/") {
             return path
         }
-        let home = getenv("HOME").map { String(cString: $0) } ?? "/root"
-        return "\(home)/.local/state"
+        if let home = getenv("HOME").map({ String(cString: $0) }), home.hasPrefix("/") {
+            return "\(home)/.local/state"
+        }
+        // A service manager may set no HOME.
+        return "/var/lib"
     }
 
     private static func makeDirectories(_ path: String) {
