@@ -167,11 +167,8 @@ enum DefaultStore {
         if let path = getenv("XDG_STATE_HOME").map({ String(cString: $0) }), path.hasPrefix("/") {
             return path
         }
-        if let home = getenv("HOME").map({ String(cString: $0) }), home.hasPrefix("/") {
-            return "\(home)/.local/state"
-        }
-        // A service manager may set no HOME.
-        return "/var/lib"
+        let home = getenv("HOME").map { String(cString: $0) } ?? "/root"
+        return "\(home)/.local/state"
     }
 
     private static func makeDirectories(_ path: String) {

@@ -61,8 +61,8 @@ struct ImportTests {
         let text = manifest?.lines.joined(separator: "\n") ?? ""
         var rest = text[...]
         for name in ["Platform", "Storage", "Overlay", "Fuse", "MountServer", "draftfs"] {
-            guard let found = rest.range(of: "name: \"\(name)\", dependencies")
-                ?? rest.range(of: "name: \"\(name)\",")
+            guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
+                ?? rest.firstRange(of: "name: \"\(name)\",")
             else {
                 Issue.record("\(name) does not stand behind the targets it uses")
                 continue

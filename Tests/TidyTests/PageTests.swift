@@ -25,7 +25,7 @@ struct PageTests {
     private static func links(_ line: Substring) -> [Substring] {
         var found: [Substring] = []
         var rest = line
-        while let start = rest.range(of: "](") {
+        while let start = rest.firstRange(of: "](") {
             rest = rest[start.upperBound...]
             guard let end = rest.firstIndex(of: ")") else { break }
             found.append(rest[..<end])

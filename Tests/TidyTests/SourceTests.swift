@@ -93,7 +93,7 @@ struct SourceTests {
         for (index, line) in file.lines.enumerated() {
             for place in ["work", "root", "home"] {
                 let path = "/\(place)/"
-                guard let range = line.range(of: path) else { continue }
+                guard let range = line.firstRange(of: path) else { continue }
                 let before = line[..<range.lowerBound].last
                 let starts = before == nil || before == " " || before == "\"" || before == "="
                     || before == "`" || before == "'" || before == "(" || before == ":"

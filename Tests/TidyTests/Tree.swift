@@ -2,6 +2,7 @@
 
 import Glibc
 import TestSupport
+import Testing
 
 struct SourceFile: Sendable, CustomTestStringConvertible {
     /// Below the package's root.
