@@ -35,7 +35,8 @@ static int64_t nanoseconds(struct statx_timestamp t) { return t.tv_sec * 1000000
 
 int cp_statx(int dirfd, const char *path, cp_statx_t *out) {
     struct statx s;
-    int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT | AT_NO_AUTOMOUNT | (path[0] == 0 ? AT_EMPTY_PATH : 0);
+    int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT | AT_NO_AUTOMOUNT;
+    if (path[0] == 0) flags |= AT_EMPTY_PATH;
     if (statx(dirfd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &s) != 0) return -1;
     out->mode = s.stx_mode; out->nlink = s.stx_nlink; out->uid = s.stx_uid; out->gid = s.stx_gid;
     out->blksize = s.stx_blksize;
@@ -60,31 +61,45 @@ int cp_open_beneath(int dirfd, const char *path, int flags) {
     return fd;
 }
 
-int cp_openat(int dirfd, const char *path, int flags, uint32_t mode) { return openat(dirfd, path, flags | O_CLOEXEC, (mode_t)mode); }
+int cp_openat(int dirfd, const char *path, int flags, uint32_t mode) {
+    return openat(dirfd, path, flags | O_CLOEXEC, (mode_t)mode);
+}
 int cp_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 int cp_ioctl_clone(int destination_fd, int source_fd) { return ioctl(destination_fd, FICLONE, source_fd); }
 int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char *new_path, unsigned flags) {
     return renameat2(old_dirfd, old_path, new_dirfd, new_path, flags);
 }
-int cp_fallocate(int fd, int mode, int64_t offset, int64_t length) { return fallocate(fd, mode, offset, length); }
+int cp_fallocate(int fd, int mode, int64_t offset, int64_t length) {
+    return fallocate(fd, mode, offset, length);
+}
 int64_t cp_lseek(int fd, int64_t offset, int whence) { return lseek(fd, offset, whence); }
-int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset) { return pread(fd, buffer, count, offset); }
-int64_t cp_pwrite2(int fd, const void *first, size_t first_count, const void *second, size_t second_count, int64_t offset) {
+int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset) {
+    return pread(fd, buffer, count, offset);
+}
+int64_t cp_pwrite2(
+    int fd, const void *first, size_t first_count, const void *second, size_t second_count,
+    int64_t offset) {
     struct iovec parts[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
     return pwritev(fd, parts, second_count == 0 ? 1 : 2, offset);
 }
 int64_t cp_getdents(int fd, void *buffer, size_t count) { return syscall(SYS_getdents64, fd, buffer, count); }
 int cp_syncfs(int fd) { return syncfs(fd); }
-int64_t cp_getxattr(const char *path, const char *name, void *value, size_t size) { return lgetxattr(path, name, value, size); }
+int64_t cp_getxattr(const char *path, const char *name, void *value, size_t size) {
+    return lgetxattr(path, name, value, size);
+}
 int64_t cp_listxattr(const char *path, char *list, size_t size) { return llistxattr(path, list, size); }
-int64_t cp_readlink(int dirfd, const char *path, char *buffer, size_t size) { return readlinkat(dirfd, path, buffer, size); }
+int64_t cp_readlink(int dirfd, const char *path, char *buffer, size_t size) {
+    return readlinkat(dirfd, path, buffer, size);
+}
 
 int cp_clone_mount_read_only(const char *path) {
-    int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+    int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, flags);
     if (fd < 0) return -1;
     struct mount_attr attributes = {
         .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME};
-    if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0) {
+    unsigned how = AT_EMPTY_PATH | AT_RECURSIVE;
+    if (syscall(SYS_mount_setattr, fd, "", how, &attributes, sizeof attributes) != 0) {
         int saved = errno;
         close(fd);
         errno = saved;
@@ -113,7 +128,8 @@ int64_t cp_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 uint64_t cp_makedev(uint32_t major, uint32_t minor) { return makedev(major, minor); }
 
 const long CP_UTIME_NOW = UTIME_NOW, CP_UTIME_OMIT = UTIME_OMIT;
-int64_t cp_copy_file_range(int source_fd, int64_t *source, int destination_fd, int64_t *destination, size_t count) {
+int64_t cp_copy_file_range(
+    int source_fd, int64_t *source, int destination_fd, int64_t *destination, size_t count) {
     return copy_file_range(source_fd, source, destination_fd, destination, count, 0);
 }
 int cp_setxattr(const char *path, const char *name, const void *value, size_t size, int flags) {

@@ -50,9 +50,10 @@ extension Tree {
     /// behind us is noticed and cannot let edits vanish. Content stays in the base.
     func touch(_ inode: Inode, in transaction: inout Transaction) throws(Errno) {
         guard !inode.isPersistent, let place = inode.place else { return }
-        if transaction.updated.contains(where: { $0.inode === inode && $0.record.flags.contains(.hasOrigin) }) {
-            return
+        let isTouched = transaction.updated.contains {
+            $0.inode === inode && $0.record.flags.contains(.hasOrigin)
         }
+        if isTouched { return }
         let status = try base.status(place)
         guard status.type == inode.type else { throw .stale }
         let device = deviceIndexes[status.device] ?? 0

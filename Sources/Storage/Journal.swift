@@ -73,7 +73,8 @@ package final class Journal: Sendable {
             var cache: RecordTable?
             do throws(Errno) {
                 try LogFile.readPayload(
-                    into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]),
+                    into: UnsafeMutableRawBufferPointer(
+                        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]),
                     skip: 0, from: file, log: id, at: record.position, cache: &cache)
                 filled = count
             } catch {

@@ -2,7 +2,8 @@
 // does not replay a million records. Nothing depends on it: if it is missing, damaged or ahead of
 // the log, the whole log is replayed.
 //
-// sealed payload: log u64 | position u64 | sequence u64 | time i64 | zero u64 | count u64 | pieces, 32 bytes each
+// sealed payload: log u64 | position u64 | sequence u64 | time i64 | zero u64 | count u64
+//     | pieces, 32 bytes each
 
 package import Platform
 

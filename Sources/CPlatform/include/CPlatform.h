@@ -25,7 +25,9 @@ int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char 
 int cp_fallocate(int fd, int mode, int64_t offset, int64_t length);
 int64_t cp_lseek(int fd, int64_t offset, int whence);
 int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset);
-int64_t cp_pwrite2(int fd, const void *first, size_t first_count, const void *second, size_t second_count, int64_t offset);
+int64_t cp_pwrite2(
+    int fd, const void *first, size_t first_count, const void *second, size_t second_count,
+    int64_t offset);
 int64_t cp_getdents(int fd, void *buffer, size_t count);
 int cp_syncfs(int fd);
 int64_t cp_getxattr(const char *path, const char *name, void *value, size_t size);  // lgetxattr
@@ -38,7 +40,8 @@ int cp_flock(int fd, int operation);
 int64_t cp_realtime_ns(void);
 int64_t cp_monotonic_ns(void);
 uint64_t cp_makedev(uint32_t major, uint32_t minor);
-int64_t cp_copy_file_range(int source_fd, int64_t *source, int destination_fd, int64_t *destination, size_t count);
+int64_t cp_copy_file_range(
+    int source_fd, int64_t *source, int destination_fd, int64_t *destination, size_t count);
 int cp_setxattr(const char *path, const char *name, const void *value, size_t size, int flags); // lsetxattr
 int cp_removexattr(const char *path, const char *name);                             // lremovexattr
 int cp_unmount_detach(const char *path);                                            // umount2, MNT_DETACH

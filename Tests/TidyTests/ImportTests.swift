@@ -1,0 +1,73 @@
+// Which module may import which. The arrows are those of Package.swift, and narrower ones for the C
+// libraries, each of which has one module that may know it.
+
+import Testing
+
+@Suite("Imports go down")
+struct ImportTests {
+    /// The modules of the program, from below to above, and what each may import.
+    static let arrows: [(directory: String, imports: Set<String>)] = [
+        ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
+        ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
+        ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
+        ("Mount/Fuse", ["CFuse", "Platform", "Glibc", "Synchronization"]),
+        (
+            "Mount/Server",
+            ["Fuse", "Overlay", "Storage", "Platform", "Logging", "Glibc", "Synchronization"]
+        ),
+        (
+            "Sources/draftfs",
+            ["MountServer", "Fuse", "Overlay", "Platform", "Logging", "ArgumentParser", "Glibc"]
+        ),
+    ]
+
+    /// Files that may import Glibc: the others see the system through Platform and Fuse.
+    static let glibc: [String: Set<String>] = [
+        "Sources/Storage": ["Store.swift"],
+        "Sources/Overlay": ["BaseTree.swift", "Placement.swift", "Recovery.swift", "SessionMark.swift"],
+        "Mount/Server": ["ControlDirectory.swift", "MountServer.swift", "NamespaceOperations.swift"],
+    ]
+
+    private static func imports(_ file: SourceFile) -> [String] {
+        file.code.compactMap { _, text in
+            let words = text.split(separator: " ").filter { !$0.hasPrefix("@") }
+            guard let place = words.firstIndex(of: "import"), place <= 1, words.count > place + 1
+            else { return nil }
+            return words.last.map { String($0.prefix { $0 != "." }) }
+        }
+    }
+
+    @Test(arguments: Tree.program)
+    func `A file imports only what its module may`(file: SourceFile) throws {
+        let arrow = try #require(
+            Self.arrows.first { file.isIn($0.directory) }, "\(file.path) is in no module known here")
+        for name in Self.imports(file) {
+            #expect(arrow.imports.contains(name), "\(file.path) imports \(name)")
+            if name == "Glibc", let allowed = Self.glibc[arrow.directory] {
+                #expect(allowed.contains(String(file.name)), "\(file.path) imports Glibc")
+            }
+        }
+    }
+
+    @Test func `Nothing imports Foundation but tests that say so`() {
+        for file in Tree.swift where Self.imports(file).contains("Foundation") {
+            #expect(file.isIn("Tests"), "\(file.path) imports Foundation")
+        }
+    }
+
+    /// The names of the first three kinds of target in Package.swift, in order.
+    @Test func `Package.swift names the targets in this order`() {
+        let manifest = Tree.files.first { $0.path == "Package.swift" }
+        let text = manifest?.lines.joined(separator: "\n") ?? ""
+        var rest = text[...]
+        for name in ["Platform", "Storage", "Overlay", "Fuse", "MountServer", "draftfs"] {
+            guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
+                ?? rest.firstRange(of: "name: \"\(name)\",")
+            else {
+                Issue.record("\(name) does not stand behind the targets it uses")
+                continue
+            }
+            rest = rest[found.upperBound...]
+        }
+    }
+}

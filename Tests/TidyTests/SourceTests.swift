@@ -1,0 +1,104 @@
+// The rules of style that a machine can check: sizes, words, unsafe pointers.
+
+import Testing
+
+@Suite("Sources are tidy")
+struct SourceTests {
+    static let maximumLines = 400
+    static let maximumColumns = 110
+
+    /// Files whose code names an unsafe pointer type or function. Each passes bytes to or from the
+    /// system, libfuse or SQLite, or handles the buffers of a request.
+    static let unsafe: Set<String> = [
+        "Sources/Platform/Bytes.swift", "Sources/Platform/Checksum.swift",
+        "Sources/Platform/Disk.swift", "Sources/Platform/File.swift",
+        "Sources/Platform/HostDirectory.swift",
+        "Sources/Storage/EditLog.swift", "Sources/Storage/Journal.swift",
+        "Sources/Storage/LogFile.swift", "Sources/Storage/LogScanner.swift",
+        "Sources/Storage/Record.swift", "Sources/Storage/SQLite.swift",
+        "Sources/Overlay/FileContent.swift",
+        "Mount/Fuse/DirectoryBuffer.swift", "Mount/Fuse/InitReply.swift",
+        "Mount/Fuse/Notifier.swift", "Mount/Fuse/Operations.swift",
+        "Mount/Fuse/OperationsDefaults.swift", "Mount/Fuse/RawRequest.swift",
+        "Mount/Fuse/Request.swift", "Mount/Fuse/ScratchBuffer.swift",
+        "Mount/Fuse/SessionContext.swift", "Mount/Fuse/Threads.swift",
+        "Mount/Fuse/Trampolines.swift", "Mount/Fuse/TrampolinesNames.swift",
+        "Mount/Fuse/Transport.swift", "Mount/Fuse/Unmounting.swift", "Mount/Fuse/Worker.swift",
+        "Mount/Server/FileOperations.swift", "Mount/Server/XattrOperations.swift",
+        "Sources/draftfs/Background.swift", "Sources/draftfs/DoctorCommand.swift",
+        "Sources/draftfs/ExitStatus.swift",
+    ]
+
+    /// Written apart, so that this file does not hold them.
+    static let banned = ["try" + "!", "fatal" + "Error(", "as" + "!", ".first" + "!", ".last" + "!"]
+    static let notes = ["TO" + "DO", "FIX" + "ME"]
+
+    @Test(arguments: Tree.swift)
+    func `A file is short`(file: SourceFile) {
+        #expect(file.lines.count - 1 <= Self.maximumLines, "\(file.path)")
+    }
+
+    @Test(arguments: Tree.files.filter { !$0.path.hasSuffix(".md") })
+    func `Lines are short, and end without blanks`(file: SourceFile) {
+        for (index, line) in file.lines.enumerated() {
+            #expect(line.count <= Self.maximumColumns, "\(file.path):\(index + 1)")
+            #expect(line.last != " " && line.last != "\t", "\(file.path):\(index + 1)")
+        }
+    }
+
+    @Test(arguments: Tree.swift)
+    func `A file begins with a comment that says what it owns`(file: SourceFile) {
+        #expect(file.lines.first?.hasPrefix("//") == true, "\(file.path)")
+    }
+
+    @Test(arguments: Tree.program)
+    func `Nothing traps on what comes from outside`(file: SourceFile) {
+        for (number, text) in file.code {
+            for word in Self.banned {
+                #expect(!text.contains(word), "\(file.path):\(number) has \(word)")
+            }
+        }
+    }
+
+    @Test(arguments: Tree.files)
+    func `No notes of unfinished work`(file: SourceFile) {
+        for (index, line) in file.lines.enumerated() {
+            for word in Self.notes {
+                #expect(!line.contains(word), "\(file.path):\(index + 1) has \(word)")
+            }
+        }
+    }
+
+    @Test(arguments: Tree.program.filter { !$0.isIn("Sources/draftfs") })
+    func `Only commands print`(file: SourceFile) {
+        for (number, text) in file.code {
+            #expect(
+                !text.split { !($0.isLetter || $0 == "(") }.contains { $0.hasPrefix("print(") },
+                "\(file.path):\(number) prints")
+        }
+    }
+
+    @Test func `Unsafe pointers are only in the listed files`() {
+        let found = Set(
+            Tree.program.filter { file in
+                file.code.contains { $0.text.contains("Unsafe") || $0.text.contains("withUnsafe") }
+            }.map(\.path))
+        #expect(found.subtracting(Self.unsafe) == [], "not listed")
+        #expect(Self.unsafe.subtracting(found) == [], "listed without need")
+    }
+
+    /// Paths of the machine on which something was written.
+    @Test(arguments: Tree.files)
+    func `No paths of one machine`(file: SourceFile) {
+        for (index, line) in file.lines.enumerated() {
+            for place in ["work", "root", "home"] {
+                let path = "/\(place)/"
+                guard let range = line.firstRange(of: path) else { continue }
+                let before = line[..<range.lowerBound].last
+                let starts = before == nil || before == " " || before == "\"" || before == "="
+                    || before == "`" || before == "'" || before == "(" || before == ":"
+                #expect(!starts, "\(file.path):\(index + 1) names \(path)")
+            }
+        }
+    }
+}
