@@ -40,27 +40,32 @@ package final class ReferenceFileSystem: TreeOperations {
     private var known: [UInt64: Node] = [:]
 
     package init(copyOf base: String) throws {
-        root = try Self.node(1, base)
-        try fill(root, from: base)
+        root = try Self.node(1, Array(base.utf8))
+        try fill(root, from: Array(base.utf8))
         known = [:]
     }
 
-    private static func node(_ identity: UInt64, _ path: String) throws -> Node {
-        let found = try status(path)
+    /// Paths are bytes: names of the base need not be UTF-8.
+    private static func node(_ identity: UInt64, _ path: [UInt8]) throws -> Node {
+        let path = path.map { CChar(bitPattern: $0) } + [0]
+        var found = stat()
+        try must("lstat", lstat(path, &found))
         let node = Node(
             identity, mode: found.st_mode, user: found.st_uid, group: found.st_gid,
             links: UInt32(found.st_nlink))
         node.modified = Int64(found.st_mtim.tv_sec) * 1_000_000_000 + Int64(found.st_mtim.tv_nsec)
-        if node.type == .regular { node.bytes = try readFile(path) }
-        if node.type == .symlink {
-            node.target = try linkTarget(path.utf8CString.map { $0 })
-        }
+        if node.type == .symlink { node.target = try linkTarget(path) }
         if node.type == .characterDevice { node.device = UInt64(found.st_rdev) }
+        if node.type == .regular {
+            let descriptor = try must("open", open(path, O_RDONLY | O_CLOEXEC))
+            defer { close(descriptor) }
+            node.bytes = try readBytes(descriptor, Int(found.st_size), at: 0)
+        }
         node.xattrs = try xattrs(path)
         return node
     }
 
-    private static func xattrs(_ path: String) throws -> [[UInt8]: [UInt8]] {
+    private static func xattrs(_ path: [CChar]) throws -> [[UInt8]: [UInt8]] {
         var list = [CChar](repeating: 0, count: 65_536)
         let count = Int(try must("listxattr", cp_listxattr(path, &list, list.count)))
         var found: [[UInt8]: [UInt8]] = [:]
@@ -73,18 +78,24 @@ package final class ReferenceFileSystem: TreeOperations {
         return found
     }
 
-    private func fill(_ directory: Node, from path: String) throws {
-        for entry in try entries(of: path) {
-            let full = path + "/" + String(decoding: entry.name, as: UTF8.self)
+    private func fill(_ directory: Node, from path: [UInt8]) throws {
+        guard let stream = opendir(path.map { CChar(bitPattern: $0) } + [0]) else {
+            throw CheckFailure("opendir: \(words(errno))")
+        }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let name = nameBytes(entry)
+            if name == [0x2E] || name == [0x2E, 0x2E] { continue }
+            let full = path + [0x2F] + name
             let node: Node
-            if let same = known[entry.inode] {
+            if let same = known[UInt64(entry.pointee.d_ino)] {
                 node = same
             } else {
                 lastIdentity += 1
                 node = try Self.node(lastIdentity, full)
-                known[entry.inode] = node
+                known[UInt64(entry.pointee.d_ino)] = node
             }
-            directory.children[FileName(trusted: entry.name)] = node
+            directory.children[FileName(trusted: name)] = node
             if node.isDirectory { try fill(node, from: full) }
         }
     }
@@ -225,7 +236,4 @@ package final class ReferenceFileSystem: TreeOperations {
         guard node.type == .symlink else { throw .invalid }
         return node.target
     }
-
-    /// Every number the overlay gives out is new; so are these.
-    package var nodesMade: UInt64 { lastIdentity }
 }
