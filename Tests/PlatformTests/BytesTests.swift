@@ -1,26 +1,91 @@
-// The cursors through which every number on disk passes.
+// ByteReader, FileName and Errno: what passes over from disk and kernel, and what does not.
 
+import Glibc
 import Platform
 import Testing
 
-@Suite("Bytes")
-struct BytesTests {
-    @Test func `What is written is read back, little endian`() {
+@Suite struct ByteReaderTests {
+    @Test("What the writer wrote, the reader reads")
+    func roundTrip() {
         var writer = ByteWriter()
-        writer.integer(UInt32(0x0403_0201))
-        writer.string([9, 8])
-        #expect(writer.bytes == [1, 2, 3, 4, 2, 0, 0, 0, 9, 8])
+        writer.integer(UInt16(0xABCD))
+        writer.integer(Int64.min)
+        writer.string([1, 2, 3])
+        writer.pad(to: 8)
+        writer.patch(UInt16(0x1234), at: 0)
+        #expect(writer.count % 8 == 0)
         var reader = ByteReader(writer.bytes)
-        #expect(reader.integer(UInt32.self) == 0x0403_0201)
-        #expect(reader.string() == [9, 8])
+        #expect(reader.integer(UInt16.self) == 0x1234)
+        #expect(reader.integer(Int64.self) == Int64.min)
+        #expect(reader.string() == [1, 2, 3])
+    }
+
+    @Test("Numbers are little-endian")
+    func byteOrder() {
+        var writer = ByteWriter()
+        writer.integer(UInt32(0x0102_0304))
+        #expect(writer.bytes == [4, 3, 2, 1])
+    }
+
+    @Test("Running past the end answers nil for ever")
+    func pastTheEnd() {
+        var reader = ByteReader([1, 2, 3])
+        #expect(reader.integer(UInt32.self) == nil)
+        #expect(reader.integer(UInt8.self) == nil)
         #expect(reader.atEnd)
     }
 
-    @Test func `Reading past the end answers nil from then on`() {
-        var reader = ByteReader([1, 2, 3])
-        #expect(reader.integer(UInt64.self) == nil)
-        #expect(reader.integer(UInt8.self) == nil)
-        var prefixed = ByteReader([255, 255, 255, 255, 1])
-        #expect(prefixed.string() == nil)
+    @Test("A length that is longer than the rest, or negative, answers nil")
+    func falseLengths() {
+        var reader = ByteReader([255, 255, 255, 255, 7])
+        #expect(reader.string() == nil)
+        var second = ByteReader([1, 2])
+        #expect(second.raw(-1) == nil)
+        var third = ByteReader([1, 2, 3])
+        third.skip(-5)
+        #expect(third.atEnd)
+        var fourth = ByteReader([1, 2, 3], from: 7, to: 99)
+        #expect(fourth.raw(1) == nil)
+        #expect(fourth.raw(0) == [])
+    }
+}
+
+@Suite struct FileNameTests {
+    @Test("Names are any bytes but slash and NUL")
+    func accepted() throws {
+        #expect(try FileName([0xFF, 0x01, 0x20]).bytes == [0xFF, 0x01, 0x20])
+        #expect(try FileName("...").bytes.count == 3)
+        #expect(try FileName([UInt8](repeating: 0x61, count: 255)).bytes.count == 255)
+    }
+
+    @Test("What is no name is refused", arguments: ["", ".", "..", "a/b", "/", "a\0"])
+    func refused(text: String) {
+        #expect(throws: Errno.invalid) { try FileName(text) }
+    }
+
+    @Test("256 bytes are too long")
+    func tooLong() {
+        #expect(throws: Errno.nameTooLong) {
+            try FileName([UInt8](repeating: 0x61, count: 256))
+        }
+    }
+
+    @Test("Names that differ in their bytes differ, whatever they look like")
+    func normalization() throws {
+        #expect(try FileName("\u{e9}") != FileName("e\u{301}"))
+    }
+}
+
+@Suite struct ErrnoTests {
+    @Test("An error is described by the system's words")
+    func description() {
+        #expect(Errno.noEntry.description == String(cString: strerror(ENOENT)))
+        #expect(Errno.noEntry.code == ENOENT)
+    }
+
+    @Test("The last error is the calling thread's")
+    func last() {
+        #expect(close(-1) == -1)
+        #expect(Errno.last == .badDescriptor)
     }
 }

@@ -1,0 +1,191 @@
+// ModelRun: a workspace and the reference in lockstep: one seed gives one sequence of steps.
+
+import Overlay
+import Platform
+import Storage
+import TestSupport
+
+/// What happens to the workspace between two chunks of steps.
+enum Interlude: CaseIterable {
+    case nothing, checkpoint, sweep, maintain, reopen, kill
+}
+
+final class ModelRun {
+    let seed: UInt64
+    let fixture: WorkspaceFixture
+    let reference: ReferenceFileSystem
+    private var ours: Interpreter<WorkspaceTree>
+    private let theirs: Interpreter<ReferenceFileSystem>
+    private var generator: OperationGenerator
+    private var random: SeededGenerator
+    private var recent: [String] = []
+    /// The workspace's number of each of the reference's inodes.
+    private var numbers: [UInt64: UInt64] = [:]
+    private(set) var succeeded = 0
+
+    static var tinyLimits: Limits {
+        var limits = Limits()
+        limits.cacheBytes = 0
+        limits.dirtyKeys = 10
+        limits.replayRecords = 2
+        limits.listedNames = 10
+        limits.openBaseDirectories = 2
+        limits.openBaseFiles = 2
+        return limits
+    }
+
+    init(seed: UInt64, limits: Limits) throws {
+        self.seed = seed
+        random = SeededGenerator(seed: seed)
+        fixture = try WorkspaceFixture(limits: limits) { try Self.populate($0, seed: seed) }
+        reference = try ReferenceFileSystem(copyOf: fixture.basePath)
+        ours = Interpreter(fixture.tree)
+        theirs = Interpreter(reference)
+        generator = OperationGenerator(seed: seed, tops: ["t", "u"])
+    }
+
+    /// A base with every kind of file, hard links across directories, holes and xattrs.
+    static func populate(_ base: String, seed: UInt64) throws {
+        let paths = ["a", "b", "c", "a/a", "a/b", "b/c"]
+        for top in ["t", "u"] {
+            try makeDirectory("\(base)/\(top)")
+            for path in paths { try makeDirectory("\(base)/\(top)/\(path)") }
+        }
+        var generator = OperationGenerator(seed: seed &+ 1, tops: ["t", "u"])
+        let target = OperationTarget(root: base)
+        for _ in 0..<300 {
+            let operation = generator.next()
+            // ACLs have tests of their own: the reference knows none.
+            if case .setAttribute(_, let name, _, _) = operation, name.hasPrefix("system.") { continue }
+            _ = target.apply(operation)
+        }
+        target.releaseAll()
+    }
+
+    func run(chunks: Int, steps: Int) throws {
+        try compare("at the start")
+        for chunk in 0..<chunks {
+            for step in 0..<steps { try self.step("chunk \(chunk), step \(step)") }
+            if chunk % 3 == 1 { try listWhileChanging() }
+            let choice = Interlude.allCases[
+                Int.random(in: 0..<Interlude.allCases.count, using: &random)]
+            try compare("after chunk \(chunk)")
+            try perform(choice)
+            try compare("after chunk \(chunk) and \(choice)")
+        }
+    }
+
+    private func step(_ place: String) throws {
+        let operation = generator.next()
+        guard let found = ours.apply(operation) else { return }
+        let expected = theirs.apply(operation)
+        recent.append("\(operation): \(expected.map { "\($0)" } ?? "")".prefix(300).description)
+        if recent.count > 8 { recent.removeFirst() }
+        if found != expected {
+            throw CheckFailure(
+                "seed \(seed), \(place): the workspace answered \(found) at the last of these:\n"
+                    + recent.joined(separator: "\n"))
+        }
+        if found.error == nil { succeeded += 1 }
+        // Kernels forget when they like: now and then, and never what is open.
+        if Int.random(in: 0..<3, using: &random) == 0 { forget() }
+    }
+
+    private func forget() { fixture.tree.forget(except: Set(ours.held.compactMap { $0 })) }
+
+    private func perform(_ choice: Interlude) throws {
+        switch choice {
+        case .nothing: break
+        case .checkpoint:
+            if !fixture.workspace.checkpoint() { throw CheckFailure("no checkpoint") }
+        case .sweep: fixture.workspace.sweep()
+        case .maintain:
+            forget()
+            fixture.workspace.maintain(checkpointNow: true)
+        case .reopen, .kill:
+            ours.releaseAll()
+            theirs.releaseAll()
+            forget()
+            if choice == .kill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
+            ours = Interpreter(fixture.tree)
+        }
+        fixture.tree.listedAtOnce = [1, 2, 3, 1_000].randomElement(using: &random) ?? 1
+    }
+
+    func compare(_ when: String) throws {
+        let (found, expected) = (try TreeImage(fixture.tree), try TreeImage(reference))
+        let differences = expected.differences(to: found)
+        if !differences.isEmpty {
+            throw CheckFailure(
+                "seed \(seed), \(when):\n" + differences.joined(separator: "\n") + "\nlast steps:\n"
+                    + recent.joined(separator: "\n"))
+        }
+        var owners: [UInt64: UInt64] = [:]
+        for (path, identity) in expected.identities {
+            let number = found.identities[path] ?? 0
+            let known = numbers[identity] ?? number
+            let shown = String(decoding: path, as: UTF8.self)
+            if known != number {
+                throw CheckFailure("seed \(seed), \(when): \(shown): inode \(known) became \(number)")
+            }
+            if let other = owners[number], other != identity {
+                throw CheckFailure("seed \(seed), \(when): \(shown): inode \(number) is two files")
+            }
+            numbers[identity] = number
+            owners[number] = identity
+        }
+        try compareTimes(when)
+        forget()
+    }
+
+    private func compareTimes(_ when: String) throws {
+        func walk(_ node: ReferenceFileSystem.Node, _ number: InodeNumber, _ path: String) throws {
+            let found = try fixture.workspace.attributes(number).modificationTime
+            if let expected = node.modified, expected != found {
+                throw CheckFailure("seed \(seed), \(when): \(path): mtime \(found), not \(expected)")
+            }
+            guard FileType(mode: try reference.facts(node).mode) == .directory else { return }
+            for name in try reference.list(node).keys {
+                let name = try FileName(name)
+                try walk(
+                    try reference.lookup(name, in: node), try fixture.tree.lookup(name, in: number),
+                    "\(path)/\(name)")
+            }
+        }
+        try walk(reference.root, fixture.tree.root, "")
+    }
+
+    /// Reads a directory in parts while its names come and go: what stays is listed once, what
+    /// was never there is not listed.
+    private func listWhileChanging() throws {
+        for top in ["t", "u"] {
+            let directory = try fixture.tree.resolve(top)
+            let before = Set(try reference.list(try reference.resolve(top)).keys)
+            var (staying, ever) = (before, before)
+            var seen: [[UInt8]] = []
+            var cookie: UInt64 = 0
+            while true {
+                let (names, next) = try fixture.tree.listPart(directory, after: cookie, count: 2)
+                if next == cookie { break }
+                seen += names.map(\.name.bytes)
+                cookie = next
+                for _ in 0..<8 { try step("while \(top) is listed") }
+                // A forgotten directory is looked up again before it is read on.
+                let now = Set(try reference.list(try reference.resolve(top)).keys)
+                guard try fixture.tree.resolve(top) == directory else { return }
+                staying.formIntersection(now)
+                ever.formUnion(now)
+            }
+            if Set(seen).count != seen.count {
+                throw CheckFailure("seed \(seed): \(top) listed a name twice")
+            }
+            let missing = staying.subtracting(seen)
+            let surplus = Set(seen).subtracting(ever)
+            if !missing.isEmpty || !surplus.isEmpty {
+                throw CheckFailure(
+                    "seed \(seed): \(top) missed \(missing.map { String(decoding: $0, as: UTF8.self) })"
+                        + ", showed \(surplus.map { String(decoding: $0, as: UTF8.self) })")
+            }
+        }
+    }
+}

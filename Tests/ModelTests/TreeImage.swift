@@ -1,0 +1,71 @@
+// TreeImage: all that a tree shows, as one value to be compared.
+
+import Overlay
+import Platform
+import TestSupport
+
+struct TreeImage {
+    struct Item: Equatable {
+        var facts: NodeFacts
+        var content: [UInt8]
+        var xattrs: [[UInt8]: [UInt8]]
+    }
+
+    var items: [[UInt8]: Item] = [:]
+    /// The inode's number behind each name.
+    var identities: [[UInt8]: UInt64] = [:]
+
+    init<Tree: TreeOperations>(_ tree: Tree) throws { try add([], tree.root, tree) }
+
+    private mutating func add<Tree: TreeOperations>(
+        _ path: [UInt8], _ node: Tree.Node, _ tree: Tree
+    ) throws {
+        let facts = try tree.facts(node)
+        let type = FileType(mode: facts.mode)
+        var item = Item(facts: facts, content: [], xattrs: [:])
+        for name in try tree.xattrNames(of: node) {
+            item.xattrs[name] = try tree.xattr(name, of: node)
+        }
+        switch type {
+        case .regular: item.content = try tree.contents(node)
+        case .symlink: item.content = try tree.symlinkTarget(node)
+        default: break
+        }
+        items[path] = item
+        identities[path] = tree.identity(node)
+        guard type == .directory else { return }
+        for (name, listedType) in try tree.list(node) {
+            let child = try tree.lookup(try FileName(name), in: node)
+            let inner = path.isEmpty ? name : path + [0x2F] + name
+            let found = FileType(mode: try tree.facts(child).mode)
+            if found != listedType {
+                throw CheckFailure("\(Self.shown(inner)): listed as \(listedType), is \(found)")
+            }
+            try add(inner, child, tree)
+        }
+    }
+
+    private static func shown(_ path: [UInt8]) -> String { String(decoding: path, as: UTF8.self) }
+
+    /// The first differences, in words.
+    func differences(to other: TreeImage) -> [String] {
+        var found: [String] = []
+        for path in Set(items.keys).union(other.items.keys) {
+            switch (items[path], other.items[path]) {
+            case (nil, _): found.append("\(Self.shown(path)): only in the workspace")
+            case (_, nil): found.append("\(Self.shown(path)): only in the reference")
+            case (let one?, let two?):
+                if one.facts != two.facts {
+                    found.append("\(Self.shown(path)): \(one.facts), found \(two.facts)")
+                } else if one.content != two.content {
+                    let at = zip(one.content, two.content).prefix { $0 == $1 }.count
+                    found.append("\(Self.shown(path)): bytes differ from \(at) on")
+                }
+                if one.xattrs != two.xattrs {
+                    found.append("\(Self.shown(path)): \(one.xattrs), found \(two.xattrs)")
+                }
+            }
+        }
+        return Array(found.sorted().prefix(8))
+    }
+}

@@ -1,0 +1,136 @@
+// Workspaces of one store: isolated from each other, made, renamed and removed; their statistics.
+
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite struct WorkspaceSetTests {
+    private func fixture() throws -> WorkspaceFixture {
+        try WorkspaceFixture { try writeFile("\($0)/f", "base") }
+    }
+
+    private func open(_ fixture: WorkspaceFixture, _ name: String) throws -> WorkspaceTree {
+        let name = try FileName(name)
+        let record = try fixture.set.find(name) ?? fixture.set.create(name)
+        return WorkspaceTree(try fixture.set.workspace(record))
+    }
+
+    @Test("A workspace sees nothing of another's changes")
+    func isolation() throws {
+        let fixture = try fixture()
+        let other = try open(fixture, "other")
+        try fixture.tree.write("f", "edit")
+        try fixture.tree.makeFile("new")
+        try fixture.tree.changeMode("f", 0o600)
+        #expect(try other.text("f") == "base")
+        #expect(try other.names("") == ["f"])
+        #expect(try other.mode("f") == 0o644)
+        #expect(try other.resolve("f") != fixture.tree.resolve("f"))
+        try other.unlink("f")
+        #expect(try fixture.tree.text("f") == "edit")
+        try fixture.reopenAfterKill()
+        #expect(try fixture.tree.text("f") == "edit")
+        #expect(try open(fixture, "other").names("").isEmpty)
+    }
+
+    @Test("Names are taken once, and records stay over a reopening")
+    func names() throws {
+        let fixture = try fixture()
+        let record = try fixture.set.create(try FileName("second"))
+        #expect(throws: Errno.exists) { try fixture.set.create(try FileName("second")) }
+        #expect(throws: Errno.exists) {
+            try fixture.set.rename(record.id, to: try FileName("main"))
+        }
+        try fixture.set.rename(record.id, to: try FileName("third"))
+        #expect(fixture.set.find(try FileName("second")) == nil)
+        try fixture.reopenAfterKill()
+        #expect(fixture.set.records.map(\.name.description) == ["main", "third"])
+        #expect(fixture.set.find(try FileName("third"))?.id == record.id)
+        #expect(throws: Errno.noEntry) {
+            try fixture.set.rename(999, to: try FileName("fourth"))
+        }
+    }
+
+    @Test("A workspace with changes is not removed, one without them is")
+    func removal() throws {
+        let fixture = try fixture()
+        let tree = try open(fixture, "second")
+        _ = try tree.text("f")
+        let name = try FileName("second")
+        let record = try #require(fixture.set.find(name))
+        try tree.makeFile("new")
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        #expect(try tree.names("") == ["f", "new"])
+
+        let empty = try fixture.set.create(try FileName("empty"))
+        _ = try open(fixture, "empty").text("f")
+        try fixture.set.remove(empty)
+        #expect(fixture.set.find(try FileName("empty")) == nil)
+        #expect(fixture.set.opened(empty.id) == nil)
+        try fixture.reopen()
+        #expect(fixture.set.records.map(\.name.description) == ["main", "second"])
+    }
+
+    @Test("A store is held by one user at a time")
+    func lock() throws {
+        let fixture = try fixture()
+        let path = fixture.storePath
+        #expect(throws: StorageError.self) {
+            try Store.open(
+                path, basePath: Array(fixture.basePath.utf8),
+                baseInode: fixture.workspace.base.rootStatus.inode, holder: "second", now: 0)
+        }
+    }
+
+    @Test("A base that was moved keeps its store, another base does not get it")
+    func otherBase() throws {
+        let fixture = try fixture()
+        try fixture.reopen()
+        let copy = fixture.directory("copy")
+        try ChildProcess.check(["cp", "-a", fixture.storePath, copy], seconds: 20)
+        #expect(throws: StorageError.self) {
+            try Store.open(
+                copy, basePath: Array("/elsewhere".utf8), baseInode: 1, holder: "test", now: 0)
+        }
+    }
+}
+
+@Suite struct StatisticsTests {
+    @Test("Statistics count what is changed, held and open")
+    func counts() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
+        var found = fixture.workspace.statistics
+        #expect(found.dirtyKeys == 0 && found.openLogs == 0 && found.kernelInodes == 0)
+        try fixture.tree.write("f", "edit")
+        found = fixture.workspace.statistics
+        #expect(found.openLogs == 1)
+        #expect(found.kernelInodes == 1)
+        #expect(found.touchedInodes == 2, "the file and the root")
+        #expect(found.dirtyKeys > 0)
+        #expect(found.sequence > 0)
+        #expect(fixture.workspace.hasChanges)
+        #expect(fixture.workspace.usage.logFiles == 1)
+        #expect(fixture.workspace.usage.databaseBytes == 0)
+        fixture.tree.forget()
+        #expect(fixture.workspace.checkpoint())
+        fixture.workspace.sweep()
+        found = fixture.workspace.statistics
+        #expect(found.dirtyKeys == 0 && found.openLogs == 0 && found.kernelInodes == 0)
+        #expect(!found.checkpointFailed)
+        #expect(fixture.workspace.usage.databaseBytes > 0)
+    }
+
+    @Test("The names used longest ago are offered for forgetting, directories are not")
+    func pruning() throws {
+        let fixture = try WorkspaceFixture()
+        try fixture.tree.makeDirectory("d")
+        for index in 0..<100 { try fixture.tree.makeFile("d/\(index)") }
+        #expect(fixture.workspace.pruneCandidates(above: 1_000, atMost: 5).isEmpty)
+        let found = fixture.workspace.pruneCandidates(above: 10, atMost: 5)
+        #expect(found.count == 5)
+        let directory = try fixture.tree.resolve("d")
+        #expect(found.allSatisfy { $0.parent == directory })
+    }
+}

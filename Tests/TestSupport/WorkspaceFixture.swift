@@ -1,0 +1,102 @@
+// WorkspaceFixture: a base, a store over it and one workspace, in a temporary directory, without a
+// mount. It can be opened anew as after a clean end and as after a kill.
+
+import Glibc
+package import Overlay
+package import Platform
+internal import Storage
+
+package final class WorkspaceFixture {
+    package let directory: TemporaryDirectory
+    package let basePath: String
+    package private(set) var storePath: String
+    package let events = EventLog()
+    package let limits: Limits
+    private let clock: Clock
+    package private(set) var set: WorkspaceSet!
+    package private(set) var tree: WorkspaceTree!
+    private var copies = 0
+
+    /// - Parameter prepare: fills the base, whose path it is given.
+    package init(
+        limits: Limits = Limits(), clock: Clock = .system, prepare: (String) throws -> Void = { _ in }
+    ) throws {
+        directory = try TemporaryDirectory("overlay")
+        basePath = directory("base")
+        storePath = directory("store")
+        self.limits = limits
+        self.clock = clock
+        try TestSupport.makeDirectory(basePath)
+        try prepare(basePath)
+        set = try Self.openSet(storePath, basePath, limits, clock, events)
+        tree = try Self.openTree(set)
+    }
+
+    package var workspace: Workspace { tree.workspace }
+    package func base(_ path: String) -> String { "\(basePath)/\(path)" }
+
+    private static func openSet(
+        _ store: String, _ base: String, _ limits: Limits, _ clock: Clock, _ events: EventLog
+    ) throws -> WorkspaceSet {
+        let tree = try BaseTree(base, limits: limits)
+        let store = try Store.open(
+            store, basePath: Array(base.utf8), baseInode: tree.rootStatus.inode,
+            holder: "test", now: clock.realtime())
+        return WorkspaceSet(
+            store: store, base: tree, clock: clock, limits: limits, events: events)
+    }
+
+    private static func openTree(_ set: WorkspaceSet) throws -> WorkspaceTree {
+        let name = try FileName("main")
+        let record = try set.find(name) ?? set.create(name)
+        return WorkspaceTree(try set.workspace(record))
+    }
+
+    /// Ends cleanly and opens again.
+    package func reopen() throws {
+        guard set.close() else { throw CheckFailure("the workspaces did not close") }
+        try openAnew()
+    }
+
+    /// Opens a copy of the store as it lies there now: what a kill would leave.
+    package func reopenAfterKill(damage: (String) throws -> Void = { _ in }) throws {
+        copies += 1
+        let copy = directory("store-\(copies)")
+        try ChildProcess.check(["cp", "-a", storePath, copy], seconds: 60)
+        storePath = copy
+        try damage("\(copy)/workspaces/0001")
+        try openAnew()
+    }
+
+    private func openAnew() throws {
+        let caller = tree.caller
+        // The store's lock goes with the last reference to it.
+        tree = nil
+        set = nil
+        set = try Self.openSet(storePath, basePath, limits, clock, events)
+        tree = try Self.openTree(set)
+        tree.caller = caller
+    }
+
+    /// The workspace opened by hand, with the report of what was mended; the set must not have it.
+    package func recover(
+        damage: (String) throws -> Void
+    ) throws -> (tree: WorkspaceTree, report: RecoveryReport) {
+        copies += 1
+        let copy = directory("store-\(copies)")
+        try ChildProcess.check(["cp", "-a", storePath, copy], seconds: 60)
+        try damage("\(copy)/workspaces/0001")
+        let other = try Self.openSet(copy, basePath, limits, clock, events)
+        let name = try FileName("main")
+        guard let record = other.find(name) else { throw CheckFailure("no workspace in the copy") }
+        let (workspace, report) = try Workspace.open(
+            record, in: other.store, base: other.base, clock: clock, limits: limits,
+            events: events)
+        return (WorkspaceTree(workspace), report)
+    }
+
+    /// Bytes of all edit logs.
+    package var logBytes: UInt64 { workspace.usage.logBytes }
+    package var journalBytes: UInt64 { workspace.statistics.journalBytes }
+    package var messages: [String] { events.events.map(\.message) }
+}
