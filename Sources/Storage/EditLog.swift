@@ -81,6 +81,8 @@ package final class EditLog: Sendable {
             file = try logs.file(id)
             length = try file.length()
         } catch {
+            // Its name was not synced before a power cut; ENOENT would say that the file is gone.
+            if error == .noEntry { throw .damaged(path: path, what: "it is missing") }
             throw .system(error, doing: "open", path: path)
         }
         let header = try LogHeader(reading: file, path: path)
