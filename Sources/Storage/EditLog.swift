@@ -112,7 +112,8 @@ package final class EditLog: Sendable {
             }
         }
         if result.tornBytes > 0 || !result.damage.isEmpty { report(result) }
-        return EditLog(id, logs, state, nameIsDurable: true)
+        // Whether the name was ever synced is not known: it may be from before a kill.
+        return EditLog(id, logs, state, nameIsDurable: false)
     }
 
     private static func replay(
