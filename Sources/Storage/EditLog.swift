@@ -56,6 +56,9 @@ package final class EditLog: Sendable {
         let header = LogHeader(
             kind: .edit, id: id, baseFile: baseFile, baseLength: baseFile == 0 ? 0 : baseLength,
             created: now)
+        // A piece checkpoint of an earlier log of that number, whose making a power cut took back.
+        let pieces = LogDirectory.piecesPath(id)
+        if logs.disk.exists(pieces) { try logs.disk.remove(pieces) }
         _ = try logs.create(header)
         let state = State(
             pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0, time: now)
