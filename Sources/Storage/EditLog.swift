@@ -94,7 +94,9 @@ package final class EditLog: Sendable {
         }
         var state: State
         let checkpoint = PieceCheckpoint(log: id, on: logs.disk)
-        if let checkpoint, checkpoint.position <= length {
+        // The padding of the last record is not written.
+        let paddedLength = (length + Format.recordAlignment - 1) & ~(Format.recordAlignment - 1)
+        if let checkpoint, checkpoint.position <= paddedLength {
             state = State(
                 pieces: checkpoint.pieces, end: checkpoint.position,
                 sequence: checkpoint.sequence, time: checkpoint.time)
