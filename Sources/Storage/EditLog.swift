@@ -193,7 +193,8 @@ package final class EditLog: Sendable {
         var pieces: [Piece] = []
         var total: UInt64 = 0
         while !reader.atEnd {
-            guard let piece = Piece.decode(&reader) else { return nil }
+            guard let piece = Piece.decode(&reader), piece.length <= UInt64(Int64.max) - total
+            else { return nil }
             total += piece.length
             pieces.append(piece)
         }
