@@ -99,6 +99,12 @@ extension Workspace {
                 source, sourceOffset..<end.partialValue, caller: caller)
         }
         if pieces.isEmpty { return 0 }
+        // The target's record must not outlive the records that it points to: after a power cut
+        // others could stand in their place. Where they are durable already, this does nothing.
+        let pointsToSource = pieces.contains {
+            if case .log(source, _, _) = $0.source { true } else { false }
+        }
+        if source != target, pointsToSource { try synchronize(source) }
         try edit(target, caller: caller) { (log, stamp) throws(Errno) in
             try log.share(pieces, at: targetOffset, stamp: stamp, sequence: sequence)
         }

@@ -58,6 +58,9 @@ package final class EditLog: Sendable {
         let header = LogHeader(
             kind: .edit, id: id, baseFile: baseFile, baseLength: baseFile == 0 ? 0 : baseLength,
             created: now)
+        // A piece checkpoint of an earlier log of that number, whose making a power cut took back.
+        let pieces = LogDirectory.piecesPath(id)
+        if logs.disk.exists(pieces) { try logs.disk.remove(pieces) }
         let file = try logs.create(id)
         var state = State(
             pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0, time: now)
@@ -95,6 +98,8 @@ package final class EditLog: Sendable {
             file = try logs.file(id)
             length = try file.length()
         } catch {
+            // Its name was not synced before a power cut; ENOENT would say that the file is gone.
+            if error == .noEntry { throw .damaged(path: path, what: "it is missing") }
             throw .system(error, doing: "open", path: path)
         }
         if length == 0 {
@@ -111,7 +116,9 @@ package final class EditLog: Sendable {
         }
         var state: State
         let checkpoint = PieceCheckpoint(log: id, on: logs.disk)
-        if let checkpoint, checkpoint.position <= length {
+        // The padding of the last record is not written.
+        let paddedLength = (length + Format.recordAlignment - 1) & ~(Format.recordAlignment - 1)
+        if let checkpoint, checkpoint.position <= paddedLength {
             state = State(
                 pieces: checkpoint.pieces, end: checkpoint.position,
                 sequence: checkpoint.sequence, time: checkpoint.time)
@@ -132,7 +139,8 @@ package final class EditLog: Sendable {
             }
         }
         if result.tornBytes > 0 || !result.damage.isEmpty { report(result) }
-        return EditLog(id, logs, state, nameIsDurable: true)
+        // Whether the name was ever synced is not known: it may be from before a kill.
+        return EditLog(id, logs, state, nameIsDurable: false)
     }
 
     private static func replay(
@@ -207,7 +215,8 @@ package final class EditLog: Sendable {
         var pieces: [Piece] = []
         var total: UInt64 = 0
         while !reader.atEnd {
-            guard let piece = Piece.decode(&reader) else { return nil }
+            guard let piece = Piece.decode(&reader), piece.length <= UInt64(Int64.max) - total
+            else { return nil }
             total += piece.length
             pieces.append(piece)
         }

@@ -21,9 +21,12 @@ package final class Journal: Sendable {
             let isNew = !disk.exists(path)
             file = try disk.open(path, .create)
             let length = try file.length()
-            if isNew || length == 0 {
+            // A journal without a whole header was cut off in its making and holds nothing. The
+            // header is durable before the name, so that no power cut leaves a broken one.
+            if isNew || length < UInt64(Format.logHeaderLength) {
                 let header = LogHeader(kind: .tree, id: id, created: now)
                 try file.writeBytes(header.bytes, at: 0)
+                try file.synchronize()
             }
         } catch {
             throw .system(error, doing: "open", path: path)

@@ -66,6 +66,12 @@ package struct LogScanner {
             } else {
                 result.end = last.position
                 result.records -= 1
+                // Damage with no good record after it belongs to the tail. Left in the log, it would
+                // stand before the next record that is appended.
+                if let range = result.damage.last, range.upperBound == last.position {
+                    result.end = range.lowerBound
+                    result.damage.removeLast()
+                }
             }
         }
         result.tornBytes = fileLength > result.end ? fileLength - result.end : 0

@@ -45,7 +45,8 @@ package struct PieceCheckpoint: Sendable {
         guard reader.integer() == log, let position: UInt64 = reader.integer(),
             let sequence: UInt64 = reader.integer(), let time: Int64 = reader.integer(),
             reader.integer(UInt64.self) != nil, let count: UInt64 = reader.integer(),
-            reader.remaining == Int(clamping: count &* 32)
+            reader.remaining % Piece.encodedSize == 0,
+            count == UInt64(reader.remaining / Piece.encodedSize)
         else { return nil }
         var list: [Piece] = []
         list.reserveCapacity(Int(count))

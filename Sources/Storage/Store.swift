@@ -114,17 +114,20 @@ package final class Store: Sendable {
         } catch {
             throw .system(error, doing: "list the store", path: path)
         }
-        if names.contains("workspaces") {
+        // The making of a store may have been cut off: what it leaves is taken over.
+        let isBegun = names.contains("workspaces")
+        if isBegun, (try? disk.list("workspaces").isEmpty) != true {
             throw .damaged(path: path, what: "its superblock is missing")
         }
-        if names.contains(where: { $0 != "lock" }) {
+        let begun = ["lock", "workspaces", Superblock.path + ".new"]
+        if names.contains(where: { !begun.contains($0) }) {
             throw .damaged(path: path, what: "it is no store, and it is not empty")
         }
         let superblock = Superblock(
             id: UInt64.random(in: 1...UInt64.max), created: now, basePath: basePath,
             baseInode: baseInode)
         do throws(Errno) {
-            try disk.makeDirectory("workspaces")
+            if !isBegun { try disk.makeDirectory("workspaces") }
         } catch {
             throw .system(error, doing: "make a directory in the store", path: path)
         }

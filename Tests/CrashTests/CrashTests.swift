@@ -1,0 +1,146 @@
+// What is left of the workload when a call fails, the process dies or the power goes, at each call.
+
+import Glibc
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite("Crashes", .serialized)
+struct CrashTests {
+    let base: CrashBase
+    let first: Model
+
+    init() throws {
+        base = try CrashBase()
+        first = try Session(base.newDisk(seed: 0), base).firstModel(base)
+    }
+
+    /// Changing calls, and all calls, of the workload on a disk that never fails.
+    private func counts() throws -> (changes: Int, calls: Int) {
+        let disk = try base.newDisk(seed: 0)
+        _ = History.untilStop(disk, base, first: first)
+        return (disk.changes, disk.calls)
+    }
+
+    @Test("Without any failure, the next process finds every byte")
+    func nothingFails() throws {
+        let disk = try base.newDisk(seed: 0)
+        let history = History.untilStop(disk, base, first: first)
+        #expect(history.states.count == Step.workload.count + 1)
+        let found = try Session(disk.afterKill(), base).visible()
+        #expect(throws: Never.self) { try history.checkKill(found) }
+    }
+
+    @Test("A failing call makes its operation fail and harms nothing", arguments: [1, 2])
+    func failures(times: Int) throws {
+        let calls = try counts().calls
+        #expect(calls > 80)
+        for call in stride(from: 0, to: calls, by: times) {
+            let disk = try base.newDisk(seed: UInt64(call))
+            disk.set(
+                SimulatedDisk.Plan(
+                    callsBefore: call, errno: call % 2 == 0 ? .inputOutput : .noSpace,
+                    times: times, countsReads: true))
+            do {
+                try runWithFailure(disk, isExact: times == 1)
+            } catch {
+                Issue.record("call \(call) fails \(times) times, seed \(call): \(error)")
+            }
+        }
+    }
+
+    private func runWithFailure(_ disk: SimulatedDisk, isExact: Bool) throws {
+        var opened: Session?
+        for _ in 0..<3 where opened == nil { opened = try? Session(disk, base) }
+        guard let session = opened else { throw CheckFailure("the workspace does not open") }
+        var model = first
+        var harmed: Set<String> = []
+        for (index, step) in Step.workload.enumerated() where model.allows(step) {
+            do {
+                model.apply(step, index, created: try session.run(step, index))
+            } catch {
+                guard error as? Errno == .inputOutput || error as? Errno == .noSpace else {
+                    throw CheckFailure("\(step) answers \(error)")
+                }
+                harmed.formUnion(step.needs)
+            }
+        }
+        guard try session.visible() == model.visible else {
+            throw CheckFailure("\(summary(try session.visible())) is not \(summary(model.visible))")
+        }
+        let found = try Session(disk.afterKill(), base).visible()
+        if isExact, found != model.visible {
+            throw CheckFailure(
+                "the next process finds \(summary(found)), not \(summary(model.visible))")
+        }
+        for (name, bytes) in model.visible where !harmed.contains(name) && found[name] != bytes {
+            throw CheckFailure("the next process finds other bytes in \(name)")
+        }
+    }
+
+    @Test("A killed process loses nothing that it acknowledged")
+    func kills() throws {
+        for call in 0..<(try counts().changes) {
+            let disk = try base.newDisk(seed: UInt64(call) &* 7919)
+            disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
+            let history = History.untilStop(disk, base, first: first)
+            do {
+                guard disk.isStopped else { throw CheckFailure("it was not stopped") }
+                let after = disk.afterKill()
+                let session = try Session(after, base)
+                try history.checkKill(session.visible())
+                if call % 3 == 0 { continue }
+                try checkThatWorkGoesOn(session, after, base)
+            } catch {
+                Issue.record("stopped at call \(call): \(error)")
+            }
+        }
+    }
+
+    @Test("A power cut takes nothing that was synced, and shows no wrong bytes")
+    func powerCuts() throws {
+        for call in 0..<(try counts().changes) {
+            let disk = try base.newDisk(seed: UInt64(call) &* 104_729)
+            disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
+            let history = History.untilStop(disk, base, first: first)
+            for seed in 0..<UInt64(3) {
+                let after = disk.afterPowerCut(seed: seed &+ UInt64(call) &* 31)
+                do {
+                    let session = try Session(after, base)
+                    try history.checkPowerCut(session.look())
+                    if seed > 0 { continue }
+                    try checkThatWorkGoesOn(session, after, base)
+                } catch {
+                    Issue.record("power cut at call \(call), seed \(seed): \(error)")
+                }
+            }
+        }
+    }
+
+    @Test("A store whose making was cut off can be made again")
+    func makingAStore() throws {
+        var call = 0
+        while true {
+            let disk = SimulatedDisk(seed: UInt64(call))
+            disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
+            let made = try? base.openStore(disk).createWorkspace(FileName("one"), now: 1)
+            if !disk.isStopped { break }
+            for after in [disk.afterKill(), disk.afterPowerCut(seed: 1), disk.afterPowerCut(seed: 2)] {
+                do {
+                    let store = try base.openStore(after)
+                    if store.workspaces.isEmpty {
+                        #expect(made == nil)
+                        _ = try store.createWorkspace(FileName("one"), now: 1)
+                    }
+                    try checkThatWorkGoesOn(Session(after, base), after, base)
+                } catch {
+                    Issue.record("stopped at call \(call): \(error)")
+                }
+            }
+            call += 1
+        }
+        #expect(call > 8)
+    }
+}

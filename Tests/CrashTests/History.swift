@@ -1,0 +1,126 @@
+// History: the workload run on a disk that fails or stops at some call, and what may be found
+// there afterwards.
+
+import Overlay
+import Platform
+import Storage
+import TestSupport
+
+struct History {
+    /// The state before any step, and after each acknowledged one.
+    var states: [Model]
+    /// The step that threw when the disk stopped, done as if it had worked.
+    var inFlight: Model?
+    /// After which state a file's sync was acknowledged.
+    var syncs: [(state: Int, file: InodeNumber)] = []
+
+    var last: Model { states[states.count - 1] }
+
+    /// Runs until a step throws.
+    static func untilStop(
+        _ disk: SimulatedDisk, _ base: CrashBase, first: Model
+    ) -> History {
+        var history = History(states: [first])
+        guard let session = try? Session(disk, base) else { return history }
+        for (index, step) in Step.workload.enumerated() {
+            var model = history.last
+            do {
+                model.apply(step, index, created: try session.run(step, index))
+                history.states.append(model)
+                if case .sync(let name) = step, let file = model.names[name] {
+                    history.syncs.append((history.states.count - 1, file))
+                }
+            } catch {
+                model.apply(step, index, created: 0)
+                history.inFlight = model
+                return history
+            }
+        }
+        return history
+    }
+
+    /// States that a reader may find, oldest first, each with its index.
+    private var candidates: [(index: Int, model: Model)] {
+        var all = states.enumerated().map { (index: $0.offset, model: $0.element) }
+        if let inFlight { all.append((states.count, inFlight)) }
+        return all
+    }
+
+    /// After a kill everything acknowledged is there, and the step under way whole or not at all.
+    func checkKill(_ found: [String: [UInt8]]) throws {
+        if found == last.visible { return }
+        if let inFlight, found == inFlight.visible { return }
+        throw CheckFailure("\(summary(found)); expected \(summary(last.visible))")
+    }
+
+    /// After a power cut names are those of one moment at or after the last sync, and each file has
+    /// the bytes of one moment at or after its own last sync. EIO only if it was never synced.
+    func checkPowerCut(
+        _ found: [String: (number: InodeNumber, bytes: [UInt8]?)]
+    ) throws {
+        let lastSync = syncs.last?.state ?? 0
+        let names = found.mapValues(\.number)
+        guard candidates.contains(where: { $0.index >= lastSync && Self.fits(names, $0.model) })
+        else {
+            throw CheckFailure("names \(names) are of no moment since step \(lastSync): "
+                + "\(candidates.filter { $0.index >= lastSync }.map(\.model.names))")
+        }
+        for (name, file) in found {
+            let synced = syncs.last { $0.file == file.number }?.state
+            guard let bytes = file.bytes else {
+                if synced == nil { continue }
+                throw CheckFailure("\(name) was synced and answers EIO")
+            }
+            let known = candidates.contains {
+                $0.index >= synced ?? 0
+                    && ($0.model.bytes[file.number] ?? $0.model.bytes[0] ?? []) == bytes
+            }
+            if !known {
+                throw CheckFailure("\(name) has \(bytes.count) bytes that it never had since step "
+                    + "\(synced.map(String.init) ?? "0, unsynced")")
+            }
+        }
+    }
+
+    private static func fits(_ names: [String: InodeNumber], _ model: Model) -> Bool {
+        names.count == model.names.count
+            && names.allSatisfy { name, number in
+                model.names[name].map { $0 == number || $0 == 0 } ?? false
+            }
+    }
+}
+
+func summary(_ files: [String: [UInt8]]) -> String {
+    files.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.count)" }
+        .joined(separator: ", ")
+}
+
+/// Goes on working after a recovery, and checks that no file changes that was not written, now or
+/// in the next process.
+func checkThatWorkGoesOn(
+    _ session: Session, _ disk: SimulatedDisk, _ base: CrashBase
+) throws {
+    var model = Model()
+    var stream = 43
+    for (name, file) in try session.look() {
+        guard let bytes = file.bytes else { continue }
+        model.names[name] = file.number
+        model.bytes[file.number] = bytes
+    }
+    var steps: [Step] = [.create("y"), .create("z"), .write("z", at: 0, count: 300)]
+    for name in model.names.keys.sorted() { steps.append(.write(name, at: 10, count: 100)) }
+    steps.append(.write("y", at: 0, count: 40_000))
+    for step in steps {
+        model.apply(step, stream, created: try session.run(step, stream))
+        stream += 1
+    }
+    func check(_ session: Session, _ when: String) throws {
+        let found = try session.look()
+        for (name, bytes) in model.visible where found[name]?.bytes != bytes {
+            throw CheckFailure("\(when): \(name) has other bytes than were written")
+        }
+    }
+    try check(session, "after going on")
+    let next = disk.afterKill()
+    try check(Session(next, base), "in the next process")
+}

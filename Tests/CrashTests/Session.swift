@@ -1,0 +1,148 @@
+// Session: one life of a process on a simulated disk: opens store and workspace, does steps,
+// looks at what is there.
+
+import Glibc
+import Overlay
+import Platform
+import Storage
+import TestSupport
+
+/// The base that all sessions share: a real directory, which nothing here changes.
+final class CrashBase: Sendable {
+    private let directory: TemporaryDirectory
+    let tree: BaseTree
+    /// The bytes of each base file.
+    let files: [String: [UInt8]]
+
+    init() throws {
+        directory = try TemporaryDirectory("crash")
+        var files: [String: [UInt8]] = [:]
+        for (seed, item) in [("old", 10_000), ("base", 100), ("gone", 5000)].enumerated() {
+            let bytes = Model.data(40 + seed, item.1)
+            try File.open(directory(item.0), flags: O_RDWR | O_CREAT).writeBytes(bytes, at: 0)
+            files[item.0] = bytes
+        }
+        self.files = files
+        tree = try BaseTree(directory.path)
+    }
+
+    /// A disk with a store and one workspace in it, all of it durable.
+    func newDisk(seed: UInt64) throws -> SimulatedDisk {
+        let disk = SimulatedDisk(seed: seed)
+        let store = try openStore(disk)
+        _ = try store.createWorkspace(FileName("one"), now: 1)
+        try disk.synchronizeAll()
+        return disk.afterKill(seed: seed)
+    }
+
+    func openStore(_ disk: SimulatedDisk) throws -> Store {
+        try Store.open(on: disk, basePath: [0x2f], baseInode: 1, now: 1)
+    }
+}
+
+struct Session {
+    let workspace: Workspace
+    let events: EventLog
+    private let caller = Caller(user: getuid(), group: getgid(), pid: 1, umask: 0o022)
+
+    init(_ disk: SimulatedDisk, _ base: CrashBase) throws {
+        let store = try base.openStore(disk)
+        guard let record = store.workspaces.first else { throw CheckFailure("no workspace") }
+        events = EventLog()
+        workspace = try Workspace.open(record, in: store, base: base.tree, events: events).0
+    }
+
+    private var root: InodeNumber { workspace.rootNumber }
+
+    private func number(_ name: String) throws -> InodeNumber {
+        try workspace.lookup(FileName(name), in: root).number
+    }
+
+    /// The model of a workspace in which nothing has happened.
+    func firstModel(_ base: CrashBase) throws -> Model {
+        var model = Model()
+        for (name, bytes) in base.files {
+            let number = try number(name)
+            model.names[name] = number
+            model.bytes[number] = bytes
+        }
+        return model
+    }
+
+    /// Does one step; answers the number of a file it made.
+    func run(_ step: Step, _ index: Int) throws -> InodeNumber? {
+        switch step {
+        case .create(let name):
+            return try workspace.makeNode(
+                FileName(name), in: root, mode: S_IFREG | 0o644, caller: caller).number
+        case .write(let name, let offset, let count):
+            let number = try number(name)
+            try Model.data(index, count).withUnsafeBytes { raw in
+                _ = try workspace.write(
+                    number, raw, at: UInt64(offset), killSetID: false, caller: caller)
+            }
+        case .truncate(let name, let length):
+            var change = AttributeChange()
+            change.size = UInt64(length)
+            _ = try workspace.setAttributes(number(name), change, caller: caller)
+        case .rename(let old, let new):
+            try workspace.rename(
+                FileName(old), in: root, to: FileName(new), in: root, flags: [], caller: caller)
+        case .unlink(let name):
+            try workspace.unlink(FileName(name), in: root, caller: caller)
+        case .link(let old, let new):
+            _ = try workspace.makeLink(
+                to: number(old), name: FileName(new), in: root, caller: caller)
+        case .copy(let source, let from, let target, let to, let count):
+            _ = try workspace.copyRange(
+                from: number(source), at: UInt64(from), to: number(target), at: UInt64(to),
+                length: UInt64(count), caller: caller)
+        case .punch(let name, let offset, let count):
+            try workspace.allocate(
+                number(name), mode: [.punchHole, .keepSize], offset: UInt64(offset),
+                length: UInt64(count), caller: caller)
+        case .sync(let name):
+            try workspace.synchronize(number(name))
+        case .checkpoint:
+            workspace.maintain(checkpointNow: true)
+        }
+        return nil
+    }
+
+    /// What is there: the number and the bytes of each name; nil bytes where reading answers EIO.
+    func look() throws -> [String: (number: InodeNumber, bytes: [UInt8]?)] {
+        var found: [String: (number: InodeNumber, bytes: [UInt8]?)] = [:]
+        var names: [FileName] = []
+        try workspace.list(root, after: 2, withInodes: false) { listed, _, _ in
+            names.append(listed.name)
+            return true
+        }
+        for name in names {
+            let attributes = try workspace.lookup(name, in: root)
+            found[name.description] = (attributes.number, try bytes(attributes))
+            workspace.forget(attributes.number, count: 1)
+        }
+        return found
+    }
+
+    private func bytes(_ attributes: InodeAttributes) throws -> [UInt8]? {
+        var buffer = [UInt8](repeating: 0xee, count: 200_000)
+        do {
+            let count = try buffer.withUnsafeMutableBytes {
+                try workspace.read(attributes.number, into: $0, at: 0)
+            }
+            guard UInt64(count) == attributes.size else {
+                throw CheckFailure("read \(count) bytes of a file of \(attributes.size)")
+            }
+            return Array(buffer[..<count])
+        } catch {
+            if error as? Errno == .inputOutput { return nil }
+            throw error
+        }
+    }
+
+    /// Names and bytes where everything can be read.
+    func visible() throws -> [String: [UInt8]] {
+        try look().mapValues { try $0.bytes ?? { throw CheckFailure("a file answers EIO") }() }
+    }
+}

@@ -1,0 +1,111 @@
+// Workload: a fixed list of operations on one workspace, and a model that knows which bytes every
+// file had after each of them. The crash tests compare what they find with that.
+
+import Overlay
+import Platform
+import Storage
+import TestSupport
+
+enum Step: Sendable {
+    case create(String)
+    case write(String, at: Int, count: Int)
+    case truncate(String, to: Int)
+    case rename(String, to: String)
+    case unlink(String)
+    case link(String, to: String)
+    case copy(String, from: Int, to: String, at: Int, count: Int)
+    case punch(String, at: Int, count: Int)
+    case sync(String)
+    case checkpoint
+
+    /// Base files are `old`, `base` and `gone`; see `CrashBase`.
+    static let workload: [Step] = [
+        .create("a"), .write("a", at: 0, count: 5), .sync("a"),
+        .write("old", at: 100, count: 3000), .write("a", at: 5, count: 70_000),
+        .rename("base", to: "moved"), .sync("old"), .write("moved", at: 20, count: 40),
+        .create("tmp"), .write("tmp", at: 0, count: 600), .sync("tmp"),
+        .rename("tmp", to: "old"), .unlink("gone"), .sync("moved"),
+        .write("a", at: 50_000, count: 40_000), .copy("a", from: 10, to: "old", at: 300, count: 66_000),
+        .sync("old"), .truncate("a", to: 30), .truncate("a", to: 9000), .checkpoint,
+        .create("b"), .write("b", at: 1000, count: 9), .link("b", to: "c"),
+        .copy("b", from: 0, to: "a", at: 4000, count: 1009), .punch("a", at: 2, count: 4000),
+        .write("c", at: 4, count: 1), .sync("a"), .unlink("b"), .truncate("c", to: 0),
+        .write("c", at: 0, count: 513), .sync("c"), .write("c", at: 200, count: 5000),
+    ]
+
+    /// The names that must be there.
+    var needs: [String] {
+        switch self {
+        case .create, .checkpoint: []
+        case .write(let name, _, _), .truncate(let name, _), .rename(let name, _), .unlink(let name),
+            .link(let name, _), .punch(let name, _, _), .sync(let name): [name]
+        case .copy(let source, _, let target, _, _): [source, target]
+        }
+    }
+}
+
+/// Which file each name leads to, and the bytes of each file, by inode number.
+struct Model: Equatable, Sendable {
+    var names: [String: InodeNumber] = [:]
+    var bytes: [InodeNumber: [UInt8]] = [:]
+
+    subscript(name: String) -> [UInt8] {
+        get { names[name].flatMap { bytes[$0] } ?? [] }
+        set { if let number = names[name] { bytes[number] = newValue } }
+    }
+
+    var visible: [String: [UInt8]] { names.mapValues { bytes[$0] ?? [] } }
+
+    /// Bytes that no other step writes: streams 0 to 31 are the workload's.
+    static func data(_ stream: Int, _ count: Int) -> [UInt8] {
+        Array(streams[stream % streams.count].prefix(count))
+    }
+
+    private static let streams: [[UInt8]] = (0..<64).map { stream in
+        var generator = SeededGenerator(seed: UInt64(stream) + 1)
+        let words = (0..<10_000).map { _ in generator.next() | 0x0101_0101_0101_0101 }
+        return words.withUnsafeBytes { Array($0) }
+    }
+
+    /// Whether `step` can work here.
+    func allows(_ step: Step) -> Bool { step.needs.allSatisfy { names[$0] != nil } }
+
+    /// What `step`, the `index`th, does; `created` is the number of a file it made.
+    mutating func apply(_ step: Step, _ index: Int, created: InodeNumber?) {
+        switch step {
+        case .create(let name):
+            guard let created else { return }
+            names[name] = created
+            bytes[created] = []
+        case .write(let name, let offset, let count):
+            self[name] = Self.put(Self.data(index, count), at: offset, in: self[name])
+        case .truncate(let name, let length):
+            self[name] = Self.resized(self[name], to: length)
+        case .rename(let old, let new):
+            names[new] = names.removeValue(forKey: old)
+        case .unlink(let name):
+            names[name] = nil
+        case .link(let old, let new):
+            names[new] = names[old]
+        case .copy(let source, let from, let target, let to, let count):
+            let part = Array(self[source].dropFirst(from).prefix(count))
+            if !part.isEmpty { self[target] = Self.put(part, at: to, in: self[target]) }
+        case .punch(let name, let offset, let count):
+            let count = min(count, max(0, self[name].count - offset))
+            self[name] = Self.put([UInt8](repeating: 0, count: count), at: offset, in: self[name])
+        case .sync, .checkpoint:
+            break
+        }
+    }
+
+    private static func resized(_ bytes: [UInt8], to length: Int) -> [UInt8] {
+        bytes.prefix(length) + [UInt8](repeating: 0, count: max(0, length - bytes.count))
+    }
+
+    private static func put(_ data: [UInt8], at offset: Int, in bytes: [UInt8]) -> [UInt8] {
+        if data.isEmpty { return bytes }
+        var bytes = resized(bytes, to: max(bytes.count, offset + data.count))
+        bytes.replaceSubrange(offset..<(offset + data.count), with: data)
+        return bytes
+    }
+}

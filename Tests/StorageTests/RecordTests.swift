@@ -1,0 +1,82 @@
+// The header of a record: its form on disk, its checksum, and what is refused.
+
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite("Record")
+struct RecordTests {
+    private func encoded(_ header: RecordHeader) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Format.recordHeaderLength)
+        bytes.withUnsafeMutableBytes { header.encode(into: $0) }
+        return bytes
+    }
+
+    private func header(payload: Int) -> RecordHeader {
+        var header = RecordHeader(
+            kind: .write, sequence: 9, stamp: testStamp, offset: 100, length: UInt64(payload),
+            payloadLength: payload)
+        header.place(at: 64)
+        return header
+    }
+
+    @Test("A header reads back as it was written", arguments: [0, 1, 16_384, 16_385, 65_536, 1 << 20])
+    func roundTrip(payload: Int) {
+        let header = header(payload: payload)
+        let decoded = encoded(header).withUnsafeBytes { RecordHeader(decoding: $0) }
+        #expect(decoded == header)
+        #expect(header.blockCount == (payload + 16_383) / 16_384)
+        #expect(header.recordLength % 8 == 0)
+        if payload >= 65_536 { #expect((64 + UInt64(header.payloadStart)) % 4096 == 0) }
+    }
+
+    @Test("The first bytes are as the format says")
+    func layout() {
+        let bytes = encoded(header(payload: 1))
+        #expect(Array(bytes[0..<8]) == [0x44, 0x52, 0x45, 0x43, 1, 14, 0, 0])
+        #expect(Array(bytes[8..<16]) == [9, 0, 0, 0, 0, 0, 0, 0])
+        #expect(Array(bytes[48..<56]) == [1, 0, 0, 0, 80, 0, 0, 0])
+    }
+
+    @Test("A header that cannot be one is refused", arguments: [
+        (0, 0x45), (6, 1), (56, 1), (5, 8), (5, 17), (51, 0xff), (52, 0), (54, 1), (39, 0x80), (47, 0x80),
+    ])
+    func refusals(index: Int, value: Int) {
+        var bytes = encoded(header(payload: 1))
+        bytes[index] = UInt8(value)
+        #expect(bytes.withUnsafeBytes { RecordHeader(decoding: $0) } == nil)
+        #expect(bytes[0..<71].withUnsafeBytes { RecordHeader(decoding: $0) } == nil)
+    }
+
+    @Test("Random bytes after the magic never trap")
+    func randomHeaders() {
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<5000 {
+            var bytes = randomBytes(Format.recordHeaderLength, &generator)
+            bytes.replaceSubrange(0..<4, with: [0x44, 0x52, 0x45, 0x43])
+            bytes.replaceSubrange(6..<8, with: [0, 0])
+            bytes.replaceSubrange(56..<64, with: [UInt8](repeating: 0, count: 8))
+            bytes[5] = UInt8.random(in: 9...16, using: &generator)
+            bytes[51] &= 0x0f
+            bytes[55] = 0
+            bytes[54] = 0
+            bytes[39] &= 0x3f
+            bytes[47] &= 0x3f
+            let decoded = bytes.withUnsafeBytes { RecordHeader(decoding: $0) }
+            if let decoded { #expect(decoded.recordLength >= 72) }
+        }
+    }
+
+    @Test("The checksum knows the log and the place")
+    func checksumPlace() {
+        let bytes = encoded(header(payload: 0))
+        func sum(_ log: UInt64, _ position: UInt64) -> UInt64 {
+            bytes.withUnsafeBytes {
+                RecordHeader.checksum($0, tableEnd: 72, log: log, position: position)
+            }
+        }
+        #expect(sum(1, 64) == sum(1, 64))
+        #expect(Set([sum(1, 64), sum(2, 64), sum(1, 72), sum(64, 1)]).count == 4)
+    }
+}

@@ -1,0 +1,178 @@
+// SimulatedDiskState: the files of a simulated disk: what stands there now, what a power cut
+// leaves for sure, and the changes in between, in order. Each file and each directory keeps its own
+// changes, so that those of different files may become durable in any order.
+
+internal import Platform
+
+/// One change of a file that is not durable yet.
+enum PendingChange: Sendable {
+    case write(at: Int, [UInt8])
+    case truncate(to: Int)
+
+    func apply(to bytes: inout [UInt8]) {
+        switch self {
+        case .write(let offset, let data):
+            if data.isEmpty { return }
+            if bytes.count < offset + data.count {
+                bytes.append(contentsOf: repeatElement(0, count: offset + data.count - bytes.count))
+            }
+            bytes.replaceSubrange(offset..<(offset + data.count), with: data)
+        case .truncate(let length):
+            if bytes.count > length {
+                bytes.removeLast(bytes.count - length)
+            } else {
+                bytes.append(contentsOf: repeatElement(0, count: length - bytes.count))
+            }
+        }
+    }
+}
+
+struct SimulatedNode: Sendable {
+    let isDirectory: Bool
+    var live: [UInt8] = []
+    var durable: [UInt8] = []
+    var pending: [PendingChange] = []
+    var names: [String: Int] = [:]
+    var durableNames: [String: Int] = [:]
+    /// Each one happens whole: names with what they lead to, nil for nothing.
+    var pendingNames: [[String: Int?]] = []
+
+    mutating func change(_ change: PendingChange) {
+        change.apply(to: &live)
+        pending.append(change)
+    }
+
+    mutating func rename(_ changes: [String: Int?]) {
+        for (name, node) in changes { names[name] = node }
+        pendingNames.append(changes)
+    }
+
+    mutating func synchronize() {
+        durable = live
+        pending = []
+        durableNames = names
+        pendingNames = []
+    }
+}
+
+/// What becomes of a call.
+enum CallFate {
+    case proceed
+    case fail(Errno)
+    case stop
+}
+
+struct SimulatedDiskState: Sendable {
+    static let root = 0
+    var nodes: [Int: SimulatedNode] = [root: SimulatedNode(isDirectory: true)]
+    var nextNode = 1
+    var generator: SeededGenerator
+    /// Calls made so far, without and with those that only look.
+    var changes = 0
+    var calls = 0
+    var plan: SimulatedDisk.Plan?
+    var isStopped = false
+
+    init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+
+    mutating func fate(isChange: Bool) -> CallFate {
+        if isStopped { return .fail(.inputOutput) }
+        calls += 1
+        if isChange { changes += 1 }
+        guard var current = plan, isChange || current.countsReads else { return .proceed }
+        defer { plan = current.times > 0 ? current : nil }
+        if current.callsBefore > 0 {
+            current.callsBefore -= 1
+            return .proceed
+        }
+        current.times -= 1
+        guard let errno = current.errno else {
+            isStopped = true
+            return .stop
+        }
+        return .fail(errno)
+    }
+
+    /// For calls that happen whole or not at all.
+    mutating func begin(isChange: Bool = true) throws(Errno) -> Bool {
+        switch fate(isChange: isChange) {
+        case .proceed: return true
+        case .fail(let errno): throw errno
+        case .stop:
+            guard Bool.random(using: &generator) else { throw .inputOutput }
+            return false
+        }
+    }
+
+    // MARK: Paths
+
+    func node(_ path: String) -> Int? {
+        var current = Self.root
+        for name in path.split(separator: "/") {
+            guard let next = nodes[current]?.names[String(name)] else { return nil }
+            current = next
+        }
+        return current
+    }
+
+    func parent(_ path: String) throws(Errno) -> (node: Int, name: String) {
+        let parts = path.split(separator: "/")
+        guard let last = parts.last else { throw .invalid }
+        guard let parent = node(parts.dropLast().joined(separator: "/")),
+            nodes[parent]?.isDirectory == true
+        else { throw .noEntry }
+        return (parent, String(last))
+    }
+
+    mutating func add(_ node: SimulatedNode, _ name: String, in parent: Int) -> Int {
+        let number = nextNode
+        nextNode += 1
+        nodes[number] = node
+        nodes[parent]?.rename([name: number])
+        return number
+    }
+
+    // MARK: What is left
+
+    func copy(seed: UInt64, _ change: (inout SimulatedNode) -> Void) -> SimulatedDiskState {
+        var copy = SimulatedDiskState(seed: seed)
+        copy.nextNode = nextNode
+        // In the order of their numbers, so that one seed gives one outcome.
+        for number in nodes.keys.sorted() {
+            guard var node = nodes[number] else { continue }
+            change(&node)
+            node.durable = node.live
+            node.pending = []
+            node.durableNames = node.names
+            node.pendingNames = []
+            copy.nodes[number] = node
+        }
+        return copy
+    }
+
+    func afterPowerCut(seed: UInt64) -> SimulatedDiskState {
+        var random = SeededGenerator(seed: seed)
+        return copy(seed: seed) { node in
+            node.names = node.durableNames
+            let names = Int.random(in: 0...node.pendingNames.count, using: &random)
+            for change in node.pendingNames.prefix(names) {
+                for (name, number) in change { node.names[name] = number }
+            }
+            node.live = node.durable
+            let count = Int.random(in: 0...node.pending.count, using: &random)
+            for change in node.pending.prefix(count) { change.apply(to: &node.live) }
+            guard count < node.pending.count, case .write(let at, let data) = node.pending[count]
+            else { return }
+            // The write under way: some of its sectors are there, at times with a length beyond.
+            let sector = Bool.random(using: &random) ? 512 : 4096
+            let first = at / sector
+            let last = (at + data.count) / sector
+            let kept = Int.random(in: first...(last + 1), using: &random) * sector
+            let end = min(max(kept - at, 0), data.count)
+            PendingChange.write(at: at, Array(data[..<end])).apply(to: &node.live)
+            if Int.random(in: 0..<4, using: &random) == 0, node.live.count < at + data.count {
+                PendingChange.truncate(to: at + data.count).apply(to: &node.live)
+            }
+        }
+    }
+}
