@@ -19,6 +19,11 @@ package struct ScanResult: Equatable, Sendable {
     package var damage: [Range<UInt64>] = []
     /// Bytes after `end` that are no record: the tail of a write that was cut off.
     package var tornBytes: UInt64 = 0
+
+    package init(end: UInt64, lastSequence: UInt64) {
+        self.end = end
+        self.lastSequence = lastSequence
+    }
 }
 
 package struct LogScanner {

@@ -78,9 +78,10 @@ package final class SimulatedDisk: Disk {
             if let known = state.node(path) {
                 _ = try state.begin(isChange: false)
                 guard state.nodes[known]?.isDirectory == false else { throw .isDirectory }
+                if mode == .createNew { throw .exists }
                 return known
             }
-            guard case .create = mode else {
+            guard mode == .create || mode == .createNew else {
                 _ = try state.begin(isChange: false)
                 throw .noEntry
             }
