@@ -49,7 +49,7 @@ let package = Package(
 
         .executableTarget(
             name: "draftfs",
-            dependencies: ["MountServer", "Overlay", "Storage", "Platform", argumentParser, logging],
+            dependencies: ["MountServer", "Fuse", "Overlay", "Platform", argumentParser, logging],
             swiftSettings: settings),
 
         // Tests.

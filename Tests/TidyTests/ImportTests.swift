@@ -55,7 +55,30 @@ struct ImportTests {
         }
     }
 
-    /// The names of the first three kinds of target in Package.swift, in order.
+    /// The quoted words, and the names of products, in the dependencies of a target.
+    private static func dependencies(of module: String) -> Set<String>? {
+        let manifest = Tree.files.first { $0.path == "Package.swift" }
+        let text = manifest?.lines.joined(separator: " ") ?? ""
+        guard let targets = text.firstRange(of: "targets: [        "),
+            let name = text[targets.upperBound...].firstRange(of: "name: \"\(module)\","),
+            let list = text[name.upperBound...].firstRange(of: "dependencies: ["),
+            let end = text[list.upperBound...].firstIndex(of: "]")
+        else { return nil }
+        let products = ["argumentParser": "ArgumentParser", "logging": "Logging"]
+        return Set(
+            text[list.upperBound..<end].split { " ,\"".contains($0) }
+                .map { products[String($0)] ?? String($0) })
+    }
+
+    @Test func `The arrows are those of Package.swift`() {
+        for arrow in Self.arrows {
+            let last = arrow.directory.split(separator: "/").last.map(String.init) ?? ""
+            let module = last == "Server" ? "MountServer" : last
+            let system: Set<String> = ["Glibc", "Synchronization"]
+            #expect(Self.dependencies(of: module) == arrow.imports.subtracting(system), "\(module)")
+        }
+    }
+
     @Test func `Package.swift names the targets in this order`() {
         let manifest = Tree.files.first { $0.path == "Package.swift" }
         let text = manifest?.lines.joined(separator: "\n") ?? ""
