@@ -60,8 +60,10 @@ extension Tree {
         let drifted = inode.type == .regular
             && (status.size != inode.record.size
                 || status.modificationTime != inode.record.modificationTime)
+        let hasCapability = inode.type == .regular ? try hasBaseCapability(place) : false
         transaction.update(inode) { record in
             record.flags.insert(.hasOrigin)
+            if hasCapability { record.flags.insert(.hasCapability) }
             if drifted {
                 // Changed since it was looked up and before anybody edited it: the new one counts.
                 record.size = status.size
@@ -85,6 +87,15 @@ extension Tree {
                 .entry(
                     parent.number, name, before: nil,
                     after: Entry(inode: inode.number, type: inode.type)))
+        }
+    }
+
+    private func hasBaseCapability(_ place: BasePlace) throws(Errno) -> Bool {
+        do throws(Errno) {
+            return try !base.xattr(Array("security.capability".utf8), of: place).isEmpty
+        } catch {
+            if error == .noData { return false }
+            throw error
         }
     }
 
