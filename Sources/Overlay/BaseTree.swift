@@ -171,8 +171,10 @@ package final class BaseTree: Sendable {
         return ranges
     }
 
-    /// Closes what is cached of `path`, after it was seen to have changed.
+    /// Closes what is cached of `place`, which has changed or may have.
     package func forget(_ place: BasePlace) {
-        files.withLock { _ = $0.removeValue(for: place.path) }
+        let path = place.path
+        files.withLock { _ = $0.removeValue(for: path) }
+        directories.withLock { _ = $0.removeValue(for: path) }
     }
 }

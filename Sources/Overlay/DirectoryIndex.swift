@@ -27,13 +27,16 @@ package struct ListedName: Sendable {
 
 final class DirectoryListing {
     private(set) var names: [ListedName]
+    /// When the base directory's names had changed last, as the listing was made.
+    let baseTime: Int64?
     /// Removed since the listing was made; cheaper than making it anew.
     private var removed: Set<FileName> = []
 
     /// Cookies 1 and 2 are `.` and `..`, 0 is the beginning.
     static let firstCookie: UInt64 = 3
 
-    init(_ unsorted: [ListedName]) {
+    init(_ unsorted: [ListedName], baseTime: Int64?) {
+        self.baseTime = baseTime
         names = unsorted
         for index in names.indices { names[index].cookie = Self.cookie(names[index].name) }
         names.sort { ($0.cookie, $0.name.bytes.count) < ($1.cookie, $1.name.bytes.count) }

@@ -28,9 +28,9 @@ final class Inode {
     /// Whether the overlay has a row of its own for it; false for untouched base files.
     var isPersistent: Bool
     /// Where its content, listing and attributes lie in the base, for one that came from there.
-    let place: BasePlace?
+    private(set) var place: BasePlace?
     /// The path of a base directory, made once for all its children.
-    let basePath: [UInt8]?
+    private(set) var basePath: [UInt8]?
     /// The directory it was found in last; for a directory the one it is in.
     var parent: InodeNumber
     /// The name it was found by last.
@@ -58,6 +58,15 @@ final class Inode {
         self.place = place
         self.parent = parent
         basePath = record.type == .directory ? place?.path : nil
+    }
+
+    /// Takes over what the base shows now of a file that nobody touched.
+    func refresh(_ record: InodeRecord, at place: BasePlace) {
+        self.record = record
+        self.place = place
+        basePath = record.type == .directory ? place.path : nil
+        index = nil
+        defaultACL = nil
     }
 
     var number: InodeNumber { record.number }

@@ -7,6 +7,7 @@ internal import Storage
 extension Tree {
     func listing(of directory: Inode) throws(Errno) -> DirectoryListing {
         if let known = directory.listing { return known }
+        let baseTime = baseTime(of: directory)
         var names: [ListedName] = []
         let index = try index(of: directory)
         for (name, entry) in index.entries where !entry.isWhiteout {
@@ -23,13 +24,19 @@ extension Tree {
                         isFromBase: true))
             }
         }
-        let listing = DirectoryListing(names)
+        let listing = DirectoryListing(names, baseTime: baseTime)
         if listedNames + names.count > limits.listedNames {
             for inode in inodes.values where inode.listing != nil { dropListing(of: inode) }
         }
         directory.listing = listing
         listedNames += names.count
         return listing
+    }
+
+    /// mtime of the base directory below; nil where there is none.
+    private func baseTime(of directory: Inode) -> Int64? {
+        guard let path = directory.basePath else { return nil }
+        return (try? base.status(BasePlace(path: path)))?.modificationTime
     }
 
     /// Calls `visit` for each name after `cookie` until it answers false. `inode` is given when
@@ -53,6 +60,10 @@ extension Tree {
             guard visit(dots, parent, nil) else { return }
         }
         if directory.record.links == 0 { return }
+        // Whoever starts anew sees names that came to the base since the listing was made.
+        if cookie < 1, let known = directory.listing, known.baseTime != baseTime(of: directory) {
+            dropListing(of: directory)
+        }
         let listing = try listing(of: directory)
         var position = listing.position(after: cookie)
         while position < listing.names.count {

@@ -65,8 +65,10 @@ extension Tree {
         if drifted || inode.type == .regular && status.changeTime != inode.record.changeTime {
             base.forget(place)
         }
+        let hasCapability = inode.type == .regular ? try hasBaseCapability(place) : false
         transaction.update(inode) { record in
             record.flags.insert(.hasOrigin)
+            if hasCapability { record.flags.insert(.hasCapability) }
             if drifted {
                 // Changed since it was looked up and before anybody edited it: the new one counts.
                 record.size = status.size
@@ -76,7 +78,7 @@ extension Tree {
         }
         transaction.changes.append(.origin(inode.number, origin))
         guard !place.name.isEmpty, inode.record.links > 0 else { return }
-        let parent = try directory(inode.parent)
+        let parent = try directory(above: inode, at: place)
         try touch(parent, in: &transaction)
         let name = FileName(trusted: place.name)
         guard parent.basePath == place.directory, try index(of: parent).entries[name] == nil
@@ -90,6 +92,32 @@ extension Tree {
                 .entry(
                     parent.number, name, before: nil,
                     after: Entry(inode: inode.number, type: inode.type)))
+        }
+    }
+
+    /// The directory that an inode was found in. It may be forgotten while the inode is held: a
+    /// file with several names is held by one of them and was found last by another.
+    private func directory(above inode: Inode, at place: BasePlace) throws(Errno) -> Inode {
+        if let known = inodes[inode.parent], known.isDirectory { return known }
+        return try baseDirectory(place.directory)
+    }
+
+    private func baseDirectory(_ path: [UInt8]) throws(Errno) -> Inode {
+        if path.isEmpty { return try directory(rootNumber) }
+        let place = BasePlace(path: path)
+        let status = try base.status(place)
+        guard status.type == .directory else { throw .stale }
+        let number = try number(of: status, at: place)
+        if inodes[number] != nil || touched.contains(number) { return try directory(number) }
+        return try baseInode(status, at: place, parent: try baseDirectory(place.directory))
+    }
+
+    private func hasBaseCapability(_ place: BasePlace) throws(Errno) -> Bool {
+        do throws(Errno) {
+            return try !base.xattr(Array("security.capability".utf8), of: place).isEmpty
+        } catch {
+            if error == .noData { return false }
+            throw error
         }
     }
 

@@ -171,6 +171,7 @@ final class Tree: @unchecked Sendable {
             known.parent = parent.number
             tick &+= 1
             known.lastUse = tick
+            refresh(known, status, at: place)
             return known
         }
         if touched.contains(number) {
@@ -183,7 +184,23 @@ final class Tree: @unchecked Sendable {
         tick &+= 1
         inode.lastUse = tick
         inodes[number] = inode
+        // A descriptor that is still cached may be of what stood here before.
+        base.forget(place)
         return inode
+    }
+
+    /// An untouched file that is in memory follows the base: it may have been changed or moved, or
+    /// its number given to another file.
+    private func refresh(_ inode: Inode, _ status: FileStatus, at place: BasePlace) {
+        guard !inode.isPersistent, inode.record.links > 0 else { return }
+        let record = InodeRecord(number: inode.number, status: status)
+        let isSame = record == inode.record
+        if isSame, inode.place == place { return }
+        if !isSame {
+            base.forget(place)
+            dropListing(of: inode)
+        }
+        inode.refresh(record, at: place)
     }
 
     /// Whether hiding `name` needs a whiteout, because the base has it too.

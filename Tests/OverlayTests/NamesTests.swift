@@ -35,6 +35,17 @@ private func linkedBase(_ base: String) throws {
         #expect(try fixture.tree.mode("e/two") == 0o600)
     }
 
+    @Test("A file held by one name is edited though the directory of its other name is forgotten")
+    func forgottenDirectory() throws {
+        let fixture = try WorkspaceFixture(prepare: linkedBase)
+        let file = try fixture.tree.resolve("d/one")
+        _ = try fixture.tree.resolve("e/two")
+        fixture.tree.forget(except: [file, try fixture.tree.resolve("d")])
+        try fixture.tree.write(file, Array("CON".utf8), at: 0)
+        #expect(try fixture.tree.text("e/two") == "CONtent")
+        #expect(try fixture.tree.text("d/one") == "CONtent")
+    }
+
     @Test("Unlinking one name leaves the other, with one link fewer")
     func unlinking() throws {
         let fixture = try WorkspaceFixture(prepare: linkedBase)

@@ -38,7 +38,7 @@ import Testing
         #expect(throws: Errno.exists) { try fixture.tree.makeFile("d/f") }
         #expect(throws: Errno.notEmpty) { try fixture.tree.removeDirectory("d") }
         #expect(throws: Errno.isDirectory) { try fixture.tree.unlink("d") }
-        #expect(throws: Errno.notDirectory) { try fixture.tree.rename("d", to: "d/f") }
+        #expect(throws: Errno.notDirectory) { try fixture.tree.rename("d", to: "link") }
         #expect(fixture.journalBytes == before)
         #expect(!fixture.workspace.hasChanges)
     }

@@ -39,11 +39,25 @@ package final class WorkspaceFixture {
         _ store: String, _ base: String, _ limits: Limits, _ clock: Clock, _ events: EventLog
     ) throws -> WorkspaceSet {
         let tree = try BaseTree(base, limits: limits)
-        let store = try Store.open(
-            store, basePath: Array(base.utf8), baseInode: tree.rootStatus.inode,
-            holder: "test", now: clock.realtime())
         return WorkspaceSet(
-            store: store, base: tree, clock: clock, limits: limits, events: events)
+            store: try openStore(store, base, tree, clock), base: tree, clock: clock,
+            limits: limits, events: events)
+    }
+
+    /// A program that another test starts holds our lock from its fork to its exec: we wait.
+    private static func openStore(
+        _ path: String, _ base: String, _ tree: BaseTree, _ clock: Clock
+    ) throws -> Store {
+        for attempt in 0... {
+            do throws(StorageError) {
+                return try Store.open(
+                    path, basePath: Array(base.utf8), baseInode: tree.rootStatus.inode,
+                    holder: "test", now: clock.realtime())
+            } catch {
+                guard case .locked = error, attempt < 500 else { throw error }
+                usleep(10_000)
+            }
+        }
     }
 
     private static func openTree(_ set: WorkspaceSet) throws -> WorkspaceTree {
