@@ -61,7 +61,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Platform", "TestSupport"],
-            swiftSettings: settings),
+            exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "OverlayTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
             swiftSettings: settings),

@@ -50,6 +50,11 @@ package final class SimulatedDisk: Disk {
         return SimulatedDisk(state.copy(seed: seed) { _ in })
     }
 
+    /// The disk as the next process finds it, with what a later power cut may still take.
+    package func afterKillKeepingPending() -> SimulatedDisk {
+        SimulatedDisk(state.withLock { $0 })
+    }
+
     /// The disk after the power came back: what was synced, and a random part of the rest.
     package func afterPowerCut(seed: UInt64) -> SimulatedDisk {
         let state = state.withLock { $0 }

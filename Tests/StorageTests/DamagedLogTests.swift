@@ -1,0 +1,169 @@
+// Thousands of random damages of edit logs. Opening never crashes, and no read ever gives bytes
+// that the file did not have: it throws, or gives the content of some version.
+
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite("Damaged edit logs")
+struct DamagedLogTests {
+    enum Damage: CaseIterable {
+        case flip, zero, cut, duplicate, swap, noise, insert
+
+        func apply(to bytes: inout [UInt8], _ random: inout SeededGenerator) {
+            let start = Int.random(in: 0..<bytes.count, using: &random)
+            let length = min(Int.random(in: 1...600, using: &random), bytes.count - start)
+            let other = Int.random(in: 0...(bytes.count - length), using: &random)
+            switch self {
+            case .flip:
+                bytes[start] ^= UInt8(1) << UInt8.random(in: 0..<8, using: &random)
+            case .zero:
+                for index in start..<(start + length) { bytes[index] = 0 }
+            case .cut:
+                bytes.removeLast(bytes.count - start)
+            case .duplicate:
+                bytes.replaceSubrange(
+                    other..<(other + length), with: Array(bytes[start..<(start + length)]))
+            case .swap:
+                let block = 512
+                let blocks = bytes.count / block
+                guard blocks > 1 else { return }
+                let first = Int.random(in: 0..<blocks, using: &random) * block
+                let second = Int.random(in: 0..<blocks, using: &random) * block
+                for index in 0..<block { bytes.swapAt(first + index, second + index) }
+            case .noise:
+                for index in start..<(start + length) {
+                    bytes[index] = UInt8.random(in: 0...255, using: &random)
+                }
+            case .insert:
+                bytes.insert(contentsOf: bytes[start..<(start + length)], at: other)
+            }
+        }
+    }
+
+    private struct Sample {
+        let bench: LogBench
+        let script: EditScript
+        let good: [UInt8]
+
+        init(_ seed: UInt64, withPieces: Bool) throws {
+            bench = LogBench()
+            let log = try bench.create()
+            script = try EditScript(bench, log, edits: 14, seed: seed, longest: 700)
+            if withPieces { try log.checkpoint(ifMoreThan: 0) }
+            good = bench.bytes
+        }
+    }
+
+    @Test("No damage shows bytes that never were, or crashes", arguments: [false, true])
+    func damages(withPieces: Bool) throws {
+        var outcomes: [String: Int] = [:]
+        for sampleSeed in 0..<UInt64(10) {
+            let sample = try Sample(sampleSeed, withPieces: withPieces)
+            let pieces = sample.bench.disk.contents(of: LogDirectory.piecesPath(testLog))
+            for seed in 0..<UInt64(160) {
+                if let pieces {
+                    try restore(pieces, LogDirectory.piecesPath(testLog), sample.bench.disk)
+                }
+                let outcome = try check(sample, sampleSeed * 1000 + seed, hasPieces: withPieces)
+                outcomes[outcome, default: 0] += 1
+            }
+        }
+        #expect(outcomes["refused", default: 0] > 20, "\(outcomes)")
+        #expect(outcomes["EIO", default: 0] > 100, "\(outcomes)")
+        #expect(outcomes["an older version", default: 0] > (withPieces ? 0 : 100), "\(outcomes)")
+    }
+
+    private func restore(_ bytes: [UInt8], _ path: String, _ disk: SimulatedDisk) throws {
+        _ = try disk.open(path, .create)
+        disk.setContents(of: path, to: bytes)
+    }
+
+    private func check(_ sample: Sample, _ seed: UInt64, hasPieces: Bool) throws -> String {
+        var random = SeededGenerator(seed: seed)
+        var bytes = sample.good
+        var names: [Damage] = []
+        for _ in 0..<Int.random(in: 1...2, using: &random) where !bytes.isEmpty {
+            let damage = Damage.allCases[Int.random(in: 0..<7, using: &random)]
+            damage.apply(to: &bytes, &random)
+            names.append(damage)
+        }
+        sample.bench.disk.setContents(of: sample.bench.path, to: bytes)
+        let place = "seed \(seed), \(names)"
+        let log: EditLog
+        let report: ScanResult?
+        do {
+            (log, report) = try sample.bench.reopen()
+        } catch is StorageError {
+            return "refused"
+        }
+        let versions = sample.script.versions
+        let content: [UInt8]
+        do {
+            content = try sample.bench.read(log)
+        } catch {
+            #expect(error as? Errno == .inputOutput, "\(place)")
+            try checkParts(sample, log, place)
+            return "EIO"
+        }
+        let isLast = content == versions[versions.count - 1]
+        let index = versions.lastIndex(of: content)
+        #expect(index != nil, "\(place): \(content.count) bytes that never were")
+        if report == nil, !hasPieces {
+            // Nothing was reported: a log cut exactly between two records cannot be told.
+            let isAtBoundary = sample.script.ends.contains {
+                $0 >= UInt64(bytes.count) && $0 < UInt64(bytes.count) + 8
+            }
+            #expect(isLast || isAtBoundary, "\(place)")
+        }
+        try checkGoingOn(sample, content, seed, place)
+        return isLast ? "the last version" : "an older version"
+    }
+
+    /// Where the whole cannot be read, parts still may: each as in the version the log is at.
+    private func checkParts(_ sample: Sample, _ log: EditLog, _ place: String) throws {
+        guard let pieces = try? log.pieces(in: 0..<UInt64(1 << 40)) else { return }
+        let sized = sample.script.versions.filter { UInt64($0.count) == log.version.size }
+        var at = 0
+        for piece in pieces {
+            let end = at + Int(piece.length)
+            if let part = try? sample.bench.read([piece]) {
+                #expect(sized.contains { Array($0[at..<end]) == part }, "\(place): bytes \(at)")
+            }
+            at = end
+        }
+    }
+
+    /// A log that reads well takes further edits, which the next process finds.
+    private func checkGoingOn(
+        _ sample: Sample, _ content: [UInt8], _ seed: UInt64, _ place: String
+    ) throws {
+        let log = try sample.bench.reopen().log
+        sample.bench.sequence.advance(to: 1000 + seed)
+        try sample.bench.write([1, 2, 3], at: UInt64(content.count), to: log)
+        let again = try sample.bench.reopen()
+        #expect(try sample.bench.read(again.log) == content + [1, 2, 3], "\(place): going on")
+        // Damage before a truncation to nothing stays in the log and does no harm.
+        #expect(again.report?.tornBytes ?? 0 == 0, "\(place): going on")
+    }
+
+    @Test("A log cut at any byte is a version that it had, at a record's end")
+    func everyCut() throws {
+        let sample = try Sample(77, withPieces: false)
+        for length in 64..<sample.good.count {
+            sample.bench.disk.setContents(of: sample.bench.path, to: Array(sample.good[..<length]))
+            let (log, _) = try sample.bench.reopen()
+            let index = sample.script.ends.firstIndex(of: log.end)
+            guard let index else {
+                Issue.record("cut at \(length): it ends at \(log.end)")
+                continue
+            }
+            let isRight = try sample.bench.read(log) == sample.script.versions[index]
+            #expect(isRight, "cut at \(length)")
+            if index + 1 < sample.script.ends.count {
+                #expect(sample.script.ends[index + 1] > UInt64(length), "cut at \(length)")
+            }
+        }
+    }
+}

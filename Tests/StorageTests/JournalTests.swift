@@ -1,0 +1,135 @@
+// The journal: records come back in order, a torn tail is cut, damage is refused.
+
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite("Journal")
+struct JournalTests {
+    private let disk = SimulatedDisk(seed: 4)
+    private let id: UInt64 = 1 << 48
+
+    private func open() throws -> Journal { try Journal("tree.log", id: id, on: disk, now: 5) }
+
+    private func replay(
+        _ journal: Journal, from position: UInt64 = 0, after sequence: UInt64 = 0
+    ) throws -> (payloads: [[UInt8]], result: ScanResult) {
+        var payloads: [[UInt8]] = []
+        let result = try journal.replay(from: position, after: sequence) {
+            (_, payload) throws(StorageError) in payloads.append(payload)
+        }
+        return (payloads, result)
+    }
+
+    /// A journal with these payloads, and its ends after each.
+    private func fill(_ payloads: [[UInt8]]) throws -> [UInt64] {
+        let journal = try open()
+        _ = try replay(journal)
+        var ends: [UInt64] = [journal.end]
+        for (index, payload) in payloads.enumerated() {
+            try journal.append(
+                .transaction, sequence: UInt64(index + 1), stamp: testStamp, payload: payload)
+            ends.append(journal.end)
+        }
+        return ends
+    }
+
+    private let three: [[UInt8]] = [[1], [UInt8](repeating: 2, count: 20_000), [3, 3, 3]]
+
+    @Test("What was appended comes back, in order")
+    func roundTrip() throws {
+        let ends = try fill(three)
+        let journal = try open()
+        let (payloads, result) = try replay(journal)
+        #expect(payloads == three)
+        #expect(result.lastSequence == 3 && result.records == 3)
+        #expect(journal.end == ends[3])
+        #expect(try replay(try open(), from: ends[1], after: 1).payloads == Array(three[1...]))
+        #expect(try replay(try open(), from: ends[3], after: 3).payloads.isEmpty)
+    }
+
+    @Test("A tail cut at any byte leaves whole records, and appending goes on")
+    func tornTail() throws {
+        let ends = try fill(three)
+        let whole = disk.contents(of: "tree.log") ?? []
+        for cut in stride(from: 64, to: whole.count, by: 61) {
+            disk.setContents(of: "tree.log", to: Array(whole[..<cut]))
+            let journal = try open()
+            let kept = try replay(journal).payloads
+            #expect(kept == Array(three.prefix(kept.count)), "cut at \(cut)")
+            #expect(UInt64(cut) <= ends[kept.count + 1])
+            try journal.append(.transaction, sequence: 9, stamp: testStamp, payload: [7])
+            #expect(try replay(try open()).payloads == kept + [[7]], "cut at \(cut)")
+        }
+    }
+
+    @Test("A header that was cut off in the making is written again")
+    func tornHeader() throws {
+        for length in 0..<64 {
+            _ = try open()
+            let bytes = disk.contents(of: "tree.log") ?? []
+            disk.setContents(of: "tree.log", to: Array(bytes[..<length]))
+            #expect(try replay(try open()).payloads.isEmpty)
+        }
+    }
+
+    @Test("A damaged record in the middle is reported, or refused with its place")
+    func damage() throws {
+        let ends = try fill(three)
+        let whole = disk.contents(of: "tree.log") ?? []
+        var bytes = whole
+        bytes[Int(ends[1])] ^= 1
+        disk.setContents(of: "tree.log", to: bytes)
+        #expect(try replay(try open()).result.damage == [ends[1]..<ends[2]])
+
+        bytes = whole
+        bytes[Int(ends[1]) + 200] ^= 1
+        disk.setContents(of: "tree.log", to: bytes)
+        let journal = try open()
+        do {
+            _ = try replay(journal)
+            Issue.record("it was read")
+        } catch let error as StorageError {
+            #expect(error.errno == .inputOutput)
+            #expect(error.description.contains("byte \(ends[1])"))
+        }
+    }
+
+    @Test("Another log's file is refused")
+    func otherLog() throws {
+        _ = try open()
+        #expect(throws: StorageError.self) {
+            try Journal("tree.log", id: id + 1, on: disk, now: 1)
+        }
+    }
+
+    @Test("What was synced survives a power cut", arguments: 0..<20)
+    func powerCut(seed: Int) throws {
+        let journal = try open()
+        _ = try replay(journal)
+        try disk.synchronizeDirectory("")
+        for number in 1...6 {
+            try journal.append(
+                .transaction, sequence: UInt64(number), stamp: testStamp,
+                payload: [UInt8](repeating: UInt8(number), count: 700))
+            if number == 3 { try journal.synchronize() }
+        }
+        let after = disk.afterPowerCut(seed: UInt64(seed))
+        let kept = try replay(Journal("tree.log", id: id, on: after, now: 1)).payloads
+        #expect(kept.count >= 3)
+        for (index, payload) in kept.enumerated() {
+            #expect(payload == [UInt8](repeating: UInt8(index + 1), count: 700))
+        }
+    }
+
+    @Test("The sequence counter only advances")
+    func counter() {
+        let counter = SequenceCounter(4)
+        #expect(counter.next() == 5)
+        counter.advance(to: 3)
+        #expect(counter.last == 5)
+        counter.advance(to: 9)
+        #expect(counter.next() == 10)
+    }
+}

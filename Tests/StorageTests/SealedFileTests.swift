@@ -1,0 +1,130 @@
+// Sealed files, and the two kinds of them that say what a store and a workspace are.
+
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite("Sealed file")
+struct SealedFileTests {
+    private let disk = SimulatedDisk(seed: 1)
+    private let magic: UInt64 = 0x1122_3344_5566_7788
+
+    private func read() throws(StorageError) -> [UInt8] {
+        try SealedFile.read(magic: magic, from: "file", on: disk)
+    }
+
+    private func write(_ payload: [UInt8], copies: Int) throws {
+        try SealedFile.write(
+            payload, magic: magic, copies: copies, to: "file", on: disk, durable: true)
+    }
+
+    @Test("It reads back", arguments: [0, 1, 5000])
+    func roundTrip(count: Int) throws {
+        let payload = [UInt8](repeating: 3, count: count)
+        try write(payload, copies: 1)
+        #expect(try read() == payload)
+        try write(payload, copies: 2)
+        #expect(try read() == payload)
+        #expect(!disk.exists("file.new"))
+    }
+
+    @Test("One copy with any byte damaged is refused; of two copies the other one counts")
+    func damage() throws {
+        for copies in 1...2 {
+            try write(Array(1...20), copies: copies)
+            let good = disk.contents(of: "file") ?? []
+            for index in good.indices {
+                var bytes = good
+                bytes[index] ^= 0x81
+                disk.setContents(of: "file", to: bytes)
+                if copies == 2 {
+                    #expect(try read() == Array(1...20), "byte \(index)")
+                } else {
+                    #expect(throws: StorageError.self, "byte \(index)") { try read() }
+                }
+                disk.setContents(of: "file", to: Array(good[..<index]))
+                if index < good.count / copies {
+                    #expect(throws: StorageError.self, "cut at \(index)") { try read() }
+                }
+            }
+        }
+    }
+
+    @Test("A failing write leaves the old file", arguments: 0..<5)
+    func failingWrite(call: Int) throws {
+        try write([1], copies: 2)
+        disk.set(SimulatedDisk.Plan(callsBefore: call, errno: .noSpace))
+        #expect(throws: StorageError.self) { try write([2, 2], copies: 2) }
+        #expect(try read() == [1])
+        #expect(!disk.exists("file.new"))
+    }
+
+    @Test("A newer version is refused with a sentence")
+    func newerVersion() throws {
+        var writer = ByteWriter()
+        writer.integer(magic)
+        writer.integer(UInt32(9))
+        writer.integer(UInt32(0))
+        writer.integer(Checksum.xxh3(writer.bytes))
+        try write([], copies: 1)
+        disk.setContents(of: "file", to: writer.bytes)
+        do {
+            _ = try read()
+            Issue.record("it was read")
+        } catch {
+            #expect(error.description.contains("format version 9"))
+        }
+    }
+}
+
+@Suite("Superblock")
+struct SuperblockTests {
+    private let disk = SimulatedDisk(seed: 1)
+
+    private var superblock: Superblock {
+        Superblock(id: 5, created: 6, basePath: Array("/some/base".utf8), baseInode: 7)
+    }
+
+    @Test("It reads back, also with either copy damaged")
+    func roundTrip() throws {
+        try superblock.write(to: disk)
+        let good = disk.contents(of: Superblock.path) ?? []
+        #expect(try Superblock(from: disk) == superblock)
+        for start in [0, good.count / 2] {
+            var bytes = good
+            for index in start..<(start + good.count / 2) { bytes[index] = 0 }
+            disk.setContents(of: Superblock.path, to: bytes)
+            #expect(try Superblock(from: disk) == superblock)
+        }
+        disk.setContents(of: Superblock.path, to: [UInt8](repeating: 0, count: good.count))
+        #expect(throws: StorageError.self) { try Superblock(from: disk) }
+    }
+
+    @Test("A store of a newer version is refused with a sentence that says what to do")
+    func newerVersion() throws {
+        var newer = superblock
+        newer.version = 2
+        try newer.write(to: disk)
+        do {
+            _ = try Superblock(from: disk)
+            Issue.record("it was read")
+        } catch {
+            #expect(error.description.contains("superblock has format version 2"))
+            #expect(error.description.contains("use the draftfs that wrote it, or a newer one"))
+            #expect(error.errno == .invalid)
+        }
+    }
+
+    @Test("A workspace's record reads back, whatever its name")
+    func workspace() throws {
+        for name in [[0x61], [0xff, 0xfe], [UInt8](repeating: 0x62, count: 255)] {
+            let record = try WorkspaceRecord(id: 32_767, name: FileName(name), created: -1)
+            try record.write(to: "workspace", on: disk)
+            #expect(try WorkspaceRecord(from: "workspace", on: disk) == record)
+        }
+        let bad = WorkspaceRecord(id: 0, name: FileName(trusted: [0x61]), created: 1)
+        try bad.write(to: "workspace", on: disk)
+        #expect(throws: StorageError.self) { try WorkspaceRecord(from: "workspace", on: disk) }
+    }
+}

@@ -1,0 +1,117 @@
+// The store: its lock, its base, its version, and what a cut-off call leaves in it.
+
+import Glibc
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite("Store")
+struct StoreTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory("store") }
+
+    private func open(
+        base: String = "/base", inode: UInt64 = 2, holder: String = "process 1"
+    ) throws -> Store {
+        try Store.open(
+            directory("store"), basePath: Array(base.utf8), baseInode: inode, holder: holder, now: 1)
+    }
+
+    private func sentence(_ body: () throws -> Void) -> String {
+        do {
+            try body()
+            return "nothing was thrown"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test("A second opener is refused and told who holds the store")
+    func locked() throws {
+        let first = try open(holder: "process 42, mounted at /mnt/x")
+        let message = sentence { _ = try open(holder: "process 2") }
+        #expect(message.contains("is in use by process 42, mounted at /mnt/x"))
+        #expect(first.workspaces.isEmpty)
+    }
+
+    @Test("After the holder is gone the store opens again")
+    func unlocked() throws {
+        let id = try open().superblock.id
+        #expect(try open().superblock.id == id)
+    }
+
+    @Test("A store is refused for another base, with both paths")
+    func foreignBase() throws {
+        _ = try open(base: "/base")
+        let message = sentence { _ = try open(base: "/other", inode: 3) }
+        #expect(message.contains("belongs to the base /base, not to /other"))
+    }
+
+    @Test("A store of a newer version is refused")
+    func newerVersion() throws {
+        var superblock = try open().superblock
+        superblock.version = 7
+        try superblock.write(to: HostDisk(root: File.open(directory("store"), flags: O_RDONLY)))
+        #expect(sentence { _ = try open() }.contains("format version 7"))
+    }
+
+    @Test("A directory that is no store is left alone")
+    func noStore() throws {
+        #expect(mkdir(directory("store"), 0o700) == 0)
+        _ = try File.open(directory("store/letter.txt"), flags: O_RDWR | O_CREAT)
+        #expect(sentence { _ = try open() }.contains("it is no store, and it is not empty"))
+        #expect(access(directory("store/letter.txt"), F_OK) == 0)
+        #expect(access(directory("store/superblock"), F_OK) != 0)
+    }
+
+    @Test("A store with workspaces and without a superblock is damaged, not made anew")
+    func noSuperblock() throws {
+        _ = try open().createWorkspace(FileName("one"), now: 1)
+        #expect(unlink(directory("store/superblock")) == 0)
+        #expect(sentence { _ = try open() }.contains("its superblock is missing"))
+    }
+
+    @Test("Workspaces are made, found, renamed, removed, and there at the next opening")
+    func workspaces() throws {
+        do {
+            let store = try open()
+            let one = try store.createWorkspace(FileName("one"), now: 1)
+            let two = try store.createWorkspace(FileName("two"), now: 2)
+            #expect(one.id != two.id)
+            #expect(throws: Errno.exists) { try store.createWorkspace(FileName("one"), now: 3) }
+            #expect(throws: Errno.exists) { try store.renameWorkspace(two.id, to: FileName("one")) }
+            try store.renameWorkspace(one.id, to: FileName("three"))
+            try store.removeWorkspace(two.id)
+            #expect(throws: Errno.noEntry) { try store.renameWorkspace(two.id, to: FileName("x")) }
+        }
+        let store = try open()
+        #expect(store.workspaces.map(\.name.description) == ["three"])
+        #expect(store.workspace(named: FileName(trusted: Array("one".utf8))) == nil)
+    }
+
+    @Test("What a cut-off creation or removal left is removed")
+    func leftovers() throws {
+        do {
+            let store = try open()
+            for name in ["one", "two"] { _ = try store.createWorkspace(FileName(name), now: 1) }
+            try store.disk.rename("workspaces/0002", to: "workspaces/0002.dead")
+            try store.disk.makeDirectory("workspaces/0003.new")
+            try store.disk.makeDirectory("workspaces/0003.new/logs")
+        }
+        let store = try open()
+        #expect(store.workspaces.map(\.id) == [1])
+        #expect(try store.disk.list("workspaces") == ["0001"])
+    }
+
+    @Test("A workspace directory that holds another's record is damage")
+    func swapped() throws {
+        do {
+            let store = try open()
+            _ = try store.createWorkspace(FileName("one"), now: 1)
+            try store.disk.rename("workspaces/0001", to: "workspaces/0005")
+        }
+        #expect(sentence { _ = try open() }.contains("it is another workspace's"))
+    }
+}
