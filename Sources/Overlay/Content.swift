@@ -30,7 +30,9 @@ extension Tree {
         let path = LogDirectory.path(inode.number)
         let events = events
         do throws(StorageError) {
-            let log = try EditLog.open(inode.number, in: logs) { result in
+            let log = try EditLog.open(
+                inode.number, in: logs, afterPowerCut: isRecovering
+            ) { result in
                 for range in result.damage {
                     events.post(
                         .error,

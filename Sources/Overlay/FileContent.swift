@@ -67,19 +67,8 @@ extension Workspace {
         _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) {
         let origin = try origin(number)
-        if origin.isPinned {
-            let path = withTreeSafely { $0.pinPath(number) }
-            let file: any DiskFile
-            if let known = pins.withLock({ $0.value(for: number) }) {
-                file = known
-            } else {
-                file = try logs.disk.open(path, .readOnly)
-                _ = pins.withLock { $0.insert(file, for: number) }
-            }
-            if try file.read(into: buffer, at: offset) == buffer.count { return }
-            events.post(.error, "\(path) is shorter than it was; reads of its range answer EIO")
-            throw .inputOutput
-        }
+        // A pin that a power cut took falls back to the base, as long as that is what it was.
+        if origin.isPinned, try readPin(number, into: buffer, at: offset) { return }
         let place = BasePlace(path: origin.path)
         var reason = "has changed"
         do throws(Errno) {
@@ -97,6 +86,22 @@ extension Workspace {
             "the base file \(String(decoding: origin.path, as: UTF8.self)) \(reason) since it was "
                 + "edited here; reads of its part answer EIO: put the old content back")
         throw .inputOutput
+    }
+
+    /// False where the pin is missing or too short.
+    private func readPin(
+        _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) -> Bool {
+        let file: any DiskFile
+        if let known = pins.withLock({ $0.value(for: number) }) {
+            file = known
+        } else {
+            let path = withTreeSafely { $0.pinPath(number) }
+            guard let opened = try? disk.open(path, .readOnly) else { return false }
+            file = opened
+            _ = pins.withLock { $0.insert(opened, for: number) }
+        }
+        return try file.read(into: buffer, at: offset) == buffer.count
     }
 
     private func origin(_ number: InodeNumber) throws(Errno) -> Origin {

@@ -89,7 +89,9 @@ extension Workspace {
     ) throws(StorageError) {
         var marked: Set<InodeNumber> = []
         var damage: StorageError?
-        let result = try journal.replay(from: position.journal, after: position.sequence) {
+        let result = try journal.replay(
+            from: position.journal, after: position.sequence, afterPowerCut: report.afterPowerCut
+        ) {
             (header, payload) throws(StorageError) in
             switch RecordKind(rawValue: header.kind) {
             case .transaction:
@@ -169,14 +171,16 @@ extension Workspace {
                     guard let inode = try? tree.inode(number), tree.findLog(of: inode) else {
                         return
                     }
+                    try tree.restoreLog(of: inode)
                     // A log that cannot be read answers EIO when the file is read.
                     guard let log = try? tree.log(of: inode) else { return }
                     let version = log.version
                     tree.sequence.advance(to: version.sequence)
                     if version.sequence < inode.record.contentSequence {
-                        inode.record.contentSequence = 0
+                        tree.takeBack(to: version, inode)
+                    } else {
+                        tree.applyVersion(version, to: inode)
                     }
-                    tree.applyVersion(version, to: inode)
                     if tree.isCheckpointDue || tree.inodes.count > 50_000 { throw .again }
                 }
             } catch {
@@ -231,6 +235,35 @@ extension Tree {
         inode.record.flags.insert(.hasLog)
         markDirty(inode)
         return true
+    }
+
+    /// A power cut took edits that were never synced: the inode says what its log has.
+    fileprivate func takeBack(to version: ContentVersion, _ inode: Inode) {
+        inode.record.size = version.size
+        inode.record.allocated = version.allocated
+        inode.record.contentSequence = version.sequence
+        markDirty(inode)
+        events.post(
+            .warning,
+            "the power cut took the last edits of inode \(inode.number), which were never synced")
+    }
+
+    /// A power cut took a log whole, which was never synced: the file is what it was before its
+    /// first edit.
+    fileprivate func restoreLog(of inode: Inode) throws(Errno) {
+        guard isRecovering, !EditLog.exists(inode.number, in: logs) else { return }
+        let origin: Origin?
+        do throws(StorageError) {
+            origin = try self.origin(inode.number)
+        } catch {
+            throw failing(error)
+        }
+        let log = try EditLog.create(
+            inode.number, baseFile: origin == nil ? 0 : inode.number,
+            baseLength: origin?.size ?? 0, now: clock.realtime(), in: logs)
+        inode.log = log
+        inode.record.contentSequence = 0
+        takeBack(to: log.version, inode)
     }
 
     /// Reads from the database what is always in memory.

@@ -215,18 +215,27 @@ extension Workspace {
 extension Workspace {
     /// fsync(2) and fdatasync(2): content, then names and attributes, survive a power cut.
     package func synchronize(_ number: InodeNumber) throws(Errno) {
-        let (log, pin) = try withTree { (tree) throws(Errno) -> (EditLog?, String?) in
+        let (log, pins) = try withTree { (tree) throws(Errno) -> (EditLog?, [InodeNumber]) in
             let inode = try tree.inode(number)
-            let pin = tree.unsyncedPins.contains(number) ? tree.pinPath(number) : nil
-            return (inode.type == .regular ? try tree.log(of: inode) : nil, pin)
+            return (
+                inode.type == .regular ? try tree.log(of: inode) : nil, Array(tree.unsyncedPins)
+            )
         }
-        if let pin {
-            try disk.open(pin, .readWrite).synchronize()
-            try disk.synchronizeDirectory(String(pin[..<(pin.lastIndex(of: "/") ?? pin.endIndex)]))
-            withTreeSafely { _ = $0.unsyncedPins.remove(number) }
-        }
+        try synchronizePins(pins)
         try log?.synchronize()
         try journal.synchronize()
+    }
+
+    /// Pins of other files too: extents may be shared with them.
+    private func synchronizePins(_ numbers: [InodeNumber]) throws(Errno) {
+        if numbers.isEmpty { return }
+        for number in numbers {
+            let path = withTreeSafely { $0.pinPath(number) }
+            try disk.open(path, .readWrite).synchronize()
+        }
+        try disk.synchronizeDirectory("\(LogDirectory.workspacePath(id))/pins")
+        try disk.synchronizeDirectory(LogDirectory.workspacePath(id))
+        withTreeSafely { $0.unsyncedPins.subtract(numbers) }
     }
 
     /// fsync(2) of a directory: every name and attribute of the workspace.

@@ -41,6 +41,9 @@ package final class EditLog: Sendable {
     private struct SyncState: Sendable {
         var end: UInt64 = 0
         var nameIsDurable: Bool
+        /// A sync that failed may have dropped what it should have written, and the next one would
+        /// not say so (fsync(2), errors): from then on every sync fails until the log is reopened.
+        var failure: Errno?
     }
 
     private init(_ id: UInt64, _ logs: LogDirectory, _ state: State, nameIsDurable: Bool) {
@@ -87,9 +90,13 @@ package final class EditLog: Sendable {
     }
 
     /// Opens a log: the piece checkpoint beside it, then the records after it. A torn tail is cut.
-    /// - Parameter report: what had to be cut or was lost.
+    /// - Parameters:
+    ///   - afterPowerCut: everything is read anew, and ends at the first gap; what is cut is kept
+    ///     beside the log.
+    ///   - report: what had to be cut or was lost.
     package static func open(
-        _ id: UInt64, in logs: LogDirectory, report: (ScanResult) -> Void
+        _ id: UInt64, in logs: LogDirectory, afterPowerCut: Bool = false,
+        report: (ScanResult) -> Void
     ) throws(StorageError) -> EditLog {
         let path = LogDirectory.path(id)
         let file: any DiskFile
@@ -118,7 +125,7 @@ package final class EditLog: Sendable {
         let checkpoint = PieceCheckpoint(log: id, on: logs.disk)
         // The padding of the last record is not written.
         let paddedLength = (length + Format.recordAlignment - 1) & ~(Format.recordAlignment - 1)
-        if let checkpoint, checkpoint.position <= paddedLength {
+        if let checkpoint, checkpoint.position <= paddedLength, !afterPowerCut {
             state = State(
                 pieces: checkpoint.pieces, end: checkpoint.position,
                 sequence: checkpoint.sequence, time: checkpoint.time)
@@ -130,9 +137,10 @@ package final class EditLog: Sendable {
                 pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0,
                 time: header.created)
         }
-        let result = try replay(file, id, &state)
+        let result = try replay(file, id, &state, gapEndsLog: afterPowerCut)
         if result.tornBytes > 0 {
             do throws(Errno) {
+                if afterPowerCut { try logs.keepTail(of: file, id, from: result.end) }
                 try file.truncate(to: result.end)
             } catch {
                 throw .system(error, doing: "cut the torn tail off", path: path)
@@ -144,11 +152,11 @@ package final class EditLog: Sendable {
     }
 
     private static func replay(
-        _ file: any DiskFile, _ id: UInt64, _ state: inout State
+        _ file: any DiskFile, _ id: UInt64, _ state: inout State, gapEndsLog: Bool
     ) throws(StorageError) -> ScanResult {
         var scanner: LogScanner
         do throws(Errno) {
-            scanner = try LogScanner(file, log: id)
+            scanner = try LogScanner(file, log: id, gapEndsLog: gapEndsLog)
         } catch {
             throw .system(error, doing: "read", path: LogDirectory.path(id))
         }
@@ -361,6 +369,7 @@ extension EditLog {
         let target = end
         let file = try logs.file(id)
         let failure: Errno? = synced.withLock { synced in
+            if let failure = synced.failure { return failure }
             if synced.end >= target, synced.nameIsDurable { return nil }
             let end = self.end
             do throws(Errno) {
@@ -371,6 +380,7 @@ extension EditLog {
                     try logs.disk.synchronizeDirectory(String(shard.dropLast(3)))
                 }
             } catch {
+                synced.failure = error
                 return error
             }
             synced.end = end

@@ -12,6 +12,8 @@ package final class Journal: Sendable {
     /// How far the file is known durable. Held across fdatasync on purpose: whoever waits finds its
     /// own bytes synced by the call before (group commit).
     private let syncedEnd = Mutex<UInt64>(0)
+    /// A sync that failed may have dropped bytes without a later one saying so: all fail then.
+    private let syncFailure = Mutex<Errno?>(nil)
 
     /// Opens the journal at `path`, or makes an empty one.
     package init(_ path: String, id: UInt64, on disk: any Disk, now: Int64) throws(StorageError) {
@@ -42,13 +44,15 @@ package final class Journal: Sendable {
 
     /// Reads records from `position` on, and cuts a torn tail off.
     package func replay(
-        from position: UInt64, after sequence: UInt64,
+        from position: UInt64, after sequence: UInt64, afterPowerCut: Bool = false,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
     ) throws(StorageError) -> ScanResult {
         let start = max(position, UInt64(Format.logHeaderLength))
         var scanner: LogScanner
         do throws(Errno) {
-            scanner = try LogScanner(file, log: id)
+            // What is replayed may go into the database, which must not be durable before it.
+            try file.synchronize()
+            scanner = try LogScanner(file, log: id, gapEndsLog: afterPowerCut)
         } catch {
             throw .system(error, doing: "read", path: path)
         }
@@ -112,6 +116,7 @@ package final class Journal: Sendable {
 
     /// Makes everything appended so far survive a power cut.
     package func synchronize() throws(Errno) {
+        if let failure = syncFailure.withLock({ $0 }) { throw failure }
         let target = end
         let failure: Errno? = syncedEnd.withLock { synced in
             if synced >= target { return nil }
@@ -119,6 +124,7 @@ package final class Journal: Sendable {
             do throws(Errno) {
                 try file.synchronize()
             } catch {
+                syncFailure.withLock { $0 = error }
                 return error
             }
             synced = end

@@ -96,5 +96,17 @@ package final class LogDirectory: Sendable {
         }
     }
 
+    /// Copies what is about to be cut off to a file beside the log, for whoever wants to look.
+    func keepTail(of file: any DiskFile, _ log: UInt64, from start: UInt64) throws(Errno) {
+        let bytes = try file.readBytes(Self.keptTail, at: start)
+        guard bytes.contains(where: { $0 != 0 }) else { return }
+        let copy = try disk.open(Self.path(log) + ".cut", .create)
+        try copy.truncate(to: 0)
+        try copy.writeBytes(bytes, at: 0)
+    }
+
+    /// Bytes of a cut tail that are kept.
+    private static let keptTail = 16 << 20
+
     package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }
 }

@@ -32,9 +32,15 @@ package struct LogScanner {
     private let fileLength: UInt64
     private var window: [UInt8] = []
     private var windowStart: UInt64 = 0
+    /// Whether the first unreadable bytes end the log, whatever follows. So it is after a power
+    /// cut: a sync makes everything before it durable, so what stands behind a gap was never synced.
+    private let gapEndsLog: Bool
 
-    package init(_ file: any DiskFile, log: UInt64) throws(Errno) {
+    package init(
+        _ file: any DiskFile, log: UInt64, gapEndsLog: Bool = false
+    ) throws(Errno) {
         self.file = file
+        self.gapEndsLog = gapEndsLog
         self.log = log
         fileLength = try file.length()
     }
@@ -57,7 +63,7 @@ package struct LogScanner {
                 result.records += 1
                 position += header.recordLength
                 result.end = position
-            } else if let next = try search(from: position, after: result.lastSequence) {
+            } else if !gapEndsLog, let next = try search(from: position, after: result.lastSequence) {
                 result.damage.append(position..<next)
                 position = next
             } else {

@@ -48,7 +48,9 @@ package final class WorkspaceFixture {
     private static func openStore(
         _ path: String, _ base: String, _ tree: BaseTree, _ clock: Clock
     ) throws -> Store {
-        for attempt in 0... {
+        var attempt = 0
+        while true {
+            attempt += 1
             do throws(StorageError) {
                 return try Store.open(
                     path, basePath: Array(base.utf8), baseInode: tree.rootStatus.inode,
