@@ -1,0 +1,156 @@
+// Opening an edit log: the piece checkpoint beside it, the records after it, and what is done about
+// damage and torn tails.
+
+internal import Platform
+internal import Synchronization
+
+extension EditLog {
+    /// Opens a log: the piece checkpoint beside it, then the records after it. A torn tail is cut.
+    /// - Parameters:
+    ///   - afterPowerCut: everything is read anew, and ends at the first gap; what is cut is kept
+    ///     beside the log.
+    ///   - report: what had to be cut or was lost.
+    package static func open(
+        _ id: UInt64, in logs: LogDirectory, afterPowerCut: Bool = false,
+        report: (ScanResult) -> Void
+    ) throws(StorageError) -> EditLog {
+        let path = LogDirectory.path(id)
+        let file: any DiskFile
+        let length: UInt64
+        do throws(Errno) {
+            file = try logs.file(id)
+            length = try file.length()
+        } catch {
+            // Its name was not synced before a power cut; ENOENT would say that the file is gone.
+            if error == .noEntry { throw .damaged(path: path, what: "it is missing") }
+            throw .system(error, doing: "open", path: path)
+        }
+        if length == 0 {
+            // Made, and then the first write did not come: the file is as empty as its log.
+            let header = LogHeader(kind: .edit, id: id, created: 0)
+            var state = State(
+                pieces: PieceTree(), end: UInt64(Format.logHeaderLength), sequence: 0, time: 0)
+            state.unwrittenHeader = header.bytes
+            return EditLog(id, logs, state, nameIsDurable: false)
+        }
+        let header = try LogHeader(reading: file, path: path)
+        guard header.kind == .edit, header.id == id else {
+            throw .damaged(path: path, what: "it is the log of something else")
+        }
+        var state: State
+        let checkpoint = PieceCheckpoint(log: id, on: logs.disk)
+        // The padding of the last record is not written.
+        let paddedLength = (length + Format.recordAlignment - 1) & ~(Format.recordAlignment - 1)
+        if let checkpoint, checkpoint.position <= paddedLength, !afterPowerCut {
+            state = State(
+                pieces: checkpoint.pieces, end: checkpoint.position,
+                sequence: checkpoint.sequence, time: checkpoint.time)
+        } else {
+            // A checkpoint past the log's end outlived a power cut that the log's tail did not. It
+            // must go: the log will grow past its position again, with other records.
+            if checkpoint != nil { try? logs.disk.remove(LogDirectory.piecesPath(id)) }
+            state = State(
+                pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0,
+                time: header.created)
+        }
+        let result = try replay(file, id, &state, gapEndsLog: afterPowerCut)
+        if result.tornBytes > 0 {
+            do throws(Errno) {
+                if afterPowerCut { try logs.keepTail(of: file, id, from: result.end) }
+                try file.truncate(to: result.end)
+            } catch {
+                throw .system(error, doing: "cut the torn tail off", path: path)
+            }
+        }
+        if result.tornBytes > 0 || !result.damage.isEmpty { report(result) }
+        // Whether the name was ever synced is not known: it may be from before a kill.
+        return EditLog(id, logs, state, nameIsDurable: false)
+    }
+
+    private static func replay(
+        _ file: any DiskFile, _ id: UInt64, _ state: inout State, gapEndsLog: Bool
+    ) throws(StorageError) -> ScanResult {
+        var scanner: LogScanner
+        do throws(Errno) {
+            scanner = try LogScanner(file, log: id, gapEndsLog: gapEndsLog)
+        } catch {
+            throw .system(error, doing: "read", path: LogDirectory.path(id))
+        }
+        var replayed = state
+        var previousEnd = state.end
+        let result = try scanner.scan(from: state.end, after: state.sequence) {
+            (record) throws(StorageError) in
+            if record.position != previousEnd { replayed.isDamaged = true }
+            previousEnd = record.position + record.header.recordLength
+            try apply(record, file, id, &replayed)
+        }
+        replayed.end = result.end
+        state = replayed
+        return result
+    }
+
+    private static func apply(
+        _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ state: inout State
+    ) throws(StorageError) {
+        let header = record.header
+        let range = header.offset..<(header.offset + header.length)
+        switch RecordKind(rawValue: header.kind) {
+        case .write where UInt64(header.payloadLength) == header.length && header.length > 0:
+            state.pieces.overwrite(
+                at: header.offset,
+                with: Piece(.log(log: id, record: record.position, skip: 0),
+                    length: UInt64(header.payloadLength)))
+        case .truncate:
+            if header.offset == 0 { state.isDamaged = false }
+            state.pieces.truncate(to: header.offset)
+        case .punch:
+            state.pieces.punch(range)
+        case .share:
+            if let pieces = sharedPieces(record, file, id) {
+                Self.place(pieces, at: header.offset, length: header.length, in: &state.pieces)
+            } else {
+                state.isDamaged = true
+            }
+        default:
+            // A kind of a later version inside this version's log: what it did is not known.
+            state.isDamaged = true
+        }
+        state.sequence = header.sequence
+        state.time = header.time
+        state.recordsSinceCheckpoint += 1
+    }
+
+    private static func sharedPieces(
+        _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64
+    ) -> [Piece]? {
+        var bytes = [UInt8](repeating: 0, count: Int(record.header.payloadLength))
+        let good = bytes.withUnsafeMutableBytes { raw in
+            var cache: RecordTable?
+            do throws(Errno) {
+                try LogFile.readPayload(
+                    into: raw, skip: 0, from: file, log: id, at: record.position, cache: &cache)
+                return true
+            } catch {
+                return false
+            }
+        }
+        guard good else { return nil }
+        var reader = ByteReader(bytes)
+        var pieces: [Piece] = []
+        var total: UInt64 = 0
+        while !reader.atEnd {
+            guard let piece = Piece.decode(&reader), piece.length <= UInt64(Int64.max) - total
+            else { return nil }
+            total += piece.length
+            pieces.append(piece)
+        }
+        return total == record.header.length ? pieces : nil
+    }
+
+    static func place(
+        _ pieces: [Piece], at offset: UInt64, length: UInt64, in tree: inout PieceTree
+    ) {
+        if offset > tree.length { tree.truncate(to: offset) }
+        tree.replace(offset..<(offset + length), with: pieces)
+    }
+}
