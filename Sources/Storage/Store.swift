@@ -45,7 +45,11 @@ package final class Store: Sendable {
     ) throws(StorageError) -> Store {
         let root: File
         do throws(Errno) {
-            if mkdir(path, 0o700) != 0, errno != EEXIST { throw Errno.last }
+            if mkdir(path, 0o700) == 0 {
+                try? File.open("\(path)/..", flags: O_RDONLY | O_DIRECTORY).synchronizeAll()
+            } else if errno != EEXIST {
+                throw Errno.last
+            }
             root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
         } catch {
             throw .system(error, doing: "open the store", path: path)
