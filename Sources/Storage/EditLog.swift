@@ -57,12 +57,17 @@ package final class EditLog: Sendable {
             kind: .edit, id: id, baseFile: baseFile, baseLength: baseFile == 0 ? 0 : baseLength,
             created: now)
         // A piece checkpoint of an earlier log of that number, whose making a power cut took back.
-        let pieces = LogDirectory.piecesPath(id)
-        if logs.disk.exists(pieces) { try logs.disk.remove(pieces) }
+        if logs.disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
         _ = try logs.create(header)
         let state = State(
             pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0, time: now)
         return EditLog(id, logs, state, nameIsDurable: false)
+    }
+
+    /// Durable at once: a power cut must not bring it back beside a log that has grown again.
+    private static func removePieces(_ id: UInt64, _ logs: LogDirectory) throws(Errno) {
+        try logs.disk.remove(LogDirectory.piecesPath(id))
+        try logs.disk.synchronizeDirectory(LogDirectory.shardPath(id))
     }
 
     private static func initialPieces(_ header: LogHeader) -> PieceTree {
@@ -103,7 +108,13 @@ package final class EditLog: Sendable {
         } else {
             // A checkpoint past the log's end outlived a power cut that the log's tail did not. It
             // must go: the log will grow past its position again, with other records.
-            if checkpoint != nil { try? logs.disk.remove(LogDirectory.piecesPath(id)) }
+            if checkpoint != nil {
+                do throws(Errno) {
+                    try removePieces(id, logs)
+                } catch {
+                    throw .system(error, doing: "remove the old pieces of", path: path)
+                }
+            }
             state = State(
                 pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0,
                 time: header.created)
