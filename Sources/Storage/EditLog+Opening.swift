@@ -48,7 +48,13 @@ extension EditLog {
         } else {
             // A checkpoint past the log's end outlived a power cut that the log's tail did not. It
             // must go: the log will grow past its position again, with other records.
-            if checkpoint != nil { try? logs.disk.remove(LogDirectory.piecesPath(id)) }
+            if checkpoint != nil {
+                do throws(Errno) {
+                    try removePieces(id, logs)
+                } catch {
+                    throw .system(error, doing: "remove the old pieces of", path: path)
+                }
+            }
             state = State(
                 pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0,
                 time: header.created)

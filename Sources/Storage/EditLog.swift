@@ -62,8 +62,7 @@ package final class EditLog: Sendable {
             kind: .edit, id: id, baseFile: baseFile, baseLength: baseFile == 0 ? 0 : baseLength,
             created: now)
         // A piece checkpoint of an earlier log of that number, whose making a power cut took back.
-        let pieces = LogDirectory.piecesPath(id)
-        if logs.disk.exists(pieces) { try logs.disk.remove(pieces) }
+        if logs.disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
         let file = try logs.create(id)
         var state = State(
             pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0, time: now)
@@ -80,6 +79,12 @@ package final class EditLog: Sendable {
     package static func exists(_ id: UInt64, in logs: LogDirectory) -> Bool {
         guard let length = try? logs.file(id).length() else { return false }
         return length >= UInt64(Format.logHeaderLength)
+    }
+
+    /// Durable at once: a power cut must not bring it back beside a log that has grown again.
+    static func removePieces(_ id: UInt64, _ logs: LogDirectory) throws(Errno) {
+        try logs.disk.remove(LogDirectory.piecesPath(id))
+        try logs.disk.synchronizeDirectory(LogDirectory.shardPath(id))
     }
 
     static func initialPieces(_ header: LogHeader) -> PieceTree {

@@ -134,7 +134,8 @@ struct CrashTests {
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
             let made = try? base.openStore(disk).createWorkspace(FileName("one"), now: 1)
             if !disk.isStopped { break }
-            for after in [disk.afterKill(), disk.afterPowerCut(seed: 1), disk.afterPowerCut(seed: 2)] {
+            let cuts = (0..<3).map { disk.afterPowerCut(seed: $0) }
+            for after in [disk.afterKill()] + cuts {
                 do {
                     let store = try base.openStore(after)
                     if store.workspaces.isEmpty {

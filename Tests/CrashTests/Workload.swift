@@ -25,7 +25,8 @@ enum Step: Sendable {
         .rename("base", to: "moved"), .sync("old"), .write("moved", at: 20, count: 40),
         .create("tmp"), .write("tmp", at: 0, count: 600), .sync("tmp"),
         .rename("tmp", to: "old"), .unlink("gone"), .sync("moved"),
-        .write("a", at: 50_000, count: 40_000), .copy("a", from: 10, to: "old", at: 300, count: 66_000),
+        .write("a", at: 50_000, count: 40_000),
+        .copy("a", from: 10, to: "old", at: 300, count: 66_000),
         .sync("old"), .truncate("a", to: 30), .truncate("a", to: 9000), .checkpoint,
         .create("b"), .write("b", at: 1000, count: 9), .link("b", to: "c"),
         .copy("b", from: 0, to: "a", at: 4000, count: 1009), .punch("a", at: 2, count: 4000),
@@ -37,8 +38,8 @@ enum Step: Sendable {
     var needs: [String] {
         switch self {
         case .create, .checkpoint: []
-        case .write(let name, _, _), .truncate(let name, _), .rename(let name, _), .unlink(let name),
-            .link(let name, _), .punch(let name, _, _), .sync(let name): [name]
+        case .write(let name, _, _), .truncate(let name, _), .rename(let name, _),
+            .unlink(let name), .link(let name, _), .punch(let name, _, _), .sync(let name): [name]
         case .copy(let source, _, let target, _, _): [source, target]
         }
     }

@@ -123,14 +123,12 @@ struct EditLogTests {
     @Test("A piece checkpoint is used, whatever the last record's length", arguments: 1...9)
     func used(length: Int) throws {
         let (bench, _, content) = try checkpointed([8, 8, length])
-        let calls = bench.disk.calls
-        // Without the checkpoint this record would be lost damage in the middle.
+        // Without the checkpoint this record would be damage in the middle.
         var bytes = bench.bytes
         bytes[64] ^= 1
         bench.disk.setContents(of: bench.path, to: bytes)
         let (log, report) = try bench.reopen()
         #expect(report == nil)
-        #expect(bench.disk.calls > calls)
         #expect(log.version.size == UInt64(content.count))
         #expect(try bench.read(log.pieces(in: 8..<100)) == Array(content[8...]))
     }

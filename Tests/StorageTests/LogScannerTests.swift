@@ -71,7 +71,7 @@ struct LogScannerTests {
         }
     }
 
-    @Test("A flipped bit in header or table of a middle record loses that record alone, and says so")
+    @Test("A flipped bit in a header or table loses that record alone, and says so")
     func flippedHeader() throws {
         for byte in [0, 4, 5, 6, 9, 17, 33, 41, 48, 52, 57, 64, 72, 79, 80] {
             let (bench, starts) = try makeLog([10, 20_000, 30])

@@ -21,7 +21,7 @@ struct RecordTests {
         return header
     }
 
-    @Test("A header reads back as it was written", arguments: [0, 1, 16_384, 16_385, 65_536, 1 << 20])
+    @Test("A header reads back as it was written", arguments: [0, 1, 16_384, 16_385, 65_536])
     func roundTrip(payload: Int) {
         let header = header(payload: payload)
         let decoded = encoded(header).withUnsafeBytes { RecordHeader(decoding: $0) }
@@ -40,7 +40,8 @@ struct RecordTests {
     }
 
     @Test("A header that cannot be one is refused", arguments: [
-        (0, 0x45), (6, 1), (56, 1), (5, 8), (5, 17), (51, 0xff), (52, 0), (54, 1), (39, 0x80), (47, 0x80),
+        (0, 0x45), (6, 1), (56, 1), (5, 8), (5, 17), (51, 0xff), (52, 0), (54, 1), (39, 0x80),
+        (47, 0x80),
     ])
     func refusals(index: Int, value: Int) {
         var bytes = encoded(header(payload: 1))

@@ -16,7 +16,8 @@ struct StoreTests {
         base: String = "/base", inode: UInt64 = 2, holder: String = "process 1"
     ) throws -> Store {
         try Store.open(
-            directory("store"), basePath: Array(base.utf8), baseInode: inode, holder: holder, now: 1)
+            directory("store"), basePath: Array(base.utf8), baseInode: inode, holder: holder,
+            now: 1)
     }
 
     private func sentence(_ body: () throws -> Void) -> String {

@@ -50,7 +50,8 @@ struct TreeChangeTests {
             return .entry(
                 number, name, before: maybe(.whiteout, &random), after: maybe(entry, &random))
         case 2:
-            let value = XattrValue.value(randomBytes(Int.random(in: 0...90, using: &random), &random))
+            let count = Int.random(in: 0...90, using: &random)
+            let value = XattrValue.value(randomBytes(count, &random))
             return .xattr(
                 number, randomBytes(9, &random), before: maybe(.hidden, &random),
                 after: maybe(value, &random))
@@ -81,7 +82,7 @@ struct TreeChangeTests {
         for seed in 1..<40 {
             let bytes = try Self.payload(seed).bytes
             for length in 0..<bytes.count {
-                #expect(TreeChange.decode(Array(bytes[..<length])) == nil, "seed \(seed), \(length)")
+                #expect(TreeChange.decode(Array(bytes[..<length])) == nil, "\(seed), \(length)")
             }
             #expect(TreeChange.decode(bytes + [0]) == nil, "seed \(seed)")
         }
