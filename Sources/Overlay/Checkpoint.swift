@@ -144,7 +144,10 @@ extension Workspace {
                 events.post(.warning, "\(error)")
             }
         }
-        withTreeSafely { $0.closeLogs(candidates) }
+        withTreeSafely { tree in
+            tree.closeLogs(candidates)
+            tree.releaseIdle()
+        }
     }
 }
 
@@ -184,6 +187,12 @@ extension Tree {
             }
         }
         return closing
+    }
+
+    /// Lets go of inodes that a failed call, a listing or recovery left without a reference.
+    func releaseIdle() {
+        let idle = inodes.values.filter { $0.isIdle && $0.log == nil }
+        for inode in idle { release(inode) }
     }
 
     /// Drops logs whose piece checkpoints are written, if nobody took them up again.

@@ -1,5 +1,6 @@
 // ModelRun: a workspace and the reference in lockstep: one seed gives one sequence of steps.
 
+import Glibc
 import Overlay
 import Platform
 import Storage
@@ -7,7 +8,7 @@ import TestSupport
 
 /// What happens to the workspace between two chunks of steps.
 enum Interlude: CaseIterable {
-    case nothing, checkpoint, sweep, maintain, reopen, kill
+    case nothing, checkpoint, sweep, maintain, reopen, kill, lostDatabase
 }
 
 final class ModelRun {
@@ -102,11 +103,18 @@ final class ModelRun {
         case .maintain:
             forget()
             fixture.workspace.maintain(checkpointNow: true)
-        case .reopen, .kill:
+        case .reopen, .kill, .lostDatabase:
             ours.releaseAll()
             theirs.releaseAll()
             forget()
-            if choice == .kill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
+            switch choice {
+            case .reopen: try fixture.reopen()
+            case .kill: try fixture.reopenAfterKill()
+            default:
+                try fixture.reopenAfterKill { path in
+                    for suffix in ["", "-wal", "-shm", ".sum"] { unlink("\(path)/tree.db\(suffix)") }
+                }
+            }
             ours = Interpreter(fixture.tree)
         }
         fixture.tree.listedAtOnce = [1, 2, 3, 1_000].randomElement(using: &random) ?? 1

@@ -43,6 +43,17 @@ import Testing
         #expect(!fixture.workspace.hasChanges)
     }
 
+    @Test("A call that fails leaves no inode in memory")
+    func failuresLeaveMemory() throws {
+        let fixture = try fixture()
+        #expect(throws: Errno.exists) { try fixture.tree.makeFile("d") }
+        #expect(throws: Errno.isDirectory) { try fixture.tree.unlink("d") }
+        #expect(throws: Errno.exists) { try fixture.tree.makeFile("link") }
+        fixture.tree.forget()
+        fixture.workspace.sweep()
+        #expect(fixture.workspace.statistics.cachedInodes == 1)
+    }
+
     @Test("A forgotten inode leaves memory")
     func forgetting() throws {
         let fixture = try fixture()

@@ -48,15 +48,15 @@ package final class WorkspaceFixture {
     private static func openStore(
         _ path: String, _ base: String, _ tree: BaseTree, _ clock: Clock
     ) throws -> Store {
-        var attempt = 0
+        var attempts = 0
         while true {
-            attempt += 1
             do throws(StorageError) {
                 return try Store.open(
                     path, basePath: Array(base.utf8), baseInode: tree.rootStatus.inode,
                     holder: "test", now: clock.realtime())
             } catch {
-                guard case .locked = error, attempt < 500 else { throw error }
+                guard case .locked = error, attempts < 500 else { throw error }
+                attempts += 1
                 usleep(10_000)
             }
         }

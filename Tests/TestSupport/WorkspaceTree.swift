@@ -82,17 +82,15 @@ package final class WorkspaceTree: TreeOperations {
     package func read(
         _ node: InodeNumber, at offset: UInt64, count: Int
     ) throws(Errno) -> [UInt8] {
-        var failure: Errno?
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        var bytes = [UInt8](repeating: 0, count: count)
+        let result: Result<Int, Errno> = bytes.withUnsafeMutableBytes { buffer in
             do throws(Errno) {
-                filled = try workspace.read(
-                    node, into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+                return .success(try workspace.read(node, into: buffer, at: offset))
             } catch {
-                failure = error
+                return .failure(error)
             }
         }
-        if let failure { throw failure }
-        return bytes
+        return Array(bytes.prefix(try result.get()))
     }
 
     package func write(
