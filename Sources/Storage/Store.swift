@@ -253,6 +253,7 @@ extension Store {
             } catch {
                 return error.errno
             }
+            try? disk.synchronizeDirectory(LogDirectory.workspacePath(id))
             known[id] = record
             return nil
         }
