@@ -57,7 +57,9 @@ final class ModelRun {
         for _ in 0..<300 {
             let operation = generator.next()
             // ACLs have tests of their own: the reference knows none.
-            if case .setAttribute(_, let name, _, _) = operation, name.hasPrefix("system.") { continue }
+            if case .setAttribute(_, let name, _, _) = operation, name.hasPrefix("system.") {
+                continue
+            }
             _ = target.apply(operation)
         }
         target.releaseAll()
@@ -112,7 +114,9 @@ final class ModelRun {
             case .kill: try fixture.reopenAfterKill()
             default:
                 try fixture.reopenAfterKill { path in
-                    for suffix in ["", "-wal", "-shm", ".sum"] { unlink("\(path)/tree.db\(suffix)") }
+                    for suffix in ["", "-wal", "-shm", ".sum"] {
+                        unlink("\(path)/tree.db\(suffix)")
+                    }
                 }
             }
             ours = Interpreter(fixture.tree)
@@ -134,7 +138,8 @@ final class ModelRun {
             let known = numbers[identity] ?? number
             let shown = String(decoding: path, as: UTF8.self)
             if known != number {
-                throw CheckFailure("seed \(seed), \(when): \(shown): inode \(known) became \(number)")
+                throw CheckFailure(
+                    "seed \(seed), \(when): \(shown): inode \(known) became \(number)")
             }
             if let other = owners[number], other != identity {
                 throw CheckFailure("seed \(seed), \(when): \(shown): inode \(number) is two files")
@@ -150,7 +155,8 @@ final class ModelRun {
         func walk(_ node: ReferenceFileSystem.Node, _ number: InodeNumber, _ path: String) throws {
             let found = try fixture.workspace.attributes(number).modificationTime
             if let expected = node.modified, expected != found {
-                throw CheckFailure("seed \(seed), \(when): \(path): mtime \(found), not \(expected)")
+                throw CheckFailure(
+                    "seed \(seed), \(when): \(path): mtime \(found), not \(expected)")
             }
             guard FileType(mode: try reference.facts(node).mode) == .directory else { return }
             for name in try reference.list(node).keys {
@@ -190,9 +196,10 @@ final class ModelRun {
             let missing = staying.subtracting(seen)
             let surplus = Set(seen).subtracting(ever)
             if !missing.isEmpty || !surplus.isEmpty {
-                throw CheckFailure(
-                    "seed \(seed): \(top) missed \(missing.map { String(decoding: $0, as: UTF8.self) })"
-                        + ", showed \(surplus.map { String(decoding: $0, as: UTF8.self) })")
+                let texts = [missing, surplus].map { names in
+                    names.map { String(decoding: $0, as: UTF8.self) }
+                }
+                throw CheckFailure("seed \(seed): \(top) missed \(texts[0]), showed \(texts[1])")
             }
         }
     }

@@ -23,7 +23,8 @@ import Testing
         #expect(!names.contains("base7"))
     }
 
-    @Test("Cookies grow, and reading in parts of any size gives the same names", arguments: [1, 2, 7])
+    @Test(
+        "Cookies grow, and reading in parts of any size gives the same names", arguments: [1, 2, 7])
     func parts(size: Int) throws {
         let fixture = try fixture()
         let whole = try fixture.tree.listPart(fixture.tree.root, after: 0, count: 1_000).names

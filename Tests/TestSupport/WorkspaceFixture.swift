@@ -19,7 +19,8 @@ package final class WorkspaceFixture {
 
     /// - Parameter prepare: fills the base, whose path it is given.
     package init(
-        limits: Limits = Limits(), clock: Clock = .system, prepare: (String) throws -> Void = { _ in }
+        limits: Limits = Limits(), clock: Clock = .system,
+        prepare: (String) throws -> Void = { _ in }
     ) throws {
         directory = try TemporaryDirectory("overlay")
         basePath = directory("base")
