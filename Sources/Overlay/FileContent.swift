@@ -84,7 +84,7 @@ extension Workspace {
         events.post(
             .error,
             "the base file \(String(decoding: origin.path, as: UTF8.self)) \(reason) since it was "
-                + "edited here; reads of its part answer EIO: put the old content back")
+                + "edited here; reads of its part answer EIO: write the file anew, or remove it")
         throw .inputOutput
     }
 
