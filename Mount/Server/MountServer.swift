@@ -148,6 +148,7 @@ package final class MountServer: Sendable {
             failure = error
         }
         isStopping.store(true, ordering: .relaxed)
+        set.store.noteClosing()
         report.connect(nil)
         if !set.close() { logger.warning("closed without a checkpoint; the next start replays more") }
         if let failure { throw MountServerError(failure.description, failure.errno) }

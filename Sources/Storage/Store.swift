@@ -72,24 +72,43 @@ package final class Store: Sendable {
             path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil)
     }
 
+    /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint
+    /// is written.
     private static func takeLock(
         _ root: File, _ path: String, _ holder: String
     ) throws(StorageError) -> File {
-        let lock: File
-        let other: String
-        do throws(Errno) {
-            lock = try File.open("lock", in: root, flags: O_RDWR | O_CREAT)
-            if try lock.lockExclusively() {
-                try lock.truncate(to: 0)
-                try lock.writeBytes(Array((holder + "\n").utf8), at: 0)
-                return lock
+        var attempts = 0
+        while true {
+            var other = "another daemon"
+            do throws(Errno) {
+                let lock = try File.open("lock", in: root, flags: O_RDWR | O_CREAT)
+                if try lock.lockExclusively() {
+                    try lock.truncate(to: 0)
+                    try lock.writeBytes(Array((holder + "\n").utf8), at: 0)
+                    return lock
+                }
+                let text = String(decoding: try lock.readBytes(4096, at: 0), as: UTF8.self)
+                if let line = text.split(separator: "\n").first { other = String(line) }
+            } catch {
+                throw .system(error, doing: "lock the store", path: path)
             }
-            let text = String(decoding: try lock.readBytes(4096, at: 0), as: UTF8.self)
-            other = text.split(separator: "\n").first.map(String.init) ?? "another daemon"
-        } catch {
-            throw .system(error, doing: "lock the store", path: path)
+            attempts += 1
+            let limit = other.hasPrefix(closing) ? lockAttemptsWhileClosing : lockAttempts
+            if attempts >= limit { throw .locked(path: path, holder: other) }
+            usleep(20_000)
         }
-        throw .locked(path: path, holder: other)
+    }
+
+    private static let closing = "closing, "
+    /// Tries of 20 ms each: an unmount's daemon has that long to say that it closes, and then a
+    /// minute to close.
+    private static let lockAttempts = 5
+    private static let lockAttemptsWhileClosing = 3_000
+
+    /// Says in the lock that its holder serves nothing any more.
+    package func noteClosing() {
+        guard let lock, let text = try? lock.readBytes(4096, at: 0) else { return }
+        try? lock.writeBytes(Array(Self.closing.utf8) + text, at: 0)
     }
 
     private static func openSuperblock(

@@ -39,11 +39,18 @@ enum Background {
         words.append(nil)
         var child = pid_t()
         let failure = posix_spawn(
-            &child, "/proc/self/exe", &actions, &attributes, words, environ)
+            &child, ownPath, &actions, &attributes, words, environ)
         close(pipeEnds[1])
         defer { close(pipeEnds[0]) }
         guard failure == 0 else { throw fail("cannot start the daemon: error \(failure)") }
         try wait(for: child, on: pipeEnds[0])
+    }
+
+    /// The program's path, so that process lists show its name; through /proc where it has none.
+    private static var ownPath: String {
+        guard let path = realpath("/proc/self/exe", nil) else { return "/proc/self/exe" }
+        defer { free(path) }
+        return String(cString: path)
     }
 
     private static func wait(for child: pid_t, on descriptor: Int32) throws {
