@@ -90,8 +90,9 @@ extension Tree {
     func appendMark(_ numbers: [InodeNumber], stamp: Stamp) throws(Errno) {
         var writer = ByteWriter(capacity: 8 * numbers.count)
         for number in numbers { writer.integer(number) }
-        try journal.append(
-            .contentMark, sequence: sequence.next(), stamp: stamp, payload: writer.bytes)
+        let number = sequence.next()
+        try journal.append(.contentMark, sequence: number, stamp: stamp, payload: writer.bytes)
+        journaledSequence = number
     }
 
     /// The first edit of a file: its log, which starts as the base's content.

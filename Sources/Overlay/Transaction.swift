@@ -6,7 +6,7 @@ internal import Storage
 
 struct Transaction {
     let operation: TreeOperation
-    let sequence: UInt64
+    private(set) var sequence: UInt64
     let stamp: Stamp
     var changes: [TreeChange] = []
     /// Inodes with their new records; each becomes one change.
@@ -23,6 +23,14 @@ struct Transaction {
         }
         body(&updated[slot].record)
         updated[slot].record.sequence = sequence
+    }
+
+    /// Moves behind transactions that were committed since this one began.
+    mutating func renumber(_ fresh: UInt64) {
+        for index in updated.indices where updated[index].record.sequence == sequence {
+            updated[index].record.sequence = fresh
+        }
+        sequence = fresh
     }
 
     /// The record as this transaction leaves it.
@@ -146,6 +154,9 @@ extension Tree {
     /// Appends the transaction to the journal and applies it.
     /// - Throws: what the append threw (ENOSPC, EIO…); nothing has changed then.
     func commit(_ transaction: inout Transaction) throws(Errno) {
+        // A number given to a base inode on the way is a transaction of its own, which came first;
+        // the journal's sequence only grows.
+        if transaction.sequence <= journaledSequence { transaction.renumber(sequence.next()) }
         for (inode, record) in transaction.updated {
             let before = inode.isPersistent ? inode.record : nil
             transaction.changes.append(.inode(inode.number, before: before, after: record))
@@ -154,6 +165,7 @@ extension Tree {
         try journal.append(
             .transaction, sequence: transaction.sequence, stamp: transaction.stamp,
             payload: TreeChange.encode(transaction.operation, transaction.changes))
+        journaledSequence = transaction.sequence
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
             inodes[inode.number] = inode
         }

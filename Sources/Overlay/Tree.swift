@@ -30,6 +30,8 @@ final class Tree: @unchecked Sendable {
     var aliases: [AliasKey: InodeNumber] = [:]
     var devices: [UInt32: [UInt8]] = [:]
     var deviceIndexes: [UInt64: UInt32] = [:]
+    /// The sequence of the journal's last record since the workspace was opened.
+    var journaledSequence: UInt64 = 0
     /// Changed since the last checkpoint, and being written by the one under way.
     var dirty = CheckpointBatch()
     var flushing = CheckpointBatch()
