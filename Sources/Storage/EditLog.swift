@@ -41,9 +41,6 @@ package final class EditLog: Sendable {
     private struct SyncState: Sendable {
         var end: UInt64 = 0
         var nameIsDurable: Bool
-        /// A sync that failed may have dropped what it should have written, and the next one would
-        /// not say so (fsync(2), errors): from then on every sync fails until the log is reopened.
-        var failure: Errno?
     }
 
     init(_ id: UInt64, _ logs: LogDirectory, _ state: State, nameIsDurable: Bool) {
@@ -225,7 +222,7 @@ extension EditLog {
         let target = end
         let file = try logs.file(id)
         let failure: Errno? = synced.withLock { synced in
-            if let failure = synced.failure { return failure }
+            if let failure = logs.syncFailure(of: id) { return failure }
             if synced.end >= target, synced.nameIsDurable { return nil }
             let end = self.end
             do throws(Errno) {
@@ -236,7 +233,7 @@ extension EditLog {
                     try logs.disk.synchronizeDirectory(String(shard.dropLast(3)))
                 }
             } catch {
-                synced.failure = error
+                logs.noteSyncFailure(error, of: id)
                 return error
             }
             synced.end = end

@@ -13,6 +13,9 @@ package struct LogGrowth: Sendable {
 package final class LogDirectory: Sendable {
     package let disk: any Disk
     private let open: Mutex<LRUCache<UInt64, any DiskFile>>
+    /// A sync that failed may have dropped what it should have written, and the next one would not
+    /// say so (fsync(2), errors): from then on every sync of that log fails, as long as we run.
+    private let failedSyncs = Mutex<[UInt64: Errno]>([:])
     private let grown = Mutex<[UInt16: LogGrowth]>([:])
 
     package init(_ disk: any Disk, openFiles: Int) {
@@ -40,6 +43,12 @@ package final class LogDirectory: Sendable {
 
     package static func piecesPath(_ log: UInt64) -> String {
         "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).pieces"
+    }
+
+    func syncFailure(of log: UInt64) -> Errno? { failedSyncs.withLock { $0[log] } }
+
+    func noteSyncFailure(_ error: Errno, of log: UInt64) {
+        failedSyncs.withLock { $0[log] = error }
     }
 
     /// What was added to a workspace's logs since the store was opened.
