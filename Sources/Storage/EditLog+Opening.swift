@@ -90,6 +90,10 @@ extension EditLog {
             previousEnd = record.position + record.header.recordLength
             try apply(record, file, id, &replayed)
         }
+        // A lost last record has none behind it that would show the gap.
+        if let range = result.damage.last, range.upperBound == result.end {
+            replayed.isDamaged = true
+        }
         replayed.end = result.end
         state = replayed
         return result

@@ -29,6 +29,8 @@ package final class EditLog: Sendable {
         /// A record was lost, so what the file holds is not known: every read answers EIO.
         var isDamaged = false
         var recordsSinceCheckpoint = 0
+        /// What a failed append left could not be cut off yet.
+        var needsCut = false
         /// The header of a log that is empty yet: it is written together with the first record.
         var unwrittenHeader: [UInt8] = []
 
@@ -136,7 +138,7 @@ extension EditLog {
             do throws(Errno) {
                 state.end = try LogFile.append(
                     header, payload: payload, to: file, log: id, at: position,
-                    prefix: state.unwrittenHeader)
+                    needsCut: &state.needsCut, prefix: state.unwrittenHeader)
                 logs.note(id, bytes: state.end - position)
                 if !state.unwrittenHeader.isEmpty { state.unwrittenHeader = [] }
             } catch {

@@ -9,6 +9,8 @@ package final class Journal: Sendable {
     package let id: UInt64
     private let file: any DiskFile
     private let ends: Mutex<UInt64>
+    /// What a failed append left could not be cut off yet. Taken under `ends` only.
+    private let needsCut = Mutex<Bool>(false)
     /// How far the file is known durable. Held across fdatasync on purpose: whoever waits finds its
     /// own bytes synced by the call before (group commit).
     private let syncedEnd = Mutex<UInt64>(0)
@@ -104,7 +106,10 @@ package final class Journal: Sendable {
         let failure: Errno? = ends.withLock { end in
             payload.withUnsafeBytes { raw in
                 do throws(Errno) {
-                    end = try LogFile.append(header, payload: raw, to: file, log: id, at: end)
+                    var pending = needsCut.withLock { $0 }
+                    defer { needsCut.withLock { $0 = pending } }
+                    end = try LogFile.append(
+                        header, payload: raw, to: file, log: id, at: end, needsCut: &pending)
                     return nil
                 } catch {
                     return error

@@ -66,11 +66,18 @@ package struct LogHeader: Equatable, Sendable {
 package enum LogFile {
     /// Appends one record at `position` (the log's end) and answers the position after it.
     /// `header.payloadStart` is chosen here. On a throw the log is cut back to `position`.
-    /// - Parameter prefix: bytes that go in front in the same write: the header of a new log.
+    /// - Parameters:
+    ///   - needsCut: set where cutting back failed too. The next append cuts first, or fails: what
+    ///     was left must not stand behind a shorter record, where it would be taken for damage.
+    ///   - prefix: bytes that go in front in the same write: the header of a new log.
     package static func append(
         _ header: RecordHeader, payload: UnsafeRawBufferPointer, to file: any DiskFile,
-        log: UInt64, at position: UInt64, prefix: [UInt8] = []
+        log: UInt64, at position: UInt64, needsCut: inout Bool, prefix: [UInt8] = []
     ) throws(Errno) -> UInt64 {
+        if needsCut {
+            try file.truncate(to: position - UInt64(prefix.count))
+            needsCut = false
+        }
         var header = header
         header.place(at: position)
         let start = Int(header.payloadStart)
@@ -105,7 +112,7 @@ package enum LogFile {
             }
         }
         if let failure {
-            try? file.truncate(to: position - UInt64(front))
+            needsCut = (try? file.truncate(to: position - UInt64(front))) == nil
             throw failure
         }
         // Padding is not written: the next record starts after it and leaves zeros there.

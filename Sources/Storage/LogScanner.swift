@@ -67,6 +67,14 @@ package struct LogScanner {
                 result.damage.append(position..<next)
                 position = next
             } else {
+                let isTail = try gapEndsLog ? true : isCutOff(at: position)
+                if !isTail {
+                    let padding = Format.recordAlignment - 1
+                    let end = (fileLength + padding) & ~padding
+                    result.damage.append(position..<end)
+                    result.end = end
+                    position = end
+                }
                 break
             }
         }
@@ -74,6 +82,11 @@ package struct LogScanner {
             let table = try? RecordTable(reading: file, log: log, at: last.position)
             if table?.payloadIsGood(in: file) ?? false {
                 try visit(last)
+            } else if !gapEndsLog {
+                // Whole in length, so no kill cut it short: an append writes front to back, and only
+                // a power cut leaves length without content. It is damage, and stays where it is.
+                result.damage.append(last.position..<position)
+                result.records -= 1
             } else {
                 result.end = last.position
                 result.records -= 1
@@ -106,6 +119,14 @@ package struct LogScanner {
                 == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
         }
         return good ? header : nil
+    }
+
+    /// Whether what stands at `position`, up to the file's end, can be an append that a kill cut
+    /// short: such a one has its first bytes right and is not as long as its header says.
+    private mutating func isCutOff(at position: UInt64) throws(StorageError) -> Bool {
+        guard try fill(position, count: Format.recordHeaderLength) else { return true }
+        guard let header = peek(position, { RecordHeader(decoding: $0) }) else { return false }
+        return position + UInt64(header.payloadStart) + UInt64(header.payloadLength) > fileLength
     }
 
     /// The next position after `start` where a good record stands.
