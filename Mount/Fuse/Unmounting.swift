@@ -10,6 +10,8 @@ struct MountedFileSystem: Equatable {
     var major: UInt32
     var minor: UInt32
     var mountPoint: [UInt8]
+    /// `fuse.draftfs` and the like; empty where the line has none.
+    var type: String
 
     /// `36 35 98:0 / /mnt\040x rw,noatime ...`
     init?(line: [UInt8]) {
@@ -23,6 +25,10 @@ struct MountedFileSystem: Equatable {
         self.major = major
         self.minor = minor
         mountPoint = MountedFileSystem.unescaped(fields[4])
+        // Optional fields end with a lone `-`; the type follows.
+        let rest = fields.count > 5 ? fields[5].split(separator: UInt8(ascii: " ")) : []
+        let afterDash = rest.drop { !$0.elementsEqual([UInt8(ascii: "-")]) }.dropFirst()
+        type = afterDash.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
     /// The kernel writes space, tab, newline and backslash as `\` and three octal digits.
@@ -65,6 +71,10 @@ struct MountedFileSystem: Equatable {
 }
 
 extension Session {
+    /// The type of what is mounted on an absolute path without symlinks, the topmost if several
+    /// are; nil where it is no mount point.
+    package static func mountedType(on path: String) -> String? { MountedFileSystem.on(path)?.type }
+
     /// Detaches whatever is mounted on `path`, dead or alive, at once: open files stay usable
     /// while their server lives. For mounts that a crashed process left behind.
     /// - Parameter lazily: false refuses with EBUSY while files are in use.

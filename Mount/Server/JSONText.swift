@@ -19,6 +19,13 @@ package struct JSONText: Sendable {
         return Array(text.utf8)
     }
 
+    /// A string as JSON has it, quotes included.
+    package static func quoted(_ string: String) -> String {
+        var text = ""
+        quote(string, to: &text)
+        return text
+    }
+
     private static func write(_ value: Value, indent: Int, to text: inout String) {
         let inner = String(repeating: "  ", count: indent + 1)
         let outer = String(repeating: "  ", count: indent)

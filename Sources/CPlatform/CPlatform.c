@@ -22,13 +22,11 @@
 _Static_assert(sizeof(off_t) == 8, "offsets are 64 bits");
 _Static_assert(sizeof(int) == 4, "int is 32 bits");
 
-const int CP_O_PATH = O_PATH, CP_O_NOATIME = O_NOATIME, CP_O_DIRECT = O_DIRECT, CP_O_TMPFILE = O_TMPFILE;
+const int CP_O_PATH = O_PATH, CP_O_NOATIME = O_NOATIME, CP_O_DIRECT = O_DIRECT;
 const int CP_SEEK_DATA = SEEK_DATA, CP_SEEK_HOLE = SEEK_HOLE;
-const unsigned CP_RENAME_NOREPLACE = RENAME_NOREPLACE, CP_RENAME_EXCHANGE = RENAME_EXCHANGE,
-               CP_RENAME_WHITEOUT = RENAME_WHITEOUT;
+const unsigned CP_RENAME_NOREPLACE = RENAME_NOREPLACE, CP_RENAME_EXCHANGE = RENAME_EXCHANGE;
 const int CP_FALLOC_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE = FALLOC_FL_PUNCH_HOLE,
-          CP_FALLOC_ZERO_RANGE = FALLOC_FL_ZERO_RANGE, CP_FALLOC_COLLAPSE_RANGE = FALLOC_FL_COLLAPSE_RANGE,
-          CP_FALLOC_INSERT_RANGE = FALLOC_FL_INSERT_RANGE;
+          CP_FALLOC_ZERO_RANGE = FALLOC_FL_ZERO_RANGE;
 const int CP_XATTR_CREATE = XATTR_CREATE, CP_XATTR_REPLACE = XATTR_REPLACE;
 
 static int64_t nanoseconds(struct statx_timestamp t) { return t.tv_sec * 1000000000LL + t.tv_nsec; }
@@ -64,7 +62,6 @@ int cp_open_beneath(int dirfd, const char *path, int flags) {
 int cp_openat(int dirfd, const char *path, int flags, uint32_t mode) {
     return openat(dirfd, path, flags | O_CLOEXEC, (mode_t)mode);
 }
-int cp_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 int cp_ioctl_clone(int destination_fd, int source_fd) { return ioctl(destination_fd, FICLONE, source_fd); }
 int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char *new_path, unsigned flags) {
     return renameat2(old_dirfd, old_path, new_dirfd, new_path, flags);

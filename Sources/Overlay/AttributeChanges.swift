@@ -66,6 +66,13 @@ extension Tree {
         try commit(&transaction)
     }
 
+    /// mtime and ctime of a file that changed without a byte of it changing.
+    func touchTimes(_ number: InodeNumber, caller: Caller) throws(Errno) {
+        var change = AttributeChange()
+        change.modificationTime = .now
+        try setAttributes(number, change, caller: caller)
+    }
+
     /// chmod changes the ACL with it: owner, mask (or group) and others (acl(5)).
     private func changeACLMode(
         of inode: Inode, to mode: UInt32, in transaction: inout Transaction
@@ -81,7 +88,7 @@ extension Tree {
 
     /// A write or chown clears file capabilities (capabilities(7)), whoever does it.
     func dropCapability(of inode: Inode, in transaction: inout Transaction) throws(Errno) {
-        let name = Array("security.capability".utf8)
+        let name = XattrNames.capability
         guard inode.type == .regular, try xattrValue(name, of: inode) != nil else { return }
         try removeXattr(name, of: inode, in: &transaction)
     }

@@ -148,11 +148,14 @@ extension Tree {
     }
 
     /// Takes over what an edit did; nil if it failed.
-    func endEdit(_ number: InodeNumber, _ version: ContentVersion?) {
-        guard let inode = inodes[number] else { return }
+    /// - Returns: whether the file carries a capability, which the edit must clear.
+    @discardableResult
+    func endEdit(_ number: InodeNumber, _ version: ContentVersion?) -> Bool {
+        guard let inode = inodes[number] else { return false }
         inode.writers -= 1
+        defer { if inode.lookups == 0 { release(inode) } }
         if let version { applyVersion(version, to: inode) }
-        if inode.lookups == 0 { release(inode) }
+        return inode.record.flags.contains(.hasCapability)
     }
 
     /// Edits and attribute changes carry one sequence: the younger one's times count.

@@ -6,6 +6,11 @@ internal import Storage
 /// Flags of setxattr(2).
 package enum XattrMode: Sendable { case either, create, replace }
 
+enum XattrNames {
+    /// File capabilities (capabilities(7)).
+    static let capability = Array("security.capability".utf8)
+}
+
 extension Tree {
     /// The namespaces of xattr(7).
     /// - Throws: EOPNOTSUPP for a name outside of them.
@@ -121,7 +126,7 @@ extension Tree {
     ) throws(Errno) {
         let before = try overlayXattrs(of: inode)[name]
         let time = transaction.stamp.time
-        let isCapability = name == Array("security.capability".utf8)
+        let isCapability = name == XattrNames.capability
         try update(inode, in: &transaction) { record in
             record.flags.insert(.hasXattrs)
             if isCapability { record.flags.insert(.hasCapability) }
@@ -137,7 +142,7 @@ extension Tree {
         var isInBase = false
         if let place = inode.place { isInBase = (try? base.xattr(name, of: place)) != nil }
         let time = transaction.stamp.time
-        let isCapability = name == Array("security.capability".utf8)
+        let isCapability = name == XattrNames.capability
         try update(inode, in: &transaction) { record in
             record.flags.insert(.hasXattrs)
             if isCapability { record.flags.remove(.hasCapability) }

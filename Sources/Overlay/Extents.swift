@@ -37,14 +37,8 @@ extension Workspace {
         default:
             throw .notSupported
         }
-        if isTouchOnly { try touchTimes(number, caller: caller) }
-    }
-
-    private func touchTimes(_ number: InodeNumber, caller: Caller) throws(Errno) {
-        var change = AttributeChange()
-        change.modificationTime = .now
-        try withTree { (tree) throws(Errno) in
-            try tree.setAttributes(number, change, caller: caller)
+        if isTouchOnly {
+            try withTree { (tree) throws(Errno) in try tree.touchTimes(number, caller: caller) }
         }
     }
 

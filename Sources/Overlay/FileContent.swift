@@ -24,7 +24,8 @@ extension Workspace {
             guard offset < size else { return 0 }
             let count = Int(min(wanted.upperBound, size) - offset)
             try readOrigin(
-                number, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+                number, try origin(number),
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
             return count
         case .log(let log):
             return try read(try log.pieces(in: wanted), into: buffer)
@@ -36,6 +37,8 @@ extension Workspace {
     ) throws(Errno) -> Int {
         var done = 0
         var table: RecordTable?
+        // A fragmented file has many pieces of one base file.
+        var known: (file: InodeNumber, origin: Origin)?
         for piece in pieces {
             let part = UnsafeMutableRawBufferPointer(
                 rebasing: buffer[done..<(done + Int(piece.length))])
@@ -43,7 +46,9 @@ extension Workspace {
             case .hole:
                 part.initializeMemory(as: UInt8.self, repeating: 0)
             case .base(let file, let offset):
-                try readOrigin(file, into: part, at: offset)
+                let origin = if let known, known.file == file { known.origin } else { try origin(file) }
+                known = (file, origin)
+                try readOrigin(file, origin, into: part, at: offset)
             case .log(let log, let record, let skip):
                 do throws(Errno) {
                     try LogFile.readPayload(
@@ -64,9 +69,9 @@ extension Workspace {
 
     /// Reads base content under a touched file, if it still is what it was then.
     private func readOrigin(
-        _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+        _ number: InodeNumber, _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer,
+        at offset: UInt64
     ) throws(Errno) {
-        let origin = try origin(number)
         // A pin that a power cut took falls back to the base, as long as that is what it was.
         if origin.isPinned, try readPin(number, into: buffer, at: offset) { return }
         let place = BasePlace(path: origin.path)
@@ -118,10 +123,12 @@ extension Workspace {
     }
 
     /// Runs one edit between the tree's two steps of bookkeeping.
+    /// - Returns: whether the file carries a capability.
+    @discardableResult
     func edit(
         _ number: InodeNumber, caller: Caller,
         _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
-    ) throws(Errno) {
+    ) throws(Errno) -> Bool {
         let log = try withTree { (tree) throws(Errno) in
             try tree.beginEdit(number, caller: caller)
         }
@@ -129,10 +136,10 @@ extension Workspace {
         do throws(Errno) {
             version = try body(log, caller.stamp(clock.realtime()))
         } catch {
-            withTreeSafely { $0.endEdit(number, nil) }
+            withTreeSafely { _ = $0.endEdit(number, nil) }
             throw error
         }
-        withTreeSafely { $0.endEdit(number, version) }
+        return withTreeSafely { $0.endEdit(number, version) }
     }
 
     /// Writes all of `data` at `offset` as one record.
@@ -142,9 +149,10 @@ extension Workspace {
         killSetID: Bool, caller: Caller
     ) throws(Errno) -> Bool {
         if data.isEmpty { return false }
-        try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+        let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
             try log.write(data, at: offset, stamp: stamp, sequence: sequence)
         }
+        guard killSetID || hasCapability else { return false }
         return try clearPrivileges(number, setID: killSetID, caller: caller)
     }
 
@@ -165,9 +173,7 @@ extension Workspace {
         let isEmptyAlready = try withTree { (tree) throws(Errno) in
             let inode = try tree.regular(number)
             guard size == 0, inode.record.size == 0, inode.log == nil else { return false }
-            var change = AttributeChange()
-            change.modificationTime = .now
-            try tree.setAttributes(number, change, caller: caller)
+            try tree.touchTimes(number, caller: caller)
             return true
         }
         if !isEmptyAlready {

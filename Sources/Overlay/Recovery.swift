@@ -41,8 +41,7 @@ extension Workspace {
         report.afterPowerCut = SessionMark.wasCutOff(directory, store.disk)
         let databasePath = store.databasePath(record.id)
         let reader = try openDatabase(
-            databasePath, store: store, workspace: record.id, journal: journal, events: events,
-            report: &report)
+            databasePath, journal: journal, events: events, report: &report)
         let tree = Tree(
             workspace: record.id, base: base, logs: store.logs, journal: journal, reader: reader,
             sequence: SequenceCounter(0), clock: clock, limits: limits, events: events)
@@ -61,8 +60,7 @@ extension Workspace {
     /// Opens the database and, unless it was closed cleanly, checks every row. A damaged one is put
     /// aside: the journal has everything in it.
     private static func openDatabase(
-        _ path: String, store: Store, workspace: UInt16, journal: Journal, events: EventLog,
-        report: inout RecoveryReport
+        _ path: String, journal: Journal, events: EventLog, report: inout RecoveryReport
     ) throws(StorageError) -> TreeDatabase {
         // A new workspace has no database before its first checkpoint.
         if path != ":memory:", !DatabaseSeal.exists(path) { return try TreeDatabase(":memory:") }

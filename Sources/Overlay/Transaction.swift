@@ -122,7 +122,7 @@ extension Tree {
 
     private func hasBaseCapability(_ place: BasePlace) throws(Errno) -> Bool {
         do throws(Errno) {
-            return try !base.xattr(Array("security.capability".utf8), of: place).isEmpty
+            return try !base.xattr(XattrNames.capability, of: place).isEmpty
         } catch {
             if error == .noData { return false }
             throw error

@@ -118,6 +118,4 @@ package struct AllocationMode: OptionSet, Sendable {
     package static let keepSize = AllocationMode(rawValue: CP_FALLOC_KEEP_SIZE)
     package static let punchHole = AllocationMode(rawValue: CP_FALLOC_PUNCH_HOLE)
     package static let zeroRange = AllocationMode(rawValue: CP_FALLOC_ZERO_RANGE)
-    package static let collapseRange = AllocationMode(rawValue: CP_FALLOC_COLLAPSE_RANGE)
-    package static let insertRange = AllocationMode(rawValue: CP_FALLOC_INSERT_RANGE)
 }

@@ -133,18 +133,7 @@ extension EditLog {
     private static func sharedPieces(
         _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64
     ) -> [Piece]? {
-        var bytes = [UInt8](repeating: 0, count: Int(record.header.payloadLength))
-        let good = bytes.withUnsafeMutableBytes { raw in
-            var cache: RecordTable?
-            do throws(Errno) {
-                try LogFile.readPayload(
-                    into: raw, skip: 0, from: file, log: id, at: record.position, cache: &cache)
-                return true
-            } catch {
-                return false
-            }
-        }
-        guard good else { return nil }
+        guard let bytes = try? LogFile.payload(of: record, in: file, log: id) else { return nil }
         var reader = ByteReader(bytes)
         var pieces: [Piece] = []
         var total: UInt64 = 0

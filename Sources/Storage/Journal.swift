@@ -8,9 +8,14 @@ package final class Journal: Sendable {
     package let path: String
     package let id: UInt64
     private let file: any DiskFile
-    private let ends: Mutex<UInt64>
-    /// What a failed append left could not be cut off yet. Taken under `ends` only.
-    private let needsCut = Mutex<Bool>(false)
+    private let tail: Mutex<Tail>
+
+    private struct Tail: Sendable {
+        var end: UInt64
+        /// What a failed append left could not be cut off yet.
+        var needsCut = false
+    }
+
     /// How far the file is known durable. Held across fdatasync on purpose: whoever waits finds its
     /// own bytes synced by the call before (group commit).
     private let syncedEnd = Mutex<UInt64>(0)
@@ -39,10 +44,10 @@ package final class Journal: Sendable {
         guard header.kind == .tree, header.id == id else {
             throw .damaged(path: path, what: "it is the log of something else")
         }
-        ends = Mutex(UInt64(Format.logHeaderLength))
+        tail = Mutex(Tail(end: UInt64(Format.logHeaderLength)))
     }
 
-    package var end: UInt64 { ends.withLock { $0 } }
+    package var end: UInt64 { tail.withLock { $0.end } }
 
     /// Reads records from `position` on, and cuts a torn tail off.
     package func replay(
@@ -71,29 +76,17 @@ package final class Journal: Sendable {
                 throw .system(error, doing: "cut the torn tail off", path: path)
             }
         }
-        ends.withLock { $0 = result.end }
+        tail.withLock { $0.end = result.end }
         return result
     }
 
     private func payload(of record: ScannedRecord) throws(StorageError) -> [UInt8] {
-        let count = Int(record.header.payloadLength)
-        var failure: Errno?
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            var cache: RecordTable?
-            do throws(Errno) {
-                try LogFile.readPayload(
-                    into: UnsafeMutableRawBufferPointer(
-                        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]),
-                    skip: 0, from: file, log: id, at: record.position, cache: &cache)
-                filled = count
-            } catch {
-                failure = error
-            }
+        do throws(Errno) {
+            return try LogFile.payload(of: record, in: file, log: id)
+        } catch {
+            throw .damaged(
+                path: path, what: "the record at byte \(record.position) has a wrong checksum")
         }
-        if failure != nil {
-            throw .damaged(path: path, what: "the record at byte \(record.position) has a wrong checksum")
-        }
-        return bytes
     }
 
     /// Appends one record; when it returns, the record survives the death of this process.
@@ -103,13 +96,12 @@ package final class Journal: Sendable {
         let header = RecordHeader(
             kind: kind, sequence: sequence, stamp: stamp, offset: 0, length: 0,
             payloadLength: payload.count)
-        let failure: Errno? = ends.withLock { end in
+        let failure: Errno? = tail.withLock { tail in
             payload.withUnsafeBytes { raw in
                 do throws(Errno) {
-                    var pending = needsCut.withLock { $0 }
-                    defer { needsCut.withLock { $0 = pending } }
-                    end = try LogFile.append(
-                        header, payload: raw, to: file, log: id, at: end, needsCut: &pending)
+                    tail.end = try LogFile.append(
+                        header, payload: raw, to: file, log: id, at: tail.end,
+                        needsCut: &tail.needsCut)
                     return nil
                 } catch {
                     return error

@@ -163,6 +163,26 @@ package enum LogFile {
         }
         if let failure { throw failure }
     }
+
+    /// The whole payload of a record.
+    /// - Throws: `Errno.inputOutput` where a checksum does not fit.
+    package static func payload(
+        of record: ScannedRecord, in file: any DiskFile, log: UInt64
+    ) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(record.header.payloadLength))
+        let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
+            var cache: RecordTable?
+            do throws(Errno) {
+                try readPayload(
+                    into: raw, skip: 0, from: file, log: log, at: record.position, cache: &cache)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
 }
 
 /// The verified header and block checksums of one record; kept while a file is read on.

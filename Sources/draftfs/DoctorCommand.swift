@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import MountServer
 import Overlay
 import Platform
 
@@ -31,7 +32,7 @@ struct DoctorCommand: ParsableCommand {
         if json {
             let items = findings.map {
                 #"{"subject": "\#($0.subject)", "verdict": "\#($0.verdict.rawValue)", "#
-                    + #""sentence": "\#($0.sentence.replacing("\"", with: "\\\""))"}"#
+                    + #""sentence": \#(JSONText.quoted($0.sentence))}"#
             }
             print("[\n  " + items.joined(separator: ",\n  ") + "\n]")
         } else {

@@ -67,17 +67,13 @@ struct MountCommand: ParsableCommand {
         } else {
             try Background.start(log: log ?? .syslog)
             if json {
-                print(#"{"mounted": "\#(escaped(Placement.resolve(mountPoint)))"}"#)
+                print(#"{"mounted": \#(JSONText.quoted(Placement.resolve(mountPoint)))}"#)
             }
         }
     }
 
     /// Character device 10, 229, as the kernel's devices.txt has it.
     private static let fuseDevice: dev_t = 10 << 8 | 229
-
-    private func escaped(_ text: String) -> String {
-        text.reduce(into: "") { $0 += ($1 == "\"" || $1 == "\\") ? "\\\($1)" : String($1) }
-    }
 
     private func makeRequest() throws -> MountRequest {
         let parsed: MountOptions
@@ -119,7 +115,7 @@ struct MountCommand: ParsableCommand {
     private func clearDeadMount() throws {
         var status = stat()
         let isDead = stat(mountPoint, &status) != 0 && errno == ENOTCONN
-        guard MountTable.type(of: Placement.resolve(mountPoint)) == "fuse.draftfs" else { return }
+        guard Session.mountedType(on: Placement.resolve(mountPoint)) == "fuse.draftfs" else { return }
         guard isDead else {
             throw fail(
                 "\(mountPoint) has a draftfs mount already: draftfs unmount it first, or choose "

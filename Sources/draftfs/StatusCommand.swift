@@ -75,37 +75,3 @@ enum StatusText {
         return nil
     }
 }
-
-/// /proc/self/mounts.
-enum MountTable {
-    /// The type of what is mounted on `path`, the last one if several are.
-    static func type(of path: String) -> String? {
-        guard let file = try? File.open("/proc/self/mounts", flags: O_RDONLY) else { return nil }
-        var bytes: [UInt8] = []
-        while let part = try? file.readBytes(64 << 10, at: UInt64(bytes.count)), !part.isEmpty {
-            bytes += part
-        }
-        var found: String?
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            let words = line.split(separator: " ")
-            if words.count > 2, unescaped(words[1]) == path { found = String(words[2]) }
-        }
-        return found
-    }
-
-    /// Blanks and the like stand as \040 and so on.
-    private static func unescaped(_ word: Substring) -> String {
-        var bytes: [UInt8] = []
-        var rest = Array(word.utf8)[...]
-        while let byte = rest.popFirst() {
-            if byte == 0x5c, rest.count >= 3,
-                let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8) {
-                bytes.append(code)
-                rest = rest.dropFirst(3)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-}

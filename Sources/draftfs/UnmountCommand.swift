@@ -22,7 +22,7 @@ struct UnmountCommand: ParsableCommand {
 
     func run() throws {
         let path = Placement.resolve(mountPoint)
-        guard MountTable.type(of: path) == "fuse.draftfs" else {
+        guard Session.mountedType(on: path) == "fuse.draftfs" else {
             throw fail("no draftfs is mounted on \(mountPoint)")
         }
         let daemon = StatusText.read(path).flatMap { StatusText.integer("daemon_pid", in: $0) }

@@ -19,7 +19,6 @@ int cp_statx(int dirfd, const char *path, cp_statx_t *out);
 // openat2(2), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS.
 int cp_open_beneath(int dirfd, const char *path, int flags);
 int cp_openat(int dirfd, const char *path, int flags, uint32_t mode);
-int cp_fcntl(int fd, int command, long argument);
 int cp_ioctl_clone(int destination_fd, int source_fd);      // FICLONE
 int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char *new_path, unsigned flags);
 int cp_fallocate(int fd, int mode, int64_t offset, int64_t length);
@@ -47,10 +46,9 @@ int cp_removexattr(const char *path, const char *name);                         
 int cp_unmount_detach(const char *path);                                            // umount2, MNT_DETACH
 
 extern const long CP_UTIME_NOW, CP_UTIME_OMIT; // for tv_nsec of utimensat(2)
-extern const int CP_O_PATH, CP_O_NOATIME, CP_O_DIRECT, CP_O_TMPFILE;
+extern const int CP_O_PATH, CP_O_NOATIME, CP_O_DIRECT;
 extern const int CP_SEEK_DATA, CP_SEEK_HOLE;
-extern const unsigned CP_RENAME_NOREPLACE, CP_RENAME_EXCHANGE, CP_RENAME_WHITEOUT;
-extern const int CP_FALLOC_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE, CP_FALLOC_ZERO_RANGE,
-    CP_FALLOC_COLLAPSE_RANGE, CP_FALLOC_INSERT_RANGE;
+extern const unsigned CP_RENAME_NOREPLACE, CP_RENAME_EXCHANGE;
+extern const int CP_FALLOC_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE, CP_FALLOC_ZERO_RANGE;
 extern const int CP_XATTR_CREATE, CP_XATTR_REPLACE;
 #endif
