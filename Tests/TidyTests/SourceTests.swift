@@ -13,7 +13,7 @@ struct SourceTests {
         "Sources/Platform/Bytes.swift", "Sources/Platform/Checksum.swift",
         "Sources/Platform/Disk.swift", "Sources/Platform/File.swift",
         "Sources/Platform/HostDirectory.swift",
-        "Sources/Storage/EditLog.swift", "Sources/Storage/EditLog+Opening.swift",
+        "Sources/Storage/EditLog.swift",
         "Sources/Storage/Journal.swift",
         "Sources/Storage/LogFile.swift", "Sources/Storage/LogScanner.swift",
         "Sources/Storage/Record.swift", "Sources/Storage/SQLite.swift",
