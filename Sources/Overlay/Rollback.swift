@@ -129,14 +129,29 @@ struct RollbackPlan {
     private mutating func takeBackInode(_ number: InodeNumber) throws(Errno) {
         let now = try tree.row(number).flatMap { $0.links > 0 ? $0 : nil }
         guard let old = try tree.pastRow(number, past, at: target) else {
-            guard let now else { return }
+            guard let now else {
+                if tree.touched.contains(number) {
+                    changes.append(.inode(number, before: nil, after: nil))
+                }
+                return
+            }
             changes.append(.inode(number, before: now, after: nil))
             note(number, content: true)
             return
         }
         var record = old.record
         var isContentNew = now == nil || record.flags.contains(.hasLog) != now?.flags.contains(.hasLog)
-        if record.flags.contains(.hasLog), let pieces = old.pieces {
+        if record.type == .regular, !record.flags.contains(.hasOrigin),
+            !record.flags.contains(.hasLog), EditLog.exists(number, in: tree.logs) {
+            // Its first edit came later. A file made here that has a log keeps it: recovery takes a
+            // log that it finds for the content.
+            record.flags.insert(.hasLog)
+            contents.append(
+                NewContent(
+                    number: number, source: number, sequence: target, pieces: PieceTree()))
+            restored.insert(number)
+            isContentNew = true
+        } else if record.flags.contains(.hasLog), let pieces = old.pieces {
             let log = try tree.historicLog(number).log
             if log.lastSequence > target {
                 contents.append(

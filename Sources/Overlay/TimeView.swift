@@ -105,6 +105,14 @@ package final class TimeView: Sendable {
         let wanted = offset..<min(size, offset + UInt64(buffer.count))
         let part = UnsafeMutableRawBufferPointer(
             rebasing: buffer[..<Int(wanted.upperBound - wanted.lowerBound)])
+        if node.pieces == nil, !node.record.flags.contains(.hasLog), let place = node.place {
+            // The base's content: as it was known, if anybody has touched it since.
+            if let origin = try knownOrigin(node.number) {
+                try workspace.readOrigin(node.number, origin, into: part, at: offset)
+                return part.count
+            }
+            return try workspace.base.file(place).read(into: part, at: offset)
+        }
         return try workspace.read(try pieces(of: node, in: wanted), into: part, originOf: origin)
     }
 
@@ -116,23 +124,20 @@ package final class TimeView: Sendable {
             }
             return try log.content(at: sequence).pieces.pieces(in: wanted)
         }
-        guard node.place != nil else {
-            return [.hole(wanted.upperBound - wanted.lowerBound)]
-        }
-        return [
-            Piece(
-                .base(file: node.number, offset: wanted.lowerBound),
-                length: wanted.upperBound - wanted.lowerBound)
-        ]
+        return [.hole(wanted.upperBound - wanted.lowerBound)]
     }
 
-    /// The base file under pieces, as it was known then; one that nobody had touched is what it is.
+    /// The base file under pieces, as it was known then.
     private func origin(_ number: InodeNumber) throws(Errno) -> Origin {
+        guard let known = try knownOrigin(number) else { throw .inputOutput }
+        return known
+    }
+
+    /// Nil for a base file that nobody has touched.
+    private func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
         try withTree { (tree, past) throws(Errno) in
             if let known = past.origins[number] { return known }
-            let known = try tree.read { (_) throws(StorageError) in try tree.origin(number) }
-            guard let known else { throw .inputOutput }
-            return known
+            return try tree.read { (_) throws(StorageError) in try tree.origin(number) }
         }
     }
 

@@ -233,6 +233,8 @@ extension Tree {
         if let known = inodes[number] {
             inode = known
             inode.record = after
+            // A rollback to before its first edit: the log is kept for moments since.
+            if !after.flags.contains(.hasLog) { inode.log = nil }
         } else {
             // Only in a replay: a live change has its inode at hand.
             let place = after.flags.contains(.hasOrigin)

@@ -239,6 +239,7 @@ final class Tree: @unchecked Sendable {
                 // Its last name is gone and nobody has it open: the row goes, the log stays.
                 inode.isPersistent = false
                 dirty.inodes[inode.number] = .some(nil)
+                touched.remove(inode.number)
             }
             if inode.log != nil { logs.forget(inode.number) }
         } else if inode.log != nil {
