@@ -219,7 +219,7 @@ extension Rollback {
             plan.setEntry(name, in: directory.number, Entry(inode: number, type: old.type))
             return try tree.pastNode(number, plan.values, at: .max)
         }
-        if try plan.row(old.number) != nil || !withChildren && !old.hasRow {
+        if try isThere(old) || !withChildren && !old.hasRow {
             return try copy(old, name, in: directory, withChildren: withChildren)
         }
         guard old.hasRow else {
@@ -253,6 +253,24 @@ extension Rollback {
         claimed[old.number] = old.number
         if old.type == .directory, withChildren { try placeChildren(of: old) }
         return try tree.pastNode(old.number, plan.values, at: .max)
+    }
+
+    /// Whether a file of then has a name now, as the plan stands.
+    private func isThere(_ old: ViewNode) throws(Errno) -> Bool {
+        if try plan.row(old.number) != nil { return true }
+        guard let place = old.place, !tree.touched.contains(old.number) else { return false }
+        return try isShown(place)
+    }
+
+    /// Whether the workspace shows a base file that it has no row for.
+    private func isShown(_ place: BasePlace) throws(Errno) -> Bool {
+        if place.name.isEmpty { return true }
+        guard let parent = try? tree.inode(at: BasePlace(path: place.directory)) else { return false }
+        if try plan.entry(FileName(trusted: place.name), in: parent.number) != nil { return false }
+        if try plan.row(parent.number) != nil { return true }
+        // Without a row it may have lost its name.
+        return tree.touched.contains(parent.number)
+            ? false : try isShown(BasePlace(path: place.directory))
     }
 
     /// The names in a directory that comes back as itself.
