@@ -50,8 +50,7 @@ extension Rollback {
             return
         }
         guard var now else {
-            try touch(directory)
-            _ = try place(old, name, in: directory)
+            deferred.append((old, name, directory))
             return
         }
         if !old.hasRow, !now.hasRow, old.number == now.number { return }
@@ -67,14 +66,25 @@ extension Rollback {
             case .regular where (now.hasRow || old.number == now.number) && canStay(now, for: old):
                 try bringFile(now, to: old, name, in: directory)
                 return
+            case .regular: break
             case _ where old.number == now.number:
+                placed[old.number] = now.number
                 try bringAttributes(of: now, to: old)
                 return
             default: break
             }
         }
         try remove(now, name, from: directory)
-        _ = try place(old, name, in: directory)
+        deferred.append((old, name, directory))
+    }
+
+    /// Puts there what is missing.
+    mutating func placeDeferred() throws(Errno) {
+        for item in deferred {
+            try touch(item.directory)
+            _ = try place(item.old, item.name, in: item.directory)
+        }
+        deferred = []
     }
 
     /// Whether a file of now may take the content of one of then: not if links were made or broken
@@ -105,9 +115,13 @@ extension Rollback {
     ) throws(Errno) -> Set<FileName> {
         var names = Set(try tree.pastEntries(of: old.number, past).keys)
         names.formUnion(try tree.pastEntries(of: now.number, plan.values).keys)
-        if old.basePath != now.basePath {
-            for case let path? in [old.basePath, now.basePath] {
-                for entry in try tree.base.list(path) { names.insert(entry.name) }
+        let isSameBase = old.basePath == now.basePath
+        for case let path? in isSameBase ? [old.basePath] : [old.basePath, now.basePath] {
+            for entry in try tree.base.list(path) where names.contains(entry.name) == false {
+                // A base file with several names may have been changed under another one.
+                if isSameBase, let number = tree.numbers.natural(device: 0, inode: entry.inode),
+                    !tree.touched.contains(number), past.inodes[number] == nil { continue }
+                names.insert(entry.name)
             }
         }
         return names
