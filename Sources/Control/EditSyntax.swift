@@ -8,7 +8,7 @@ internal import Storage
 /// Reads one edit after the other.
 struct EditReader {
     /// Bytes in one write. SQLite and the texts cut out of it take a few times as much.
-    static let maximumBytes = 64 << 20
+    static let maximumBytes = 16 << 20
 
     private let bytes: [UInt8]
     private var position = 0
