@@ -49,10 +49,15 @@ package final class MountServer: Sendable {
     private let report: StatusReport
     private let logger: Logger
     private let notifier: Notifier
+    private let control: ControlDirectory
     private let mountPoint: String
     private let isStopping = Atomic<Bool>(false)
     /// Enough that a slow read or sync leaves others to serve; few, so that wake-ups stay cheap.
     private static let workers = 8
+    /// How long a command under way is waited for at the end, in milliseconds.
+    private static let commandLimit = 30_000
+    /// Nodes of views in memory above which the kernel is asked to forget what it can of them.
+    private static let viewNodeLimit = 100_000
     /// Inodes in memory above which the kernel is asked to forget some.
     private static let inodeLimit = 200_000
     private static let pruneCount = 20_000
@@ -88,7 +93,11 @@ package final class MountServer: Sendable {
         let root = try Self.openRoot(request, set)
         let report = StatusReport(set, mountPoint: mountPoint, version: request.version)
         self.report = report
-        let control = ControlDirectory { report.render(workspace: $0.workspace) }
+        var services = ControlServices()
+        services.status = { workspace throws(CommandError) in
+            report.render(workspace: workspace?.id ?? 0)
+        }
+        control = ControlDirectory(set, root: root, mountPoint: mountPoint, services: services)
         let operations = DraftOperations(root: root, set: set, control: control)
         do throws(MountFailure) {
             session = try Session(
@@ -148,6 +157,9 @@ package final class MountServer: Sendable {
             failure = error
         }
         isStopping.store(true, ordering: .relaxed)
+        if !control.stop(milliseconds: Self.commandLimit) {
+            logger.warning("a command still runs; closing all the same")
+        }
         set.store.noteClosing()
         report.connect(nil)
         if !set.close() { logger.warning("closed without a checkpoint; the next start replays more") }
@@ -193,7 +205,10 @@ package final class MountServer: Sendable {
                 if isStopping.load(ordering: .relaxed) { return }
                 set.maintain()
                 rounds += 1
-                if rounds % 8 == 0 { set.opened.forEach(prune) }
+                if rounds % 8 == 0 {
+                    set.opened.forEach(prune)
+                    pruneViews()
+                }
             }
         }
     }
@@ -202,5 +217,14 @@ package final class MountServer: Sendable {
     private func prune(_ workspace: Workspace) {
         let names = workspace.pruneCandidates(above: Self.inodeLimit, atMost: Self.pruneCount)
         for (parent, name) in names { notifier.invalidateEntry(parent: parent, name: name) }
+    }
+
+    /// Dropping the name of a view drops what nobody uses below it. It is looked up anew at the
+    /// next use anyway.
+    private func pruneViews() {
+        guard control.nodeCount > Self.viewNodeLimit else { return }
+        for (parent, name) in control.viewRoots {
+            notifier.invalidateEntry(parent: parent, name: name)
+        }
     }
 }

@@ -67,7 +67,8 @@ package final class StatusReport: Sendable {
     ) -> [(String, JSONText.Value)] {
         let numbers = workspace.statistics
         let usage = workspace.usage
-        return [
+        let backups = workspace.backups
+        var pairs: [(String, JSONText.Value)] = [
             ("workspace_id", .unsigned(UInt64(record.id))),
             ("sequence", .unsigned(numbers.sequence)),
             ("log_files", .unsigned(usage.logFiles)),
@@ -81,7 +82,17 @@ package final class StatusReport: Sendable {
             ("cache_bytes", .integer(Int64(numbers.cachedBytes))),
             ("pending_checkpoint_keys", .integer(Int64(numbers.dirtyKeys))),
             ("checkpoint_failed", .boolean(numbers.checkpointFailed)),
+            ("backup_count", .integer(Int64(backups.count))),
         ]
+        if let last = backups.last {
+            let facts: [(String, JSONText.Value)] = [
+                ("name", .bytes(last.name.bytes)), ("sequence", .unsigned(last.sequence)),
+                ("time", .text(ISOTime.text(last.time))),
+                ("automatic", .boolean(last.isAutomatic)),
+            ]
+            pairs.append(("last_backup", .object(facts)))
+        }
+        return pairs
     }
 
     private var requests: [(String, JSONText.Value)] {
@@ -92,6 +103,7 @@ package final class StatusReport: Sendable {
     private var events: [JSONText.Value] {
         return set.events.events.map {
             .object([
+                ("time", .text(ISOTime.text($0.time))),
                 ("severity", .text($0.severity.rawValue)), ("message", .text($0.message)),
             ])
         }
