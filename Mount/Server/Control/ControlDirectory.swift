@@ -28,6 +28,7 @@ package final class ControlDirectory: Sendable {
     private let root: MountRoot
     private let owner = geteuid()
     private let group = getegid()
+    private let started = Clock.system.realtime()
     private let connected = Mutex<Notifier?>(nil)
     /// Nanoseconds for which a text is kept for a reader that does not look its name up again.
     private static let lifetime: Int64 = 1_000_000_000
@@ -81,10 +82,28 @@ package final class ControlDirectory: Sendable {
 
     // MARK: Attributes
 
-    func directoryAttributes(_ id: UInt64) -> NodeAttributes {
-        NodeAttributes(
-            inode: id, mode: FileType.directory.modeBits | 0o700, links: 2, uid: owner,
-            gid: group, blockSize: Self.block)
+    /// The kernel keeps a listing as long as the directory's mtime stays: a directory whose names
+    /// change by themselves shows another one each time, and may not be remembered.
+    func directory(_ place: ControlPlace) -> (attributes: NodeAttributes, timeout: Double) {
+        let isSteady =
+            switch place.node {
+            case .fixed(let file): file == .root || file == .at
+            default: false
+            }
+        let time = isSteady ? started : clock.realtime()
+        let attributes = NodeAttributes(
+            inode: place.id, mode: FileType.directory.modeBits | 0o700, links: 2, uid: owner,
+            gid: group, blockSize: Self.block, accessTime: time, modificationTime: time,
+            changeTime: time)
+        return (attributes, isSteady ? NodeEntry.forever : 0)
+    }
+
+    /// - Parameter isLasting: the kernel may remember the name.
+    func directoryEntry(_ place: ControlPlace, isLasting: Bool) -> NodeEntry {
+        let (attributes, timeout) = directory(place)
+        return NodeEntry(
+            nodeID: place.id, attributes: attributes,
+            entryTimeout: isLasting ? NodeEntry.forever : 0, attributeTimeout: timeout)
     }
 
     func attributes(_ place: ControlPlace, _ text: ControlText) -> NodeAttributes {
@@ -99,10 +118,8 @@ package final class ControlDirectory: Sendable {
 
     func getattr(_ request: consuming Request, _ place: ControlPlace) {
         switch place.node {
-        case .fixed(let file) where file.isDirectory:
-            request.attributes(directoryAttributes(place.id), timeout: NodeEntry.forever)
-        case .mirror(_, .directory):
-            request.attributes(directoryAttributes(place.id), timeout: 0)
+        case .fixed(let file) where file.isDirectory: answerDirectory(request, place)
+        case .mirror(_, .directory): answerDirectory(request, place)
         case .view(let tree, let node):
             do throws(Errno) {
                 request.attributes(
@@ -116,6 +133,11 @@ package final class ControlDirectory: Sendable {
                 request.attributes(attributes(place, text), timeout: 0)
             }
         }
+    }
+
+    private func answerDirectory(_ request: consuming Request, _ place: ControlPlace) {
+        let (attributes, timeout) = directory(place)
+        request.attributes(attributes, timeout: timeout)
     }
 
     /// O_TRUNC of a file that takes commands is accepted and does nothing.

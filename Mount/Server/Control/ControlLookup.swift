@@ -11,7 +11,8 @@ extension ControlDirectory {
     /// The control directory itself, which stays.
     func entry(workspace: UInt16) -> NodeEntry {
         let id = ControlID.fixed(.root, in: workspace)
-        return NodeEntry(nodeID: id, attributes: directoryAttributes(id))
+        return directoryEntry(
+            ControlPlace(id: id, workspace: workspace, node: .fixed(.root)), isLasting: true)
     }
 
     /// Answers a look-up that counted a reference in the table.
@@ -42,7 +43,7 @@ extension ControlDirectory {
         let place = ControlPlace(
             id: ControlID.fixed(file, in: workspace), workspace: workspace, node: .fixed(file))
         if file.isDirectory {
-            request.entry(NodeEntry(nodeID: place.id, attributes: directoryAttributes(place.id)))
+            request.entry(directoryEntry(place, isLasting: true))
             return
         }
         withText(request, of: place, since: .max) { [self] (request, text) in

@@ -33,10 +33,7 @@ extension ControlDirectory {
             // The node that is there has its reference already.
             if !isNew { workspace.forget(found.number, count: 1) }
             if found.type == .directory {
-                let entry = NodeEntry(
-                    nodeID: place.id, attributes: directoryAttributes(place.id),
-                    entryTimeout: 0, attributeTimeout: 0)
-                return answer(request, entry)
+                return answer(request, directoryEntry(place, isLasting: false))
             }
             lookupText(request, place)
         } catch {
