@@ -9,6 +9,7 @@ import TestSupport
 /// What happens to the workspace between two chunks of steps.
 enum Interlude: CaseIterable {
     case nothing, checkpoint, sweep, maintain, reopen, kill, lostDatabase
+    case backup, rollback, rollbackToNumber
 }
 
 final class ModelRun {
@@ -23,6 +24,14 @@ final class ModelRun {
     /// The workspace's number of each of the reference's inodes.
     private var numbers: [UInt64: UInt64] = [:]
     private(set) var succeeded = 0
+    /// Moments with all that there was.
+    private var moments: [Moment] = []
+
+    struct Moment {
+        var name: FileName
+        var sequence: UInt64
+        var state: ReferenceFileSystem
+    }
 
     static var tinyLimits: Limits {
         var limits = Limits()
@@ -102,6 +111,8 @@ final class ModelRun {
         case .checkpoint:
             if !fixture.workspace.checkpoint() { throw CheckFailure("no checkpoint") }
         case .sweep: fixture.workspace.sweep()
+        case .backup: try backup()
+        case .rollback, .rollbackToNumber: try rollback(byName: choice == .rollback)
         case .maintain:
             forget()
             fixture.workspace.maintain(checkpointNow: true)
@@ -122,6 +133,51 @@ final class ModelRun {
             ours = Interpreter(fixture.tree)
         }
         fixture.tree.listedAtOnce = [1, 2, 3, 1_000].randomElement(using: &random) ?? 1
+    }
+
+    /// The name tells which of the moments it is.
+    private func backup() throws {
+        let name = try FileName("backup \(moments.count)")
+        let made = try fixture.workspace.backup(name, comment: [], caller: fixture.tree.caller)
+        moments.append(Moment(name: name, sequence: made.sequence, state: reference.copy()))
+    }
+
+    private func rollback(byName: Bool) throws {
+        guard let moment = moments.randomElement(using: &random) else { return try backup() }
+        ours.releaseAll()
+        theirs.releaseAll()
+        if Bool.random(using: &random) { forget() }
+        if Bool.random(using: &random) { try backup() }
+        let outcome: CommandOutcome
+        do {
+            outcome = try fixture.workspace.rollback(
+                to: byName ? .backup(moment.name) : .sequence(moment.sequence), paths: [],
+                keepsTimes: false, caller: fixture.tree.caller)
+        } catch {
+            throw CheckFailure(
+                "seed \(seed): \(error)\n" + fixture.messages.joined(separator: "\n"))
+        }
+        recent.append("rollback to \(moment.name) as change \(outcome.sequence)")
+        reference.become(moment.state)
+        if Bool.random(using: &random) { try compare("after the rollback to \(moment.name)") }
+        for moment in moments.shuffled(using: &random).prefix(2) { try lookBack(to: moment) }
+    }
+
+    private func lookBack(to moment: Moment) throws {
+        let found: TreeImage
+        do {
+            found = try TreeImage(PastTree(fixture.workspace.view(at: moment.sequence)))
+        } catch {
+            throw CheckFailure(
+                "seed \(seed), looking back to \(moment.name): \(error)\n"
+                    + fixture.messages.joined(separator: "\n"))
+        }
+        let differences = try TreeImage(moment.state).differences(to: found)
+        if !differences.isEmpty {
+            throw CheckFailure(
+                "seed \(seed), looking back to \(moment.name):\n"
+                    + differences.joined(separator: "\n"))
+        }
     }
 
     func compare(_ when: String) throws {

@@ -15,9 +15,9 @@ struct TreeImage {
     /// The inode's number behind each name.
     var identities: [[UInt8]: UInt64] = [:]
 
-    init<Tree: TreeOperations>(_ tree: Tree) throws { try add([], tree.root, tree) }
+    init<Tree: ReadableTree>(_ tree: Tree) throws { try add([], tree.root, tree) }
 
-    private mutating func add<Tree: TreeOperations>(
+    private mutating func add<Tree: ReadableTree>(
         _ path: [UInt8], _ node: Tree.Node, _ tree: Tree
     ) throws {
         let facts = try tree.facts(node)

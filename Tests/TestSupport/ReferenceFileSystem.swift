@@ -29,12 +29,25 @@ package final class ReferenceFileSystem: TreeOperations {
             self.links = links
         }
 
+        func copy(_ known: inout [UInt64: Node]) -> Node {
+            if let same = known[identity] { return same }
+            let node = Node(identity, mode: mode, user: user, group: group, links: links)
+            known[identity] = node
+            node.device = device
+            node.bytes = bytes
+            node.target = target
+            node.xattrs = xattrs
+            node.modified = modified
+            for (name, child) in children { node.children[name] = child.copy(&known) }
+            return node
+        }
+
         var type: FileType { FileType(mode: mode) }
         var isDirectory: Bool { type == .directory }
         var isGone: Bool { links == 0 }
     }
 
-    package let root: Node
+    package private(set) var root: Node
     package var umask: UInt32 = 0
     private var lastIdentity: UInt64 = 1
     private var known: [UInt64: Node] = [:]
@@ -98,6 +111,24 @@ package final class ReferenceFileSystem: TreeOperations {
             directory.children[FileName(trusted: name)] = node
             if node.isDirectory { try fill(node, from: full) }
         }
+    }
+
+    // MARK: Copies
+
+    /// A copy of all that is there now, which nothing changes any more.
+    package func copy() -> ReferenceFileSystem { ReferenceFileSystem(copying: self) }
+
+    private init(copying other: ReferenceFileSystem) {
+        var known: [UInt64: Node] = [:]
+        root = other.root.copy(&known)
+        umask = other.umask
+        lastIdentity = other.lastIdentity
+    }
+
+    /// Becomes what `other` is; numbers that were given out since are not given out again.
+    package func become(_ other: ReferenceFileSystem) {
+        var known: [UInt64: Node] = [:]
+        root = other.root.copy(&known)
     }
 
     // MARK: Names
