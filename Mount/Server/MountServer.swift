@@ -50,7 +50,7 @@ package final class MountServer: Sendable {
     private let logger: Logger
     private let notifier: Notifier
     private let control: ControlDirectory
-    private let mountPoint: String
+    private let synchronizer: MountSynchronizer
     private let isStopping = Atomic<Bool>(false)
     /// Enough that a slow read or sync leaves others to serve; few, so that wake-ups stay cheap.
     private static let workers = 8
@@ -69,7 +69,6 @@ package final class MountServer: Sendable {
         let basePath = Placement.resolve(request.base)
         let storePath = Placement.resolve(request.store)
         let mountPoint = Placement.resolve(request.mountPoint)
-        self.mountPoint = mountPoint
         do throws(PlacementError) {
             try Placement.check(base: basePath, store: storePath, mountPoint: mountPoint)
         } catch {
@@ -97,7 +96,9 @@ package final class MountServer: Sendable {
         services.status = { workspace throws(CommandError) in
             report.render(workspace: workspace?.id ?? 0)
         }
-        control = ControlDirectory(set, root: root, mountPoint: mountPoint, services: services)
+        synchronizer = MountSynchronizer(mountPoint)
+        control = ControlDirectory(
+            set, root: root, synchronizer: synchronizer, services: services)
         let operations = DraftOperations(root: root, set: set, control: control)
         do throws(MountFailure) {
             session = try Session(
@@ -109,7 +110,7 @@ package final class MountServer: Sendable {
         }
         notifier = session.notifier
         operations.connect(notifier)
-        report.connect(session)
+        report.connect(session, control)
     }
 
     private static func openBase(_ request: MountRequest) throws(MountServerError) -> BaseTree {
@@ -161,7 +162,7 @@ package final class MountServer: Sendable {
             logger.warning("a command still runs; closing all the same")
         }
         set.store.noteClosing()
-        report.connect(nil)
+        report.connect(nil, nil)
         if !set.close() { logger.warning("closed without a checkpoint; the next start replays more") }
         if let failure { throw MountServerError(failure.description, failure.errno) }
         logger.info("unmounted")
@@ -184,15 +185,13 @@ package final class MountServer: Sendable {
     }
 
     private func startSignalThread() {
-        Thread.start { [session, logger, mountPoint] in
+        Thread.start { [session, logger, synchronizer] in
             var signals = Self.stopSignals()
             var caught: Int32 = 0
             while sigwait(&signals, &caught) != 0 {}
             logger.info("stopping on signal \(caught)")
             // Dirty pages of shared mappings are the one thing that the kernel still holds.
-            if let root = try? File.open(mountPoint, flags: O_RDONLY | O_DIRECTORY) {
-                try? root.synchronizeFileSystem()
-            }
+            try? synchronizer.synchronize()
             session.exit()
         }
     }

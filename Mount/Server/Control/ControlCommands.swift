@@ -61,7 +61,7 @@ extension ControlDirectory {
         }
         // Also for a write that failed half-way: its first commands are done.
         if hasStale, let notifier, !notifier.drain(milliseconds: Self.drainLimit) {
-            set.events.post(
+            EventLog(of: id, in: set.events).post(
                 .warning, "the kernel did not drop its caches within \(Self.drainLimit / 1000) s: "
                     + "programs may see what was there before \(command.rawValue)")
         }
@@ -87,15 +87,12 @@ extension ControlDirectory {
         }
     }
 
-    /// Dirty pages of shared mappings are the one thing that the kernel still holds. The mount point
-    /// is opened each time: a descriptor that stays would make an unmount fail with EBUSY.
+    /// Dirty pages of shared mappings are the one thing that the kernel still holds.
     private func synchronizeMount() {
         do throws(Errno) {
-            let root = try File.open(mountPoint, flags: O_RDONLY | O_DIRECTORY)
-            try root.synchronizeFileSystem()
+            try synchronizer.synchronize()
         } catch {
-            set.events.post(
-                .warning, "cannot write back what is mapped in \(mountPoint): \(error)")
+            set.events.post(.warning, "what is mapped could not be written back first: \(error)")
         }
     }
 

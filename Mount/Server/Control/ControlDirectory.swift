@@ -6,7 +6,7 @@
 internal import Control
 internal import Fuse
 internal import Glibc
-package import Overlay
+internal import Overlay
 package import Platform
 internal import Storage
 internal import Synchronization
@@ -24,7 +24,7 @@ package final class ControlDirectory: Sendable {
     let commands = RequestQueue()
     let readers = RequestQueue()
     let clock = Clock.system
-    let mountPoint: String
+    let synchronizer: MountSynchronizer
     private let root: MountRoot
     private let owner = geteuid()
     private let group = getegid()
@@ -36,13 +36,13 @@ package final class ControlDirectory: Sendable {
     /// in one request.
     private static let block: UInt32 = 1 << 20
 
-    /// - Parameter mountPoint: where the mount will be.
-    package init(
-        _ set: WorkspaceSet, root: MountRoot, mountPoint: String, services: ControlServices
+    init(
+        _ set: WorkspaceSet, root: MountRoot, synchronizer: MountSynchronizer,
+        services: ControlServices
     ) {
         self.set = set
         self.root = root
-        self.mountPoint = mountPoint
+        self.synchronizer = synchronizer
         self.services = services
     }
 
