@@ -1,13 +1,24 @@
-// MountSynchronizer: has the kernel write the dirty pages of shared mappings back to us (syncfs(2) on
-// our own mount). Its thread waits for our workers, in the kernel, where no signal reaches it. Were
-// the process killed then, the connection would end only with the last descriptor of it, and with it
-// the wait. So this thread has a table of descriptors of its own, without the connection's.
+// MountSynchronizer: has the kernel write the dirty pages of shared mappings back to us.
+//
+// syncfs(2) sends them; but Linux (6.18.y, 6.19 and later) does not wait for a FUSE server to take
+// them. They stand in the kernel's one queue of background requests. So we read a page of our own
+// mount next, which goes through the same queue: once we have that request, a worker has each page
+// that was sent before it. Then we wait for the workers to be done with what they have in hand.
+//
+// The thread waits for our workers in the kernel, where no signal reaches it. Were the process killed
+// then, the connection would end only with its last descriptor, and with it the wait. So this thread
+// has a table of descriptors of its own, without the connection's.
 
 internal import Glibc
 package import Platform
+internal import Synchronization
 
 package final class MountSynchronizer: @unchecked Sendable {
     private let path: String
+    private let barrier: String
+    private let session = Mutex<Session?>(nil)
+    /// How long workers are waited for, in milliseconds.
+    private static let limit = 30_000
     private let monitor = Monitor()
 
     // Guarded by `monitor`.
@@ -16,8 +27,16 @@ package final class MountSynchronizer: @unchecked Sendable {
     private var failure: Errno?
     private var isRunning = false
 
-    /// - Parameter path: the mount point, absolute.
-    package init(_ path: String) { self.path = path }
+    /// - Parameters:
+    ///   - path: the mount point, absolute.
+    ///   - barrier: a file below it that is not empty and never cached from one open to the next.
+    package init(_ path: String, barrier: String) {
+        self.path = path
+        self.barrier = barrier
+    }
+
+    /// The session that serves the mount; nil at its end.
+    package func connect(_ session: Session?) { self.session.withLock { $0 = session } }
 
     /// Returns once all that was dirty at the call has been written. Never from a worker, nor under a
     /// lock that one may want.
@@ -58,9 +77,19 @@ package final class MountSynchronizer: @unchecked Sendable {
         do throws(Errno) {
             let root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
             try root.synchronizeFileSystem()
-            return nil
+            guard let session = session.withLock({ $0 }) else { return nil }
+            try readBarrier(in: root)
+            return session.awaitWorkers(milliseconds: Self.limit) ? nil : .again
         } catch {
             return error
         }
+    }
+
+    private func readBarrier(in root: File) throws(Errno) {
+        let file = try File.open(barrier, in: root, flags: O_RDONLY)
+        let count = try withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) {
+            (buffer) throws(Errno) in try file.read(into: buffer, at: 0)
+        }
+        if count != 1 { throw .inputOutput }
     }
 }

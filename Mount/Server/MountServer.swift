@@ -96,7 +96,8 @@ package final class MountServer: Sendable {
         services.status = { workspace throws(CommandError) in
             report.render(workspace: workspace?.id ?? 0)
         }
-        synchronizer = MountSynchronizer(mountPoint)
+        synchronizer = MountSynchronizer(
+            mountPoint, barrier: "\(ControlFile.root.text)/\(ControlFile.barrier.text)")
         control = ControlDirectory(
             set, root: root, synchronizer: synchronizer, services: services)
         let operations = DraftOperations(root: root, set: set, control: control)
@@ -111,6 +112,7 @@ package final class MountServer: Sendable {
         notifier = session.notifier
         operations.connect(notifier)
         report.connect(session, control)
+        synchronizer.connect(session)
     }
 
     private static func openBase(_ request: MountRequest) throws(MountServerError) -> BaseTree {
@@ -163,6 +165,7 @@ package final class MountServer: Sendable {
         }
         set.store.noteClosing()
         report.connect(nil, nil)
+        synchronizer.connect(nil)
         if !set.close() { logger.warning("closed without a checkpoint; the next start replays more") }
         if let failure { throw MountServerError(failure.description, failure.errno) }
         logger.info("unmounted")

@@ -1,6 +1,7 @@
 // Control files: which there are, who may use them, what a write and a truncation do, what a failed
 // command leaves, and that texts are fresh.
 
+import CPlatform
 import Glibc
 import TestSupport
 import Testing
@@ -109,14 +110,14 @@ extension MountTests {
                 }
                 try withOpen(mount(".draft/status"), O_RDONLY) { held in
                     let size = try status(held).st_size
-                    try same(lseek(held, 0, Int32(SEEK_DATA)), 0, "data")
-                    try same(Int(lseek(held, 0, Int32(SEEK_HOLE))), Int(size), "hole")
-                    try refuse(ENXIO, "beyond", lseek(held, size, Int32(SEEK_DATA)))
+                    try same(cp_lseek(held, 0, CP_SEEK_DATA), 0, "data")
+                    try same(Int(cp_lseek(held, 0, CP_SEEK_HOLE)), Int(size), "hole")
+                    try refuse(ENXIO, "beyond", cp_lseek(held, Int64(size), CP_SEEK_DATA))
                 }
                 // The kernel still asks for files of the workspace.
                 try withOpen(mount("sparse"), O_RDWR | O_CREAT) { held in
                     try must("ftruncate", ftruncate(held, 1 << 20))
-                    try refuse(ENXIO, "data of a hole", lseek(held, 0, Int32(SEEK_DATA)))
+                    try refuse(ENXIO, "data of a hole", cp_lseek(held, 0, CP_SEEK_DATA))
                 }
             }
         }

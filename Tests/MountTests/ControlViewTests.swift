@@ -1,5 +1,6 @@
 // Views: backups and past moments as read-only trees on the mount, and the mirror under blame.
 
+import CPlatform
 import Glibc
 import TestSupport
 import Testing
@@ -23,7 +24,7 @@ extension MountTests {
         @Test("A backup is a tree that shows what was, with numbers of its own")
         func tree() throws {
             try mounted(prepare: Self.prepare) { mount in
-                try must("setxattr", setxattr(mount("top"), "user.a", "b", 1, 0))
+                try must("setxattr", cp_setxattr(mount("top"), "user.a", "b", 1, 0))
                 try backup(mount, "one")
                 try same(try ControlFiles.listing(mount(".draft/backups")), ["one"], "backups")
                 try ChildProcess.check(["diff", "-r", mount.root, mount(".draft/backups/one")])
@@ -43,7 +44,7 @@ extension MountTests {
                 try same(
                     try status("\(one)/top").st_ino, try status("\(one)/hard").st_ino, "links")
                 var value = [UInt8](repeating: 0, count: 8)
-                try same(getxattr("\(one)/top", "user.a", &value, 8), 1, "xattr")
+                try same(cp_getxattr("\(one)/top", "user.a", &value, 8), 1, "xattr")
                 // The same moment by other names.
                 try ChildProcess.check(["cp", "-a", one, mount.directory("copy")])
                 let text = try readText(mount(".draft/backup"))
@@ -86,7 +87,7 @@ extension MountTests {
                 try refuse(EXDEV, "link out", link("\(one)/top", mount("out")))
                 try refuse(EROFS, "chmod", chmod("\(one)/top", 0o600))
                 try refuse(EROFS, "chown", chown("\(one)/top", 1, 1))
-                try refuse(EROFS, "setxattr", setxattr("\(one)/top", "user.a", "b", 1, 0))
+                try refuse(EROFS, "setxattr", cp_setxattr("\(one)/top", "user.a", "b", 1, 0))
                 try refuse(EROFS, "utimes", utimes("\(one)/top", nil))
                 try ChildProcess.check(["cp", "\(one)/top", mount("copied")])
                 try same(try readText(mount("copied")), "top", "a copy out of it")

@@ -31,6 +31,7 @@ extension ControlDirectory {
     ) throws(CommandError) -> [UInt8] {
         switch file {
         case .root, .backups, .at, .blame: return []
+        case .barrier: return [0x0a]
         case .status: return try services.status(workspace)
         case .metrics: return try services.metrics(workspace)
         case .limits: return try services.limits(workspace)

@@ -11,6 +11,8 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     case root = 1
     case status, backup, backups, at, rollback, undo, clone, edit, verify, progress, history, blame
     case diff, limits, drift, refresh, events, lastError, metrics
+    /// One byte, for MountSynchronizer; not listed.
+    case barrier
 
     var text: String {
         switch self {
@@ -35,7 +37,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Whether the list of workspaces has it too.
     var isInList: Bool {
         switch self {
-        case .root, .status, .events, .progress, .metrics, .limits, .lastError: true
+        case .root, .status, .events, .progress, .metrics, .limits, .lastError, .barrier: true
         default: false
         }
     }
@@ -56,10 +58,15 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
         }
     }
 
-    /// What a control directory holds.
+    /// What a control directory has.
     /// - Parameter isList: for the list of workspaces.
-    static func names(isList: Bool) -> [ControlFile] {
+    static func found(isList: Bool) -> [ControlFile] {
         allCases.filter { $0 != .root && (!isList || $0.isInList) }
+    }
+
+    /// What it shows.
+    static func listed(isList: Bool) -> [ControlFile] {
+        found(isList: isList).filter { $0 != .barrier }
     }
 }
 

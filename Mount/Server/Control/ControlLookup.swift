@@ -36,7 +36,7 @@ extension ControlDirectory {
     }
 
     private func lookupFile(_ request: consuming Request, _ workspace: UInt16, _ name: FileName) {
-        let names = ControlFile.names(isList: workspace == 0)
+        let names = ControlFile.found(isList: workspace == 0)
         guard let file = names.first(where: { $0.name == name }) else {
             return lookupNamed(request, workspace, name)
         }
@@ -120,7 +120,7 @@ extension ControlDirectory {
     private func listFiles(
         _ workspace: UInt16, _ cookie: UInt64, _ buffer: inout DirectoryBuffer, _ plus: Bool
     ) {
-        for file in ControlFile.names(isList: workspace == 0) {
+        for file in ControlFile.listed(isList: workspace == 0) {
             let next = file.rawValue + 2
             guard next > cookie else { continue }
             let id = ControlID.fixed(file, in: workspace)
