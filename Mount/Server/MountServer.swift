@@ -56,7 +56,7 @@ package final class MountServer: Sendable {
     private static let workers = 8
     /// How long a command under way is waited for at the end, in milliseconds.
     private static let commandLimit = 30_000
-    /// Nodes of views in memory above which the kernel is asked to forget what it can of them.
+    /// Numbered files of views above which the kernel is asked to forget what it can of them.
     private static let viewNodeLimit = 100_000
     /// Inodes in memory above which the kernel is asked to forget some.
     private static let inodeLimit = 200_000
@@ -224,7 +224,7 @@ package final class MountServer: Sendable {
     /// Dropping the name of a view drops what nobody uses below it. It is looked up anew at the
     /// next use anyway.
     private func pruneViews() {
-        guard control.nodeCount > Self.viewNodeLimit else { return }
+        guard control.numberedCount > Self.viewNodeLimit else { return }
         for (parent, name) in control.viewRoots {
             notifier.invalidateEntry(parent: parent, name: name)
         }

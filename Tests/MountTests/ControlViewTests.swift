@@ -133,9 +133,16 @@ extension MountTests {
                 try backup(mount, "one")
                 let path = mount(".draft/backups/one/d")
                 try same(Set(try TestSupport.names(in: path)).count, 5_000, "names")
-                let found = try ChildProcess.shell(
-                    "find . -type f -printf '%i\\n' | sort -u | wc -l", directory: path)
-                try same(found, "5000\n", "inode numbers")
+                var numbers: [[String]] = []
+                // As readdir shows them, and as stat does.
+                for format in ["%i\\n", "%i %s\\n"] {
+                    let found = try ChildProcess.shell(
+                        "find . -type f -printf '\(format)' | cut -d ' ' -f 1 | sort -u",
+                        directory: path)
+                    numbers.append(found.split(separator: "\n").map(String.init))
+                }
+                try same(numbers[0].count, 5_000, "inode numbers")
+                try expect(numbers[0] == numbers[1], "readdir and stat differ")
                 try expect(
                     try readText(mount(".draft/status")).contains("\"view_nodes\": 500"), "count")
                 guard TestEnvironment.isRoot else { return }

@@ -48,6 +48,8 @@ package final class ControlDirectory: Sendable {
 
     /// Nodes that the kernel holds, without the fixed ones.
     var nodeCount: Int { table.count }
+    /// Files of views that have a number.
+    var numberedCount: Int { table.numberedCount }
     /// The names of views, which the kernel can be asked to drop.
     var viewRoots: [(parent: UInt64, name: FileName)] { table.roots }
 

@@ -30,7 +30,7 @@ extension ControlDirectory {
         case .mirror(let number, .directory):
             lookupMirror(request, in: number, workspace: parent.workspace, name)
         case .view(let tree, let node):
-            lookup(request, tree, node, workspace: parent.workspace, name)
+            lookup(request, tree, node, name)
         default: request.fail(.notDirectory)
         }
     }
@@ -101,7 +101,7 @@ extension ControlDirectory {
         case .mirror(let number, .directory):
             try listMirror(of: number, workspace: place.workspace, cookie, &buffer, plus)
         case .view(let tree, let node):
-            try list(place, tree, node, cookie, &buffer, plus)
+            try list(place.id, tree, node, cookie, &buffer, plus)
         default: throw .notDirectory
         }
     }

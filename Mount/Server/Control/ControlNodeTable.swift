@@ -21,10 +21,12 @@ final class ViewTree: Sendable {
     /// Numbers of trees are never used again.
     let id: UInt64
     let view: TimeView
+    let workspace: UInt16
 
-    init(id: UInt64, view: TimeView) {
+    init(id: UInt64, view: TimeView, workspace: UInt16) {
         self.id = id
         self.view = view
+        self.workspace = workspace
     }
 }
 
@@ -67,19 +69,47 @@ final class ControlNodeTable: Sendable {
         var lookups: UInt64
     }
 
+    private struct Tree {
+        /// Of its nodes.
+        var references = 0
+        /// The key by which it is found, unless that is another's by now.
+        var key: ViewTree.Key?
+        /// Node ids by inode number, given out once for the life of the tree: a listing shows them
+        /// before anybody looks the files up, and they stay while the kernel forgets and comes back.
+        var ids: [InodeNumber: UInt64] = [:]
+    }
+
     private struct State {
         var items: [UInt64: Item] = [:]
+        /// Of what is in no tree.
         var ids: [Key: UInt64] = [:]
         var trees: [ViewTree.Key: ViewTree] = [:]
-        /// Nodes of each tree, and the key it was found by last.
-        var treeUse: [UInt64: (nodes: Int, key: ViewTree.Key)] = [:]
+        var use: [UInt64: Tree] = [:]
+        /// Node ids given out to files of trees.
+        var numbered = 0
         var lastID: UInt64 = 0
         var lastTree: UInt64 = 0
+
+        mutating func nextID(_ workspace: UInt16) -> UInt64 {
+            lastID += 1
+            return ControlID.dynamic(lastID, in: workspace)
+        }
+
+        mutating func id(_ number: InodeNumber, in tree: ViewTree) -> UInt64 {
+            if let known = use[tree.id]?.ids[number] { return known }
+            let id = nextID(tree.workspace)
+            use[tree.id, default: Tree()].ids[number] = id
+            numbered += 1
+            return id
+        }
     }
 
     private let state = Mutex(State())
 
+    /// Nodes that the kernel holds.
     var count: Int { state.withLock { $0.items.count } }
+    /// Files of trees that have a number, held or not.
+    var numberedCount: Int { state.withLock { $0.numbered } }
 
     /// - Throws: ESTALE for a node that nobody holds.
     func place(_ id: UInt64) throws(Errno) -> ControlPlace {
@@ -102,12 +132,10 @@ final class ControlNodeTable: Sendable {
                 state.items[id] = item
                 return (item.place, false)
             }
-            state.lastID += 1
-            let id = ControlID.dynamic(state.lastID, in: workspace)
+            let id = state.nextID(workspace)
             let place = ControlPlace(id: id, workspace: workspace, node: node)
             state.items[id] = Item(key: key, place: place, lookups: 1)
             state.ids[key] = id
-            if case .view(let tree, _) = node { state.treeUse[tree.id]?.nodes += 1 }
             return (place, true)
         }
     }
@@ -123,21 +151,21 @@ final class ControlNodeTable: Sendable {
                 return nil
             }
             state.items[id] = nil
-            state.ids[item.key] = nil
-            if case .view(let tree, _) = item.place.node { release(tree, &state) }
+            if case .view(let tree, _) = item.place.node {
+                release(tree, &state)
+            } else {
+                state.ids[item.key] = nil
+            }
             return item.place
         }
     }
 
     private func release(_ tree: ViewTree, _ state: inout State) {
-        guard var use = state.treeUse[tree.id] else { return }
-        use.nodes -= 1
-        if use.nodes > 0 {
-            state.treeUse[tree.id] = use
-            return
-        }
-        state.treeUse[tree.id] = nil
-        if state.trees[use.key] === tree { state.trees[use.key] = nil }
+        state.use[tree.id]?.references -= 1
+        guard let use = state.use[tree.id], use.references <= 0 else { return }
+        state.use[tree.id] = nil
+        state.numbered -= use.ids.count
+        if let key = use.key, state.trees[key] === tree { state.trees[key] = nil }
     }
 
     // MARK: Views
@@ -146,32 +174,51 @@ final class ControlNodeTable: Sendable {
 
     /// The tree of that key, made if it is not there, and its root with one reference more.
     func referRoot(_ key: ViewTree.Key, _ view: TimeView) -> (ViewTree, ControlPlace) {
-        let tree = state.withLock { state in
-            if let known = state.trees[key] { return known }
+        let root = view.root
+        return state.withLock { state in
+            if let known = state.trees[key] { return (known, refer(known, root, &state)) }
             state.lastTree += 1
-            let tree = ViewTree(id: state.lastTree, view: view)
+            let tree = ViewTree(id: state.lastTree, view: view, workspace: key.workspace)
             state.trees[key] = tree
-            state.treeUse[tree.id] = (0, key)
-            return tree
+            state.use[tree.id, default: Tree()].key = key
+            return (tree, refer(tree, root, &state))
         }
-        return (tree, refer(tree, tree.view.root, workspace: key.workspace))
     }
 
-    func refer(_ tree: ViewTree, _ node: ViewNode, workspace: UInt16) -> ControlPlace {
+    func refer(_ tree: ViewTree, _ node: ViewNode) -> ControlPlace {
+        state.withLock { state in refer(tree, node, &state) }
+    }
+
+    private func refer(
+        _ tree: ViewTree, _ node: ViewNode, _ state: inout State
+    ) -> ControlPlace {
+        let id = state.id(node.number, in: tree)
+        if var item = state.items[id] {
+            item.lookups += 1
+            state.items[id] = item
+            return item.place
+        }
+        let place = ControlPlace(id: id, workspace: tree.workspace, node: .view(tree, node))
         let key = Key.view(tree: tree.id, node.number)
-        return refer(key, workspace: workspace, .view(tree, node)).place
+        state.items[id] = Item(key: key, place: place, lookups: 1)
+        state.use[tree.id]?.references += 1
+        return place
+    }
+
+    /// The number that a file of a tree has or will have.
+    func number(_ tree: ViewTree, _ node: ViewNode) -> UInt64 {
+        state.withLock { $0.id(node.number, in: tree) }
     }
 
     /// A backup got another name: its tree keeps its numbers.
     func rename(_ name: FileName, to newName: FileName, workspace: UInt16) {
         state.withLock { state in
-            for (key, tree) in state.trees
-            where key.workspace == workspace && key.directory == .backups && key.name == name {
-                var key = key
+            for (key, tree) in state.trees where key.isBackup(name, in: workspace) {
+                var newKey = key
+                newKey.name = newName
                 state.trees[key] = nil
-                key.name = newName
-                state.trees[key] = tree
-                state.treeUse[tree.id]?.key = key
+                state.trees[newKey] = tree
+                state.use[tree.id]?.key = newKey
             }
         }
     }
@@ -180,10 +227,7 @@ final class ControlNodeTable: Sendable {
     /// not even for a new backup of that name.
     func retire(_ name: FileName, workspace: UInt16) {
         state.withLock { state in
-            state.trees = state.trees.filter {
-                $0.key.workspace != workspace || $0.key.directory != .backups
-                    || $0.key.name != name
-            }
+            state.trees = state.trees.filter { !$0.key.isBackup(name, in: workspace) }
         }
     }
 
@@ -192,5 +236,11 @@ final class ControlNodeTable: Sendable {
         state.withLock { state in
             state.trees.keys.map { (ControlID.fixed($0.directory, in: $0.workspace), $0.name) }
         }
+    }
+}
+
+extension ViewTree.Key {
+    func isBackup(_ name: FileName, in workspace: UInt16) -> Bool {
+        directory == .backups && self.workspace == workspace && self.name == name
     }
 }

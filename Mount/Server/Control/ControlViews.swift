@@ -150,12 +150,11 @@ extension ControlDirectory {
     }
 
     func lookup(
-        _ request: consuming Request, _ tree: ViewTree, _ node: ViewNode, workspace: UInt16,
-        _ name: FileName
+        _ request: consuming Request, _ tree: ViewTree, _ node: ViewNode, _ name: FileName
     ) {
         do throws(Errno) {
             let found = try tree.view.lookup(name, in: node)
-            let place = table.refer(tree, found, workspace: workspace)
+            let place = table.refer(tree, found)
             let entry = try entry(place, tree)
             answer(request, entry)
         } catch {
@@ -166,10 +165,10 @@ extension ControlDirectory {
 
     /// With `plus`, each name that is taken counts a reference.
     func list(
-        _ place: ControlPlace, _ tree: ViewTree, _ node: ViewNode, _ cookie: UInt64,
+        _ id: UInt64, _ tree: ViewTree, _ node: ViewNode, _ cookie: UInt64,
         _ buffer: inout DirectoryBuffer, _ plus: Bool
     ) throws(Errno) {
-        let names = try listings.names(place.id) { () throws(Errno) in
+        let names = try listings.names(id) { () throws(Errno) in
             try tree.view.list(node)
         }
         var index = Int(clamping: cookie < 2 ? 0 : cookie - 2)
@@ -177,16 +176,11 @@ extension ControlDirectory {
             let (name, type) = names[index]
             index += 1
             let next = UInt64(index) + 2
-            guard plus else {
-                if !add(name.bytes, Self.unknownInode, type, next, &buffer, false) { return }
-                continue
-            }
             // A file that cannot be looked at is listed all the same.
-            guard let found = try? tree.view.lookup(name, in: node),
-                let entry = try? entry(
-                    table.refer(tree, found, workspace: place.workspace), tree)
-            else {
-                if !add(name.bytes, Self.unknownInode, type, next, &buffer, true) { return }
+            let found = try? tree.view.lookup(name, in: node)
+            guard plus, let found, let entry = try? entry(table.refer(tree, found), tree) else {
+                let number = found.map { table.number(tree, $0) } ?? Self.unknownInode
+                if !add(name.bytes, number, type, next, &buffer, plus) { return }
                 continue
             }
             if !buffer.addPlus(name.bytes, entry, nextCookie: next) {
