@@ -1,0 +1,51 @@
+// Moments: how a moment is written on a command line, and where its tree can be read.
+
+import ArgumentParser
+import Platform
+
+enum Moments {
+    static let help = """
+        A moment is the name of a backup, @SEQ (after that change; @0 is the base), @TIME \
+        (@2026-01-31T12:00:00Z, @2026-01-31), or -AGE (-30s, -10m, -2h, -1d, -1w).
+        """
+
+    /// Puts "@" before words like -10m, which would be taken for options, in the verbs that take
+    /// moments. `word` takes it off again.
+    static func prepared(_ arguments: [String]) -> [String] {
+        guard let verb = arguments.first, ["rollback", "diff"].contains(verb) else {
+            return arguments
+        }
+        let end = arguments.firstIndex(of: "--") ?? arguments.count
+        return arguments.enumerated().map { index, word in
+            index < end && age(word) != nil ? "@" + word : word
+        }
+    }
+
+    /// The moment as control files take it.
+    static func word(_ given: String) -> String {
+        given.hasPrefix("@-") ? String(given.dropFirst()) : given
+    }
+
+    /// Nanoseconds of "-10m"; nil for anything else.
+    static func age(_ word: String) -> Int64? {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800]
+        guard word.hasPrefix("-"), let last = word.last, let unit = units[last],
+            case let digits = word.dropFirst().dropLast(), !digits.isEmpty,
+            digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int64(digits)
+        else { return nil }
+        let seconds = count.multipliedReportingOverflow(by: unit)
+        let all = seconds.partialValue.multipliedReportingOverflow(by: 1_000_000_000)
+        return seconds.overflow || all.overflow ? nil : all.partialValue
+    }
+
+    /// An age as the time it means now, so that it stays the same moment while a command runs.
+    static func fixed(_ word: String, now: Int64) -> String {
+        guard let age = age(word), age < now else { return word }
+        return "@" + Text.time(now - age, fraction: true)
+    }
+
+    /// Below `.draft`, the directory that shows the moment.
+    static func directory(_ word: String) -> String {
+        word.hasPrefix("@") || word.hasPrefix("-") ? "at/\(word)" : "backups/\(word)"
+    }
+}
