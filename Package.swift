@@ -73,6 +73,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "FuseTests", dependencies: ["Fuse", "Platform"], swiftSettings: settings),
         .testTarget(
+            name: "CommandTests", dependencies: ["draftfs", "Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
             name: "MountTests",
             dependencies: [
                 "draftfs", "MountServer", "Storage", "Platform", "CPlatform", "TestSupport",

@@ -17,7 +17,10 @@ struct ImportTests {
         ),
         (
             "Sources/draftfs",
-            ["MountServer", "Fuse", "Overlay", "Platform", "Logging", "ArgumentParser", "Glibc"]
+            [
+                "MountServer", "Fuse", "Overlay", "Platform", "Logging", "ArgumentParser", "Glibc",
+                "Synchronization",
+            ]
         ),
     ]
 
