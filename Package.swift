@@ -73,7 +73,8 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "FuseTests", dependencies: ["Fuse", "Platform"], swiftSettings: settings),
         .testTarget(
-            name: "CommandTests", dependencies: ["draftfs", "Platform", "TestSupport"],
+            name: "CommandTests",
+            dependencies: ["draftfs", "Overlay", "TestSupport", argumentParser],
             swiftSettings: settings),
         .testTarget(
             name: "MountTests",

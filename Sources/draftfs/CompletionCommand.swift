@@ -27,11 +27,12 @@ struct CompletionCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let script = Draftfs.completionScript(for: shell.kind)
+        var script = Draftfs.completionScript(for: shell.kind)
+        if !script.hasSuffix("\n") { script += "\n" }
         if json {
             printJSON(["shell": .text(shell.rawValue), "script": .text(script)])
         } else {
-            printText(script.hasSuffix("\n") ? script : script + "\n")
+            printText(script)
         }
     }
 }
