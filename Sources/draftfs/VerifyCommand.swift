@@ -28,6 +28,7 @@ struct VerifyCommand: ParsableCommand {
             try wait(place)
         }
         let report = VerifyReport(bytes)
+        guard report.isComplete else { throw Failure("the check came to no end: \(report.reason)") }
         printText(workspace.json ? report.json + "\n" : report.text)
         if report.isDamaged { throw ExitCode(ExitStatus.failure) }
     }
@@ -50,13 +51,20 @@ struct VerifyReport {
 
     init(_ bytes: [UInt8]) { value = JSONValue(parsing: bytes) ?? .null }
 
+    /// Whether a check was made, from its beginning to its end.
+    var isComplete: Bool { value["state"]?.text == "done" }
+
+    /// Why it was not.
+    var reason: String {
+        Text.printable(
+            value["error"]?.text ?? value["message"]?.text ?? value["state"]?.text ?? "no report")
+    }
+
     /// Damage is listed under one of these.
     private static let damage = ["damage", "damaged", "faults", "errors"]
 
-    /// Also when the check itself came to no end.
     var isDamaged: Bool {
-        if value["state"]?.text != "done" { return true }
-        return Self.damage.contains { key in
+        Self.damage.contains { key in
             switch value[key] {
             case .boolean(let flag): flag
             case .number(let count): Double(count) != 0

@@ -129,11 +129,28 @@ extension CommandTests {
         @Test(arguments: [
             (#"{"state":"done","damage":[]}"#, false), (#"{"state":"done","damage":0}"#, false),
             (#"{"state":"done"}"#, false), (#"{"state":"done","damage":[{"path":"a"}]}"#, true),
-            (#"{"state":"done","damaged":2}"#, true), (#"{"state":"failed"}"#, true),
-            (#"{"state":"none"}"#, true), ("", true),
+            (#"{"state":"done","damaged":2}"#, true),
         ])
-        func `Damage is what verify exits with 1 for`(report: String, isDamaged: Bool) {
+        func `Damage is what verify exits with 1 for`(report: String, isDamaged: Bool) throws {
             #expect(VerifyReport(Array(report.utf8)).isDamaged == isDamaged)
+            // The command's own line end overwrites the first byte, as it would not in a mount.
+            let fake = try FakeWorkspace()
+            try fake.set("verify", "\n" + report)
+            let result = try fake.run("verify", "--json")
+            #expect(result.status == (isDamaged ? 1 : 0))
+            #expect(JSONValue(parsing: result.output) == JSONValue(parsing: report.utf8))
+        }
+
+        @Test(arguments: [
+            (#"{"state":"failed","error":"the store went"}"#, "the store went"),
+            (#"{"state":"none"}"#, "none"), ("", "no report"),
+        ])
+        func `A check that came to no end is a failure`(report: String, reason: String) throws {
+            let fake = try FakeWorkspace()
+            try fake.set("verify", "\n" + report)
+            let result = try fake.run("verify")
+            #expect(result.status == 1)
+            #expect(result.errorText == "draftfs: the check came to no end: \(reason)\n")
         }
 
         @Test func `Top reads the workspaces that are open`() throws {
