@@ -1,5 +1,6 @@
 // StatusReport: the text of `.draft/status`: one JSON object of what is, now.
 
+internal import Control
 internal import Fuse
 package import Overlay
 internal import Platform

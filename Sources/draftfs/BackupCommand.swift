@@ -1,6 +1,7 @@
 // draftfs backup: makes, lists, deletes and renames backups.
 
 import ArgumentParser
+import Control
 import Glibc
 import Platform
 
@@ -68,7 +69,7 @@ struct BackupCommand: ParsableCommand {
 
     /// A name made from the time gets a number where there is one of that second.
     private func make(_ place: Place) throws(Failure) -> String {
-        let automatic = Text.time(Clock.system.realtime(), separator: "-")
+        let automatic = Self.name(at: Clock.system.realtime())
         var chosen = name ?? automatic
         for number in 2... {
             do throws(Failure) {
@@ -83,6 +84,11 @@ struct BackupCommand: ParsableCommand {
             }
         }
         return chosen
+    }
+
+    /// A time that is a good name for files, too: 2026-11-24T10-46-40Z.
+    static func name(at time: Int64) -> String {
+        Text.short(ISOTime.text(time)).replacing(":", with: "-")
     }
 
     private func printList(_ place: Place) throws(Failure) {

@@ -1,5 +1,7 @@
 // DiffLine: a line of `.draft/diff`, and paths quoted as git quotes them. Paths are bytes.
 
+import Control
+
 struct DiffLine: Equatable {
     /// A, D, M, R, T (another type) or P (attributes only).
     var status: Character
@@ -68,26 +70,12 @@ struct DiffLine: Equatable {
 
 /// Unusual paths between double quotes, with C's escapes (core.quotePath of git-config(1)).
 enum GitQuoting {
-    private static let letters: [UInt8: Character] = [
-        0x07: "a", 0x08: "b", 0x09: "t", 0x0a: "n", 0x0b: "v", 0x0c: "f", 0x0d: "r",
-        0x22: "\"", 0x5c: "\\",
+    private static let escapes: [UInt8: UInt8] = [
+        0x61: 0x07, 0x62: 0x08, 0x74: 0x09, 0x6e: 0x0a, 0x76: 0x0b, 0x66: 0x0c, 0x72: 0x0d,
     ]
 
     static func quoted(_ path: [UInt8]) -> String {
-        let isPlain = path.allSatisfy { (0x20..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x5c }
-        if isPlain { return String(decoding: path, as: UTF8.self) }
-        var text = "\""
-        for byte in path {
-            if let letter = letters[byte] {
-                text += "\\\(letter)"
-            } else if (0x20..<0x7f).contains(byte) {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                let digits = String(byte, radix: 8)
-                text += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
-            }
-        }
-        return text + "\""
+        String(decoding: DiffText.quoted(path), as: UTF8.self)
     }
 
     static func unquoted(_ word: [UInt8]) -> [UInt8] {
@@ -108,7 +96,7 @@ enum GitQuoting {
                 }
                 path.append(UInt8(truncatingIfNeeded: value))
             } else {
-                path.append(letters.first { $0.value.asciiValue == escape }?.key ?? escape)
+                path.append(escapes[escape] ?? escape)
             }
         }
         return path

@@ -38,6 +38,9 @@ struct EditCommand: ParsableCommand {
 
     @OptionGroup var workspace: WorkspaceOptions
 
+    /// What the kernel hands to a FUSE daemon in one piece. More would be two commands.
+    static let longest = 1 << 20
+
     func validate() throws {
         if jsonFile != nil {
             guard path == nil, at == nil, delete == nil, insert == nil, insertFile == nil else {
@@ -69,6 +72,11 @@ struct EditCommand: ParsableCommand {
                     try place.path(path ?? "."), at: at ?? "0", delete: delete,
                     insert: insert, bytes: inserted
                 ).line.utf8)
+        }
+        guard text.count <= Self.longest else {
+            throw Failure(
+                "the edit is \(text.count) bytes of JSON, and one takes at most \(Self.longest): "
+                    + "make it in several")
         }
         try ProgressLine.during(place) { () throws(Failure) in try place.write("edit", text) }
         if workspace.json { printJSON(["edited": .boolean(true)]) }

@@ -8,21 +8,29 @@ import Overlay
 /// What a check of a store found.
 struct StoreCheck {
     struct Finding {
-        /// error, warning or note.
+        /// error, warning or notice.
         var severity: String
-        /// What is wrong, where, and what it means.
-        var message: String
-        var repaired: Bool
+        /// What is wrong, where, and what to do.
+        var sentence: String
+        var isRepaired: Bool
     }
 
     var findings: [Finding] = []
-
+    /// Findings that are too many to be listed.
+    var unlisted = 0
     /// Whether something is wrong that was not mended.
-    var isDamaged: Bool { findings.contains { $0.severity == "error" && !$0.repaired } }
+    var isDamaged = false
 
-    /// The path of the store, whether to repair, and where progress goes (bytes done and in all).
+    struct Request {
+        var store: String
+        var repairs: Bool
+        /// Another base than the store knows.
+        var base: String?
+    }
+
+    /// Progress is bytes done and in all; the answer is whether to go on.
     typealias Engine = (
-        _ store: String, _ repair: Bool, _ progress: @escaping (UInt64, UInt64) -> Void
+        _ request: Request, _ progress: @escaping (UInt64, UInt64) -> Bool
     ) throws(Failure) -> StoreCheck
 
     /// The engine's check; nil while there is none.
@@ -44,6 +52,9 @@ struct FsckCommand: ParsableCommand {
     @Flag(help: "Repair what can be repaired. What is cut off is kept in a file beside.")
     var repair = false
 
+    @Option(help: "The base, if it was moved or the store does not know it any more.")
+    var base: String?
+
     @Flag(help: "Print the findings as JSON lines, the result last.")
     var json = false
 
@@ -56,17 +67,26 @@ struct FsckCommand: ParsableCommand {
         guard stat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR else {
             throw Failure("there is no store at \(Text.printable(store))")
         }
+        Interrupts.holdBack()
+        defer { Interrupts.letIn() }
         let meter = LocalProgress("fsck")
-        let result = try check(path, repair) { meter.show($0, of: $1) }
+        let request = StoreCheck.Request(
+            store: path, repairs: repair, base: base.map(Placement.resolve))
+        let result = try check(request) { done, total in
+            meter.show(done, of: total)
+            return !Interrupts.arePending
+        }
         meter.clear()
         for finding in result.findings { print(line(finding)) }
         if json {
             printJSON([
                 "store": .text(path), "damaged": .boolean(result.isDamaged),
-                "findings": .integer(result.findings.count),
+                "findings": .integer(result.findings.count + result.unlisted),
             ])
         } else if result.findings.isEmpty {
             print("\(Text.printable(store)): nothing is wrong")
+        } else if result.unlisted > 0 {
+            print("and \(result.unlisted) more")
         }
         if result.isDamaged { throw ExitCode(ExitStatus.failure) }
     }
@@ -74,11 +94,10 @@ struct FsckCommand: ParsableCommand {
     private func line(_ finding: StoreCheck.Finding) -> String {
         if json {
             return JSONValue.members([
-                "severity": .text(finding.severity), "message": .text(finding.message),
-                "repaired": .boolean(finding.repaired),
+                "severity": .text(finding.severity), "message": .text(finding.sentence),
+                "repaired": .boolean(finding.isRepaired),
             ]).line
         }
-        return "\(finding.severity): \(Text.printable(finding.message))"
-            + (finding.repaired ? " (repaired)" : "")
+        return "\(finding.severity): \(Text.printable(finding.sentence))"
     }
 }

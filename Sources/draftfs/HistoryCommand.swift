@@ -1,6 +1,7 @@
 // draftfs history: who changed what, by paging back through `.draft/history.SEQ`.
 
 import ArgumentParser
+import Control
 
 struct HistoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,7 +26,8 @@ struct HistoryCommand: ParsableCommand {
         let place = try workspace.place(path.map { [$0] } ?? [])
         let prefix = try path.map { path throws(Failure) in try place.path(path) }
         let items = try Self.collect(
-            limit: limit == 0 ? .max : limit, prefix: prefix.flatMap { $0 == "/" ? nil : $0 }
+            limit: limit == 0 ? .max : limit, prefix: prefix.flatMap { $0 == "/" ? nil : $0 },
+            newest: JSONValue(parsing: try place.bytes("status"))?["sequence"]?.unsigned
         ) { sequence throws(Failure) in
             try place.objects(sequence.map { "history.\($0)" } ?? "history")
         }
@@ -38,9 +40,12 @@ struct HistoryCommand: ParsableCommand {
     }
 
     /// The last `limit` changes at or below `prefix`, oldest first.
-    /// - Parameter page: the changes up to one, or the last ones.
+    /// - Parameters:
+    ///   - newest: the last change, if known.
+    ///   - page: the changes up to one, or the last ones. It may be empty and not the end: not
+    ///     every number is a change that history shows.
     static func collect(
-        limit: Int, prefix: String?,
+        limit: Int, prefix: String?, newest: UInt64?,
         page: (UInt64?) throws(Failure) -> [(line: String, value: JSONValue)]
     ) throws(Failure) -> [(line: String, value: JSONValue)] {
         var found: [(line: String, value: JSONValue)] = []
@@ -49,8 +54,9 @@ struct HistoryCommand: ParsableCommand {
             let items = try page(last)
             found += items.reversed().filter { matches($0.value, prefix) }
                 .prefix(limit - found.count)
-            guard let oldest = items.compactMap({ $0.value["seq"]?.unsigned }).min(), oldest > 1,
-                last.map({ oldest <= $0 }) ?? true
+            let first = (last ?? newest).map { HistoryName.range(upTo: $0)?.lowerBound ?? 0 }
+            guard let oldest = items.compactMap({ $0.value["seq"]?.unsigned }).min() ?? first,
+                oldest > 1, oldest <= last ?? .max
             else { break }
             last = oldest - 1
         }

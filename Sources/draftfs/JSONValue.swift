@@ -1,7 +1,7 @@
 // JSONValue: reads the JSON of control files and of the help description, and writes results in
 // one line. Nothing traps on bad text: what is no JSON answers nil.
 
-import MountServer
+import Control
 
 enum JSONValue: Equatable {
     case null

@@ -1,6 +1,7 @@
 // draftfs generate-manual: writes the manual pages, for scripts/install.
 
 import ArgumentParser
+import Control
 import Glibc
 import Platform
 
@@ -20,7 +21,7 @@ struct ManualCommand: ParsableCommand {
         guard let description = JSONValue(parsing: Draftfs._dumpHelp().utf8) else {
             throw Failure("the description of the commands cannot be read")
         }
-        let date = String(Text.time(Clock.system.realtime()).prefix(10))
+        let date = String(ISOTime.text(Clock.system.realtime()).prefix(10))
         let pages = ManualPage.all(description, version: Draftfs.version, date: date)
         for page in pages {
             let path = "\(directory)/\(page.file)"

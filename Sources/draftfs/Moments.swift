@@ -1,7 +1,6 @@
 // Moments: how a moment is written on a command line, and where its tree can be read.
 
-import ArgumentParser
-import Platform
+import Control
 
 enum Moments {
     static let help = """
@@ -28,20 +27,13 @@ enum Moments {
 
     /// Nanoseconds of "-10m"; nil for anything else.
     static func age(_ word: String) -> Int64? {
-        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800]
-        guard word.hasPrefix("-"), let last = word.last, let unit = units[last],
-            case let digits = word.dropFirst().dropLast(), !digits.isEmpty,
-            digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int64(digits)
-        else { return nil }
-        let seconds = count.multipliedReportingOverflow(by: unit)
-        let all = seconds.partialValue.multipliedReportingOverflow(by: 1_000_000_000)
-        return seconds.overflow || all.overflow ? nil : all.partialValue
+        word.hasPrefix("-") ? Amounts.age(Array(word.utf8.dropFirst())) : nil
     }
 
     /// An age as the time it means now, so that it stays the same moment while a command runs.
     static func fixed(_ word: String, now: Int64) -> String {
         guard let age = age(word), age < now else { return word }
-        return "@" + Text.time(now - age, fraction: true)
+        return "@" + ISOTime.text(now - age)
     }
 
     /// Below `.draft`, the directory that shows the moment.

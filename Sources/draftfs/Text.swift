@@ -1,7 +1,5 @@
 // Text: what people read: sizes, times, tables, names without control characters.
 
-import Glibc
-
 enum Text {
     /// "17 B", "4.4 KiB": units of 1024.
     static func size(_ bytes: UInt64) -> String {
@@ -64,24 +62,6 @@ enum Text {
             while line.last == " " { line.removeLast() }
             return line + "\n"
         }.joined()
-    }
-
-    /// UTC in ISO 8601. `separator` stands between hours, minutes and seconds.
-    static func time(_ nanoseconds: Int64, separator: Character = ":", fraction: Bool = false) -> String {
-        let second = Int64(1_000_000_000)
-        var parts = tm()
-        let rest = (nanoseconds % second + second) % second
-        var time = time_t((nanoseconds - rest) / second)
-        gmtime_r(&time, &parts)
-        func padded(_ number: some BinaryInteger, _ width: Int) -> String {
-            let digits = "\(number)"
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = "\(padded(Int(parts.tm_year) + 1900, 4))-\(padded(parts.tm_mon + 1, 2))"
-            + "-\(padded(parts.tm_mday, 2))"
-        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded($0, 2) }
-            .joined(separator: String(separator))
-        return "\(date)T\(clock)\(fraction ? "." + padded(rest, 9) : "")Z"
     }
 
     /// A time of a control file without its fraction, which makes tables wide.

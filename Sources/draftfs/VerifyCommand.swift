@@ -60,20 +60,7 @@ struct VerifyReport {
             value["error"]?.text ?? value["message"]?.text ?? value["state"]?.text ?? "no report")
     }
 
-    /// Damage is listed under one of these.
-    private static let damage = ["damage", "damaged", "faults", "errors"]
-
-    var isDamaged: Bool {
-        Self.damage.contains { key in
-            switch value[key] {
-            case .boolean(let flag): flag
-            case .number(let count): Double(count) != 0
-            case .list(let items): !items.isEmpty
-            case .text(let text): !text.isEmpty
-            default: false
-            }
-        }
-    }
+    var isDamaged: Bool { value["clean"]?.boolean == false || value["errors"]?.unsigned ?? 0 > 0 }
 
     var json: String { value.line }
 
@@ -90,12 +77,26 @@ struct VerifyReport {
             if items.isEmpty { continue }
             text += key + "\n"
             for item in items {
-                let words = item.members.isEmpty
-                    ? item.plain
-                    : item.members.map { "\($0.key) \($0.value.plain)" }.joined(separator: ", ")
-                text += "  \(Text.printable(words))\n"
+                text += "  \(Text.printable(Self.sentence(item)))\n"
             }
         }
         return text
+    }
+
+    /// A finding: "error: src/a.c (log 0012, bytes 0 to 17): what; advice".
+    static func sentence(_ item: JSONValue) -> String {
+        guard let what = item["what"]?.text else {
+            let words = item.members.map { "\($0.key) \($0.value.plain)" }
+            return words.isEmpty ? item.plain : words.joined(separator: ", ")
+        }
+        var place = item["file"]?.text ?? ""
+        if let from = item["from"], let to = item["to"] {
+            place += ", bytes \(from.plain) to \(to.plain)"
+        }
+        if let path = item["path"]?.text { place = "\(path) (\(place))" }
+        let severity = item["severity"]?.text.map { "\($0): " } ?? ""
+        let advice = item["advice"]?.text.map { "; \($0)" } ?? ""
+        let isRepaired = item["repaired"]?.boolean == true
+        return "\(severity)\(place): \(what)\(advice)\(isRepaired ? " (repaired)" : "")"
     }
 }

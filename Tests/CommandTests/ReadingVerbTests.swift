@@ -22,7 +22,8 @@ extension CommandTests {
         }
 
         private static func numbers(_ limit: Int, _ prefix: String?) throws -> [UInt64] {
-            try HistoryCommand.collect(limit: limit, prefix: prefix) { last throws(Failure) in
+            try HistoryCommand.collect(limit: limit, prefix: prefix, newest: nil) {
+                last throws(Failure) in
                 page(last, count: 35)
             }.compactMap { $0.value["seq"]?.unsigned }
         }
@@ -37,10 +38,21 @@ extension CommandTests {
         }
 
         @Test func `A history that turns in circles ends`() throws {
-            let found = try HistoryCommand.collect(limit: .max, prefix: nil) { _ throws(Failure) in
-                Self.page(nil, count: 20)
+            let found = try HistoryCommand.collect(limit: .max, prefix: nil, newest: 20) {
+                _ throws(Failure) in Self.page(nil, count: 20)
             }
             #expect(found.count == 20)
+        }
+
+        @Test func `A page without changes is not the end of history`() throws {
+            var asked: [UInt64?] = []
+            let found = try HistoryCommand.collect(limit: .max, prefix: nil, newest: 12_000) {
+                last throws(Failure) in
+                asked.append(last)
+                return last ?? 12_000 > 6_000 ? [] : Self.page(last, count: 3)
+            }
+            #expect(found.count == 3)
+            #expect(asked == [nil, 7_000, 2_000])
         }
 
         @Test func `A rename is of both paths`() {
@@ -127,9 +139,11 @@ extension CommandTests {
         }
 
         @Test(arguments: [
-            (#"{"state":"done","damage":[]}"#, false), (#"{"state":"done","damage":0}"#, false),
-            (#"{"state":"done"}"#, false), (#"{"state":"done","damage":[{"path":"a"}]}"#, true),
-            (#"{"state":"done","damaged":2}"#, true),
+            (#"{"state":"done","clean":true,"errors":0,"findings":[]}"#, false),
+            (#"{"state":"done"}"#, false),
+            (#"{"state":"done","clean":true,"findings":[{"severity":"warning"}]}"#, false),
+            (#"{"state":"done","clean":false,"errors":1,"findings":[]}"#, true),
+            (#"{"state":"done","errors":2}"#, true),
         ])
         func `Damage is what verify exits with 1 for`(report: String, isDamaged: Bool) throws {
             #expect(VerifyReport(Array(report.utf8)).isDamaged == isDamaged)
@@ -151,6 +165,20 @@ extension CommandTests {
             let result = try fake.run("verify")
             #expect(result.status == 1)
             #expect(result.errorText == "draftfs: the check came to no end: \(reason)\n")
+        }
+
+        @Test func `A finding is a sentence`() {
+            let report = VerifyReport(Array(#"""
+                {"state":"done","bytes":17,"findings":[{"severity":"error","file":"logs/1","path":"a",
+                 "from":0,"to":9,"what":"it has a wrong checksum","advice":"roll back"}]}
+                """#.utf8))
+            #expect(report.text == """
+                state                   done
+                bytes                   17
+                findings
+                  error: a (logs/1, bytes 0 to 9): it has a wrong checksum; roll back
+
+                """)
         }
 
         @Test func `Top reads the workspaces that are open`() throws {

@@ -10,16 +10,20 @@ struct ImportTests {
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
         ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
+        ("Sources/Control", ["Overlay", "Storage", "Platform", "Synchronization"]),
         ("Mount/Fuse", ["CFuse", "Platform", "Glibc", "Synchronization"]),
         (
             "Mount/Server",
-            ["Fuse", "Overlay", "Storage", "Platform", "Logging", "Glibc", "Synchronization"]
+            [
+                "Fuse", "Control", "Overlay", "Storage", "Platform", "Logging", "Glibc",
+                "Synchronization",
+            ]
         ),
         (
             "Sources/draftfs",
             [
-                "MountServer", "Fuse", "Overlay", "Platform", "Logging", "ArgumentParser", "Glibc",
-                "Synchronization",
+                "MountServer", "Fuse", "Control", "Overlay", "Platform", "Logging",
+                "ArgumentParser", "Glibc", "Synchronization",
             ]
         ),
     ]
@@ -86,7 +90,7 @@ struct ImportTests {
         let manifest = Tree.files.first { $0.path == "Package.swift" }
         let text = manifest?.lines.joined(separator: "\n") ?? ""
         var rest = text[...]
-        for name in ["Platform", "Storage", "Overlay", "Fuse", "MountServer", "draftfs"] {
+        for name in ["Platform", "Storage", "Overlay", "Control", "Fuse", "MountServer", "draftfs"] {
             guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
                 ?? rest.firstRange(of: "name: \"\(name)\",")
             else {
