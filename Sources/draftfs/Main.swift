@@ -28,7 +28,8 @@ struct Draftfs: ParsableCommand {
             exitProcess(fail(failure.description).rawValue)
         } catch {
             let code = exitCode(for: error)
-            let text = fullMessage(for: error)
+            var text = fullMessage(for: error)
+            if text.hasPrefix("Error: ") { text = "draftfs: " + text.dropFirst("Error: ".count) }
             if code == .success {
                 if !text.isEmpty { print(text) }
             } else if !text.isEmpty {

@@ -41,7 +41,7 @@ extension CommandTests {
             let fake = try FakeWorkspace()
             let result = try Program.run(arguments, directory: fake.root)
             #expect(result.status == 2, "\(arguments): \(result.errorText)")
-            #expect(!result.errorText.isEmpty)
+            #expect(result.errorText.hasPrefix("draftfs: "))
             #expect(result.text.isEmpty)
         }
 
