@@ -83,6 +83,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "FuseTests", dependencies: ["Fuse", "Platform"], swiftSettings: settings),
         .testTarget(
+            name: "CommandTests",
+            dependencies: ["draftfs", "Overlay", "TestSupport", argumentParser],
+            swiftSettings: settings),
+        .testTarget(
             name: "MountTests",
             dependencies: [
                 "draftfs", "MountServer", "Storage", "Platform", "CPlatform", "TestSupport",

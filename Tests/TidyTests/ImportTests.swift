@@ -23,7 +23,7 @@ struct ImportTests {
             "Sources/draftfs",
             [
                 "MountServer", "Fuse", "Control", "Overlay", "Platform", "Logging",
-                "ArgumentParser", "Glibc",
+                "ArgumentParser", "Glibc", "Synchronization",
             ]
         ),
     ]

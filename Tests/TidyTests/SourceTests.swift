@@ -28,7 +28,7 @@ struct SourceTests {
         "Mount/Fuse/Transport.swift", "Mount/Fuse/Unmounting.swift", "Mount/Fuse/Worker.swift",
         "Mount/Server/FileOperations.swift", "Mount/Server/XattrOperations.swift",
         "Sources/draftfs/Background.swift", "Sources/draftfs/DoctorCommand.swift",
-        "Sources/draftfs/ExitStatus.swift",
+        "Sources/draftfs/ExitStatus.swift", "Sources/draftfs/Patch.swift",
     ]
 
     /// Written apart, so that this file does not hold them.
