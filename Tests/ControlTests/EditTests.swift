@@ -185,7 +185,7 @@ struct EditTests {
                     bytes("a"),
                     [Splice(offset: 0, insert: [UInt8](repeating: 0x78, count: count))]),
             ])
-        let result = read([UInt8](repeating: 0x20, count: (64 << 20) + 1), .edit)
+        let result = read([UInt8](repeating: 0x20, count: (16 << 20) + 1), .edit)
         #expect(result.error?.errno == .fileTooBig)
     }
 
