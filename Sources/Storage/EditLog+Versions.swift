@@ -34,11 +34,15 @@ extension EditLog {
                 throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
             }
             var previousEnd = old.end
-            _ = try scanner.scan(from: old.end, after: old.sequence, upTo: sequence) {
+            let result = try scanner.scan(from: old.end, after: old.sequence, upTo: sequence) {
                 (record) throws(StorageError) in
                 if record.position != previousEnd { old.isDamaged = true }
                 previousEnd = record.position + record.header.recordLength
                 try Self.apply(record, file, id, &old)
+            }
+            // A lost last record has none behind it that would show the gap.
+            if let range = result.damage.last, range.upperBound == result.end {
+                old.isDamaged = true
             }
             if old.isDamaged { throw StorageError.damaged(path: "", what: "") }
             return (old.pieces, old.version)
