@@ -40,8 +40,9 @@ extension EditLog {
                 previousEnd = record.position + record.header.recordLength
                 try Self.apply(record, file, id, &old)
             }
-            // A lost last record has none behind it that would show the gap.
-            if let range = result.damage.last, range.upperBound == result.end {
+            // What was lost behind the last record may belong to the version that is asked for.
+            if let range = result.damage.last, range.upperBound > previousEnd,
+                old.sequence < sequence {
                 old.isDamaged = true
             }
             if old.isDamaged { throw StorageError.damaged(path: "", what: "") }
