@@ -99,7 +99,7 @@ extension EditLog {
         return result
     }
 
-    private static func apply(
+    static func apply(
         _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ state: inout State
     ) throws(StorageError) {
         let header = record.header
@@ -121,6 +121,9 @@ extension EditLog {
             } else {
                 state.isDamaged = true
             }
+        case .gap:
+            // Records were lost here, and a repair has put this in their place.
+            state.isDamaged = true
         default:
             // A kind of a later version inside this version's log: what it did is not known.
             state.isDamaged = true
@@ -130,7 +133,7 @@ extension EditLog {
         state.recordsSinceCheckpoint += 1
     }
 
-    private static func sharedPieces(
+    static func sharedPieces(
         _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64
     ) -> [Piece]? {
         guard let bytes = try? LogFile.payload(of: record, in: file, log: id) else { return nil }

@@ -36,13 +36,14 @@ package struct LogScanner {
     /// cut: a sync makes everything before it durable, so what stands behind a gap was never synced.
     private let gapEndsLog: Bool
 
+    /// - Parameter limit: what stands from there on is not looked at.
     package init(
-        _ file: any DiskFile, log: UInt64, gapEndsLog: Bool = false
+        _ file: any DiskFile, log: UInt64, gapEndsLog: Bool = false, upTo limit: UInt64 = .max
     ) throws(Errno) {
         self.file = file
         self.gapEndsLog = gapEndsLog
         self.log = log
-        fileLength = try file.length()
+        fileLength = min(try file.length(), limit)
     }
 
     /// Calls `visit` for each good record from `start` on, in order. The payload of the last record

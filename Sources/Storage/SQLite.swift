@@ -11,10 +11,11 @@ package final class SQLiteConnection {
     private var statements: [String: OpaquePointer] = [:]
 
     /// Opens or creates `path` (":memory:" for none) in WAL mode.
-    package init(_ path: String) throws(StorageError) {
+    /// - Parameter readOnly: changes nothing, and makes nothing where there is no database.
+    package init(_ path: String, readOnly: Bool = false) throws(StorageError) {
         self.path = path
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        let mode = readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        let code = sqlite3_open_v2(path, &handle, mode | SQLITE_OPEN_NOMUTEX, nil)
         if code != SQLITE_OK {
             let failure = error(code)
             sqlite3_close_v2(handle)
@@ -22,6 +23,10 @@ package final class SQLiteConnection {
             throw failure
         }
         sqlite3_busy_timeout(handle, 10_000)
+        if readOnly {
+            try execute("PRAGMA cache_size = -4096")
+            return
+        }
         try execute("PRAGMA journal_mode = WAL")
         // The journal is synced before each checkpoint, and the database can be rebuilt from it:
         // NORMAL keeps the database consistent, which is enough.
