@@ -1,8 +1,8 @@
 // VerifyReport: what a check of a store or a workspace found: how much was looked at, and each thing
 // that is not as it should be, with what to do about it. The number of findings is bounded.
 
-package import Platform
-package import Storage
+internal import Platform
+internal import Storage
 
 /// One thing that is not as it should be.
 package struct Finding: Sendable {

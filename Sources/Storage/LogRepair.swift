@@ -128,3 +128,30 @@ package struct LogRepair {
         try file.writeBytes([UInt8](repeating: 0, count: range.count), at: range.lowerBound)
     }
 }
+
+extension LogHeader {
+    /// The header that differs from `bytes` in one bit, if there is one with a right checksum.
+    package init?(mending bytes: [UInt8]) {
+        guard bytes.count == Format.logHeaderLength else { return nil }
+        for bit in 0..<(8 * bytes.count) {
+            var tried = bytes
+            tried[bit / 8] ^= 1 << UInt8(bit % 8)
+            if let header = LogHeader(decoding: tried), header.bytes == tried {
+                self = header
+                return
+            }
+        }
+        return nil
+    }
+
+    private init?(decoding bytes: [UInt8]) {
+        var reader = ByteReader(bytes)
+        guard reader.integer() == Format.logMagic, reader.integer() == Format.logVersion,
+            let rawKind: UInt32 = reader.integer(), let kind = LogKind(rawValue: rawKind),
+            let id: UInt64 = reader.integer(), let baseFile: UInt64 = reader.integer(),
+            let baseLength: UInt64 = reader.integer(), let created: Int64 = reader.integer()
+        else { return nil }
+        self.init(
+            kind: kind, id: id, baseFile: baseFile, baseLength: baseLength, created: created)
+    }
+}

@@ -27,7 +27,7 @@ package final class Store: Sendable {
     /// Descriptors kept for edit logs; with those for the base this bounds the daemon's.
     package static let openLogFiles = 256
 
-    init(
+    package init(
         path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
         lock: File?
     ) throws(StorageError) {
@@ -78,7 +78,7 @@ package final class Store: Sendable {
 
     /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint
     /// is written.
-    static func takeLock(
+    package static func takeLock(
         _ root: File, _ path: String, _ holder: String
     ) throws(StorageError) -> File {
         var attempts = 0

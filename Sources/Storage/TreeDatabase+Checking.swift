@@ -1,7 +1,7 @@
 // What a check asks the database: that each row refers to things that exist, and where an inode's name
 // is. Rows are handed out one by one, so that memory does not grow with the tree.
 
-package import Platform
+internal import Platform
 
 extension TreeDatabase {
     /// Runs `body` on one state of the database, whatever is written meanwhile.
