@@ -170,6 +170,7 @@ final class WorkspaceCheck {
                 if !disk.exists(LogDirectory.path(number)), only == nil { strayPieces(path) }
             case .kept:
                 if only == nil { try checkKept(path) }
+            case .aside: break
             case .unknown:
                 if only == nil { log.add(Finding(.notice, path, "it is no file of draftfs")) }
             }
@@ -251,6 +252,8 @@ struct LogFiles {
         case pieces(UInt64)
         /// `.cut` and `.damaged-…`
         case kept
+        /// `.damaged`: a log that was put aside whole. What is in it is not looked at.
+        case aside
         case unknown
     }
 
@@ -284,6 +287,7 @@ struct LogFiles {
         case "log" where path == LogDirectory.path(number): return .log(number)
         case "pieces" where path == LogDirectory.piecesPath(number): return .pieces(number)
         default:
+            if parts[1] == "log.damaged" || parts[1].hasPrefix("log.damaged.") { return .aside }
             let isKept = parts[1] == "log.cut" || parts[1].hasPrefix("log.damaged-")
             return isKept ? .kept : .unknown
         }

@@ -38,11 +38,20 @@ extension EditLog {
         let log = try verifier.verify { (record) throws(StorageError) in
             try visit(record)
             try comparison.take(record)
-            guard record.header.kind == RecordKind.share.rawValue else { return }
-            for piece in sharedPieces(record, file, id) ?? [] { shared(piece, record) }
+            for piece in pieces(takenBy: record, file, id) { shared(piece, record) }
         }
         return EditLogCheck(
             log: log, pieces: comparison.finish(log), piecesLength: comparison.length)
+    }
+}
+
+extension EditLog {
+    /// The pieces that a record takes from elsewhere.
+    static func pieces(takenBy record: ScannedRecord, _ file: any DiskFile, _ id: UInt64) -> [Piece] {
+        switch RecordKind(rawValue: record.header.kind) {
+        case .share: sharedPieces(record, file, id) ?? []
+        default: []
+        }
     }
 }
 

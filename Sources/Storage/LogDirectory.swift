@@ -82,10 +82,13 @@ package final class LogDirectory: Sendable {
             file = try createEmpty(path)
         } catch {
             guard error == .noEntry else { throw error }
-            do throws(Errno) {
-                try disk.makeDirectory(Self.shardPath(log))
-            } catch {
-                guard error == .exists else { throw error }
+            // The directory above is there unless somebody took it away.
+            for directory in [String(Self.shardPath(log).dropLast(3)), Self.shardPath(log)] {
+                do throws(Errno) {
+                    try disk.makeDirectory(directory)
+                } catch {
+                    guard error == .exists else { throw error }
+                }
             }
             file = try createEmpty(path)
         }

@@ -25,9 +25,11 @@ package struct LogRepair {
     ///   - after: of the one behind; nil where none is.
     ///   - atLeast: what the last filler is to reach where nothing follows: the sequence that the
     ///     inode knows of.
+    ///   - isZero: the bytes are zeros already, or behind the file's end.
     /// - Returns: false where there is no number left between the neighbours.
     package func fill(
-        _ range: Range<UInt64>, before: UInt64, after: UInt64?, atLeast: UInt64 = 0
+        _ range: Range<UInt64>, before: UInt64, after: UInt64?, atLeast: UInt64 = 0,
+        isZero: Bool = false
     ) throws(Errno) -> Bool {
         let lengths = Self.lengths(UInt64(range.count))
         let count = UInt64(lengths.count)
@@ -43,7 +45,7 @@ package struct LogRepair {
                 RecordHeader(
                     kind: .gap, sequence: sequence, stamp: stamp, offset: 0, length: 0,
                     payloadLength: 0),
-                length: length, at: at)
+                length: length, at: at, isZero: isZero)
             at += length
         }
         return true
@@ -81,7 +83,9 @@ package struct LogRepair {
 
     /// Writes one filler of `length` bytes: its payload is zeros, with the complements of their
     /// checksums, so that no reader takes them for content.
-    private func write(_ template: RecordHeader, length: UInt64, at position: UInt64) throws(Errno) {
+    private func write(
+        _ template: RecordHeader, length: UInt64, at position: UInt64, isZero: Bool = false
+    ) throws(Errno) {
         var header = template
         header.blockShift = Self.gapShift
         let block = 1 << Int(Self.gapShift)
@@ -93,7 +97,8 @@ package struct LogRepair {
         // Content first: until the header stands, this is damage as it was before.
         let zeros = [UInt8](repeating: 0, count: min(Int(length), 1 << 20))
         var at = 0
-        while at < Int(length) {
+        if isZero { try file.truncate(to: max(file.length(), position + length)) }
+        while !isZero, at < Int(length) {
             let count = min(zeros.count, Int(length) - at)
             try file.writeBytes(Array(zeros[..<count]), at: position + UInt64(at))
             at += count
