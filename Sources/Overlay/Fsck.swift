@@ -3,13 +3,14 @@
 
 package import Platform
 package import Storage
-import Glibc
 
 package struct Fsck {
     package struct Options: Sendable {
         package var repairs = false
         /// The base, for a store that does not know it any more or whose base was moved.
         package var base: String?
+        /// Who holds the store meanwhile, for the message of whoever wants to mount it.
+        package var holder = "fsck"
         package init() {}
     }
 
@@ -53,7 +54,7 @@ package struct Fsck {
     ) throws(StorageError) -> Report {
         let root: File
         do throws(Errno) {
-            root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
+            root = try File.open(path, flags: OpenFlags.directory)
         } catch {
             throw .system(error, doing: "open the store", path: path)
         }
@@ -62,7 +63,7 @@ package struct Fsck {
             throw .damaged(path: path, what: "it is no store")
         }
         let lockText = try? disk.open("lock", .readOnly).readAll()
-        let lock = try Store.takeLock(root, path, "fsck, process \(getpid())")
+        let lock = try Store.takeLock(root, path, options.holder)
         defer {
             if !options.repairs {
                 try? lock.truncate(to: 0)

@@ -123,6 +123,7 @@ struct DiskFormatDocumentTests {
             "databaseVersion": "\(Format.databaseVersion)",
             "logMagic": text(Format.logMagic), "superblockMagic": text(Format.superblockMagic),
             "workspaceMagic": text(Format.workspaceMagic), "piecesMagic": text(Format.piecesMagic),
+            "cutMagic": text(Format.cutMagic),
             "recordMagic": String(text(UInt64(Format.recordMagic)).prefix(4)),
             "logHeaderLength": "\(Format.logHeaderLength)",
             "recordHeaderLength": "\(Format.recordHeaderLength)",
