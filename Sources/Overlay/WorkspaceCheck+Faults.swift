@@ -52,8 +52,9 @@ extension WorkspaceCheck {
         case .padding:
             finding.what = "bytes that must be zero are not; no content is touched"
         case .tornTail:
+            let isKnown = isTree ? check.end < position.journal : atLeast > check.lastSequence
             let isLost = situation == .closed || situation == .inUse
-                || (situation == .killed && atLeast > check.lastSequence)
+                || (situation == .killed && isKnown)
             finding.severity = isLost ? .error : .warning
             finding.what = isLost
                 ? "its last records are unreadable" : "a write at its end was not finished"

@@ -147,7 +147,7 @@ extension WorkspaceCheck {
             var again = LogVerifier(file, kind: .tree, id: id, path: path, upTo: endOfJournal)
             check = try again.verify()
         }
-        report(check, path, id, atLeast: position.sequence, isTree: true)
+        report(check, path, id, atLeast: position.sequence + 1, isTree: true)
         if situation != .afterPowerCut, check.end < position.journal,
             !check.faults.contains(where: { $0.range.upperBound >= check.end }) {
             reportShortJournal(check, path, id)
@@ -163,7 +163,7 @@ extension WorkspaceCheck {
             let file = try disk.open(path, .readWrite)
             _ = try LogRepair(file, log: id, time: now).fill(
                 check.end..<end, before: check.lastSequence, after: nil,
-                atLeast: position.sequence)
+                atLeast: position.sequence + 1)
             try file.synchronize()
         }
         log.add(finding)

@@ -38,7 +38,10 @@ package struct LogRepair {
         else { return false }
         var at = range.lowerBound
         for (index, length) in lengths.enumerated() {
+            // As late as can be: a checkpoint's number may lie between the neighbours' numbers, and
+            // from its position on only later records count.
             var sequence = before + UInt64(index) + 1
+            if let after { sequence = after - count + UInt64(index) }
             if after == nil, index == lengths.count - 1 { sequence = max(sequence, atLeast) }
             let stamp = Stamp(time: time, pid: 0, uid: 0)
             try write(
