@@ -89,7 +89,15 @@ package struct Fsck {
         try StoreFilesCheck(disk, log).run(repairs: options.repairs, lock: lockText ?? [])
         let superblock = try superblock(disk, log)
         let base = openBase(superblock, log)
-        for name in ((try? disk.list("workspaces")) ?? []).sorted() {
+        let names = ((try? disk.list("workspaces")) ?? []).sorted()
+        for name in names {
+            if let id = Self.number(name) {
+                try WorkspaceCheck(
+                    id, disk, base: nil, log: log, situation: .closed, repairs: false, now: 0
+                ).expectBytes()
+            }
+        }
+        for name in names {
             if name.hasSuffix(".new") || name.hasSuffix(".dead") {
                 log.add(
                     Finding(
@@ -97,14 +105,18 @@ package struct Fsck {
                         advice: "the next start removes it"))
                 continue
             }
-            guard name.utf8.count == 4, let id = UInt16(name, radix: 16), id > 0,
-                id <= WorkspaceRecord.maximumID
-            else {
+            guard let id = Self.number(name) else {
                 log.add(Finding(.notice, "workspaces/\(name)", "it is no workspace"))
                 continue
             }
             try check(id, disk, lock, superblock, base, log)
         }
+    }
+
+    private static func number(_ name: String) -> UInt16? {
+        guard name.utf8.count == 4, let id = UInt16(name, radix: 16), id > 0,
+            id <= WorkspaceRecord.maximumID else { return nil }
+        return id
     }
 
     /// The superblock; where no copy can be read and a base was given, a new one.
@@ -205,6 +217,7 @@ package struct Fsck {
                 path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
             let (workspace, _) = try Workspace.open(
                 record, in: store, base: base, clock: clock, events: events)
+            workspace.closeGaps()
             workspace.close()
             return nil
         } catch {

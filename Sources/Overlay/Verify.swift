@@ -20,7 +20,7 @@ extension Workspace {
         let log = CheckLog(started: started, progress: progress)
         let check = WorkspaceCheck(
             id, disk, base: base, log: log, situation: .inUse, repairs: false, now: started)
-        check.endOfJournal = journal.end
+        check.endOfJournal = { self.journal.end }
         check.endOfLog = { number in
             // The log's own lock is taken after the tree's is given back.
             let log: EditLog? = self.withTreeSafely { $0.inodes[number]?.log }
@@ -30,6 +30,7 @@ extension Workspace {
             let path = databasePath == ":memory:" ? nil : databasePath
             if !paths.isEmpty { check.only = try files(below: roots, path) }
             if paths.isEmpty { try StoreFilesCheck(disk, log).run(repairs: false) }
+            try check.expectBytes()
             try check.run(databasePath: path)
         } catch {
             guard log.report.wasCancelled else {

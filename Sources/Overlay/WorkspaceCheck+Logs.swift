@@ -10,6 +10,8 @@ extension WorkspaceCheck {
         let path = LogDirectory.path(id)
         guard let length = try? disk.open(path, .readOnly).length() else { return }
         log.countFile()
+        // Before the log's end is looked at: what a row knows of was in the log then.
+        let known = try database?.contentSequence(of: id)
         // Made, and then the first write did not come; or made anew later from nothing.
         if length == 0 { return try noteEmptyLog(id, path) }
         var check = try EditLog.check(
@@ -20,7 +22,6 @@ extension WorkspaceCheck {
             check = try EditLog.check(id, on: disk, upTo: limit)
         }
         try log.advance(UInt64(Format.logHeaderLength) + check.piecesLength)
-        let known = try database?.contentSequence(of: id)
         report(check.log, path, id, atLeast: known ?? 0, isTree: false)
         if case .unfit(let why) = check.pieces { reportPieces(id, why) }
         if check.log.header != nil { reportMissingEnd(check.log, id, path, known) }
@@ -128,7 +129,8 @@ extension WorkspaceCheck {
         } catch {
             throw .system(error, doing: "open", path: path)
         }
-        var verifier = LogVerifier(file, kind: .tree, id: id, path: path, upTo: endOfJournal)
+        let end = endOfJournal()
+        var verifier = LogVerifier(file, kind: .tree, id: id, path: path, upTo: end)
         var check = try verifier.verify { (record) throws(StorageError) in
             try count(record)
             // A payload that is damaged is a fault already.
@@ -144,7 +146,7 @@ extension WorkspaceCheck {
         }
         try log.advance(UInt64(Format.logHeaderLength))
         if situation == .inUse, check.hasDamage {
-            var again = LogVerifier(file, kind: .tree, id: id, path: path, upTo: endOfJournal)
+            var again = LogVerifier(file, kind: .tree, id: id, path: path, upTo: end)
             check = try again.verify()
         }
         report(check, path, id, atLeast: position.sequence + 1, isTree: true)

@@ -75,17 +75,18 @@ extension WorkspaceCheck {
         let file = "\(directory)/tree.db"
         try database.visitDanglingEntries { (parent, name, inode) throws(StorageError) in
             let above = database.path(of: parent).map { $0 + [0x2f] } ?? []
-            log.add(
-                Finding(
-                    .error, file, path: above + name,
-                    "the name leads to inode \(inode), which is not there",
-                    advice: "make the database anew: remove tree.db while nothing is mounted"))
+            var finding = Finding(
+                .error, file, path: above + name,
+                "the name leads to inode \(inode), which is not there", advice: "a repair removes it")
+            finding.isRepaired = repairs && base != nil
+            log.add(finding)
         }
         try database.visitOrphans { (number, _) throws(StorageError) in
-            log.add(
-                Finding(
-                    .error, file, "no name leads to inode \(number)",
-                    advice: "make the database anew: remove tree.db while nothing is mounted"))
+            var finding = Finding(
+                .error, file, "no name leads to inode \(number)",
+                advice: "a repair gives it one in the root")
+            finding.isRepaired = repairs && base != nil
+            log.add(finding)
         }
         try database.visitMissingOrigins { (number) throws(StorageError) in
             log.add(
@@ -118,22 +119,32 @@ extension WorkspaceCheck {
     /// Touched base files: whether the base is still what it was, and the pins of their content.
     func checkOrigins() throws(StorageError) {
         guard let database, let base else { return }
-        try database.visitOrigins { (number, origin) throws(StorageError) in
-            guard only?.contains(number) ?? true else { return }
-            let place = BasePlace(path: origin.path)
-            let status = try? base.status(place)
-            let fits = status.map { origin.fits($0) } ?? false
-            if origin.isPinned { try checkPin(number, origin, isComparable: fits) }
-            if fits { return }
-            log.add(
-                Finding(
-                    .warning, LogDirectory.path(number), path: database.path(of: number) ?? origin.path,
-                    "the base file " + String(decoding: origin.path, as: UTF8.self)
-                        + (status == nil ? " is gone" : " has changed") + " since it was touched here",
-                    advice: origin.isPinned
-                        ? "its content is kept in a pin"
-                        : "accept the new content or drop the edits (drift)"))
+        var last = Int64.min
+        while true {
+            let part = try database.origins(behind: last, atMost: 256)
+            for (number, origin) in part where only?.contains(number) ?? true {
+                try checkOrigin(number, origin, base, database)
+            }
+            guard let end = part.last else { return }
+            last = Int64(bitPattern: end.inode)
         }
+    }
+
+    private func checkOrigin(
+        _ number: InodeNumber, _ origin: Origin, _ base: BaseTree, _ database: TreeDatabase
+    ) throws(StorageError) {
+        let status = try? base.status(BasePlace(path: origin.path))
+        let fits = status.map { origin.fits($0) } ?? false
+        if origin.isPinned { try checkPin(number, origin, isComparable: fits) }
+        if fits { return }
+        log.add(
+            Finding(
+                .warning, LogDirectory.path(number), path: database.path(of: number) ?? origin.path,
+                "the base file " + String(decoding: origin.path, as: UTF8.self)
+                    + (status == nil ? " is gone" : " has changed") + " since it was touched here",
+                advice: origin.isPinned
+                    ? "its content is kept in a pin"
+                    : "accept the new content or drop the edits (drift)"))
     }
 
     private func checkPin(

@@ -27,7 +27,7 @@ final class WorkspaceCheck {
     var only: Set<InodeNumber>?
     /// Where a log ends that is being appended to; nil for one that nobody has open.
     var endOfLog: (InodeNumber) -> UInt64? = { _ in nil }
-    var endOfJournal: UInt64 = .max
+    var endOfJournal: () -> UInt64 = { .max }
     /// The database, opened for reading; nil where there is none or it is damaged.
     var database: TreeDatabase?
     var position = CheckpointPosition()
@@ -127,42 +127,45 @@ final class WorkspaceCheck {
 
     /// Everything of the workspace.
     func run(databasePath: String?) throws(StorageError) {
-        let files = LogFiles(directory, disk)
-        try files.visit { (path, _) throws(StorageError) in
-            if let length = try? disk.open(path, .readOnly).length() { log.expect(length) }
-        }
-        let journal = "\(directory)/tree.log"
-        if let length = try? disk.open(journal, .readOnly).length() { log.expect(length) }
         if only == nil {
             try checkRecord()
             try checkMark()
         }
-        var failure: StorageError?
         openDatabase(databasePath)
-        if let database {
-            do throws(StorageError) {
-                try database.withSnapshot { () throws(StorageError) in
-                    position = try database.position()
-                    try runBelow(databasePath, files)
-                }
-            } catch {
-                failure = error
-            }
-            database.close()
-            self.database = nil
-        } else {
-            try runBelow(databasePath, files)
+        defer {
+            database?.close()
+            database = nil
         }
-        if let failure { throw failure }
+        if let database { position = try database.position() }
+        try checkFiles(databasePath)
         if repairs { fillEnds() }
     }
 
-    private func runBelow(_ databasePath: String?, _ files: LogFiles) throws(StorageError) {
+    /// Announces the bytes that `run` will read, as far as files say.
+    func expectBytes() throws(StorageError) {
+        func expect(_ path: String) {
+            if let length = try? disk.open(path, .readOnly).length() { log.expect(length) }
+        }
+        expect("\(directory)/tree.log")
+        try LogFiles(directory, disk).visit { (path, kind) throws(StorageError) in
+            switch kind {
+            case .log(let number), .pieces(let number):
+                if only?.contains(number) ?? true { expect(path) }
+            case .kept:
+                if only == nil { expect(path) }
+            case .aside, .unknown: break
+            }
+        }
+    }
+
+    /// No statement of the database is open while a log is read: SQLite could not reuse its
+    /// write-ahead log.
+    private func checkFiles(_ databasePath: String?) throws(StorageError) {
         if only == nil {
             try checkDatabase(databasePath)
             try checkJournal()
         }
-        try files.visit { (path, kind) throws(StorageError) in
+        try LogFiles(directory, disk).visit { (path, kind) throws(StorageError) in
             switch kind {
             case .log(let number):
                 if only?.contains(number) ?? true { try checkLog(number) }

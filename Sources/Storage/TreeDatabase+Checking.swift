@@ -4,20 +4,6 @@
 internal import Platform
 
 extension TreeDatabase {
-    /// Runs `body` on one state of the database, whatever is written meanwhile.
-    package func withSnapshot(_ body: () throws(StorageError) -> Void) throws(StorageError) {
-        try connection.execute("BEGIN")
-        do throws(StorageError) {
-            // A deferred transaction takes its snapshot with its first read.
-            _ = try position()
-            try body()
-        } catch {
-            try? connection.execute("ROLLBACK")
-            throw error
-        }
-        try connection.execute("COMMIT")
-    }
-
     /// Bytes of the database's pages.
     package func pageBytes() throws(StorageError) -> UInt64 {
         var bytes: UInt64 = 1
@@ -90,19 +76,22 @@ extension TreeDatabase {
         ) { (row) throws(StorageError) in try visit(row.unsigned(0)) }
     }
 
-    /// Each regular file that came from the base and was touched, with its origin.
-    package func visitOrigins(
-        _ visit: (InodeNumber, Origin) throws(StorageError) -> Void
-    ) throws(StorageError) {
+    /// Regular files that came from the base and were touched, with their origins: some of those with
+    /// a row behind `last`. In parts, so that no statement is open while their content is read.
+    package func origins(
+        behind last: Int64, atMost count: Int64
+    ) throws(StorageError) -> [(inode: InodeNumber, origin: Origin)] {
+        var found: [(inode: InodeNumber, origin: Origin)] = []
         try connection.run(
             """
             SELECT origins.inode, record FROM origins JOIN inodes ON number = origins.inode
-            WHERE mode >> 12 & 15 = 8
-            """
-        ) { (row) throws(StorageError) in
+            WHERE origins.inode > ? AND mode >> 12 & 15 = 8 ORDER BY origins.inode LIMIT ?
+            """, [.integer(last), .integer(count)]
+        ) { row in
             var reader = ByteReader(row.blob(1))
-            if let origin = Origin(decoding: &reader) { try visit(row.unsigned(0), origin) }
+            if let origin = Origin(decoding: &reader) { found.append((row.unsigned(0), origin)) }
         }
+        return found
     }
 
     /// What is in a directory: the inodes that its names lead to.
