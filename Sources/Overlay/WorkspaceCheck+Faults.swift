@@ -11,14 +11,20 @@ extension WorkspaceCheck {
     ) {
         let name = isTree ? nil : database?.path(of: id)
         var lostBlocks: [UInt64: (record: ScannedRecord, blocks: [Int])] = [:]
+        var tries = Self.blocksToTry
         for fault in check.faults {
             var finding = self.finding(fault, path, name, isTree, atLeast, check)
             if repairs, finding.severity == .error {
                 if case .block(let record, let block) = fault.kind {
-                    lostBlocks[record.position, default: (record, [])].blocks.append(block)
+                    tries -= 1
+                    if tries >= 0, flipBack(block, record, path, id) {
+                        finding.advice = "one bit was wrong, and is right again: nothing is lost"
+                    } else {
+                        lostBlocks[record.position, default: (record, [])].blocks.append(block)
+                    }
                     finding.isRepaired = true
                 } else {
-                    finding.isRepaired = repair(fault, path, id, atLeast, isTree)
+                    repair(fault, path, id, atLeast, isTree, &finding)
                 }
             }
             log.add(finding)
@@ -77,13 +83,28 @@ extension WorkspaceCheck {
         return finding
     }
 
-    private func repair(
-        _ fault: LogFault, _ path: String, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool
+    /// Blocks of one log in which a flipped bit is looked for: a tenth of a second each.
+    private static var blocksToTry: Int { 64 }
+
+    private func flipBack(
+        _ block: Int, _ record: ScannedRecord, _ path: String, _ id: UInt64
     ) -> Bool {
+        var isFound = false
+        return mendFile("repair", path) { () throws(Errno) in
+            let file = try disk.open(path, .readWrite)
+            isFound = try LogRepair(file, log: id, time: now).flipBack(block: block, of: record)
+            if isFound { try file.synchronize() }
+        } && isFound
+    }
+
+    private func repair(
+        _ fault: LogFault, _ path: String, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool,
+        _ finding: inout Finding
+    ) {
         var isDone = true
+        var isWhole = false
         let done = mend { () throws(StorageError) in
             let file = try self.open(path)
-            let repair = LogRepair(file, log: id, time: now)
             do throws(Errno) {
                 switch fault.kind {
                 case .header:
@@ -94,11 +115,9 @@ extension WorkspaceCheck {
                     } catch {
                         throw error.errno
                     }
-                    isDone = try repair.fill(
-                        self.room(fault, isTree), before: fault.before, after: fault.after,
-                        atLeast: atLeast)
+                    (isDone, isWhole) = try self.fill(fault, file, id, atLeast, isTree)
                 case .padding:
-                    try repair.clear(fault.range)
+                    try LogRepair(file, log: id, time: now).clear(fault.range)
                 case .block, .knownLoss:
                     break
                 }
@@ -107,7 +126,27 @@ extension WorkspaceCheck {
                 throw .system(error, doing: "repair", path: path)
             }
         }
-        return done && isDone
+        finding.isRepaired = done && isDone
+        if isWhole { finding.advice = "one bit was wrong, and is right again: nothing is lost" }
+    }
+
+    /// Makes a range readable: by flipping one bit back, and what that leaves by a filler.
+    private func fill(
+        _ fault: LogFault, _ file: any DiskFile, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool
+    ) throws(Errno) -> (isDone: Bool, isWhole: Bool) {
+        let repair = LogRepair(file, log: id, time: now)
+        var rest = fault
+        // The last record's padding is not in the file.
+        let end = (fault.range.upperBound + 7) & ~7
+        if let found = try repair.flipBack(
+            recordAt: fault.range.lowerBound..<end, before: fault.before, after: fault.after) {
+            if found.end >= end { return (true, true) }
+            rest.range = found.end..<end
+            rest.before = found.sequence
+        }
+        let isDone = try repair.fill(
+            room(rest, isTree), before: rest.before, after: rest.after, atLeast: atLeast)
+        return (isDone, false)
     }
 
     /// What a filler takes: whole multiples of 8, and at the end as much as its header needs and as

@@ -5,8 +5,8 @@
 package import Platform
 
 package struct LogRepair {
-    private let file: any DiskFile
-    private let log: UInt64
+    let file: any DiskFile
+    let log: UInt64
     private let time: Int64
 
     package init(_ file: any DiskFile, log: UInt64, time: Int64) {

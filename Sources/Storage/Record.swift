@@ -147,6 +147,14 @@ extension RecordHeader {
         self = header
     }
 
+    /// Whether `bytes`, which hold header and table, have the right header checksum.
+    func fits(_ bytes: [UInt8], log: UInt64, position: UInt64) -> Bool {
+        bytes.withUnsafeBytes { raw in
+            Self.checksum(raw, tableEnd: tableEnd, log: log, position: position)
+                == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
+        }
+    }
+
     /// Header and table as they stand in a log.
     func bytes(_ sums: [UInt64], log: UInt64, position: UInt64) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: tableEnd)
