@@ -181,6 +181,7 @@ package struct Fsck {
         }
         // After a power cut a gap ends a log. Recovery does that; a filler would keep what was never
         // synced.
+        var hasFailed = false
         if options.repairs, situation() == .afterPowerCut {
             if SessionMark.state(directory, disk) == .damaged {
                 try WorkspaceCheck(
@@ -188,14 +189,14 @@ package struct Fsck {
                     now: clock.realtime()
                 ).checkMark()
             }
-            _ = reopen(id, disk, lock, superblock, base)
+            hasFailed = reopen(id, disk, lock, superblock, base) != nil
         }
         let errors = log.report.errors
         let check = WorkspaceCheck(
             id, disk, base: base, log: log, situation: situation(), repairs: options.repairs,
             now: clock.realtime())
         try check.run(databasePath: "\(path)/\(directory)/tree.db")
-        guard options.repairs, log.report.errors > errors else { return }
+        guard options.repairs, hasFailed || log.report.errors > errors else { return }
         if let failure = reopen(id, disk, lock, superblock, base) {
             log.add(
                 Finding(

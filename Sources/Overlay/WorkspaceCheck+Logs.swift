@@ -96,8 +96,9 @@ extension WorkspaceCheck {
                 }
                 let checked = try? EditLog.check(id, on: disk).log
                 let end = checked?.end ?? UInt64(Format.logHeaderLength)
-                let last = max(
-                    references[id] ?? 0, PieceCheckpoint(log: id, on: disk)?.position ?? 0, end)
+                let named = max(
+                    references[id] ?? 0, PieceCheckpoint(log: id, on: disk)?.position ?? 0)
+                let last = max(min(named, LogRepair.farthest), end)
                 let length = (last - end + 7) & ~7 + UInt64(Format.recordHeaderLength)
                 _ = try LogRepair(file, log: id, time: now).fill(
                     end..<(end + length), before: checked?.lastSequence ?? 0, after: nil,
@@ -113,12 +114,7 @@ extension WorkspaceCheck {
     func checkJournal() throws(StorageError) {
         let path = "\(directory)/tree.log"
         guard disk.exists(path) else {
-            if position.journal > 0 {
-                log.add(
-                    Finding(
-                        .error, path, "it is missing",
-                        advice: "the database holds the last state; the history is lost"))
-            }
+            if position.journal > 0 { reportMissingJournal(path) }
             return
         }
         log.countFile()
@@ -149,11 +145,29 @@ extension WorkspaceCheck {
             var again = LogVerifier(file, kind: .tree, id: id, path: path, upTo: end)
             check = try again.verify()
         }
-        report(check, path, id, atLeast: position.sequence + 1, isTree: true)
+        report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
         if situation != .afterPowerCut, check.end < position.journal,
             !check.faults.contains(where: { $0.range.upperBound >= check.end }) {
             reportShortJournal(check, path, id)
         }
+    }
+
+    private func reportMissingJournal(_ path: String) {
+        let id = UInt64(id) << 48
+        var finding = Finding(
+            .error, path, "it is missing",
+            advice: "the database holds the last state; the history is lost")
+        finding.isRepaired = mendFile("make", path) { () throws(Errno) in
+            let file = try disk.open(path, .create)
+            try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
+            let start = UInt64(Format.logHeaderLength)
+            let end = max(position.journal, start + UInt64(Format.recordHeaderLength))
+            _ = try LogRepair(file, log: id, time: now).fill(
+                start..<end, before: 0, after: nil, atLeast: position.sequence &+ 1)
+            try file.synchronize()
+            try disk.synchronizeDirectory(directory)
+        }
+        log.add(finding)
     }
 
     private func reportShortJournal(_ check: LogCheck, _ path: String, _ id: UInt64) {
@@ -165,7 +179,7 @@ extension WorkspaceCheck {
             let file = try disk.open(path, .readWrite)
             _ = try LogRepair(file, log: id, time: now).fill(
                 check.end..<end, before: check.lastSequence, after: nil,
-                atLeast: position.sequence + 1)
+                atLeast: position.sequence &+ 1)
             try file.synchronize()
         }
         log.add(finding)

@@ -164,6 +164,10 @@ final class WorkspaceCheck {
         if only == nil {
             try checkDatabase(databasePath)
             try checkJournal()
+            for name in ((try? disk.list(directory)) ?? []).sorted()
+            where name.hasPrefix("tree.log.damaged-") {
+                try checkKept("\(directory)/\(name)")
+            }
         }
         try LogFiles(directory, disk).visit { (path, kind) throws(StorageError) in
             switch kind {

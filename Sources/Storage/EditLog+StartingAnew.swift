@@ -40,7 +40,8 @@ extension EditLog {
         let length = (try? disk.open(path, .readOnly).length()) ?? 0
         let checkpoint = PieceCheckpoint(log: id, on: disk)?.position ?? 0
         let start = UInt64(Format.logHeaderLength)
-        let last = max(length, checkpoint, highestReference(to: id, on: disk), start)
+        let named = max(checkpoint, highestReference(to: id, on: disk))
+        let last = max(length, min(named, LogRepair.farthest), start)
         logs.forget(id)
         var aside: String?
         if disk.exists(path) {

@@ -69,6 +69,10 @@ package struct LogRepair {
         return true
     }
 
+    /// The farthest position of a lost log that is believed where another log names it: fillers up to
+    /// there cost a hundred megabytes of tables.
+    package static let farthest: UInt64 = 1 << 40
+
     /// A range in parts that one filler each can cover; empty where one part would be too short.
     static func lengths(_ total: UInt64) -> [UInt64] {
         guard total % Format.recordAlignment == 0 else { return [] }

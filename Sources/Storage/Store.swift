@@ -91,7 +91,7 @@ package final class Store: Sendable {
                     try lock.writeBytes(ChecksummedText.encode(Array(holder.utf8)), at: 0)
                     return lock
                 }
-                let text = ChecksummedText(decoding: try lock.readBytes(4096, at: 0)).text
+                let text = ChecksummedText(decoding: try lock.readBytes(16_384, at: 0)).text
                 if !text.isEmpty { other = String(decoding: text, as: UTF8.self) }
             } catch {
                 throw .system(error, doing: "lock the store", path: path)
@@ -111,7 +111,7 @@ package final class Store: Sendable {
 
     /// Says in the lock that its holder serves nothing any more.
     package func noteClosing() {
-        guard let lock, let bytes = try? lock.readBytes(4096, at: 0) else { return }
+        guard let lock, let bytes = try? lock.readBytes(16_384, at: 0) else { return }
         let text = Array(Self.closing.utf8) + ChecksummedText(decoding: bytes).text
         try? lock.writeBytes(ChecksummedText.encode(text), at: 0)
     }
