@@ -182,14 +182,28 @@ extension Workspace {
         let isEmptyAlready = try withTree { (tree) throws(Errno) in
             let inode = try tree.regular(number)
             guard size == 0, inode.record.size == 0, inode.log == nil else { return false }
+            // A log that cannot be opened is to be replaced, below.
+            if inode.record.flags.contains(.hasLog), (try? tree.log(of: inode)) == nil { return false }
             try tree.touchTimes(number, caller: caller)
             return true
         }
         if !isEmptyAlready {
-            try edit(number, caller: caller) { (log, stamp) throws(Errno) in
-                try log.truncate(to: size, stamp: stamp, sequence: sequence)
+            do throws(Errno) {
+                try truncateLog(number, to: size, caller: caller)
+            } catch {
+                // What is in a log that cannot be opened is to go anyway.
+                guard size == 0, error == .inputOutput, try startLogAnew(number) else { throw error }
+                try truncateLog(number, to: size, caller: caller)
             }
         }
         _ = try clearPrivileges(number, setID: killSetID, caller: caller)
+    }
+
+    private func truncateLog(
+        _ number: InodeNumber, to size: UInt64, caller: Caller
+    ) throws(Errno) {
+        try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+            try log.truncate(to: size, stamp: stamp, sequence: sequence)
+        }
     }
 }

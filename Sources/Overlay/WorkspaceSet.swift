@@ -28,6 +28,12 @@ package final class WorkspaceSet: Sendable {
         self.events = events
         open = Mutex([:])
         lastCheckpoint = Mutex(clock.monotonic())
+        for (id, error) in store.unreadable.sorted(by: { $0.key < $1.key }) {
+            events.post(
+                .error,
+                "workspace number \(id) is left out: \(error); its files are as they were: "
+                    + "draftfs fsck --repair makes a new record")
+        }
     }
 
     package var records: [WorkspaceRecord] { store.workspaces }

@@ -65,7 +65,9 @@ package final class Journal: Sendable {
         }
         var result = try scanner.scan(from: start, after: sequence) {
             (record) throws(StorageError) in
-            try visit(record.header, try self.payload(of: record))
+            // A filler holds nothing that can be read.
+            let isGap = record.header.kind == RecordKind.gap.rawValue
+            try visit(record.header, isGap ? [] : try self.payload(of: record))
         }
         // Shorter than the checkpoint knows: the database was durable before the journal was.
         result.end = max(result.end, start)
