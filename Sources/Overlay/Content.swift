@@ -106,7 +106,7 @@ extension Tree {
         let size = transaction.record(of: inode).size
         let holes = try baseHoles(of: inode, size: size)
         let log = try makeLog(
-            inode.number, baseFile: inode.place == nil || holes != nil ? 0 : inode.number,
+            inode.number, baseFile: inode.place == nil ? 0 : inode.number,
             baseLength: size, stamp: transaction.stamp)
         if let holes {
             _ = try log.share(holes, at: 0, stamp: transaction.stamp, sequence: sequence)

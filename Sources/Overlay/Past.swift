@@ -7,10 +7,10 @@ internal import Storage
 
 /// The values that keys had, for those that changed since some moment.
 struct PastValues: Sendable {
-    private(set) var inodes: [InodeNumber: InodeRecord?] = [:]
-    private(set) var entries: [InodeNumber: [FileName: Entry?]] = [:]
-    private(set) var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
-    private(set) var origins: [InodeNumber: Origin] = [:]
+    var inodes: [InodeNumber: InodeRecord?] = [:]
+    var entries: [InodeNumber: [FileName: Entry?]] = [:]
+    var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
+    var origins: [InodeNumber: Origin] = [:]
     private(set) var count = 0
 
     /// Takes a change that came after the moment; of several of one key the first one counts, so
@@ -133,7 +133,7 @@ extension Tree {
         let known: InodeRecord?
         if let noted = past.inodes[number] { known = noted } else { known = try row(number) }
         guard var record = known, record.links > 0 else { return nil }
-        guard record.type == .regular else { return PastRow(record: record) }
+        if record.type != .regular || sequence == .max { return PastRow(record: record) }
         guard record.contentSequence > sequence else {
             guard record.flags.contains(.hasLog) else { return PastRow(record: record) }
             let (log, isShared) = try historicLog(number)

@@ -9,12 +9,6 @@ extension Workspace {
     package func undo(
         _ count: Int, paths: [[UInt8]], caller: Caller
     ) throws(CommandError) -> CommandOutcome { throw missing("undo") }
-    package func clone(
-        _ source: [UInt8], to target: [UInt8], caller: Caller
-    ) throws(CommandError) -> CommandOutcome { throw missing("clone") }
-    package func edit(
-        _ path: [UInt8], _ splices: [Splice], caller: Caller
-    ) throws(CommandError) -> CommandOutcome { throw missing("edit") }
     package func history(
         _ range: ClosedRange<UInt64>
     ) throws(CommandError) -> [HistoryItem] { throw missing("history") }

@@ -36,10 +36,12 @@ extension Workspace {
             let outcome = try gate.alone { () throws(Errno) in
                 try withTree { (tree) throws(Errno) in
                     let past = try tree.past(after: target)
-                    var plan = RollbackPlan(
-                        tree, past, at: target, stamp: caller.stamp(clock.realtime()))
-                    try plan.takeBackEverything()
-                    return try plan.commit(operation, comment)
+                    var rollback = Rollback(
+                        tree, past, at: target, stamp: caller.stamp(clock.realtime()),
+                        keepsTimes: keepsTimes)
+                    if paths.isEmpty { try rollback.takeBackEverything() }
+                    for path in paths { try rollback.takeBack(path) }
+                    return try rollback.plan.commit(operation, backupComment: comment)
                 }
             }
             try journal.synchronize()
@@ -68,144 +70,76 @@ extension Workspace {
     }
 }
 
-/// What a rollback is going to do: the values that keys are to have.
-struct RollbackPlan {
-    let tree: Tree
+/// A rollback in the making.
+struct Rollback {
+    var plan: ChangePlan
     let past: PastValues
+    /// The last change that stays.
     let target: UInt64
-    let stamp: Stamp
-    /// In order of their making; rows without the number of the transaction, which is not known yet.
-    var changes: [TreeChange] = []
-    var contents: [NewContent] = []
-    /// Rows whose content the transaction sets.
-    var restored: Set<InodeNumber> = []
-    var changed: Set<InodeNumber> = []
-    var stale = StaleCaches()
+    let keepsTimes: Bool
+    /// Which inode stands for one of then, so that hard links stay links.
+    var placed: [InodeNumber: InodeNumber] = [:]
+    /// The same the other way round.
+    var claimed: [InodeNumber: InodeNumber] = [:]
 
-    init(_ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp) {
-        self.tree = tree
+    var tree: Tree { plan.tree }
+
+    init(_ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool) {
+        plan = ChangePlan(tree, stamp: stamp)
         self.past = past
         self.target = target
-        self.stamp = stamp
+        self.keepsTimes = keepsTimes
     }
 
     /// Every key that changed gets the value that it had.
     mutating func takeBackEverything() throws(Errno) {
         var numbers = Set(past.inodes.keys)
         numbers.formUnion(try tree.editedInodes(after: target))
-        for number in numbers.sorted() { try takeBackInode(number) }
+        for number in numbers { try takeBackRow(number) }
         for (directory, names) in past.entries {
-            for (name, old) in names {
-                try setEntry(name, in: directory, to: old)
-            }
+            for (name, old) in names { plan.setEntry(name, in: directory, old) }
         }
         for (number, names) in past.xattrs {
-            let now = try tree.xattrs(of: number)
-            for (name, old) in names where now[name] != old {
-                changes.append(.xattr(number, name, before: now[name], after: old))
-                note(number, content: false)
-            }
+            for (name, old) in names { plan.setXattr(name, of: number, old) }
         }
     }
 
-    mutating func note(_ number: InodeNumber, content: Bool) {
-        changed.insert(number)
-        stale.inodes[number] = content || stale.inodes[number] == true
-    }
-
-    mutating func setEntry(
-        _ name: FileName, in directory: InodeNumber, to entry: Entry?
-    ) throws(Errno) {
-        let now = try tree.entry(name, in: directory)
-        if now == entry { return }
-        changes.append(.entry(directory, name, before: now, after: entry))
-        stale.entries.append((directory, name))
-        stale.inodes[directory] = true
-        for number in [now?.inode, entry?.inode] {
-            if let number, number != 0 { changed.insert(number) }
-        }
-    }
-
-    private mutating func takeBackInode(_ number: InodeNumber) throws(Errno) {
-        let now = try tree.row(number).flatMap { $0.links > 0 ? $0 : nil }
+    /// The row and the content that an inode had.
+    private mutating func takeBackRow(_ number: InodeNumber) throws(Errno) {
         guard let old = try tree.pastRow(number, past, at: target) else {
-            guard let now else {
-                if tree.touched.contains(number) {
-                    changes.append(.inode(number, before: nil, after: nil))
-                }
-                return
-            }
-            changes.append(.inode(number, before: now, after: nil))
-            note(number, content: true)
-            return
+            return plan.setRow(number, nil)
         }
+        plan.setRow(number, try takeBackContent(old, of: number))
+    }
+
+    /// Has the content of then put back where it was edited since.
+    /// - Returns: the row that goes with it.
+    mutating func takeBackContent(
+        _ old: PastRow, of number: InodeNumber
+    ) throws(Errno) -> InodeRecord {
         var record = old.record
-        var isContentNew = now == nil || record.flags.contains(.hasLog) != now?.flags.contains(.hasLog)
-        if record.type == .regular, !record.flags.contains(.hasOrigin),
-            !record.flags.contains(.hasLog), EditLog.exists(number, in: tree.logs) {
+        if try tree.row(number) != record { record.changeTime = plan.stamp.time }
+        guard record.type == .regular else { return record }
+        if !record.flags.contains(.hasLog) {
+            guard !record.flags.contains(.hasOrigin), EditLog.exists(number, in: tree.logs) else {
+                return record
+            }
             // Its first edit came later. A file made here that has a log keeps it: recovery takes a
             // log that it finds for the content.
             record.flags.insert(.hasLog)
-            contents.append(
-                NewContent(
-                    number: number, source: number, sequence: target, pieces: PieceTree()))
-            restored.insert(number)
-            isContentNew = true
-        } else if record.flags.contains(.hasLog), let pieces = old.pieces {
-            let log = try tree.historicLog(number).log
-            if log.lastSequence > target {
-                contents.append(
-                    NewContent(number: number, source: number, sequence: target, pieces: pieces))
-                restored.insert(number)
-                isContentNew = true
-            }
+            setContent(of: number, PieceTree(), source: number)
+        } else if let pieces = old.pieces,
+            try tree.historicLog(number).log.lastSequence > target {
+            setContent(of: number, pieces, source: number)
+        } else {
+            return record
         }
-        if record == now, !isContentNew { return }
-        record.changeTime = stamp.time
-        changes.append(.inode(number, before: now, after: record))
-        note(number, content: isContentNew)
+        record.changeTime = plan.stamp.time
+        return record
     }
 
-    /// - Returns: what was done; a rollback that changes nothing is no change, but still an answer.
-    mutating func commit(
-        _ operation: TreeOperation, _ comment: String
-    ) throws(Errno) -> CommandOutcome {
-        guard !changes.isEmpty || !contents.isEmpty else {
-            return CommandOutcome(sequence: tree.sequence.last)
-        }
-        try tree.markContents(contents, stamp: stamp)
-        var transaction = tree.begin(operation, stamp)
-        let number = transaction.sequence
-        transaction.changes = changes.map { change in
-            guard case .inode(let inode, let before, var after?) = change else { return change }
-            after.sequence = number
-            if restored.contains(inode) { after.contentSequence = number }
-            return .inode(inode, before: before, after: after)
-        }
-        let name = tree.addAutomaticBackup(comment, to: &transaction)
-        try tree.commit(&transaction, restoring: contents)
-        for change in transaction.changes {
-            if case .entry(let parent, let name, _, let after?) = change, !after.isWhiteout,
-                let inode = tree.inodes[after.inode] {
-                inode.parent = parent
-                inode.name = name
-            }
-        }
-        var outcome = CommandOutcome(sequence: number, backup: name, changed: changed.count)
-        outcome.stale = tree.known(stale)
-        return outcome
-    }
-}
-
-extension Tree {
-    /// What of `stale` the kernel can have.
-    func known(_ stale: StaleCaches) -> StaleCaches {
-        func isHeld(_ number: InodeNumber) -> Bool {
-            number == rootNumber || (inodes[number]?.lookups ?? 0) > 0
-        }
-        var held = StaleCaches()
-        held.inodes = stale.inodes.filter { isHeld($0.key) }
-        held.entries = stale.entries.filter { isHeld($0.parent) }
-        return held
+    mutating func setContent(of number: InodeNumber, _ pieces: PieceTree, source: InodeNumber) {
+        plan.setContent(
+            NewContent(number: number, source: source, sequence: target, pieces: pieces))
     }
 }

@@ -117,6 +117,13 @@ extension Tree {
         return try baseDirectory(place.directory)
     }
 
+    /// The inode of a base file, wherever the workspace shows it.
+    func inode(at place: BasePlace) throws(Errno) -> Inode {
+        let status = try base.status(place)
+        if status.type == .directory { return try baseDirectory(place.path) }
+        return try baseInode(status, at: place, parent: try baseDirectory(place.directory))
+    }
+
     private func baseDirectory(_ path: [UInt8]) throws(Errno) -> Inode {
         if path.isEmpty { return try directory(rootNumber) }
         let place = BasePlace(path: path)

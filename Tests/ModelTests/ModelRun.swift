@@ -9,23 +9,23 @@ import TestSupport
 /// What happens to the workspace between two chunks of steps.
 enum Interlude: CaseIterable {
     case nothing, checkpoint, sweep, maintain, reopen, kill, lostDatabase
-    case backup, rollback, rollbackToNumber
+    case backup, rollback, rollbackToNumber, rollbackPath, clone, edit
 }
 
 final class ModelRun {
     let seed: UInt64
     let fixture: WorkspaceFixture
     let reference: ReferenceFileSystem
-    private var ours: Interpreter<WorkspaceTree>
-    private let theirs: Interpreter<ReferenceFileSystem>
-    private var generator: OperationGenerator
-    private var random: SeededGenerator
-    private var recent: [String] = []
+    var ours: Interpreter<WorkspaceTree>
+    let theirs: Interpreter<ReferenceFileSystem>
+    var generator: OperationGenerator
+    var random: SeededGenerator
+    var recent: [String] = []
     /// The workspace's number of each of the reference's inodes.
-    private var numbers: [UInt64: UInt64] = [:]
+    var numbers: [UInt64: UInt64] = [:]
     private(set) var succeeded = 0
     /// Moments with all that there was.
-    private var moments: [Moment] = []
+    var moments: [Moment] = []
 
     struct Moment {
         var name: FileName
@@ -82,6 +82,7 @@ final class ModelRun {
             let choice = Interlude.allCases[
                 Int.random(in: 0..<Interlude.allCases.count, using: &random)]
             try compare("after chunk \(chunk)")
+            recent.append("-- \(choice)")
             try perform(choice)
             try compare("after chunk \(chunk) and \(choice)")
         }
@@ -92,7 +93,7 @@ final class ModelRun {
         guard let found = ours.apply(operation) else { return }
         let expected = theirs.apply(operation)
         recent.append("\(operation): \(expected.map { "\($0)" } ?? "")".prefix(300).description)
-        if recent.count > 8 { recent.removeFirst() }
+        if recent.count > 12 { recent.removeFirst(recent.count - 12) }
         if found != expected {
             throw CheckFailure(
                 "seed \(seed), \(place): the workspace answered \(found) at the last of these:\n"
@@ -103,7 +104,7 @@ final class ModelRun {
         if Int.random(in: 0..<3, using: &random) == 0 { forget() }
     }
 
-    private func forget() { fixture.tree.forget(except: Set(ours.held.compactMap { $0 })) }
+    func forget() { fixture.tree.forget(except: Set(ours.held.compactMap { $0 })) }
 
     private func perform(_ choice: Interlude) throws {
         switch choice {
@@ -113,6 +114,9 @@ final class ModelRun {
         case .sweep: fixture.workspace.sweep()
         case .backup: try backup()
         case .rollback, .rollbackToNumber: try rollback(byName: choice == .rollback)
+        case .rollbackPath: try rollbackPath()
+        case .clone: try clone()
+        case .edit: for _ in 0..<5 { try edit() }
         case .maintain:
             forget()
             fixture.workspace.maintain(checkpointNow: true)
@@ -133,51 +137,6 @@ final class ModelRun {
             ours = Interpreter(fixture.tree)
         }
         fixture.tree.listedAtOnce = [1, 2, 3, 1_000].randomElement(using: &random) ?? 1
-    }
-
-    /// The name tells which of the moments it is.
-    private func backup() throws {
-        let name = try FileName("backup \(moments.count)")
-        let made = try fixture.workspace.backup(name, comment: [], caller: fixture.tree.caller)
-        moments.append(Moment(name: name, sequence: made.sequence, state: reference.copy()))
-    }
-
-    private func rollback(byName: Bool) throws {
-        guard let moment = moments.randomElement(using: &random) else { return try backup() }
-        ours.releaseAll()
-        theirs.releaseAll()
-        if Bool.random(using: &random) { forget() }
-        if Bool.random(using: &random) { try backup() }
-        let outcome: CommandOutcome
-        do {
-            outcome = try fixture.workspace.rollback(
-                to: byName ? .backup(moment.name) : .sequence(moment.sequence), paths: [],
-                keepsTimes: false, caller: fixture.tree.caller)
-        } catch {
-            throw CheckFailure(
-                "seed \(seed): \(error)\n" + fixture.messages.joined(separator: "\n"))
-        }
-        recent.append("rollback to \(moment.name) as change \(outcome.sequence)")
-        reference.become(moment.state)
-        if Bool.random(using: &random) { try compare("after the rollback to \(moment.name)") }
-        for moment in moments.shuffled(using: &random).prefix(2) { try lookBack(to: moment) }
-    }
-
-    private func lookBack(to moment: Moment) throws {
-        let found: TreeImage
-        do {
-            found = try TreeImage(PastTree(fixture.workspace.view(at: moment.sequence)))
-        } catch {
-            throw CheckFailure(
-                "seed \(seed), looking back to \(moment.name): \(error)\n"
-                    + fixture.messages.joined(separator: "\n"))
-        }
-        let differences = try TreeImage(moment.state).differences(to: found)
-        if !differences.isEmpty {
-            throw CheckFailure(
-                "seed \(seed), looking back to \(moment.name):\n"
-                    + differences.joined(separator: "\n"))
-        }
     }
 
     func compare(_ when: String) throws {

@@ -129,6 +129,46 @@ package final class ReferenceFileSystem: TreeOperations {
     package func become(_ other: ReferenceFileSystem) {
         var known: [UInt64: Node] = [:]
         root = other.root.copy(&known)
+        lastIdentity = max(lastIdentity, other.lastIdentity)
+    }
+
+    /// A copy of all that another tree shows.
+    package init<Tree: ReadableTree>(of tree: Tree) throws(Errno) {
+        var known: [UInt64: Node] = [:]
+        root = try Self.copy(tree.root, of: tree, &known)
+        lastIdentity = known.keys.max() ?? 1
+    }
+
+    private static func copy<Tree: ReadableTree>(
+        _ original: Tree.Node, of tree: Tree, _ known: inout [UInt64: Node]
+    ) throws(Errno) -> Node {
+        let identity = tree.identity(original)
+        if let same = known[identity] { return same }
+        let facts = try tree.facts(original)
+        let node = Node(
+            identity, mode: facts.mode, user: facts.user, group: facts.group, links: facts.links)
+        known[identity] = node
+        node.device = facts.device
+        for name in try tree.xattrNames(of: original) {
+            node.xattrs[name] = try tree.xattr(name, of: original)
+        }
+        switch node.type {
+        case .regular: node.bytes = try tree.contents(original)
+        case .symlink: node.target = try tree.symlinkTarget(original)
+        case .directory:
+            for name in try tree.list(original).keys {
+                let name = try FileName(name)
+                node.children[name] = try copy(try tree.lookup(name, in: original), of: tree, &known)
+            }
+        default: break
+        }
+        return node
+    }
+
+    /// All bytes of a file at once.
+    package func replace(_ node: Node, with bytes: [UInt8]) {
+        node.bytes = bytes
+        node.modified = nil
     }
 
     // MARK: Names
