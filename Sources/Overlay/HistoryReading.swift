@@ -5,7 +5,8 @@ internal import Storage
 
 extension Workspace {
     /// The changes with numbers in `range`, in order: at most as many as it has numbers. A name that
-    /// was touched only, and the marks that draftfs makes for itself, are not among them.
+    /// was touched only, and the marks that draftfs makes for itself, are not among them,
+    /// nor are edits of a file whose last name was removed before the range and that is gone by now.
     /// - Throws: EIO where the journal is damaged. A damaged edit log only lacks its own changes.
     package func history(
         _ range: ClosedRange<UInt64>
