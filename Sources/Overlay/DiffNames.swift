@@ -10,6 +10,7 @@ struct DiffNames {
     /// Paths that led to something that is not there now, and the other way round.
     private(set) var removed: [[UInt8]: DiffSide.Child] = [:]
     private(set) var added: [[UInt8]: DiffSide.Child] = [:]
+    private var movedPaths: Set<[UInt8]> = []
     private(set) var moved: [(from: [UInt8], to: [UInt8], child: DiffSide.Child)] = []
 
     /// - Parameter names: names that may differ, by directory.
@@ -92,8 +93,20 @@ struct DiffNames {
             guard let child = added[path], let source = from[child.key]?.first else { continue }
             from[child.key]?.removeFirst()
             moved.append((source, path, child))
+            movedPaths.formUnion([source, path])
             removed[source] = nil
             added[path] = nil
         }
+    }
+
+    /// Whether one file took the place of another at a path. Below what was renamed no place is the
+    /// same, whatever it is called.
+    func isReplaced(_ path: [UInt8]) -> Bool {
+        guard removed[path] != nil, added[path] != nil else { return false }
+        for index in path.indices where path[index] == 0x2f {
+            let above = Array(path[..<index])
+            if movedPaths.contains(above) { return false }
+        }
+        return true
     }
 }

@@ -33,13 +33,23 @@ extension DiffSide {
         let size = node.record.size
         guard size > 0 else { return DiffContent(pieces: PieceTree()) }
         guard let place = node.place else { return DiffContent(pieces: PieceTree([.hole(size)])) }
-        let pieces = PieceTree([Piece(.base(file: number, offset: 0), length: size)])
+        let pieces = PieceTree(try basePieces(node, place, size: size))
         if node.hasRow { return DiffContent(pieces: pieces) }
         var content = DiffContent(pieces: pieces, place: place)
         if let origin = try? tree.origin(number), let status = try? tree.base.status(place) {
             content.isForeign = !origin.fits(status)
         }
         return content
+    }
+
+    /// The holes of a sparse file stay holes in an edit log, so they must be known here too.
+    private func basePieces(
+        _ node: ViewNode, _ place: BasePlace, size: UInt64
+    ) throws(Errno) -> [Piece] {
+        let whole = [Piece(.base(file: node.number, offset: 0), length: size)]
+        guard node.record.allocated < size else { return whole }
+        let inode = Inode(node.record, isPersistent: false, place: place, parent: 0)
+        return try tree.baseHoles(of: inode, size: size) ?? whole
     }
 
     /// All extended attributes that a file shows.

@@ -110,12 +110,12 @@ struct DiffDraft: Sendable {
     private var pending: [Pending] = []
 
     init(_ names: consuming DiffNames, rows: Set<InodeNumber>) throws(Errno) {
-        for (path, child) in names.removed where names.added[path] == nil {
+        for (path, child) in names.removed where !names.isReplaced(path) {
             try add(.deleted, path, was: names.old.node(child.key), now: nil, child.type)
         }
         for (path, child) in names.added {
             let now = try names.new.node(child.key)
-            guard let before = names.removed[path] else {
+            guard names.isReplaced(path), let before = names.removed[path] else {
                 try add(.added, path, was: nil, now: now, child.type)
                 continue
             }

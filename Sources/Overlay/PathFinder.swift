@@ -95,6 +95,13 @@ struct PathFinder: Sendable {
     private mutating func basePlace(
         of number: InodeNumber, _ tree: Tree
     ) throws(Errno) -> NamePlace? {
+        // A base file with several names may have been found by another one than at first.
+        if let inode = tree.inodes[number], inode.place != nil, let name = inode.name {
+            let place = NamePlace(parent: inode.parent, name: name)
+            if try entry(place, tree) == nil, let path = try basePath(of: inode.parent, tree),
+                let status = try tree.base.status(ifPresent: name.bytes, in: path),
+                tree.number(ifKnown: status) == number { return place }
+        }
         guard let path = try basePath(of: number, tree), !path.isEmpty else { return nil }
         let place = BasePlace(path: path)
         guard let parent = try directory(place.directory, tree) else { return nil }
