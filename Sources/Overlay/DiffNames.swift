@@ -80,7 +80,7 @@ struct DiffNames {
         var from: [InodeNumber: [[UInt8]]] = [:]
         for (path, child) in removed {
             if added[path]?.key == child.key {
-                // The same file at the same path, in a directory that is another one.
+                moved.append((path, path, child))
                 removed[path] = nil
                 added[path] = nil
             } else {
@@ -97,16 +97,18 @@ struct DiffNames {
             removed[source] = nil
             added[path] = nil
         }
+        // A file that stayed where it was while the directory became another one: it has a line only
+        // where that directory's own line would say otherwise.
+        moved.removeAll { $0.from == $0.to && !isBelowMoved($0.from) }
     }
 
     /// Whether one file took the place of another at a path. Below what was renamed no place is the
     /// same, whatever it is called.
     func isReplaced(_ path: [UInt8]) -> Bool {
-        guard removed[path] != nil, added[path] != nil else { return false }
-        for index in path.indices where path[index] == 0x2f {
-            let above = Array(path[..<index])
-            if movedPaths.contains(above) { return false }
-        }
-        return true
+        removed[path] != nil && added[path] != nil && !isBelowMoved(path)
+    }
+
+    private func isBelowMoved(_ path: [UInt8]) -> Bool {
+        path.indices.contains { path[$0] == 0x2f && movedPaths.contains(Array(path[..<$0])) }
     }
 }
