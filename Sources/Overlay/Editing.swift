@@ -12,11 +12,13 @@ extension Workspace {
         _ path: [UInt8], _ splices: [Splice], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         let name = String(decoding: path, as: UTF8.self)
-        let ordered = splices.sorted { $0.offset < $1.offset }
+        // What is put in at one place stays in the order it was given.
+        let ordered = splices.enumerated().sorted {
+            ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset)
+        }.map(\.element)
         for (one, next) in zip(ordered, ordered.dropFirst()) {
             let end = one.offset.addingReportingOverflow(one.delete)
-            if end.overflow || end.partialValue > next.offset
-                || (one.offset == next.offset && one.delete == 0 && next.delete == 0) {
+            if end.partialValue > next.offset || end.overflow && one.delete > 0 {
                 throw CommandError(
                     .invalid, "two edits of \(name) overlap at byte \(next.offset): put them into one")
             }
@@ -33,6 +35,10 @@ extension Workspace {
             var made: UInt64 = 0
             let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
                 let size = log.version.size
+                var ordered = ordered
+                for index in ordered.indices where ordered[index].offset == Splice.end {
+                    ordered[index].offset = size
+                }
                 for splice in ordered {
                     let end = splice.offset.addingReportingOverflow(splice.delete)
                     if end.overflow || end.partialValue > size { throw .invalid }

@@ -26,6 +26,7 @@ extension Workspace {
         limits: Limits = Limits(), events: EventLog = EventLog()
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         var report = RecoveryReport()
+        let events = EventLog(of: record.id, in: events)
         let directory = LogDirectory.workspacePath(record.id)
         let journalPath = "\(directory)/tree.log"
         let isNew = !store.disk.exists(journalPath)

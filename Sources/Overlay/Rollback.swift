@@ -41,10 +41,11 @@ extension Workspace {
                         keepsTimes: keepsTimes)
                     if paths.isEmpty { try rollback.takeBackEverything() }
                     for path in paths { try rollback.takeBack(path) }
+                    try rollback.placeDeferred()
                     return try rollback.plan.commit(operation, backupComment: comment)
                 }
             }
-            try journal.synchronize()
+            makeJournalDurable()
             return outcome
         } catch {
             throw CommandError(error, rollbackFailure(error, operation, paths))
@@ -81,6 +82,8 @@ struct Rollback {
     var placed: [InodeNumber: InodeNumber] = [:]
     /// The same the other way round.
     var claimed: [InodeNumber: InodeNumber] = [:]
+    /// What is to be placed once everything that stays is known: a link to that, if it is one.
+    var deferred: [(old: ViewNode, name: FileName, directory: ViewNode)] = []
 
     var tree: Tree { plan.tree }
 

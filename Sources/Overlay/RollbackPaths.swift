@@ -50,8 +50,7 @@ extension Rollback {
             return
         }
         guard var now else {
-            try touch(directory)
-            _ = try place(old, name, in: directory)
+            deferred.append((old, name, directory))
             return
         }
         if !old.hasRow, !now.hasRow, old.number == now.number { return }
@@ -67,14 +66,25 @@ extension Rollback {
             case .regular where (now.hasRow || old.number == now.number) && canStay(now, for: old):
                 try bringFile(now, to: old, name, in: directory)
                 return
+            case .regular: break
             case _ where old.number == now.number:
+                placed[old.number] = now.number
                 try bringAttributes(of: now, to: old)
                 return
             default: break
             }
         }
         try remove(now, name, from: directory)
-        _ = try place(old, name, in: directory)
+        deferred.append((old, name, directory))
+    }
+
+    /// Puts there what is missing.
+    mutating func placeDeferred() throws(Errno) {
+        for item in deferred {
+            try touch(item.directory)
+            _ = try place(item.old, item.name, in: item.directory)
+        }
+        deferred = []
     }
 
     /// Whether a file of now may take the content of one of then: not if links were made or broken
@@ -105,9 +115,13 @@ extension Rollback {
     ) throws(Errno) -> Set<FileName> {
         var names = Set(try tree.pastEntries(of: old.number, past).keys)
         names.formUnion(try tree.pastEntries(of: now.number, plan.values).keys)
-        if old.basePath != now.basePath {
-            for case let path? in [old.basePath, now.basePath] {
-                for entry in try tree.base.list(path) { names.insert(entry.name) }
+        let isSameBase = old.basePath == now.basePath
+        for case let path? in isSameBase ? [old.basePath] : [old.basePath, now.basePath] {
+            for entry in try tree.base.list(path) where names.contains(entry.name) == false {
+                // A base file with several names may have been changed under another one.
+                if isSameBase, let number = tree.numbers.natural(device: 0, inode: entry.inode),
+                    !tree.touched.contains(number), past.inodes[number] == nil { continue }
+                names.insert(entry.name)
             }
         }
         return names
@@ -219,7 +233,7 @@ extension Rollback {
             plan.setEntry(name, in: directory.number, Entry(inode: number, type: old.type))
             return try tree.pastNode(number, plan.values, at: .max)
         }
-        if try plan.row(old.number) != nil || !withChildren && !old.hasRow {
+        if try isThere(old) || !withChildren && !old.hasRow {
             return try copy(old, name, in: directory, withChildren: withChildren)
         }
         guard old.hasRow else {
@@ -253,6 +267,24 @@ extension Rollback {
         claimed[old.number] = old.number
         if old.type == .directory, withChildren { try placeChildren(of: old) }
         return try tree.pastNode(old.number, plan.values, at: .max)
+    }
+
+    /// Whether a file of then has a name now, as the plan stands.
+    private func isThere(_ old: ViewNode) throws(Errno) -> Bool {
+        if try plan.row(old.number) != nil { return true }
+        guard let place = old.place, !tree.touched.contains(old.number) else { return false }
+        return try isShown(place)
+    }
+
+    /// Whether the workspace shows a base file that it has no row for.
+    private func isShown(_ place: BasePlace) throws(Errno) -> Bool {
+        if place.name.isEmpty { return true }
+        guard let parent = try? tree.inode(at: BasePlace(path: place.directory)) else { return false }
+        if try plan.entry(FileName(trusted: place.name), in: parent.number) != nil { return false }
+        if try plan.row(parent.number) != nil { return true }
+        // Without a row it may have lost its name.
+        return tree.touched.contains(parent.number)
+            ? false : try isShown(BasePlace(path: place.directory))
     }
 
     /// The names in a directory that comes back as itself.
