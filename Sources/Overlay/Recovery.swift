@@ -125,6 +125,7 @@ extension Workspace {
     ) throws(StorageError) {
         var marked: Set<InodeNumber> = []
         var damage: StorageError?
+        var processRecords = 0
         let result = try journal.replay(
             from: position.journal, after: position.sequence, afterPowerCut: report.afterPowerCut
         ) {
@@ -154,7 +155,7 @@ extension Workspace {
                     spill(position)
                 }
             case .process:
-                break
+                processRecords += 1
             case .contentMark:
                 var reader = ByteReader(payload)
                 while let number: UInt64 = reader.integer() { marked.insert(number) }
@@ -170,7 +171,8 @@ extension Workspace {
             }
         }
         sequence.advance(to: max(result.lastSequence, position.sequence))
-        report.replayed = result.records
+        // They change nothing.
+        report.replayed = result.records - processRecords
         report.tornBytes = result.tornBytes
         if let damage { throw damage }
         if let range = result.damage.first {

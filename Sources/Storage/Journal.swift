@@ -103,6 +103,24 @@ package final class Journal: Sendable {
         }
     }
 
+    /// As above for the records of one kind; the payloads of others are not read.
+    package func records(
+        of kind: RecordKind, after sequence: UInt64, upTo limit: UInt64 = .max,
+        visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        var scanner = try scanner()
+        let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
+            $0.sequence > sequence
+        }.position
+        try scanner.headers(from: start) { (record) throws(StorageError) in
+            guard record.header.sequence <= limit else { return false }
+            if record.header.kind == kind.rawValue {
+                try visit(record.header, try self.payload(of: record))
+            }
+            return true
+        }
+    }
+
     /// The number before that of the first record younger than `time` (nanoseconds since 1970); the
     /// greatest one where there is none.
     package func lastSequence(at time: Int64) throws(StorageError) -> UInt64 {

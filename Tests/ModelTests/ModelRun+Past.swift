@@ -53,7 +53,7 @@ extension ModelRun {
     }
 
     /// Takes the workspace over into the reference.
-    private func adopt() throws {
+    func adopt() throws {
         ours.releaseAll()
         theirs.releaseAll()
         reference.become(try ReferenceFileSystem(of: fixture.tree))
