@@ -127,7 +127,12 @@ extension DraftOperations {
 
     package func statfs(_ request: consuming Request, node: UInt64) {
         do throws(Errno) {
-            let space = try SpaceOnDisk(set.store.path)
+            let disk = try SpaceOnDisk(set.store.path)
+            let space = if case .place(let place) = try self.node(node) {
+                place.workspace.quota.constrain(disk)
+            } else {
+                set.quota.constrain(disk)
+            }
             request.statfs(
                 FileSystemStatistics(
                     blockSize: space.blockSize, blocks: space.blocks, freeBlocks: space.free,

@@ -123,14 +123,17 @@ extension Workspace {
     }
 
     /// Runs one edit between the tree's two steps of bookkeeping.
+    /// - Parameter isRelease: it makes the file smaller, and so works with any limit reached.
     /// - Returns: whether the file carries a capability.
     @discardableResult
     func edit(
-        _ number: InodeNumber, caller: Caller,
+        _ number: InodeNumber, isRelease: Bool = false, caller: Caller,
         _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
     ) throws(Errno) -> Bool {
+        let asksForRows = !isRelease && quota.limitsFiles
         let log = try withTree { (tree) throws(Errno) in
-            try tree.beginEdit(number, caller: caller)
+            if asksForRows { try tree.quota.admit(files: tree.missingRows(of: number)) }
+            return try tree.beginEdit(number, caller: caller)
         }
         let version: ContentVersion?
         do throws(Errno) {
@@ -149,6 +152,8 @@ extension Workspace {
         killSetID: Bool, caller: Caller
     ) throws(Errno) -> Bool {
         if data.isEmpty { return false }
+        let end = offset.addingReportingOverflow(UInt64(data.count))
+        try quota.admit(bytes: UInt64(data.count), end: end.overflow ? .max : end.partialValue)
         let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
             try log.write(data, at: offset, stamp: stamp, sequence: sequence)
         }
@@ -170,14 +175,18 @@ extension Workspace {
         _ number: InodeNumber, to size: UInt64, killSetID: Bool, caller: Caller
     ) throws(Errno) {
         if size > EditLog.maximumSize { throw .fileTooBig }
-        let isEmptyAlready = try withTree { (tree) throws(Errno) in
+        let (isEmptyAlready, isRelease) = try withTree { (tree) throws(Errno) in
             let inode = try tree.regular(number)
-            guard size == 0, inode.record.size == 0, inode.log == nil else { return false }
+            let isRelease = size <= inode.record.size
+            guard size == 0, inode.record.size == 0, inode.log == nil else {
+                return (false, isRelease)
+            }
             try tree.touchTimes(number, caller: caller)
-            return true
+            return (true, true)
         }
+        if !isRelease { try quota.admit(bytes: 0, end: size) }
         if !isEmptyAlready {
-            try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+            try edit(number, isRelease: isRelease, caller: caller) { (log, stamp) throws(Errno) in
                 try log.truncate(to: size, stamp: stamp, sequence: sequence)
             }
         }

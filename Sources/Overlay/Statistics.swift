@@ -45,8 +45,19 @@ extension Workspace {
     /// What the workspace takes in the store: one look at its directories when first asked, then
     /// what was added since.
     package var usage: WorkspaceUsage {
-        let growth = logs.growth(id)
-        var usage = usageAtFirstLook.withLock { known in
+        let growth = logs.counter(id).growth
+        var usage = usageBeforeGrowth(growth)
+        usage.logFiles += growth.files
+        usage.logBytes += growth.bytes
+        if let file = try? disk.open(
+            "\(LogDirectory.workspacePath(id))/tree.db", .readOnly) {
+            usage.databaseBytes = (try? file.length()) ?? 0
+        }
+        return usage
+    }
+
+    func usageBeforeGrowth(_ growth: LogGrowth) -> WorkspaceUsage {
+        usageAtFirstLook.withLock { known in
             if let known { return known }
             var seen = scanUsage()
             // What was added before the look is in what was seen.
@@ -55,13 +66,6 @@ extension Workspace {
             known = seen
             return seen
         }
-        usage.logFiles += growth.files
-        usage.logBytes += growth.bytes
-        if let file = try? disk.open(
-            "\(LogDirectory.workspacePath(id))/tree.db", .readOnly) {
-            usage.databaseBytes = (try? file.length()) ?? 0
-        }
-        return usage
     }
 
     private func scanUsage() -> WorkspaceUsage {

@@ -21,6 +21,7 @@ final class Tree: @unchecked Sendable {
     let clock: Clock
     let limits: Limits
     let events: EventLog
+    let quota: Quota
 
     var inodes: [InodeNumber: Inode] = [:]
     /// Base files that have a row; a set, so that looking at an untouched file asks no database.
@@ -54,7 +55,7 @@ final class Tree: @unchecked Sendable {
     init(
         workspace: UInt16, base: BaseTree, logs: LogDirectory, journal: Journal,
         reader: TreeDatabase, sequence: SequenceCounter, clock: Clock, limits: Limits,
-        events: EventLog
+        events: EventLog, quota: Quota = Quota()
     ) {
         self.workspace = workspace
         self.base = base
@@ -65,6 +66,7 @@ final class Tree: @unchecked Sendable {
         self.clock = clock
         self.limits = limits
         self.events = events
+        self.quota = quota
     }
 
     /// Turns an error of the store into an event and the errno a caller sees.

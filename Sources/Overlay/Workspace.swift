@@ -15,6 +15,9 @@ package final class Workspace: Sendable {
     let sequence: SequenceCounter
     let clock: Clock
     let limits: Limits
+    /// What the workspace takes and may take, and the limits as they were set.
+    package let quota: Quota
+    let limiting = Mutex(OperatorLimits())
     private let tree: Mutex<Tree>
     /// The database's second connection, for checkpoints; its lock makes them follow each other.
     /// Nil inside for a database in memory, which has one connection only, and until the first
@@ -43,6 +46,7 @@ package final class Workspace: Sendable {
         sequence = tree.sequence
         clock = tree.clock
         limits = tree.limits
+        quota = tree.quota
         self.disk = disk
         self.databasePath = databasePath
         self.tree = Mutex(tree)

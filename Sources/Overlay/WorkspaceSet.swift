@@ -16,6 +16,11 @@ package final class WorkspaceSet: Sendable {
     /// those that are open must not.
     private let opening = Mutex<Void>(())
     private let lastCheckpoint: Mutex<Int64>
+    /// What all workspaces take and may take together.
+    package let quota: Quota
+    let limiting = Mutex(OperatorLimits())
+    /// What those took, when they were closed, that are counted and not open.
+    let closedUsage = Mutex<[UInt16: UsageRecord]>([:])
 
     package init(
         store: Store, base: BaseTree, clock: Clock = .system, limits: Limits = Limits(),
@@ -28,6 +33,8 @@ package final class WorkspaceSet: Sendable {
         self.events = events
         open = Mutex([:])
         lastCheckpoint = Mutex(clock.monotonic())
+        quota = Quota(store.logs.counter)
+        loadLimits()
     }
 
     package var records: [WorkspaceRecord] { store.workspaces }
@@ -42,8 +49,12 @@ package final class WorkspaceSet: Sendable {
         let result: Result<Workspace, StorageError> = opening.withLock { _ in
             if let known = opened(record.id) { return .success(known) }
             do throws(StorageError) {
+                let usage = try takeUsage(of: record)
                 let (workspace, report) = try Workspace.open(
-                    record, in: store, base: base, clock: clock, limits: limits, events: events)
+                    record, in: store, base: base, clock: clock, limits: limits, events: events,
+                    quota: quota)
+                startCounting(workspace, usage)
+                workspace.loadLimits()
                 open.withLock { $0[record.id] = workspace }
                 post(report, of: record)
                 return .success(workspace)
@@ -89,6 +100,7 @@ package final class WorkspaceSet: Sendable {
         }
         guard !workspace.hasChanges else { throw .notEmpty }
         open.withLock { $0[record.id] = nil }
+        stopCounting(workspace)
         workspace.close()
         try store.removeWorkspace(record.id)
     }
@@ -102,6 +114,7 @@ package final class WorkspaceSet: Sendable {
             return true
         }
         for workspace in opened { workspace.maintain(checkpointNow: isTime) }
+        reviewLimits()
     }
 
     /// Closes every workspace; false if one could not write its checkpoint (nothing is lost: its
@@ -109,7 +122,14 @@ package final class WorkspaceSet: Sendable {
     @discardableResult
     package func close() -> Bool {
         var good = true
-        for workspace in opened where !workspace.close() { good = false }
+        for workspace in opened {
+            let usage = workspace.usageRecord
+            if workspace.close() {
+                try? usage.write(workspace.id, on: store.disk)
+            } else {
+                good = false
+            }
+        }
         open.withLock { $0 = [:] }
         return good
     }

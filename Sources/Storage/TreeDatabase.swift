@@ -252,6 +252,15 @@ package final class TreeDatabase {
         return (inodes, entries)
     }
 
+    /// How many files and directories have a name.
+    package func namedInodes() throws(StorageError) -> UInt64 {
+        var count: UInt64 = 0
+        try connection.run("SELECT count(*) FROM inodes WHERE links > 0") { row in
+            count = row.unsigned(0)
+        }
+        return count
+    }
+
     /// Reads every row and its checksum, after SQLite's own check of its pages.
     package func verify() throws(StorageError) {
         var verdict = "ok"

@@ -123,6 +123,7 @@ struct DiskFormatDocumentTests {
             "databaseVersion": "\(Format.databaseVersion)",
             "logMagic": text(Format.logMagic), "superblockMagic": text(Format.superblockMagic),
             "workspaceMagic": text(Format.workspaceMagic), "piecesMagic": text(Format.piecesMagic),
+            "limitsMagic": text(Format.limitsMagic), "usageMagic": text(Format.usageMagic),
             "recordMagic": String(text(UInt64(Format.recordMagic)).prefix(4)),
             "logHeaderLength": "\(Format.logHeaderLength)",
             "recordHeaderLength": "\(Format.recordHeaderLength)",
@@ -148,6 +149,15 @@ struct DiskFormatDocumentTests {
             #expect("\(kind)" == name)
         }
         #expect(LogKind.edit.rawValue == 1 && LogKind.tree.rawValue == 2)
+    }
+
+    @Test func `Limits are the code's`() throws {
+        let limits = try rows("Limits")
+        #expect(limits.count == LimitKey.allCases.count)
+        for (name, value) in limits {
+            let key = try #require(UInt32(value).flatMap { LimitKey(rawValue: $0) })
+            #expect("\(key)" == name)
+        }
     }
 
     @Test func `Operations are the code's`() throws {
