@@ -171,6 +171,12 @@ package final class BaseTree: Sendable {
         return ranges
     }
 
+    /// Closes everything that is cached.
+    package func forgetAll() {
+        files.withLock { $0.removeAll() }
+        directories.withLock { $0.removeAll() }
+    }
+
     /// Closes what is cached of `place`, which has changed or may have.
     package func forget(_ place: BasePlace) {
         let path = place.path

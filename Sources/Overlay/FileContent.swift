@@ -78,14 +78,17 @@ extension Workspace {
         var reason = "has changed"
         do throws(Errno) {
             let file = try base.file(place)
+            // Asked after the read: what is still the same now was the same while it was read.
+            let count = try file.read(into: buffer, at: offset)
             if origin.fits(try file.status()) {
-                if try file.read(into: buffer, at: offset) == buffer.count { return }
+                if count == buffer.count { return }
                 reason = "is shorter than it was"
             }
         } catch {
             reason = "cannot be read (\(error))"
         }
         base.forget(place)
+        noteDrift(number)
         events.post(
             .error,
             "the base file \(String(decoding: origin.path, as: UTF8.self)) \(reason) since it was "

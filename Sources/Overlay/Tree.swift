@@ -195,7 +195,7 @@ final class Tree: @unchecked Sendable {
 
     /// An untouched file that is in memory follows the base: it may have been changed or moved, or
     /// its number given to another file.
-    private func refresh(_ inode: Inode, _ status: FileStatus, at place: BasePlace) {
+    func refresh(_ inode: Inode, _ status: FileStatus, at place: BasePlace) {
         guard !inode.isPersistent, inode.record.links > 0 else { return }
         let record = InodeRecord(number: inode.number, status: status)
         let isSame = record == inode.record

@@ -29,6 +29,8 @@ package final class Workspace: Sendable {
     let pins: Mutex<LRUCache<InodeNumber, any DiskFile>>
     /// What the logs took when somebody first asked, less what had been added by then.
     let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
+    /// Base files of which a read met drift.
+    let driftMet = Mutex<Set<InodeNumber>>([])
     /// The tree's tick at the last sweep: where nothing was used since, nothing is to be swept.
     let lastSweep = Atomic<UInt64>(.max)
     /// Set when the last checkpoint failed, so that status can say so.

@@ -252,6 +252,18 @@ package final class TreeDatabase {
         return (inodes, entries)
     }
 
+    /// The names that lead to an inode. Reads all entries: for what is seldom asked.
+    package func names(
+        of inode: InodeNumber
+    ) throws(StorageError) -> [(parent: InodeNumber, name: FileName)] {
+        var found: [(parent: InodeNumber, name: FileName)] = []
+        try connection.run("SELECT parent, name FROM entries WHERE inode = ?", [.number(inode)]) {
+            row in
+            if let name = try? FileName(row.blob(1)) { found.append((row.unsigned(0), name)) }
+        }
+        return found
+    }
+
     /// How many files and directories have a name.
     package func namedInodes() throws(StorageError) -> UInt64 {
         var count: UInt64 = 0
