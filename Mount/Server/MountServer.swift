@@ -45,6 +45,7 @@ package struct MountRequest: Sendable {
 
 package final class MountServer: Sendable {
     private let session: Session
+    private let operations: DraftOperations
     private let set: WorkspaceSet
     private let report: StatusReport
     private let logger: Logger
@@ -53,8 +54,7 @@ package final class MountServer: Sendable {
     private let isStopping = Atomic<Bool>(false)
     /// Enough that a slow read or sync leaves others to serve; few, so that wake-ups stay cheap.
     private static let workers = 8
-    /// Inodes in memory above which the kernel is asked to forget some.
-    private static let inodeLimit = 200_000
+    /// Names that the kernel is asked to forget in one round.
     private static let pruneCount = 20_000
 
     /// Opens everything and mounts; nothing is served until `run`.
@@ -89,7 +89,7 @@ package final class MountServer: Sendable {
         let report = StatusReport(set, mountPoint: mountPoint, version: request.version)
         self.report = report
         let control = ControlDirectory { report.render(workspace: $0.workspace) }
-        let operations = DraftOperations(root: root, set: set, control: control)
+        operations = DraftOperations(root: root, set: set, control: control)
         do throws(MountFailure) {
             session = try Session(
                 operations, options: request.options, fsname: basePath, subtype: "draftfs")
@@ -191,16 +191,18 @@ package final class MountServer: Sendable {
             while !isStopping.load(ordering: .relaxed) {
                 usleep(250_000)
                 if isStopping.load(ordering: .relaxed) { return }
-                set.maintain()
+                set.maintain(resident: Int(clamping: ProcessMemory.residentBytes))
                 rounds += 1
-                if rounds % 8 == 0 { set.opened.forEach(prune) }
+                if rounds % 8 == 0 { prune() }
             }
         }
     }
 
     /// Asks the kernel to forget names used long ago, so that inodes in memory stay bounded.
-    private func prune(_ workspace: Workspace) {
-        let names = workspace.pruneCandidates(above: Self.inodeLimit, atMost: Self.pruneCount)
-        for (parent, name) in names { notifier.invalidateEntry(parent: parent, name: name) }
+    private func prune() {
+        for (workspace, parent, name) in set.namesToForget(atMost: Self.pruneCount) {
+            notifier.invalidateEntry(
+                parent: operations.nodeID(parent, in: workspace), name: name)
+        }
     }
 }

@@ -7,9 +7,9 @@ internal import Storage
 internal import Synchronization
 
 package final class StatusReport: Sendable {
-    private let set: WorkspaceSet
+    let set: WorkspaceSet
     private let mountPoint: String
-    private let version: String
+    let version: String
     private let started = Clock.system.monotonic()
     private let session = Mutex<Session?>(nil)
 
@@ -24,11 +24,10 @@ package final class StatusReport: Sendable {
     /// - Parameter workspace: 0 for all of the store.
     func render(workspace: UInt16) -> [UInt8] {
         let process = ProcessFacts()
-        let uptime = (Clock.system.monotonic() - started) / 1_000_000_000
         var pairs: [(String, JSONText.Value)] = [
             ("version", .text(version)),
             ("daemon_pid", .integer(Int64(process.pid))),
-            ("uptime_seconds", .integer(uptime)),
+            ("uptime_seconds", .integer(uptimeSeconds)),
             ("mount_point", .text(mountPoint)),
             ("base", .text(set.base.path)),
             ("base_sealed_read_only", .boolean(set.base.isSealed)),
@@ -46,7 +45,9 @@ package final class StatusReport: Sendable {
                 ])
             }
             pairs.append(("workspaces", .list(workspaces)))
+            pairs += storeFacts()
         }
+        pairs += memoryFacts()
         pairs += [
             ("resident_bytes", .unsigned(process.residentBytes)),
             ("peak_resident_bytes", .unsigned(process.peakResidentBytes)),
@@ -80,12 +81,18 @@ package final class StatusReport: Sendable {
             ("cache_bytes", .integer(Int64(numbers.cachedBytes))),
             ("pending_checkpoint_keys", .integer(Int64(numbers.dirtyKeys))),
             ("checkpoint_failed", .boolean(numbers.checkpointFailed)),
-        ]
+        ] + limitFacts(of: workspace)
+    }
+
+    var uptimeSeconds: Int64 { (Clock.system.monotonic() - started) / 1_000_000_000 }
+
+    /// Requests of the kernel by their names.
+    var operationCounts: [(name: String, count: UInt64)] {
+        session.withLock { $0 }?.operationCounts ?? []
     }
 
     private var requests: [(String, JSONText.Value)] {
-        let counts = session.withLock { $0 }?.operationCounts ?? []
-        return counts.map { ($0.name, .unsigned($0.count)) }
+        operationCounts.map { ($0.name, .unsigned($0.count)) }
     }
 
     private var events: [JSONText.Value] {

@@ -4,7 +4,7 @@
 internal import Synchronization
 
 package struct Event: Sendable {
-    package enum Severity: String, Sendable { case notice, warning, error }
+    package enum Severity: String, CaseIterable, Sendable { case notice, warning, error }
     package var severity: Severity
     /// One sentence: what happened, to what, what to do.
     package var message: String
@@ -13,6 +13,7 @@ package struct Event: Sendable {
 package final class EventLog: Sendable {
     private let recent = Mutex<[Event]>([])
     private let total = Atomic<Int>(0)
+    private let bySeverity = Mutex<[Event.Severity: Int]>([:])
     private let sink: @Sendable (Event) -> Void
     private static let kept = 64
 
@@ -29,10 +30,14 @@ package final class EventLog: Sendable {
         }
         if isNew {
             total.wrappingAdd(1, ordering: .relaxed)
+            bySeverity.withLock { $0[severity, default: 0] += 1 }
             sink(event)
         }
     }
 
     package var events: [Event] { recent.withLock { $0 } }
     package var count: Int { total.load(ordering: .relaxed) }
+    package func count(of severity: Event.Severity) -> Int {
+        bySeverity.withLock { $0[severity] ?? 0 }
+    }
 }

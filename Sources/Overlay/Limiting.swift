@@ -193,6 +193,7 @@ extension WorkspaceSet {
     }
 
     func stopCounting(_ workspace: Workspace) {
+        workspace.withTreeSafely { $0.memory.noteCached(0, before: $0.cachedBytes) }
         quota.add(
             bytes: -Int64(clamping: workspace.quota.usedBytes),
             files: -Int64(clamping: workspace.quota.usedFiles))

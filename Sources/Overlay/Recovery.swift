@@ -23,7 +23,8 @@ extension Workspace {
     /// Opens the workspace `record` of `store`.
     package static func open(
         _ record: WorkspaceRecord, in store: Store, base: BaseTree, clock: Clock = .system,
-        limits: Limits = Limits(), events: EventLog = EventLog(), quota whole: Quota? = nil
+        limits: Limits = Limits(), events: EventLog = EventLog(), quota whole: Quota? = nil,
+        memory: MemoryBudget? = nil
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         var report = RecoveryReport()
         let directory = LogDirectory.workspacePath(record.id)
@@ -46,7 +47,8 @@ extension Workspace {
         let tree = Tree(
             workspace: record.id, base: base, logs: store.logs, journal: journal, reader: reader,
             sequence: SequenceCounter(0), clock: clock, limits: limits, events: events,
-            quota: Quota(store.logs.counter(record.id), in: whole))
+            quota: Quota(store.logs.counter(record.id), in: whole),
+            memory: MemoryBudget(limits, in: memory))
         let position = try tree.load()
         var writer: TreeDatabase?
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {

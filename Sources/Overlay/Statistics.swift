@@ -20,6 +20,8 @@ package struct WorkspaceStatistics: Sendable {
     /// Base files and directories that were touched.
     package var touchedInodes = 0
     package var checkpointFailed = false
+    /// Since the workspace was opened.
+    package var checkpointFailures: UInt64 = 0
 }
 
 extension Workspace {
@@ -39,6 +41,7 @@ extension Workspace {
         statistics.sequence = sequence.last
         statistics.journalBytes = journal.end
         statistics.checkpointFailed = checkpointFailed.load(ordering: .relaxed)
+        statistics.checkpointFailures = checkpointFailures.load(ordering: .relaxed)
         return statistics
     }
 

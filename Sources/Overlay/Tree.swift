@@ -22,6 +22,7 @@ final class Tree: @unchecked Sendable {
     let limits: Limits
     let events: EventLog
     let quota: Quota
+    let memory: MemoryBudget
 
     var inodes: [InodeNumber: Inode] = [:]
     /// Base files that have a row; a set, so that looking at an untouched file asks no database.
@@ -55,7 +56,7 @@ final class Tree: @unchecked Sendable {
     init(
         workspace: UInt16, base: BaseTree, logs: LogDirectory, journal: Journal,
         reader: TreeDatabase, sequence: SequenceCounter, clock: Clock, limits: Limits,
-        events: EventLog, quota: Quota = Quota()
+        events: EventLog, quota: Quota = Quota(), memory: MemoryBudget? = nil
     ) {
         self.workspace = workspace
         self.base = base
@@ -67,6 +68,7 @@ final class Tree: @unchecked Sendable {
         self.limits = limits
         self.events = events
         self.quota = quota
+        self.memory = memory ?? MemoryBudget(limits)
     }
 
     /// Turns an error of the store into an event and the errno a caller sees.

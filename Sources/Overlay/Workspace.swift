@@ -18,6 +18,9 @@ package final class Workspace: Sendable {
     /// What the workspace takes and may take, and the limits as they were set.
     package let quota: Quota
     let limiting = Mutex(OperatorLimits())
+    let memory: MemoryBudget
+    /// Calls that found memory far over the budget.
+    let reliefCount = Atomic<UInt64>(0)
     private let tree: Mutex<Tree>
     /// The database's second connection, for checkpoints; its lock makes them follow each other.
     /// Nil inside for a database in memory, which has one connection only, and until the first
@@ -35,6 +38,7 @@ package final class Workspace: Sendable {
     let lastSweep = Atomic<UInt64>(.max)
     /// Set when the last checkpoint failed, so that status can say so.
     let checkpointFailed = Atomic<Bool>(false)
+    let checkpointFailures = Atomic<UInt64>(0)
 
     init(
         _ tree: Tree, writer: sending TreeDatabase?, disk: any Disk, databasePath: String
@@ -49,6 +53,7 @@ package final class Workspace: Sendable {
         clock = tree.clock
         limits = tree.limits
         quota = tree.quota
+        memory = tree.memory
         self.disk = disk
         self.databasePath = databasePath
         self.tree = Mutex(tree)
@@ -72,12 +77,14 @@ extension Workspace {
     package func lookup(
         _ name: FileName, in parent: InodeNumber
     ) throws(Errno) -> InodeAttributes {
-        try withTree { (tree) throws(Errno) in
+        let (attributes, isOver) = try withTree { (tree) throws(Errno) in
             let directory = try tree.directory(parent)
             guard let inode = try tree.child(name, of: directory) else { throw .noEntry }
             inode.lookups += 1
-            return inode.attributes
+            return (inode.attributes, tree.isFarOverMemory)
         }
+        if isOver { relieve() }
+        return attributes
     }
 
     /// Gives kernel references back.
@@ -91,14 +98,16 @@ extension Workspace {
         _ name: FileName, in parent: InodeNumber, mode: UInt32, device: UInt64 = 0,
         symlinkTarget: [UInt8] = [], caller: Caller
     ) throws(Errno) -> InodeAttributes {
-        try withTree { (tree) throws(Errno) in
+        let (attributes, isOver) = try withTree { (tree) throws(Errno) in
             let inode = try tree.makeNode(
                 name, in: parent, mode: mode, device: device, symlinkTarget: symlinkTarget,
                 caller: caller)
             inode.name = name
             inode.lookups += 1
-            return inode.attributes
+            return (inode.attributes, tree.isFarOverMemory)
         }
+        if isOver { relieve() }
+        return attributes
     }
 
     package func makeLink(
@@ -143,9 +152,11 @@ extension Workspace {
         _ number: InodeNumber, after cookie: UInt64, withInodes: Bool,
         visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
+        let isOver = try withTree { (tree) throws(Errno) in
             try tree.list(number, after: cookie, withInodes: withInodes, visit: visit)
+            return tree.isFarOverMemory
         }
+        if isOver { relieve() }
     }
 
     package func symlinkTarget(_ number: InodeNumber) throws(Errno) -> [UInt8] {

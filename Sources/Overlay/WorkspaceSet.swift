@@ -10,12 +10,15 @@ package final class WorkspaceSet: Sendable {
     package let base: BaseTree
     package let events: EventLog
     package let limits: Limits
-    private let clock: Clock
+    let clock: Clock
     private let open: Mutex<[UInt16: Workspace]>
     /// Held while one is recovered: whoever asks for it meanwhile must wait for it, but requests to
     /// those that are open must not.
     private let opening = Mutex<Void>(())
     private let lastCheckpoint: Mutex<Int64>
+    package let memory: MemoryBudget
+    let lastShrink = Mutex<Int64>(0)
+    let memoryWarned = Mutex<Bool>(false)
     /// What all workspaces take and may take together.
     package let quota: Quota
     let limiting = Mutex(OperatorLimits())
@@ -33,6 +36,7 @@ package final class WorkspaceSet: Sendable {
         self.events = events
         open = Mutex([:])
         lastCheckpoint = Mutex(clock.monotonic())
+        memory = MemoryBudget(limits)
         quota = Quota(store.logs.counter)
         loadLimits()
     }
@@ -52,7 +56,7 @@ package final class WorkspaceSet: Sendable {
                 let usage = try takeUsage(of: record)
                 let (workspace, report) = try Workspace.open(
                     record, in: store, base: base, clock: clock, limits: limits, events: events,
-                    quota: quota)
+                    quota: quota, memory: memory)
                 startCounting(workspace, usage)
                 workspace.loadLimits()
                 open.withLock { $0[record.id] = workspace }
@@ -106,15 +110,19 @@ package final class WorkspaceSet: Sendable {
     }
 
     /// The background work; called every second or so.
-    package func maintain() {
+    /// - Parameter resident: bytes of memory of the process, for the budget; 0 counts only what the
+    ///   workspaces know of.
+    package func maintain(resident: Int = 0) {
         let now = clock.monotonic()
         let isTime = lastCheckpoint.withLock { last in
             guard now - last >= limits.checkpointInterval else { return false }
             last = now
             return true
         }
-        for workspace in opened { workspace.maintain(checkpointNow: isTime) }
+        let isDue = isTime || isCheckpointDue
+        for workspace in opened { workspace.maintain(checkpointNow: isDue) }
         reviewLimits()
+        maintainMemory(resident: resident)
     }
 
     /// Closes every workspace; false if one could not write its checkpoint (nothing is lost: its

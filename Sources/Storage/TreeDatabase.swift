@@ -85,6 +85,9 @@ package final class TreeDatabase {
         try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
+    /// Gives cached pages back.
+    package func shrinkMemory() { try? connection.execute("PRAGMA shrink_memory") }
+
     /// Closes the connection; nothing may be asked of it afterwards.
     package func close() { connection.close() }
 

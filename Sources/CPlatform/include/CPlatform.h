@@ -35,6 +35,7 @@ int64_t cp_readlink(int dirfd, const char *path, char *buffer, size_t size);
 // A private, detached, read-only, noatime copy of the mount that holds path (open_tree + mount_setattr);
 // needs CAP_SYS_ADMIN. Answers a directory descriptor.
 int cp_clone_mount_read_only(const char *path);
+void cp_malloc_trim(void);
 int cp_flock(int fd, int operation);
 int64_t cp_realtime_ns(void);
 int64_t cp_monotonic_ns(void);
