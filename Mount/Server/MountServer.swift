@@ -85,6 +85,7 @@ package final class MountServer: Sendable {
         } catch {
             throw MountServerError(error.description, error.errno)
         }
+        set.maintainReserve()
         let root = try Self.openRoot(request, set)
         let report = StatusReport(set, mountPoint: mountPoint, version: request.version)
         self.report = report

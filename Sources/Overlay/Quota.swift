@@ -10,6 +10,7 @@ internal import Synchronization
 
 package final class Quota: Sendable {
     private let counter: SpaceCounter
+    private let reserve: SpaceReserve?
     /// The store's quota, for that of a workspace.
     private let whole: Quota?
     /// Bytes that the counter does not know, since they are from before.
@@ -25,8 +26,12 @@ package final class Quota: Sendable {
     /// What a record takes beside its payload, and the room that names need.
     private static let recordBytes: UInt64 = 256
 
-    init(_ counter: SpaceCounter = SpaceCounter(), in whole: Quota? = nil) {
+    init(
+        _ counter: SpaceCounter = SpaceCounter(), in whole: Quota? = nil,
+        reserve: SpaceReserve? = nil
+    ) {
         self.counter = counter
+        self.reserve = reserve
         self.whole = whole
     }
 
@@ -65,13 +70,14 @@ package final class Quota: Sendable {
 
 extension Quota {
     /// Room for `count` bytes of payload in a file that then ends at or above `end`.
-    /// - Throws: EFBIG or EDQUOT.
+    /// - Throws: EFBIG or EDQUOT; ENOSPC while the disk has room for removals only.
     func admit(bytes count: UInt64, end: UInt64) throws(Errno) {
         if end > fileSizeLimit.load(ordering: .relaxed) { throw .fileTooBig }
         try admit(bytes: count)
     }
 
     private func admit(bytes count: UInt64) throws(Errno) {
+        if let reserve, reserve.isShort { throw .noSpace }
         let limit = bytesLimit.load(ordering: .relaxed)
         if limit != OperatorLimits.none {
             // Every 16 KiB of payload have a checksum of 8 bytes.

@@ -47,7 +47,7 @@ extension Workspace {
         let tree = Tree(
             workspace: record.id, base: base, logs: store.logs, journal: journal, reader: reader,
             sequence: SequenceCounter(0), clock: clock, limits: limits, events: events,
-            quota: Quota(store.logs.counter(record.id), in: whole),
+            quota: Quota(store.logs.counter(record.id), in: whole, reserve: store.logs.reserve),
             memory: MemoryBudget(limits, in: memory))
         let position = try tree.load()
         var writer: TreeDatabase?

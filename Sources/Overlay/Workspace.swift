@@ -123,16 +123,20 @@ extension Workspace {
     package func unlink(
         _ name: FileName, in parent: InodeNumber, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
-            _ = try tree.unlink(name, in: parent, caller: caller)
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                _ = try tree.unlink(name, in: parent, caller: caller)
+            }
         }
     }
 
     package func removeDirectory(
         _ name: FileName, in parent: InodeNumber, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
-            _ = try tree.removeDirectory(name, in: parent, caller: caller)
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                _ = try tree.removeDirectory(name, in: parent, caller: caller)
+            }
         }
     }
 
@@ -140,9 +144,12 @@ extension Workspace {
         _ oldName: FileName, in oldParent: InodeNumber, to newName: FileName,
         in newParent: InodeNumber, flags: RenameFlags, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
-            try tree.rename(
-                oldName, in: oldParent, to: newName, in: newParent, flags: flags, caller: caller)
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                try tree.rename(
+                    oldName, in: oldParent, to: newName, in: newParent, flags: flags,
+                    caller: caller)
+            }
         }
     }
 
@@ -178,6 +185,16 @@ extension Workspace {
 
     /// setattr: size first (an edit), then the rest as one transaction.
     package func setAttributes(
+        _ number: InodeNumber, _ change: AttributeChange, caller: Caller
+    ) throws(Errno) -> InodeAttributes {
+        guard change.size == 0 else { return try self.change(number, change, caller: caller) }
+        // Emptying a file works on a full disk, with whatever comes along.
+        return try withReserve { () throws(Errno) in
+            try self.change(number, change, caller: caller)
+        }
+    }
+
+    private func change(
         _ number: InodeNumber, _ change: AttributeChange, caller: Caller
     ) throws(Errno) -> InodeAttributes {
         if let size = change.size {

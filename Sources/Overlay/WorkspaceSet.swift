@@ -19,6 +19,8 @@ package final class WorkspaceSet: Sendable {
     package let memory: MemoryBudget
     let lastShrink = Mutex<Int64>(0)
     let memoryWarned = Mutex<Bool>(false)
+    let reserveTold = Mutex<Bool>(false)
+    private let lastFill = Mutex<Int64>(.min)
     /// What all workspaces take and may take together.
     package let quota: Quota
     let limiting = Mutex(OperatorLimits())
@@ -121,6 +123,12 @@ package final class WorkspaceSet: Sendable {
         }
         let isDue = isTime || isCheckpointDue
         for workspace in opened { workspace.maintain(checkpointNow: isDue) }
+        let isFillTime = lastFill.withLock { last in
+            guard last == .min || now - last >= 1_000_000_000 else { return false }
+            last = now
+            return true
+        }
+        if isFillTime { maintainReserve() }
         reviewLimits()
         maintainMemory(resident: resident)
     }

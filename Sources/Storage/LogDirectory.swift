@@ -6,6 +6,7 @@ package import Platform
 
 package final class LogDirectory: Sendable {
     package let disk: any Disk
+    package let reserve: SpaceReserve
     private let open: Mutex<LRUCache<UInt64, any DiskFile>>
     /// A sync that failed may have dropped what it should have written, and the next one would not
     /// say so (fsync(2), errors): from then on every sync of that log fails, as long as we run.
@@ -16,6 +17,7 @@ package final class LogDirectory: Sendable {
 
     package init(_ disk: any Disk, openFiles: Int) {
         self.disk = disk
+        reserve = SpaceReserve(disk)
         open = Mutex(LRUCache(capacity: openFiles))
     }
 
