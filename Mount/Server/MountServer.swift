@@ -142,6 +142,8 @@ package final class MountServer: Sendable {
     package func run() throws(MountServerError) {
         startSignalThread()
         startMaintenanceThread()
+        let watcher = try? BaseWatcher(set, operations)
+        watcher?.start()
         var failure: MountFailure?
         do throws(MountFailure) {
             try session.run(threads: Self.workers)
@@ -149,6 +151,7 @@ package final class MountServer: Sendable {
             failure = error
         }
         isStopping.store(true, ordering: .relaxed)
+        watcher?.stop()
         set.store.noteClosing()
         report.connect(nil)
         if !set.close() { logger.warning("closed without a checkpoint; the next start replays more") }

@@ -31,6 +31,7 @@ package final class StatusReport: Sendable {
             ("mount_point", .text(mountPoint)),
             ("base", .text(set.base.path)),
             ("base_sealed_read_only", .boolean(set.base.isSealed)),
+            ("base_watched", .boolean(set.base.isWatched)),
             ("store", .text(set.store.path)),
         ]
         if let open = set.opened(workspace),

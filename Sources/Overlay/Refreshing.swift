@@ -10,10 +10,13 @@ package struct BaseChange: Hashable, Sendable {
     package var directory: [UInt8]
     /// The name in it that changed; empty where only the directory is known.
     package var name: [UInt8]
+    /// The name came or went; else what it leads to changed.
+    package var isName: Bool
 
-    package init(directory: [UInt8], name: [UInt8]) {
+    package init(directory: [UInt8], name: [UInt8], isName: Bool = false) {
         self.directory = directory
         self.name = name
+        self.isName = isName
     }
 }
 
@@ -33,13 +36,17 @@ extension Workspace {
             base.forgetAll()
         }
         var stale = StaleCaches()
+        let names = Dictionary(grouping: (changes ?? []).filter(\.isName), by: \.directory)
         let numbers = withTreeSafely { $0.refreshCandidates(changes) }
         var done = 0
         while done < numbers.count {
             let part = numbers[done..<min(done + Self.batch, numbers.count)]
             stale = withTreeSafely { [stale] tree in
                 var stale = stale
-                for number in part { tree.refreshFromBase(number, &stale) }
+                for number in part {
+                    tree.refreshFromBase(number, &stale)
+                    tree.addNames(names, in: number, to: &stale)
+                }
                 return stale
             }
             done += part.count
@@ -51,17 +58,33 @@ extension Workspace {
 extension Tree {
     /// Inodes in memory that show something of the base: untouched files, and directories.
     fileprivate func refreshCandidates(_ changes: Set<BaseChange>?) -> [InodeNumber] {
-        let directories = changes.map { Set($0.map(\.directory)) }
+        // A directory shows something else only where names came or went.
+        let directories = changes.map { Set($0.filter(\.isName).map(\.directory)) }
+        let places = changes.map { changes in
+            Set(changes.map { BaseChange(directory: $0.directory, name: $0.name) })
+        }
         return inodes.values.compactMap { inode in
             guard let place = inode.place, inode.record.links > 0 else { return nil }
             guard !inode.isPersistent || inode.isDirectory else { return nil }
-            if let changes, let directories {
-                let isNamed = changes.contains(
+            if let places, let directories {
+                // One with several names may have changed under another one.
+                let isNamed = !inode.isDirectory && inode.record.links > 1 || places.contains(
                     BaseChange(directory: place.directory, name: place.name))
                 let isDirectory = inode.basePath.map { directories.contains($0) } == true
                 guard isNamed || isDirectory else { return nil }
             }
             return inode.number
+        }
+    }
+
+    /// Names of a directory that came or went in the base, and that the kernel may hold, perhaps as
+    /// missing.
+    fileprivate func addNames(
+        _ names: [[UInt8]: [BaseChange]], in number: InodeNumber, to stale: inout StaleCaches
+    ) {
+        guard let path = inodes[number]?.basePath else { return }
+        for change in names[path] ?? [] {
+            if let name = try? FileName(change.name) { stale.entries.append((number, name)) }
         }
     }
 
