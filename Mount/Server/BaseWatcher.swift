@@ -3,7 +3,6 @@
 // open workspaces and dropped by the kernel. Where events are lost, everything is refreshed.
 
 internal import Fuse
-internal import Glibc
 internal import Overlay
 internal import Platform
 internal import Storage
@@ -34,16 +33,16 @@ final class BaseWatcher: Sendable {
 
     func start() {
         set.base.observe { [weak self] directory, path in self?.add(directory, path) }
+        operations.negatives.set(needed: false)
         // Directories that were opened before are opened again, and watched then.
         set.base.forgetAll()
         Thread.start { [self] in
             while !isStopped.load(ordering: .relaxed) {
                 do throws(Errno) {
-                    guard try step() else { continue }
-                    // Some rest, so that a base that changes all the time costs little.
-                    usleep(5_000)
+                    try step()
                 } catch {
                     set.base.observe(nil)
+                    operations.negatives.set(needed: true)
                     set.events.post(.warning, "changes of the base show after a refresh only: \(error)")
                     return
                 }
@@ -64,6 +63,7 @@ final class BaseWatcher: Sendable {
             paths.withLock { $0[key] = path }
         } catch {
             guard !isIncomplete.exchange(true, ordering: .relaxed) else { return }
+            operations.negatives.set(needed: true)
             set.events.post(
                 .notice,
                 "not all directories of the base can be watched (\(error)): changes that others make "
@@ -71,13 +71,10 @@ final class BaseWatcher: Sendable {
         }
     }
 
-    /// Waits for events and does what they ask for; false where none came.
-    private func step() throws(Errno) -> Bool {
-        guard let events = try watch.read(milliseconds: 200) else {
-            refresh(nil)
-            return true
-        }
-        if events.isEmpty { return false }
+    /// Waits for events and does what they ask for.
+    private func step() throws(Errno) {
+        guard let events = try watch.read(milliseconds: 500) else { return refresh(nil) }
+        if events.isEmpty { return }
         var changes: Set<BaseChange> = []
         var isAll = false
         for event in events {
@@ -90,7 +87,6 @@ final class BaseWatcher: Sendable {
         refresh(isAll ? nil : changes)
         // Names in the events are exact even where all is looked at.
         if isAll { refresh(changes.filter(\.isName)) }
-        return true
     }
 
     private func refresh(_ changes: Set<BaseChange>?) {

@@ -22,11 +22,13 @@ package final class DraftOperations: Operations {
     let control: ControlDirectory
     /// Set right after the session is made, before any request comes.
     private let connected = Mutex<Notifier?>(nil)
+    let negatives: NegativeNames
 
     package init(root: MountRoot, set: WorkspaceSet, control: ControlDirectory) {
         self.root = root
         self.set = set
         self.control = control
+        negatives = NegativeNames()
     }
 
     package func connect(_ notifier: Notifier) { connected.withLock { $0 = notifier } }

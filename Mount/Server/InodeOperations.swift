@@ -22,10 +22,19 @@ extension DraftOperations {
         } catch {
             // The name does not exist, and will not until we make it.
             if error == .noEntry {
+                noteMissing(name, in: parent)
                 request.negativeEntry(timeout: NodeEntry.forever)
             } else {
                 request.fail(error)
             }
+        }
+    }
+
+    /// Remembers what the kernel will not ask for again.
+    private func noteMissing(_ name: FileName, in parent: UInt64) {
+        guard case .place? = try? node(parent) else { return }
+        if let old = negatives.note(parent, name) {
+            notifier?.invalidateEntry(parent: old.parent, name: old.name)
         }
     }
 
@@ -48,6 +57,7 @@ extension DraftOperations {
                 return (control.entry(node), nil)
             }
             let attributes = try place.workspace.lookup(name, in: place.number)
+            negatives.remove(parent, name)
             return (
                 entry(attributes, in: place.workspace),
                 Place(workspace: place.workspace, number: attributes.number)

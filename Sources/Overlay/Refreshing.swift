@@ -1,8 +1,8 @@
 // Refreshing: what others changed in the base becomes visible where no workspace touched it. Looks at
 // the base for each untouched file in memory, and names what the kernel must drop.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 /// A part of the base that changed.
 package struct BaseChange: Hashable, Sendable {
@@ -52,6 +52,21 @@ extension Workspace {
             done += part.count
         }
         return stale
+    }
+}
+
+extension Workspace {
+    /// Those of `names` of which the workspace itself says nothing, so that the base decides.
+    package func namesOfBase(
+        _ names: [(parent: InodeNumber, name: FileName)]
+    ) -> [(parent: InodeNumber, name: FileName)] {
+        names.filter { item in
+            withTreeSafely { tree in
+                guard let directory = try? tree.directory(item.parent), directory.basePath != nil,
+                    let index = try? tree.index(of: directory) else { return false }
+                return index.entries[item.name] == nil
+            }
+        }
     }
 }
 

@@ -17,6 +17,8 @@ package final class DirectoryWatch: Sendable {
     }
 
     private let file: File
+    /// Microseconds.
+    private static let pause: UInt32 = 5_000
 
     /// - Throws: where the kernel has no fanotify or does not permit it.
     package init() throws(Errno) {
@@ -41,6 +43,8 @@ package final class DirectoryWatch: Sendable {
     /// - Returns: nil where events were lost.
     package func read(milliseconds: Int32) throws(Errno) -> [Event]? {
         if cp_wait_readable(file.descriptor, milliseconds) <= 0 { return [] }
+        // What belongs together comes together, and a base that changes all the time costs little.
+        usleep(Self.pause)
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         let count = buffer.withUnsafeMutableBytes {
             Glibc.read(file.descriptor, $0.baseAddress, $0.count)
