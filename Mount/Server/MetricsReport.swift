@@ -56,6 +56,10 @@ extension StatusReport {
             ("files", .unsigned(workspace.quota.usedFiles)),
             ("limits", .object(Self.limits(workspace.operatorLimits, LimitKey.allCases))),
             ("drifted_reads", .integer(Int64(workspace.driftedReads))),
+            ("drifted_files", .list(
+                workspace.driftedReadPaths(atMost: 20).map {
+                    .text(String(decoding: $0, as: UTF8.self))
+                })),
         ]
     }
 

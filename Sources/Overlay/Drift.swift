@@ -67,6 +67,16 @@ extension Workspace {
     /// Files whose drift a read has met since the workspace was opened.
     package var driftedReads: Int { driftMet.withLock { $0.count } }
 
+    /// The base's paths of some of them.
+    package func driftedReadPaths(atMost count: Int) -> [[UInt8]] {
+        let numbers = driftMet.withLock { $0.sorted().prefix(count) }
+        return withTreeSafely { tree in
+            numbers.compactMap { number in
+                (try? tree.origin(number)).flatMap { $0 }?.path
+            }
+        }
+    }
+
     /// Remembers a read that met drift.
     func noteDrift(_ number: InodeNumber) {
         driftMet.withLock { if $0.count < 10_000 { $0.insert(number) } }

@@ -178,14 +178,13 @@ extension WorkspaceSet {
         let budget = memory.bytes
         let used = max(parts.total, resident)
         warnOfMemory(used: used, budget: budget)
-        let wasTight = memory.isTight
         let isTight = used > budget / 10 * 9
         memory.setTight(isTight)
         guard isTight else { return }
-        // Once a second at most: what could go has gone, and the rest is in use.
+        // Seldom: what could go has gone then, and the rest is in use.
         let now = clock.monotonic()
         let isTime = lastShrink.withLock { last in
-            guard !wasTight || now - last >= 1_000_000_000 else { return false }
+            guard now - last >= 2_000_000_000 else { return false }
             last = now
             return true
         }

@@ -72,6 +72,7 @@ struct DriftCommandTests {
         try writeFile(fixture.base("d/f"), expected)
         #expect(throws: Errno.inputOutput) { try contents(fixture, "d/f") }
         #expect(fixture.workspace.driftedReads == 1)
+        #expect(fixture.workspace.driftedReadPaths(atMost: 9) == [path("d/f")])
         let outcome = try fixture.workspace.acceptDrift(path("/d/f"), caller: fixture.tree.caller)
         #expect(outcome.stale.inodes[try fixture.tree.resolve("d/f")] == true)
         for (offset, text) in [(0, "start"), (50_000, "middle")] {
