@@ -33,7 +33,6 @@ final class BaseWatcher: Sendable {
 
     func start() {
         set.base.observe { [weak self] directory, path in self?.add(directory, path) }
-        operations.negatives.set(needed: false)
         // Directories that were opened before are opened again, and watched then.
         set.base.forgetAll()
         Thread.start { [self] in
@@ -42,7 +41,6 @@ final class BaseWatcher: Sendable {
                     try step()
                 } catch {
                     set.base.observe(nil)
-                    operations.negatives.set(needed: true)
                     set.events.post(.warning, "changes of the base show after a refresh only: \(error)")
                     return
                 }
@@ -63,7 +61,6 @@ final class BaseWatcher: Sendable {
             paths.withLock { $0[key] = path }
         } catch {
             guard !isIncomplete.exchange(true, ordering: .relaxed) else { return }
-            operations.negatives.set(needed: true)
             set.events.post(
                 .notice,
                 "not all directories of the base can be watched (\(error)): changes that others make "
@@ -103,10 +100,10 @@ extension DraftOperations {
         guard let notifier else { return }
         for (number, hasNewContent) in stale.inodes {
             notifier.invalidateInode(
-                nodeID(number, in: workspace), offset: hasNewContent ? 0 : -1)
+                root.nodeID(number, in: workspace), offset: hasNewContent ? 0 : -1)
         }
         for (parent, name) in stale.entries {
-            notifier.invalidateEntry(parent: nodeID(parent, in: workspace), name: name)
+            notifier.invalidateEntry(parent: root.nodeID(parent, in: workspace), name: name)
         }
     }
 }

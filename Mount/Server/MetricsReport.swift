@@ -1,5 +1,6 @@
 // The sample of `.draft/metrics`, and what status says of limits and memory.
 
+internal import Control
 internal import Fuse
 internal import Overlay
 internal import Platform
@@ -54,7 +55,7 @@ extension StatusReport {
         [
             ("used_bytes", .unsigned(workspace.quota.usedBytes)),
             ("files", .unsigned(workspace.quota.usedFiles)),
-            ("limits", .object(Self.limits(workspace.operatorLimits, LimitKey.allCases))),
+            ("limits", .object(Self.limits(workspace.operatorLimits, OperatorLimits.Key.allCases))),
             ("drifted_reads", .integer(Int64(workspace.driftedReads))),
             ("drifted_files", .list(
                 workspace.driftedReadPaths(atMost: 20).map {
@@ -70,12 +71,20 @@ extension StatusReport {
 
     /// Limits that are in force; numbers are bytes, files and nanoseconds.
     private static func limits(
-        _ limits: OperatorLimits, _ keys: [LimitKey]
+        _ limits: OperatorLimits, _ keys: [OperatorLimits.Key]
     ) -> [(String, JSONText.Value)] {
         keys.compactMap { key in
             limits[key].map {
-                (LimitsText.name(key).replacing("-", with: "_"), .unsigned($0))
+                (name(key), .unsigned($0))
             }
+        }
+    }
+
+    private static func name(_ key: OperatorLimits.Key) -> String {
+        switch key {
+        case .fileSize: "file_size"
+        case .largeFile: "large_file"
+        default: "\(key)"
         }
     }
 

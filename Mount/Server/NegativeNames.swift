@@ -1,9 +1,8 @@
 // NegativeNames: names that the kernel was told do not exist, and so never asks for again. After a
 // refresh it must, since the base may have them now. Bounded: what falls out is dropped by the kernel
-// at once. Used only while the base is not watched.
+// at once. Kept even while the base is watched: whoever asks for a refresh does not wait for events.
 
-internal import Fuse
-package import Overlay
+internal import Overlay
 internal import Platform
 internal import Storage
 internal import Synchronization
@@ -16,23 +15,17 @@ final class NegativeNames: Sendable {
     }
 
     private let names: Mutex<LRUCache<Key, Key>>
-    private let isNeeded = Atomic<Bool>(true)
 
     init(capacity: Int = 32_768) { names = Mutex(LRUCache(capacity: capacity)) }
 
-    /// Whether there is anything to remember: not while events tell what comes.
-    func set(needed: Bool) { isNeeded.store(needed, ordering: .relaxed) }
-
     /// - Returns: a name that is not remembered any more, so that the kernel must drop it.
     func note(_ parent: UInt64, _ name: FileName) -> Key? {
-        guard isNeeded.load(ordering: .relaxed) else { return nil }
         let key = Key(parent: parent, name: name)
         return names.withLock { $0.insert(key, for: key) }
     }
 
     /// The name leads somewhere now.
     func remove(_ parent: UInt64, _ name: FileName) {
-        guard isNeeded.load(ordering: .relaxed) else { return }
         names.withLock { _ = $0.removeValue(for: Key(parent: parent, name: name)) }
     }
 
@@ -46,20 +39,17 @@ final class NegativeNames: Sendable {
     }
 }
 
-extension DraftOperations {
-    /// Makes what others changed in the base visible in a workspace, and has the kernel drop what is
-    /// stale: the control file `refresh`.
-    package func refresh(_ workspace: Workspace) {
-        drop(workspace.refresh(), of: workspace)
-        let root = nodeID(workspace.rootNumber, in: workspace)
-        let missing = negatives.take { parent in
-            parent == root || InodeNumbering.workspace(of: parent) == workspace.id
+extension NegativeNames {
+    /// Those of a workspace, remembered no more.
+    func take(of workspace: Workspace) -> [(parent: InodeNumber, name: FileName)] {
+        // The root of the mount is a workspace's only where that is mounted alone.
+        let missing = take { parent in
+            parent == DraftOperations.rootNode
+                || InodeNumbering.workspace(of: parent) == workspace.id
         }
-        let names = missing.map {
-            (parent: $0.parent == root ? workspace.rootNumber : $0.parent, name: $0.name)
-        }
-        for (parent, name) in workspace.namesOfBase(names) {
-            notifier?.invalidateEntry(parent: nodeID(parent, in: workspace), name: name)
+        return missing.map { key in
+            let isRoot = key.parent == DraftOperations.rootNode
+            return (isRoot ? workspace.rootNumber : key.parent, key.name)
         }
     }
 }

@@ -12,7 +12,7 @@ extension Workspace {
     /// Edits stay at their offsets. Bytes of the base beyond its new end become holes; a file that
     /// ended where the base ended follows the base's end.
     /// - Throws: ENOENT where the file or its base is gone, EINVAL where nothing drifted,
-    ///   EOPNOTSUPP for a base file that had holes when it was first edited.
+    ///   EOPNOTSUPP for a file that shows holes below the base's old end.
     package func acceptDrift(
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
@@ -25,7 +25,7 @@ extension Workspace {
         return try commanding(path) { () throws(Errno) in
             let number = drifted.number
             if withTreeSafely({ $0.recordWithoutLoading(number)?.flags.contains(.hasLog) }) == true {
-                try checkDense(number)
+                try checkDense(number, below: drifted.origin.size)
                 _ = try edit(number, isRelease: true, caller: caller) { (log, stamp) throws(Errno) in
                     try ground(
                         log, oldSize: drifted.origin.size, newSize: status.size, stamp: stamp)
@@ -42,7 +42,7 @@ extension Workspace {
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         let drifted = try findDrifted(path)
-        let backup = try backUp(before: "drop", caller: caller)
+        let backup = try backUp(before: "drift drop", caller: caller)
         var outcome = try commanding(path) { () throws(Errno) -> CommandOutcome in
             guard let status = drifted.status, status.type == .regular else {
                 return try removeDrifted(drifted, caller: caller)
@@ -111,29 +111,34 @@ extension Workspace {
             reason: reason)
     }
 
+    /// Names the moment before a command, as the other commands do.
     private func backUp(
         before command: String, caller: Caller
-    ) throws(CommandError) -> FileName? {
-        let name = FileName(trusted: Array("before-\(command)-\(sequence.last)".utf8))
-        do throws(CommandError) {
-            return try backup(name, comment: Array("before \(command)".utf8), caller: caller).name
+    ) throws(CommandError) -> FileName {
+        do throws(Errno) {
+            return try gate.alone { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    let name = tree.addAutomaticBackup("before \(command)", to: &transaction)
+                    try tree.commit(&transaction)
+                    return name
+                }
+            }
         } catch {
-            guard error.errno == .notImplemented else { throw error }
-            return nil
+            throw CommandError(error, "the backup before it could not be recorded: \(error)")
         }
     }
 
     // MARK: Changing
 
-    /// Holes of the base were recorded as holes, so what the base has there now would not show.
-    private func checkDense(_ number: InodeNumber) throws(Errno) {
+    /// Holes of the base were recorded as holes, so what the base has there now would not show; they
+    /// cannot be told from holes that were made here.
+    private func checkDense(_ number: InodeNumber, below size: UInt64) throws(Errno) {
         guard let log = try withTree({ (tree) throws(Errno) in
             try tree.log(of: tree.inode(number))
         }) else { return }
-        let header = try? LogHeader(
-            reading: try logs.file(number), path: LogDirectory.path(number))
-        guard header?.baseFile == 0 else { return }
-        if try log.snapshot().allPieces.contains(where: \.isHole) { throw .notSupported }
+        let isDense = try log.snapshot().forEach(in: 0..<size) { _, piece in !piece.isHole }
+        if !isDense { throw .notSupported }
     }
 
     /// Fits the base pieces of a log to the base's new length.
@@ -197,7 +202,8 @@ extension Workspace {
                 record.modificationTime = time
                 record.changeTime = time
             }
-            transaction.changes.append(.origin(number, origin))
+            transaction.changes.append(
+                .origin(number, before: drifted.origin, after: origin))
             try tree.pin(inode, in: &transaction)
             try tree.commit(&transaction)
             return transaction.sequence

@@ -28,12 +28,14 @@ extension Workspace {
                 into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
             return count
         case .log(let log):
-            return try read(try log.pieces(in: wanted), into: buffer)
+            return try read(try log.pieces(in: wanted), into: buffer, originOf: origin)
         }
     }
 
-    private func read(
-        _ pieces: [Piece], into buffer: UnsafeMutableRawBufferPointer
+    /// - Parameter originOf: which base file pieces of a base inode are read from.
+    func read(
+        _ pieces: [Piece], into buffer: UnsafeMutableRawBufferPointer,
+        originOf: (InodeNumber) throws(Errno) -> Origin
     ) throws(Errno) -> Int {
         var done = 0
         var table: RecordTable?
@@ -46,7 +48,12 @@ extension Workspace {
             case .hole:
                 part.initializeMemory(as: UInt8.self, repeating: 0)
             case .base(let file, let offset):
-                let origin = if let known, known.file == file { known.origin } else { try origin(file) }
+                let origin: Origin
+                if let known, known.file == file {
+                    origin = known.origin
+                } else {
+                    origin = try originOf(file)
+                }
                 known = (file, origin)
                 try readOrigin(file, origin, into: part, at: offset)
             case .log(let log, let record, let skip):
@@ -68,7 +75,7 @@ extension Workspace {
     }
 
     /// Reads base content under a touched file, if it still is what it was then.
-    private func readOrigin(
+    func readOrigin(
         _ number: InodeNumber, _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer,
         at offset: UInt64
     ) throws(Errno) {
@@ -112,7 +119,7 @@ extension Workspace {
         return try file.read(into: buffer, at: offset) == buffer.count
     }
 
-    private func origin(_ number: InodeNumber) throws(Errno) -> Origin {
+    func origin(_ number: InodeNumber) throws(Errno) -> Origin {
         try withTree { (tree) throws(Errno) in
             let found: Origin?
             do throws(StorageError) {
@@ -133,6 +140,8 @@ extension Workspace {
         _ number: InodeNumber, isRelease: Bool = false, caller: Caller,
         _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
     ) throws(Errno) -> Bool {
+        gate.enter()
+        defer { gate.leave() }
         let asksForRows = !isRelease && quota.limitsFiles
         let log = try withTree { (tree) throws(Errno) in
             if asksForRows { try tree.quota.admit(files: tree.missingRows(of: number)) }

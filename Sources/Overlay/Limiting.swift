@@ -5,24 +5,38 @@ package import Storage
 internal import Platform
 internal import Synchronization
 
+extension OperatorLimits {
+    /// What the program itself, SQLite and the descriptors need, with some room for work.
+    package static let minimumMemory: UInt64 = 64 << 20
+
+    fileprivate static func check(_ key: Key, _ value: UInt64?) throws(CommandError) {
+        guard let value else { return }
+        if key == .memory, value < minimumMemory {
+            throw CommandError(
+                .invalid, "memory of \(value) bytes is too little: the least is "
+                    + "\(minimumMemory >> 20)M")
+        }
+        // Sizes are signed offsets elsewhere, and the largest number stands for no limit.
+        if value > UInt64(Int64.max) {
+            throw CommandError(.invalid, "\(value) is too large for a limit")
+        }
+    }
+}
+
 extension Workspace {
     /// The limits in force. Those of the store hold beside them.
     package var operatorLimits: OperatorLimits { limiting.withLock { $0 } }
 
-    /// "KEY VALUE" lines, as the control file `limits` shows them.
-    package var limitsText: [UInt8] {
-        LimitsText.render(operatorLimits, keys: LimitKey.allCases)
-    }
-
     /// Changes one limit, durably.
-    /// - Parameter value: as people write it; "none" takes the limit away.
-    package func setLimit(_ key: String, _ value: String) throws(CommandError) {
-        let key = try LimitsText.key(key)
-        let parsed = try LimitsText.parse(value, of: key)
+    /// - Parameter value: bytes, files or nanoseconds; nil takes the limit away.
+    package func setLimit(
+        _ key: OperatorLimits.Key, to value: UInt64?
+    ) throws(CommandError) {
+        try OperatorLimits.check(key, value)
         let failure: StorageError? = limiting.withLock { limits in
             var changed = limits
-            changed.set(key, to: parsed)
-            if parsed == nil, key == .memory { changed.reset(key) }
+            changed.set(key, to: value)
+            if value == nil, key == .memory { changed.reset(key) }
             do throws(StorageError) {
                 try changed.write(to: LogDirectory.workspacePath(id), on: disk)
             } catch {
@@ -103,24 +117,24 @@ extension Tree {
 // MARK: The store
 
 extension WorkspaceSet {
-    static let storeKeys: [LimitKey] = [.bytes, .files, .memory]
+    package static let storeKeys: [OperatorLimits.Key] = [.bytes, .files, .memory]
 
     package var operatorLimits: OperatorLimits { limiting.withLock { $0 } }
 
-    package var limitsText: [UInt8] { LimitsText.render(operatorLimits, keys: Self.storeKeys) }
-
     /// Changes one limit of the store as a whole: bytes, files or memory.
-    package func setLimit(_ key: String, _ value: String) throws(CommandError) {
-        let key = try LimitsText.key(key)
+    package func setLimit(
+        _ key: OperatorLimits.Key, to value: UInt64?
+    ) throws(CommandError) {
         guard Self.storeKeys.contains(key) else {
             throw CommandError(
-                .invalid, "\(LimitsText.name(key)) is a limit of a workspace: set it in that one")
+                .invalid, "the store as a whole has limits of bytes, files and memory: set this one "
+                    + "in a workspace")
         }
-        let parsed = try LimitsText.parse(value, of: key)
+        try OperatorLimits.check(key, value)
         let failure: StorageError? = limiting.withLock { limits in
             var changed = limits
-            changed.set(key, to: parsed)
-            if parsed == nil, key == .memory { changed.reset(key) }
+            changed.set(key, to: value)
+            if value == nil, key == .memory { changed.reset(key) }
             do throws(StorageError) {
                 try changed.write(to: "", on: store.disk)
             } catch {

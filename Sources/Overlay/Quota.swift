@@ -22,7 +22,7 @@ package final class Quota: Sendable {
     private let bytesRefused = Atomic<Bool>(false)
     private let filesRefused = Atomic<Bool>(false)
     /// Of each resource, how far its warnings went: 80 and 100 percent.
-    private let warned = Mutex<[LimitKey: Int]>([:])
+    private let warned = Mutex<[OperatorLimits.Key: Int]>([:])
     /// What a record takes beside its payload, and the room that names need.
     private static let recordBytes: UInt64 = 256
 
@@ -144,7 +144,7 @@ extension Quota {
     }
 
     private func review(
-        _ events: EventLog, _ owner: String, _ key: LimitKey, used: UInt64, limit: UInt64?,
+        _ events: EventLog, _ owner: String, _ key: OperatorLimits.Key, used: UInt64, limit: UInt64?,
         wasRefused: borrowing Atomic<Bool>, remedy: String
     ) {
         guard let limit else { return }
@@ -158,7 +158,7 @@ extension Quota {
             return levels[key] ?? 0
         }
         guard level > known else { return }
-        let name = LimitsText.name(key)
+        let name = key == .bytes ? "bytes" : "files"
         if level == 100 {
             events.post(
                 .warning,

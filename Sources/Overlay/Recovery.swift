@@ -27,6 +27,7 @@ extension Workspace {
         memory: MemoryBudget? = nil
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         var report = RecoveryReport()
+        let events = EventLog(of: record.id, in: events)
         let directory = LogDirectory.workspacePath(record.id)
         let journalPath = "\(directory)/tree.log"
         let isNew = !store.disk.exists(journalPath)
@@ -74,10 +75,15 @@ extension Workspace {
             DatabaseSeal.remove(path)
             return database
         } catch {
-            guard case .damaged = error else { throw error }
-            events.post(
-                .warning, "\(error); the database is made anew from \(journal.path)")
-            report.rebuiltDatabase = true
+            switch error {
+            case .damaged:
+                events.post(
+                    .warning, "\(error); the database is made anew from \(journal.path)")
+                report.rebuiltDatabase = true
+            case .outdated:
+                events.post(.notice, "\(error); it is made anew from \(journal.path)")
+            default: throw error
+            }
         }
         for suffix in ["-wal", "-shm"] { _ = Glibc.unlink(path + suffix) }
         _ = Glibc.rename(path, path + ".damaged")
@@ -105,6 +111,7 @@ extension Workspace {
                 withTreeSafely { tree in
                     for change in changes {
                         tree.apply(change)
+                        tree.noteRestore(change, header)
                         // Marks that the record of a new or first edited file makes up for.
                         if case .inode(let number, let before, let after) = change,
                             after?.type == .regular,
@@ -118,6 +125,8 @@ extension Workspace {
                     // Memory is let go by writing rows under the old position.
                     spill(position)
                 }
+            case .process:
+                break
             case .contentMark:
                 var reader = ByteReader(payload)
                 while let number: UInt64 = reader.integer() { marked.insert(number) }
@@ -142,6 +151,7 @@ extension Workspace {
         }
         if report.afterPowerCut { marked.formUnion(try allLogs()) }
         withTreeSafely { $0.isRecovering = report.afterPowerCut }
+        try finishRestores(marked, committed: position.sequence)
         try refresh(marked)
         withTreeSafely { tree in
             tree.isRecovering = false
@@ -274,6 +284,7 @@ extension Tree {
         sequence.advance(to: position.sequence)
         lastNumber = position.lastNumber
         touched = Set(try reader.touchedInodes())
+        backups = try reader.backups()
         directoriesWithEntries = Set(try reader.directoriesWithEntries())
         devices = try reader.devices()
         aliases = try reader.aliases()

@@ -36,6 +36,10 @@ package final class Workspace: Sendable {
     let driftMet = Mutex<Set<InodeNumber>>([])
     /// The tree's tick at the last sweep: where nothing was used since, nothing is to be swept.
     let lastSweep = Atomic<UInt64>(.max)
+    /// Edits enter; a backup, rollback or clone is alone.
+    let gate = Gate()
+    /// Moments that were looked at lately.
+    let recentViews = Mutex(LRUCache<UInt64, TimeView>(capacity: 8))
     /// Set when the last checkpoint failed, so that status can say so.
     let checkpointFailed = Atomic<Bool>(false)
     let checkpointFailures = Atomic<UInt64>(0)

@@ -5,27 +5,27 @@
 
 package import Platform
 
-package enum LimitKey: UInt32, CaseIterable, Sendable {
-    /// Bytes of edit logs and tree log.
-    case bytes = 1
-    /// Files and directories that have a row and a name.
-    case files = 2
-    /// Bytes of one file.
-    case fileSize = 3
-    /// Bytes of memory of the daemon.
-    case memory = 4
-    /// Bytes from which on a file is backed up before its first edit.
-    case largeFile = 5
-    /// Nanoseconds for which automatic backups are kept.
-    case retention = 6
-}
-
 package struct OperatorLimits: Equatable, Sendable {
+    package enum Key: UInt32, CaseIterable, Sendable {
+        /// Bytes of edit logs and tree log.
+        case bytes = 1
+        /// Files and directories that have a row and a name.
+        case files = 2
+        /// Bytes of one file.
+        case fileSize = 3
+        /// Bytes of memory of the daemon.
+        case memory = 4
+        /// Bytes from which on a file is backed up before its first edit.
+        case largeFile = 5
+        /// Nanoseconds for which automatic backups are kept.
+        case retention = 6
+    }
+
     package static let fileName = "limits"
     static let version: UInt32 = 1
 
     /// What was set; `none` for "no limit".
-    private var values: [LimitKey: UInt64] = [:]
+    private var values: [Key: UInt64] = [:]
     package static let none = UInt64.max
 
     package static let defaultMemory: UInt64 = 256 << 20
@@ -34,7 +34,7 @@ package struct OperatorLimits: Equatable, Sendable {
     package init() {}
 
     /// The limit in force; nil where there is none.
-    package subscript(key: LimitKey) -> UInt64? {
+    package subscript(key: Key) -> UInt64? {
         switch values[key] {
         case nil:
             switch key {
@@ -48,13 +48,13 @@ package struct OperatorLimits: Equatable, Sendable {
     }
 
     /// Whether somebody set it, to a value or to none.
-    package func isSet(_ key: LimitKey) -> Bool { values[key] != nil }
+    package func isSet(_ key: Key) -> Bool { values[key] != nil }
 
     /// - Parameter value: nil takes the limit away.
-    package mutating func set(_ key: LimitKey, to value: UInt64?) { values[key] = value ?? Self.none }
+    package mutating func set(_ key: Key, to value: UInt64?) { values[key] = value ?? Self.none }
 
     /// Back to what holds if nobody says anything.
-    package mutating func reset(_ key: LimitKey) { values[key] = nil }
+    package mutating func reset(_ key: Key) { values[key] = nil }
 
     // MARK: On disk
 
@@ -63,7 +63,7 @@ package struct OperatorLimits: Equatable, Sendable {
         var writer = ByteWriter(capacity: 8 + 16 * values.count)
         writer.integer(Self.version)
         writer.integer(UInt32(values.count))
-        for key in LimitKey.allCases {
+        for key in Key.allCases {
             guard let value = values[key] else { continue }
             writer.integer(key.rawValue)
             writer.integer(UInt32(0))
@@ -94,7 +94,7 @@ package struct OperatorLimits: Equatable, Sendable {
             guard let raw: UInt32 = reader.integer(), reader.integer(UInt32.self) != nil,
                 let value: UInt64 = reader.integer()
             else { throw .damaged(path: path, what: "it is too short") }
-            if let key = LimitKey(rawValue: raw) { values[key] = value }
+            if let key = Key(rawValue: raw) { values[key] = value }
         }
     }
 

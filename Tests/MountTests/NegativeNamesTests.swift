@@ -27,12 +27,4 @@ import Testing
         #expect(names.note(7, try name(3)) == NegativeNames.Key(parent: 7, name: try name(1)))
         #expect(names.take { _ in true }.count == 3)
     }
-
-    @Test("Nothing is kept while events tell what comes")
-    func unneeded() throws {
-        let names = NegativeNames()
-        names.set(needed: false)
-        #expect(names.note(1, try name(0)) == nil)
-        #expect(names.take { _ in true }.isEmpty)
-    }
 }

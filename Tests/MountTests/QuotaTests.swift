@@ -10,7 +10,7 @@ extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain))
     struct Quotas {
         /// Sets limits of the first workspace while nothing is mounted.
-        private static func set(_ mount: TestMount, _ values: [(LimitKey, UInt64)]) throws {
+        private static func set(_ mount: TestMount, _ values: [(OperatorLimits.Key, UInt64)]) throws {
             try mount.unmount()
             let disk = HostDisk(root: try File.open(mount.store, flags: O_RDONLY | O_DIRECTORY))
             var limits = OperatorLimits()

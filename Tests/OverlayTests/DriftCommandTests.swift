@@ -164,7 +164,8 @@ struct DriftCommandTests {
         } catch {
             #expect(error.errno == .notSupported)
         }
-        _ = try fixture.workspace.dropDrift(path("s"), caller: fixture.tree.caller)
+        let outcome = try fixture.workspace.dropDrift(path("s"), caller: fixture.tree.caller)
+        #expect(fixture.workspace.backups.map(\.name) == [try #require(outcome.backup)])
         #expect(try contents(fixture, "s") == bytes(1 << 20, fill: 3))
     }
 

@@ -11,61 +11,51 @@ import Testing
         try WorkspaceFixture(prepare: prepare)
     }
 
-    private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
-
     private func truncate(_ fixture: WorkspaceFixture, _ path: String, _ size: UInt64) throws {
         var change = AttributeChange()
         change.size = size
         try fixture.tree.setAttributes(try fixture.tree.resolve(path), change)
     }
 
-    @Test("Limits are lines of keys and values, with defaults, and survive a kill")
-    func textAndFile() throws {
+    @Test("Limits have defaults, and survive a kill")
+    func file() throws {
         let fixture = try fixture()
-        #expect(
-            text(fixture.workspace.limitsText)
-                == "bytes none\nfiles none\nfile-size none\nmemory 256M\nlarge-file 10M\n"
-                + "retention none\n")
-        try fixture.workspace.setLimit("bytes", "3k")
-        try fixture.workspace.setLimit("files", "7")
-        try fixture.workspace.setLimit("file-size", "1T")
-        try fixture.workspace.setLimit("retention", "14d")
-        try fixture.workspace.setLimit("large-file", "none")
-        try fixture.set.setLimit("bytes", "1500")
-        let expected = "bytes 3K\nfiles 7\nfile-size 1T\nmemory 256M\nlarge-file none\nretention 2w\n"
-        #expect(text(fixture.workspace.limitsText) == expected)
+        #expect(fixture.workspace.operatorLimits == OperatorLimits())
+        #expect(fixture.workspace.operatorLimits[.memory] == 256 << 20)
+        #expect(fixture.workspace.operatorLimits[.largeFile] == 10 << 20)
+        try fixture.workspace.setLimit(.bytes, to: 3 << 10)
+        try fixture.workspace.setLimit(.retention, to: 1_209_600_000_000_000)
+        try fixture.workspace.setLimit(.largeFile, to: nil)
+        try fixture.set.setLimit(.bytes, to: 1_500)
         try fixture.reopenAfterKill()
-        #expect(text(fixture.workspace.limitsText) == expected)
-        #expect(text(fixture.set.limitsText) == "bytes 1500\nfiles none\nmemory 256M\n")
-        try fixture.workspace.setLimit("bytes", "none")
+        let limits = fixture.workspace.operatorLimits
+        #expect(limits[.bytes] == 3 << 10 && limits[.retention] == 1_209_600_000_000_000)
+        #expect(limits[.largeFile] == nil && limits[.files] == nil)
+        #expect(fixture.set.operatorLimits[.bytes] == 1_500)
+        try fixture.workspace.setLimit(.bytes, to: nil)
         #expect(fixture.workspace.operatorLimits[.bytes] == nil)
     }
 
-    @Test(
-        "What is no limit is refused with a sentence",
-        arguments: [
-            ("bytes", "x"), ("bytes", ""), ("bytes", "-1"), ("bytes", "1.5M"), ("bytes", "K"),
-            ("bytes", "99999999T"), ("bytes", "18446744073709551615"), ("speed", "1"),
-            ("retention", "10"), ("retention", "5y"), ("memory", "1M"),
-        ])
-    func refused(key: String, value: String) throws {
+    @Test("What is no limit is refused with a sentence")
+    func refused() throws {
         let fixture = try fixture()
-        let before = fixture.workspace.limitsText
-        do throws(CommandError) {
-            try fixture.workspace.setLimit(key, value)
-            Issue.record("\(key) \(value) was taken")
-        } catch {
-            #expect(error.errno == .invalid)
-            #expect(error.description.contains(key == "speed" ? key : value), "\(error)")
+        let cases: [(OperatorLimits.Key, UInt64)] = [(.memory, 1 << 20), (.bytes, .max)]
+        for (key, value) in cases {
+            do throws(CommandError) {
+                try fixture.workspace.setLimit(key, to: value)
+                Issue.record("\(key) \(value) was taken")
+            } catch {
+                #expect(error.errno == .invalid && error.description.contains("\(value)"))
+            }
         }
-        #expect(fixture.workspace.limitsText == before)
-        #expect(throws: CommandError.self) { try fixture.set.setLimit("file-size", "1M") }
+        #expect(fixture.workspace.operatorLimits == OperatorLimits())
+        #expect(throws: CommandError.self) { try fixture.set.setLimit(.fileSize, to: 1 << 20) }
     }
 
     @Test("Files above the limit answer EDQUOT until one is removed; the count is exact after restarts")
     func files() throws {
         let fixture = try fixture { try writeFile("\($0)/b", "base") }
-        try fixture.workspace.setLimit("files", "4")
+        try fixture.workspace.setLimit(.files, to: 4)
         // The root takes one row with the first name.
         for name in ["a", "c", "d"] { try fixture.tree.makeFile(name) }
         #expect(fixture.workspace.quota.usedFiles == 4)
@@ -84,7 +74,7 @@ import Testing
         #expect(throws: Errno.quota) { try fixture.tree.makeFile("e") }
         try fixture.reopen()
         #expect(fixture.workspace.quota.usedFiles == 4)
-        try fixture.workspace.setLimit("files", "none")
+        try fixture.workspace.setLimit(.files, to: nil)
         try fixture.tree.makeFile("e")
     }
 
@@ -92,7 +82,7 @@ import Testing
     func bytesLimit() throws {
         let fixture = try fixture { try writeFile("\($0)/b", bytes(5_000, fill: 1)) }
         try fixture.tree.makeFile("a")
-        try fixture.workspace.setLimit("bytes", "64K")
+        try fixture.workspace.setLimit(.bytes, to: 64 << 10)
         let file = try fixture.tree.resolve("a")
         var written: UInt64 = 0
         while written < 1 << 20 {
@@ -126,7 +116,7 @@ import Testing
     @Test("A file above file-size answers EFBIG to what makes it larger")
     func fileSize() throws {
         let fixture = try fixture { try writeFile("\($0)/b", bytes(9_000, fill: 1)) }
-        try fixture.workspace.setLimit("file-size", "4K")
+        try fixture.workspace.setLimit(.fileSize, to: 4 << 10)
         try fixture.tree.makeFile("a")
         let file = try fixture.tree.resolve("a")
         try fixture.tree.write(file, bytes(96, fill: 1), at: 4_000)
@@ -151,7 +141,7 @@ import Testing
         try tree.makeFile("x")
         try fixture.tree.makeFile("y")
         #expect(fixture.set.quota.usedFiles == 4)
-        try fixture.set.setLimit("files", "4")
+        try fixture.set.setLimit(.files, to: 4)
         #expect(throws: Errno.quota) { try tree.makeFile("z") }
         let used = fixture.set.quota.usedBytes
         #expect(used == other.quota.usedBytes + fixture.workspace.quota.usedBytes)
@@ -168,7 +158,7 @@ import Testing
     @Test("Warnings come at 80 and 100 percent, once each until usage falls")
     func warnings() throws {
         let fixture = try fixture()
-        try fixture.workspace.setLimit("files", "10")
+        try fixture.workspace.setLimit(.files, to: 10)
         func posted() -> [String] {
             fixture.set.maintain()
             return fixture.messages.filter { $0.contains("files") }
@@ -190,22 +180,22 @@ import Testing
         let fixture = try fixture()
         let disk = try SpaceOnDisk(fixture.storePath)
         #expect(fixture.workspace.quota.constrain(disk).available == disk.available)
-        try fixture.workspace.setLimit("bytes", "1M")
-        try fixture.workspace.setLimit("files", "100")
+        try fixture.workspace.setLimit(.bytes, to: 1 << 20)
+        try fixture.workspace.setLimit(.files, to: 100)
         try fixture.tree.makeFile("f")
         let seen = fixture.workspace.quota.constrain(disk)
         let used = fixture.workspace.quota.usedBytes
         #expect(seen.blocks * UInt64(seen.blockSize) == 1 << 20)
         #expect(seen.available == (1 << 20 - used) / UInt64(seen.blockSize))
         #expect(seen.files == 100 && seen.freeFiles == 98)
-        try fixture.set.setLimit("files", "10")
+        try fixture.set.setLimit(.files, to: 10)
         #expect(fixture.workspace.quota.constrain(disk).freeFiles == 8)
     }
 
     @Test("A damaged limits file leaves the defaults and is told")
     func damaged() throws {
         let fixture = try fixture()
-        try fixture.workspace.setLimit("files", "10")
+        try fixture.workspace.setLimit(.files, to: 10)
         try fixture.reopenAfterKill { directory in
             try writeFile("\(directory)/limits", bytes(200, fill: 3))
         }

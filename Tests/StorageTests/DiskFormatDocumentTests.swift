@@ -153,9 +153,9 @@ struct DiskFormatDocumentTests {
 
     @Test func `Limits are the code's`() throws {
         let limits = try rows("Limits")
-        #expect(limits.count == LimitKey.allCases.count)
+        #expect(limits.count == OperatorLimits.Key.allCases.count)
         for (name, value) in limits {
-            let key = try #require(UInt32(value).flatMap { LimitKey(rawValue: $0) })
+            let key = try #require(UInt32(value).flatMap { OperatorLimits.Key(rawValue: $0) })
             #expect("\(key)" == name)
         }
     }

@@ -55,7 +55,7 @@ struct TreeChangeTests {
             return .xattr(
                 number, randomBytes(9, &random), before: maybe(.hidden, &random),
                 after: maybe(value, &random))
-        case 3: return .origin(number, try origin(&random))
+        case 3: return .origin(number, before: try Bool.random(using: &random) ? origin(&random) : nil, after: try origin(&random))
         case 4: return .device(7, path: randomBytes(20, &random))
         default: return .alias(number, device: 2, inode: random.next(), birthTime: -1)
         }

@@ -20,7 +20,8 @@ struct SourceTests {
         "Sources/Storage/Record.swift", "Sources/Storage/SQLite.swift",
         "Sources/Overlay/FileContent.swift",
         "Mount/Fuse/DirectoryBuffer.swift", "Mount/Fuse/InitReply.swift",
-        "Mount/Fuse/Notifier.swift", "Mount/Fuse/Operations.swift",
+        "Mount/Fuse/MountSynchronizer.swift", "Mount/Fuse/Notifier.swift",
+        "Mount/Fuse/Operations.swift",
         "Mount/Fuse/OperationsDefaults.swift", "Mount/Fuse/RawRequest.swift",
         "Mount/Fuse/Request.swift", "Mount/Fuse/ScratchBuffer.swift",
         "Mount/Fuse/SessionContext.swift", "Mount/Fuse/Threads.swift",
@@ -28,7 +29,7 @@ struct SourceTests {
         "Mount/Fuse/Transport.swift", "Mount/Fuse/Unmounting.swift", "Mount/Fuse/Worker.swift",
         "Mount/Server/FileOperations.swift", "Mount/Server/XattrOperations.swift",
         "Sources/draftfs/Background.swift", "Sources/draftfs/DoctorCommand.swift",
-        "Sources/draftfs/ExitStatus.swift",
+        "Sources/draftfs/ExitStatus.swift", "Sources/draftfs/Patch.swift",
     ]
 
     /// Written apart, so that this file does not hold them.
