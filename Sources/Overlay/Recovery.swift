@@ -25,7 +25,8 @@ extension Workspace {
     /// Opens the workspace `record` of `store`.
     package static func open(
         _ record: WorkspaceRecord, in store: Store, base: BaseTree, clock: Clock = .system,
-        limits: Limits = Limits(), events: EventLog = EventLog()
+        limits: Limits = Limits(), events: EventLog = EventLog(), quota whole: Quota? = nil,
+        memory: MemoryBudget? = nil
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         var report = RecoveryReport()
         let events = EventLog(of: record.id, in: events)
@@ -33,7 +34,8 @@ extension Workspace {
         let journalPath = "\(directory)/tree.log"
         let isNew = !store.disk.exists(journalPath)
         let journal = try Journal(
-            journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime())
+            journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime(),
+            counter: store.logs.counter(record.id))
         if isNew {
             do throws(Errno) {
                 try store.disk.synchronizeDirectory(directory)
@@ -47,7 +49,9 @@ extension Workspace {
             databasePath, journal: journal, events: events, report: &report)
         let tree = Tree(
             workspace: record.id, base: base, logs: store.logs, journal: journal, reader: reader,
-            sequence: SequenceCounter(0), clock: clock, limits: limits, events: events)
+            sequence: SequenceCounter(0), clock: clock, limits: limits, events: events,
+            quota: Quota(store.logs.counter(record.id), in: whole, reserve: store.logs.reserve),
+            memory: MemoryBudget(limits, in: memory))
         let position = try tree.load()
         var writer: TreeDatabase?
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {

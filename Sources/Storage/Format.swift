@@ -8,17 +8,20 @@ package enum Format {
     package static let storeVersion: UInt32 = 2
     /// Version of log files (edit logs and tree logs).
     package static let logVersion: UInt32 = 1
-    /// Version of sealed files (superblock, workspace record, piece checkpoint).
+    /// Version of sealed files (superblock, workspace record, limits, usage, pieces).
     package static let sealedVersion: UInt32 = 1
     /// `PRAGMA user_version` of the tree database.
     package static let databaseVersion: Int32 = 2
 
-    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut" in ASCII, little endian.
+    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse" in ASCII,
+    /// little endian.
     package static let logMagic = magic("draftlog")
     package static let superblockMagic = magic("draftsup")
     package static let workspaceMagic = magic("draftwks")
     package static let piecesMagic = magic("draftpcs")
     package static let cutMagic = magic("draftcut")
+    package static let limitsMagic = magic("draftlim")
+    package static let usageMagic = magic("draftuse")
     /// "DREC" in ASCII, little endian.
     package static let recordMagic: UInt32 = 0x4345_5244
 

@@ -141,6 +141,12 @@ package final class SQLiteConnection {
 
     /// Bytes that SQLite holds in this process, all connections together.
     package static var memoryBytes: Int { Int(sqlite3_memory_used()) }
+
+    /// Bytes at which SQLite, in all of this process, reuses pages before it takes more
+    /// (sqlite3_soft_heap_limit64).
+    package static func setMemoryLimit(_ bytes: Int) {
+        sqlite3_soft_heap_limit64(Int64(bytes))
+    }
 }
 
 package enum SQLiteValue {

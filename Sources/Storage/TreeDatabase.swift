@@ -96,6 +96,9 @@ package final class TreeDatabase {
         try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
+    /// Gives cached pages back.
+    package func shrinkMemory() { try? connection.execute("PRAGMA shrink_memory") }
+
     /// Closes the connection; nothing may be asked of it afterwards.
     package func close() { connection.close() }
 
@@ -315,6 +318,15 @@ package final class TreeDatabase {
         try connection.run("SELECT count(*) FROM inodes") { row in inodes = row.integer(0) }
         try connection.run("SELECT count(*) FROM entries") { row in entries = row.integer(0) }
         return (inodes, entries)
+    }
+
+    /// How many files and directories have a name.
+    package func namedInodes() throws(StorageError) -> UInt64 {
+        var count: UInt64 = 0
+        try connection.run("SELECT count(*) FROM inodes WHERE links > 0") { row in
+            count = row.unsigned(0)
+        }
+        return count
     }
 
     /// Reads every row and its checksum, after SQLite's own check of its pages.

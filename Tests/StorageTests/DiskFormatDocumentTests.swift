@@ -136,6 +136,7 @@ struct DiskFormatDocumentTests {
             "logMagic": text(Format.logMagic), "superblockMagic": text(Format.superblockMagic),
             "workspaceMagic": text(Format.workspaceMagic), "piecesMagic": text(Format.piecesMagic),
             "cutMagic": text(Format.cutMagic),
+            "limitsMagic": text(Format.limitsMagic), "usageMagic": text(Format.usageMagic),
             "recordMagic": String(text(UInt64(Format.recordMagic)).prefix(4)),
             "logHeaderLength": "\(Format.logHeaderLength)",
             "recordHeaderLength": "\(Format.recordHeaderLength)",
@@ -161,6 +162,15 @@ struct DiskFormatDocumentTests {
             #expect("\(kind)" == name)
         }
         #expect(LogKind.edit.rawValue == 1 && LogKind.tree.rawValue == 2)
+    }
+
+    @Test func `Limits are the code's`() throws {
+        let limits = try rows("Limits")
+        #expect(limits.count == OperatorLimits.Key.allCases.count)
+        for (name, value) in limits {
+            let key = try #require(UInt32(value).flatMap { OperatorLimits.Key(rawValue: $0) })
+            #expect("\(key)" == name)
+        }
     }
 
     @Test func `Operations are the code's`() throws {
