@@ -111,7 +111,9 @@ struct CrashTests {
     /// After a power cut the machine has started anew: the mark of use is of another boot.
     private static func boot(_ disk: SimulatedDisk) {
         let mark = "workspaces/0001/in-use"
-        if disk.exists(mark) { disk.setContents(of: mark, to: ChecksummedText.encode(Array("the boot before".utf8))) }
+        if disk.exists(mark) {
+            disk.setContents(of: mark, to: ChecksummedText.encode(Array("the boot before".utf8)))
+        }
     }
 
     @Test("A power cut takes nothing that was synced, and shows no wrong bytes")
