@@ -38,18 +38,24 @@ let package = Package(
         .target(
             name: "Storage", dependencies: ["Platform", "CSQLite"], swiftSettings: settings),
         .target(name: "Overlay", dependencies: ["Storage", "Platform"], swiftSettings: settings),
+        .target(
+            name: "Control", dependencies: ["Overlay", "Storage", "Platform"],
+            swiftSettings: settings),
 
         // The mount: everything that knows FUSE.
         .target(
             name: "Fuse", dependencies: ["CFuse", "Platform"], path: "Mount/Fuse",
             swiftSettings: settings),
         .target(
-            name: "MountServer", dependencies: ["Fuse", "Overlay", "Storage", "Platform", logging],
+            name: "MountServer",
+            dependencies: ["Fuse", "Control", "Overlay", "Storage", "Platform", logging],
             path: "Mount/Server", swiftSettings: settings),
 
         .executableTarget(
             name: "draftfs",
-            dependencies: ["MountServer", "Fuse", "Overlay", "Platform", argumentParser, logging],
+            dependencies: [
+                "MountServer", "Fuse", "Control", "Overlay", "Platform", argumentParser, logging,
+            ],
             swiftSettings: settings),
 
         // Tests.
@@ -66,12 +72,20 @@ let package = Package(
             name: "OverlayTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
+            name: "ControlTests",
+            dependencies: ["Control", "Overlay", "Storage", "Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
             name: "ModelTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "CrashTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
             swiftSettings: settings),
         .testTarget(name: "FuseTests", dependencies: ["Fuse", "Platform"], swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["draftfs", "Overlay", "TestSupport", argumentParser],
+            swiftSettings: settings),
         .testTarget(
             name: "MountTests",
             dependencies: [

@@ -212,6 +212,24 @@ extension Session {
         if !idle { stopWorkers(milliseconds: 5000) }
     }
 
+    /// Returns once each worker has done what it had in hand at the call; false if that takes longer.
+    /// A worker may have a request before it knows, so each is woken and seen to wait anew. Never
+    /// from a worker, nor under a lock that one may want.
+    package func awaitWorkers(milliseconds: Int) -> Bool {
+        var left = lifecycle.withLock { $0.workers }.map { ($0, $0.round) }
+        var pause: UInt32 = 20
+        var waited = 0
+        while true {
+            for (worker, _) in left { worker.kick() }
+            left.removeAll { worker, round in worker.hasPassed(round) }
+            if left.isEmpty { return true }
+            if waited / 1000 >= milliseconds { return false }
+            usleep(pause)
+            waited += Int(pause)
+            pause = min(pause * 2, 2_000)
+        }
+    }
+
     private func stopWorkers(milliseconds: Int) {
         fuse_session_exit(handle)
         let interval = 5

@@ -15,6 +15,8 @@ final class Worker: @unchecked Sendable {
     private let counts = InlineArray<64, Atomic<UInt64>> { _ in Atomic(0) }
     /// In the receive call, or about to be: only then does `kick` disturb nobody.
     private let receiving = Atomic<Bool>(false)
+    /// How often it has begun to wait for a request.
+    private let rounds = Atomic<UInt64>(0)
     /// nil before the thread runs and after: a kick must not meet a thread that has gone.
     private let thread = Mutex<pthread_t?>(nil)
 
@@ -42,6 +44,7 @@ final class Worker: @unchecked Sendable {
         var buffer = fuse_buf()
         defer { free(buffer.mem) }
         while fuse_session_exited(session) == 0 {
+            rounds.wrappingAdd(1, ordering: .acquiringAndReleasing)
             receiving.store(true, ordering: .relaxed)
             let length = fuse_session_receive_buf(session, &buffer)
             receiving.store(false, ordering: .relaxed)
@@ -82,6 +85,14 @@ final class Worker: @unchecked Sendable {
 
 // Ending a worker that sleeps in the kernel.
 extension Worker {
+    /// For `hasPassed`.
+    var round: UInt64 { rounds.load(ordering: .acquiring) }
+
+    /// Whether what it had in hand in that round is done. One that sleeps must be kicked for that.
+    func hasPassed(_ round: UInt64) -> Bool {
+        rounds.load(ordering: .acquiring) != round || thread.withLock { $0 == nil }
+    }
+
     /// Interrupts the receive call. May come too early, so callers repeat it until the worker
     /// has ended.
     func kick() {

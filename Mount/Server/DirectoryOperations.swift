@@ -38,9 +38,8 @@ extension DraftOperations {
             switch try self.node(node) {
             case .workspaceList:
                 listWorkspaces(&buffer, cookie: cookie, plus: plus)
-            case .control(let node):
-                guard node.kind == .directory else { throw .notDirectory }
-                control.list(node, into: &buffer, cookie: cookie, plus: plus)
+            case .control(let place):
+                try control.list(place, into: &buffer, cookie: cookie, plus: plus)
             case .place(let place):
                 try list(place, into: &buffer, cookie: cookie, plus: plus)
             }

@@ -2,7 +2,7 @@
 // the families of operations are in the files beside it.
 //
 // Node ids are inode numbers, but for the mount's root, which is always 1: the one workspace's root,
-// or the list of workspaces. Control files have numbers that no inode has (ControlNode).
+// or the list of workspaces. Control files have numbers that no inode has (ControlID).
 
 package import Fuse
 package import Overlay
@@ -14,6 +14,14 @@ internal import Synchronization
 package enum MountRoot: Sendable {
     case list(WorkspaceSet)
     case workspace(Workspace)
+
+    /// The node id under which the kernel knows an inode.
+    func nodeID(_ number: InodeNumber, in workspace: Workspace) -> UInt64 {
+        if case .workspace = self, number == workspace.rootNumber {
+            return DraftOperations.rootNode
+        }
+        return number
+    }
 }
 
 package final class DraftOperations: Operations {
@@ -29,7 +37,10 @@ package final class DraftOperations: Operations {
         self.control = control
     }
 
-    package func connect(_ notifier: Notifier) { connected.withLock { $0 = notifier } }
+    package func connect(_ notifier: Notifier) {
+        connected.withLock { $0 = notifier }
+        control.connect(notifier)
+    }
 
     /// Only for work off the request threads or for enqueuing: a notify from a request deadlocks.
     var notifier: Notifier? { connected.withLock { $0 } }
@@ -46,7 +57,7 @@ package final class DraftOperations: Operations {
     enum Node {
         case place(Place)
         case workspaceList
-        case control(ControlNode)
+        case control(ControlPlace)
     }
 
     func node(_ id: UInt64) throws(Errno) -> Node {
@@ -57,7 +68,7 @@ package final class DraftOperations: Operations {
                 return .place(Place(workspace: workspace, number: workspace.rootNumber))
             }
         }
-        if let node = ControlNode(id) { return .control(node) }
+        if ControlID.isControl(id) { return .control(try control.place(id)) }
         return .place(Place(workspace: try workspace(of: id), number: id))
     }
 
@@ -67,16 +78,16 @@ package final class DraftOperations: Operations {
         return workspace
     }
 
-    /// A file of a workspace, or the error of asking for one where there is none.
+    /// A file of a workspace to be changed, or the error of asking for one where there is none:
+    /// EROFS in a view of a moment, else `error`.
     func place(_ id: UInt64, else error: Errno = .notPermitted) throws(Errno) -> Place {
-        guard case .place(let place) = try node(id) else { throw error }
-        return place
-    }
-
-    /// The node id under which the kernel knows an inode.
-    func nodeID(_ number: InodeNumber, in workspace: Workspace) -> UInt64 {
-        if case .workspace = root, number == workspace.rootNumber { return Self.rootNode }
-        return number
+        switch try node(id) {
+        case .place(let place): return place
+        case .control(let place):
+            if case .view = place.node { throw .readOnly }
+            throw error
+        case .workspaceList: throw error
+        }
     }
 
     func isControlName(_ name: FileName, in place: Place) -> Bool {

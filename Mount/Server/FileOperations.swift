@@ -29,8 +29,8 @@ extension DraftOperations {
             switch try self.node(node) {
             case .workspaceList:
                 throw .isDirectory
-            case .control(let node):
-                control.read(request, node, offset: offset, size: size)
+            case .control(let place):
+                control.read(request, place, offset: offset, size: size)
             case .place(let place):
                 request.data(capacity: size) { (buffer) throws(Errno) in
                     try place.workspace.read(place.number, into: buffer, at: offset)
@@ -46,6 +46,10 @@ extension DraftOperations {
         offset: UInt64, flags: WriteFlags
     ) {
         do throws(Errno) {
+            if case .control(let place) = try self.node(node) {
+                return control.write(
+                    request, place, Array(data), isMapped: flags.fromPageCache)
+            }
             let place = try place(node)
             let clearedMode = try place.workspace.write(
                 place.number, data, at: offset, killSetID: flags.killSetID,
@@ -82,6 +86,9 @@ extension DraftOperations {
             guard offset >= 0 else { throw .noDevice }
             let isData = whence == SeekWhence.data
             guard isData || whence == SeekWhence.hole else { throw .invalid }
+            if case .control(let place) = try self.node(node) {
+                return control.lseek(request, place, offset: UInt64(offset), data: isData)
+            }
             let place = try place(node, else: .invalid)
             let found = try place.workspace.seek(
                 place.number, from: UInt64(offset), data: isData)
@@ -96,8 +103,8 @@ extension DraftOperations {
         to target: UInt64, at targetOffset: UInt64, length: UInt64
     ) {
         do throws(Errno) {
-            let from = try place(source, else: .crossDevice)
             let to = try place(target)
+            guard case .place(let from) = try self.node(source) else { throw .crossDevice }
             // Each workspace keeps what it shares: another one may be removed. The kernel then
             // copies by itself.
             guard from.workspace === to.workspace else { throw .crossDevice }

@@ -9,12 +9,15 @@ internal import Storage
 extension DraftOperations {
     func entry(_ attributes: InodeAttributes, in workspace: Workspace) -> NodeEntry {
         NodeEntry(
-            nodeID: nodeID(attributes.number, in: workspace),
+            nodeID: root.nodeID(attributes.number, in: workspace),
             attributes: NodeAttributes(attributes))
     }
 
     package func lookup(_ request: consuming Request, parent: UInt64, name: FileName) {
         do throws(Errno) {
+            if case .control(let place) = try node(parent) {
+                return control.lookup(request, in: place, name)
+            }
             let (entry, counted) = try find(name, in: parent)
             if !request.entry(entry), let counted {
                 counted.workspace.forget(counted.number, count: 1)
@@ -36,16 +39,14 @@ extension DraftOperations {
         switch try node(parent) {
         case .workspaceList:
             if name == ControlDirectory.name {
-                return (control.entry(ControlNode(.directory, workspace: 0)), nil)
+                return (control.entry(workspace: 0), nil)
             }
             return (try findWorkspace(name), nil)
-        case .control(let node):
-            guard let child = node.child(name) else { throw .noEntry }
-            return (control.lookup(child), nil)
+        case .control:
+            throw .notDirectory
         case .place(let place):
             if isControlName(name, in: place) {
-                let node = ControlNode(.directory, workspace: place.workspace.id)
-                return (control.entry(node), nil)
+                return (control.entry(workspace: place.workspace.id), nil)
             }
             let attributes = try place.workspace.lookup(name, in: place.number)
             return (
@@ -73,6 +74,7 @@ extension DraftOperations {
     }
 
     package func forget(node: UInt64, count: UInt64) {
+        if ControlID.isControl(node) { return control.forget(node, count: count) }
         guard case .place(let place)? = try? self.node(node) else { return }
         place.workspace.forget(place.number, count: count)
     }
@@ -85,10 +87,9 @@ extension DraftOperations {
         do throws(Errno) {
             switch try self.node(node) {
             case .workspaceList:
-                request.attributes(control.listAttributes(set), timeout: 0)
-            case .control(let node):
-                request.attributes(
-                    control.attributes(node), timeout: node.kind.isFile ? 0 : NodeEntry.forever)
+                request.attributes(control.listAttributes(), timeout: 0)
+            case .control(let place):
+                control.getattr(request, place)
             case .place(let place):
                 let attributes = try place.workspace.attributes(place.number)
                 request.attributes(NodeAttributes(attributes), timeout: NodeEntry.forever)
@@ -102,6 +103,9 @@ extension DraftOperations {
         _ request: consuming Request, node: UInt64, change: Fuse.AttributeChange
     ) {
         do throws(Errno) {
+            if case .control(let place) = try self.node(node) {
+                return control.setattr(request, place, change)
+            }
             let place = try place(node)
             let attributes = try place.workspace.setAttributes(
                 place.number, Overlay.AttributeChange(change), caller: .init(request.context))
@@ -113,6 +117,9 @@ extension DraftOperations {
 
     package func readlink(_ request: consuming Request, node: UInt64) {
         do throws(Errno) {
+            if case .control(let place) = try self.node(node) {
+                return control.readlink(request, place)
+            }
             let place = try place(node, else: .invalid)
             request.symlink(try place.workspace.symlinkTarget(place.number))
         } catch {

@@ -49,10 +49,15 @@ package final class MountServer: Sendable {
     private let report: StatusReport
     private let logger: Logger
     private let notifier: Notifier
-    private let mountPoint: String
+    private let control: ControlDirectory
+    private let synchronizer: MountSynchronizer
     private let isStopping = Atomic<Bool>(false)
     /// Enough that a slow read or sync leaves others to serve; few, so that wake-ups stay cheap.
     private static let workers = 8
+    /// How long a command under way is waited for at the end, in milliseconds.
+    private static let commandLimit = 30_000
+    /// Numbered files of views above which the kernel is asked to forget what it can of them.
+    private static let viewNodeLimit = 100_000
     /// Inodes in memory above which the kernel is asked to forget some.
     private static let inodeLimit = 200_000
     private static let pruneCount = 20_000
@@ -64,7 +69,6 @@ package final class MountServer: Sendable {
         let basePath = Placement.resolve(request.base)
         let storePath = Placement.resolve(request.store)
         let mountPoint = Placement.resolve(request.mountPoint)
-        self.mountPoint = mountPoint
         do throws(PlacementError) {
             try Placement.check(base: basePath, store: storePath, mountPoint: mountPoint)
         } catch {
@@ -88,7 +92,14 @@ package final class MountServer: Sendable {
         let root = try Self.openRoot(request, set)
         let report = StatusReport(set, mountPoint: mountPoint, version: request.version)
         self.report = report
-        let control = ControlDirectory { report.render(workspace: $0.workspace) }
+        var services = ControlServices()
+        services.status = { workspace throws(CommandError) in
+            report.render(workspace: workspace?.id ?? 0)
+        }
+        synchronizer = MountSynchronizer(
+            mountPoint, barrier: "\(ControlFile.root.text)/\(ControlFile.barrier.text)")
+        control = ControlDirectory(
+            set, root: root, synchronizer: synchronizer, services: services)
         let operations = DraftOperations(root: root, set: set, control: control)
         do throws(MountFailure) {
             session = try Session(
@@ -100,7 +111,8 @@ package final class MountServer: Sendable {
         }
         notifier = session.notifier
         operations.connect(notifier)
-        report.connect(session)
+        report.connect(session, control)
+        synchronizer.connect(session)
     }
 
     private static func openBase(_ request: MountRequest) throws(MountServerError) -> BaseTree {
@@ -155,8 +167,12 @@ package final class MountServer: Sendable {
             failure = error
         }
         isStopping.store(true, ordering: .relaxed)
+        if !control.stop(milliseconds: Self.commandLimit) {
+            logger.warning("a command still runs; closing all the same")
+        }
         set.store.noteClosing()
-        report.connect(nil)
+        report.connect(nil, nil)
+        synchronizer.connect(nil)
         if !set.close() { logger.warning("closed without a checkpoint; the next start replays more") }
         if let failure { throw MountServerError(failure.description, failure.errno) }
         logger.info("unmounted")
@@ -179,15 +195,13 @@ package final class MountServer: Sendable {
     }
 
     private func startSignalThread() {
-        Thread.start { [session, logger, mountPoint] in
+        Thread.start { [session, logger, synchronizer] in
             var signals = Self.stopSignals()
             var caught: Int32 = 0
             while sigwait(&signals, &caught) != 0 {}
             logger.info("stopping on signal \(caught)")
             // Dirty pages of shared mappings are the one thing that the kernel still holds.
-            if let root = try? File.open(mountPoint, flags: O_RDONLY | O_DIRECTORY) {
-                try? root.synchronizeFileSystem()
-            }
+            try? synchronizer.synchronize()
             session.exit()
         }
     }
@@ -200,7 +214,10 @@ package final class MountServer: Sendable {
                 if isStopping.load(ordering: .relaxed) { return }
                 set.maintain()
                 rounds += 1
-                if rounds % 8 == 0 { set.opened.forEach(prune) }
+                if rounds % 8 == 0 {
+                    set.opened.forEach(prune)
+                    pruneViews()
+                }
             }
         }
     }
@@ -209,5 +226,14 @@ package final class MountServer: Sendable {
     private func prune(_ workspace: Workspace) {
         let names = workspace.pruneCandidates(above: Self.inodeLimit, atMost: Self.pruneCount)
         for (parent, name) in names { notifier.invalidateEntry(parent: parent, name: name) }
+    }
+
+    /// Dropping the name of a view drops what nobody uses below it. It is looked up anew at the
+    /// next use anyway.
+    private func pruneViews() {
+        guard control.numberedCount > Self.viewNodeLimit else { return }
+        for (parent, name) in control.viewRoots {
+            notifier.invalidateEntry(parent: parent, name: name)
+        }
     }
 }

@@ -70,7 +70,7 @@ extension DraftOperations {
         _ request: consuming Request, node: UInt64, newParent: UInt64, newName: FileName
     ) {
         do throws(Errno) {
-            let source = try place(node)
+            guard case .place(let source) = try self.node(node) else { throw .crossDevice }
             let place = try directory(newParent, newName, taken: .exists)
             guard source.workspace === place.workspace else { throw .crossDevice }
             let attributes = try place.workspace.makeLink(
@@ -101,6 +101,10 @@ extension DraftOperations {
                 try set.remove(record)
                 return
             }
+            if case .control(let place) = try node(parent),
+                case .fixed(.backups) = place.node {
+                return try control.removeBackup(name, in: place, caller: caller)
+            }
             let place = try directory(parent, name, taken: .notPermitted)
             try place.workspace.removeDirectory(name, in: place.number, caller: caller)
         }
@@ -117,6 +121,12 @@ extension DraftOperations {
                 return
             }
             if case .workspaceList = try node(newParent) { throw .crossDevice }
+            if case .control(let place) = try node(parent),
+                case .fixed(.backups) = place.node, parent == newParent {
+                return try control.renameBackup(
+                    name, in: place, to: newName, flags: RenameFlags(rawValue: flags),
+                    caller: caller)
+            }
             let old = try directory(parent, name, taken: .notPermitted)
             let new = try directory(newParent, newName, taken: .notPermitted)
             guard old.workspace === new.workspace else { throw .crossDevice }

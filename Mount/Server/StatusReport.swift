@@ -1,5 +1,6 @@
 // StatusReport: the text of `.draft/status`: one JSON object of what is, now.
 
+internal import Control
 internal import Fuse
 package import Overlay
 internal import Platform
@@ -11,7 +12,12 @@ package final class StatusReport: Sendable {
     private let mountPoint: String
     private let version: String
     private let started = Clock.system.monotonic()
-    private let session = Mutex<Session?>(nil)
+    private struct Connected {
+        var session: Session?
+        var control: ControlDirectory?
+    }
+
+    private let connected = Mutex(Connected())
 
     package init(_ set: WorkspaceSet, mountPoint: String, version: String) {
         self.set = set
@@ -19,7 +25,10 @@ package final class StatusReport: Sendable {
         self.version = version
     }
 
-    func connect(_ session: Session?) { self.session.withLock { $0 = session } }
+    /// Both are known only once the report is, and let go at the end.
+    func connect(_ session: Session?, _ control: ControlDirectory?) {
+        connected.withLock { $0 = Connected(session: session, control: control) }
+    }
 
     /// - Parameter workspace: 0 for all of the store.
     func render(workspace: UInt16) -> [UInt8] {
@@ -54,9 +63,10 @@ package final class StatusReport: Sendable {
             ("open_descriptors", .integer(Int64(process.descriptors))),
             ("open_base_descriptors", .integer(Int64(set.base.openCount))),
             ("open_log_descriptors", .integer(Int64(set.store.logs.openCount))),
+            ("view_nodes", .integer(Int64(connected.withLock { $0.control }?.nodeCount ?? 0))),
             ("requests", .object(requests)),
             ("event_count", .integer(Int64(set.events.count))),
-            ("events", .list(events)),
+            ("events", .list(events(of: workspace))),
         ]
         return JSONText.render(.object(pairs))
     }
@@ -66,7 +76,8 @@ package final class StatusReport: Sendable {
     ) -> [(String, JSONText.Value)] {
         let numbers = workspace.statistics
         let usage = workspace.usage
-        return [
+        let backups = workspace.backups
+        var pairs: [(String, JSONText.Value)] = [
             ("workspace_id", .unsigned(UInt64(record.id))),
             ("sequence", .unsigned(numbers.sequence)),
             ("log_files", .unsigned(usage.logFiles)),
@@ -80,17 +91,30 @@ package final class StatusReport: Sendable {
             ("cache_bytes", .integer(Int64(numbers.cachedBytes))),
             ("pending_checkpoint_keys", .integer(Int64(numbers.dirtyKeys))),
             ("checkpoint_failed", .boolean(numbers.checkpointFailed)),
+            ("backup_count", .integer(Int64(backups.count))),
         ]
+        if let last = backups.last {
+            let facts: [(String, JSONText.Value)] = [
+                ("name", .bytes(last.name.bytes)), ("sequence", .unsigned(last.sequence)),
+                ("time", .text(ISOTime.text(last.time))),
+                ("automatic", .boolean(last.isAutomatic)),
+            ]
+            pairs.append(("last_backup", .object(facts)))
+        }
+        return pairs
     }
 
     private var requests: [(String, JSONText.Value)] {
-        let counts = session.withLock { $0 }?.operationCounts ?? []
+        let counts = connected.withLock { $0.session }?.operationCounts ?? []
         return counts.map { ($0.name, .unsigned($0.count)) }
     }
 
-    private var events: [JSONText.Value] {
-        return set.events.events.map {
+    private func events(of workspace: UInt16) -> [JSONText.Value] {
+        let events =
+            workspace == 0 ? set.events.events : set.events.events(concerning: workspace)
+        return events.map {
             .object([
+                ("time", .text(ISOTime.text($0.time))),
                 ("severity", .text($0.severity.rawValue)), ("message", .text($0.message)),
             ])
         }

@@ -30,8 +30,13 @@ extension DraftOperations {
 
     package func getxattr(_ request: consuming Request, node: UInt64, name: [UInt8], size: Int) {
         do throws(Errno) {
-            let place = try place(node, else: .noData)
-            request.xattr(try place.workspace.xattr(name, of: place.number), size: size)
+            switch try self.node(node) {
+            case .place(let place):
+                request.xattr(try place.workspace.xattr(name, of: place.number), size: size)
+            case .control(let place):
+                request.xattr(try control.xattr(name, of: place), size: size)
+            case .workspaceList: throw .noData
+            }
         } catch {
             request.fail(error)
         }
@@ -39,12 +44,14 @@ extension DraftOperations {
 
     package func listxattr(_ request: consuming Request, node: UInt64, size: Int) {
         do throws(Errno) {
-            guard case .place(let place) = try self.node(node) else {
-                request.xattr([], size: size)
-                return
-            }
+            let names: [[UInt8]] =
+                switch try self.node(node) {
+                case .place(let place): try place.workspace.xattrNames(of: place.number)
+                case .control(let place): try control.xattrNames(of: place)
+                case .workspaceList: []
+                }
             var list: [UInt8] = []
-            for name in try place.workspace.xattrNames(of: place.number) {
+            for name in names {
                 list += name
                 list.append(0)
             }

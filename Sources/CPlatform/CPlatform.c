@@ -7,6 +7,7 @@
 #include <linux/mount.h>
 #include <sys/mount.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -81,6 +82,11 @@ int64_t cp_pwrite2(
 }
 int64_t cp_getdents(int fd, void *buffer, size_t count) { return syscall(SYS_getdents64, fd, buffer, count); }
 int cp_syncfs(int fd) { return syncfs(fd); }
+
+int cp_detach_descriptors(void) {
+    if (unshare(CLONE_FILES) != 0) return -1;
+    return (int)syscall(SYS_close_range, 3u, ~0u, 0u);
+}
 int64_t cp_getxattr(const char *path, const char *name, void *value, size_t size) {
     return lgetxattr(path, name, value, size);
 }

@@ -67,6 +67,7 @@ extension Tree {
         dirty.origins.merge(newer.origins) { $1 }
         dirty.devices.merge(newer.devices) { $1 }
         dirty.aliases.merge(newer.aliases) { $1 }
+        dirty.backups.merge(newer.backups) { $1 }
         for number in dirty.inodes.keys {
             inodes[number]?.isFlushing = false
             inodes[number]?.isDirty = true
@@ -86,6 +87,9 @@ extension Workspace {
             }
             do throws(StorageError) {
                 do throws(Errno) {
+                    // Nor before the logs that a rollback changed: the journal has what it takes to
+                    // change them again, up to here.
+                    if withTreeSafely({ $0.takeUnsyncedRestores() }) { try disk.synchronizeAll() }
                     // The database must not be durable before the journal that it stands for.
                     try journal.synchronize()
                 } catch {

@@ -69,6 +69,7 @@ extension Tree {
     /// Readies an inode for an edit, and counts the edit as under way: `endEdit` must follow.
     func beginEdit(_ number: InodeNumber, caller: Caller) throws(Errno) -> EditLog {
         let inode = try regular(number)
+        noteProcess(caller.pid, user: caller.user)
         let log: EditLog
         if let known = try self.log(of: inode) {
             log = known
@@ -104,9 +105,9 @@ extension Tree {
         transaction.update(inode) { $0.flags.insert(.hasLog) }
         let size = transaction.record(of: inode).size
         let holes = try baseHoles(of: inode, size: size)
-        let log = try EditLog.create(
-            inode.number, baseFile: inode.place == nil || holes != nil ? 0 : inode.number,
-            baseLength: size, now: transaction.stamp.time, in: logs)
+        let log = try makeLog(
+            inode.number, baseFile: inode.place == nil ? 0 : inode.number,
+            baseLength: size, stamp: transaction.stamp)
         if let holes {
             _ = try log.share(holes, at: 0, stamp: transaction.stamp, sequence: sequence)
         }
@@ -121,11 +122,34 @@ extension Tree {
     /// since the last checkpoint: recovery looks for logs of all of these.
     private func createLogOfNewFile(_ inode: Inode, _ caller: Caller) throws(Errno) -> EditLog {
         try markContent(inode, caller: caller)
-        let log = try EditLog.create(
-            inode.number, baseFile: 0, baseLength: 0, now: clock.realtime(), in: logs)
+        let log = try makeLog(
+            inode.number, baseFile: 0, baseLength: 0, stamp: caller.stamp(clock.realtime()))
         inode.record.flags.insert(.hasLog)
         markDirty(inode)
         inode.log = log
+        return log
+    }
+
+    /// A log for a file that has none. One that a rollback left behind goes on, from the content
+    /// that the file has now: earlier moments still need what is in it.
+    private func makeLog(
+        _ number: InodeNumber, baseFile: UInt64, baseLength: UInt64, stamp: Stamp
+    ) throws(Errno) -> EditLog {
+        do throws(Errno) {
+            return try EditLog.create(
+                number, baseFile: baseFile, baseLength: baseLength, now: stamp.time, in: logs)
+        } catch {
+            guard error == .exists else { throw error }
+        }
+        let log: EditLog
+        do throws(StorageError) {
+            log = try EditLog.open(number, in: logs) { _ in }
+        } catch {
+            throw failing(error)
+        }
+        let pieces = baseFile == 0 || baseLength == 0
+            ? [] : [Piece(.base(file: baseFile, offset: 0), length: baseLength)]
+        _ = try log.splice([.whole(pieces)], stamp: stamp, number: sequence.next)
         return log
     }
 

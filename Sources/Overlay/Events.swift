@@ -1,38 +1,75 @@
 // Events: what people must hear of: damage, drift, a torn tail that was cut, a checkpoint that
 // failed. A bounded list for status, and a callback for the log.
 
+package import Platform
 internal import Synchronization
 
 package struct Event: Sendable {
     package enum Severity: String, Sendable { case notice, warning, error }
+    /// Nanoseconds since 1970.
+    package var time: Int64
     package var severity: Severity
+    /// The workspace that it concerns; nil for the store.
+    package var workspace: UInt16?
     /// One sentence: what happened, to what, what to do.
     package var message: String
 }
 
+/// The events of a store, or the view of one workspace on them: what that posts bears its number.
 package final class EventLog: Sendable {
-    private let recent = Mutex<[Event]>([])
-    private let total = Atomic<Int>(0)
-    private let sink: @Sendable (Event) -> Void
+    private final class Shared: Sendable {
+        let recent = Mutex<[Event]>([])
+        let total = Atomic<Int>(0)
+        let sink: @Sendable (Event) -> Void
+        let clock: Clock
+
+        init(_ clock: Clock, _ sink: @escaping @Sendable (Event) -> Void) {
+            self.clock = clock
+            self.sink = sink
+        }
+    }
+
+    private let shared: Shared
+    private let workspace: UInt16?
     private static let kept = 64
 
-    package init(_ sink: @escaping @Sendable (Event) -> Void = { _ in }) { self.sink = sink }
+    package init(
+        clock: Clock = .system, _ sink: @escaping @Sendable (Event) -> Void = { _ in }
+    ) {
+        shared = Shared(clock, sink)
+        workspace = nil
+    }
+
+    /// The same events; those posted here are of a workspace.
+    package init(of workspace: UInt16, in log: EventLog) {
+        shared = log.shared
+        self.workspace = workspace
+    }
 
     package func post(_ severity: Event.Severity, _ message: String) {
-        let event = Event(severity: severity, message: message)
-        let isNew = recent.withLock { list in
+        let event = Event(
+            time: shared.clock.realtime(), severity: severity, workspace: workspace,
+            message: message)
+        let isNew = shared.recent.withLock { list in
             // The same read that fails again and again is one event.
-            if list.contains(where: { $0.message == message }) { return false }
+            let isKnown = list.contains { $0.message == message && $0.workspace == workspace }
+            if isKnown { return false }
             list.append(event)
             if list.count > Self.kept { list.removeFirst() }
             return true
         }
         if isNew {
-            total.wrappingAdd(1, ordering: .relaxed)
-            sink(event)
+            shared.total.wrappingAdd(1, ordering: .relaxed)
+            shared.sink(event)
         }
     }
 
-    package var events: [Event] { recent.withLock { $0 } }
-    package var count: Int { total.load(ordering: .relaxed) }
+    /// All events of the store, oldest first.
+    package var events: [Event] { shared.recent.withLock { $0 } }
+    package var count: Int { shared.total.load(ordering: .relaxed) }
+
+    /// Those of a workspace and those of the store as a whole.
+    package func events(concerning workspace: UInt16) -> [Event] {
+        events.filter { $0.workspace == workspace || $0.workspace == nil }
+    }
 }

@@ -28,12 +28,14 @@ extension Workspace {
                 into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
             return count
         case .log(let log):
-            return try read(try log.pieces(in: wanted), into: buffer)
+            return try read(try log.pieces(in: wanted), into: buffer, originOf: origin)
         }
     }
 
-    private func read(
-        _ pieces: [Piece], into buffer: UnsafeMutableRawBufferPointer
+    /// - Parameter originOf: which base file pieces of a base inode are read from.
+    func read(
+        _ pieces: [Piece], into buffer: UnsafeMutableRawBufferPointer,
+        originOf: (InodeNumber) throws(Errno) -> Origin
     ) throws(Errno) -> Int {
         var done = 0
         var table: RecordTable?
@@ -46,7 +48,12 @@ extension Workspace {
             case .hole:
                 part.initializeMemory(as: UInt8.self, repeating: 0)
             case .base(let file, let offset):
-                let origin = if let known, known.file == file { known.origin } else { try origin(file) }
+                let origin: Origin
+                if let known, known.file == file {
+                    origin = known.origin
+                } else {
+                    origin = try originOf(file)
+                }
                 known = (file, origin)
                 try readOrigin(file, origin, into: part, at: offset)
             case .log(let log, let record, let skip):
@@ -68,7 +75,7 @@ extension Workspace {
     }
 
     /// Reads base content under a touched file, if it still is what it was then.
-    private func readOrigin(
+    func readOrigin(
         _ number: InodeNumber, _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer,
         at offset: UInt64
     ) throws(Errno) {
@@ -109,7 +116,7 @@ extension Workspace {
         return try file.read(into: buffer, at: offset) == buffer.count
     }
 
-    private func origin(_ number: InodeNumber) throws(Errno) -> Origin {
+    func origin(_ number: InodeNumber) throws(Errno) -> Origin {
         try withTree { (tree) throws(Errno) in
             let found: Origin?
             do throws(StorageError) {
@@ -129,6 +136,8 @@ extension Workspace {
         _ number: InodeNumber, caller: Caller,
         _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
     ) throws(Errno) -> Bool {
+        gate.enter()
+        defer { gate.leave() }
         let log = try withTree { (tree) throws(Errno) in
             try tree.beginEdit(number, caller: caller)
         }
@@ -196,5 +205,28 @@ extension Workspace {
         try edit(number, caller: caller) { (log, stamp) throws(Errno) in
             try log.truncate(to: size, stamp: stamp, sequence: sequence)
         }
+    }
+}
+
+// MARK: Other content
+
+extension Workspace {
+    /// Bytes of a content that need not be the one of now.
+    func bytes(_ range: Range<UInt64>, of content: DiffContent) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
+        let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
+            do throws(Errno) {
+                if let place = content.place {
+                    let count = try base.file(place).read(into: raw, at: range.lowerBound)
+                    return count == raw.count ? nil : .inputOutput
+                }
+                _ = try read(content.pieces.pieces(in: range), into: raw, originOf: origin)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
     }
 }

@@ -75,16 +75,18 @@ final class Inode {
     /// Nothing keeps it in memory.
     var isIdle: Bool { lookups == 0 && writers == 0 && !isDirty && !isFlushing }
 
-    var attributes: InodeAttributes {
-        InodeAttributes(
-            number: record.number, mode: record.mode, links: record.links, user: record.user,
-            group: record.group, specialDevice: record.specialDevice, size: record.size,
-            blocks: (record.allocated + 511) / 512, accessTime: record.accessTime,
-            modificationTime: record.modificationTime, changeTime: record.changeTime)
-    }
+    var attributes: InodeAttributes { record.attributes }
 }
 
 extension InodeRecord {
+    var attributes: InodeAttributes {
+        InodeAttributes(
+            number: number, mode: mode, links: links, user: user,
+            group: group, specialDevice: specialDevice, size: size,
+            blocks: (allocated + 511) / 512, accessTime: accessTime,
+            modificationTime: modificationTime, changeTime: changeTime)
+    }
+
     /// An untouched base file, as the host shows it.
     init(number: InodeNumber, status: FileStatus) {
         self.init(

@@ -76,7 +76,11 @@ package struct CommandOutcome: Sendable {
 
 /// One splice of an edit. Offsets are those of the file before the edit.
 package struct Splice: Equatable, Sendable {
-    /// Bytes.
+    /// The offset that stands for the end of the file, wherever the edit finds it. No file is that
+    /// long.
+    package static let end: UInt64 = .max
+
+    /// Bytes, or `end`.
     package var offset: UInt64
     /// Bytes that go.
     package var delete: UInt64

@@ -15,15 +15,18 @@ extension Tree {
     func pin(_ inode: Inode, in transaction: inout Transaction) throws(Errno) {
         guard canPin, let place = inode.place, inode.type == .regular else { return }
         let slot = transaction.changes.firstIndex {
-            if case .origin(inode.number, _) = $0 { return true }
+            if case .origin(inode.number, _, _) = $0 { return true }
             return false
         }
         var origin: Origin
-        if let slot, case .origin(_, let fresh) = transaction.changes[slot] {
+        let before: Origin?
+        if let slot, case .origin(_, let known, let fresh?) = transaction.changes[slot] {
+            before = known
             origin = fresh
         } else {
             do throws(StorageError) {
                 guard let known = try self.origin(inode.number), !known.isPinned else { return }
+                before = known
                 origin = known
             } catch {
                 throw failing(error)
@@ -47,9 +50,9 @@ extension Tree {
         origin.isPinned = true
         unsyncedPins.insert(inode.number)
         if let slot {
-            transaction.changes[slot] = .origin(inode.number, origin)
+            transaction.changes[slot] = .origin(inode.number, before: before, after: origin)
         } else {
-            transaction.changes.append(.origin(inode.number, origin))
+            transaction.changes.append(.origin(inode.number, before: before, after: origin))
         }
     }
 }

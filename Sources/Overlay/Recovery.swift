@@ -28,6 +28,7 @@ extension Workspace {
         limits: Limits = Limits(), events: EventLog = EventLog()
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         var report = RecoveryReport()
+        let events = EventLog(of: record.id, in: events)
         let directory = LogDirectory.workspacePath(record.id)
         let journalPath = "\(directory)/tree.log"
         let isNew = !store.disk.exists(journalPath)
@@ -102,10 +103,15 @@ extension Workspace {
             DatabaseSeal.remove(path)
             return database
         } catch {
-            guard case .damaged = error else { throw error }
-            events.post(
-                .warning, "\(error); the database is made anew from \(journal.path)")
-            report.rebuiltDatabase = true
+            switch error {
+            case .damaged:
+                events.post(
+                    .warning, "\(error); the database is made anew from \(journal.path)")
+                report.rebuiltDatabase = true
+            case .outdated:
+                events.post(.notice, "\(error); it is made anew from \(journal.path)")
+            default: throw error
+            }
         }
         for suffix in ["-wal", "-shm"] { _ = Glibc.unlink(path + suffix) }
         _ = Glibc.rename(path, path + ".damaged")
@@ -119,6 +125,7 @@ extension Workspace {
     ) throws(StorageError) {
         var marked: Set<InodeNumber> = []
         var damage: StorageError?
+        var processRecords = 0
         let result = try journal.replay(
             from: position.journal, after: position.sequence, afterPowerCut: report.afterPowerCut
         ) {
@@ -133,6 +140,7 @@ extension Workspace {
                 withTreeSafely { tree in
                     for change in changes {
                         tree.apply(change)
+                        tree.noteRestore(change, header)
                         // Marks that the record of a new or first edited file makes up for.
                         if case .inode(let number, let before, let after) = change,
                             after?.type == .regular,
@@ -146,6 +154,8 @@ extension Workspace {
                     // Memory is let go by writing rows under the old position.
                     spill(position)
                 }
+            case .process:
+                processRecords += 1
             case .contentMark:
                 var reader = ByteReader(payload)
                 while let number: UInt64 = reader.integer() { marked.insert(number) }
@@ -161,7 +171,8 @@ extension Workspace {
             }
         }
         sequence.advance(to: max(result.lastSequence, position.sequence))
-        report.replayed = result.records
+        // They change nothing.
+        report.replayed = result.records - processRecords
         report.tornBytes = result.tornBytes
         if let damage { throw damage }
         if let range = result.damage.first {
@@ -176,6 +187,7 @@ extension Workspace {
         }
         if report.afterPowerCut { marked.formUnion(try allLogs()) }
         withTreeSafely { $0.isRecovering = report.afterPowerCut }
+        try finishRestores(marked, committed: position.sequence)
         try refresh(marked)
         withTreeSafely { tree in
             tree.isRecovering = false
@@ -316,6 +328,7 @@ extension Tree {
         sequence.advance(to: position.sequence)
         lastNumber = position.lastNumber
         touched = Set(try reader.touchedInodes())
+        backups = try reader.backups()
         directoriesWithEntries = Set(try reader.directoriesWithEntries())
         devices = try reader.devices()
         aliases = try reader.aliases()

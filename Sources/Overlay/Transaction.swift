@@ -50,7 +50,8 @@ struct Transaction {
 
 extension Tree {
     func begin(_ operation: TreeOperation, _ stamp: Stamp) -> Transaction {
-        Transaction(operation: operation, sequence: sequence.next(), stamp: stamp)
+        noteProcess(stamp.pid, user: stamp.uid)
+        return Transaction(operation: operation, sequence: sequence.next(), stamp: stamp)
     }
 
     /// Makes an inode of the base the overlay's own, with every directory above it: its row, its
@@ -84,7 +85,13 @@ extension Tree {
                 record.modificationTime = status.modificationTime
             }
         }
-        transaction.changes.append(.origin(inode.number, origin))
+        let known: Origin?
+        do throws(StorageError) {
+            known = try self.origin(inode.number)
+        } catch {
+            throw failing(error)
+        }
+        transaction.changes.append(.origin(inode.number, before: known, after: origin))
         guard !place.name.isEmpty, inode.record.links > 0 else { return }
         let parent = try directory(above: inode, at: place)
         try touch(parent, in: &transaction)
@@ -108,6 +115,13 @@ extension Tree {
     private func directory(above inode: Inode, at place: BasePlace) throws(Errno) -> Inode {
         if let known = inodes[inode.parent], known.isDirectory { return known }
         return try baseDirectory(place.directory)
+    }
+
+    /// The inode of a base file, wherever the workspace shows it.
+    func inode(at place: BasePlace) throws(Errno) -> Inode {
+        let status = try base.status(place)
+        if status.type == .directory { return try baseDirectory(place.path) }
+        return try baseInode(status, at: place, parent: try baseDirectory(place.directory))
     }
 
     private func baseDirectory(_ path: [UInt8]) throws(Errno) -> Inode {
@@ -174,6 +188,7 @@ extension Tree {
 
     /// Makes one change in memory and notes it for the next checkpoint.
     func apply(_ change: TreeChange) {
+        if !views.isEmpty { noteInViews(change) }
         switch change {
         case .inode(let number, _, let after):
             applyInode(number, after)
@@ -182,19 +197,20 @@ extension Tree {
             directoriesWithEntries.insert(parent)
             if let directory = inodes[parent] {
                 directory.index?.entries[name] = after
-                if let after, !after.isWhiteout {
-                    dropListing(of: directory)
-                } else {
+                // Without an entry the base's name shows through, if there is one.
+                if after?.isWhiteout == true || (after == nil && directory.basePath == nil) {
                     directory.listing?.remove(name)
+                } else {
+                    dropListing(of: directory)
                 }
             }
         case .xattr(let number, let name, _, let after):
             dirty.xattrs[number, default: [:]][name] = .some(after)
             inodes[number]?.xattrs?[name] = after
             inodes[number]?.defaultACL = nil
-        case .origin(let number, let origin):
-            dirty.origins[number] = origin
-            touched.insert(number)
+        case .origin(let number, _, let after):
+            dirty.origins[number] = .some(after)
+            if after != nil { touched.insert(number) }
         case .device(let index, let path):
             dirty.devices[index] = path
             devices[index] = path
@@ -203,6 +219,12 @@ extension Tree {
             dirty.aliases[key] = number
             aliases[key] = number
             noteNumber(number)
+        case .backup(let name, _, let after):
+            dirty.backups[name] = .some(after)
+            backups[name] = after
+        case .content:
+            // The log has its own record of it; a replay looks whether that is so.
+            break
         }
     }
 
@@ -210,13 +232,17 @@ extension Tree {
         noteNumber(number)
         guard let after else {
             dirty.inodes[number] = .some(nil)
-            inodes[number] = nil
+            touched.remove(number)
+            if let inode = inodes[number] { takeRow(from: inode) }
             return
         }
+        if after.flags.contains(.hasOrigin) { touched.insert(number) }
         let inode: Inode
         if let known = inodes[number] {
             inode = known
             inode.record = after
+            // A rollback to before its first edit: the log is kept for moments since.
+            if !after.flags.contains(.hasLog) { inode.log = nil }
         } else {
             // Only in a replay: a live change has its inode at hand.
             let place = after.flags.contains(.hasOrigin)

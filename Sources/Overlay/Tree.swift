@@ -28,6 +28,15 @@ final class Tree: @unchecked Sendable {
     /// Directories with entries in the overlay, for the same reason.
     var directoriesWithEntries: Set<InodeNumber> = []
     var aliases: [AliasKey: InodeNumber] = [:]
+    var backups: [FileName: BackupRecord] = [:]
+    /// Moments that somebody looks at: they keep what changes from now on.
+    var views: [WeakView] = []
+    /// Which program each process is, as far as the journal says it.
+    var processes = ProcessNames()
+    /// Restored content that a replay met and that the logs may lack.
+    var restores: [Restore] = []
+    /// Set while edit logs hold restored content that is not durable yet.
+    var hasUnsyncedRestores = false
     var devices: [UInt32: [UInt8]] = [:]
     var deviceIndexes: [UInt64: UInt32] = [:]
     /// The sequence of the journal's last record since the workspace was opened.
@@ -121,7 +130,6 @@ final class Tree: @unchecked Sendable {
     /// Where a touched base file came from.
     func origin(_ number: InodeNumber) throws(StorageError) -> Origin? {
         if let known = dirty.origins[number] ?? flushing.origins[number] { return known }
-        guard touched.contains(number) else { return nil }
         return try reader.origin(number)
     }
 
@@ -233,6 +241,7 @@ final class Tree: @unchecked Sendable {
                 // Its last name is gone and nobody has it open: the row goes, the log stays.
                 inode.isPersistent = false
                 dirty.inodes[inode.number] = .some(nil)
+                touched.remove(inode.number)
             }
             if inode.log != nil { logs.forget(inode.number) }
         } else if inode.log != nil {

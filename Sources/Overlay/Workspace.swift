@@ -28,6 +28,12 @@ package final class Workspace: Sendable {
     let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
     /// The tree's tick at the last sweep: where nothing was used since, nothing is to be swept.
     let lastSweep = Atomic<UInt64>(.max)
+    /// Edits enter; a backup, rollback or clone is alone.
+    let gate = Gate()
+    /// Moments that were looked at lately.
+    let recentViews = Mutex(LRUCache<UInt64, TimeView>(capacity: 8))
+    /// What the journal's process records say, as far as somebody asked.
+    let processHistory = Mutex(ProcessHistory())
     /// Set when the last checkpoint failed, so that status can say so.
     let checkpointFailed = Atomic<Bool>(false)
 

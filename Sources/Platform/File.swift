@@ -116,6 +116,12 @@ package final class File: Sendable {
     }
 }
 
+/// Gives the calling thread a table of descriptors of its own, with 0 to 2 only (unshare(2) with
+/// CLONE_FILES). What it opens from then on, no other thread sees, and it keeps no file open.
+package func detachDescriptors() throws(Errno) {
+    if cp_detach_descriptors() != 0 { throw .last }
+}
+
 /// Runs `body` with a NUL-terminated copy of `bytes`.
 package func withCString<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> R) -> R {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in

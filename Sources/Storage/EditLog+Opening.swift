@@ -9,9 +9,10 @@ extension EditLog {
     /// - Parameters:
     ///   - afterPowerCut: everything is read anew, and ends at the first gap; what is cut is kept
     ///     beside the log.
+    ///   - cutsTail: false where nothing may be changed, because somebody else may append.
     ///   - report: what had to be cut or was lost.
     package static func open(
-        _ id: UInt64, in logs: LogDirectory, afterPowerCut: Bool = false,
+        _ id: UInt64, in logs: LogDirectory, afterPowerCut: Bool = false, cutsTail: Bool = true,
         report: (ScanResult) -> Void
     ) throws(StorageError) -> EditLog {
         let path = LogDirectory.path(id)
@@ -48,7 +49,7 @@ extension EditLog {
         } else {
             // A checkpoint past the log's end outlived a power cut that the log's tail did not. It
             // must go: the log will grow past its position again, with other records.
-            if checkpoint != nil {
+            if checkpoint != nil, cutsTail {
                 do throws(Errno) {
                     try removePieces(id, logs)
                 } catch {
@@ -60,7 +61,7 @@ extension EditLog {
                 time: header.created)
         }
         let result = try replay(file, id, &state, gapEndsLog: afterPowerCut)
-        if result.tornBytes > 0 {
+        if result.tornBytes > 0, cutsTail {
             do throws(Errno) {
                 if afterPowerCut { try logs.keepTail(of: file, id, from: result.end) }
                 try file.truncate(to: result.end)
@@ -115,6 +116,15 @@ extension EditLog {
             state.pieces.truncate(to: header.offset)
         case .punch:
             state.pieces.punch(range)
+        case .splice, .restore:
+            if let bytes = try? LogFile.payload(of: record, in: file, log: id),
+                let splices = PieceSplice.decode(bytes) {
+                if PieceSplice.replacesAll(splices) { state.isDamaged = false }
+                PieceSplice.apply(
+                    splices, to: &state.pieces, log: id, position: record.position)
+            } else {
+                state.isDamaged = true
+            }
         case .share:
             if let pieces = sharedPieces(record, file, id) {
                 Self.place(pieces, at: header.offset, length: header.length, in: &state.pieces)

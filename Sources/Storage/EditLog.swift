@@ -123,16 +123,16 @@ extension EditLog {
 
 extension EditLog {
     /// Appends one record and applies it; on a throw nothing has changed.
-    private func edit(
+    func edit(
         _ kind: RecordKind, offset: UInt64, length: UInt64, payload: UnsafeRawBufferPointer,
-        stamp: Stamp, sequence: SequenceCounter,
+        stamp: Stamp, number: () -> UInt64, replacesAll: Bool = false,
         apply: (inout PieceTree, UInt64) -> Void
     ) throws(Errno) -> ContentVersion {
         let file = try logs.file(id)
         let result: Result<ContentVersion, Errno> = state.withLock { state in
-            if state.isDamaged, !(kind == .truncate && offset == 0) { return .failure(.inputOutput) }
+            if state.isDamaged, !replacesAll { return .failure(.inputOutput) }
             let header = RecordHeader(
-                kind: kind, sequence: sequence.next(), stamp: stamp, offset: offset,
+                kind: kind, sequence: number(), stamp: stamp, offset: offset,
                 length: length, payloadLength: payload.count)
             let position = state.end
             do throws(Errno) {
@@ -154,7 +154,7 @@ extension EditLog {
         return try result.get()
     }
 
-    private var noPayload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+    var noPayload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
     /// The file's largest size in bytes: offsets are signed 64-bit numbers (off_t).
     package static let maximumSize = UInt64(Int64.max)
@@ -165,7 +165,8 @@ extension EditLog {
         guard offset <= Self.maximumSize - UInt64(data.count) else { throw .fileTooBig }
         let length = UInt64(data.count)
         return try edit(
-            .write, offset: offset, length: length, payload: data, stamp: stamp, sequence: sequence
+            .write, offset: offset, length: length, payload: data, stamp: stamp,
+            number: sequence.next
         ) { pieces, position in
             pieces.overwrite(
                 at: offset,
@@ -178,7 +179,8 @@ extension EditLog {
     ) throws(Errno) -> ContentVersion {
         guard size <= Self.maximumSize else { throw .fileTooBig }
         return try edit(
-            .truncate, offset: size, length: 0, payload: noPayload, stamp: stamp, sequence: sequence
+            .truncate, offset: size, length: 0, payload: noPayload, stamp: stamp,
+            number: sequence.next, replacesAll: size == 0
         ) { pieces, _ in pieces.truncate(to: size) }
     }
 
@@ -189,7 +191,7 @@ extension EditLog {
         guard range.upperBound <= Self.maximumSize else { throw .fileTooBig }
         return try edit(
             .punch, offset: range.lowerBound, length: UInt64(range.count), payload: noPayload,
-            stamp: stamp, sequence: sequence
+            stamp: stamp, number: sequence.next
         ) { pieces, _ in pieces.punch(range) }
     }
 
@@ -210,7 +212,7 @@ extension EditLog {
                 return .success(
                     try edit(
                         .share, offset: offset, length: length, payload: raw, stamp: stamp,
-                        sequence: sequence
+                        number: sequence.next
                     ) { pieces, _ in Self.place(list, at: offset, length: length, in: &pieces) })
             } catch {
                 return .failure(error)

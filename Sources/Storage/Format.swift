@@ -2,14 +2,16 @@
 // bytes, is Storage.docc/DiskFormat.md; a test reads both.
 
 package enum Format {
-    /// Version of the store's layout as a whole; a store of a newer one is refused.
-    package static let storeVersion: UInt32 = 1
+    /// Version of the store's layout as a whole; a store of a newer one is refused. Version 2 has
+    /// backups, restored content and splices; a store of version 1 becomes one of version 2 when it
+    /// is opened, and its databases are made anew from the journals.
+    package static let storeVersion: UInt32 = 2
     /// Version of log files (edit logs and tree logs).
     package static let logVersion: UInt32 = 1
     /// Version of sealed files (superblock, workspace record, piece checkpoint).
     package static let sealedVersion: UInt32 = 1
     /// `PRAGMA user_version` of the tree database.
-    package static let databaseVersion: Int32 = 1
+    package static let databaseVersion: Int32 = 2
 
     /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut" in ASCII, little endian.
     package static let logMagic = magic("draftlog")
@@ -53,11 +55,18 @@ package enum RecordKind: UInt8, Sendable {
     case punch = 3
     /// The payload is a list of pieces that stand at `offset`, `length` bytes in all.
     case share = 4
+    /// The payload is a list of splices that happen together: bytes go, pieces and new bytes come.
+    case splice = 5
+    /// As a splice, but part of a transaction of the tree log, whose number it has. Without that
+    /// transaction it does not count.
+    case restore = 6
     // Tree logs.
     /// The payload is a list of tree changes that happen together.
     case transaction = 16
     /// The payload lists inodes whose edit logs may have grown past the checkpoint.
     case contentMark = 17
+    /// The payload names the process whose number the records after it carry.
+    case process = 20
     // Both.
     /// Stands where records were lost, so that what follows stays readable.
     case gap = 19

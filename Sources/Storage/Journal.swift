@@ -82,6 +82,70 @@ package final class Journal: Sendable {
         return result
     }
 
+    /// The records younger than `sequence` and not younger than `limit`, in order, found by bisection.
+    /// - Parameter skipsDamage: unreadable ones are left out, instead of ending it all.
+    /// - Throws: `damaged` where records cannot be read.
+    package func records(
+        after sequence: UInt64, upTo limit: UInt64 = .max, skipsDamage: Bool = false,
+        visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        var scanner = try scanner()
+        let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
+            $0.sequence > sequence
+        }.position
+        let result = try scanner.scan(from: start, after: sequence, upTo: limit) {
+            (record) throws(StorageError) in
+            try visit(record.header, try self.payload(of: record))
+        }
+        if let range = result.damage.first, !skipsDamage {
+            throw .damaged(
+                path: path, what: "bytes \(range.lowerBound) to \(range.upperBound) are unreadable")
+        }
+    }
+
+    /// As above for the records of one kind; the payloads of others are not read.
+    package func records(
+        of kind: RecordKind, after sequence: UInt64, upTo limit: UInt64 = .max,
+        visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        var scanner = try scanner()
+        let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
+            $0.sequence > sequence
+        }.position
+        try scanner.headers(from: start) { (record) throws(StorageError) in
+            guard record.header.sequence <= limit else { return false }
+            if record.header.kind == kind.rawValue {
+                try visit(record.header, try self.payload(of: record))
+            }
+            return true
+        }
+    }
+
+    /// The number before that of the first record younger than `time` (nanoseconds since 1970); the
+    /// greatest one where there is none.
+    package func lastSequence(at time: Int64) throws(StorageError) -> UInt64 {
+        var scanner = try scanner()
+        let start = UInt64(Format.logHeaderLength)
+        let position = try scanner.bisect(from: start) { $0.time > time }.position
+        guard let next = try scanner.record(at: position) else { return .max }
+        return next.header.sequence - 1
+    }
+
+    /// The number of the last record that is not younger than `limit`; 0 where there is none.
+    package func lastRecord(upTo limit: UInt64) throws(StorageError) -> UInt64 {
+        var scanner = try scanner()
+        let start = UInt64(Format.logHeaderLength)
+        return try scanner.bisect(from: start) { $0.sequence > limit }.before?.header.sequence ?? 0
+    }
+
+    private func scanner() throws(StorageError) -> LogScanner {
+        do throws(Errno) {
+            return try LogScanner(file, log: id, end: end)
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+    }
+
     private func payload(of record: ScannedRecord) throws(StorageError) -> [UInt8] {
         do throws(Errno) {
             return try LogFile.payload(of: record, in: file, log: id)

@@ -74,7 +74,8 @@ package final class LogDirectory: Sendable {
         return file
     }
 
-    /// Makes an empty log; what stood at its place is emptied, since nothing knew of it.
+    /// Makes an empty log; one that holds nothing yet is taken over.
+    /// - Throws: `Errno.exists` where there is one with records.
     package func create(_ log: UInt64) throws(Errno) -> any DiskFile {
         let path = Self.path(log)
         let file: any DiskFile
@@ -103,6 +104,7 @@ package final class LogDirectory: Sendable {
         } catch {
             guard error == .exists else { throw error }
             let file = try disk.open(path, .readWrite)
+            guard try file.length() <= UInt64(Format.logHeaderLength) else { throw .exists }
             try file.truncate(to: 0)
             return file
         }

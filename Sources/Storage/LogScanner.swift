@@ -36,20 +36,62 @@ package struct LogScanner {
     /// cut: a sync makes everything before it durable, so what stands behind a gap was never synced.
     private let gapEndsLog: Bool
 
-    /// - Parameter limit: what stands from there on is not looked at.
+    /// - Parameter end: where the log ends for this reader: what is appended meanwhile is not met.
     package init(
-        _ file: any DiskFile, log: UInt64, gapEndsLog: Bool = false, upTo limit: UInt64 = .max
+        _ file: any DiskFile, log: UInt64, gapEndsLog: Bool = false, end: UInt64 = .max
     ) throws(Errno) {
         self.file = file
         self.gapEndsLog = gapEndsLog
         self.log = log
-        fileLength = min(try file.length(), limit)
+        fileLength = min(end, try file.length())
+    }
+
+    /// Where the first record starts for which `isLater` holds, and the record before it; by
+    /// bisection: `isLater` must hold for all records after one for which it holds. The end where
+    /// it holds for none.
+    /// - Parameter start: where a record starts.
+    package mutating func bisect(
+        from start: UInt64, where isLater: (RecordHeader) -> Bool
+    ) throws(StorageError) -> (position: UInt64, before: ScannedRecord?) {
+        var before: ScannedRecord?
+        var low = start
+        var high = fileLength
+        while high > low, high - low > 32 << 10 {
+            let middle = low + (high - low) / 2
+            guard let found = try search(from: middle, after: 0), found < high,
+                let header = try header(at: found, after: 0), !isLater(header)
+            else {
+                high = middle
+                continue
+            }
+            low = found
+            before = ScannedRecord(header: header, position: found)
+        }
+        var position = low
+        while position < fileLength {
+            if let header = try header(at: position, after: 0) {
+                if isLater(header) { return (position, before) }
+                before = ScannedRecord(header: header, position: position)
+                position += header.recordLength
+            } else if let next = try search(from: position, after: 0) {
+                position = next
+            } else {
+                break
+            }
+        }
+        return (min(position, fileLength), before)
+    }
+
+    /// The record at `position`, if there is a good one.
+    package mutating func record(at position: UInt64) throws(StorageError) -> ScannedRecord? {
+        try header(at: position, after: 0).map { ScannedRecord(header: $0, position: position) }
     }
 
     /// Calls `visit` for each good record from `start` on, in order. The payload of the last record
     /// is verified too, since that is where a cut-off write shows.
+    /// - Parameter limit: the scan ends before the first record with a greater sequence number.
     package mutating func scan(
-        from start: UInt64, after sequence: UInt64,
+        from start: UInt64, after sequence: UInt64, upTo limit: UInt64 = .max,
         visit: (ScannedRecord) throws(StorageError) -> Void
     ) throws(StorageError) -> ScanResult {
         var result = ScanResult(end: start, lastSequence: sequence)
@@ -57,6 +99,10 @@ package struct LogScanner {
         var last: ScannedRecord?
         while position < fileLength {
             if let header = try header(at: position, after: result.lastSequence) {
+                if header.sequence > limit {
+                    if let last { try visit(last) }
+                    return result
+                }
                 // The record before has a follower, so it was whole once.
                 if let last { try visit(last) }
                 last = ScannedRecord(header: header, position: position)
@@ -101,6 +147,24 @@ package struct LogScanner {
         }
         result.tornBytes = fileLength > result.end ? fileLength - result.end : 0
         return result
+    }
+
+    /// Calls `visit` for each record from `start` on whose header is good, until it answers false.
+    /// Payloads are not read.
+    package mutating func headers(
+        from start: UInt64, visit: (ScannedRecord) throws(StorageError) -> Bool
+    ) throws(StorageError) {
+        var position = start
+        while position < fileLength {
+            if let header = try header(at: position, after: 0) {
+                guard try visit(ScannedRecord(header: header, position: position)) else { return }
+                position += header.recordLength
+            } else if let next = try search(from: position, after: 0) {
+                position = next
+            } else {
+                return
+            }
+        }
     }
 
     /// The header at `position` if its checksum fits, its payload ends within the file, and it is

@@ -102,7 +102,7 @@ package struct LogVerifier {
             check.end = start
             return
         }
-        var scanner = try LogScanner(file, log: id, upTo: limit)
+        var scanner = try LogScanner(file, log: id, end: limit)
         var expected = start
         var failure: StorageError?
         let result: ScanResult

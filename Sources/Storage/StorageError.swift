@@ -10,6 +10,8 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
     case newerVersion(path: String, found: UInt32, known: UInt32)
     /// A file of the store does not hold what it must.
     case damaged(path: String, what: String)
+    /// The database is of an older version, and is to be made anew.
+    case outdated(path: String)
     /// Another daemon holds the store.
     case locked(path: String, holder: String)
     /// The store belongs to another base.
@@ -22,7 +24,7 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .system(let errno, _, _): errno
         case .newerVersion, .foreignBase: .invalid
-        case .damaged, .database: .inputOutput
+        case .damaged, .database, .outdated: .inputOutput
         case .locked: .busy
         }
     }
@@ -36,6 +38,8 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
                 + "\(known): use the draftfs that wrote it, or a newer one"
         case .damaged(let path, let what):
             return "\(path) is damaged: \(what)"
+        case .outdated(let path):
+            return "\(path) is of an older version"
         case .locked(let path, let holder):
             return "the store \(path) is in use by \(holder): unmount that first, "
                 + "or give another store with --store"

@@ -121,7 +121,11 @@ package final class Store: Sendable {
     ) throws(StorageError) -> Superblock {
         if disk.exists(Superblock.path) {
             var superblock = try Superblock(from: disk)
+            let isCurrent = superblock.version == Format.storeVersion
+            superblock.version = Format.storeVersion
             if superblock.basePath == basePath, superblock.baseInode == baseInode {
+                // An older draftfs must not open what this one may write from now on.
+                if !isCurrent { try superblock.write(to: disk) }
                 return superblock
             }
             // A base that was moved keeps its inode, one that was made anew keeps its path. With

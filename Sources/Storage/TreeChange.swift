@@ -31,12 +31,48 @@ package enum TreeChange: Equatable, Sendable {
     case inode(InodeNumber, before: InodeRecord?, after: InodeRecord?)
     case entry(InodeNumber, FileName, before: Entry?, after: Entry?)
     case xattr(InodeNumber, [UInt8], before: XattrValue?, after: XattrValue?)
-    /// Set once, when the workspace first touches a base file.
-    case origin(InodeNumber, Origin)
+    /// Set when the workspace first touches a base file; taken back when that is rolled back.
+    case origin(InodeNumber, before: Origin?, after: Origin?)
     /// A device of the base other than its root's, and where below the base it was met.
     case device(UInt32, path: [UInt8])
     /// A number given to a base inode whose own number does not fit, or was used again.
     case alias(InodeNumber, device: UInt32, inode: UInt64, birthTime: Int64)
+    /// A named moment. Backups are not part of the state that a rollback brings back.
+    case backup(FileName, before: BackupRecord?, after: BackupRecord?)
+    /// The file's content becomes what the log of `source` held after change `sequence`. Its own log
+    /// has a record with this transaction's number that says so; a recovery that finds none makes it.
+    case content(InodeNumber, source: InodeNumber, sequence: UInt64)
+}
+
+/// What is known of a backup besides its name.
+package struct BackupRecord: Equatable, Sendable {
+    /// The last change that it contains.
+    package var sequence: UInt64
+    /// Nanoseconds since 1970.
+    package var time: Int64
+    package var isAutomatic: Bool
+    package var comment: [UInt8]
+
+    package init(sequence: UInt64, time: Int64, isAutomatic: Bool, comment: [UInt8]) {
+        self.sequence = sequence
+        self.time = time
+        self.isAutomatic = isAutomatic
+        self.comment = comment
+    }
+
+    package func encode(into writer: inout ByteWriter) {
+        writer.integer(sequence)
+        writer.integer(time)
+        writer.integer(UInt32(isAutomatic ? 1 : 0))
+        writer.string(comment)
+    }
+
+    package init?(decoding reader: inout ByteReader) {
+        guard let sequence: UInt64 = reader.integer(), let time: Int64 = reader.integer(),
+            let flags: UInt32 = reader.integer(), let comment = reader.string()
+        else { return nil }
+        self.init(sequence: sequence, time: time, isAutomatic: flags & 1 == 1, comment: comment)
+    }
 }
 
 /// Which call made a transaction; shown in history.
@@ -53,11 +89,18 @@ package enum TreeOperation: UInt8, Sendable {
     case setXattr = 9
     case removeXattr = 10
     case edit = 11
+    case backup = 12
+    case rollback = 13
+    case undo = 14
+    case clone = 15
+    case acceptDrift = 16
+    case dropDrift = 17
 }
 
 extension TreeChange {
     private enum Tag: UInt8 {
-        case inode = 1, entry = 2, xattr = 3, origin = 4, device = 5, alias = 6
+        case inode = 1, entry = 2, xattr = 3, origin = 4, device = 5, alias = 6,
+            backup = 7, content = 8
     }
 
     package func encode(into writer: inout ByteWriter) {
@@ -89,10 +132,11 @@ extension TreeChange {
                     writer.string(bytes)
                 }
             }
-        case .origin(let number, let origin):
-            Self.head(.origin, false, true, &writer)
+        case .origin(let number, let before, let after):
+            Self.head(.origin, before != nil, after != nil, &writer)
             writer.integer(number)
-            origin.encode(into: &writer)
+            before?.encode(into: &writer)
+            after?.encode(into: &writer)
         case .device(let index, let path):
             Self.head(.device, false, true, &writer)
             writer.integer(index)
@@ -103,6 +147,16 @@ extension TreeChange {
             writer.integer(device)
             writer.integer(inode)
             writer.integer(birthTime)
+        case .backup(let name, let before, let after):
+            Self.head(.backup, before != nil, after != nil, &writer)
+            writer.string(name.bytes)
+            before?.encode(into: &writer)
+            after?.encode(into: &writer)
+        case .content(let number, let source, let sequence):
+            Self.head(.content, false, true, &writer)
+            writer.integer(number)
+            writer.integer(source)
+            writer.integer(sequence)
         }
     }
 
@@ -159,9 +213,11 @@ extension TreeChange {
             if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
             self = .xattr(number, name, before: before, after: after)
         case .origin:
-            guard let number: UInt64 = reader.integer(),
-                let origin = Origin(decoding: &reader) else { return nil }
-            self = .origin(number, origin)
+            guard let number: UInt64 = reader.integer() else { return nil }
+            let before = hasBefore ? Origin(decoding: &reader) : nil
+            let after = hasAfter ? Origin(decoding: &reader) : nil
+            if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
+            self = .origin(number, before: before, after: after)
         case .device:
             guard let index: UInt32 = reader.integer(), let path = reader.string() else {
                 return nil
@@ -172,6 +228,16 @@ extension TreeChange {
                 let inode: UInt64 = reader.integer(), let birthTime: Int64 = reader.integer()
             else { return nil }
             self = .alias(number, device: device, inode: inode, birthTime: birthTime)
+        case .backup:
+            guard let bytes = reader.string(), let name = try? FileName(bytes) else { return nil }
+            let before = hasBefore ? BackupRecord(decoding: &reader) : nil
+            let after = hasAfter ? BackupRecord(decoding: &reader) : nil
+            if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
+            self = .backup(name, before: before, after: after)
+        case .content:
+            guard let number: UInt64 = reader.integer(), let source: UInt64 = reader.integer(),
+                let sequence: UInt64 = reader.integer() else { return nil }
+            self = .content(number, source: source, sequence: sequence)
         }
     }
 

@@ -7,14 +7,17 @@ package struct CheckpointBatch: Sendable {
     package var inodes: [InodeNumber: InodeRecord?] = [:]
     package var entries: [InodeNumber: [FileName: Entry?]] = [:]
     package var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
-    package var origins: [InodeNumber: Origin] = [:]
+    package var origins: [InodeNumber: Origin?] = [:]
     package var devices: [UInt32: [UInt8]] = [:]
     package var aliases: [AliasKey: InodeNumber] = [:]
+    package var backups: [FileName: BackupRecord?] = [:]
 
     package init() {}
 
     package var count: Int { inodes.count + entries.count + xattrs.count + origins.count }
-    package var isEmpty: Bool { count == 0 && devices.isEmpty && aliases.isEmpty }
+    package var isEmpty: Bool {
+        count == 0 && devices.isEmpty && aliases.isEmpty && backups.isEmpty
+    }
 }
 
 extension TreeDatabase {
@@ -32,6 +35,7 @@ extension TreeDatabase {
                 for (name, value) in names { try write(inode, name, value) }
             }
             for (inode, origin) in batch.origins { try write(inode, origin) }
+            for (name, record) in batch.backups { try write(name, record) }
             for (index, path) in batch.devices {
                 try connection.run(
                     "INSERT OR REPLACE INTO devices VALUES (?, ?)", [.number(index), .blob(path)])
@@ -56,10 +60,8 @@ extension TreeDatabase {
 
     private func write(_ number: InodeNumber, _ record: InodeRecord?) throws(StorageError) {
         guard let record else {
+            // Whiteouts and attributes of what is removed stay: a rollback may bring it back.
             try connection.run("DELETE FROM inodes WHERE number = ?", [.number(number)])
-            // Whiteouts inside a removed directory have nothing left to hide.
-            try connection.run("DELETE FROM entries WHERE parent = ?", [.number(number)])
-            try connection.run("DELETE FROM xattrs WHERE inode = ?", [.number(number)])
             return
         }
         try connection.run(
@@ -115,7 +117,26 @@ extension TreeDatabase {
             ])
     }
 
-    private func write(_ inode: InodeNumber, _ origin: Origin) throws(StorageError) {
+    private func write(_ name: FileName, _ record: BackupRecord?) throws(StorageError) {
+        guard let record else {
+            try connection.run("DELETE FROM backups WHERE name = ?", [.blob(name.bytes)])
+            return
+        }
+        var writer = ByteWriter()
+        record.encode(into: &writer)
+        try connection.run(
+            "INSERT OR REPLACE INTO backups VALUES (?,?,?)",
+            [
+                .blob(name.bytes), .blob(writer.bytes),
+                .number(Checksum.xxh3(name.bytes + writer.bytes)),
+            ])
+    }
+
+    private func write(_ inode: InodeNumber, _ origin: Origin?) throws(StorageError) {
+        guard let origin else {
+            try connection.run("DELETE FROM origins WHERE inode = ?", [.number(inode)])
+            return
+        }
         var writer = ByteWriter(capacity: 80 + origin.path.count)
         origin.encode(into: &writer)
         try connection.run(

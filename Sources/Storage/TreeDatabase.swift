@@ -47,6 +47,10 @@ package final class TreeDatabase {
                 path: path, found: UInt32(clamping: version),
                 known: UInt32(Format.databaseVersion))
         }
+        if version == 1 {
+            // It lacks what was hidden in directories that are gone; the journal has it.
+            throw .outdated(path: path)
+        }
         if version == 0, access != .readWrite { throw .damaged(path: path, what: "it holds no tables") }
         if version == 0 { try connection.execute(Self.schema) }
     }
@@ -62,6 +66,10 @@ package final class TreeDatabase {
         CREATE TABLE entries (parent INTEGER NOT NULL, name BLOB NOT NULL,
             inode INTEGER NOT NULL, type INTEGER NOT NULL, checksum INTEGER NOT NULL,
             PRIMARY KEY (parent, name)) WITHOUT ROWID;
+        CREATE INDEX names ON entries (inode);
+        CREATE INDEX edits ON inodes (content_sequence);
+        CREATE TABLE backups (name BLOB PRIMARY KEY, record BLOB NOT NULL,
+            checksum INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE xattrs (inode INTEGER NOT NULL, name BLOB NOT NULL, value BLOB,
             checksum INTEGER NOT NULL, PRIMARY KEY (inode, name)) WITHOUT ROWID;
         CREATE TABLE origins (inode INTEGER PRIMARY KEY, path BLOB NOT NULL, record BLOB NOT NULL,
@@ -71,7 +79,7 @@ package final class TreeDatabase {
             base INTEGER NOT NULL, born INTEGER NOT NULL);
         CREATE TABLE position (id INTEGER PRIMARY KEY CHECK (id = 1), journal INTEGER NOT NULL,
             sequence INTEGER NOT NULL, last_number INTEGER NOT NULL, checksum INTEGER NOT NULL);
-        PRAGMA user_version = 1;
+        PRAGMA user_version = 2;
         COMMIT;
         """
 
@@ -210,6 +218,11 @@ package final class TreeDatabase {
 
     /// The numbers of every inode that came from the base and was touched.
     package func touchedInodes() throws(StorageError) -> [InodeNumber] {
+        try numbers("SELECT number FROM inodes WHERE flags & 2")
+    }
+
+    /// Every inode with an origin, also of rows that a rollback took back.
+    package func inodesWithOrigins() throws(StorageError) -> [InodeNumber] {
         try numbers("SELECT inode FROM origins")
     }
 
@@ -225,6 +238,55 @@ package final class TreeDatabase {
     private func numbers(_ sql: String) throws(StorageError) -> [InodeNumber] {
         var found: [InodeNumber] = []
         try connection.run(sql) { row in found.append(row.unsigned(0)) }
+        return found
+    }
+
+    /// Inodes whose content changed after `sequence`.
+    package func inodes(editedAfter sequence: UInt64) throws(StorageError) -> [InodeNumber] {
+        var found: [InodeNumber] = []
+        try connection.run(
+            "SELECT number FROM inodes WHERE content_sequence > ?", [.number(sequence)]
+        ) { row in found.append(row.unsigned(0)) }
+        return found
+    }
+
+    /// The names that lead to an inode.
+    package func names(
+        of inode: InodeNumber
+    ) throws(StorageError) -> [(parent: InodeNumber, name: FileName)] {
+        var found: [(parent: InodeNumber, name: FileName)] = []
+        try connection.run("SELECT parent, name FROM entries WHERE inode = ?", [.number(inode)]) {
+            row in
+            if let name = try? FileName(row.blob(1)) { found.append((row.unsigned(0), name)) }
+        }
+        return found
+    }
+
+    package func entry(
+        _ name: FileName, of parent: InodeNumber
+    ) throws(StorageError) -> Entry? {
+        var found: Entry?
+        try connection.run(
+            "SELECT name, inode, type, checksum FROM entries WHERE parent = ? AND name = ?",
+            [.number(parent), .blob(name.bytes)]
+        ) { (row) throws(StorageError) in
+            found = try self.entry(row, parent: parent).1
+        }
+        return found
+    }
+
+    package func backups() throws(StorageError) -> [FileName: BackupRecord] {
+        var found: [FileName: BackupRecord] = [:]
+        try connection.run("SELECT name, record, checksum FROM backups") {
+            (row) throws(StorageError) in
+            let name = row.blob(0)
+            let bytes = row.blob(1)
+            var reader = ByteReader(bytes)
+            guard let fileName = try? FileName(name), let record = BackupRecord(decoding: &reader),
+                row.unsigned(2) == Checksum.xxh3(name + bytes)
+            else { throw self.damaged("the row of a backup has a wrong checksum") }
+            found[fileName] = record
+        }
         return found
     }
 
@@ -269,7 +331,8 @@ package final class TreeDatabase {
             _ = try self.entry(row, parent: row.unsigned(4))
         }
         for number in try numbers("SELECT DISTINCT inode FROM xattrs") { _ = try xattrs(of: number) }
-        for number in try touchedInodes() { _ = try origin(number) }
+        for number in try inodesWithOrigins() { _ = try origin(number) }
+        _ = try backups()
     }
 }
 

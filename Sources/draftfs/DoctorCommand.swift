@@ -1,6 +1,7 @@
 // draftfs doctor: what this host lacks or has slow, and how to mend it.
 
 import ArgumentParser
+import Control
 import Glibc
 import MountServer
 import Overlay

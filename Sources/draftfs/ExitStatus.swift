@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import Platform
 
 enum ExitStatus {
     static let success: Int32 = 0
@@ -14,19 +15,38 @@ enum ExitStatus {
 /// A failure with one sentence.
 struct Failure: Error, CustomStringConvertible {
     let description: String
-    init(_ description: String) { self.description = description }
+    /// What the system answered, if that is where the failure comes from.
+    let errno: Errno?
+
+    init(_ description: String, errno: Errno? = nil) {
+        self.description = description
+        self.errno = errno
+    }
+}
+
+/// The bytes to standard output, whatever they are.
+func printBytes(_ bytes: some Sequence<UInt8>) {
+    fflush(nil)
+    writeAll(bytes, to: STDOUT_FILENO)
+}
+
+private func writeAll(_ bytes: some Sequence<UInt8>, to descriptor: Int32) {
+    var rest = Array(bytes)[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        if count <= 0 { return }
+        rest = rest.dropFirst(count)
+    }
 }
 
 func exitProcess(_ code: Int32) -> Never { exit(code) }
 
+/// To standard error, without a line end of its own.
+func writeError(_ text: String) { writeAll(text.utf8, to: STDERR_FILENO) }
+
 func printError(_ text: String) {
-    let line = text.hasSuffix("\n") ? text : text + "\n"
-    var bytes = Array(line.utf8)[...]
-    while !bytes.isEmpty {
-        let count = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-        if count <= 0 { return }
-        bytes = bytes.dropFirst(count)
-    }
+    writeAll((text.hasSuffix("\n") ? text : text + "\n").utf8, to: STDERR_FILENO)
 }
 
 /// Prints the sentence and ends with exit code 1.

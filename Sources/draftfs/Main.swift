@@ -12,16 +12,24 @@ struct Draftfs: ParsableCommand {
         version: version,
         subcommands: [
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DoctorCommand.self,
+            BackupCommand.self, RollbackCommand.self, UndoCommand.self, HistoryCommand.self,
+            BlameCommand.self, DiffCommand.self, CloneCommand.self, EditCommand.self,
+            VerifyCommand.self, LimitsCommand.self, DriftCommand.self, RefreshCommand.self,
+            EventsCommand.self, ProgressCommand.self, TopCommand.self, FsckCommand.self,
+            CompletionCommand.self, ManualCommand.self,
         ])
 
-    /// Like ParsableCommand's own, but wrong usage exits with 2.
+    /// Like ParsableCommand's own, but wrong usage exits with 2, and a failure is one sentence.
     static func main() {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(Moments.prepared(Array(CommandLine.arguments.dropFirst())))
             try command.run()
+        } catch let failure as Failure {
+            exitProcess(fail(failure.description).rawValue)
         } catch {
             let code = exitCode(for: error)
-            let text = fullMessage(for: error)
+            var text = fullMessage(for: error)
+            if text.hasPrefix("Error: ") { text = "draftfs: " + text.dropFirst("Error: ".count) }
             if code == .success {
                 if !text.isEmpty { print(text) }
             } else if !text.isEmpty {

@@ -2,6 +2,7 @@
 // that and returns once the mount answers.
 
 import ArgumentParser
+import Control
 import Fuse
 import Glibc
 import Logging

@@ -9,20 +9,29 @@ import TestSupport
 /// What happens to the workspace between two chunks of steps.
 enum Interlude: CaseIterable {
     case nothing, checkpoint, sweep, maintain, reopen, kill, lostDatabase
+    case backup, rollback, rollbackToNumber, rollbackPath, clone, edit, undo
 }
 
 final class ModelRun {
     let seed: UInt64
     let fixture: WorkspaceFixture
     let reference: ReferenceFileSystem
-    private var ours: Interpreter<WorkspaceTree>
-    private let theirs: Interpreter<ReferenceFileSystem>
-    private var generator: OperationGenerator
-    private var random: SeededGenerator
-    private var recent: [String] = []
+    var ours: Interpreter<WorkspaceTree>
+    let theirs: Interpreter<ReferenceFileSystem>
+    var generator: OperationGenerator
+    var random: SeededGenerator
+    var recent: [String] = []
     /// The workspace's number of each of the reference's inodes.
-    private var numbers: [UInt64: UInt64] = [:]
+    var numbers: [UInt64: UInt64] = [:]
     private(set) var succeeded = 0
+    /// Moments with all that there was.
+    var moments: [Moment] = []
+
+    struct Moment {
+        var name: FileName
+        var sequence: UInt64
+        var state: ReferenceFileSystem
+    }
 
     static var tinyLimits: Limits {
         var limits = Limits()
@@ -73,8 +82,10 @@ final class ModelRun {
             let choice = Interlude.allCases[
                 Int.random(in: 0..<Interlude.allCases.count, using: &random)]
             try compare("after chunk \(chunk)")
+            recent.append("-- \(choice)")
             try perform(choice)
             try compare("after chunk \(chunk) and \(choice)")
+            try checkDifferences("after chunk \(chunk) and \(choice)")
         }
     }
 
@@ -83,7 +94,7 @@ final class ModelRun {
         guard let found = ours.apply(operation) else { return }
         let expected = theirs.apply(operation)
         recent.append("\(operation): \(expected.map { "\($0)" } ?? "")".prefix(300).description)
-        if recent.count > 8 { recent.removeFirst() }
+        if recent.count > 12 { recent.removeFirst(recent.count - 12) }
         if found != expected {
             throw CheckFailure(
                 "seed \(seed), \(place): the workspace answered \(found) at the last of these:\n"
@@ -94,7 +105,7 @@ final class ModelRun {
         if Int.random(in: 0..<3, using: &random) == 0 { forget() }
     }
 
-    private func forget() { fixture.tree.forget(except: Set(ours.held.compactMap { $0 })) }
+    func forget() { fixture.tree.forget(except: Set(ours.held.compactMap { $0 })) }
 
     private func perform(_ choice: Interlude) throws {
         switch choice {
@@ -102,6 +113,12 @@ final class ModelRun {
         case .checkpoint:
             if !fixture.workspace.checkpoint() { throw CheckFailure("no checkpoint") }
         case .sweep: fixture.workspace.sweep()
+        case .backup: try backup()
+        case .rollback, .rollbackToNumber: try rollback(byName: choice == .rollback)
+        case .rollbackPath: try rollbackPath()
+        case .undo: try undo()
+        case .clone: try clone()
+        case .edit: for _ in 0..<5 { try edit() }
         case .maintain:
             forget()
             fixture.workspace.maintain(checkpointNow: true)

@@ -15,9 +15,9 @@ struct TreeImage {
     /// The inode's number behind each name.
     var identities: [[UInt8]: UInt64] = [:]
 
-    init<Tree: TreeOperations>(_ tree: Tree) throws { try add([], tree.root, tree) }
+    init<Tree: ReadableTree>(_ tree: Tree) throws { try add([], tree.root, tree) }
 
-    private mutating func add<Tree: TreeOperations>(
+    private mutating func add<Tree: ReadableTree>(
         _ path: [UInt8], _ node: Tree.Node, _ tree: Tree
     ) throws {
         let facts = try tree.facts(node)
@@ -47,14 +47,45 @@ struct TreeImage {
 
     private static func shown(_ path: [UInt8]) -> String { String(decoding: path, as: UTF8.self) }
 
+    private init() {}
+
+    /// What stands at a path and below it, by the path from there.
+    func subtree(_ path: [UInt8]) -> TreeImage {
+        var part = TreeImage()
+        for (key, item) in items where key == path || key.starts(with: path + [0x2F]) {
+            let inner = Array(key.dropFirst(key == path ? path.count : path.count + 1))
+            part.items[inner] = item
+        }
+        return part
+    }
+
+    /// The inodes at a path and below it.
+    func identities(below path: [UInt8]) -> Set<UInt64> {
+        Set(identities.filter { $0.key == path || $0.key.starts(with: path + [0x2F]) }.values)
+    }
+
+    /// All but what stands at a path and below it, and but certain inodes; directories without their
+    /// own facts.
+    func without(_ path: [UInt8], _ inodes: Set<UInt64>) -> TreeImage {
+        var part = TreeImage()
+        for (key, item) in items where key != path && !key.starts(with: path + [0x2F]) {
+            if let identity = identities[key], inodes.contains(identity) { continue }
+            // Directories above may have come with what was brought back.
+            if path.starts(with: key + [0x2F]) || key.isEmpty { continue }
+            part.items[key] = item
+        }
+        return part
+    }
+
     /// The first differences, in words.
-    func differences(to other: TreeImage) -> [String] {
+    func differences(to other: TreeImage, comparesLinks: Bool = true) -> [String] {
         var found: [String] = []
         for path in Set(items.keys).union(other.items.keys) {
             switch (items[path], other.items[path]) {
             case (nil, _): found.append("\(Self.shown(path)): only in the workspace")
             case (_, nil): found.append("\(Self.shown(path)): only in the reference")
-            case (let one?, let two?):
+            case (let one?, var two?):
+                if !comparesLinks { two.facts.links = one.facts.links }
                 if one.facts != two.facts {
                     found.append("\(Self.shown(path)): \(one.facts), found \(two.facts)")
                 } else if one.content != two.content {

@@ -29,12 +29,25 @@ package final class ReferenceFileSystem: TreeOperations {
             self.links = links
         }
 
+        func copy(_ known: inout [UInt64: Node]) -> Node {
+            if let same = known[identity] { return same }
+            let node = Node(identity, mode: mode, user: user, group: group, links: links)
+            known[identity] = node
+            node.device = device
+            node.bytes = bytes
+            node.target = target
+            node.xattrs = xattrs
+            node.modified = modified
+            for (name, child) in children { node.children[name] = child.copy(&known) }
+            return node
+        }
+
         var type: FileType { FileType(mode: mode) }
         var isDirectory: Bool { type == .directory }
         var isGone: Bool { links == 0 }
     }
 
-    package let root: Node
+    package private(set) var root: Node
     package var umask: UInt32 = 0
     private var lastIdentity: UInt64 = 1
     private var known: [UInt64: Node] = [:]
@@ -98,6 +111,65 @@ package final class ReferenceFileSystem: TreeOperations {
             directory.children[FileName(trusted: name)] = node
             if node.isDirectory { try fill(node, from: full) }
         }
+    }
+
+    // MARK: Copies
+
+    /// A copy of all that is there now, which nothing changes any more.
+    package func copy() -> ReferenceFileSystem { ReferenceFileSystem(copying: self) }
+
+    private init(copying other: ReferenceFileSystem) {
+        var known: [UInt64: Node] = [:]
+        root = other.root.copy(&known)
+        umask = other.umask
+        lastIdentity = other.lastIdentity
+    }
+
+    /// Becomes what `other` is; numbers that were given out since are not given out again.
+    package func become(_ other: ReferenceFileSystem) {
+        var known: [UInt64: Node] = [:]
+        root = other.root.copy(&known)
+        lastIdentity = max(lastIdentity, other.lastIdentity)
+    }
+
+    /// A copy of all that another tree shows.
+    package init<Tree: ReadableTree>(of tree: Tree) throws(Errno) {
+        var known: [UInt64: Node] = [:]
+        root = try Self.copy(tree.root, of: tree, &known)
+        // Numbers of its own must not meet those that the other tree gives out later.
+        lastIdentity = 1 << 62
+    }
+
+    private static func copy<Tree: ReadableTree>(
+        _ original: Tree.Node, of tree: Tree, _ known: inout [UInt64: Node]
+    ) throws(Errno) -> Node {
+        let identity = tree.identity(original)
+        if let same = known[identity] { return same }
+        let facts = try tree.facts(original)
+        let node = Node(
+            identity, mode: facts.mode, user: facts.user, group: facts.group, links: facts.links)
+        known[identity] = node
+        node.device = facts.device
+        for name in try tree.xattrNames(of: original) {
+            node.xattrs[name] = try tree.xattr(name, of: original)
+        }
+        switch node.type {
+        case .regular: node.bytes = try tree.contents(original)
+        case .symlink: node.target = try tree.symlinkTarget(original)
+        case .directory:
+            for name in try tree.list(original).keys {
+                let name = try FileName(name)
+                node.children[name] = try copy(try tree.lookup(name, in: original), of: tree, &known)
+            }
+        default: break
+        }
+        return node
+    }
+
+    /// All bytes of a file at once.
+    package func replace(_ node: Node, with bytes: [UInt8]) {
+        node.bytes = bytes
+        node.modified = nil
     }
 
     // MARK: Names

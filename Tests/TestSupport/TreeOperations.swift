@@ -15,13 +15,22 @@ package struct NodeFacts: Equatable, Sendable {
     package var device: UInt64
 }
 
-package protocol TreeOperations {
+/// What looking at a tree takes: a workspace, the reference, or a moment of a workspace.
+package protocol ReadableTree {
     associatedtype Node
     var root: Node { get }
     func lookup(_ name: FileName, in parent: Node) throws(Errno) -> Node
     /// A number that stays the same as long as the inode lives.
     func identity(_ node: Node) -> UInt64
     func facts(_ node: Node) throws(Errno) -> NodeFacts
+    func read(_ node: Node, at offset: UInt64, count: Int) throws(Errno) -> [UInt8]
+    func xattr(_ name: [UInt8], of node: Node) throws(Errno) -> [UInt8]
+    func xattrNames(of node: Node) throws(Errno) -> [[UInt8]]
+    func list(_ node: Node) throws(Errno) -> [[UInt8]: FileType]
+    func symlinkTarget(_ node: Node) throws(Errno) -> [UInt8]
+}
+
+package protocol TreeOperations: ReadableTree {
     func makeNode(
         _ name: FileName, in parent: Node, mode: UInt32, device: UInt64, target: [UInt8]
     ) throws(Errno) -> Node
@@ -32,7 +41,6 @@ package protocol TreeOperations {
         _ name: FileName, in parent: Node, to newName: FileName, in newParent: Node,
         flags: RenameFlags
     ) throws(Errno)
-    func read(_ node: Node, at offset: UInt64, count: Int) throws(Errno) -> [UInt8]
     func write(_ node: Node, _ bytes: [UInt8], at offset: UInt64) throws(Errno)
     func allocate(
         _ node: Node, mode: AllocationMode, offset: UInt64, length: UInt64
@@ -42,19 +50,15 @@ package protocol TreeOperations {
         length: UInt64
     ) throws(Errno) -> UInt64
     func setAttributes(_ node: Node, _ change: AttributeChange) throws(Errno)
-    func xattr(_ name: [UInt8], of node: Node) throws(Errno) -> [UInt8]
-    func xattrNames(of node: Node) throws(Errno) -> [[UInt8]]
     func setXattr(
         _ name: [UInt8], of node: Node, to value: [UInt8], mode: XattrMode
     ) throws(Errno)
     func removeXattr(_ name: [UInt8], of node: Node) throws(Errno)
-    func list(_ node: Node) throws(Errno) -> [[UInt8]: FileType]
-    func symlinkTarget(_ node: Node) throws(Errno) -> [UInt8]
 }
 
 // MARK: By path
 
-extension TreeOperations {
+extension ReadableTree {
     package func resolve(_ path: [UInt8]) throws(Errno) -> Node {
         var node = root
         for part in path.split(separator: 0x2F) {
@@ -77,6 +81,28 @@ extension TreeOperations {
         try place(Array(path.utf8))
     }
 
+    /// All bytes of a file.
+    package func contents(_ node: Node) throws(Errno) -> [UInt8] {
+        try read(node, at: 0, count: Int(clamping: try facts(node).size))
+    }
+
+    package func text(_ path: String) throws(Errno) -> String {
+        String(decoding: try contents(try resolve(path)), as: UTF8.self)
+    }
+
+    package func mode(_ path: String) throws(Errno) -> UInt32 {
+        try facts(try resolve(path)).mode & 0o7777
+    }
+
+    /// Names in a directory, sorted.
+    package func names(_ path: String) throws(Errno) -> [String] {
+        try list(try resolve(path)).keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
+    }
+
+    package func exists(_ path: String) -> Bool { (try? resolve(path)) != nil }
+}
+
+extension TreeOperations {
     @discardableResult
     package func makeFile(_ path: String, mode: UInt32 = 0o644) throws(Errno) -> Node {
         let (parent, name) = try place(path)
@@ -117,15 +143,6 @@ extension TreeOperations {
         try write(try resolve(path), Array(text.utf8), at: offset)
     }
 
-    /// All bytes of a file.
-    package func contents(_ node: Node) throws(Errno) -> [UInt8] {
-        try read(node, at: 0, count: Int(clamping: try facts(node).size))
-    }
-
-    package func text(_ path: String) throws(Errno) -> String {
-        String(decoding: try contents(try resolve(path)), as: UTF8.self)
-    }
-
     package func truncate(_ path: String, to size: UInt64) throws(Errno) {
         var change = AttributeChange()
         change.size = size
@@ -137,17 +154,6 @@ extension TreeOperations {
         change.mode = mode
         try setAttributes(try resolve(path), change)
     }
-
-    package func mode(_ path: String) throws(Errno) -> UInt32 {
-        try facts(try resolve(path)).mode & 0o7777
-    }
-
-    /// Names in a directory, sorted.
-    package func names(_ path: String) throws(Errno) -> [String] {
-        try list(try resolve(path)).keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
-    }
-
-    package func exists(_ path: String) -> Bool { (try? resolve(path)) != nil }
 }
 
 /// The error that a call throws; nil if it succeeds.

@@ -10,14 +10,21 @@ struct ImportTests {
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
         ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
+        ("Sources/Control", ["Overlay", "Storage", "Platform", "Synchronization"]),
         ("Mount/Fuse", ["CFuse", "Platform", "Glibc", "Synchronization"]),
         (
             "Mount/Server",
-            ["Fuse", "Overlay", "Storage", "Platform", "Logging", "Glibc", "Synchronization"]
+            [
+                "Fuse", "Control", "Overlay", "Storage", "Platform", "Logging", "Glibc",
+                "Synchronization",
+            ]
         ),
         (
             "Sources/draftfs",
-            ["MountServer", "Fuse", "Overlay", "Platform", "Logging", "ArgumentParser", "Glibc"]
+            [
+                "MountServer", "Fuse", "Control", "Overlay", "Platform", "Logging",
+                "ArgumentParser", "Glibc", "Synchronization",
+            ]
         ),
     ]
 
@@ -25,7 +32,10 @@ struct ImportTests {
     static let glibc: [String: Set<String>] = [
         "Sources/Storage": ["Store.swift"],
         "Sources/Overlay": ["BaseTree.swift", "Placement.swift", "Recovery.swift", "SessionMark.swift"],
-        "Mount/Server": ["ControlDirectory.swift", "MountServer.swift", "NamespaceOperations.swift"],
+        "Mount/Server": [
+            "ControlCommands.swift", "ControlDirectory.swift", "MountServer.swift",
+            "NamespaceOperations.swift",
+        ],
     ]
 
     private static func imports(_ file: SourceFile) -> [String] {
@@ -83,7 +93,7 @@ struct ImportTests {
         let manifest = Tree.files.first { $0.path == "Package.swift" }
         let text = manifest?.lines.joined(separator: "\n") ?? ""
         var rest = text[...]
-        for name in ["Platform", "Storage", "Overlay", "Fuse", "MountServer", "draftfs"] {
+        for name in ["Platform", "Storage", "Overlay", "Control", "Fuse", "MountServer", "draftfs"] {
             guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
                 ?? rest.firstRange(of: "name: \"\(name)\",")
             else {

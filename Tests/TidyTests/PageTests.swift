@@ -42,6 +42,7 @@ struct PageTests {
             "Sources/Overlay/Overlay.docc/Architecture.md",
             "Sources/Overlay/Overlay.docc/Semantics.md",
             "Sources/Overlay/Overlay.docc/Locking.md",
+            "Sources/Control/Control.docc/ControlFiles.md",
             "Mount/Server/MountServer.docc/KernelCaching.md",
         ]
         #expect(wanted.isSubset(of: Set(Tree.pages.map(\.path))))

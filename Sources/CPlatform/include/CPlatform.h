@@ -29,6 +29,9 @@ int64_t cp_pwrite2(
     int64_t offset);
 int64_t cp_getdents(int fd, void *buffer, size_t count);
 int cp_syncfs(int fd);
+
+// Gives the calling thread a table of descriptors of its own that has 0 to 2 only. -1 and errno.
+int cp_detach_descriptors(void);
 int64_t cp_getxattr(const char *path, const char *name, void *value, size_t size);  // lgetxattr
 int64_t cp_listxattr(const char *path, char *list, size_t size);                    // llistxattr
 int64_t cp_readlink(int dirfd, const char *path, char *buffer, size_t size);

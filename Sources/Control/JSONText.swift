@@ -1,5 +1,5 @@
 // JSONText: writes JSON (RFC 8259). Written here because the daemon does not link Foundation, whose
-// encoder doubles the binary; reading JSON is left to the tools.
+// encoder doubles the binary; JSONReader of Storage reads it.
 
 package struct JSONText: Sendable {
     package indirect enum Value: Sendable {
@@ -7,14 +7,28 @@ package struct JSONText: Sendable {
         case integer(Int64)
         case unsigned(UInt64)
         case boolean(Bool)
+        case null
         case list([Value])
         case object([(String, Value)])
+
+        /// Bytes that are no UTF-8 become U+FFFD: JSON cannot hold them.
+        package static func bytes(_ bytes: [UInt8]) -> Value {
+            .text(String(decoding: bytes, as: UTF8.self))
+        }
     }
 
     /// Indented by two spaces, with a line end at the end.
     package static func render(_ value: Value) -> [UInt8] {
         var text = ""
         write(value, indent: 0, to: &text)
+        text += "\n"
+        return Array(text.utf8)
+    }
+
+    /// On one line without blanks, with a line end: a line of "JSON lines".
+    package static func line(_ value: Value) -> [UInt8] {
+        var text = ""
+        writeShort(value, to: &text)
         text += "\n"
         return Array(text.utf8)
     }
@@ -26,6 +40,28 @@ package struct JSONText: Sendable {
         return text
     }
 
+    private static func writeShort(_ value: Value, to text: inout String) {
+        switch value {
+        case .list(let items):
+            text += "["
+            for (index, item) in items.enumerated() {
+                if index > 0 { text += "," }
+                writeShort(item, to: &text)
+            }
+            text += "]"
+        case .object(let pairs):
+            text += "{"
+            for (index, pair) in pairs.enumerated() {
+                if index > 0 { text += "," }
+                quote(pair.0, to: &text)
+                text += ":"
+                writeShort(pair.1, to: &text)
+            }
+            text += "}"
+        default: write(value, indent: 0, to: &text)
+        }
+    }
+
     private static func write(_ value: Value, indent: Int, to text: inout String) {
         let inner = String(repeating: "  ", count: indent + 1)
         let outer = String(repeating: "  ", count: indent)
@@ -34,6 +70,7 @@ package struct JSONText: Sendable {
         case .integer(let number): text += "\(number)"
         case .unsigned(let number): text += "\(number)"
         case .boolean(let flag): text += flag ? "true" : "false"
+        case .null: text += "null"
         case .list(let items):
             if items.isEmpty {
                 text += "[]"

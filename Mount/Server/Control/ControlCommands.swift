@@ -1,0 +1,176 @@
+// ControlCommands: what writing to control files does. A command runs on a thread of its own, one
+// after the other in each workspace: it needs the workers, for syncfs before it and for the notices
+// after it. The engine's locks are held during the engine's call only, never while syncing or
+// draining. See MountServer.docc/KernelCaching.md.
+
+internal import Control
+internal import Fuse
+internal import Glibc
+internal import Overlay
+internal import Platform
+internal import Storage
+
+extension ControlDirectory {
+    /// How long a command waits for the kernel to drop its caches, in milliseconds.
+    private static let drainLimit = 30_000
+    /// The longest write that arrives in one piece, in bytes.
+    private static let longestWrite = 1 << 20
+
+    /// - Parameter isMapped: the kernel writes a page of a mapping back. Such a page says nothing of
+    ///   when it was written, and may be part of a text; it is no command.
+    func write(
+        _ request: consuming Request, _ place: ControlPlace, _ bytes: [UInt8], isMapped: Bool
+    ) {
+        if case .view = place.node { return request.fail(.readOnly) }
+        guard case .fixed(let file) = place.node, let command = file.command, !isMapped else {
+            return request.fail(.notPermitted)
+        }
+        let caller = Overlay.Caller(request.context)
+        commands.submit(request, lane: UInt64(place.workspace)) { [self] request in
+            let failure = run(bytes, command, file, place.workspace, caller)
+            errors.set(failure, workspace: place.workspace)
+            if let failure { return request.fail(failure.errno.forKernel) }
+            request.written(bytes.count)
+        }
+    }
+
+    /// - Returns: why it failed.
+    private func run(
+        _ bytes: [UInt8], _ command: CommandFile, _ file: ControlFile, _ id: UInt16,
+        _ caller: Overlay.Caller
+    ) -> CommandError? {
+        var hasStale = false
+        var failure: CommandError?
+        do throws(CommandError) {
+            let workspace = try opened(id)
+            if let workspace {
+                if file.readsContent { synchronizeMount() }
+                let executor = Executor(ServiceHandlers(services: services), clock: clock)
+                try executor.write(bytes, to: command, of: workspace, caller: caller) {
+                    hasStale = invalidate($0.stale, in: workspace) || hasStale
+                }
+            } else {
+                try setStoreLimits(bytes, caller)
+            }
+        } catch {
+            failure = error
+            if bytes.count >= Self.longestWrite {
+                failure = CommandError(
+                    error.errno, "\(error) (a command has at most \(Self.longestWrite) bytes)")
+            }
+        }
+        // Also for a write that failed half-way: its first commands are done.
+        if hasStale, let notifier, !notifier.drain(milliseconds: Self.drainLimit) {
+            EventLog(of: id, in: set.events).post(
+                .warning, "the kernel did not drop its caches within \(Self.drainLimit / 1000) s: "
+                    + "programs may see what was there before \(command.rawValue)")
+        }
+        return failure
+    }
+
+    private func opened(_ id: UInt16) throws(CommandError) -> Workspace? {
+        do throws(Errno) {
+            return try workspace(id)
+        } catch {
+            throw CommandError(error, "the workspace is gone")
+        }
+    }
+
+    /// `limits` in the list of workspaces.
+    private func setStoreLimits(
+        _ bytes: [UInt8], _ caller: Overlay.Caller
+    ) throws(CommandError) {
+        var reader = CommandReader(bytes, of: .limits, now: clock.realtime())
+        while let command = try reader.next() {
+            guard case .limit(let key, let value) = command else { continue }
+            try services.setLimit(key, value, nil, caller)
+        }
+    }
+
+    /// Dirty pages of shared mappings are the one thing that the kernel still holds.
+    private func synchronizeMount() {
+        do throws(Errno) {
+            try synchronizer.synchronize()
+        } catch {
+            set.events.post(.warning, "what is mapped could not be written back first: \(error)")
+        }
+    }
+
+    /// Tells the kernel what a command changed.
+    /// - Returns: whether there was anything to tell.
+    private func invalidate(_ stale: StaleCaches, in workspace: Workspace) -> Bool {
+        guard let notifier else { return false }
+        // The listing of a directory is in pages of its own, and goes with them.
+        var directories: Set<InodeNumber> = []
+        for (parent, name) in stale.entries {
+            notifier.invalidateEntry(parent: nodeID(parent, in: workspace), name: name)
+            directories.insert(parent)
+        }
+        for directory in directories where stale.inodes[directory] != true {
+            notifier.invalidateInode(nodeID(directory, in: workspace))
+        }
+        for (number, isContent) in stale.inodes {
+            notifier.invalidateInode(
+                nodeID(number, in: workspace), offset: isContent ? 0 : -1)
+        }
+        return !stale.entries.isEmpty || !stale.inodes.isEmpty
+    }
+
+    // MARK: Names in `backups`
+
+    /// On a worker: deleting is one record, and the kernel holds the directory's lock, which the
+    /// notices of a queued command may want.
+    func removeBackup(
+        _ name: FileName, in place: ControlPlace, caller: Overlay.Caller
+    ) throws(Errno) {
+        try changeBackups(place) { (workspace) throws(CommandError) in
+            try workspace.removeBackup(name, caller: caller)
+        }
+        table.retire(name, workspace: place.workspace)
+    }
+
+    /// - Parameter flags: those of renameat2(2); a backup never replaces another.
+    func renameBackup(
+        _ name: FileName, in place: ControlPlace, to newName: FileName, flags: RenameFlags,
+        caller: Overlay.Caller
+    ) throws(Errno) {
+        guard flags.isSubset(of: [.noReplace]) else { throw .invalid }
+        if name == newName { return }
+        try changeBackups(place) { (workspace) throws(CommandError) in
+            let checked = try FileName(backup: newName.bytes)
+            if workspace.backups.contains(where: { $0.name == checked }) {
+                throw CommandError(.exists, "there is a backup \(checked) already")
+            }
+            try workspace.renameBackup(name, to: checked, caller: caller)
+        }
+        table.rename(name, to: newName, workspace: place.workspace)
+    }
+
+    private func changeBackups(
+        _ place: ControlPlace, _ change: (Workspace) throws(CommandError) -> Void
+    ) throws(Errno) {
+        guard let workspace = try workspace(place.workspace) else { throw .noEntry }
+        do throws(CommandError) {
+            try change(workspace)
+            errors.set(nil, workspace: place.workspace)
+        } catch {
+            errors.set(error, workspace: place.workspace)
+            throw error.errno.forKernel
+        }
+    }
+
+    // MARK: The end
+
+    /// Refuses further requests, and waits for the one that runs in each lane.
+    /// - Returns: false if one still runs after `milliseconds`.
+    func stop(milliseconds: Int) -> Bool {
+        commands.stop()
+        readers.stop()
+        services.jobs.cancelAll()
+        for _ in 0..<max(1, milliseconds / 10) {
+            if commands.isIdle, readers.isIdle { return true }
+            usleep(10_000)
+        }
+        return false
+    }
+}

@@ -1,0 +1,102 @@
+// ControlContent: which text a control file shows. Texts are made by module Control from what the
+// engine says; a failure of the engine is the failure of the look-up.
+
+internal import Control
+internal import Overlay
+internal import Platform
+internal import Storage
+
+extension ControlDirectory {
+    /// The text of a file as of now.
+    func render(_ place: ControlPlace) throws(Errno) -> [UInt8] {
+        let workspace = try workspace(place.workspace)
+        do throws(CommandError) {
+            switch place.node {
+            case .fixed(let file): return try text(of: file, workspace)
+            case .named(let named):
+                guard let workspace else { throw CommandError(.noEntry, "no such text") }
+                return try text(of: named, workspace)
+            case .mirror(let number, _):
+                guard let workspace else { throw CommandError(.noEntry, "no such file") }
+                return ChangeTexts.blame(try workspace.blame(number))
+            case .view: throw CommandError(.invalid, "a file of a view is no text")
+            }
+        } catch {
+            throw error.errno
+        }
+    }
+
+    private func text(
+        of file: ControlFile, _ workspace: Workspace?
+    ) throws(CommandError) -> [UInt8] {
+        switch file {
+        case .root, .backups, .at, .blame: return []
+        case .barrier: return [0x0a]
+        case .status: return try services.status(workspace)
+        case .metrics: return try services.metrics(workspace)
+        case .limits: return try services.limits(workspace)
+        case .verify: return try services.verification(workspace)
+        case .drift: return try services.drift(workspace)
+        case .events: return events(workspace)
+        case .progress: return progress(workspace)
+        case .lastError: return errors.text(workspace: workspace?.id ?? 0)
+        case .backup: return ChangeTexts.backups(workspace?.backups ?? [])
+        case .history:
+            guard let workspace else { return [] }
+            return try history(upTo: workspace.lastSequence, workspace)
+        case .diff:
+            guard let workspace else { return [] }
+            return DiffText.lines(try set.differences(of: workspace, from: .base))
+        case .rollback, .undo, .clone, .edit, .refresh:
+            return file.command.map { StateTexts.usage($0) } ?? []
+        }
+    }
+
+    private func text(of named: NamedText, _ workspace: Workspace) throws(CommandError) -> [UInt8] {
+        switch named {
+        case .history(let sequence):
+            let last = workspace.lastSequence
+            guard sequence <= last else {
+                throw CommandError(
+                    .noEntry, "there is no change \(sequence) yet: the last is \(last)")
+            }
+            return try history(upTo: sequence, workspace)
+        case .diff(let name):
+            guard let ground = DiffGround(controlFile: name, now: clock.realtime()) else {
+                throw CommandError(.noEntry, "\(name) names no moment")
+            }
+            return DiffText.lines(try set.differences(of: workspace, from: ground))
+        }
+    }
+
+    private func history(
+        upTo last: UInt64, _ workspace: Workspace
+    ) throws(CommandError) -> [UInt8] {
+        guard let range = HistoryName.range(upTo: last) else { return [] }
+        return ChangeTexts.history(try workspace.history(range))
+    }
+
+    private func name(of workspace: UInt16) -> String? {
+        set.records.first { $0.id == workspace }.map { "\($0.name)" }
+    }
+
+    private func events(_ workspace: Workspace?) -> [UInt8] {
+        let events = workspace.map { set.events.events(concerning: $0.id) } ?? set.events.events
+        return StateTexts.events(
+            events.map { event in
+                EventLine(
+                    time: event.time, severity: event.severity,
+                    workspace: event.workspace.flatMap { name(of: $0) }, message: event.message)
+            })
+    }
+
+    /// Jobs of the workspace, and those of the whole store.
+    private func progress(_ workspace: Workspace?) -> [UInt8] {
+        var jobs = services.jobs.running
+        if let workspace {
+            let name = name(of: workspace.id) ?? ""
+            jobs.removeAll { $0.workspace != name && !$0.workspace.isEmpty }
+        }
+        return StateTexts.progress(jobs)
+    }
+}

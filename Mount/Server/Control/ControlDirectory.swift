@@ -1,0 +1,262 @@
+// ControlDirectory: `.draft` in every workspace's root (and in the list of workspaces): reached by
+// name, never listed by its parent. Reading changes nothing. Only the daemon's user may look; the
+// kernel sees to that (default_permissions). This file has attributes and texts; look-ups, listings,
+// commands and the read-only trees are in the files beside it.
+
+internal import Control
+internal import Fuse
+internal import Glibc
+internal import Overlay
+package import Platform
+internal import Storage
+internal import Synchronization
+
+package final class ControlDirectory: Sendable {
+    package static let name = FileName(trusted: Array(".draft".utf8))
+
+    let set: WorkspaceSet
+    let services: ControlServices
+    let table = ControlNodeTable()
+    let texts = ControlTexts()
+    let listings = ViewListings()
+    let errors = LastErrors()
+    /// Commands, one after the other in each workspace; and texts that take long.
+    let commands = RequestQueue()
+    let readers = RequestQueue()
+    let clock = Clock.system
+    let synchronizer: MountSynchronizer
+    private let root: MountRoot
+    private let owner = geteuid()
+    private let group = getegid()
+    private let started = Clock.system.realtime()
+    private let connected = Mutex<Notifier?>(nil)
+    /// Nanoseconds for which a text is kept for a reader that does not look its name up again.
+    private static let lifetime: Int64 = 1_000_000_000
+    /// st_blksize in bytes: stdio then writes a command in one piece, and the kernel passes it on
+    /// in one request.
+    private static let block: UInt32 = 1 << 20
+
+    init(
+        _ set: WorkspaceSet, root: MountRoot, synchronizer: MountSynchronizer,
+        services: ControlServices
+    ) {
+        self.set = set
+        self.root = root
+        self.synchronizer = synchronizer
+        self.services = services
+    }
+
+    /// Nodes that the kernel holds, without the fixed ones.
+    var nodeCount: Int { table.count }
+    /// Files of views that have a number.
+    var numberedCount: Int { table.numberedCount }
+    /// The names of views, which the kernel can be asked to drop.
+    var viewRoots: [(parent: UInt64, name: FileName)] { table.roots }
+
+    func connect(_ notifier: Notifier) { connected.withLock { $0 = notifier } }
+    var notifier: Notifier? { connected.withLock { $0 } }
+
+    /// The node id under which the kernel knows an inode.
+    func nodeID(_ number: InodeNumber, in workspace: Workspace) -> UInt64 {
+        root.nodeID(number, in: workspace)
+    }
+
+    /// - Throws: ESTALE for a node that nobody holds.
+    func place(_ id: UInt64) throws(Errno) -> ControlPlace { try table.place(id) }
+
+    /// The workspace of a node; nil for the list of workspaces.
+    /// - Throws: ESTALE for a workspace that was removed.
+    func workspace(_ id: UInt16) throws(Errno) -> Workspace? {
+        if id == 0 { return nil }
+        guard let workspace = set.opened(id) else { throw .stale }
+        return workspace
+    }
+
+    func forget(_ id: UInt64, count: UInt64) {
+        guard let gone = table.forget(id, count: count) else { return }
+        texts.drop(id)
+        listings.drop(id)
+        if case .mirror(let number, _) = gone.node {
+            // The one reference that the mirror held.
+            set.opened(gone.workspace)?.forget(number, count: 1)
+        }
+    }
+
+    // MARK: Attributes
+
+    /// The kernel keeps a listing as long as the directory's mtime stays: a directory whose names
+    /// change by themselves shows another one each time, and may not be remembered.
+    func directory(_ place: ControlPlace) -> (attributes: NodeAttributes, timeout: Double) {
+        let isSteady =
+            switch place.node {
+            case .fixed(let file): file == .root || file == .at
+            default: false
+            }
+        let time = isSteady ? started : clock.realtime()
+        let attributes = NodeAttributes(
+            inode: place.id, mode: FileType.directory.modeBits | 0o700, links: 2, uid: owner,
+            gid: group, blockSize: Self.block, accessTime: time, modificationTime: time,
+            changeTime: time)
+        return (attributes, isSteady ? NodeEntry.forever : 0)
+    }
+
+    /// - Parameter isLasting: the kernel may remember the name.
+    func directoryEntry(_ place: ControlPlace, isLasting: Bool) -> NodeEntry {
+        let (attributes, timeout) = directory(place)
+        return NodeEntry(
+            nodeID: place.id, attributes: attributes,
+            entryTimeout: isLasting ? NodeEntry.forever : 0, attributeTimeout: timeout)
+    }
+
+    func attributes(_ place: ControlPlace, _ text: ControlText) -> NodeAttributes {
+        let size = UInt64(text.bytes.count)
+        var mode = FileType.regular.modeBits | 0o400
+        if case .fixed(let file) = place.node, file.command != nil { mode |= 0o200 }
+        return NodeAttributes(
+            inode: place.id, mode: mode, uid: owner, gid: group, size: size,
+            blocks: (size + 511) / 512, blockSize: Self.block, accessTime: text.made,
+            modificationTime: text.made, changeTime: text.made)
+    }
+
+    func getattr(_ request: consuming Request, _ place: ControlPlace) {
+        switch place.node {
+        case .fixed(let file) where file.isDirectory: answerDirectory(request, place)
+        case .mirror(_, .directory): answerDirectory(request, place)
+        case .view(let tree, let node):
+            do throws(Errno) {
+                request.attributes(
+                    try attributes(place.id, tree, node), timeout: NodeEntry.forever)
+            } catch {
+                request.fail(error.forKernel)
+            }
+        default:
+            withText(request, of: place, since: clock.realtime() - Self.lifetime) {
+                [self] (request, text) in
+                request.attributes(attributes(place, text), timeout: 0)
+            }
+        }
+    }
+
+    private func answerDirectory(_ request: consuming Request, _ place: ControlPlace) {
+        let (attributes, timeout) = directory(place)
+        request.attributes(attributes, timeout: timeout)
+    }
+
+    /// O_TRUNC of a file that takes commands is accepted and does nothing.
+    func setattr(
+        _ request: consuming Request, _ place: ControlPlace, _ change: Fuse.AttributeChange
+    ) {
+        switch place.node {
+        case .view: request.fail(.readOnly)
+        case .fixed(let file) where file.command != nil && change.isOnlySize:
+            getattr(request, place)
+        default: request.fail(.notPermitted)
+        }
+    }
+
+    // MARK: Texts
+
+    /// Hands over the text of a file: the kept one if it is not older than `since`, else a new
+    /// one. Large texts are made on a thread of their own.
+    func withText(
+        _ request: consuming Request, of place: ControlPlace, since: Int64,
+        _ answer: @escaping @Sendable (consuming Request, ControlText) -> Void
+    ) {
+        if let known = texts.text(place.id, since: since) { return answer(request, known) }
+        let (lane, isSlow) = lane(of: place)
+        if !isSlow { return makeText(request, of: place, answer) }
+        readers.submit(request, lane: lane) { [self] request in
+            makeText(request, of: place, answer)
+        }
+    }
+
+    private func makeText(
+        _ request: consuming Request, of place: ControlPlace,
+        _ answer: (consuming Request, ControlText) -> Void
+    ) {
+        let made = clock.realtime()
+        do throws(Errno) {
+            let bytes = try render(place)
+            answer(request, texts.keep(ControlText(bytes: bytes, made: made), for: place.id))
+        } catch {
+            request.fail(error.forKernel)
+        }
+    }
+
+    /// The lane in `readers` for making a text, and whether it has to be made there.
+    private func lane(of place: ControlPlace) -> (UInt64, isSlow: Bool) {
+        let file: ControlFile =
+            switch place.node {
+            case .fixed(let file): file
+            case .named(.history): .history
+            case .named(.diff): .diff
+            case .view, .mirror: .blame
+            }
+        return (ControlID.fixed(file, in: place.workspace), file.isSlow)
+    }
+
+    func read(_ request: consuming Request, _ place: ControlPlace, offset: UInt64, size: Int) {
+        switch place.node {
+        case .view(let tree, let node):
+            read(request, tree, node, offset: offset, size: size)
+        case .mirror(_, .directory):
+            request.fail(.isDirectory)
+        case .fixed(let file) where file.isDirectory:
+            request.fail(.isDirectory)
+        default:
+            withText(request, of: place, since: .min) { (request, text) in
+                let start = min(Int(clamping: offset), text.bytes.count)
+                let end = min(start + max(0, size), text.bytes.count)
+                request.data(Array(text.bytes[start..<end]))
+            }
+        }
+    }
+
+    /// SEEK_DATA and SEEK_HOLE: no holes. Never ENOSYS, for the kernel would not ask again, for
+    /// any file of the mount.
+    func lseek(_ request: consuming Request, _ place: ControlPlace, offset: UInt64, data: Bool) {
+        let answer: @Sendable (consuming Request, UInt64) -> Void = { (request, size) in
+            if offset >= size { return request.fail(.noDevice) }
+            request.seekOffset(Int64(clamping: data ? offset : size))
+        }
+        switch place.node {
+        case .view(let tree, let node):
+            do throws(Errno) {
+                answer(request, try tree.view.attributes(node).size)
+            } catch {
+                request.fail(error.forKernel)
+            }
+        case .mirror(_, .directory):
+            request.fail(.invalid)
+        case .fixed(let file) where file.isDirectory:
+            request.fail(.invalid)
+        default:
+            withText(request, of: place, since: .min) { (request, text) in
+                answer(request, UInt64(text.bytes.count))
+            }
+        }
+    }
+
+    /// The list of workspaces as a directory.
+    func listAttributes() -> NodeAttributes {
+        let status = set.base.rootStatus
+        let now = clock.realtime()
+        return NodeAttributes(
+            inode: DraftOperations.rootNode, mode: FileType.directory.modeBits | 0o755,
+            links: UInt32(2 + set.records.count), uid: owner, gid: group, size: 4096, blocks: 8,
+            accessTime: status.accessTime, modificationTime: now, changeTime: now)
+    }
+}
+
+extension Errno {
+    /// ENOSYS would make the kernel stop asking, for the whole mount.
+    var forKernel: Errno { self == .notImplemented ? .notSupported : self }
+}
+
+extension Fuse.AttributeChange {
+    /// What O_TRUNC asks for.
+    var isOnlySize: Bool {
+        size != nil && mode == nil && uid == nil && gid == nil && accessTime == nil
+            && modificationTime == nil
+    }
+}

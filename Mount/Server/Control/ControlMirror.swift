@@ -1,0 +1,77 @@
+// ControlMirror: `blame/PATH` mirrors the live tree: its directories, and for each regular file the
+// text of who wrote which bytes. A mirror node holds one reference to the live inode, from its first
+// look-up until the kernel has forgotten it.
+
+internal import Fuse
+internal import Overlay
+internal import Platform
+internal import Storage
+
+extension ControlDirectory {
+    private func live(
+        _ number: InodeNumber?, _ workspace: UInt16
+    ) throws(Errno) -> (Workspace, InodeNumber) {
+        guard let workspace = try self.workspace(workspace) else { throw .noEntry }
+        return (workspace, number ?? workspace.rootNumber)
+    }
+
+    /// - Parameter number: the live directory; nil for the root.
+    func lookupMirror(
+        _ request: consuming Request, in number: InodeNumber?, workspace id: UInt16,
+        _ name: FileName
+    ) {
+        do throws(Errno) {
+            let (workspace, directory) = try live(number, id)
+            if directory == workspace.rootNumber, name == Self.name { throw .noEntry }
+            let found = try workspace.lookup(name, in: directory)
+            guard found.type == .directory || found.type == .regular else {
+                workspace.forget(found.number, count: 1)
+                throw .noEntry
+            }
+            let (place, isNew) = table.refer(
+                .mirror(id, found.number), workspace: id, .mirror(found.number, found.type))
+            // The node that is there has its reference already.
+            if !isNew { workspace.forget(found.number, count: 1) }
+            if found.type == .directory {
+                return answer(request, directoryEntry(place, isLasting: false))
+            }
+            lookupText(request, place)
+        } catch {
+            request.fail(error.forKernel)
+        }
+    }
+
+    /// Makes the text of a file to which a reference was just counted.
+    private func lookupText(_ request: consuming Request, _ place: ControlPlace) {
+        let lane = ControlID.fixed(.blame, in: place.workspace)
+        readers.submit(request, lane: lane) { [self] request in
+            let made = clock.realtime()
+            do throws(Errno) {
+                let bytes = try render(place)
+                let text = texts.keep(ControlText(bytes: bytes, made: made), for: place.id)
+                answer(request, textEntry(place, text))
+            } catch {
+                forget(place.id, count: 1)
+                request.fail(error.forKernel)
+            }
+        }
+    }
+
+    func listMirror(
+        of number: InodeNumber?, workspace id: UInt16, _ cookie: UInt64,
+        _ buffer: inout DirectoryBuffer, _ plus: Bool
+    ) throws(Errno) {
+        let (workspace, directory) = try live(number, id)
+        let isRoot = directory == workspace.rootNumber
+        var filled = DirectoryBuffer(capacity: 0)
+        swap(&buffer, &filled)
+        defer { swap(&buffer, &filled) }
+        try workspace.list(directory, after: max(cookie, 2), withInodes: false) {
+            listed, _, _ in
+            if isRoot, listed.name == Self.name { return true }
+            guard [.directory, .regular, .unknown].contains(listed.type) else { return true }
+            return add(
+                listed.name.bytes, Self.unknownInode, listed.type, listed.cookie, &filled, plus)
+        }
+    }
+}

@@ -1,0 +1,225 @@
+// ControlViews: moments as read-only trees, below `backups` and `at`. A moment never changes, so the
+// kernel may keep all that it sees of one for ever; only the names by which moments are reached are
+// looked up each time. A node's number is its own, not the live inode's: diff(1) would take the two
+// for one file.
+
+internal import Control
+internal import Fuse
+internal import Overlay
+internal import Platform
+internal import Synchronization
+
+/// What was listed lately. A listing of a view stays as it is, so a part of it can be answered from
+/// what was made for the part before.
+final class ViewListings: Sendable {
+    typealias Names = [(name: FileName, type: FileType)]
+
+    private let recent = Mutex(LRUCache<UInt64, Names>(capacity: 8))
+
+    func names(_ id: UInt64, _ make: () throws(Errno) -> Names) throws(Errno) -> Names {
+        if let known = recent.withLock({ $0.value(for: id) }) { return known }
+        let names = try make()
+        _ = recent.withLock { $0.insert(names, for: id) }
+        return names
+    }
+
+    func drop(_ id: UInt64) { _ = recent.withLock { $0.removeValue(for: id) } }
+}
+
+// The names of moments.
+extension ControlDirectory {
+    /// NAME in `backups`, or a moment in `at`. To find a moment may take long: only one that is in
+    /// use already is answered at once.
+    func lookupMoment(
+        _ request: consuming Request, _ parent: ControlPlace, _ name: FileName
+    ) {
+        guard case .fixed(let directory) = parent.node else { return request.fail(.notDirectory) }
+        let place = parent.workspace
+        do throws(Errno) {
+            guard let workspace = try workspace(place) else { throw .noEntry }
+            let moment = try moment(name, in: directory, of: workspace)
+            if case .sequence(let sequence) = moment {
+                let key = ViewTree.Key(
+                    workspace: place, directory: directory, name: name, sequence: sequence)
+                if let tree = table.tree(key) {
+                    let entry = try rootEntry(table.referRoot(key, tree.view))
+                    return answer(request, entry)
+                }
+            }
+            readers.submit(request, lane: parent.id) { [self] request in
+                do throws(Errno) {
+                    let entry = try open(moment, directory, name, of: workspace)
+                    answer(request, entry)
+                } catch {
+                    request.fail(error.forKernel)
+                }
+            }
+        } catch {
+            request.fail(error.forKernel)
+        }
+    }
+
+    private func moment(
+        _ name: FileName, in directory: ControlFile, of workspace: Workspace
+    ) throws(Errno) -> Moment {
+        if directory == .at {
+            guard let moment = Moment(nameInAt: name, now: clock.realtime()) else {
+                throw .noEntry
+            }
+            return moment
+        }
+        guard let backup = workspace.backups.first(where: { $0.name == name }) else {
+            throw .noEntry
+        }
+        return .sequence(backup.sequence)
+    }
+
+    private func open(
+        _ moment: Moment, _ directory: ControlFile, _ name: FileName, of workspace: Workspace
+    ) throws(Errno) -> NodeEntry {
+        do throws(CommandError) {
+            let sequence = try workspace.sequence(of: moment)
+            let key = ViewTree.Key(
+                workspace: workspace.id, directory: directory, name: name, sequence: sequence)
+            let view: TimeView
+            if let known = table.tree(key) {
+                view = known.view
+            } else {
+                view = try workspace.view(at: sequence)
+            }
+            do throws(Errno) {
+                return try rootEntry(table.referRoot(key, view))
+            } catch {
+                throw CommandError(error, "")
+            }
+        } catch {
+            throw error.errno
+        }
+    }
+
+    private func rootEntry(_ found: (ViewTree, ControlPlace)) throws(Errno) -> NodeEntry {
+        let (tree, place) = found
+        var entry = try entry(place, tree)
+        entry.entryTimeout = 0
+        return entry
+    }
+
+    /// The entry of a node to which a reference was just counted.
+    private func entry(_ place: ControlPlace, _ tree: ViewTree) throws(Errno) -> NodeEntry {
+        do throws(Errno) {
+            guard case .view(_, let node) = place.node else { throw .stale }
+            return NodeEntry(
+                nodeID: place.id, attributes: try attributes(place.id, tree, node))
+        } catch {
+            forget(place.id, count: 1)
+            throw error
+        }
+    }
+
+    /// In the order of the names' hashes, so that a listing goes on rightly while backups come and go.
+    func listBackups(
+        _ workspace: UInt16, _ cookie: UInt64, _ buffer: inout DirectoryBuffer, _ plus: Bool
+    ) throws(Errno) {
+        let backups = try self.workspace(workspace)?.backups ?? []
+        let names = backups.map { (cookie: Self.cookie($0.name), name: $0.name) }
+            .sorted { ($0.cookie, $0.name.description) < ($1.cookie, $1.name.description) }
+        for item in names where item.cookie > cookie {
+            let next = item.cookie
+            if !add(item.name.bytes, Self.unknownInode, .directory, next, &buffer, plus) {
+                return
+            }
+        }
+    }
+
+    /// FNV-1a in 62 bits; above 2, which stand for `.` and `..`.
+    private static func cookie(_ name: FileName) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in name.bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash >> 2 | 4
+    }
+}
+
+// Inside a view.
+extension ControlDirectory {
+    func attributes(
+        _ id: UInt64, _ tree: ViewTree, _ node: ViewNode
+    ) throws(Errno) -> NodeAttributes {
+        var attributes = NodeAttributes(try tree.view.attributes(node))
+        attributes.inode = id
+        return attributes
+    }
+
+    func lookup(
+        _ request: consuming Request, _ tree: ViewTree, _ node: ViewNode, _ name: FileName
+    ) {
+        do throws(Errno) {
+            let found = try tree.view.lookup(name, in: node)
+            let place = table.refer(tree, found)
+            let entry = try entry(place, tree)
+            answer(request, entry)
+        } catch {
+            if error == .noEntry { return request.negativeEntry(timeout: NodeEntry.forever) }
+            request.fail(error.forKernel)
+        }
+    }
+
+    /// With `plus`, each name that is taken counts a reference.
+    func list(
+        _ id: UInt64, _ tree: ViewTree, _ node: ViewNode, _ cookie: UInt64,
+        _ buffer: inout DirectoryBuffer, _ plus: Bool
+    ) throws(Errno) {
+        let names = try listings.names(id) { () throws(Errno) in
+            try tree.view.list(node)
+        }
+        var index = Int(clamping: cookie < 2 ? 0 : cookie - 2)
+        while index < names.count {
+            let (name, type) = names[index]
+            index += 1
+            let next = UInt64(index) + 2
+            // A file that cannot be looked at is listed all the same.
+            let found = try? tree.view.lookup(name, in: node)
+            guard plus, let found, let entry = try? entry(table.refer(tree, found), tree) else {
+                let number = found.map { table.number(tree, $0) } ?? Self.unknownInode
+                if !add(name.bytes, number, type, next, &buffer, plus) { return }
+                continue
+            }
+            if !buffer.addPlus(name.bytes, entry, nextCookie: next) {
+                forget(entry.nodeID, count: 1)
+                return
+            }
+        }
+    }
+
+    func read(
+        _ request: consuming Request, _ tree: ViewTree, _ node: ViewNode, offset: UInt64,
+        size: Int
+    ) {
+        request.data(capacity: size) { (buffer) throws(Errno) in
+            do throws(Errno) {
+                return try tree.view.read(node, into: buffer, at: offset)
+            } catch {
+                throw error.forKernel
+            }
+        }
+    }
+
+    func readlink(_ request: consuming Request, _ place: ControlPlace) {
+        do throws(Errno) {
+            guard case .view(let tree, let node) = place.node else { throw .invalid }
+            request.symlink(try tree.view.symlinkTarget(node))
+        } catch {
+            request.fail(error.forKernel)
+        }
+    }
+
+    /// - Throws: ENODATA for what has no such attribute, as control files.
+    func xattr(_ name: [UInt8], of place: ControlPlace) throws(Errno) -> [UInt8] {
+        guard case .view(let tree, let node) = place.node else { throw .noData }
+        return try tree.view.xattr(name, of: node)
+    }
+
+    func xattrNames(of place: ControlPlace) throws(Errno) -> [[UInt8]] {
+        guard case .view(let tree, let node) = place.node else { return [] }
+        return try tree.view.xattrNames(of: node)
+    }
+}

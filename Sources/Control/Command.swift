@@ -1,0 +1,95 @@
+// Command: what a line written to a control file asks for. The syntax is in CommandReader, the page
+// for users is Control.docc/ControlFiles.md.
+
+package import Overlay
+package import Platform
+
+/// The control files that take commands.
+package enum CommandFile: String, Sendable, CaseIterable {
+    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh
+
+    /// What may be written, without the file's name.
+    package var syntax: String {
+        switch self {
+        case .backup: "NAME [comment…] | --delete NAME | --rename OLD NEW"
+        case .rollback: "MOMENT [--times] [path…]"
+        case .undo: "[N] [path…]"
+        case .clone: "SRC DST"
+        case .edit:
+            #"{"path":P,"edits":[{"at":N|"end","delete":N,"insert":TEXT|"insert_base64":B64}]}"#
+        case .verify: "[path…]"
+        case .limits: "KEY VALUE | KEY none"
+        case .drift: "accept PATH | drop PATH"
+        case .refresh: "anything"
+        }
+    }
+
+    /// One line: what the file does, and what may be written to it.
+    package var usage: String {
+        let purpose =
+            switch self {
+            case .backup: "makes a backup"
+            case .rollback:
+                "goes back to a moment, all of the workspace or single paths; "
+                    + "MOMENT is NAME of a backup, @SEQ, @TIME or -AGE"
+            case .undo: "takes the last changes back, N of them or one"
+            case .clone: "copies a file or a directory by sharing its data"
+            case .edit: "splices a file"
+            case .verify: "checks the data against its checksums, in the background"
+            case .limits: "sets a limit"
+            case .drift: "settles files whose base was changed"
+            case .refresh: "lets changes of the base show through"
+            }
+        return "write \(syntax): \(purpose)"
+    }
+}
+
+package enum Command: Equatable, Sendable {
+    case backup(FileName, comment: [UInt8])
+    case deleteBackup(FileName)
+    case renameBackup(FileName, to: FileName)
+    /// Without paths, all of the workspace.
+    case rollback(Moment, keepsTimes: Bool, paths: [[UInt8]])
+    /// Without paths, in all of the workspace.
+    case undo(Int, paths: [[UInt8]])
+    case clone([UInt8], to: [UInt8])
+    /// The splices are in the order of the file; see `EditSyntax`.
+    case edit([UInt8], [Splice])
+    /// Without paths, all of the workspace.
+    case verify(paths: [[UInt8]])
+    case limit(LimitKey, LimitValue)
+    case acceptDrift([UInt8])
+    case dropDrift([UInt8])
+    case refresh
+}
+
+/// What `limits` may hold.
+package enum LimitKey: String, Sendable, CaseIterable {
+    case bytes, files
+    case fileSize = "file-size"
+    case memory
+    case largeFile = "large-file"
+    case retention
+
+    package enum Unit: Sendable {
+        /// Bytes.
+        case size
+        case count
+        /// Nanoseconds.
+        case age
+    }
+
+    package var unit: Unit {
+        switch self {
+        case .bytes, .fileSize, .memory, .largeFile: .size
+        case .files: .count
+        case .retention: .age
+        }
+    }
+}
+
+package enum LimitValue: Equatable, Sendable {
+    case none
+    /// In the unit of the key; at most 2^63 - 1.
+    case value(UInt64)
+}

@@ -1,0 +1,37 @@
+// CommandPath: paths in commands: relative to the workspace's root, never out of it.
+
+package import Overlay
+internal import Platform
+
+package enum CommandPath {
+    /// Without `.`, `..`, doubled slashes and slashes at the ends. The root is empty. `..` is taken
+    /// out by the text alone, without regard to symlinks, as `cd` does by default.
+    /// - Throws: EINVAL for an empty path and one that leaves the workspace; ENAMETOOLONG.
+    package static func normalise(_ word: [UInt8]) throws(CommandError) -> [UInt8] {
+        if word.isEmpty {
+            throw .invalid("a path is empty: write . for the root of the workspace")
+        }
+        var parts: [ArraySlice<UInt8>] = []
+        for part in word.split(separator: Byte.slash) {
+            if part.elementsEqual([Byte.dot]) { continue }
+            if part.elementsEqual([Byte.dot, Byte.dot]) {
+                if parts.popLast() == nil {
+                    throw .invalid(
+                        "the path \(shown(word)) leaves the workspace: paths begin at its root")
+                }
+                continue
+            }
+            if part.count > FileName.maximumLength {
+                throw CommandError(
+                    .nameTooLong,
+                    "the path \(shown(word)) has a name of \(part.count) bytes: "
+                        + "a name has at most \(FileName.maximumLength)")
+            }
+            if part.contains(0) {
+                throw .invalid("the path \(shown(word)) holds a NUL byte: no name can hold one")
+            }
+            parts.append(part)
+        }
+        return Array(parts.joined(separator: [Byte.slash]))
+    }
+}

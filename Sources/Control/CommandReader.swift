@@ -1,0 +1,134 @@
+// CommandReader: the commands in what was written to a control file, one after the other. What
+// stands behind a mistake is not read, so that the first command that fails ends the write.
+
+package import Overlay
+internal import Platform
+
+package struct CommandReader {
+    private let file: CommandFile
+    private let now: Int64
+    private var words: CommandWords
+    private var edits: EditReader?
+
+    /// - Parameter now: nanoseconds since 1970, for -AGE.
+    package init(_ bytes: [UInt8], of file: CommandFile, now: Int64) {
+        self.file = file
+        self.now = now
+        words = CommandWords(file == .edit ? [] : bytes)
+        edits = file == .edit ? EditReader(bytes) : nil
+    }
+
+    /// Where the last command began; nil where commands are no lines.
+    package var line: Int? { file == .edit ? nil : words.line }
+
+    /// - Returns: nil at the end.
+    package mutating func next() throws(CommandError) -> Command? {
+        if var edits {
+            defer { self.edits = edits }
+            return try edits.next()
+        }
+        guard let words = try words.next() else { return nil }
+        switch file {
+        case .backup: return try backup(words)
+        case .rollback: return try rollback(words)
+        case .undo: return try undo(words)
+        case .clone:
+            let paths = try paths(words[...])
+            guard paths.count == 2 else { throw usage("wants two paths, not \(paths.count)") }
+            return .clone(paths[0], to: paths[1])
+        case .verify: return .verify(paths: try paths(words[...]))
+        case .limits: return try limit(words)
+        case .drift: return try drift(words)
+        case .refresh: return .refresh
+        case .edit: return nil
+        }
+    }
+
+    private func usage(_ what: String) -> CommandError {
+        .invalid("\(file.rawValue) \(what): write \(file.syntax)")
+    }
+
+    private func paths(_ words: ArraySlice<[UInt8]>) throws(CommandError) -> [[UInt8]] {
+        var paths: [[UInt8]] = []
+        for word in words {
+            if word.first == Byte.dash {
+                throw .invalid(
+                    "\(file.rawValue) has no option \(shown(word)): "
+                        + "write ./ before a path that begins with -")
+            }
+            paths.append(try CommandPath.normalise(word))
+        }
+        return paths
+    }
+
+    private func backup(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard let first = words.first else { throw usage("wants a name") }
+        if first.elementsEqual("--delete".utf8) {
+            guard words.count == 2 else { throw usage("--delete wants one name") }
+            return .deleteBackup(try FileName(backup: words[1]))
+        }
+        if first.elementsEqual("--rename".utf8) {
+            guard words.count == 3 else { throw usage("--rename wants two names") }
+            return .renameBackup(
+                try FileName(backup: words[1]), to: try FileName(backup: words[2]))
+        }
+        let name = try FileName(backup: first)
+        return .backup(name, comment: Array(words.dropFirst().joined(separator: [Byte.space])))
+    }
+
+    private func rollback(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard let first = words.first else { throw usage("wants a moment") }
+        let moment = try Moment(first, now: now)
+        let rest = words.dropFirst()
+        let isOption: ([UInt8]) -> Bool = { $0.elementsEqual("--times".utf8) }
+        let keepsTimes = rest.contains(where: isOption)
+        return .rollback(
+            moment, keepsTimes: keepsTimes, paths: try paths(rest.filter { !isOption($0) }[...]))
+    }
+
+    private func undo(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard let first = words.first, first.allSatisfy(Byte.isDigit), !first.isEmpty else {
+            return .undo(1, paths: try paths(words[...]))
+        }
+        guard let count = UInt64(digits: first), count > 0, let count = Int(exactly: count) else {
+            throw .invalid(
+                "undo takes back at least one change, and no more than there are, not "
+                    + "\(shown(first)); a file of that name is ./\(String(decoding: first, as: UTF8.self))")
+        }
+        return .undo(count, paths: try paths(words.dropFirst()))
+    }
+
+    private func limit(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard words.count == 2 else { throw usage("wants a key and a value") }
+        guard let key = LimitKey(rawValue: String(decoding: words[0], as: UTF8.self)) else {
+            throw .invalid(
+                "there is no limit \(shown(words[0])): the limits are "
+                    + LimitKey.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        if words[1].elementsEqual("none".utf8) { return .limit(key, .none) }
+        let value: UInt64?
+        let wanted: String
+        switch key.unit {
+        case .size: (value, wanted) = (Amounts.size(words[1]), "a size like 4096, 64K or 10G")
+        case .age:
+            (value, wanted) = (Amounts.age(words[1]).map { UInt64($0) }, "an age like 12h, 7d or 4w")
+        case .count:
+            (value, wanted) = (UInt64(digits: words[1]).flatMap { Int64(exactly: $0) }
+                .map { UInt64($0) }, "a whole number")
+        }
+        guard let value else {
+            throw .invalid(
+                "the limit \(key.rawValue) wants \(wanted), or none; \(shown(words[1])) is not that")
+        }
+        return .limit(key, .value(value))
+    }
+
+    private func drift(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard words.count == 2 else { throw usage("wants a verb and a path") }
+        switch String(decoding: words[0], as: UTF8.self) {
+        case "accept": return .acceptDrift(try paths(words[1...])[0])
+        case "drop": return .dropDrift(try paths(words[1...])[0])
+        default: throw usage("does not know \(shown(words[0]))")
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// Executor: carries out what was written to a control file: reads the commands one by one, and calls
+// the engine for each. The first that fails ends the write; what came before it stays done.
+
+package import Overlay
+package import Platform
+internal import Synchronization
+
+/// The engine as commands see it. `Workspace` is one; tests have another.
+package protocol CommandTarget: Sendable {
+    /// The last change.
+    var lastSequence: UInt64 { get }
+
+    func backup(
+        _ name: FileName, comment: [UInt8], caller: Caller
+    ) throws(CommandError) -> Backup
+    func removeBackup(_ name: FileName, caller: Caller) throws(CommandError)
+    func renameBackup(
+        _ name: FileName, to newName: FileName, caller: Caller
+    ) throws(CommandError)
+    func rollback(
+        to moment: Moment, paths: [[UInt8]], keepsTimes: Bool, caller: Caller
+    ) throws(CommandError) -> CommandOutcome
+    func undo(
+        _ count: Int, paths: [[UInt8]], caller: Caller
+    ) throws(CommandError) -> CommandOutcome
+    func clone(
+        _ source: [UInt8], to target: [UInt8], caller: Caller
+    ) throws(CommandError) -> CommandOutcome
+    func edit(
+        _ path: [UInt8], _ splices: [Splice], caller: Caller
+    ) throws(CommandError) -> CommandOutcome
+}
+
+extension Workspace: CommandTarget {
+    package var lastSequence: UInt64 { statistics.sequence }
+}
+
+/// What commands need beyond one workspace. Paths are below the workspace's root.
+package protocol CommandHandlers<Target>: Sendable {
+    associatedtype Target: CommandTarget
+
+    /// Starts the check and returns. EBUSY if one is running.
+    func verify(_ target: Target, paths: [[UInt8]], caller: Caller) throws(CommandError)
+    func setLimit(
+        _ key: LimitKey, to value: LimitValue, of target: Target, caller: Caller
+    ) throws(CommandError)
+    /// The new content of the base becomes the ground under the edits.
+    func acceptDrift(
+        _ path: [UInt8], of target: Target, caller: Caller
+    ) throws(CommandError) -> CommandOutcome
+    /// The edits go, after a backup.
+    func dropDrift(
+        _ path: [UInt8], of target: Target, caller: Caller
+    ) throws(CommandError) -> CommandOutcome
+    /// Changes of the base show through.
+    func refresh(_ target: Target, caller: Caller) throws(CommandError) -> CommandOutcome
+}
+
+package struct Executor<Handlers: CommandHandlers>: Sendable {
+    private let handlers: Handlers
+    private let clock: Clock
+
+    package init(_ handlers: Handlers, clock: Clock = .system) {
+        self.handlers = handlers
+        self.clock = clock
+    }
+
+    /// Carries out all commands in `bytes`.
+    /// - Parameter done: called after each command, so that caches can be told before the next.
+    /// - Throws: the error of the first command that fails; from the second line on its sentence
+    ///   names the line.
+    package func write(
+        _ bytes: [UInt8], to file: CommandFile, of target: Handlers.Target, caller: Caller,
+        done: (CommandOutcome) -> Void = { _ in }
+    ) throws(CommandError) {
+        var reader = CommandReader(bytes, of: file, now: clock.realtime())
+        do {
+            while let command = try reader.next() {
+                done(try run(command, on: target, caller: caller))
+            }
+        } catch {
+            guard let line = reader.line, line > 1 else { throw error }
+            throw CommandError(error.errno, "line \(line): \(error)")
+        }
+    }
+
+    package func run(
+        _ command: Command, on target: Handlers.Target, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        switch command {
+        case .backup(let name, let comment):
+            let backup = try target.backup(name, comment: comment, caller: caller)
+            return CommandOutcome(sequence: backup.sequence)
+        case .deleteBackup(let name):
+            try target.removeBackup(name, caller: caller)
+        case .renameBackup(let name, let newName):
+            try target.renameBackup(name, to: newName, caller: caller)
+        case .rollback(let moment, let keepsTimes, let paths):
+            return try target.rollback(
+                to: moment, paths: paths, keepsTimes: keepsTimes, caller: caller)
+        case .undo(let count, let paths):
+            return try target.undo(count, paths: paths, caller: caller)
+        case .clone(let source, let destination):
+            return try target.clone(source, to: destination, caller: caller)
+        case .edit(let path, let splices):
+            return try target.edit(path, splices, caller: caller)
+        case .verify(let paths):
+            try handlers.verify(target, paths: paths, caller: caller)
+        case .limit(let key, let value):
+            try handlers.setLimit(key, to: value, of: target, caller: caller)
+        case .acceptDrift(let path):
+            return try handlers.acceptDrift(path, of: target, caller: caller)
+        case .dropDrift(let path):
+            return try handlers.dropDrift(path, of: target, caller: caller)
+        case .refresh:
+            return try handlers.refresh(target, caller: caller)
+        }
+        return CommandOutcome(sequence: target.lastSequence)
+    }
+}
+
+/// Why the last command of each workspace failed.
+package final class LastErrors: Sendable {
+    private let sentences = Mutex<[UInt16: String]>([:])
+
+    package init() {}
+
+    /// - Parameters:
+    ///   - error: nil for a command that succeeded.
+    ///   - workspace: 0 for the list of workspaces.
+    package func set(_ error: CommandError?, workspace: UInt16) {
+        sentences.withLock { $0[workspace] = error?.description }
+    }
+
+    /// The text of `last-error`: one line, or nothing.
+    package func text(workspace: UInt16) -> [UInt8] {
+        let sentence = sentences.withLock { $0[workspace] }
+        // The engine's sentences may name files as they are.
+        guard let lines = sentence?.split(whereSeparator: \.isNewline) else { return [] }
+        return Array((lines.joined(separator: " ") + "\n").utf8)
+    }
+}

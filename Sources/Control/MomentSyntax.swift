@@ -1,0 +1,116 @@
+// MomentSyntax: moments as people write them: NAME of a backup, @SEQ, @TIME, -AGE; and the names of
+// control files that hold one (`diff.MOMENT`, `at/MOMENT`, `history.SEQ`).
+
+package import Overlay
+package import Platform
+
+extension Moment {
+    /// - Parameter now: nanoseconds since 1970, for -AGE.
+    /// - Throws: EINVAL, ENAMETOOLONG.
+    package init(_ word: [UInt8], now: Int64) throws(CommandError) {
+        switch word.first {
+        case Byte.at: self = try Moment.absolute(word.dropFirst(), of: word)
+        case Byte.dash:
+            guard let age = Amounts.age(word.dropFirst()) else {
+                throw .invalid(
+                    "\(shown(word)) is no age: write a number and s, m, h, d or w, like -10m")
+            }
+            self = .time(now.subtractingReportingOverflow(age).partialValue)
+        default: self = .backup(try FileName(backup: word))
+        }
+    }
+
+    private static func absolute(
+        _ text: ArraySlice<UInt8>, of word: [UInt8]
+    ) throws(CommandError) -> Moment {
+        if !text.isEmpty, text.allSatisfy(Byte.isDigit) {
+            guard let sequence = UInt64(digits: text) else {
+                throw .invalid("\(shown(word)) is no change: the number is too large")
+            }
+            return .sequence(sequence)
+        }
+        guard let time = ISOTime.time(text) else {
+            throw .invalid(
+                "\(shown(word)) is no moment: write @ and the number of a change, or a time "
+                    + "with its zone, like @2026-01-31T12:00:00Z or @2026-01-31")
+        }
+        return .time(time)
+    }
+
+    /// A name in `at/`: SEQ, @SEQ, TIME, @TIME or -AGE.
+    /// - Returns: nil for anything else: there is no such name.
+    package init?(nameInAt name: FileName, now: Int64) {
+        let isPlain = name.bytes.first.map { Byte.isDigit($0) } ?? false
+        let word = isPlain ? [Byte.at] + name.bytes : name.bytes
+        guard word.first == Byte.at || word.first == Byte.dash,
+            let moment = try? Moment(word, now: now)
+        else { return nil }
+        self = moment
+    }
+}
+
+extension DiffGround {
+    private static let prefix = Array("diff.".utf8)
+    private static let workspace = Array("workspace:".utf8)
+
+    /// The ground of a control file: `diff` for the base, diff.MOMENT, diff.workspace:NAME.
+    /// - Returns: nil if the name is none of these.
+    package init?(controlFile name: FileName, now: Int64) {
+        if name.bytes.elementsEqual("diff".utf8) {
+            self = .base
+            return
+        }
+        guard name.bytes.starts(with: Self.prefix) else { return nil }
+        let word = Array(name.bytes.dropFirst(Self.prefix.count))
+        if word.starts(with: Self.workspace) {
+            let other = Array(word.dropFirst(Self.workspace.count))
+            guard let workspace = try? FileName(other) else { return nil }
+            self = .workspace(workspace)
+            return
+        }
+        guard let moment = try? Moment(word, now: now) else { return nil }
+        self = .moment(moment)
+    }
+}
+
+/// The changes that `history` and history.SEQ show.
+package enum HistoryName {
+    /// How many changes one reading of `history` holds.
+    package static let length: UInt64 = 5_000
+
+    /// - Returns: the last change of history.SEQ; nil if the name is not of that form.
+    package static func sequence(controlFile name: FileName) -> UInt64? {
+        let prefix = Array("history.".utf8)
+        guard name.bytes.starts(with: prefix) else { return nil }
+        return UInt64(digits: name.bytes.dropFirst(prefix.count))
+    }
+
+    /// The changes up to and with `last`. Changes are counted from 1.
+    package static func range(upTo last: UInt64) -> ClosedRange<UInt64>? {
+        last == 0 ? nil : (last > length ? last - length + 1 : 1)...last
+    }
+}
+
+extension FileName {
+    /// The name of a backup: 1 to 255 bytes, no `/`, no control characters, and not beginning with
+    /// `@`, `-` or `.`, so that it can be told from other moments and options.
+    /// - Throws: EINVAL, ENAMETOOLONG.
+    package init(backup word: [UInt8]) throws(CommandError) {
+        if word.isEmpty { throw .invalid("the name of a backup is empty: give it one") }
+        if word.count > FileName.maximumLength {
+            throw CommandError(
+                .nameTooLong,
+                "the name of a backup has \(word.count) bytes: "
+                    + "it may have \(FileName.maximumLength)")
+        }
+        if let first = word.first, [Byte.at, Byte.dash, Byte.dot].contains(first) {
+            throw .invalid(
+                "\(shown(word)) is no name for a backup: it may not begin with @, - or .")
+        }
+        if word.contains(where: { $0 < 0x20 || $0 == 0x7f || $0 == Byte.slash }) {
+            throw .invalid(
+                "\(shown(word)) is no name for a backup: it may hold neither / nor control characters")
+        }
+        self.init(trusted: word)
+    }
+}

@@ -1,0 +1,89 @@
+// StateTexts: the texts of `drift`, `events`, `progress`, `limits`, and of the files that only take
+// commands.
+
+package import Overlay
+
+/// A file whose base was changed behind draftfs.
+package struct DriftLine: Equatable, Sendable {
+    /// Below the workspace's root.
+    package var path: [UInt8]
+    package var reason: String
+
+    package init(path: [UInt8], reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+}
+
+/// An event with what `events` shows of it.
+package struct EventLine: Sendable {
+    /// Nanoseconds since 1970.
+    package var time: Int64
+    package var severity: Event.Severity
+    /// Its name; nil where it concerns the store.
+    package var workspace: String?
+    package var message: String
+
+    package init(time: Int64, severity: Event.Severity, workspace: String?, message: String) {
+        self.time = time
+        self.severity = severity
+        self.workspace = workspace
+        self.message = message
+    }
+}
+
+package enum StateTexts {
+    /// {"path","reason"}
+    package static func drift(_ files: [DriftLine]) -> [UInt8] {
+        ChangeTexts.lines(files) { file in
+            [("path", .bytes(file.path)), ("reason", .text(file.reason))]
+        }
+    }
+
+    /// {"time","severity","workspace"?,"message"}
+    package static func events(_ events: [EventLine]) -> [UInt8] {
+        ChangeTexts.lines(events) { event in
+            var pairs: [(String, JSONText.Value)] = [
+                ("time", .text(ISOTime.text(event.time))),
+                ("severity", .text(event.severity.rawValue)),
+            ]
+            if let workspace = event.workspace { pairs.append(("workspace", .text(workspace))) }
+            pairs.append(("message", .text(event.message)))
+            return pairs
+        }
+    }
+
+    /// {"id","verb","workspace","done","total","unit","rate","eta_seconds"}; total and eta_seconds
+    /// are null as long as they are not known.
+    package static func progress(_ jobs: [JobReport]) -> [UInt8] {
+        ChangeTexts.lines(jobs) { job in
+            [
+                ("id", .unsigned(job.id)), ("verb", .text(job.verb)),
+                ("workspace", .text(job.workspace)), ("done", .unsigned(job.done)),
+                ("total", job.total > 0 ? .unsigned(job.total) : .null),
+                ("unit", .text(job.unit)), ("rate", .unsigned(job.rate)),
+                ("eta_seconds", job.remainingSeconds.map { .unsigned($0) } ?? .null),
+            ]
+        }
+    }
+
+    /// KEY VALUE, as it can be written again. Keys without a value are `none`.
+    package static func limits(_ values: [LimitKey: UInt64]) -> [UInt8] {
+        var text = ""
+        for key in LimitKey.allCases {
+            text += "\(key.rawValue) \(values[key].map { limit($0, key.unit) } ?? "none")\n"
+        }
+        return Array(text.utf8)
+    }
+
+    private static func limit(_ value: UInt64, _ unit: LimitKey.Unit) -> String {
+        switch unit {
+        case .size: Amounts.sizeText(value)
+        case .count: "\(value)"
+        case .age: Amounts.ageText(Int64(clamping: value))
+        }
+    }
+
+    /// What a reader of a file learns that only takes commands.
+    package static func usage(_ file: CommandFile) -> [UInt8] { Array((file.usage + "\n").utf8) }
+}

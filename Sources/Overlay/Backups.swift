@@ -1,0 +1,192 @@
+// Backups and moments: names for sequence numbers. A backup is one record of the journal.
+
+package import Platform
+internal import Storage
+
+extension Workspace {
+    /// Oldest first.
+    package var backups: [Backup] {
+        withTreeSafely { tree in tree.backups.map { Backup($0.key, $0.value) } }.sorted {
+            ($0.sequence, $0.name.bytes.count) < ($1.sequence, $1.name.bytes.count)
+        }
+    }
+
+    /// The last change that a moment contains.
+    /// - Throws: ENOENT where there is no such backup, or the moment is yet to come.
+    package func sequence(of moment: Moment) throws(CommandError) -> UInt64 {
+        switch moment {
+        case .backup(let name):
+            guard let record = withTreeSafely({ $0.backups[name] }) else {
+                throw CommandError(
+                    .noEntry, "there is no backup named \(name): .draft/backup lists them")
+            }
+            return record.sequence
+        case .sequence(let number):
+            guard number <= sequence.last else {
+                throw CommandError(
+                    .noEntry, "there is no change @\(number) yet: the last is @\(sequence.last)")
+            }
+            return number
+        case .time(let time):
+            return try sequence(at: time)
+        }
+    }
+
+    /// The journal says it to within two of its records; the logs of files edited between these say
+    /// it exactly.
+    private func sequence(at time: Int64) throws(CommandError) -> UInt64 {
+        do throws(Errno) {
+            let (last, journaled, logs) = try withTree {
+                (tree) throws(Errno) -> (UInt64, UInt64, [EditLog]) in
+                let bound: UInt64
+                do throws(StorageError) {
+                    bound = try tree.journal.lastSequence(at: time)
+                } catch {
+                    throw tree.failing(error)
+                }
+                let last = min(bound, tree.sequence.last)
+                let journaled = try tree.lastJournaled(upTo: last)
+                var logs: [EditLog] = []
+                for number in try tree.editedInodes(after: journaled) {
+                    logs.append(try tree.historicLog(number).log)
+                }
+                return (last, journaled, logs)
+            }
+            var found = journaled
+            for log in logs {
+                found = max(found, try log.lastSequence(at: time, upTo: last))
+            }
+            return found
+        } catch {
+            throw CommandError(error, "the moment cannot be found in the logs: \(error)")
+        }
+    }
+
+    /// Names the present moment. It costs one record, whatever the size of the workspace.
+    /// - Throws: EEXIST if there is a backup of that name.
+    package func backup(
+        _ name: FileName, comment: [UInt8], caller: Caller
+    ) throws(CommandError) -> Backup {
+        do throws(Errno) {
+            let record = try gate.alone { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    if tree.backups[name] != nil { throw .exists }
+                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    let record = BackupRecord(
+                        sequence: transaction.sequence, time: transaction.stamp.time,
+                        isAutomatic: false, comment: comment)
+                    transaction.changes.append(.backup(name, before: nil, after: record))
+                    try tree.commit(&transaction)
+                    return record
+                }
+            }
+            makeJournalDurable()
+            return Backup(name, record)
+        } catch {
+            if error == .exists {
+                throw CommandError(
+                    error, "there is a backup named \(name) already: choose another name, or "
+                        + "delete that one first")
+            }
+            throw CommandError(error, "the backup \(name) could not be recorded: \(error)")
+        }
+    }
+
+    /// After a command that is done and cannot be undone by a failure to sync it.
+    func makeJournalDurable() {
+        do throws(Errno) {
+            try journal.synchronize()
+        } catch {
+            events.post(
+                .error,
+                "\(journal.path) cannot be synced (\(error)): what was done may not survive a power cut")
+        }
+    }
+
+    /// Takes a name away; the moment itself stays reachable by its number.
+    package func removeBackup(_ name: FileName, caller: Caller) throws(CommandError) {
+        try changeBackup(name, caller) { record in
+            [.backup(name, before: record, after: nil)]
+        }
+    }
+
+    package func renameBackup(
+        _ name: FileName, to newName: FileName, caller: Caller
+    ) throws(CommandError) {
+        if name == newName { return }
+        if withTreeSafely({ $0.backups[newName] }) != nil {
+            throw CommandError(
+                .exists, "there is a backup named \(newName) already: choose another name")
+        }
+        try changeBackup(name, caller) { record in
+            var kept = record
+            // Whoever names it means to keep it.
+            kept.isAutomatic = false
+            return [
+                .backup(name, before: record, after: nil),
+                .backup(newName, before: nil, after: kept),
+            ]
+        }
+    }
+
+    private func changeBackup(
+        _ name: FileName, _ caller: Caller, _ changes: (BackupRecord) -> [TreeChange]
+    ) throws(CommandError) {
+        do throws(Errno) {
+            try withTree { (tree) throws(Errno) in
+                guard let record = tree.backups[name] else { throw .noEntry }
+                var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                transaction.changes += changes(record)
+                try tree.commit(&transaction)
+            }
+            makeJournalDurable()
+        } catch {
+            if error == .noEntry {
+                throw CommandError(
+                    error, "there is no backup named \(name): .draft/backup lists them")
+            }
+            throw CommandError(error, "the backup \(name) could not be changed: \(error)")
+        }
+    }
+}
+
+extension Backup {
+    init(_ name: FileName, _ record: BackupRecord) {
+        self.init(
+            name: name, sequence: record.sequence, time: record.time, comment: record.comment,
+            isAutomatic: record.isAutomatic)
+    }
+}
+
+extension Tree {
+    /// The last record of the journal that is not younger than `sequence`.
+    fileprivate func lastJournaled(upTo sequence: UInt64) throws(Errno) -> UInt64 {
+        do throws(StorageError) {
+            return try journal.lastRecord(upTo: sequence)
+        } catch {
+            throw failing(error)
+        }
+    }
+
+    /// Automatic backups that are kept.
+    private static let keptAutomatic = 100
+
+    /// Names the moment before a transaction, in that transaction; of automatic backups the oldest
+    /// ones above a number give way.
+    func addAutomaticBackup(
+        _ comment: String, to transaction: inout Transaction
+    ) -> FileName {
+        var name = FileName(trusted: Array("auto-\(transaction.sequence - 1)".utf8))
+        while backups[name] != nil { name = FileName(trusted: name.bytes + [0x2b]) }
+        let record = BackupRecord(
+            sequence: transaction.sequence - 1, time: transaction.stamp.time, isAutomatic: true,
+            comment: Array(comment.utf8))
+        transaction.changes.append(.backup(name, before: nil, after: record))
+        let automatic = backups.filter { $0.value.isAutomatic }
+            .sorted { $0.value.sequence < $1.value.sequence }
+        for old in automatic.prefix(max(0, automatic.count + 1 - Self.keptAutomatic)) {
+            transaction.changes.append(.backup(old.key, before: old.value, after: nil))
+        }
+        return name
+    }
+}

@@ -1,0 +1,185 @@
+// Copying: a file or tree of some moment under new inodes, by metadata alone. A file that nobody has
+// edited shares the base's content by its origin; another one gets a log that shares extents.
+
+internal import Platform
+internal import Storage
+
+extension Rollback {
+    /// Puts a copy of a file or tree at a name where there is nothing.
+    mutating func copy(
+        _ old: ViewNode, _ name: FileName, in directory: ViewNode, withChildren: Bool
+    ) throws(Errno) -> ViewNode {
+        let number = tree.nextNumber()
+        var record = old.record
+        record.number = number
+        record.birthTime = plan.stamp.time
+        record.changeTime = plan.stamp.time
+        if !keepsTimes { record.modificationTime = plan.stamp.time }
+        record.links = record.type == .directory ? 2 : 1
+        record.flags = old.record.flags.intersection([.hasCapability])
+        record.contentSequence = 0
+        var sharesOrigin = false
+        switch record.type {
+        case .regular: sharesOrigin = try copyContent(of: old, to: &record)
+        case .symlink where old.place != nil:
+            record.symlinkTarget = try old.place.map { (place) throws(Errno) in
+                try tree.base.symlinkTarget(place)
+            } ?? []
+        default: break
+        }
+        // With the same origin the base's attributes show through as they do in the original.
+        let xattrs: [[UInt8]: XattrValue]
+        if sharesOrigin {
+            xattrs = old.hasRow ? try tree.pastXattrs(of: old.number, past) : [:]
+        } else {
+            xattrs = try visibleXattrs(of: old).mapValues { .value($0) }
+        }
+        for (key, value) in xattrs { plan.setXattr(key, of: number, value) }
+        if !xattrs.isEmpty { record.flags.insert(.hasXattrs) }
+        plan.setRow(number, record)
+        plan.setEntry(name, in: directory.number, Entry(inode: number, type: record.type))
+        if record.type != .directory { placed[old.number] = number }
+        let node = try tree.pastNode(number, plan.values, at: .max)
+        if record.type == .directory, withChildren { try copyChildren(of: old, into: node) }
+        return node
+    }
+
+    private mutating func copyChildren(of old: ViewNode, into node: ViewNode) throws(Errno) {
+        var names = try tree.pastEntries(of: old.number, past)
+        if let path = old.basePath {
+            for entry in try tree.base.list(path) where names[entry.name] == nil {
+                names[entry.name] = Entry(inode: 0, type: .regular)
+            }
+        }
+        var subdirectories: UInt32 = 0
+        for (name, entry) in names.sorted(by: { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) })
+        where entry != .whiteout {
+            guard let child = try tree.pastChild(name, of: old, past, at: target) else { continue }
+            if child.type == .directory { subdirectories += 1 }
+            if child.type != .directory, let known = placed[child.number],
+                var record = try plan.row(known) {
+                record.links += 1
+                plan.setRow(known, record)
+                plan.setEntry(name, in: node.number, Entry(inode: known, type: child.type))
+                continue
+            }
+            _ = try copy(child, name, in: node, withChildren: true)
+        }
+        guard subdirectories > 0, var record = try plan.row(node.number) else { return }
+        record.links += subdirectories
+        plan.setRow(node.number, record)
+    }
+
+    /// - Returns: whether the copy has the base file itself as its content.
+    private mutating func copyContent(
+        of old: ViewNode, to record: inout InodeRecord
+    ) throws(Errno) -> Bool {
+        if !old.record.flags.contains(.hasLog), old.pieces == nil, let place = old.place {
+            let origin = try origin(of: old, at: place)
+            // A pin belongs to the inode that it was made for.
+            if !origin.isPinned {
+                plan.setOrigin(record.number, origin)
+                record.flags.insert(.hasOrigin)
+                return true
+            }
+        }
+        let pieces = try pieces(of: old)
+        record.size = pieces.length
+        record.allocated = pieces.allocatedBytes
+        if pieces.length == 0 { return false }
+        record.flags.insert(.hasLog)
+        setContent(of: record.number, pieces, source: old.number)
+        return false
+    }
+
+    /// The content that a file had, as pieces that others can share.
+    mutating func pieces(of old: ViewNode) throws(Errno) -> PieceTree {
+        if let pieces = old.pieces { return pieces }
+        if old.record.flags.contains(.hasLog) {
+            return try tree.historicLog(old.number).log.content(at: target).pieces
+        }
+        guard let place = old.place, old.record.size > 0 else { return PieceTree() }
+        let origin = try origin(of: old, at: place)
+        plan.setOrigin(old.number, origin)
+        return PieceTree([Piece(.base(file: old.number, offset: 0), length: origin.size)])
+    }
+
+    /// The identity of a base file: as it is on record, or as it is now.
+    private func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
+        if let known = past.origins[old.number] ?? plan.values.origins[old.number] { return known }
+        let known = try tree.read { (_) throws(StorageError) in try tree.origin(old.number) }
+        if let known { return known }
+        let status = try tree.base.status(place)
+        return Origin(
+            path: place.path, device: tree.deviceIndexes[status.device] ?? 0, status: status)
+    }
+}
+
+extension Workspace {
+    /// Copies a file or a whole directory, whole or not at all, without moving data.
+    /// - Throws: ENOENT, EEXIST where there is something at `target` already, EINVAL for a directory
+    ///   into itself, ENOSPC.
+    package func clone(
+        _ source: [UInt8], to target: [UInt8], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        do throws(Errno) {
+            return try gate.alone { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    var copying = Rollback(
+                        tree, PastValues(), at: tree.sequence.last,
+                        stamp: caller.stamp(clock.realtime()), keepsTimes: true)
+                    try copying.clone(source, to: target)
+                    return try copying.plan.commit(.clone, backupComment: nil)
+                }
+            }
+        } catch {
+            throw CommandError(error, cloneFailure(error, source, target))
+        }
+    }
+
+    private func cloneFailure(_ error: Errno, _ source: [UInt8], _ target: [UInt8]) -> String {
+        let (from, to) = (String(decoding: source, as: UTF8.self), String(decoding: target, as: UTF8.self))
+        switch error {
+        case .noEntry: return "there is no \(from), or no directory for \(to)"
+        case .exists: return "there is a \(to) already: remove it first, or choose another name"
+        case .invalid: return "\(from) cannot be cloned into itself"
+        case .noSpace: return "the store is full: \(from) was not cloned; make room and try again"
+        default: return "\(from) was not cloned to \(to): \(error)"
+        }
+    }
+}
+
+extension Rollback {
+    fileprivate mutating func clone(_ source: [UInt8], to target: [UInt8]) throws(Errno) {
+        guard let from = try find(source) else { throw .noEntry }
+        var names: [FileName] = []
+        for part in target.split(separator: 0x2f) { names.append(try FileName(Array(part))) }
+        guard let name = names.popLast() else { throw .exists }
+        var directory = try tree.pastRoot(past, at: .max)
+        if from.number == directory.number { throw .invalid }
+        for part in names {
+            guard let next = try tree.pastChild(part, of: directory, past, at: .max) else {
+                throw .noEntry
+            }
+            guard next.type == .directory else { throw .notDirectory }
+            directory = next
+            if directory.number == from.number { throw .invalid }
+        }
+        if try tree.pastChild(name, of: directory, past, at: .max) != nil { throw .exists }
+        // The directory must be ours before it takes a name.
+        try touch(directory)
+        try touchDirectory(directory, links: from.type == .directory ? 1 : 0)
+        _ = try copy(from, name, in: directory, withChildren: true)
+    }
+
+    private func find(_ path: [UInt8]) throws(Errno) -> ViewNode? {
+        var node = try tree.pastRoot(past, at: .max)
+        for part in path.split(separator: 0x2f) {
+            guard node.type == .directory else { throw .notDirectory }
+            let name = try FileName(Array(part))
+            guard let next = try tree.pastChild(name, of: node, past, at: .max) else { return nil }
+            node = next
+        }
+        return node
+    }
+}

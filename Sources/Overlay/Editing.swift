@@ -1,0 +1,94 @@
+// Editing: byte splices anywhere in a file of any size: one record, whatever moves.
+
+package import Platform
+package import Storage
+
+extension Workspace {
+    /// Applies splices to a file, all or none.
+    /// - Parameter splices: offsets are those before the edit; they may not overlap.
+    /// - Throws: ENOENT, EISDIR, EINVAL for a splice that lies outside the file or on another one,
+    ///   EFBIG, ENOSPC.
+    package func edit(
+        _ path: [UInt8], _ splices: [Splice], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let name = String(decoding: path, as: UTF8.self)
+        // What is put in at one place stays in the order it was given.
+        let ordered = splices.enumerated().sorted {
+            ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset)
+        }.map(\.element)
+        for (one, next) in zip(ordered, ordered.dropFirst()) {
+            let end = one.offset.addingReportingOverflow(one.delete)
+            if end.partialValue > next.offset || end.overflow && one.delete > 0 {
+                throw CommandError(
+                    .invalid, "two edits of \(name) overlap at byte \(next.offset): put them into one")
+            }
+        }
+        do throws(Errno) {
+            // Held, so that it is not forgotten between the two steps.
+            let number = try withTree { (tree) throws(Errno) in
+                let number = try tree.number(at: path)
+                tree.inodes[number]?.lookups += 1
+                return number
+            }
+            defer { forget(number, count: 1) }
+            if ordered.isEmpty { return CommandOutcome(sequence: sequence.last) }
+            var made: UInt64 = 0
+            let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+                let size = log.version.size
+                var ordered = ordered
+                for index in ordered.indices where ordered[index].offset == Splice.end {
+                    ordered[index].offset = size
+                }
+                for splice in ordered {
+                    let end = splice.offset.addingReportingOverflow(splice.delete)
+                    if end.overflow || end.partialValue > size { throw .invalid }
+                }
+                let (pieces, bytes) = PieceSplice.inserting(
+                    ordered.map { ($0.offset, $0.delete, $0.insert) }, log: log.id)
+                let version = try log.splice(
+                    pieces, bytes: bytes, stamp: stamp, number: sequence.next)
+                made = version.sequence
+                return version
+            }
+            if hasCapability {
+                try withTree { (tree) throws(Errno) in
+                    _ = try tree.clearPrivileges(
+                        of: tree.inode(number), setID: false, caller: caller)
+                }
+            }
+            var outcome = CommandOutcome(sequence: made, changed: 1)
+            outcome.stale.inodes[number] = true
+            return outcome
+        } catch {
+            throw CommandError(error, editFailure(error, name))
+        }
+    }
+
+    private func editFailure(_ error: Errno, _ name: String) -> String {
+        switch error {
+        case .noEntry: "there is no file \(name)"
+        case .isDirectory: "\(name) is a directory: only files can be edited"
+        case .invalid: "an edit of \(name) lies outside the file, or it is no regular file"
+        case .noSpace: "the store is full: \(name) was not edited; make room and try again"
+        case .inputOutput: "the log of \(name) is damaged: verify says where"
+        default: "\(name) was not edited: \(error)"
+        }
+    }
+
+    /// The inode that a path below the root leads to, counting no reference.
+    package func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
+        try withTree { (tree) throws(Errno) in try tree.number(at: path) }
+    }
+}
+
+extension Tree {
+    func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
+        var node = try directory(rootNumber)
+        for part in path.split(separator: 0x2f) {
+            guard node.isDirectory else { throw .notDirectory }
+            guard let next = try child(FileName(Array(part)), of: node) else { throw .noEntry }
+            node = next
+        }
+        return node.number
+    }
+}

@@ -1,0 +1,219 @@
+// Past: what the tree was after an earlier change. The journal's records since then say for each key
+// that changed what it was before; every other key is as it is now. Sizes and times of content that
+// was edited since come from the edit logs.
+
+internal import Platform
+internal import Storage
+
+/// The values that keys had, for those that changed since some moment.
+struct PastValues: Sendable {
+    var inodes: [InodeNumber: InodeRecord?] = [:]
+    var entries: [InodeNumber: [FileName: Entry?]] = [:]
+    var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
+    var origins: [InodeNumber: Origin] = [:]
+    private(set) var count = 0
+
+    /// Takes a change that came after the moment; of several of one key the first one counts, so
+    /// they must come in order.
+    mutating func note(_ change: TreeChange) {
+        switch change {
+        case .inode(let number, let before, _):
+            if inodes[number] == nil {
+                inodes[number] = .some(before)
+                count += 1
+            }
+        case .entry(let parent, let name, let before, _):
+            if entries[parent]?[name] == nil {
+                entries[parent, default: [:]][name] = .some(before)
+                count += 1
+            }
+        case .xattr(let number, let name, let before, _):
+            if xattrs[number]?[name] == nil {
+                xattrs[number, default: [:]][name] = .some(before)
+                count += 1
+            }
+        case .origin(let number, let before?, _):
+            if origins[number] == nil { origins[number] = before }
+        case .origin, .device, .alias, .backup, .content:
+            break
+        }
+    }
+
+    /// Values noted later than these: they count where these say nothing.
+    mutating func add(later: PastValues) {
+        inodes.merge(later.inodes) { old, _ in old }
+        for (parent, names) in later.entries {
+            entries[parent, default: [:]].merge(names) { old, _ in old }
+        }
+        for (number, names) in later.xattrs {
+            xattrs[number, default: [:]].merge(names) { old, _ in old }
+        }
+        origins.merge(later.origins) { old, _ in old }
+        count += later.count
+    }
+}
+
+/// The row of a file at some moment, and the content it had if that was edited since.
+struct PastRow: Sendable {
+    var record: InodeRecord
+    /// Nil where the content is what it is now, or the base's.
+    var pieces: PieceTree?
+}
+
+extension Tree {
+    // MARK: As it is now
+
+    /// The row of an inode as it is now; nil for an untouched base file and for what is gone.
+    func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
+        if let inode = inodes[number] { return inode.isPersistent ? inode.record : nil }
+        if let known = dirty.inodes[number] ?? flushing.inodes[number] { return known }
+        return try read { (reader) throws(StorageError) in try reader.inode(number) }
+    }
+
+    func read<R>(_ body: (TreeDatabase) throws(StorageError) -> R) throws(Errno) -> R {
+        do throws(StorageError) {
+            return try body(reader)
+        } catch {
+            throw failing(error)
+        }
+    }
+
+    /// What the overlay says of a name now, also in a directory that is gone.
+    func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
+        if let index = inodes[directory]?.index { return index.entries[name] }
+        if let known = dirty.entries[directory]?[name] { return known }
+        if let known = flushing.entries[directory]?[name] { return known }
+        guard directoriesWithEntries.contains(directory) else { return nil }
+        return try read { (reader) throws(StorageError) in try reader.entry(name, of: directory) }
+    }
+
+    /// All that the overlay says of a directory's names now.
+    func entries(in directory: InodeNumber) throws(Errno) -> [FileName: Entry] {
+        if let index = inodes[directory]?.index { return index.entries }
+        guard directoriesWithEntries.contains(directory) else { return [:] }
+        var found: [FileName: Entry] = [:]
+        try read { (reader) throws(StorageError) in
+            try reader.entries(of: directory) { name, entry in found[name] = entry }
+        }
+        for batch in [flushing, dirty] {
+            for (name, entry) in batch.entries[directory] ?? [:] { found[name] = entry }
+        }
+        return found
+    }
+
+    /// All that the overlay says of an inode's extended attributes now.
+    func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
+        if let known = inodes[number]?.xattrs { return known }
+        var found = try read { (reader) throws(StorageError) in try reader.xattrs(of: number) }
+        for batch in [flushing, dirty] {
+            for (name, value) in batch.xattrs[number] ?? [:] { found[name] = value }
+        }
+        return found
+    }
+
+    // MARK: As it was
+
+    /// What changed after `sequence`, read from the journal.
+    func past(after sequence: UInt64) throws(Errno) -> PastValues {
+        var past = PastValues()
+        do throws(StorageError) {
+            try journal.changes(after: sequence) { _, _, changes in
+                for change in changes { past.note(change) }
+            }
+        } catch {
+            throw failing(error)
+        }
+        return past
+    }
+
+    /// The row that an inode had after `sequence`; nil where it had none, or no name and no user.
+    func pastRow(
+        _ number: InodeNumber, _ past: PastValues, at sequence: UInt64
+    ) throws(Errno) -> PastRow? {
+        let known: InodeRecord?
+        if let noted = past.inodes[number] { known = noted } else { known = try row(number) }
+        guard var record = known, record.links > 0 else { return nil }
+        if record.type != .regular || sequence == .max { return PastRow(record: record) }
+        guard record.contentSequence > sequence else {
+            guard record.flags.contains(.hasLog) else { return PastRow(record: record) }
+            let (log, isShared) = try historicLog(number)
+            guard !isShared || log.lastSequence > sequence else { return PastRow(record: record) }
+            return PastRow(record: record, pieces: try log.content(at: sequence).pieces)
+        }
+        let (pieces, version) = try historicLog(number).log.content(at: sequence)
+        record.size = version.size
+        record.allocated = version.allocated
+        record.contentSequence = version.sequence
+        if version.sequence > record.sequence {
+            record.modificationTime = version.time
+            record.changeTime = version.time
+        } else if let older = try recorded(number, at: record.sequence) {
+            // The edits since have overwritten the times that this change left.
+            record.modificationTime = older.modificationTime
+            record.changeTime = older.changeTime
+        }
+        return PastRow(record: record, pieces: pieces)
+    }
+
+    /// The row as change `sequence` left it.
+    private func recorded(
+        _ number: InodeNumber, at sequence: UInt64
+    ) throws(Errno) -> InodeRecord? {
+        guard sequence > 0 else { return nil }
+        var found: InodeRecord?
+        do throws(StorageError) {
+            try journal.changes(after: sequence - 1, upTo: sequence) { _, _, changes in
+                for case .inode(number, _, let after?) in changes { found = after }
+            }
+        } catch {
+            throw failing(error)
+        }
+        return found
+    }
+
+    /// An inode's edit log; one of our own, only to be read, for a file that is gone or that the log
+    /// belongs to no more.
+    func historicLog(_ number: InodeNumber) throws(Errno) -> (log: EditLog, isShared: Bool) {
+        if let log = inodes[number]?.log { return (log, true) }
+        if let inode = try? inode(number), let log = try log(of: inode) { return (log, true) }
+        do throws(StorageError) {
+            return (try EditLog.open(number, in: logs, cutsTail: false) { _ in }, false)
+        } catch {
+            throw failing(error)
+        }
+    }
+
+    /// Files whose content changed after `sequence` and that are there now.
+    func editedInodes(after sequence: UInt64) throws(Errno) -> Set<InodeNumber> {
+        var found = Set(
+            try read { (reader) throws(StorageError) in
+                try reader.inodes(editedAfter: sequence)
+            })
+        for batch in [flushing, dirty] {
+            for case (let number, let record?) in batch.inodes
+            where record.contentSequence > sequence { found.insert(number) }
+        }
+        for inode in inodes.values
+        where inode.isPersistent && inode.record.contentSequence > sequence {
+            found.insert(inode.number)
+        }
+        return found
+    }
+}
+
+extension Journal {
+    /// The transactions after `sequence`, in order.
+    func changes(
+        after sequence: UInt64, upTo limit: UInt64 = .max,
+        visit: (RecordHeader, TreeOperation, [TreeChange]) -> Void
+    ) throws(StorageError) {
+        let path = path
+        try records(after: sequence, upTo: limit) { (header, payload) throws(StorageError) in
+            guard header.kind == RecordKind.transaction.rawValue else { return }
+            guard let (operation, changes) = TreeChange.decode(payload) else {
+                throw .damaged(path: path, what: "record \(header.sequence) cannot be understood")
+            }
+            visit(header, operation, changes)
+        }
+    }
+}

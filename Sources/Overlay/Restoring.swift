@@ -1,0 +1,180 @@
+// Restoring: content that becomes what it was, as part of a transaction. The logs get their records
+// first, with the transaction's number; the journal's record makes them valid. What a crash leaves
+// in between is put right when the workspace is opened: a log's record without its transaction is
+// cut off, a transaction's content that a log does not have is put there.
+
+internal import Platform
+internal import Storage
+
+/// A file's content as a transaction of the journal says it.
+struct Restore: Sendable {
+    var number: InodeNumber
+    var source: InodeNumber
+    /// The change of the source whose content it is.
+    var sequence: UInt64
+    /// The transaction's own.
+    var transaction: UInt64
+    var stamp: Stamp
+}
+
+/// One file whose content a transaction sets.
+struct NewContent {
+    var number: InodeNumber
+    var source: InodeNumber
+    var sequence: UInt64
+    var pieces: PieceTree
+}
+
+extension Tree {
+    /// Says in the journal which logs are going to have records of a transaction: recovery looks into
+    /// these. It comes before the transaction begins.
+    func markContents(_ contents: [NewContent], stamp: Stamp) throws(Errno) {
+        let fresh = contents.map(\.number).filter { !contentMarked.contains($0) }
+        if fresh.isEmpty { return }
+        try appendMark(fresh, stamp: stamp)
+        contentMarked.formUnion(fresh)
+    }
+
+    /// Commits a transaction together with the content of files, whole or not at all.
+    func commit(
+        _ transaction: inout Transaction, restoring contents: [NewContent]
+    ) throws(Errno) {
+        if contents.isEmpty { return try commit(&transaction) }
+        let number = transaction.sequence
+        var done: [(log: EditLog, mark: EditLog.Mark)] = []
+        do throws(Errno) {
+            for content in contents {
+                let log = try logToRestore(content.number)
+                done.append((log, log.mark))
+                _ = try log.splice(
+                    [.whole(Array(content.pieces.allPieces))], kind: .restore, stamp: transaction.stamp,
+                    number: { number })
+                transaction.changes.append(
+                    .content(content.number, source: content.source, sequence: content.sequence))
+            }
+            hasUnsyncedRestores = true
+            try commit(&transaction)
+        } catch {
+            for (log, mark) in done.reversed() { log.withdraw(to: mark) }
+            throw error
+        }
+        for (log, _) in done where inodes[log.id]?.log == nil {
+            // Of a file that is brought back: from now on its log is the inode's.
+            inodes[log.id]?.log = log
+        }
+    }
+
+    /// The log of a file that is there, or is brought back.
+    private func logToRestore(_ number: InodeNumber) throws(Errno) -> EditLog {
+        if let log = inodes[number]?.log { return log }
+        if EditLog.exists(number, in: logs) {
+            do throws(StorageError) {
+                // Whatever a kill left at its end: nobody else appends to it.
+                return try EditLog.open(number, in: logs) { _ in }
+            } catch {
+                throw failing(error)
+            }
+        }
+        return try EditLog.create(
+            number, baseFile: 0, baseLength: 0, now: clock.realtime(), in: logs)
+    }
+
+    func takeUnsyncedRestores() -> Bool {
+        defer { hasUnsyncedRestores = false }
+        return hasUnsyncedRestores
+    }
+
+    // MARK: Recovery
+
+    func noteRestore(_ change: TreeChange, _ header: RecordHeader) {
+        guard case .content(let number, let source, let sequence) = change else { return }
+        restores.append(
+            Restore(
+                number: number, source: source, sequence: sequence, transaction: header.sequence,
+                stamp: Stamp(time: header.time, pid: header.pid, uid: header.uid)))
+    }
+}
+
+extension Workspace {
+    /// Makes marked logs and the transactions that were replayed agree.
+    /// - Parameter committed: transactions up to here are all there.
+    func finishRestores(
+        _ marked: Set<InodeNumber>, committed: UInt64
+    ) throws(StorageError) {
+        let restores = withTreeSafely { tree in
+            let found = tree.restores
+            tree.restores = []
+            return found
+        }
+        var known = Set(restores.map(\.transaction))
+        known.insert(0)
+        for number in marked {
+            let result: Result<Void, StorageError> = withTreeSafely { tree in
+                guard EditLog.exists(number, in: tree.logs) else { return .success(()) }
+                do throws(StorageError) {
+                    try EditLog.cutUncommitted(number, in: tree.logs) {
+                        $0 <= committed || known.contains($0)
+                    }
+                    return .success(())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            // A log that cannot be read has its own way of saying so, when the file is read.
+            if case .failure(.system(let error, let doing, let path)) = result {
+                throw .system(error, doing: doing, path: path)
+            }
+        }
+        for restore in restores {
+            do throws(Errno) {
+                try withTree { (tree) throws(Errno) in try tree.redo(restore) }
+            } catch {
+                events.post(
+                    .error,
+                    "the content that change \(restore.transaction) gave to inode "
+                        + "\(restore.number) could not be put there: \(error)")
+            }
+        }
+    }
+}
+
+extension Tree {
+    fileprivate func redo(_ restore: Restore) throws(Errno) {
+        let inode = try? inode(restore.number)
+        let log = try logToRestore(restore.number)
+        sequence.advance(to: restore.transaction)
+        guard log.lastSequence < restore.transaction else { return }
+        let source = restore.source == restore.number
+            ? log : try historicLog(restore.source).log
+        let pieces = try source.content(at: restore.sequence).pieces
+        let number = restore.transaction
+        _ = try log.splice(
+            [.whole(Array(pieces.allPieces))], kind: .restore, stamp: restore.stamp, number: { number })
+        hasUnsyncedRestores = true
+        if let inode, inode.log == nil { inode.log = log }
+    }
+
+    /// A live inode whose row a rollback took back: one of the base is again as the base has it, any
+    /// other lives on without a name for whoever has it open.
+    func takeRow(from inode: Inode) {
+        inode.isPersistent = false
+        inode.isDirty = false
+        dropListing(of: inode)
+        guard inode.lookups > 0 || inode.writers > 0 || inode.number == rootNumber else {
+            inodes[inode.number] = nil
+            return
+        }
+        guard let place = inode.place, inode.record.flags.contains(.hasOrigin) else {
+            inode.record.links = 0
+            return
+        }
+        inode.log = nil
+        inode.xattrs = nil
+        guard let status = try? base.status(place), status.type == inode.type else {
+            inode.record.links = 0
+            return
+        }
+        base.forget(place)
+        inode.refresh(InodeRecord(number: inode.number, status: status), at: place)
+    }
+}

@@ -1,0 +1,148 @@
+// Rollback: the whole workspace becomes what it was after an earlier change, by one transaction that
+// takes back what changed since. It can be rolled back itself: the state before is a backup.
+
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// Brings back the moment `moment`, for all of the workspace or for paths. Whole or not at all.
+    /// - Parameters:
+    ///   - paths: below the workspace's root; none means all of it.
+    ///   - keepsTimes: single paths get the modification times they had; otherwise files that change
+    ///     get the present one, so that make(1) sees them. A whole workspace always gets its times.
+    /// - Throws: ENOENT for an unknown moment or path, ENOSPC, EIO where a log is damaged.
+    package func rollback(
+        to moment: Moment, paths: [[UInt8]], keepsTimes: Bool, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let target = try sequence(of: moment)
+        return try rollback(
+            to: target, as: .rollback, comment: "before the rollback to \(text(moment))",
+            paths: paths, keepsTimes: keepsTimes, caller: caller)
+    }
+
+    private func text(_ moment: Moment) -> String {
+        switch moment {
+        case .backup(let name): "\(name)"
+        case .sequence(let number): "@\(number)"
+        case .time(let time): "the time \(time / 1_000_000_000) s after 1970"
+        }
+    }
+
+    func rollback(
+        to target: UInt64, as operation: TreeOperation, comment: String, paths: [[UInt8]],
+        keepsTimes: Bool, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        do throws(Errno) {
+            let outcome = try gate.alone { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    let past = try tree.past(after: target)
+                    var rollback = Rollback(
+                        tree, past, at: target, stamp: caller.stamp(clock.realtime()),
+                        keepsTimes: keepsTimes)
+                    if paths.isEmpty { try rollback.takeBackEverything() }
+                    for path in paths { try rollback.takeBack(path) }
+                    try rollback.placeDeferred()
+                    return try rollback.plan.commit(operation, backupComment: comment)
+                }
+            }
+            makeJournalDurable()
+            return outcome
+        } catch {
+            throw CommandError(error, rollbackFailure(error, operation, paths))
+        }
+    }
+
+    private func rollbackFailure(
+        _ error: Errno, _ operation: TreeOperation, _ paths: [[UInt8]]
+    ) -> String {
+        let verb = operation == .undo ? "undo" : "rollback"
+        let subject = paths.count == 1 ? " of \(String(decoding: paths[0], as: UTF8.self))" : ""
+        switch error {
+        case .noEntry:
+            return "nothing of that name is there, now or then: the \(verb)\(subject) did nothing"
+        case .noSpace:
+            return "the store is full: the \(verb)\(subject) did nothing; make room and try again"
+        case .inputOutput:
+            return "a log that the \(verb)\(subject) needs is damaged, so it did nothing: "
+                + "verify names it; rolling back single paths may still work"
+        default:
+            return "the \(verb)\(subject) did nothing: \(error)"
+        }
+    }
+}
+
+/// A rollback in the making.
+struct Rollback {
+    var plan: ChangePlan
+    let past: PastValues
+    /// The last change that stays.
+    let target: UInt64
+    let keepsTimes: Bool
+    /// Which inode stands for one of then, so that hard links stay links.
+    var placed: [InodeNumber: InodeNumber] = [:]
+    /// The same the other way round.
+    var claimed: [InodeNumber: InodeNumber] = [:]
+    /// What is to be placed once everything that stays is known: a link to that, if it is one.
+    var deferred: [(old: ViewNode, name: FileName, directory: ViewNode)] = []
+
+    var tree: Tree { plan.tree }
+
+    init(_ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool) {
+        plan = ChangePlan(tree, stamp: stamp)
+        self.past = past
+        self.target = target
+        self.keepsTimes = keepsTimes
+    }
+
+    /// Every key that changed gets the value that it had.
+    mutating func takeBackEverything() throws(Errno) {
+        var numbers = Set(past.inodes.keys)
+        numbers.formUnion(try tree.editedInodes(after: target))
+        for number in numbers { try takeBackRow(number) }
+        for (directory, names) in past.entries {
+            for (name, old) in names { plan.setEntry(name, in: directory, old) }
+        }
+        for (number, names) in past.xattrs {
+            for (name, old) in names { plan.setXattr(name, of: number, old) }
+        }
+    }
+
+    /// The row and the content that an inode had.
+    private mutating func takeBackRow(_ number: InodeNumber) throws(Errno) {
+        guard let old = try tree.pastRow(number, past, at: target) else {
+            return plan.setRow(number, nil)
+        }
+        plan.setRow(number, try takeBackContent(old, of: number))
+    }
+
+    /// Has the content of then put back where it was edited since.
+    /// - Returns: the row that goes with it.
+    mutating func takeBackContent(
+        _ old: PastRow, of number: InodeNumber
+    ) throws(Errno) -> InodeRecord {
+        var record = old.record
+        if try tree.row(number) != record { record.changeTime = plan.stamp.time }
+        guard record.type == .regular else { return record }
+        if !record.flags.contains(.hasLog) {
+            guard !record.flags.contains(.hasOrigin), EditLog.exists(number, in: tree.logs) else {
+                return record
+            }
+            // Its first edit came later. A file made here that has a log keeps it: recovery takes a
+            // log that it finds for the content.
+            record.flags.insert(.hasLog)
+            setContent(of: number, PieceTree(), source: number)
+        } else if let pieces = old.pieces,
+            try tree.historicLog(number).log.lastSequence > target {
+            setContent(of: number, pieces, source: number)
+        } else {
+            return record
+        }
+        record.changeTime = plan.stamp.time
+        return record
+    }
+
+    mutating func setContent(of number: InodeNumber, _ pieces: PieceTree, source: InodeNumber) {
+        plan.setContent(
+            NewContent(number: number, source: source, sequence: target, pieces: pieces))
+    }
+}

@@ -1,0 +1,167 @@
+// Versions of an edit log: what it held after an earlier change, splices, and taking a record back
+// whose transaction did not come about.
+
+package import Platform
+internal import Synchronization
+
+extension EditLog {
+    /// What the file held after change `sequence`: the last record that is not younger counts.
+    /// - Throws: `Errno.inputOutput` if a record before it was lost.
+    package func content(
+        at sequence: UInt64
+    ) throws(Errno) -> (pieces: PieceTree, version: ContentVersion) {
+        let (now, end, isEmpty) = state.withLock { ($0, $0.end, !$0.unwrittenHeader.isEmpty) }
+        if now.sequence <= sequence || isEmpty {
+            if now.isDamaged { throw .inputOutput }
+            return (now.pieces, now.version)
+        }
+        let file = try logs.file(id)
+        do throws(StorageError) {
+            let header = try LogHeader(reading: file, path: LogDirectory.path(id))
+            var old = State(
+                pieces: Self.initialPieces(header), end: UInt64(Format.logHeaderLength),
+                sequence: 0, time: header.created)
+            if let checkpoint = PieceCheckpoint(log: id, on: logs.disk),
+                checkpoint.sequence <= sequence, checkpoint.position <= end {
+                old = State(
+                    pieces: checkpoint.pieces, end: checkpoint.position,
+                    sequence: checkpoint.sequence, time: checkpoint.time)
+            }
+            var scanner: LogScanner
+            do throws(Errno) {
+                scanner = try LogScanner(file, log: id, end: end)
+            } catch {
+                throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
+            }
+            var previousEnd = old.end
+            let result = try scanner.scan(from: old.end, after: old.sequence, upTo: sequence) {
+                (record) throws(StorageError) in
+                if record.position != previousEnd { old.isDamaged = true }
+                previousEnd = record.position + record.header.recordLength
+                try Self.apply(record, file, id, &old)
+            }
+            // What was lost behind the last record may belong to the version that is asked for.
+            if let range = result.damage.last, range.upperBound > previousEnd,
+                old.sequence < sequence {
+                old.isDamaged = true
+            }
+            if old.isDamaged { throw StorageError.damaged(path: "", what: "") }
+            return (old.pieces, old.version)
+        } catch {
+            throw error.errno
+        }
+    }
+
+    /// The sequence of the youngest record.
+    package var lastSequence: UInt64 { state.withLock { $0.sequence } }
+
+    /// Splices, all at once.
+    /// - Parameters:
+    ///   - bytes: what the pieces of record 0 of this log stand for (`PieceSplice.inserting`).
+    ///   - number: the record's sequence number; it must be younger than all in this log.
+    /// - Throws: EINVAL if a splice lies outside the file, EFBIG if it grows too long.
+    package func splice(
+        _ splices: [PieceSplice], bytes: [UInt8] = [], kind: RecordKind = .splice, stamp: Stamp,
+        number: () -> UInt64
+    ) throws(Errno) -> ContentVersion {
+        let payload = PieceSplice.encode(splices, bytes: bytes)
+        guard payload.count <= Format.maximumPayloadLength else { throw .fileTooBig }
+        let replacesAll = PieceSplice.replacesAll(splices)
+        let length = version.size
+        guard PieceSplice.fit(splices, length: length) else {
+            throw splices.contains { $0.offset > length } ? .invalid : .fileTooBig
+        }
+        let inserted = splices.reduce(UInt64(0)) { $0 + $1.insertedLength }
+        let offset = splices.first?.offset ?? 0
+        let id = id
+        let result: Result<ContentVersion, Errno> = payload.withUnsafeBytes { raw in
+            do throws(Errno) {
+                return .success(
+                    try edit(
+                        kind, offset: offset,
+                        length: min(inserted, PieceTree.maximumLength - offset), payload: raw,
+                        stamp: stamp, number: number, replacesAll: replacesAll
+                    ) { pieces, position in
+                        PieceSplice.apply(splices, to: &pieces, log: id, position: position)
+                    })
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// What `withdraw` goes back to.
+    package struct Mark: Sendable {
+        fileprivate let state: State
+    }
+
+    package var mark: Mark { Mark(state: state.withLock { $0 }) }
+
+    /// Takes back what was appended since `mark`; nothing else may have been appended meanwhile.
+    package func withdraw(to mark: Mark) {
+        let file = try? logs.file(id)
+        state.withLock { state in
+            var old = mark.state
+            let length = old.end - UInt64(old.unwrittenHeader.count)
+            let isCut = file.map { (try? $0.truncate(to: length)) != nil } ?? false
+            old.needsCut = old.needsCut || !isCut
+            state = old
+        }
+    }
+}
+
+// MARK: Looking without opening
+
+extension EditLog {
+    /// The youngest record not younger than `time` nor than `limit`; 0 where there is none.
+    package func lastSequence(at time: Int64, upTo limit: UInt64) throws(Errno) -> UInt64 {
+        let (end, isEmpty) = state.withLock { ($0.end, !$0.unwrittenHeader.isEmpty) }
+        if isEmpty { return 0 }
+        let file = try logs.file(id)
+        var last: UInt64 = 0
+        do throws(StorageError) {
+            var scanner: LogScanner
+            do throws(Errno) {
+                scanner = try LogScanner(file, log: id, end: end)
+            } catch {
+                throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
+            }
+            let start = UInt64(Format.logHeaderLength)
+            last = try scanner.bisect(from: start) {
+                $0.time > time || $0.sequence > limit
+            }.before?.header.sequence ?? 0
+        } catch {
+            throw error.errno
+        }
+        return last
+    }
+
+    /// Cuts a last record off that belongs to a transaction which did not come about.
+    /// - Parameter isCommitted: whether the transaction of that number did.
+    package static func cutUncommitted(
+        _ id: UInt64, in logs: LogDirectory, isCommitted: (UInt64) -> Bool
+    ) throws(StorageError) {
+        let path = LogDirectory.path(id)
+        do throws(Errno) {
+            let file = try logs.file(id)
+            var scanner = try LogScanner(file, log: id)
+            var cut: UInt64?
+            do throws(StorageError) {
+                let start = UInt64(Format.logHeaderLength)
+                if let last = try scanner.bisect(from: start, where: { _ in false }).before,
+                    last.header.kind == RecordKind.restore.rawValue, !isCommitted(last.header.sequence) {
+                    cut = last.position
+                }
+            } catch {
+                return
+            }
+            guard let cut else { return }
+            // A piece checkpoint may know the record.
+            if logs.disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
+            try file.truncate(to: cut)
+        } catch {
+            throw .system(error, doing: "cut an unfinished change off", path: path)
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// draftfs blame: which change each run of a file's bytes comes from.
+
+import ArgumentParser
+
+struct BlameCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "blame",
+        abstract: "Show which change the bytes of a file come from.")
+
+    @Argument(help: "The file.", completion: .file())
+    var path: String
+
+    @OptionGroup var workspace: WorkspaceOptions
+
+    func run() throws {
+        let place = try workspace.place([path])
+        let runs = try place.objects(
+            "blame" + (try place.path(path)),
+            missing: "there is no file \(Text.printable(path)) in the workspace \(place.root)")
+        if workspace.json {
+            for run in runs { print(run.line) }
+        } else if !runs.isEmpty {
+            let head = ["FROM", "TO", "SOURCE", "TIME", "PROCESS"]
+            printText(Text.table([head] + runs.map { Self.row($0.value) }, right: [0, 1]))
+        }
+    }
+
+    static func row(_ run: JSONValue) -> [String] {
+        let range = run["range"]?.items.map(\.plain) ?? []
+        let ends = [range.first ?? "", range.dropFirst().first ?? ""]
+        let source = run["source"]?.plain ?? ""
+        guard source == "change" else { return ends + [Text.printable(source)] }
+        return ends + [
+            "@\(run["seq"]?.plain ?? "") \(Text.printable(run["op"]?.plain ?? ""))",
+            Text.short(run["time"]?.plain ?? ""), HistoryCommand.process(run),
+        ]
+    }
+}

@@ -1,0 +1,27 @@
+// draftfs clone: a copy of a file or a directory that shares its data.
+
+import ArgumentParser
+
+struct CloneCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "clone",
+        abstract: "Copy a file or a whole directory without copying data.",
+        discussion: "Both lie in one workspace. The copy is there as a whole or not at all.")
+
+    @Argument(help: "What to copy.", completion: .file())
+    var source: String
+
+    @Argument(help: "The copy's path; nothing may be there yet.", completion: .file())
+    var destination: String
+
+    @OptionGroup var workspace: WorkspaceOptions
+
+    func run() throws {
+        let place = try workspace.place([source])
+        let words = [try place.path(source), try place.path(destination)]
+        try ProgressLine.during(place) { () throws(Failure) in
+            try place.command("clone", words)
+        }
+        if workspace.json { printJSON(["cloned": .text(words[0]), "to": .text(words[1])]) }
+    }
+}

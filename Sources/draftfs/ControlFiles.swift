@@ -1,0 +1,83 @@
+// ControlFiles: reading and writing the files of `.draft`. A command that fails is explained by the
+// sentence in `last-error`.
+
+import Glibc
+import Platform
+
+extension Place {
+    func control(_ name: String) -> String { "\(root)/.draft/\(name)" }
+
+    /// The sentence for a control file that cannot be opened.
+    private func explain(_ name: String, _ error: Errno) -> Failure {
+        if error == .noEntry, isList {
+            return Failure(
+                "\(root) is the list of workspaces: go into one, or name one with -C DIR")
+        }
+        if error == .noEntry || error == .notDirectory {
+            return Failure("the mount has no \(control(name)): its daemon may be an older version")
+        }
+        return Failure("cannot open \(control(name)): \(error)")
+    }
+
+    /// Whether this is the list of workspaces and no workspace itself.
+    var isList: Bool {
+        let status = JSONValue(parsing: (try? bytes("status")) ?? [])
+        return status?["workspaces"] != nil
+    }
+
+    /// The whole text; what it is missing for, if not nil, explains a file that is not there.
+    func bytes(_ name: String, missing: String? = nil) throws(Failure) -> [UInt8] {
+        var bytes: [UInt8] = []
+        do throws(Errno) {
+            let file = try File.open(control(name), flags: O_RDONLY)
+            while true {
+                let part = try file.readBytes(256 << 10, at: UInt64(bytes.count))
+                if part.isEmpty { return bytes }
+                bytes += part
+            }
+        } catch {
+            if let missing, error == .noEntry || error == .notDirectory || error == .invalid,
+                !isList {
+                throw Failure(missing)
+            }
+            throw explain(name, error)
+        }
+    }
+
+    func text(_ name: String, missing: String? = nil) throws(Failure) -> String {
+        String(decoding: try bytes(name, missing: missing), as: UTF8.self)
+    }
+
+    /// The lines that are JSON, each with its value.
+    func objects(
+        _ name: String, missing: String? = nil
+    ) throws(Failure) -> [(line: String, value: JSONValue)] {
+        try bytes(name, missing: missing).split(separator: 0x0a).compactMap { line in
+            JSONValue(parsing: line).map { (String(decoding: line, as: UTF8.self), $0) }
+        }
+    }
+
+    /// Writes one command.
+    func command(_ name: String, _ words: [String]) throws(Failure) {
+        try write(name, Array(ShellWords.line(words).utf8))
+    }
+
+    /// Writes to a control file, all in one write(2) if the system takes it so.
+    func write(_ name: String, _ bytes: [UInt8]) throws(Failure) {
+        let file: File
+        do throws(Errno) {
+            file = try File.open(control(name), flags: O_WRONLY)
+        } catch {
+            throw explain(name, error)
+        }
+        do throws(Errno) {
+            try file.writeBytes(bytes, at: 0)
+        } catch {
+            let sentence = (try? text("last-error"))?
+                .split(separator: "\n").joined(separator: " ") ?? ""
+            throw Failure(
+                sentence.isEmpty ? "\(name) failed: \(error)" : Text.printable(sentence),
+                errno: error)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// draftfs diff: what changed against the base, a moment or another workspace; as a patch, too.
+
+import ArgumentParser
+import Glibc
+import Platform
+
+struct DiffCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "diff",
+        abstract: "Show what changed against the base, a moment or another workspace.",
+        discussion: Moments.help + """
+             Each line has a status (A added, D deleted, M modified, R renamed, T another type, \
+            P attributes only), the old and the new size, and the path. The patch is one that git \
+            apply takes; it needs git.
+            """)
+
+    @Argument(help: ArgumentHelp(
+        "A moment or workspace:NAME; otherwise the first path. Default: the base.",
+        valueName: "moment"))
+    var ground: String?
+
+    @Argument(help: "Show these only.", completion: .file())
+    var paths: [String] = []
+
+    @Flag(help: "Print a patch in git's format.")
+    var patch = false
+
+    @OptionGroup var workspace: WorkspaceOptions
+
+    func validate() throws {
+        if patch, workspace.json { throw ValidationError("a patch is no JSON: give one of the two") }
+    }
+
+    func run() throws {
+        let found = try workspace.place(paths.isEmpty ? [ground].compactMap { $0 } : paths)
+        var (moment, given) = Self.split(ground.map(Moments.word), paths, in: found)
+        moment = moment.map { Moments.fixed($0, now: Clock.system.realtime()) }
+        let place = moment == nil || paths.isEmpty ? found : try workspace.place(given)
+        let wanted = try place.paths(given)
+        let name = moment.map { "diff.\($0)" } ?? "diff"
+        let bytes = try ProgressLine.during(place) { () throws(Failure) in
+            try place.bytes(name, missing: moment.map { Self.unknown($0) })
+        }
+        let lines = DiffLine.all(in: bytes).filter { $0.isBelow(wanted) }
+        if patch {
+            try Patch(old: Self.tree(moment, place), new: place.root).print(lines)
+        } else {
+            for line in lines { print(workspace.json ? line.json.line : line.line) }
+        }
+    }
+
+    /// The first word is a moment if it is written as one or is a backup's name, and also if it
+    /// names nothing at all.
+    static func split(
+        _ first: String?, _ rest: [String], in place: Place
+    ) -> (moment: String?, paths: [String]) {
+        guard let first else { return (nil, rest) }
+        if first.hasPrefix("@") || first.hasPrefix("workspace:") || Moments.age(first) != nil {
+            return (first, rest)
+        }
+        let isName = !first.contains("/") && first != "." && first != ".."
+        if isName, exists(place.control("backups/\(first)")) { return (first, rest) }
+        if !isName || exists(Place.absolute(first, from: place.start)) {
+            return (nil, [first] + rest)
+        }
+        return (first, rest)
+    }
+
+    private static func exists(_ path: String) -> Bool {
+        var found = stat()
+        return lstat(path, &found) == 0
+    }
+
+    static func unknown(_ moment: String) -> String {
+        if moment.hasPrefix("workspace:") {
+            return "there is no \(Text.printable(moment)) in this store"
+        }
+        return "there is no moment \(Text.printable(moment)) in this workspace: draftfs backup --list "
+            + "shows the backups, draftfs history the changes"
+    }
+
+    /// The directory that shows what the difference is taken against.
+    static func tree(_ moment: String?, _ place: Place) throws(Failure) -> String {
+        guard let moment else { return place.control("at/0") }
+        guard moment.hasPrefix("workspace:") else { return place.control(Moments.directory(moment)) }
+        let name = moment.dropFirst("workspace:".count)
+        let sibling = Place.absolute("../\(name)", from: place.root)
+        guard exists("\(sibling)/.draft/status") else {
+            throw Failure(
+                "the workspace \(Text.printable(String(name))) cannot be read beside "
+                    + "\(place.root): a patch needs the mount that lists the workspaces")
+        }
+        return sibling
+    }
+}

@@ -1,0 +1,136 @@
+// draftfs edit: splices bytes into a file without writing what lies behind them.
+
+import ArgumentParser
+import Glibc
+import Platform
+
+struct EditCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit",
+        abstract: "Delete and insert bytes in a file, whatever its size, in one step.",
+        discussion: """
+            Several splices at once are given as JSON: {"path": "src/a.c", "edits": [{"at": 10, \
+            "delete": 3, "insert": "text"}]}, with "insert_base64" for bytes that are no text. \
+            Offsets are those before the edit. Paths in JSON are relative to the workspace's root.
+            """)
+
+    @Argument(help: "The file.", completion: .file())
+    var path: String?
+
+    @Option(help: ArgumentHelp("Where, in bytes from the start, or end.", valueName: "offset"))
+    var at: String?
+
+    @Option(help: ArgumentHelp("How many bytes go.", valueName: "count"))
+    var delete: UInt64?
+
+    @Option(help: ArgumentHelp("Text that comes in their place.", valueName: "text"))
+    var insert: String?
+
+    @Option(
+        help: ArgumentHelp("A file whose bytes come in their place; - for input.", valueName: "file"),
+        completion: .file())
+    var insertFile: String?
+
+    @Option(
+        help: ArgumentHelp("Take the edits from this file; - for input.", valueName: "file"),
+        completion: .file())
+    var jsonFile: String?
+
+    @OptionGroup var workspace: WorkspaceOptions
+
+    /// What the kernel hands to a FUSE daemon in one piece. More would be two commands.
+    static let longest = 1 << 20
+
+    func validate() throws {
+        if jsonFile != nil {
+            guard path == nil, at == nil, delete == nil, insert == nil, insertFile == nil else {
+                throw ValidationError("--json-file holds path and edits: give nothing else")
+            }
+            return
+        }
+        guard path != nil, let at else { throw ValidationError("give a path and --at") }
+        guard at == "end" || UInt64(at) != nil else {
+            throw ValidationError("--at takes a number of bytes, or end")
+        }
+        guard delete != nil || insert != nil || insertFile != nil else {
+            throw ValidationError("give --delete, --insert or --insert-file")
+        }
+        guard insert == nil || insertFile == nil else {
+            throw ValidationError("give --insert or --insert-file, not both")
+        }
+    }
+
+    func run() throws {
+        let place = try workspace.place(path.map { [$0] } ?? [])
+        let text: [UInt8]
+        if let jsonFile {
+            text = try Self.contents(of: jsonFile)
+        } else {
+            let inserted = try insertFile.map { file throws(Failure) in try Self.contents(of: file) }
+            text = Array(
+                Self.json(
+                    try place.path(path ?? "."), at: at ?? "0", delete: delete,
+                    insert: insert, bytes: inserted
+                ).line.utf8)
+        }
+        guard text.count <= Self.longest else {
+            throw Failure(
+                "the edit is \(text.count) bytes of JSON, and one takes at most \(Self.longest): "
+                    + "make it in several")
+        }
+        try ProgressLine.during(place) { () throws(Failure) in try place.write("edit", text) }
+        if workspace.json { printJSON(["edited": .boolean(true)]) }
+    }
+
+    static func json(
+        _ path: String, at: String, delete: UInt64?, insert: String?, bytes: [UInt8]?
+    ) -> JSONValue {
+        let splice = JSONValue.members([
+            "at": at == "end" ? .text(at) : .number("\(UInt64(at) ?? 0)"),
+            "delete": delete.map { .integer($0) },
+            "insert": insert.map { .text($0) },
+            "insert_base64": bytes.map { .text(Base64Text.encoded($0)) },
+        ])
+        return .members(["path": .text(path), "edits": .list([splice])])
+    }
+
+    private static func contents(of path: String) throws(Failure) -> [UInt8] {
+        do throws(Errno) {
+            let file = try File.open(path == "-" ? "/dev/stdin" : path, flags: O_RDONLY)
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 256 << 10)
+            while true {
+                let count = read(file.descriptor, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                if count < 0 { throw .last }
+                if count == 0 { return bytes }
+                bytes += buffer[..<count]
+            }
+        } catch {
+            throw Failure("cannot read \(Text.printable(path)): \(error)")
+        }
+    }
+}
+
+enum Base64Text {
+    private static let letters = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    /// RFC 4648, section 4.
+    static func encoded(_ bytes: [UInt8]) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            var bits: UInt32 = 0
+            for place in 0..<3 {
+                bits = bits << 8 | UInt32(place < group.count ? group[start + place] : 0)
+            }
+            for place in 0..<4 {
+                text.append(
+                    place <= group.count ? letters[Int(bits >> UInt32(18 - 6 * place) & 63)] : 0x3d)
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,103 @@
+// draftfs fsck: checks a store that no daemon has open, and mends what can be mended. The check
+// itself is the engine's: `StoreCheck.engine` is the only place that knows it.
+
+import ArgumentParser
+import Glibc
+import Overlay
+
+/// What a check of a store found.
+struct StoreCheck {
+    struct Finding {
+        /// error, warning or notice.
+        var severity: String
+        /// What is wrong, where, and what to do.
+        var sentence: String
+        var isRepaired: Bool
+    }
+
+    var findings: [Finding] = []
+    /// Findings that are too many to be listed.
+    var unlisted = 0
+    /// Whether something is wrong that was not mended.
+    var isDamaged = false
+
+    struct Request {
+        var store: String
+        var repairs: Bool
+        /// Another base than the store knows.
+        var base: String?
+    }
+
+    /// Progress is bytes done and in all; the answer is whether to go on.
+    typealias Engine = (
+        _ request: Request, _ progress: @escaping (UInt64, UInt64) -> Bool
+    ) throws(Failure) -> StoreCheck
+
+    /// The engine's check; nil while there is none.
+    static var engine: Engine? { nil }
+}
+
+struct FsckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fsck",
+        abstract: "Check a store that is not mounted, and repair it.",
+        discussion: """
+            Without --repair nothing is changed. Exit status 0: nothing is wrong, or all of it was \
+            repaired; 1: something is.
+            """)
+
+    @Argument(help: "The store's directory.", completion: .directory)
+    var store: String
+
+    @Flag(help: "Repair what can be repaired. What is cut off is kept in a file beside.")
+    var repair = false
+
+    @Option(help: "The base, if it was moved or the store does not know it any more.")
+    var base: String?
+
+    @Flag(help: "Print the findings as JSON lines, the result last.")
+    var json = false
+
+    func run() throws {
+        guard let check = StoreCheck.engine else {
+            throw Failure("this draftfs has no check of stores")
+        }
+        let path = Placement.resolve(store)
+        var found = stat()
+        guard stat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR else {
+            throw Failure("there is no store at \(Text.printable(store))")
+        }
+        Interrupts.holdBack()
+        defer { Interrupts.letIn() }
+        let meter = LocalProgress("fsck")
+        let request = StoreCheck.Request(
+            store: path, repairs: repair, base: base.map(Placement.resolve))
+        let result = try check(request) { done, total in
+            meter.show(done, of: total)
+            return !Interrupts.arePending
+        }
+        meter.clear()
+        for finding in result.findings { print(line(finding)) }
+        if json {
+            printJSON([
+                "store": .text(path), "damaged": .boolean(result.isDamaged),
+                "findings": .integer(result.findings.count + result.unlisted),
+            ])
+        } else if result.findings.isEmpty {
+            print("\(Text.printable(store)): nothing is wrong")
+        } else if result.unlisted > 0 {
+            print("and \(result.unlisted) more")
+        }
+        if result.isDamaged { throw ExitCode(ExitStatus.failure) }
+    }
+
+    private func line(_ finding: StoreCheck.Finding) -> String {
+        if json {
+            return JSONValue.members([
+                "severity": .text(finding.severity), "message": .text(finding.sentence),
+                "repaired": .boolean(finding.isRepaired),
+            ]).line
+        }
+        return "\(finding.severity): \(Text.printable(finding.sentence))"
+    }
+}

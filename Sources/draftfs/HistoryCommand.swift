@@ -1,0 +1,91 @@
+// draftfs history: who changed what, by paging back through `.draft/history.SEQ`.
+
+import ArgumentParser
+import Control
+
+struct HistoryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "history",
+        abstract: "Show the changes of a workspace, or of a path, oldest first.")
+
+    @Argument(
+        help: "Only changes of this file, or of what lies below this directory.",
+        completion: .file())
+    var path: String?
+
+    @Option(help: ArgumentHelp("Show at most the last N changes; 0 for all.", valueName: "n"))
+    var limit = 100
+
+    @OptionGroup var workspace: WorkspaceOptions
+
+    func validate() throws {
+        if limit < 0 { throw ValidationError("--limit cannot be negative") }
+    }
+
+    func run() throws {
+        let place = try workspace.place(path.map { [$0] } ?? [])
+        let prefix = try path.map { path throws(Failure) in try place.path(path) }
+        let items = try Self.collect(
+            limit: limit == 0 ? .max : limit, prefix: prefix.flatMap { $0 == "/" ? nil : $0 },
+            newest: JSONValue(parsing: try place.bytes("status"))?["sequence"]?.unsigned
+        ) { sequence throws(Failure) in
+            try place.objects(sequence.map { "history.\($0)" } ?? "history")
+        }
+        if workspace.json {
+            for item in items { print(item.line) }
+        } else if !items.isEmpty {
+            let head = ["SEQUENCE", "TIME", "PROCESS", "CHANGE", "PATH"]
+            printText(Text.table([head] + items.map { Self.row($0.value) }, right: [0]))
+        }
+    }
+
+    /// The last `limit` changes at or below `prefix`, oldest first.
+    /// - Parameters:
+    ///   - newest: the last change, if known.
+    ///   - page: the changes up to one, or the last ones. It may be empty and not the end: not
+    ///     every number is a change that history shows.
+    static func collect(
+        limit: Int, prefix: String?, newest: UInt64?,
+        page: (UInt64?) throws(Failure) -> [(line: String, value: JSONValue)]
+    ) throws(Failure) -> [(line: String, value: JSONValue)] {
+        var found: [(line: String, value: JSONValue)] = []
+        var last: UInt64?
+        while found.count < limit {
+            let items = try page(last)
+            found += items.reversed().filter { matches($0.value, prefix) }
+                .prefix(limit - found.count)
+            let first = (last ?? newest).map { HistoryName.range(upTo: $0)?.lowerBound ?? 0 }
+            guard let oldest = items.compactMap({ $0.value["seq"]?.unsigned }).min() ?? first,
+                oldest > 1, oldest <= last ?? .max
+            else { break }
+            last = oldest - 1
+        }
+        return found.reversed()
+    }
+
+    /// Whether the change is of that path or below it, before or after a rename.
+    static func matches(_ item: JSONValue, _ prefix: String?) -> Bool {
+        guard let prefix else { return true }
+        return ["path", "old_path"].compactMap { item[$0]?.text }.contains { path in
+            let path = path.hasPrefix("/") ? path : "/" + path
+            return path == prefix || path.hasPrefix(prefix + "/")
+        }
+    }
+
+    static func row(_ item: JSONValue) -> [String] {
+        var path = Text.printable(item["path"]?.plain ?? "")
+        if let old = item["old_path"]?.text { path = "\(Text.printable(old)) -> \(path)" }
+        if let range = item["range"]?.items, range.count == 2 {
+            path += " [\(range[0].plain)..<\(range[1].plain)]"
+        }
+        return [
+            item["seq"]?.plain ?? "", Text.short(item["time"]?.plain ?? ""), process(item),
+            Text.printable(item["op"]?.plain ?? ""), path,
+        ]
+    }
+
+    /// "make[4711]".
+    static func process(_ item: JSONValue) -> String {
+        "\(Text.printable(item["comm"]?.plain ?? ""))[\(item["pid"]?.plain ?? "")]"
+    }
+}

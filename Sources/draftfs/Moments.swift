@@ -1,0 +1,43 @@
+// Moments: how a moment is written on a command line, and where its tree can be read.
+
+import Control
+
+enum Moments {
+    static let help = """
+        A moment is the name of a backup, @SEQ (after that change; @0 is the base), @TIME \
+        (@2026-01-31T12:00:00Z, @2026-01-31), or -AGE (-30s, -10m, -2h, -1d, -1w).
+        """
+
+    /// Puts "@" before words like -10m, which would be taken for options, in the verbs that take
+    /// moments. `word` takes it off again.
+    static func prepared(_ arguments: [String]) -> [String] {
+        guard let verb = arguments.first, ["rollback", "diff"].contains(verb) else {
+            return arguments
+        }
+        let end = arguments.firstIndex(of: "--") ?? arguments.count
+        return arguments.enumerated().map { index, word in
+            index < end && age(word) != nil ? "@" + word : word
+        }
+    }
+
+    /// The moment as control files take it.
+    static func word(_ given: String) -> String {
+        given.hasPrefix("@-") ? String(given.dropFirst()) : given
+    }
+
+    /// Nanoseconds of "-10m"; nil for anything else.
+    static func age(_ word: String) -> Int64? {
+        word.hasPrefix("-") ? Amounts.age(Array(word.utf8.dropFirst())) : nil
+    }
+
+    /// An age as the time it means now, so that it stays the same moment while a command runs.
+    static func fixed(_ word: String, now: Int64) -> String {
+        guard let age = age(word), age < now else { return word }
+        return "@" + ISOTime.text(now - age)
+    }
+
+    /// Below `.draft`, the directory that shows the moment.
+    static func directory(_ word: String) -> String {
+        word.hasPrefix("@") || word.hasPrefix("-") ? "at/\(word)" : "backups/\(word)"
+    }
+}

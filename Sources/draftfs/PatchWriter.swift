@@ -1,0 +1,71 @@
+// PatchWriter: runs git for one file after the other and puts its headers right: where one side is
+// /dev/null, git names the other side twice, and without a repository it writes no renames.
+
+import Glibc
+
+struct PatchWriter {
+    /// Holds the symlinks a and b.
+    let directory: String
+
+    private static let options = [
+        "diff", "--no-index", "--binary", "--no-color", "--no-ext-diff", "--no-textconv",
+        "--no-renames", "--full-index", "--src-prefix=", "--dst-prefix=", "--",
+    ]
+
+    /// The caller's own settings must not change what a patch looks like.
+    private var environment: [String] {
+        let kept = ["PATH", "TMPDIR", "HOME"].compactMap { (name: String) in
+            getenv(name).map { "\(name)=\(String(cString: $0))" }
+        }
+        return kept + [
+            "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+            "GIT_ATTR_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES=\(Place.parent(directory))",
+        ]
+    }
+
+    func write(_ part: PatchPart) throws(Failure) {
+        let null = Array("/dev/null".utf8)
+        let old = part.old.map { Array("a/".utf8) + $0 }
+        let new = part.new.map { Array("b/".utf8) + $0 }
+        let command = ["git", "-C", directory] + Self.options
+        var head: [UInt8]? = []
+        var printed = false
+        let status: Int32
+        do throws(Subprocess.Missing) {
+            status = try Subprocess.run(
+                command.map { Array($0.utf8) } + [old ?? null, new ?? null],
+                environment: environment
+            ) { bytes in
+                guard var start = head else { return printBytes(bytes) }
+                // The first line is written anew; the rest passes through.
+                start += bytes
+                head = start
+                guard let end = start.firstIndex(of: 0x0a) else { return }
+                printBytes(Array(Self.header(part).utf8) + start[(end + 1)...])
+                printed = true
+                head = nil
+            }
+        } catch {
+            throw Failure("a patch needs git, which cannot be run: install it (apt-get install git)")
+        }
+        guard status <= 1 else {
+            let name = GitQuoting.quoted(part.new ?? part.old ?? [])
+            throw Failure("git could not compare \(name) (exit status \(status))")
+        }
+        if !printed, part.old != part.new, part.old != nil, part.new != nil {
+            printBytes(Self.header(part, isSame: true).utf8)
+        }
+    }
+
+    static func header(_ part: PatchPart, isSame: Bool = false) -> String {
+        let old = part.old ?? part.new ?? []
+        let new = part.new ?? part.old ?? []
+        var text = "diff --git \(GitQuoting.quoted(Array("a/".utf8) + old)) "
+            + GitQuoting.quoted(Array("b/".utf8) + new) + "\n"
+        if old != new {
+            if isSame { text += "similarity index 100%\n" }
+            text += "rename from \(GitQuoting.quoted(old))\nrename to \(GitQuoting.quoted(new))\n"
+        }
+        return text
+    }
+}

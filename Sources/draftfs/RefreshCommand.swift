@@ -1,0 +1,17 @@
+// draftfs refresh: shows what was changed in the base by others.
+
+import ArgumentParser
+
+struct RefreshCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "refresh",
+        abstract: "Let changes made in the base by others show in files that were not edited.")
+
+    @OptionGroup var workspace: WorkspaceOptions
+
+    func run() throws {
+        let place = try workspace.place()
+        try ProgressLine.during(place) { () throws(Failure) in try place.command("refresh", ["."]) }
+        if workspace.json { printJSON(["refreshed": .boolean(true)]) }
+    }
+}

@@ -1,0 +1,40 @@
+// The scripts that users run: what an installation puts where, and exit statuses.
+
+import TestSupport
+import Testing
+
+extension CommandTests {
+    @Suite struct Scripts {
+        private static func run(_ name: String, _ arguments: String...) throws -> ChildResult {
+            try ChildProcess.run(
+                ["\(TestEnvironment.packageRoot)/scripts/\(name)"] + arguments,
+                environment: ["DRAFTFS_BINARY": Program.path])
+        }
+
+        @Test func `An installation is whole, and goes as a whole`() throws {
+            let directory = try TemporaryDirectory("command")
+            let installed = try Self.run("install", "--prefix", "/opt/d", "--destdir", directory.path)
+            #expect(installed.status == 0, "\(installed.errorText)")
+            for path in [
+                "opt/d/bin/draftfs", "sbin/mount.fuse.draftfs", "opt/d/share/man/man1/draftfs.1",
+                "opt/d/share/man/man1/draftfs-rollback.1",
+                "opt/d/share/bash-completion/completions/draftfs",
+                "opt/d/share/zsh/site-functions/_draftfs",
+                "opt/d/share/fish/vendor_completions.d/draftfs.fish",
+            ] {
+                #expect(exists(directory(path)), "\(path)")
+            }
+            #expect(try readText(directory("sbin/mount.fuse.draftfs"))
+                .contains("binary='/opt/d/bin/draftfs'\n"))
+            let removed = try Self.run(
+                "install", "--prefix", "/opt/d", "--destdir", directory.path, "--uninstall")
+            #expect(removed.status == 0, "\(removed.errorText)")
+            #expect(try ChildProcess.check(["find", directory.path, "-type", "f"]) == "")
+        }
+
+        @Test func `scripts/mount exits with 2 on wrong usage`() throws {
+            #expect(try Self.run("mount", "only-one").status == 2)
+            #expect(try Self.run("mount", "--help").status == 0)
+        }
+    }
+}

@@ -1,0 +1,160 @@
+// Commands of each control file: what is understood, and each way to get it wrong.
+
+import Control
+import Overlay
+import Platform
+import Testing
+
+@Suite("Commands")
+struct CommandTests {
+    typealias Good = (file: CommandFile, written: String, commands: [Command])
+    typealias Bad = (file: CommandFile, written: String, says: String)
+
+    static let long = String(repeating: "n", count: 256)
+
+    static let good: [Good] = [
+        (.backup, "one\n", [.backup(name("one"), comment: [])]),
+        (.backup, "one two  'three  x'", [.backup(name("one"), comment: bytes("two three  x"))]),
+        (.backup, "one --delete", [.backup(name("one"), comment: bytes("--delete"))]),
+        (.backup, "a\nb c\n", [
+            .backup(name("a"), comment: []), .backup(name("b"), comment: bytes("c")),
+        ]),
+        (.backup, "workspace:x", [.backup(name("workspace:x"), comment: [])]),
+        (.backup, "--delete one", [.deleteBackup(name("one"))]),
+        (.backup, "'--delete' one", [.deleteBackup(name("one"))]),
+        (.backup, "--rename 'one 1' two", [.renameBackup(name("one 1"), to: name("two"))]),
+        (.rollback, "one", [.rollback(.backup(name("one")), keepsTimes: false, paths: [])]),
+        (.rollback, "@17 --times", [.rollback(.sequence(17), keepsTimes: true, paths: [])]),
+        (.rollback, "@17 a /b/../c --times", [
+            .rollback(.sequence(17), keepsTimes: true, paths: [bytes("a"), bytes("c")]),
+        ]),
+        (.rollback, "@17 ./--times /", [
+            .rollback(.sequence(17), keepsTimes: false, paths: [bytes("--times"), []]),
+        ]),
+        (.rollback, "-10m", [
+            .rollback(.time(noon - 600_000_000_000), keepsTimes: false, paths: []),
+        ]),
+        (.undo, "\n", [.undo(1, paths: [])]),
+        (.undo, "3", [.undo(3, paths: [])]),
+        (.undo, "3 a 4", [.undo(3, paths: [bytes("a"), bytes("4")])]),
+        (.undo, "./3", [.undo(1, paths: [bytes("3")])]),
+        (.undo, "a b", [.undo(1, paths: [bytes("a"), bytes("b")])]),
+        (.undo, "3a", [.undo(1, paths: [bytes("3a")])]),
+        (.clone, "src /dst/x/", [.clone(bytes("src"), to: bytes("dst/x"))]),
+        (.verify, "\n", [.verify(paths: [])]),
+        (.verify, "a 'b c'", [.verify(paths: [bytes("a"), bytes("b c")])]),
+        (.limits, "bytes 10G\nfiles 1000", [
+            .limit(.bytes, .value(10 << 30)), .limit(.files, .value(1000)),
+        ]),
+        (.limits, "file-size 1k", [.limit(.fileSize, .value(1024))]),
+        (.limits, "memory none", [.limit(.memory, .none)]),
+        (.limits, "large-file 0", [.limit(.largeFile, .value(0))]),
+        (.limits, "retention 2w", [.limit(.retention, .value(1_209_600_000_000_000))]),
+        (.drift, "accept a/b", [.acceptDrift(bytes("a/b"))]),
+        (.drift, "drop ./-x", [.dropDrift(bytes("-x"))]),
+        (.refresh, ".", [.refresh]),
+        (.refresh, "\n", [.refresh]),
+    ]
+
+    @Test(arguments: good)
+    func `A command is understood`(row: Good) {
+        let result = read(row.written, row.file)
+        #expect(result.error == nil, "\(row.written): \(result.error?.description ?? "")")
+        #expect(result.commands == row.commands, "\(row.written)")
+    }
+
+    static let bad: [Bad] = [
+        (.backup, "\n", "wants a name"),
+        (.backup, "''", "is empty"),
+        (.backup, "@1", "may not begin with"),
+        (.backup, "-x", "may not begin with"),
+        (.backup, ".x", "may not begin with"),
+        (.backup, "a/b", "neither / nor control"),
+        (.backup, "'a\nb'", "neither / nor control"),
+        (.backup, "a\u{7f}", "neither / nor control"),
+        (.backup, "--delete", "--delete wants one name"),
+        (.backup, "--delete a b", "--delete wants one name"),
+        (.backup, "--delete @1", "may not begin with"),
+        (.backup, "--rename a", "--rename wants two names"),
+        (.backup, "--rename a b c", "--rename wants two names"),
+        (.backup, "--rename a .b", "may not begin with"),
+        (.backup, "--other a", "may not begin with"),
+        (.rollback, "\n", "wants a moment"),
+        (.rollback, "''", "is empty"),
+        (.rollback, "--times", "is no age"),
+        (.rollback, "one --tims", "has no option \"--tims\""),
+        (.rollback, "one ../x", "leaves the workspace"),
+        (.rollback, "one ''", "a path is empty"),
+        (.rollback, "@x", "is no moment"),
+        (.undo, "0", "at least one"),
+        (.undo, "99999999999999999999999", "at least one"),
+        (.undo, "18446744073709551615", "at least one"),
+        (.undo, "-3", "has no option"),
+        (.undo, "2 ..", "leaves the workspace"),
+        (.clone, "a", "wants two paths, not 1"),
+        (.clone, "a b c", "wants two paths, not 3"),
+        (.clone, "\n", "wants two paths, not 0"),
+        (.clone, "-r a", "has no option"),
+        (.verify, "--all", "has no option"),
+        (.limits, "\n", "wants a key and a value"),
+        (.limits, "bytes", "wants a key and a value"),
+        (.limits, "bytes 1 2", "wants a key and a value"),
+        (.limits, "byte 1", "there is no limit \"byte\""),
+        (.limits, "bytes 1X", "a size like"),
+        (.limits, "bytes -1", "a size like"),
+        (.limits, "bytes 99999999T", "a size like"),
+        (.limits, "files 1K", "a whole number"),
+        (.limits, "files 9223372036854775808", "a whole number"),
+        (.limits, "retention 5", "an age like"),
+        (.limits, "retention 99999w", "an age like"),
+        (.limits, "memory NONE", "a size like"),
+        (.drift, "\n", "wants a verb and a path"),
+        (.drift, "accept", "wants a verb and a path"),
+        (.drift, "accept a b", "wants a verb and a path"),
+        (.drift, "keep a", "does not know \"keep\""),
+        (.drift, "drop ../a", "leaves the workspace"),
+        (.refresh, "'", "not closed"),
+    ]
+
+    @Test(arguments: bad)
+    func `A command that is wrong says why`(row: Bad) {
+        expectFailure(row.written, row.file, says: row.says)
+    }
+
+    @Test func `Names that are too long are ENAMETOOLONG`() {
+        expectFailure(Self.long, .backup, .nameTooLong, says: "256 bytes")
+        expectFailure("a b/\(Self.long)", .clone, .nameTooLong, says: "256 bytes")
+        let longest = String(repeating: "n", count: 255)
+        #expect(read(longest, .backup).commands == [.backup(name(longest), comment: [])])
+    }
+
+    @Test func `What stands before a mistake is done, what stands behind it is not read`() {
+        let result = read("a\n@b\nc\n", .backup)
+        #expect(result.commands == [.backup(name("a"), comment: [])])
+        #expect(result.error?.errno == .invalid)
+    }
+
+    static let paths: [(word: String, path: String?)] = [
+        ("a", "a"), ("/", ""), (".", ""), ("./", ""), ("//", ""), ("a/..", ""), ("/a", "a"),
+        ("//a//b/", "a/b"), ("./a/./b", "a/b"), ("a/../b", "b"), ("a/b/../../c", "c"),
+        ("..a/...", "..a/..."), (" ", " "), ("a\nb", "a\nb"),
+        ("", nil), ("..", nil), ("/..", nil), ("a/../..", nil), ("a/../../a", nil), ("../a", nil),
+        ("a\0", nil),
+    ]
+
+    @Test(arguments: paths)
+    func `Paths begin at the root of the workspace and stay in it`(
+        row: (word: String, path: String?)
+    ) {
+        let path = try? CommandPath.normalise(bytes(row.word))
+        #expect(path == row.path.map(bytes), "\(row.word)")
+    }
+
+    @Test func `Each file says what may be written to it`() {
+        for file in CommandFile.allCases {
+            let usage = text(StateTexts.usage(file))
+            #expect(usage.contains(file.syntax) && usage.hasSuffix("\n"))
+            #expect(usage.split(separator: "\n").count == 1)
+        }
+    }
+}

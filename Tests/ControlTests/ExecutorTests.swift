@@ -1,0 +1,143 @@
+// The executor: which call of the engine each command becomes, and where a write ends.
+
+import Control
+import Overlay
+import Platform
+import Synchronization
+import Testing
+
+/// Writes down what it is asked for, and fails what is named "bad".
+private final class Recorder: CommandTarget {
+    private let list = Mutex<[String]>([])
+    var calls: [String] { list.withLock { $0 } }
+    var lastSequence: UInt64 { 99 }
+
+    func note(_ words: Any..., failsFor name: [UInt8] = []) throws(CommandError) {
+        let line = words.map { "\($0)" }.joined(separator: " ")
+        list.withLock { $0.append(line) }
+        if name == bytes("bad") { throw CommandError(.noEntry, "there is no bad") }
+    }
+
+    func backup(
+        _ name: FileName, comment: [UInt8], caller: Caller
+    ) throws(CommandError) -> Backup {
+        try note("backup", name, text(comment), caller.pid, failsFor: name.bytes)
+        return Backup(name: name, sequence: 5, time: 0)
+    }
+    func removeBackup(_ name: FileName, caller: Caller) throws(CommandError) {
+        try note("remove", name, failsFor: name.bytes)
+    }
+    func renameBackup(
+        _ name: FileName, to newName: FileName, caller: Caller
+    ) throws(CommandError) { try note("rename", name, newName) }
+    func rollback(
+        to moment: Moment, paths: [[UInt8]], keepsTimes: Bool, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try note("rollback", moment == .sequence(3), paths.map(text), keepsTimes)
+        return CommandOutcome(sequence: 6)
+    }
+    func undo(
+        _ count: Int, paths: [[UInt8]], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try note("undo", count, paths.map(text))
+        return CommandOutcome(sequence: 7)
+    }
+    func clone(
+        _ source: [UInt8], to target: [UInt8], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try note("clone", text(source), text(target))
+        return CommandOutcome(sequence: 8)
+    }
+    func edit(
+        _ path: [UInt8], _ splices: [Splice], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try note("edit", text(path), splices.count, failsFor: path)
+        return CommandOutcome(sequence: 9)
+    }
+}
+
+private struct Handlers: CommandHandlers {
+    func verify(_ target: Recorder, paths: [[UInt8]], caller: Caller) throws(CommandError) {
+        try target.note("verify", paths.map(text))
+    }
+    func setLimit(
+        _ key: LimitKey, to value: LimitValue, of target: Recorder, caller: Caller
+    ) throws(CommandError) { try target.note("limit", key.rawValue, value) }
+    func acceptDrift(
+        _ path: [UInt8], of target: Recorder, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try target.note("accept", text(path))
+        return CommandOutcome(sequence: 10)
+    }
+    func dropDrift(
+        _ path: [UInt8], of target: Recorder, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try target.note("drop", text(path))
+        return CommandOutcome(sequence: 11)
+    }
+    func refresh(_ target: Recorder, caller: Caller) throws(CommandError) -> CommandOutcome {
+        try target.note("refresh")
+        return CommandOutcome(sequence: 12)
+    }
+}
+
+@Suite("Execution of commands")
+struct ExecutorTests {
+    private static let caller = Caller(user: 1, group: 2, pid: 3, umask: 0)
+
+    private static func run(
+        _ written: String, _ file: CommandFile
+    ) -> (calls: [String], sequences: [UInt64], error: CommandError?) {
+        let target = Recorder()
+        var sequences: [UInt64] = []
+        do throws(CommandError) {
+            try Executor(Handlers()).write(bytes(written), to: file, of: target, caller: caller) {
+                sequences.append($0.sequence)
+            }
+        } catch {
+            return (target.calls, sequences, error)
+        }
+        return (target.calls, sequences, nil)
+    }
+
+    static let rows: [(file: CommandFile, written: String, calls: [String], sequences: [UInt64])] = [
+        (.backup, "one two three", ["backup one two three 3"], [5]),
+        (.backup, "--delete one\n--rename a b", ["remove one", "rename a b"], [99, 99]),
+        (.rollback, "@3 a --times", [#"rollback true ["a"] true"#], [6]),
+        (.undo, "2\n", ["undo 2 []"], [7]),
+        (.undo, "\n", ["undo 1 []"], [7]),
+        (.clone, "a b", ["clone a b"], [8]),
+        (.edit, #"{"path":"a","edits":[{"at":0,"delete":1}]}"#, ["edit a 1"], [9]),
+        (.verify, "a", [#"verify ["a"]"#], [99]),
+        (.limits, "files none", ["limit files none"], [99]),
+        (.drift, "accept a\ndrop b\n", ["accept a", "drop b"], [10, 11]),
+        (.refresh, ".\n", ["refresh"], [12]),
+    ]
+
+    @Test(arguments: rows)
+    func `Each command becomes its call`(
+        row: (file: CommandFile, written: String, calls: [String], sequences: [UInt64])
+    ) {
+        let result = Self.run(row.written, row.file)
+        #expect(result.error == nil)
+        #expect(result.calls == row.calls)
+        #expect(result.sequences == row.sequences)
+    }
+
+    @Test func `The first command that fails ends the write, and the error names its line`() {
+        let result = Self.run("one\n\nbad\ntwo\n", .backup)
+        #expect(result.calls.count == 2)
+        #expect(result.sequences == [5])
+        #expect(result.error?.errno == .noEntry)
+        #expect(result.error?.description == "line 3: there is no bad")
+        #expect(Self.run("bad", .backup).error?.description == "there is no bad")
+        let edit = Self.run(#"{"path":"bad","edits":[{"at":0,"delete":1}]} x"#, .edit)
+        #expect(edit.calls == ["edit bad 1"])
+        #expect(edit.error?.description == "there is no bad")
+    }
+
+    @Test func `A workspace is a target of commands`() {
+        func takes<Target: CommandTarget>(_: Target.Type) -> Bool { true }
+        #expect(takes(Workspace.self))
+    }
+}
