@@ -138,6 +138,13 @@ package final class MountServer: Sendable {
         _ request: MountRequest, _ set: WorkspaceSet
     ) throws(MountServerError) -> MountRoot {
         guard let text = request.workspace else { return .list(set) }
+        // A new one of that name must not hide the one whose record was lost.
+        if let name = try? FileName(text), set.find(name) == nil,
+            let lost = set.store.unreadable.values.first {
+            throw MountServerError(
+                "there is no workspace \(text) that can be read, and \(lost): "
+                    + "run draftfs fsck --repair on the store", lost.errno)
+        }
         let record: WorkspaceRecord
         do throws(Errno) {
             let name = try FileName(text)

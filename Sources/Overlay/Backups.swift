@@ -80,7 +80,7 @@ extension Workspace {
                     return record
                 }
             }
-            try journal.synchronize()
+            makeJournalDurable()
             return Backup(name, record)
         } catch {
             if error == .exists {
@@ -89,6 +89,17 @@ extension Workspace {
                         + "delete that one first")
             }
             throw CommandError(error, "the backup \(name) could not be recorded: \(error)")
+        }
+    }
+
+    /// After a command that is done and cannot be undone by a failure to sync it.
+    func makeJournalDurable() {
+        do throws(Errno) {
+            try journal.synchronize()
+        } catch {
+            events.post(
+                .error,
+                "\(journal.path) cannot be synced (\(error)): what was done may not survive a power cut")
         }
     }
 
@@ -128,7 +139,7 @@ extension Workspace {
                 transaction.changes += changes(record)
                 try tree.commit(&transaction)
             }
-            try journal.synchronize()
+            makeJournalDurable()
         } catch {
             if error == .noEntry {
                 throw CommandError(

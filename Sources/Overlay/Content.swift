@@ -69,6 +69,7 @@ extension Tree {
     /// Readies an inode for an edit, and counts the edit as under way: `endEdit` must follow.
     func beginEdit(_ number: InodeNumber, caller: Caller) throws(Errno) -> EditLog {
         let inode = try regular(number)
+        noteProcess(caller.pid, user: caller.user)
         let log: EditLog
         if let known = try self.log(of: inode) {
             log = known

@@ -193,15 +193,54 @@ extension Workspace {
             guard size == 0, inode.record.size == 0, inode.log == nil else {
                 return (false, isRelease)
             }
+            // A log that cannot be opened is to be replaced, below.
+            if inode.record.flags.contains(.hasLog), (try? tree.log(of: inode)) == nil {
+                return (false, true)
+            }
             try tree.touchTimes(number, caller: caller)
             return (true, true)
         }
         if !isRelease { try quota.admit(bytes: 0, end: size) }
         if !isEmptyAlready {
-            try edit(number, isRelease: isRelease, caller: caller) { (log, stamp) throws(Errno) in
-                try log.truncate(to: size, stamp: stamp, sequence: sequence)
+            do throws(Errno) {
+                try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
+            } catch {
+                // What is in a log that cannot be opened is to go anyway.
+                guard size == 0, error == .inputOutput, try startLogAnew(number) else { throw error }
+                try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
             }
         }
         _ = try clearPrivileges(number, setID: killSetID, caller: caller)
+    }
+
+    private func truncateLog(
+        _ number: InodeNumber, to size: UInt64, isRelease: Bool, caller: Caller
+    ) throws(Errno) {
+        try edit(number, isRelease: isRelease, caller: caller) { (log, stamp) throws(Errno) in
+            try log.truncate(to: size, stamp: stamp, sequence: sequence)
+        }
+    }
+}
+
+// MARK: Other content
+
+extension Workspace {
+    /// Bytes of a content that need not be the one of now.
+    func bytes(_ range: Range<UInt64>, of content: DiffContent) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
+        let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
+            do throws(Errno) {
+                if let place = content.place {
+                    let count = try base.file(place).read(into: raw, at: range.lowerBound)
+                    return count == raw.count ? nil : .inputOutput
+                }
+                _ = try read(content.pieces.pieces(in: range), into: raw, originOf: origin)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
     }
 }

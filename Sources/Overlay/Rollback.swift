@@ -45,7 +45,7 @@ extension Workspace {
                     return try rollback.plan.commit(operation, backupComment: comment)
                 }
             }
-            try journal.synchronize()
+            makeJournalDurable()
             return outcome
         } catch {
             throw CommandError(error, rollbackFailure(error, operation, paths))

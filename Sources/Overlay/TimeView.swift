@@ -230,14 +230,20 @@ extension Tree {
     private func pastNode(
         _ status: FileStatus, at place: BasePlace, _ past: PastValues, at sequence: UInt64
     ) throws(Errno) -> ViewNode {
-        let device = status.device == base.rootStatus.device ? 0 : deviceIndexes[status.device]
-        let number = number(ifKnown: status, device: device)
+        let number = number(ifKnown: status)
         if let known = try pastRow(number, past, at: sequence),
             known.record.flags.contains(.hasOrigin) {
             return ViewNode(known, place: place, hasRow: true)
         }
         let record = InodeRecord(number: number, status: status)
         return ViewNode(PastRow(record: record), place: place, hasRow: false)
+    }
+
+    /// The number of a base inode; nothing is recorded for it.
+    func number(ifKnown status: FileStatus) -> InodeNumber {
+        number(
+            ifKnown: status,
+            device: status.device == base.rootStatus.device ? 0 : deviceIndexes[status.device])
     }
 
     private func number(ifKnown status: FileStatus, device: UInt32?) -> InodeNumber {

@@ -50,7 +50,8 @@ struct Transaction {
 
 extension Tree {
     func begin(_ operation: TreeOperation, _ stamp: Stamp) -> Transaction {
-        Transaction(operation: operation, sequence: sequence.next(), stamp: stamp)
+        noteProcess(stamp.pid, user: stamp.uid)
+        return Transaction(operation: operation, sequence: sequence.next(), stamp: stamp)
     }
 
     /// Makes an inode of the base the overlay's own, with every directory above it: its row, its

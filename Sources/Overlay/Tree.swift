@@ -33,6 +33,8 @@ final class Tree: @unchecked Sendable {
     var backups: [FileName: BackupRecord] = [:]
     /// Moments that somebody looks at: they keep what changes from now on.
     var views: [WeakView] = []
+    /// Which program each process is, as far as the journal says it.
+    var processes = ProcessNames()
     /// Restored content that a replay met and that the logs may lack.
     var restores: [Restore] = []
     /// Set while edit logs hold restored content that is not durable yet.

@@ -9,6 +9,14 @@ package struct ProcessFacts: Sendable {
     package private(set) var peakResidentBytes: UInt64 = 0
     package let descriptors: Int
 
+    /// The name of a process or thread, at most 15 bytes (proc(5), /proc/PID/comm).
+    package static func name(of pid: UInt32) -> [UInt8]? {
+        guard let file = try? File.open("/proc/\(pid)/comm", flags: O_RDONLY),
+            var name = try? file.readBytes(64, at: 0) else { return nil }
+        if name.last == 0x0a { name.removeLast() }
+        return name
+    }
+
     package init() {
         pid = getpid()
         let directory = try? File.open("/proc/self/fd", flags: O_RDONLY | O_DIRECTORY)

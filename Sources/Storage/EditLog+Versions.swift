@@ -34,11 +34,16 @@ extension EditLog {
                 throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
             }
             var previousEnd = old.end
-            _ = try scanner.scan(from: old.end, after: old.sequence, upTo: sequence) {
+            let result = try scanner.scan(from: old.end, after: old.sequence, upTo: sequence) {
                 (record) throws(StorageError) in
                 if record.position != previousEnd { old.isDamaged = true }
                 previousEnd = record.position + record.header.recordLength
                 try Self.apply(record, file, id, &old)
+            }
+            // What was lost behind the last record may belong to the version that is asked for.
+            if let range = result.damage.last, range.upperBound > previousEnd,
+                old.sequence < sequence {
+                old.isDamaged = true
             }
             if old.isDamaged { throw StorageError.damaged(path: "", what: "") }
             return (old.pieces, old.version)

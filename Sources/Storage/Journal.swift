@@ -69,7 +69,9 @@ package final class Journal: Sendable {
         }
         var result = try scanner.scan(from: start, after: sequence) {
             (record) throws(StorageError) in
-            try visit(record.header, try self.payload(of: record))
+            // A filler holds nothing that can be read.
+            let isGap = record.header.kind == RecordKind.gap.rawValue
+            try visit(record.header, isGap ? [] : try self.payload(of: record))
         }
         // Shorter than the checkpoint knows: the database was durable before the journal was.
         result.end = max(result.end, start)
@@ -85,18 +87,41 @@ package final class Journal: Sendable {
     }
 
     /// The records younger than `sequence` and not younger than `limit`, in order, found by bisection.
-    /// Unreadable ones are left out.
+    /// - Parameter skipsDamage: unreadable ones are left out, instead of ending it all.
+    /// - Throws: `damaged` where records cannot be read.
     package func records(
-        after sequence: UInt64, upTo limit: UInt64 = .max,
+        after sequence: UInt64, upTo limit: UInt64 = .max, skipsDamage: Bool = false,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
     ) throws(StorageError) {
         var scanner = try scanner()
         let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
             $0.sequence > sequence
         }.position
-        _ = try scanner.scan(from: start, after: sequence, upTo: limit) {
+        let result = try scanner.scan(from: start, after: sequence, upTo: limit) {
             (record) throws(StorageError) in
             try visit(record.header, try self.payload(of: record))
+        }
+        if let range = result.damage.first, !skipsDamage {
+            throw .damaged(
+                path: path, what: "bytes \(range.lowerBound) to \(range.upperBound) are unreadable")
+        }
+    }
+
+    /// As above for the records of one kind; the payloads of others are not read.
+    package func records(
+        of kind: RecordKind, after sequence: UInt64, upTo limit: UInt64 = .max,
+        visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        var scanner = try scanner()
+        let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
+            $0.sequence > sequence
+        }.position
+        try scanner.headers(from: start) { (record) throws(StorageError) in
+            guard record.header.sequence <= limit else { return false }
+            if record.header.kind == kind.rawValue {
+                try visit(record.header, try self.payload(of: record))
+            }
+            return true
         }
     }
 

@@ -78,10 +78,13 @@ package final class LogDirectory: Sendable {
             file = try createEmpty(path)
         } catch {
             guard error == .noEntry else { throw error }
-            do throws(Errno) {
-                try disk.makeDirectory(Self.shardPath(log))
-            } catch {
-                guard error == .exists else { throw error }
+            // The directory above is there unless somebody took it away.
+            for directory in [String(Self.shardPath(log).dropLast(3)), Self.shardPath(log)] {
+                do throws(Errno) {
+                    try disk.makeDirectory(directory)
+                } catch {
+                    guard error == .exists else { throw error }
+                }
             }
             file = try createEmpty(path)
         }
@@ -106,13 +109,16 @@ package final class LogDirectory: Sendable {
     func keepTail(of file: any DiskFile, _ log: UInt64, from start: UInt64) throws(Errno) {
         let bytes = try file.readBytes(Self.keptTail, at: start)
         guard bytes.contains(where: { $0 != 0 }) else { return }
-        let copy = try disk.open(Self.path(log) + ".cut", .create)
-        try copy.truncate(to: 0)
-        try copy.writeBytes(bytes, at: 0)
+        let kept = KeptBytes(log: log, position: start, bytes: bytes)
+        do throws(StorageError) {
+            try kept.write(to: Self.path(log) + ".cut", on: disk)
+        } catch {
+            throw error.errno
+        }
     }
 
     /// Bytes of a cut tail that are kept.
-    private static let keptTail = 16 << 20
+    private static let keptTail = KeptBytes.maximum
 
     package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }
 }

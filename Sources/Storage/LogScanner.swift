@@ -149,6 +149,24 @@ package struct LogScanner {
         return result
     }
 
+    /// Calls `visit` for each record from `start` on whose header is good, until it answers false.
+    /// Payloads are not read.
+    package mutating func headers(
+        from start: UInt64, visit: (ScannedRecord) throws(StorageError) -> Bool
+    ) throws(StorageError) {
+        var position = start
+        while position < fileLength {
+            if let header = try header(at: position, after: 0) {
+                guard try visit(ScannedRecord(header: header, position: position)) else { return }
+                position += header.recordLength
+            } else if let next = try search(from: position, after: 0) {
+                position = next
+            } else {
+                return
+            }
+        }
+    }
+
     /// The header at `position` if its checksum fits, its payload ends within the file, and it is
     /// younger than `sequence`.
     private mutating func header(

@@ -35,9 +35,11 @@ package final class TreeDatabase {
     let connection: SQLiteConnection
     let path: String
 
-    package init(_ path: String) throws(StorageError) {
+    package init(
+        _ path: String, _ access: SQLiteConnection.Access = .readWrite
+    ) throws(StorageError) {
         self.path = path
-        connection = try SQLiteConnection(path)
+        connection = try SQLiteConnection(path, access)
         var version: Int64 = 0
         try connection.run("PRAGMA user_version") { row in version = row.integer(0) }
         if version > Int64(Format.databaseVersion) {
@@ -49,6 +51,7 @@ package final class TreeDatabase {
             // It lacks what was hidden in directories that are gone; the journal has it.
             throw .outdated(path: path)
         }
+        if version == 0, access != .readWrite { throw .damaged(path: path, what: "it holds no tables") }
         if version == 0 { try connection.execute(Self.schema) }
     }
 

@@ -30,6 +30,8 @@ struct History {
                 if case .sync(let name) = step, let file = model.names[name] {
                     history.syncs.append((history.states.count - 1, file))
                 }
+                // Of names, not of a file's bytes.
+                if step.isDurable, !disk.isStopped { history.syncs.append((history.states.count - 1, 0)) }
             } catch {
                 model.apply(step, index, created: 0)
                 history.inFlight = model
@@ -101,7 +103,7 @@ func checkThatWorkGoesOn(
     _ session: Session, _ disk: SimulatedDisk, _ base: CrashBase
 ) throws {
     var model = Model()
-    var stream = 43
+    var stream = 103
     for (name, file) in try session.look() {
         guard let bytes = file.bytes else { continue }
         model.names[name] = file.number

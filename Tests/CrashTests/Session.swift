@@ -18,7 +18,7 @@ final class CrashBase: Sendable {
         directory = try TemporaryDirectory("crash")
         var files: [String: [UInt8]] = [:]
         for (seed, item) in [("old", 10_000), ("base", 100), ("gone", 5000)].enumerated() {
-            let bytes = Model.data(40 + seed, item.1)
+            let bytes = Model.data(100 + seed, item.1)
             try File.open(directory(item.0), flags: O_RDWR | O_CREAT).writeBytes(bytes, at: 0)
             files[item.0] = bytes
         }
@@ -105,8 +105,39 @@ struct Session {
             try workspace.synchronize(number(name))
         case .checkpoint:
             workspace.maintain(checkpointNow: true)
+        case .backup, .rollback, .rollbackPath, .clone, .edit:
+            return try command(step, index)
         }
         return nil
+    }
+
+    private func command(_ step: Step, _ index: Int) throws -> InodeNumber? {
+        do {
+            switch step {
+            case .backup(let name):
+                _ = try workspace.backup(FileName(name), comment: [], caller: caller)
+            case .rollback(let name):
+                _ = try workspace.rollback(
+                    to: .backup(FileName(name)), paths: [], keepsTimes: false, caller: caller)
+            case .rollbackPath(let backup, let name):
+                _ = try workspace.rollback(
+                    to: .backup(FileName(backup)), paths: [Array(name.utf8)], keepsTimes: false,
+                    caller: caller)
+            case .clone(let source, let target):
+                _ = try workspace.clone(
+                    Array(source.utf8), to: Array(target.utf8), caller: caller)
+                return try number(target)
+            case .edit(let name, let offset, let delete, let insert):
+                let splice = Splice(
+                    offset: UInt64(offset), delete: UInt64(delete),
+                    insert: Model.data(index, insert))
+                _ = try workspace.edit(Array(name.utf8), [splice], caller: caller)
+            default: break
+            }
+            return nil
+        } catch let error as CommandError {
+            throw error.errno
+        }
     }
 
     /// What is there: the number and the bytes of each name; nil bytes where reading answers EIO.

@@ -17,6 +17,11 @@ enum Step: Sendable {
     case punch(String, at: Int, count: Int)
     case sync(String)
     case checkpoint
+    case backup(String)
+    case rollback(String)
+    case rollbackPath(String, String)
+    case clone(String, to: String)
+    case edit(String, at: Int, delete: Int, insert: Int)
 
     /// Base files are `old`, `base` and `gone`; see `CrashBase`.
     static let workload: [Step] = [
@@ -32,12 +37,28 @@ enum Step: Sendable {
         .copy("b", from: 0, to: "a", at: 4000, count: 1009), .punch("a", at: 2, count: 4000),
         .write("c", at: 4, count: 1), .sync("a"), .unlink("b"), .truncate("c", to: 0),
         .write("c", at: 0, count: 513), .sync("c"), .write("c", at: 200, count: 5000),
+        .backup("one"), .write("a", at: 3, count: 50), .write("old", at: 90_000, count: 700),
+        .unlink("c"), .create("d"), .write("d", at: 0, count: 20), .rename("moved", to: "gone"),
+        .edit("a", at: 3, delete: 5, insert: 40), .clone("old", to: "e"),
+        .write("e", at: 10, count: 10), .rollback("one"), .write("c", at: 1, count: 100),
+        .sync("c"), .backup("two"), .truncate("a", to: 5), .unlink("old"), .checkpoint,
+        .rollbackPath("two", "a"), .rollback("two"), .sync("a"), .clone("moved", to: "f"),
+        .rollback("one"), .write("a", at: 0, count: 9),
     ]
+
+    /// Whether the tree log is durable when the step returns.
+    var isDurable: Bool {
+        switch self {
+        case .backup, .rollback, .rollbackPath: true
+        default: false
+        }
+    }
 
     /// The names that must be there.
     var needs: [String] {
         switch self {
-        case .create, .checkpoint: []
+        case .create, .checkpoint, .backup, .rollback: []
+        case .rollbackPath(_, let name), .clone(let name, _), .edit(let name, _, _, _): [name]
         case .write(let name, _, _), .truncate(let name, _), .rename(let name, _),
             .unlink(let name), .link(let name, _), .punch(let name, _, _), .sync(let name): [name]
         case .copy(let source, _, let target, _, _): [source, target]
@@ -49,6 +70,8 @@ enum Step: Sendable {
 struct Model: Equatable, Sendable {
     var names: [String: InodeNumber] = [:]
     var bytes: [InodeNumber: [UInt8]] = [:]
+    /// What there was at each backup.
+    var backups: [String: [Model]] = [:]
 
     subscript(name: String) -> [UInt8] {
         get { names[name].flatMap { bytes[$0] } ?? [] }
@@ -57,19 +80,26 @@ struct Model: Equatable, Sendable {
 
     var visible: [String: [UInt8]] { names.mapValues { bytes[$0] ?? [] } }
 
-    /// Bytes that no other step writes: streams 0 to 31 are the workload's.
+    /// Bytes that no other step writes: streams 0 to 99 are the workload's.
     static func data(_ stream: Int, _ count: Int) -> [UInt8] {
         Array(streams[stream % streams.count].prefix(count))
     }
 
-    private static let streams: [[UInt8]] = (0..<64).map { stream in
+    private static let streams: [[UInt8]] = (0..<128).map { stream in
         var generator = SeededGenerator(seed: UInt64(stream) + 1)
         let words = (0..<10_000).map { _ in generator.next() | 0x0101_0101_0101_0101 }
         return words.withUnsafeBytes { Array($0) }
     }
 
     /// Whether `step` can work here.
-    func allows(_ step: Step) -> Bool { step.needs.allSatisfy { names[$0] != nil } }
+    func allows(_ step: Step) -> Bool {
+        switch step {
+        case .rollback(let backup), .rollbackPath(let backup, _):
+            if backups[backup] == nil { return false }
+        default: break
+        }
+        return step.needs.allSatisfy { names[$0] != nil }
+    }
 
     /// What `step`, the `index`th, does; `created` is the number of a file it made.
     mutating func apply(_ step: Step, _ index: Int, created: InodeNumber?) {
@@ -96,6 +126,24 @@ struct Model: Equatable, Sendable {
             self[name] = Self.put([UInt8](repeating: 0, count: count), at: offset, in: self[name])
         case .sync, .checkpoint:
             break
+        case .backup(let name):
+            var copy = self
+            copy.backups = [:]
+            backups[name] = [copy]
+        case .rollback(let name):
+            guard let old = backups[name]?.first else { return }
+            names = old.names
+            for number in old.names.values { bytes[number] = old.bytes[number] }
+        case .rollbackPath(let backup, let name):
+            if let old = backups[backup]?.first { self[name] = old[name] }
+        case .clone(let source, let target):
+            guard let created else { return }
+            names[target] = created
+            bytes[created] = self[source]
+        case .edit(let name, let offset, let delete, let insert):
+            var bytes = self[name]
+            bytes.replaceSubrange(offset..<(offset + delete), with: Self.data(index, insert))
+            self[name] = bytes
         }
     }
 

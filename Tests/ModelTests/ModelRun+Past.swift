@@ -53,7 +53,7 @@ extension ModelRun {
     }
 
     /// Takes the workspace over into the reference.
-    private func adopt() throws {
+    func adopt() throws {
         ours.releaseAll()
         theirs.releaseAll()
         reference.become(try ReferenceFileSystem(of: fixture.tree))
@@ -110,7 +110,8 @@ extension ModelRun {
                     && !($0 + [0x2f]).starts(with: path + [0x2f])
             }).randomElement(using: &random)
         else { return }
-        let target = directory + Array("/clone \(recent.count) \(UInt16.random(in: 0...9, using: &random))".utf8)
+        let number = Int.random(in: 0...99, using: &random)
+        let target = directory + Array("/clone \(number)".utf8)
         if before.items[target] != nil { return }
         let shown = String(decoding: path, as: UTF8.self)
         recent.append("clone of \(shown) to \(String(decoding: target, as: UTF8.self))")

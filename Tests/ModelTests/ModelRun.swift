@@ -9,7 +9,7 @@ import TestSupport
 /// What happens to the workspace between two chunks of steps.
 enum Interlude: CaseIterable {
     case nothing, checkpoint, sweep, maintain, reopen, kill, lostDatabase
-    case backup, rollback, rollbackToNumber, rollbackPath, clone, edit
+    case backup, rollback, rollbackToNumber, rollbackPath, clone, edit, undo
 }
 
 final class ModelRun {
@@ -85,6 +85,7 @@ final class ModelRun {
             recent.append("-- \(choice)")
             try perform(choice)
             try compare("after chunk \(chunk) and \(choice)")
+            try checkDifferences("after chunk \(chunk) and \(choice)")
         }
     }
 
@@ -115,6 +116,7 @@ final class ModelRun {
         case .backup: try backup()
         case .rollback, .rollbackToNumber: try rollback(byName: choice == .rollback)
         case .rollbackPath: try rollbackPath()
+        case .undo: try undo()
         case .clone: try clone()
         case .edit: for _ in 0..<5 { try edit() }
         case .maintain:

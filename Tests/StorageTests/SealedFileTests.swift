@@ -104,13 +104,13 @@ struct SuperblockTests {
     @Test("A store of a newer version is refused with a sentence that says what to do")
     func newerVersion() throws {
         var newer = superblock
-        newer.version = 2
+        newer.version = 3
         try newer.write(to: disk)
         do {
             _ = try Superblock(from: disk)
             Issue.record("it was read")
         } catch {
-            #expect(error.description.contains("superblock has format version 2"))
+            #expect(error.description.contains("superblock has format version 3"))
             #expect(error.description.contains("use the draftfs that wrote it, or a newer one"))
             #expect(error.errno == .invalid)
         }

@@ -59,6 +59,17 @@ struct LogBench {
         _ = try log.punch(range, stamp: testStamp, sequence: sequence)
     }
 
+    func splice(
+        _ edits: [(Int, Int, [UInt8])], kind: RecordKind = .splice, in log: EditLog
+    ) throws {
+        let (splices, bytes) = PieceSplice.inserting(
+            edits.map { (UInt64($0.0), UInt64($0.1), $0.2) }, log: log.id)
+        _ = try log.splice(
+            splices, bytes: bytes, kind: kind, stamp: testStamp, number: sequence.next)
+    }
+
+    func read(_ tree: PieceTree) throws -> [UInt8] { try read(Array(tree.allPieces)) }
+
     func read(_ log: EditLog) throws -> [UInt8] { try read(log.pieces(in: 0..<UInt64(1 << 40))) }
 
     func read(_ pieces: [Piece]) throws -> [UInt8] {

@@ -40,7 +40,7 @@ struct TreeChangeTests {
     private static func change(_ random: inout Random) throws -> TreeChange {
         let number = random.next()
         let name = FileName(trusted: randomBytes(12, &random).map { $0 == 0x2f ? 0x30 : $0 })
-        switch Int.random(in: 0..<6, using: &random) {
+        switch Int.random(in: 0..<8, using: &random) {
         case 0:
             let before = record(&random)
             let after = record(&random)
@@ -55,8 +55,16 @@ struct TreeChangeTests {
             return .xattr(
                 number, randomBytes(9, &random), before: maybe(.hidden, &random),
                 after: maybe(value, &random))
-        case 3: return .origin(number, before: try Bool.random(using: &random) ? origin(&random) : nil, after: try origin(&random))
+        case 3:
+            let before = Bool.random(using: &random) ? try origin(&random) : nil
+            return .origin(number, before: before, after: try origin(&random))
         case 4: return .device(7, path: randomBytes(20, &random))
+        case 5:
+            let backup = BackupRecord(
+                sequence: random.next(), time: -5, isAutomatic: Bool.random(using: &random),
+                comment: randomBytes(30, &random))
+            return .backup(name, before: maybe(backup, &random), after: maybe(backup, &random))
+        case 6: return .content(number, source: random.next(), sequence: random.next())
         default: return .alias(number, device: 2, inode: random.next(), birthTime: -1)
         }
     }

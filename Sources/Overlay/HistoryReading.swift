@@ -1,0 +1,31 @@
+// History: what happened to a workspace, change by change.
+
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// The changes with numbers in `range`, in order: at most as many as it has numbers. A name that
+    /// was touched only, and the marks that draftfs makes for itself, are not among them,
+    /// nor are edits of a file whose last name was removed before the range and that is gone by now.
+    /// - Throws: EIO where the journal is damaged. A damaged edit log only lacks its own changes.
+    package func history(
+        _ range: ClosedRange<UInt64>
+    ) throws(CommandError) -> [HistoryItem] {
+        let upper = min(range.upperBound, sequence.last)
+        guard upper >= max(1, range.lowerBound) else { return [] }
+        do throws(Errno) {
+            var walk = try withTree { (tree) throws(Errno) in try HistoryWalk(tree, from: upper) }
+            return try self.walk(&walk, to: range.lowerBound).reversed().map(item)
+        } catch {
+            throw CommandError(error, "the history cannot be read: \(error); verify says more")
+        }
+    }
+
+    func item(_ change: Change) -> HistoryItem {
+        let event = change.event
+        return HistoryItem(
+            sequence: event.sequence, time: event.time, pid: event.pid, uid: event.uid,
+            command: command(event), operation: event.operation, path: change.path ?? [],
+            oldPath: change.oldPath, range: event.range)
+    }
+}

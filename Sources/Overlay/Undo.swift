@@ -1,0 +1,138 @@
+// Undo: takes the last steps back. A step is what one command did to one file, as far as the logs
+// show it.
+
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// Takes the last `count` steps back, of the whole workspace or of paths and what lies below
+    /// them: a rollback to before the first of these steps, which can be undone in turn.
+    ///
+    /// A step is one change, or a run of changes of one process to one file, one after the other, of
+    /// which each is a write that starts where the one before ended, or the first write after the
+    /// file was made or emptied. So `echo x > f`, `cp a b` and a long download are one step each. A
+    /// rollback and an undo are steps too; backups are none.
+    ///
+    /// - Parameter paths: a file renamed in a step that is taken back moves back as well.
+    /// - Throws: EINVAL for a count below 1, ENOENT where there are not that many steps; otherwise as
+    ///   `rollback`.
+    package func undo(
+        _ count: Int, paths: [[UInt8]], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        guard count >= 1 else {
+            throw CommandError(.invalid, "undo takes back 1 step or more, not \(count)")
+        }
+        let scoped = paths.map(Self.normalized)
+        let isWhole = scoped.isEmpty || scoped.contains([])
+        let steps: UndoSteps
+        do throws(Errno) {
+            steps = try findSteps(count, isWhole ? [] : scoped)
+        } catch {
+            throw CommandError(
+                error, "the history cannot be read, so nothing was undone: \(error)")
+        }
+        guard let first = steps.first, steps.count == count else {
+            let place = isWhole ? "this workspace"
+                : scoped.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ", ")
+            throw CommandError(
+                .noEntry,
+                steps.count == 0
+                    ? "nothing was changed in \(place): there is nothing to undo"
+                    : "\(place) has only \(steps.count) steps to take back, not \(count)")
+        }
+        return try rollback(
+            to: first - 1, as: .undo,
+            comment: "before \(count) step\(count == 1 ? " was" : "s were") undone",
+            paths: isWhole ? [] : scoped + steps.otherNames, keepsTimes: false, caller: caller)
+    }
+
+    private static func normalized(_ path: [UInt8]) -> [UInt8] {
+        Array(path.split(separator: 0x2f).filter { $0 != [0x2e] }.joined(separator: [0x2f]))
+    }
+
+    /// Numbers that are walked over at once, at first and at most.
+    private static let firstBlock: UInt64 = 1_000
+    private static let largestBlock: UInt64 = 1 << 16
+
+    private func findSteps(_ count: Int, _ paths: [[UInt8]]) throws(Errno) -> UndoSteps {
+        var steps = UndoSteps(wanted: count, paths: paths)
+        var walk = try withTree { (tree) throws(Errno) in
+            var scope: ChangeScope?
+            if !paths.isEmpty {
+                scope = ChangeScope(paths: paths, numbers: [])
+                for path in paths {
+                    // A directory's own number, too: its mode or owner may have changed.
+                    if let number = try? tree.number(at: path) { scope?.numbers.insert(number) }
+                }
+            }
+            return try HistoryWalk(tree, from: sequence.last, scope: scope)
+        }
+        var block = Self.firstBlock
+        while !walk.isAtStart, !steps.isComplete {
+            let lower = walk.upper > block ? walk.upper - block + 1 : 1
+            for change in try self.walk(&walk, to: lower) where !steps.isComplete {
+                steps.add(change)
+            }
+            block = min(block * 2, Self.largestBlock)
+        }
+        steps.finish()
+        return steps
+    }
+}
+
+/// Steps, found from the youngest change back.
+struct UndoSteps {
+    let wanted: Int
+    let paths: [[UInt8]]
+    private(set) var count = 0
+    /// The first change of the last of the steps found.
+    private(set) var first: UInt64?
+    private(set) var isComplete = false
+    /// Names outside of the paths that renames inside led from or to.
+    private(set) var otherNames: [[UInt8]] = []
+    /// The earliest change of the step under way.
+    private var current: ChangeEvent?
+
+    init(wanted: Int, paths: [[UInt8]]) {
+        self.wanted = wanted
+        self.paths = paths
+    }
+
+    /// Takes a change that came before all that were taken so far.
+    mutating func add(_ change: Change) {
+        let event = change.event
+        if event.operation.hasPrefix("backup") { return }
+        if let current, current.continues(event) {
+            self.current = event
+            first = event.sequence
+            return
+        }
+        guard count < wanted else {
+            isComplete = true
+            return
+        }
+        count += 1
+        current = event
+        first = event.sequence
+        guard !paths.isEmpty, event.operation == "rename" else { return }
+        let scope = ChangeScope(paths: paths, numbers: [])
+        for case let name? in [change.path, change.oldPath] where !scope.contains(name) {
+            otherNames.append(name)
+        }
+    }
+
+    mutating func finish() { isComplete = true }
+}
+
+extension ChangeEvent {
+    private var isWrite: Bool { operation == "write" || operation == "share" }
+    private var empties: Bool { operation == "truncate" && range?.lowerBound == 0 }
+
+    /// Whether this change goes on with what `earlier`, the one right before it, began.
+    func continues(_ earlier: ChangeEvent) -> Bool {
+        guard let inode, inode == earlier.inode, pid == earlier.pid else { return false }
+        if earlier.operation == "create" { return isWrite || empties }
+        if earlier.empties { return isWrite }
+        return isWrite && earlier.isWrite && earlier.range?.upperBound == range?.lowerBound
+    }
+}

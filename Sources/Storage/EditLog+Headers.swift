@@ -1,0 +1,55 @@
+// What an edit log says of its changes, without opening it: headers are read, nothing is replayed.
+
+internal import Platform
+
+extension EditLog {
+    /// Calls `visit` for each record with a number in `range`, in order.
+    /// - Parameter end: where the log ends, if that is known: behind it may stand what a failed
+    ///   append left.
+    package static func records(
+        of id: UInt64, in logs: LogDirectory, end: UInt64 = .max, range: ClosedRange<UInt64>,
+        visit: (ScannedRecord) -> Void
+    ) throws(StorageError) {
+        let path = LogDirectory.path(id)
+        var scanner: LogScanner
+        do throws(Errno) {
+            let file = try logs.file(id)
+            guard try file.length() > UInt64(Format.logHeaderLength) else { return }
+            scanner = try LogScanner(file, log: id, end: end)
+        } catch {
+            // A file that nobody has edited has none.
+            if error == .noEntry { return }
+            throw .system(error, doing: "read", path: path)
+        }
+        let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
+            $0.sequence >= range.lowerBound
+        }.position
+        try scanner.headers(from: start) { record in
+            guard record.header.sequence <= range.upperBound else { return false }
+            if record.header.sequence >= range.lowerBound { visit(record) }
+            return true
+        }
+    }
+
+    /// The headers of the records at `positions`, which must be sorted.
+    /// - Throws: damage where a record cannot be read.
+    package static func headers(
+        at positions: [UInt64], of id: UInt64, in logs: LogDirectory
+    ) throws(StorageError) -> [UInt64: RecordHeader] {
+        let path = LogDirectory.path(id)
+        var scanner: LogScanner
+        do throws(Errno) {
+            scanner = try LogScanner(try logs.file(id), log: id)
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+        var found: [UInt64: RecordHeader] = [:]
+        for position in positions {
+            guard let record = try scanner.record(at: position) else {
+                throw .damaged(path: path, what: "the record at byte \(position) cannot be read")
+            }
+            found[position] = record.header
+        }
+        return found
+    }
+}

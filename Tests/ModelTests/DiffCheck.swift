@@ -1,0 +1,102 @@
+// DiffCheck: whether the lines of a difference are what two whole trees say: applied to the old tree's
+// paths they give the new tree's, and a line is there exactly where something differs.
+
+import Overlay
+import Platform
+import TestSupport
+
+struct DiffCheck {
+    private let old: TreeImage
+    private let new: TreeImage
+    private var lines: [[UInt8]: [Difference]] = [:]
+    private var gone: Set<[UInt8]> = []
+    private var moved: [[UInt8]: [UInt8]] = [:]
+    private(set) var problems: [String] = []
+
+    init(_ old: TreeImage, _ new: TreeImage, _ differences: [Difference]) {
+        self.old = old
+        self.new = new
+        for line in differences {
+            switch line.status {
+            case .deleted: gone.insert(line.path)
+            case .renamed: moved[line.oldPath ?? []] = line.path
+            default: lines[line.path, default: []].append(line)
+            }
+        }
+        for line in differences { checkSizes(line) }
+        checkPaths(Set(differences.filter { $0.status == .added }.map(\.path)))
+    }
+
+    private func shown(_ path: [UInt8]) -> String { String(decoding: path, as: UTF8.self) }
+
+    private func size(_ item: TreeImage.Item?) -> UInt64? {
+        guard let item else { return nil }
+        let type = FileType(mode: item.facts.mode)
+        return type == .regular || type == .symlink ? UInt64(item.content.count) : nil
+    }
+
+    private mutating func checkSizes(_ line: Difference) {
+        let before = line.status == .added ? nil : size(old.items[origin(of: line)])
+        let after = line.status == .deleted ? nil : size(new.items[line.path])
+        if line.oldSize != before || line.newSize != after {
+            problems.append("\(line.status) \(shown(line.path)): sizes \(line)")
+        }
+    }
+
+    /// Where a file of a line was before.
+    private func origin(of line: Difference) -> [UInt8] {
+        if let path = line.oldPath { return path }
+        if line.status == .deleted { return line.path }
+        return old.items.keys.first { image(of: $0) == line.path } ?? line.path
+    }
+
+    /// Where a file of the old tree is now, as the lines say it.
+    private func image(of path: [UInt8]) -> [UInt8]? {
+        if path.isEmpty { return path }
+        if let target = moved[path] { return target }
+        if gone.contains(path) { return nil }
+        let slash = path.lastIndex(of: 0x2f)
+        guard let parent = image(of: slash.map { Array(path[..<$0]) } ?? []) else { return nil }
+        let name = slash.map { Array(path[($0 + 1)...]) } ?? path
+        return parent.isEmpty ? name : parent + [0x2f] + name
+    }
+
+    private mutating func checkPaths(_ added: Set<[UInt8]>) {
+        var images: [[UInt8]: [UInt8]] = [:]
+        for path in old.items.keys {
+            guard let target = image(of: path) else { continue }
+            if images.updateValue(path, forKey: target) != nil || added.contains(target) {
+                problems.append("\(shown(target)) comes from two places")
+            }
+        }
+        for path in new.items.keys where images[path] == nil && !added.contains(path) {
+            problems.append("\(shown(path)) has no line A")
+        }
+        for path in added.union(images.keys) where new.items[path] == nil {
+            problems.append("\(shown(path)) is not there")
+        }
+        for (path, source) in images {
+            if let now = new.items[path], let was = old.items[source] { check(path, was, now) }
+        }
+    }
+
+    private mutating func check(
+        _ path: [UInt8], _ was: TreeImage.Item, _ now: TreeImage.Item
+    ) {
+        let found = (lines[path] ?? []).map(\.status).filter { $0 != .added }
+        var expected: [Difference.Status] = []
+        if (was.facts.mode ^ now.facts.mode) >> 12 != 0 {
+            expected = [.type]
+        } else if was.content != now.content || was.facts.device != now.facts.device {
+            expected = [.modified]
+        } else if was.facts.mode != now.facts.mode || was.facts.user != now.facts.user
+            || was.facts.group != now.facts.group || was.xattrs != now.xattrs {
+            expected = [.attributes]
+        }
+        if found == expected { return }
+        // Of a file of the base with several names not all need be known.
+        if found.isEmpty, was.facts.links > 1 || now.facts.links > 1,
+            FileType(mode: now.facts.mode) != .directory { return }
+        problems.append("\(shown(path)): \(found), not \(expected)")
+    }
+}

@@ -1,0 +1,83 @@
+// What a model run checks of differences and undo, against whole trees.
+
+import Overlay
+import Platform
+import TestSupport
+
+extension ModelRun {
+    /// Against the base and one of the moments.
+    func checkDifferences(_ when: String) throws {
+        let now = try TreeImage(fixture.tree)
+        try check(
+            try TreeImage(ReferenceFileSystem(copyOf: fixture.basePath)), now, .base,
+            "\(when), against the base")
+        guard let moment = moments.randomElement(using: &random) else { return }
+        let then = try TreeImage(PastTree(fixture.workspace.view(at: moment.sequence)))
+        try check(
+            then, now, .moment(.sequence(moment.sequence)), "\(when), against \(moment.name)")
+        forget()
+    }
+
+    private func check(
+        _ old: TreeImage, _ new: TreeImage, _ ground: DiffGround, _ when: String
+    ) throws {
+        let found: [Difference]
+        do {
+            found = try fixture.set.differences(of: fixture.workspace, from: ground)
+        } catch {
+            throw CheckFailure("seed \(seed), \(when): \(error)")
+        }
+        let problems = DiffCheck(old, new, found).problems
+        if problems.isEmpty { return }
+        let lines = found.map { line in
+            let from = line.oldPath.map { String(decoding: $0, as: UTF8.self) + " > " } ?? ""
+            return "\(line.status.rawValue) \(from)\(String(decoding: line.path, as: UTF8.self))"
+        }
+        throw CheckFailure(
+            "seed \(seed), \(when):\n" + problems.sorted().prefix(8).joined(separator: "\n")
+                + "\nlines:\n" + lines.joined(separator: "\n"))
+    }
+
+    /// Takes the last step back: the tree is as it was before the step.
+    func undo() throws {
+        let items = try fixture.workspace.history(1...UInt64.max)
+            .filter { !$0.operation.hasPrefix("backup") }
+        guard var first = items.last else { return }
+        var starts = [first.sequence]
+        for earlier in items.dropLast().reversed() {
+            guard isOneStep(earlier, first) else { break }
+            first = earlier
+            starts.append(first.sequence)
+        }
+        // Paths alone cannot tell a new file from one that lost its name to it: then the step is
+        // shorter.
+        let expected = try starts.reversed().map {
+            try TreeImage(PastTree(fixture.workspace.view(at: $0 - 1)))
+        }
+        ours.releaseAll()
+        theirs.releaseAll()
+        _ = try fixture.workspace.undo(1, paths: [], caller: fixture.tree.caller)
+        recent.append("undo to before change \(first.sequence)")
+        let found = try TreeImage(fixture.tree)
+        let differences = expected.map { $0.differences(to: found) }
+        if !differences.contains(where: \.isEmpty) {
+            throw CheckFailure(
+                "seed \(seed), undone to before change \(first.sequence):\n"
+                    + (differences.first ?? []).joined(separator: "\n"))
+        }
+        try adopt()
+    }
+
+    private func isOneStep(_ earlier: HistoryItem, _ later: HistoryItem) -> Bool {
+        let writes = ["write", "share"]
+        let empties = { (item: HistoryItem) in
+            item.operation == "truncate" && item.range?.lowerBound == 0
+        }
+        guard earlier.path == later.path, earlier.pid == later.pid else { return false }
+        let isWrite = writes.contains(later.operation)
+        if earlier.operation == "create" { return isWrite || empties(later) }
+        if empties(earlier) { return isWrite }
+        return isWrite && writes.contains(earlier.operation)
+            && earlier.range?.upperBound == later.range?.lowerBound
+    }
+}

@@ -1,0 +1,158 @@
+// Differences: which lines there are, against what.
+
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite struct DiffTests {
+    private func lines(
+        _ fixture: WorkspaceFixture, _ ground: DiffGround = .base
+    ) throws -> [String] {
+        try fixture.set.differences(of: fixture.workspace, from: ground).map { line in
+            let from = line.oldPath.map { String(decoding: $0, as: UTF8.self) + " > " } ?? ""
+            let sizes = [line.oldSize, line.newSize].map { $0.map { "\($0)" } ?? "-" }
+            return "\(line.status.rawValue) \(sizes.joined(separator: " ")) \(from)"
+                + String(decoding: line.path, as: UTF8.self)
+        }
+    }
+
+    private func fixture() throws -> WorkspaceFixture {
+        try WorkspaceFixture { base in
+            for path in ["d", "d/sub", "e"] { try makeDirectory("\(base)/\(path)") }
+            for path in ["a", "b", "d/f", "d/sub/g", "e/h"] {
+                try writeFile("\(base)/\(path)", "content of \(path)")
+            }
+        }
+    }
+
+    private func change(_ tree: WorkspaceTree) throws {
+        try tree.write("a", "X")
+        try tree.changeMode("b", 0o600)
+        try tree.rename("d", to: "moved")
+        try tree.write("moved/sub/g", "Y")
+        try tree.makeDirectory("new")
+        try tree.makeFile("new/f")
+        try tree.write("new/f", "12345")
+        try tree.unlink("e/h")
+        try tree.removeDirectory("e")
+        try tree.makeFile("e")
+    }
+
+    private let changed = [
+        "M 12 12 a", "P 12 12 b", "T - 0 e", "D 14 - e/h", "R - - d > moved",
+        "M 18 18 moved/sub/g", "A - - new", "A - 5 new/f",
+    ]
+
+    @Test("Against the base, each status is told")
+    func base() throws {
+        let fixture = try fixture()
+        #expect(try lines(fixture) == [])
+        try change(fixture.tree)
+        for turn in 0..<3 {
+            #expect(try lines(fixture).sorted() == changed.sorted(), "turn \(turn)")
+            if turn == 0 {
+                fixture.tree.forget()
+                fixture.workspace.maintain(checkpointNow: true)
+            } else {
+                try fixture.reopenAfterKill()
+            }
+        }
+    }
+
+    @Test("Against a moment, only what changed since is told")
+    func moment() throws {
+        let fixture = try fixture()
+        try change(fixture.tree)
+        let name = try FileName("b")
+        _ = try fixture.workspace.backup(name, comment: [], caller: fixture.tree.caller)
+        #expect(try lines(fixture, .moment(.backup(name))) == [])
+        try fixture.tree.write("new/f", "0", at: 4)
+        try fixture.tree.rename("moved/f", to: "f")
+        #expect(
+            try lines(fixture, .moment(.backup(name))).sorted()
+                == ["M 5 5 new/f", "R 14 14 moved/f > f"])
+        #expect(try lines(fixture, .moment(.sequence(0))).contains("M 12 12 a"))
+    }
+
+    @Test("What was written and taken back, or written as it was, is no difference")
+    func equal() throws {
+        let fixture = try fixture()
+        let tree = fixture.tree!
+        try tree.write("a", "content")
+        #expect(try lines(fixture) == [])
+        try tree.write("b", "X")
+        _ = try fixture.workspace.undo(1, paths: [], caller: tree.caller)
+        #expect(try lines(fixture) == [])
+        try tree.unlink("d/f")
+        try tree.makeFile("d/f")
+        try tree.write("d/f", "content of d/f")
+        #expect(try lines(fixture) == [])
+        try tree.changeMode("d/f", 0o640)
+        #expect(try lines(fixture) == ["P 14 14 d/f"])
+    }
+
+    @Test("A file that was replaced by a rename is modified")
+    func replaced() throws {
+        let fixture = try fixture()
+        let tree = fixture.tree!
+        try tree.makeFile("temporary")
+        try tree.write("temporary", "longer than before")
+        try tree.rename("temporary", to: "a")
+        #expect(try lines(fixture) == ["M 12 18 a"])
+        try tree.rename("b", to: "a")
+        #expect(try lines(fixture) == ["D 12 - a", "R 12 12 b > a"])
+    }
+
+    @Test("Two workspaces are compared by what either changed")
+    func workspaces() throws {
+        let fixture = try fixture()
+        let other = try FileName("other")
+        let record = try fixture.set.create(other)
+        let tree = WorkspaceTree(try fixture.set.workspace(record))
+        #expect(try lines(fixture, .workspace(other)) == [])
+        try change(fixture.tree)
+        #expect(try lines(fixture, .workspace(other)).sorted() == changed.sorted())
+        try change(tree)
+        #expect(try lines(fixture, .workspace(other)) == [])
+        try tree.write("new/f", "abcde")
+        try tree.makeFile("only there")
+        try fixture.tree.rename("moved/f", to: "moved/f2")
+        #expect(
+            try lines(fixture, .workspace(other)).sorted() == [
+                "D 0 - only there", "M 5 5 new/f", "R 14 14 moved/f > moved/f2",
+            ])
+        #expect(try lines(fixture, .workspace(try FileName("main"))) == [])
+    }
+
+    @Test("A large file is compared where it was written only")
+    func large() throws {
+        let fixture = try WorkspaceFixture { base in
+            let file = try File.open("\(base)/big", flags: 0o102)
+            try file.truncate(to: 1 << 32)
+        }
+        let tree = fixture.tree!
+        try tree.write("big", "\0\0\0\0", at: 1 << 31)
+        #expect(try lines(fixture) == [])
+        try tree.write("big", "x", at: 1 << 31)
+        #expect(try lines(fixture) == ["M 4294967296 4294967296 big"])
+    }
+
+    @Test("Unknown moments and workspaces are refused")
+    func unknown() throws {
+        let fixture = try fixture()
+        for ground in [
+            DiffGround.moment(.backup(try FileName("no"))), .moment(.sequence(1_000)),
+            .workspace(try FileName("no")),
+        ] {
+            var found: Errno?
+            do throws(CommandError) {
+                _ = try fixture.set.differences(of: fixture.workspace, from: ground)
+            } catch {
+                found = error.errno
+            }
+            #expect(found == .noEntry)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// Undo: what a step is, and that the tree after an undo is the tree before the step.
+
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite struct UndoTests {
+    private func undo(
+        _ fixture: WorkspaceFixture, _ count: Int = 1, _ paths: String...
+    ) throws(CommandError) {
+        _ = try fixture.workspace.undo(
+            count, paths: paths.map { Array($0.utf8) }, caller: fixture.tree.caller)
+    }
+
+    private func failure(_ body: () throws(CommandError) -> Void) -> CommandError? {
+        do throws(CommandError) {
+            try body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("A file that is made and written in one go is one step")
+    func made() throws {
+        let fixture = try WorkspaceFixture()
+        let tree = fixture.tree!
+        try tree.makeFile("a")
+        try tree.makeFile("f")
+        try tree.write("f", "first, ")
+        try tree.write("f", "second", at: 7)
+        try undo(fixture)
+        #expect(try tree.names("") == ["a"])
+        try undo(fixture)
+        #expect(try tree.text("f") == "first, second")
+        try undo(fixture, 3)
+        #expect(try tree.names("") == ["a"])
+    }
+
+    @Test("Emptying a file and writing it anew is one step")
+    func rewritten() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base content") }
+        let tree = fixture.tree!
+        try tree.truncate("f", to: 0)
+        try tree.write("f", "new")
+        try undo(fixture)
+        #expect(try tree.text("f") == "base content")
+        try undo(fixture)
+        #expect(try tree.text("f") == "new")
+    }
+
+    @Test("Writes elsewhere in the file, of another process or of another file are steps of their own")
+    func apart() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "0123456789") }
+        let tree = fixture.tree!
+        try tree.write("f", "a", at: 0)
+        try tree.write("f", "b", at: 5)
+        tree.caller.pid = 2
+        try tree.write("f", "c", at: 6)
+        try tree.makeFile("g")
+        try undo(fixture)
+        #expect(!tree.exists("g"))
+        #expect(try tree.text("f") == "a1234bc789")
+        // The undo, the making of g, the write of the other process.
+        try undo(fixture, 3)
+        #expect(!tree.exists("g"))
+        #expect(try tree.text("f") == "a1234b6789")
+        try undo(fixture, 5)
+        #expect(try tree.text("f") == "a123456789")
+    }
+
+    @Test("Steps of a path are those of what lies there and below, by whatever name")
+    func paths() throws {
+        let fixture = try WorkspaceFixture {
+            try makeDirectory("\($0)/d")
+            try writeFile("\($0)/d/f", "base")
+        }
+        let tree = fixture.tree!
+        try tree.write("d/f", "1")
+        try tree.makeFile("other")
+        try tree.write("d/f", "2")
+        try tree.write("other", "text")
+        try tree.rename("d/f", to: "d/g")
+        try tree.makeFile("d/new")
+        try undo(fixture, 1, "d")
+        #expect(try tree.names("d") == ["g"])
+        try undo(fixture, 2, "d/g")
+        #expect(try tree.names("d") == ["f"])
+        #expect(try tree.text("d/f") == "1ase")
+        #expect(try tree.text("other") == "text")
+        try undo(fixture, 1, "/other")
+        #expect(!tree.exists("other"))
+    }
+
+    @Test("A removed file comes back by its path")
+    func removed() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
+        let tree = fixture.tree!
+        try tree.write("f", "edit")
+        try tree.unlink("f")
+        try tree.makeFile("g")
+        try undo(fixture, 1, "f")
+        #expect(try tree.text("f") == "edit")
+        #expect(tree.exists("g"))
+    }
+
+    @Test("More steps than there are, or fewer than one, are refused")
+    func refused() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
+        let tree = fixture.tree!
+        #expect(failure { () throws(CommandError) in try undo(fixture, 0) }?.errno == .invalid)
+        #expect(failure { () throws(CommandError) in try undo(fixture, -3) }?.errno == .invalid)
+        let none = failure { () throws(CommandError) in try undo(fixture) }
+        #expect(none?.errno == .noEntry)
+        try tree.write("f", "edit")
+        _ = try fixture.workspace.backup(try FileName("b"), comment: [], caller: tree.caller)
+        let many = failure { () throws(CommandError) in try undo(fixture, 2) }
+        #expect(many?.errno == .noEntry)
+        #expect(many?.description.contains("only 1") == true)
+        #expect(
+            failure { () throws(CommandError) in try undo(fixture, 1, "g") }?.errno == .noEntry)
+        #expect(try tree.text("f") == "edit")
+        try undo(fixture)
+        #expect(try tree.text("f") == "base")
+    }
+
+    @Test("Steps far back are found")
+    func farBack() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
+        let tree = fixture.tree!
+        try tree.write("f", "edit")
+        try tree.makeFile("g")
+        for turn in 0..<5_000 { try tree.write("g", "x", at: UInt64(turn * 2)) }
+        tree.forget()
+        fixture.workspace.maintain(checkpointNow: true)
+        try undo(fixture, 1, "f")
+        #expect(try tree.text("f") == "base")
+        #expect(try tree.facts(try tree.resolve("g")).size == 9_999)
+    }
+}

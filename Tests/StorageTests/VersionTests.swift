@@ -1,0 +1,123 @@
+// Versions of an edit log: what it held after each of its changes, splices, and records that are
+// taken back or were never committed.
+
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite("Versions of an edit log")
+struct VersionTests {
+    @Test("Each version reads as it was, with and without a piece checkpoint", arguments: [1, 2, 3, 4, 5, 6])
+    func everyVersion(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let bench = LogBench()
+        let log = try bench.create()
+        var now: [UInt8] = []
+        var versions: [(sequence: UInt64, bytes: [UInt8])] = [(0, [])]
+        for step in 0..<60 {
+            if Int.random(in: 0..<3, using: &random) == 0, !now.isEmpty {
+                let at = Int.random(in: 0...now.count, using: &random)
+                let gone = Int.random(in: 0...(now.count - at), using: &random)
+                let fresh = [UInt8](repeating: UInt8(step), count: Int.random(in: 0...40, using: &random))
+                try bench.splice([(at, gone, fresh)], in: log)
+                now.replaceSubrange(at..<(at + gone), with: fresh)
+            } else {
+                let fresh = [UInt8](repeating: UInt8(step), count: Int.random(in: 1...90, using: &random))
+                let at = Int.random(in: 0...(now.count + 5), using: &random)
+                try bench.write(fresh, at: UInt64(at), to: log)
+                if now.count < at + fresh.count {
+                    now += [UInt8](repeating: 0, count: at + fresh.count - now.count)
+                }
+                now.replaceSubrange(at..<(at + fresh.count), with: fresh)
+            }
+            versions.append((log.lastSequence, now))
+            if step == 30 { try log.checkpoint(ifMoreThan: 1) }
+        }
+        for log in [log, try bench.reopen().log] {
+            #expect(try bench.read(log) == now, "seed \(seed)")
+            for version in versions {
+                let found = try log.content(at: version.sequence)
+                #expect(found.version.sequence == version.sequence, "seed \(seed)")
+                #expect(
+                    try bench.read(found.pieces) == version.bytes,
+                    "seed \(seed), change \(version.sequence)")
+            }
+        }
+    }
+
+    @Test("Splices happen together, at the offsets of the file before")
+    func several() throws {
+        let bench = LogBench()
+        let log = try bench.create()
+        try bench.write(Array("0123456789".utf8), at: 0, to: log)
+        try bench.splice([(0, 1, Array("ab".utf8)), (3, 2, []), (10, 0, Array("!".utf8))], in: log)
+        #expect(try bench.read(log) == Array("ab1256789!".utf8))
+        #expect(try bench.read(bench.reopen().log) == Array("ab1256789!".utf8))
+    }
+
+    @Test("A splice outside the file changes nothing")
+    func outside() throws {
+        let bench = LogBench()
+        let log = try bench.create()
+        try bench.write([1, 2, 3], at: 0, to: log)
+        #expect(throws: Errno.invalid) { try bench.splice([(4, 0, [9])], in: log) }
+        #expect(try bench.read(log) == [1, 2, 3])
+    }
+
+    @Test("What is withdrawn was never there")
+    func withdrawn() throws {
+        let bench = LogBench()
+        let log = try bench.create()
+        try bench.write([1, 2, 3], at: 0, to: log)
+        let before = bench.bytes
+        let mark = log.mark
+        try bench.splice([(0, 3, [7])], in: log)
+        log.withdraw(to: mark)
+        #expect(bench.bytes.starts(with: before))
+        #expect(bench.bytes.dropFirst(before.count).allSatisfy { $0 == 0 })
+        #expect(try bench.read(log) == [1, 2, 3])
+    }
+
+    @Test("A restore of a transaction that did not come about is cut off, another one stays")
+    func uncommitted() throws {
+        let bench = LogBench()
+        let log = try bench.create()
+        try bench.write([1, 2, 3], at: 0, to: log)
+        try bench.splice([(0, 3, [7])], kind: .restore, in: log)
+        let number = log.lastSequence
+        try EditLog.cutUncommitted(testLog, in: bench.logs) { $0 == number }
+        #expect(try bench.read(bench.reopen().log) == [7])
+        try EditLog.cutUncommitted(testLog, in: bench.logs) { _ in false }
+        #expect(try bench.read(bench.reopen().log) == [1, 2, 3])
+    }
+
+    @Test("A damaged record hides the versions from there on, and none before")
+    func damage() throws {
+        let bench = LogBench()
+        let log = try bench.create()
+        for value in 1...4 { try bench.write([UInt8(value)], at: UInt64(value), to: log) }
+        let sequences = (1...4).map(UInt64.init)
+        var bytes = bench.bytes
+        bytes[64 + 2 * 88] ^= 1
+        bench.disk.setContents(of: bench.path, to: bytes)
+        let (damaged, _) = try bench.reopen()
+        #expect(try damaged.content(at: sequences[1]).version.size == 3)
+        for late in sequences[2...] {
+            #expect(throws: Errno.inputOutput) { try damaged.content(at: late) }
+        }
+    }
+
+    @Test("A payload of splices from a damaged disk is refused, whatever stands in it")
+    func damagedPayload() throws {
+        var random = SeededGenerator(seed: 4)
+        let (splices, bytes) = PieceSplice.inserting([(0, 4, [1, 2]), (9, 0, [3])], log: 5)
+        #expect(splices.count == 2 && bytes == [1, 2, 3])
+        for _ in 0..<2_000 {
+            let payload = (0..<Int.random(in: 0...120, using: &random)).map { _ in
+                UInt8.random(in: 0...(Bool.random(using: &random) ? 3 : 255), using: &random)
+            }
+            _ = PieceSplice.decode(payload)
+        }
+    }
+}
