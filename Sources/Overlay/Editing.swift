@@ -48,6 +48,11 @@ extension Workspace {
                     let end = splice.offset.addingReportingOverflow(splice.delete)
                     if end.overflow || end.partialValue > size { throw .invalid }
                 }
+                let inserted = ordered.reduce(UInt64(0)) { $0 + UInt64($1.insert.count) }
+                let deleted = ordered.reduce(UInt64(0)) { $0 &+ $1.delete }
+                // What makes the file no longer is no matter of its size.
+                try quota.admit(
+                    bytes: inserted, end: inserted > deleted ? size + (inserted - deleted) : 0)
                 let (pieces, bytes) = PieceSplice.inserting(
                     ordered.map { ($0.offset, $0.delete, $0.insert) }, log: log.id)
                 let version = try log.splice(

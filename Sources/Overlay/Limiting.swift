@@ -219,7 +219,7 @@ extension WorkspaceSet {
         let names = Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0.name) })
         for workspace in opened {
             guard let name = names[workspace.id] else { continue }
-            workspace.quota.review(events, of: "workspace \(name)")
+            workspace.quota.review(workspace.events, of: "workspace \(name)")
         }
         quota.review(events, of: "the store")
     }

@@ -113,6 +113,7 @@ struct StoreFilesCheck {
                     .error, Superblock.path, range: 0..<max(1, length), "no copy of it can be read",
                     advice: "draftfs fsck --repair --base DIR makes a new one"))
         }
+        try LimitFilesCheck.limits("", on: disk, log: log, repairs: repairs)
         let bytes = lock ?? (try? disk.open("lock", .readOnly).readAll()) ?? []
         log.countFile()
         try log.advance(UInt64(bytes.count))

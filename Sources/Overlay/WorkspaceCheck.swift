@@ -133,6 +133,8 @@ final class WorkspaceCheck {
         if only == nil {
             try checkRecord()
             try checkMark()
+            try LimitFilesCheck.limits(directory, on: disk, log: log, repairs: repairs)
+            try LimitFilesCheck.usage(directory, on: disk, log: log, repairs: repairs)
         }
         openDatabase(databasePath)
         defer {
