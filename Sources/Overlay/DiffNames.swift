@@ -99,7 +99,7 @@ struct DiffNames {
         }
         // A file that stayed where it was while the directory became another one: it has a line only
         // where that directory's own line would say otherwise.
-        moved.removeAll { $0.from == $0.to && !isBelowMoved($0.from) }
+        moved = moved.filter { $0.from != $0.to || isBelowMoved($0.from) }
     }
 
     /// Whether one file took the place of another at a path. Below what was renamed no place is the

@@ -136,7 +136,8 @@ package final class ReferenceFileSystem: TreeOperations {
     package init<Tree: ReadableTree>(of tree: Tree) throws(Errno) {
         var known: [UInt64: Node] = [:]
         root = try Self.copy(tree.root, of: tree, &known)
-        lastIdentity = known.keys.max() ?? 1
+        // Numbers of its own must not meet those that the other tree gives out later.
+        lastIdentity = 1 << 62
     }
 
     private static func copy<Tree: ReadableTree>(
