@@ -30,11 +30,15 @@ package final class DraftOperations: Operations {
     let control: ControlDirectory
     /// Set right after the session is made, before any request comes.
     private let connected = Mutex<Notifier?>(nil)
+    let negatives: NegativeNames
 
-    package init(root: MountRoot, set: WorkspaceSet, control: ControlDirectory) {
+    init(
+        root: MountRoot, set: WorkspaceSet, control: ControlDirectory, negatives: NegativeNames
+    ) {
         self.root = root
         self.set = set
         self.control = control
+        self.negatives = negatives
     }
 
     package func connect(_ notifier: Notifier) {

@@ -25,10 +25,19 @@ extension DraftOperations {
         } catch {
             // The name does not exist, and will not until we make it.
             if error == .noEntry {
+                noteMissing(name, in: parent)
                 request.negativeEntry(timeout: NodeEntry.forever)
             } else {
                 request.fail(error)
             }
+        }
+    }
+
+    /// Remembers what the kernel will not ask for again.
+    private func noteMissing(_ name: FileName, in parent: UInt64) {
+        guard case .place? = try? node(parent) else { return }
+        if let old = negatives.note(parent, name) {
+            notifier?.invalidateEntry(parent: old.parent, name: old.name)
         }
     }
 
@@ -49,6 +58,7 @@ extension DraftOperations {
                 return (control.entry(workspace: place.workspace.id), nil)
             }
             let attributes = try place.workspace.lookup(name, in: place.number)
+            negatives.remove(parent, name)
             return (
                 entry(attributes, in: place.workspace),
                 Place(workspace: place.workspace, number: attributes.number)
@@ -134,7 +144,12 @@ extension DraftOperations {
 
     package func statfs(_ request: consuming Request, node: UInt64) {
         do throws(Errno) {
-            let space = try SpaceOnDisk(set.store.path)
+            let disk = try SpaceOnDisk(set.store.path)
+            let space = if case .place(let place) = try self.node(node) {
+                place.workspace.quota.constrain(disk)
+            } else {
+                set.quota.constrain(disk)
+            }
             request.statfs(
                 FileSystemStatistics(
                     blockSize: space.blockSize, blocks: space.blocks, freeBlocks: space.free,

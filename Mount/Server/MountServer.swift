@@ -45,6 +45,7 @@ package struct MountRequest: Sendable {
 
 package final class MountServer: Sendable {
     private let session: Session
+    private let operations: DraftOperations
     private let set: WorkspaceSet
     private let report: StatusReport
     private let logger: Logger
@@ -58,8 +59,7 @@ package final class MountServer: Sendable {
     private static let commandLimit = 30_000
     /// Numbered files of views above which the kernel is asked to forget what it can of them.
     private static let viewNodeLimit = 100_000
-    /// Inodes in memory above which the kernel is asked to forget some.
-    private static let inodeLimit = 200_000
+    /// Names that the kernel is asked to forget in one round.
     private static let pruneCount = 20_000
 
     /// Opens everything and mounts; nothing is served until `run`.
@@ -89,6 +89,7 @@ package final class MountServer: Sendable {
         } catch {
             throw MountServerError(error.description, error.errno)
         }
+        set.maintainReserve()
         let root = try Self.openRoot(request, set)
         let report = StatusReport(set, mountPoint: mountPoint, version: request.version)
         self.report = report
@@ -96,11 +97,14 @@ package final class MountServer: Sendable {
         services.status = { workspace throws(CommandError) in
             report.render(workspace: workspace?.id ?? 0)
         }
+        let negatives = NegativeNames()
+        services.provide(set, report, negatives)
         synchronizer = MountSynchronizer(
             mountPoint, barrier: "\(ControlFile.root.text)/\(ControlFile.barrier.text)")
         control = ControlDirectory(
             set, root: root, synchronizer: synchronizer, services: services)
-        let operations = DraftOperations(root: root, set: set, control: control)
+        operations = DraftOperations(
+            root: root, set: set, control: control, negatives: negatives)
         do throws(MountFailure) {
             session = try Session(
                 operations, options: request.options, fsname: basePath, subtype: "draftfs")
@@ -134,6 +138,13 @@ package final class MountServer: Sendable {
         _ request: MountRequest, _ set: WorkspaceSet
     ) throws(MountServerError) -> MountRoot {
         guard let text = request.workspace else { return .list(set) }
+        // A new one of that name must not hide the one whose record was lost.
+        if let name = try? FileName(text), set.find(name) == nil,
+            let lost = set.store.unreadable.values.first {
+            throw MountServerError(
+                "there is no workspace \(text) that can be read, and \(lost): "
+                    + "run draftfs fsck --repair on the store", lost.errno)
+        }
         let record: WorkspaceRecord
         do throws(Errno) {
             let name = try FileName(text)
@@ -153,6 +164,8 @@ package final class MountServer: Sendable {
     package func run() throws(MountServerError) {
         startSignalThread()
         startMaintenanceThread()
+        let watcher = try? BaseWatcher(set, operations)
+        watcher?.start()
         var failure: MountFailure?
         do throws(MountFailure) {
             try session.run(threads: Self.workers)
@@ -160,6 +173,7 @@ package final class MountServer: Sendable {
             failure = error
         }
         isStopping.store(true, ordering: .relaxed)
+        watcher?.stop()
         if !control.stop(milliseconds: Self.commandLimit) {
             logger.warning("a command still runs; closing all the same")
         }
@@ -205,10 +219,10 @@ package final class MountServer: Sendable {
             while !isStopping.load(ordering: .relaxed) {
                 usleep(250_000)
                 if isStopping.load(ordering: .relaxed) { return }
-                set.maintain()
+                set.maintain(resident: Int(clamping: ProcessMemory.residentBytes))
                 rounds += 1
                 if rounds % 8 == 0 {
-                    set.opened.forEach(prune)
+                    prune()
                     pruneViews()
                 }
             }
@@ -216,9 +230,11 @@ package final class MountServer: Sendable {
     }
 
     /// Asks the kernel to forget names used long ago, so that inodes in memory stay bounded.
-    private func prune(_ workspace: Workspace) {
-        let names = workspace.pruneCandidates(above: Self.inodeLimit, atMost: Self.pruneCount)
-        for (parent, name) in names { notifier.invalidateEntry(parent: parent, name: name) }
+    private func prune() {
+        for (workspace, parent, name) in set.namesToForget(atMost: Self.pruneCount) {
+            notifier.invalidateEntry(
+                parent: operations.root.nodeID(parent, in: workspace), name: name)
+        }
     }
 
     /// Dropping the name of a view drops what nobody uses below it. It is looked up anew at the

@@ -8,9 +8,9 @@ internal import Storage
 internal import Synchronization
 
 package final class StatusReport: Sendable {
-    private let set: WorkspaceSet
+    let set: WorkspaceSet
     private let mountPoint: String
-    private let version: String
+    let version: String
     private let started = Clock.system.monotonic()
     private struct Connected {
         var session: Session?
@@ -33,14 +33,14 @@ package final class StatusReport: Sendable {
     /// - Parameter workspace: 0 for all of the store.
     func render(workspace: UInt16) -> [UInt8] {
         let process = ProcessFacts()
-        let uptime = (Clock.system.monotonic() - started) / 1_000_000_000
         var pairs: [(String, JSONText.Value)] = [
             ("version", .text(version)),
             ("daemon_pid", .integer(Int64(process.pid))),
-            ("uptime_seconds", .integer(uptime)),
+            ("uptime_seconds", .integer(uptimeSeconds)),
             ("mount_point", .text(mountPoint)),
             ("base", .text(set.base.path)),
             ("base_sealed_read_only", .boolean(set.base.isSealed)),
+            ("base_watched", .boolean(set.base.isWatched)),
             ("store", .text(set.store.path)),
         ]
         if let open = set.opened(workspace),
@@ -55,7 +55,9 @@ package final class StatusReport: Sendable {
                 ])
             }
             pairs.append(("workspaces", .list(workspaces)))
+            pairs += storeFacts()
         }
+        pairs += memoryFacts()
         pairs += [
             ("resident_bytes", .unsigned(process.residentBytes)),
             ("peak_resident_bytes", .unsigned(process.peakResidentBytes)),
@@ -101,12 +103,18 @@ package final class StatusReport: Sendable {
             ]
             pairs.append(("last_backup", .object(facts)))
         }
-        return pairs
+        return pairs + limitFacts(of: workspace)
+    }
+
+    var uptimeSeconds: Int64 { (Clock.system.monotonic() - started) / 1_000_000_000 }
+
+    /// Requests of the kernel by their names.
+    var operationCounts: [(name: String, count: UInt64)] {
+        connected.withLock { $0.session }?.operationCounts ?? []
     }
 
     private var requests: [(String, JSONText.Value)] {
-        let counts = connected.withLock { $0.session }?.operationCounts ?? []
-        return counts.map { ($0.name, .unsigned($0.count)) }
+        operationCounts.map { ($0.name, .unsigned($0.count)) }
     }
 
     private func events(of workspace: UInt16) -> [JSONText.Value] {

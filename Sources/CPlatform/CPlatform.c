@@ -7,6 +7,7 @@
 #include <linux/mount.h>
 #include <sys/mount.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,7 @@ int cp_clone_mount_read_only(const char *path) {
     return directory;
 }
 
+void cp_malloc_trim(void) { malloc_trim(0); }
 int cp_flock(int fd, int operation) { return flock(fd, operation); }
 static int64_t clock_ns(clockid_t clock) {
     struct timespec t;

@@ -41,6 +41,7 @@ package final class BaseTree: Sendable {
     /// Whether the base is seen through a read-only, noatime copy of its mount.
     package let isSealed: Bool
     private let root: File
+    private let observer = Mutex<(@Sendable (File, [UInt8]) -> Void)?>(nil)
     private let directories: Mutex<LRUCache<[UInt8], File>>
     private let files: Mutex<LRUCache<[UInt8], File>>
 
@@ -71,6 +72,8 @@ package final class BaseTree: Sendable {
         if path.isEmpty { return root }
         if let file = directories.withLock({ $0.value(for: path) }) { return file }
         let file = try openBeneath(path, flags: OpenFlags.path | O_DIRECTORY | O_NOFOLLOW)
+        // Before anything in it is looked at: what changes later is told.
+        observer.withLock { $0 }?(file, path)
         directories.withLock { _ = $0.insert(file, for: path) }
         return file
     }
@@ -169,6 +172,20 @@ package final class BaseTree: Sendable {
             at = max(end, data + 1)
         }
         return ranges
+    }
+
+    /// Has `body` called with each directory that is opened, and its path.
+    package func observe(_ body: (@Sendable (File, [UInt8]) -> Void)?) {
+        observer.withLock { $0 = body }
+    }
+
+    /// Whether changes that others make are told.
+    package var isWatched: Bool { observer.withLock { $0 != nil } }
+
+    /// Closes everything that is cached.
+    package func forgetAll() {
+        files.withLock { $0.removeAll() }
+        directories.withLock { $0.removeAll() }
     }
 
     /// Closes what is cached of `place`, which has changed or may have.

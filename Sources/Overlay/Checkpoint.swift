@@ -6,7 +6,7 @@ internal import Storage
 internal import Synchronization
 
 extension Tree {
-    var isCheckpointDue: Bool { dirty.count >= limits.dirtyKeys }
+    var isCheckpointDue: Bool { dirty.count >= memory.dirtyKeys }
 
     /// Takes what is dirty for writing. Until `finishCheckpoint` it is looked up in `flushing`.
     /// - Returns: nil where there is nothing to write.
@@ -111,6 +111,7 @@ extension Workspace {
             } catch {
                 withTreeSafely { $0.finishCheckpoint(written: false) }
                 checkpointFailed.store(true, ordering: .relaxed)
+                checkpointFailures.wrappingAdd(1, ordering: .relaxed)
                 events.post(.warning, "the checkpoint is put off: \(error)")
                 return false
             }
@@ -177,11 +178,16 @@ extension Tree {
                 held.append((inode.lastUse, size, inode))
             }
         }
-        cachedBytes = bytes
-        guard bytes > limits.cacheBytes else { return closing }
+        let allowed = memory.allowance(bytes, before: cachedBytes)
+        let counted = bytes
+        defer {
+            memory.noteCached(bytes, before: counted)
+            cachedBytes = bytes
+        }
+        guard bytes > allowed else { return closing }
         held.sort { $0.use < $1.use }
         for item in held {
-            if bytes <= limits.cacheBytes * 3 / 4 { break }
+            if bytes <= allowed / 4 * 3 { break }
             bytes -= item.bytes
             if let log = item.inode.log {
                 closing.append(log)

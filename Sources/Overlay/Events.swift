@@ -5,7 +5,7 @@ package import Platform
 internal import Synchronization
 
 package struct Event: Sendable {
-    package enum Severity: String, Sendable { case notice, warning, error }
+    package enum Severity: String, CaseIterable, Sendable { case notice, warning, error }
     /// Nanoseconds since 1970.
     package var time: Int64
     package var severity: Severity
@@ -20,6 +20,7 @@ package final class EventLog: Sendable {
     private final class Shared: Sendable {
         let recent = Mutex<[Event]>([])
         let total = Atomic<Int>(0)
+        let bySeverity = Mutex<[Event.Severity: Int]>([:])
         let sink: @Sendable (Event) -> Void
         let clock: Clock
 
@@ -60,6 +61,7 @@ package final class EventLog: Sendable {
         }
         if isNew {
             shared.total.wrappingAdd(1, ordering: .relaxed)
+            shared.bySeverity.withLock { $0[severity, default: 0] += 1 }
             shared.sink(event)
         }
     }
@@ -67,6 +69,10 @@ package final class EventLog: Sendable {
     /// All events of the store, oldest first.
     package var events: [Event] { shared.recent.withLock { $0 } }
     package var count: Int { shared.total.load(ordering: .relaxed) }
+
+    package func count(of severity: Event.Severity) -> Int {
+        shared.bySeverity.withLock { $0[severity] ?? 0 }
+    }
 
     /// Those of a workspace and those of the store as a whole.
     package func events(concerning workspace: UInt16) -> [Event] {

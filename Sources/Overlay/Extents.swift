@@ -22,7 +22,7 @@ extension Workspace {
         switch mode {
         case [.punchHole, .keepSize], [.zeroRange], [.zeroRange, .keepSize]:
             if offset < size {
-                try edit(number, caller: caller) { (log, stamp) throws(Errno) in
+                try edit(number, isRelease: true, caller: caller) { (log, stamp) throws(Errno) in
                     try log.punch(
                         offset..<min(end, log.version.size), stamp: stamp, sequence: sequence)
                 }
@@ -46,6 +46,7 @@ extension Workspace {
         _ number: InodeNumber, to end: UInt64, from size: UInt64, caller: Caller
     ) throws(Errno) {
         guard end > size else { return }
+        try quota.admit(bytes: 0, end: end)
         try edit(number, caller: caller) { (log, stamp) throws(Errno) in
             try log.truncate(to: max(end, log.version.size), stamp: stamp, sequence: sequence)
         }
@@ -93,6 +94,9 @@ extension Workspace {
                 source, sourceOffset..<end.partialValue, caller: caller)
         }
         if pieces.isEmpty { return 0 }
+        let count = pieces.reduce(0) { $0 + $1.length }
+        try quota.admit(
+            bytes: UInt64(pieces.count * Piece.encodedSize), end: targetOffset + count)
         // The target's record must not outlive the records that it points to: after a power cut
         // others could stand in their place. Where they are durable already, this does nothing.
         let pointsToSource = pieces.contains {
@@ -102,6 +106,6 @@ extension Workspace {
         try edit(target, caller: caller) { (log, stamp) throws(Errno) in
             try log.share(pieces, at: targetOffset, stamp: stamp, sequence: sequence)
         }
-        return pieces.reduce(0) { $0 + $1.length }
+        return count
     }
 }

@@ -85,14 +85,17 @@ extension Workspace {
         var reason = "has changed"
         do throws(Errno) {
             let file = try base.file(place)
+            // Asked after the read: what is still the same now was the same while it was read.
+            let count = try file.read(into: buffer, at: offset)
             if origin.fits(try file.status()) {
-                if try file.read(into: buffer, at: offset) == buffer.count { return }
+                if count == buffer.count { return }
                 reason = "is shorter than it was"
             }
         } catch {
             reason = "cannot be read (\(error))"
         }
         base.forget(place)
+        noteDrift(number)
         events.post(
             .error,
             "the base file \(String(decoding: origin.path, as: UTF8.self)) \(reason) since it was "
@@ -130,16 +133,19 @@ extension Workspace {
     }
 
     /// Runs one edit between the tree's two steps of bookkeeping.
+    /// - Parameter isRelease: it makes the file smaller, and so works with any limit reached.
     /// - Returns: whether the file carries a capability.
     @discardableResult
     func edit(
-        _ number: InodeNumber, caller: Caller,
+        _ number: InodeNumber, isRelease: Bool = false, caller: Caller,
         _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
     ) throws(Errno) -> Bool {
         gate.enter()
         defer { gate.leave() }
+        let asksForRows = !isRelease && quota.limitsFiles
         let log = try withTree { (tree) throws(Errno) in
-            try tree.beginEdit(number, caller: caller)
+            if asksForRows { try tree.quota.admit(files: tree.missingRows(of: number)) }
+            return try tree.beginEdit(number, caller: caller)
         }
         let version: ContentVersion?
         do throws(Errno) {
@@ -158,6 +164,8 @@ extension Workspace {
         killSetID: Bool, caller: Caller
     ) throws(Errno) -> Bool {
         if data.isEmpty { return false }
+        let end = offset.addingReportingOverflow(UInt64(data.count))
+        try quota.admit(bytes: UInt64(data.count), end: end.overflow ? .max : end.partialValue)
         let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
             try log.write(data, at: offset, stamp: stamp, sequence: sequence)
         }
@@ -179,18 +187,38 @@ extension Workspace {
         _ number: InodeNumber, to size: UInt64, killSetID: Bool, caller: Caller
     ) throws(Errno) {
         if size > EditLog.maximumSize { throw .fileTooBig }
-        let isEmptyAlready = try withTree { (tree) throws(Errno) in
+        let (isEmptyAlready, isRelease) = try withTree { (tree) throws(Errno) in
             let inode = try tree.regular(number)
-            guard size == 0, inode.record.size == 0, inode.log == nil else { return false }
+            let isRelease = size <= inode.record.size
+            guard size == 0, inode.record.size == 0, inode.log == nil else {
+                return (false, isRelease)
+            }
+            // A log that cannot be opened is to be replaced, below.
+            if inode.record.flags.contains(.hasLog), (try? tree.log(of: inode)) == nil {
+                return (false, isRelease)
+            }
             try tree.touchTimes(number, caller: caller)
-            return true
+            return (true, true)
         }
+        if !isRelease { try quota.admit(bytes: 0, end: size) }
         if !isEmptyAlready {
-            try edit(number, caller: caller) { (log, stamp) throws(Errno) in
-                try log.truncate(to: size, stamp: stamp, sequence: sequence)
+            do throws(Errno) {
+                try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
+            } catch {
+                // What is in a log that cannot be opened is to go anyway.
+                guard size == 0, error == .inputOutput, try startLogAnew(number) else { throw error }
+                try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
             }
         }
         _ = try clearPrivileges(number, setID: killSetID, caller: caller)
+    }
+
+    private func truncateLog(
+        _ number: InodeNumber, to size: UInt64, isRelease: Bool, caller: Caller
+    ) throws(Errno) {
+        try edit(number, isRelease: isRelease, caller: caller) { (log, stamp) throws(Errno) in
+            try log.truncate(to: size, stamp: stamp, sequence: sequence)
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-// Limits: every bound of the overlay in one place, with its reason.
+// Limits: every bound of the overlay in one place, with its reason. Those of memory hold for a budget of
+// 256 MiB and are scaled with it (MemoryBudget).
 
 package struct Limits: Sendable {
     /// Descriptors kept for directories and for files of the base. With those of the edit logs they
@@ -16,6 +17,8 @@ package struct Limits: Sendable {
     package var cacheBytes = 64 << 20
     /// Names in cached listings.
     package var listedNames = 100_000
+    /// Inodes in memory, above which the kernel is asked to forget names.
+    package var inodes = 200_000
     /// Records after which a piece checkpoint is worth its write when a file goes out of use.
     package var replayRecords = 256
     /// An xattr's value and name, as the kernel bounds them (XATTR_SIZE_MAX, XATTR_NAME_MAX).

@@ -25,7 +25,7 @@ extension Tree {
             }
         }
         let listing = DirectoryListing(names, baseTime: baseTime)
-        if listedNames + names.count > limits.listedNames {
+        if listedNames + names.count > memory.listedNames {
             for inode in inodes.values where inode.listing != nil { dropListing(of: inode) }
         }
         directory.listing = listing

@@ -16,6 +16,8 @@ package struct RecoveryReport: Sendable {
     package var rebuiltDatabase = false
     /// The machine went down while the workspace was in use.
     package var afterPowerCut = false
+    /// A filler stands in the journal, behind what the database knows: changes were lost.
+    package var metGap = false
     package init() {}
 }
 
@@ -23,7 +25,8 @@ extension Workspace {
     /// Opens the workspace `record` of `store`.
     package static func open(
         _ record: WorkspaceRecord, in store: Store, base: BaseTree, clock: Clock = .system,
-        limits: Limits = Limits(), events: EventLog = EventLog()
+        limits: Limits = Limits(), events: EventLog = EventLog(), quota whole: Quota? = nil,
+        memory: MemoryBudget? = nil
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         var report = RecoveryReport()
         let events = EventLog(of: record.id, in: events)
@@ -31,7 +34,8 @@ extension Workspace {
         let journalPath = "\(directory)/tree.log"
         let isNew = !store.disk.exists(journalPath)
         let journal = try Journal(
-            journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime())
+            journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime(),
+            counter: store.logs.counter(record.id))
         if isNew {
             do throws(Errno) {
                 try store.disk.synchronizeDirectory(directory)
@@ -39,13 +43,15 @@ extension Workspace {
                 throw .system(error, doing: "sync", path: directory)
             }
         }
-        report.afterPowerCut = SessionMark.wasCutOff(directory, store.disk)
+        report.afterPowerCut = wasCutOff(directory, store.disk, events)
         let databasePath = store.databasePath(record.id)
         let reader = try openDatabase(
             databasePath, journal: journal, events: events, report: &report)
         let tree = Tree(
             workspace: record.id, base: base, logs: store.logs, journal: journal, reader: reader,
-            sequence: SequenceCounter(0), clock: clock, limits: limits, events: events)
+            sequence: SequenceCounter(0), clock: clock, limits: limits, events: events,
+            quota: Quota(store.logs.counter(record.id), in: whole, reserve: store.logs.reserve),
+            memory: MemoryBudget(limits, in: memory))
         let position = try tree.load()
         var writer: TreeDatabase?
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
@@ -54,8 +60,29 @@ extension Workspace {
         let workspace = Workspace(
             tree, writer: writer, disk: store.disk, databasePath: databasePath)
         try workspace.replay(from: position, report: &report)
-        SessionMark.set(directory, store.disk)
+        do throws(Errno) {
+            try SessionMark.set(directory, store.disk)
+        } catch {
+            events.post(
+                .warning,
+                "cannot write \(SessionMark.path(directory)): \(error); the next power cut would be "
+                    + "taken for a kill: make room in the store, and mount again")
+        }
         return (workspace, report)
+    }
+
+    private static func wasCutOff(
+        _ directory: String, _ disk: any Disk, _ events: EventLog
+    ) -> Bool {
+        switch SessionMark.state(directory, disk) {
+        case .closed, .thisBoot: return false
+        case .otherBoot: return true
+        case .damaged:
+            events.post(
+                .warning,
+                "\(SessionMark.path(directory)) is damaged; recovery goes on as after a power cut")
+            return true
+        }
     }
 
     /// Opens the database and, unless it was closed cleanly, checks every row. A damaged one is put
@@ -66,8 +93,17 @@ extension Workspace {
         // A new workspace has no database before its first checkpoint.
         if path != ":memory:", !DatabaseSeal.exists(path) { return try TreeDatabase(":memory:") }
         do throws(StorageError) {
+            let seal = path == ":memory:" ? .fits : DatabaseSeal.state(path)
+            if seal == .unfit {
+                throw .damaged(path: path, what: "it does not fit its checksum in tree.db.sum")
+            }
+            if seal == .damaged {
+                events.post(
+                    .warning,
+                    "\(DatabaseSeal.path(path)) is damaged; the database is checked row by row")
+            }
             let database = try TreeDatabase(path)
-            if path != ":memory:", !DatabaseSeal.fits(path) { try database.verify() }
+            if seal != .fits { try database.verify() }
             DatabaseSeal.remove(path)
             return database
         } catch {
@@ -127,6 +163,12 @@ extension Workspace {
             case .contentMark:
                 var reader = ByteReader(payload)
                 while let number: UInt64 = reader.integer() { marked.insert(number) }
+            case .gap:
+                report.metGap = true
+                events.post(
+                    .error,
+                    "\(journal.path): changes up to number \(header.sequence) were lost, and a "
+                        + "repair has put a filler in their place; what came after them is there")
             default:
                 damage = .damaged(
                     path: journal.path, what: "record \(header.sequence) is of an unknown kind")
@@ -159,6 +201,7 @@ extension Workspace {
             }
         }
         checkpoint()
+        if report.metGap { closeGaps() }
         sweep()
     }
 
@@ -229,9 +272,16 @@ extension Workspace {
         }
         guard written else { return false }
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
-            DatabaseSeal.write(databasePath)
+            // Without it the next start reads row by row.
+            try? DatabaseSeal.write(databasePath)
         }
-        SessionMark.clear(LogDirectory.workspacePath(id), disk)
+        do throws(Errno) {
+            try SessionMark.clear(LogDirectory.workspacePath(id), disk)
+        } catch {
+            events.post(
+                .warning,
+                "workspace \(id) could not be marked as closed: \(error); the next start replays")
+        }
         return true
     }
 }

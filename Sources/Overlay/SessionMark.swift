@@ -7,39 +7,63 @@ import Glibc
 /// A file in the workspace's directory while it is in use, holding the boot's id: one of another
 /// boot says that the machine went down, so that logs may have lost what was never synced.
 enum SessionMark {
-    private static func path(_ directory: String) -> String { "\(directory)/in-use" }
+    enum State {
+        /// There is none: the workspace was closed.
+        case closed
+        /// Of this boot: a daemon uses the workspace, or was killed.
+        case thisBoot
+        case otherBoot
+        /// It cannot be understood. What it said is taken for another boot: that trusts less.
+        case damaged
+    }
+
+    static func path(_ directory: String) -> String { "\(directory)/in-use" }
 
     private static var bootID: [UInt8] {
         guard let file = try? File.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY),
             let bytes = try? file.readBytes(64, at: 0) else { return [] }
-        return bytes
+        return bytes.filter { $0 != 0x0a }
     }
 
-    static func wasCutOff(_ directory: String, _ disk: any Disk) -> Bool {
-        guard disk.exists(path(directory)) else { return false }
-        guard let bytes = try? disk.open(path(directory), .readOnly).readAll() else { return true }
-        return bytes != bootID
+    static func state(_ directory: String, _ disk: any Disk) -> State {
+        guard disk.exists(path(directory)) else { return .closed }
+        guard let bytes = try? disk.open(path(directory), .readOnly).readAll() else {
+            return .damaged
+        }
+        let mark = ChecksummedText(decoding: bytes)
+        if mark.isDamaged { return .damaged }
+        return mark.text == bootID ? .thisBoot : .otherBoot
     }
 
-    static func set(_ directory: String, _ disk: any Disk) {
-        guard let file = try? disk.open(path(directory), .create) else { return }
-        try? file.truncate(to: 0)
-        try? file.writeBytes(bootID, at: 0)
-        try? file.synchronize()
-        try? disk.synchronizeDirectory(directory)
+    static func set(_ directory: String, _ disk: any Disk) throws(Errno) {
+        let file = try disk.open(path(directory), .create)
+        try file.truncate(to: 0)
+        try file.writeBytes(ChecksummedText.encode(bootID), at: 0)
+        try file.synchronize()
+        try disk.synchronizeDirectory(directory)
     }
 
     /// Everything is made durable first: after this, a power cut takes nothing.
-    static func clear(_ directory: String, _ disk: any Disk) {
-        guard (try? disk.synchronizeAll()) != nil else { return }
-        try? disk.remove(path(directory))
+    static func clear(_ directory: String, _ disk: any Disk) throws(Errno) {
+        try disk.synchronizeAll()
+        if disk.exists(path(directory)) { try disk.remove(path(directory)) }
     }
 }
 
 /// The checksum of a database file that was closed cleanly: it proves at the next start that no
 /// byte changed, without reading row by row.
 enum DatabaseSeal {
-    private static func path(_ database: String) -> String { database + ".sum" }
+    enum State {
+        /// There is none, or it says nothing: rows are checked one by one.
+        case missing
+        case fits
+        /// The seal is whole, and the database is not what it seals.
+        case unfit
+        /// The seal itself is damaged.
+        case damaged
+    }
+
+    static func path(_ database: String) -> String { database + ".sum" }
 
     private static func sum(_ database: String) -> [UInt8]? {
         guard let file = try? File.open(database, flags: O_RDONLY),
@@ -50,23 +74,42 @@ enum DatabaseSeal {
         return writer.bytes
     }
 
-    static func fits(_ database: String) -> Bool {
-        // A write-ahead log with content means that the file alone says nothing.
-        if let log = try? File.open(database + "-wal", flags: O_RDONLY),
-            let length = try? log.length(), length > 0 { return false }
+    private static func own(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.integer(Checksum.xxh3(bytes))
+        return writer.bytes
+    }
+
+    static func state(_ database: String) -> State {
+        if hasLog(database) { return .missing }
         guard let seal = try? File.open(path(database), flags: O_RDONLY),
-            let bytes = try? seal.readAll() else { return false }
-        return bytes == sum(database)
+            let bytes = try? seal.readAll() else { return .missing }
+        // 16 bytes: of an older draftfs, without a checksum of its own.
+        guard bytes.count == 16 || bytes.count == 24 && own(bytes[..<16])[...] == bytes[16...]
+        else { return .damaged }
+        return bytes[..<16] == sum(database)?[...] ? .fits : .unfit
     }
 
-    static func write(_ database: String) {
-        guard let sum = sum(database),
-            let file = try? File.open(path(database), flags: O_RDWR | O_CREAT) else { return }
-        try? file.truncate(to: 0)
-        try? file.writeBytes(sum, at: 0)
+    /// A write-ahead log with content: the database's file alone says nothing.
+    static func hasLog(_ database: String) -> Bool {
+        guard let log = try? File.open(database + "-wal", flags: O_RDONLY) else { return false }
+        return ((try? log.length()) ?? 1) > 0
     }
 
-    static func remove(_ database: String) { unlink(path(database)) }
+    static func write(_ database: String) throws(Errno) {
+        guard let sum = sum(database) else { throw .inputOutput }
+        let file = try File.open(path(database), flags: O_RDWR | O_CREAT)
+        try file.truncate(to: 0)
+        try file.writeBytes(sum + own(sum[...]), at: 0)
+    }
+
+    /// Durable at once: a power cut must not bring it back beside a database that has changed.
+    static func remove(_ database: String) {
+        guard unlink(path(database)) == 0 else { return }
+        let directory = database.split(separator: "/", omittingEmptySubsequences: false)
+            .dropLast().joined(separator: "/")
+        try? File.open(directory, flags: O_RDONLY | O_DIRECTORY).synchronizeAll()
+    }
 
     static func exists(_ database: String) -> Bool { access(database, F_OK) == 0 }
 }

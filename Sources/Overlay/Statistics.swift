@@ -20,6 +20,8 @@ package struct WorkspaceStatistics: Sendable {
     /// Base files and directories that were touched.
     package var touchedInodes = 0
     package var checkpointFailed = false
+    /// Since the workspace was opened.
+    package var checkpointFailures: UInt64 = 0
 }
 
 extension Workspace {
@@ -39,14 +41,26 @@ extension Workspace {
         statistics.sequence = sequence.last
         statistics.journalBytes = journal.end
         statistics.checkpointFailed = checkpointFailed.load(ordering: .relaxed)
+        statistics.checkpointFailures = checkpointFailures.load(ordering: .relaxed)
         return statistics
     }
 
     /// What the workspace takes in the store: one look at its directories when first asked, then
     /// what was added since.
     package var usage: WorkspaceUsage {
-        let growth = logs.growth(id)
-        var usage = usageAtFirstLook.withLock { known in
+        let growth = logs.counter(id).growth
+        var usage = usageBeforeGrowth(growth)
+        usage.logFiles += growth.files
+        usage.logBytes += growth.bytes
+        if let file = try? disk.open(
+            "\(LogDirectory.workspacePath(id))/tree.db", .readOnly) {
+            usage.databaseBytes = (try? file.length()) ?? 0
+        }
+        return usage
+    }
+
+    func usageBeforeGrowth(_ growth: LogGrowth) -> WorkspaceUsage {
+        usageAtFirstLook.withLock { known in
             if let known { return known }
             var seen = scanUsage()
             // What was added before the look is in what was seen.
@@ -55,13 +69,6 @@ extension Workspace {
             known = seen
             return seen
         }
-        usage.logFiles += growth.files
-        usage.logBytes += growth.bytes
-        if let file = try? disk.open(
-            "\(LogDirectory.workspacePath(id))/tree.db", .readOnly) {
-            usage.databaseBytes = (try? file.length()) ?? 0
-        }
-        return usage
     }
 
     private func scanUsage() -> WorkspaceUsage {

@@ -176,9 +176,12 @@ extension Tree {
             transaction.changes.append(.inode(inode.number, before: before, after: record))
         }
         if transaction.changes.isEmpty { return }
+        let growth = Quota.growth(transaction.changes)
+        try quota.admit(transaction.operation, files: growth)
         try journal.append(
             .transaction, sequence: transaction.sequence, stamp: transaction.stamp,
             payload: TreeChange.encode(transaction.operation, transaction.changes))
+        quota.count(files: growth)
         journaledSequence = transaction.sequence
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
             inodes[inode.number] = inode

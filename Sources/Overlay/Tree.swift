@@ -21,6 +21,8 @@ final class Tree: @unchecked Sendable {
     let clock: Clock
     let limits: Limits
     let events: EventLog
+    let quota: Quota
+    let memory: MemoryBudget
 
     var inodes: [InodeNumber: Inode] = [:]
     /// Base files that have a row; a set, so that looking at an untouched file asks no database.
@@ -63,7 +65,7 @@ final class Tree: @unchecked Sendable {
     init(
         workspace: UInt16, base: BaseTree, logs: LogDirectory, journal: Journal,
         reader: TreeDatabase, sequence: SequenceCounter, clock: Clock, limits: Limits,
-        events: EventLog
+        events: EventLog, quota: Quota = Quota(), memory: MemoryBudget? = nil
     ) {
         self.workspace = workspace
         self.base = base
@@ -74,6 +76,8 @@ final class Tree: @unchecked Sendable {
         self.clock = clock
         self.limits = limits
         self.events = events
+        self.quota = quota
+        self.memory = memory ?? MemoryBudget(limits)
     }
 
     /// Turns an error of the store into an event and the errno a caller sees.
@@ -201,7 +205,7 @@ final class Tree: @unchecked Sendable {
 
     /// An untouched file that is in memory follows the base: it may have been changed or moved, or
     /// its number given to another file.
-    private func refresh(_ inode: Inode, _ status: FileStatus, at place: BasePlace) {
+    func refresh(_ inode: Inode, _ status: FileStatus, at place: BasePlace) {
         guard !inode.isPersistent, inode.record.links > 0 else { return }
         let record = InodeRecord(number: inode.number, status: status)
         let isSame = record == inode.record

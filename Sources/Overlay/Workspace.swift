@@ -15,6 +15,12 @@ package final class Workspace: Sendable {
     let sequence: SequenceCounter
     let clock: Clock
     let limits: Limits
+    /// What the workspace takes and may take, and the limits as they were set.
+    package let quota: Quota
+    let limiting = Mutex(OperatorLimits())
+    let memory: MemoryBudget
+    /// Calls that found memory far over the budget.
+    let reliefCount = Atomic<UInt64>(0)
     private let tree: Mutex<Tree>
     /// The database's second connection, for checkpoints; its lock makes them follow each other.
     /// Nil inside for a database in memory, which has one connection only, and until the first
@@ -26,6 +32,8 @@ package final class Workspace: Sendable {
     let pins: Mutex<LRUCache<InodeNumber, any DiskFile>>
     /// What the logs took when somebody first asked, less what had been added by then.
     let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
+    /// Base files of which a read met drift.
+    let driftMet = Mutex<Set<InodeNumber>>([])
     /// The tree's tick at the last sweep: where nothing was used since, nothing is to be swept.
     let lastSweep = Atomic<UInt64>(.max)
     /// Edits enter; a backup, rollback or clone is alone.
@@ -36,6 +44,7 @@ package final class Workspace: Sendable {
     let processHistory = Mutex(ProcessHistory())
     /// Set when the last checkpoint failed, so that status can say so.
     let checkpointFailed = Atomic<Bool>(false)
+    let checkpointFailures = Atomic<UInt64>(0)
 
     init(
         _ tree: Tree, writer: sending TreeDatabase?, disk: any Disk, databasePath: String
@@ -49,6 +58,8 @@ package final class Workspace: Sendable {
         sequence = tree.sequence
         clock = tree.clock
         limits = tree.limits
+        quota = tree.quota
+        memory = tree.memory
         self.disk = disk
         self.databasePath = databasePath
         self.tree = Mutex(tree)
@@ -72,12 +83,14 @@ extension Workspace {
     package func lookup(
         _ name: FileName, in parent: InodeNumber
     ) throws(Errno) -> InodeAttributes {
-        try withTree { (tree) throws(Errno) in
+        let (attributes, isOver) = try withTree { (tree) throws(Errno) in
             let directory = try tree.directory(parent)
             guard let inode = try tree.child(name, of: directory) else { throw .noEntry }
             inode.lookups += 1
-            return inode.attributes
+            return (inode.attributes, tree.isFarOverMemory)
         }
+        if isOver { relieve() }
+        return attributes
     }
 
     /// Gives kernel references back.
@@ -91,14 +104,16 @@ extension Workspace {
         _ name: FileName, in parent: InodeNumber, mode: UInt32, device: UInt64 = 0,
         symlinkTarget: [UInt8] = [], caller: Caller
     ) throws(Errno) -> InodeAttributes {
-        try withTree { (tree) throws(Errno) in
+        let (attributes, isOver) = try withTree { (tree) throws(Errno) in
             let inode = try tree.makeNode(
                 name, in: parent, mode: mode, device: device, symlinkTarget: symlinkTarget,
                 caller: caller)
             inode.name = name
             inode.lookups += 1
-            return inode.attributes
+            return (inode.attributes, tree.isFarOverMemory)
         }
+        if isOver { relieve() }
+        return attributes
     }
 
     package func makeLink(
@@ -114,16 +129,20 @@ extension Workspace {
     package func unlink(
         _ name: FileName, in parent: InodeNumber, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
-            _ = try tree.unlink(name, in: parent, caller: caller)
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                _ = try tree.unlink(name, in: parent, caller: caller)
+            }
         }
     }
 
     package func removeDirectory(
         _ name: FileName, in parent: InodeNumber, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
-            _ = try tree.removeDirectory(name, in: parent, caller: caller)
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                _ = try tree.removeDirectory(name, in: parent, caller: caller)
+            }
         }
     }
 
@@ -131,9 +150,12 @@ extension Workspace {
         _ oldName: FileName, in oldParent: InodeNumber, to newName: FileName,
         in newParent: InodeNumber, flags: RenameFlags, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
-            try tree.rename(
-                oldName, in: oldParent, to: newName, in: newParent, flags: flags, caller: caller)
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                try tree.rename(
+                    oldName, in: oldParent, to: newName, in: newParent, flags: flags,
+                    caller: caller)
+            }
         }
     }
 
@@ -143,9 +165,11 @@ extension Workspace {
         _ number: InodeNumber, after cookie: UInt64, withInodes: Bool,
         visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
+        let isOver = try withTree { (tree) throws(Errno) in
             try tree.list(number, after: cookie, withInodes: withInodes, visit: visit)
+            return tree.isFarOverMemory
         }
+        if isOver { relieve() }
     }
 
     package func symlinkTarget(_ number: InodeNumber) throws(Errno) -> [UInt8] {
@@ -167,6 +191,16 @@ extension Workspace {
 
     /// setattr: size first (an edit), then the rest as one transaction.
     package func setAttributes(
+        _ number: InodeNumber, _ change: AttributeChange, caller: Caller
+    ) throws(Errno) -> InodeAttributes {
+        guard change.size == 0 else { return try self.change(number, change, caller: caller) }
+        // Emptying a file works on a full disk, with whatever comes along.
+        return try withReserve { () throws(Errno) in
+            try self.change(number, change, caller: caller)
+        }
+    }
+
+    private func change(
         _ number: InodeNumber, _ change: AttributeChange, caller: Caller
     ) throws(Errno) -> InodeAttributes {
         if let size = change.size {

@@ -10,12 +10,22 @@ package final class WorkspaceSet: Sendable {
     package let base: BaseTree
     package let events: EventLog
     package let limits: Limits
-    private let clock: Clock
+    let clock: Clock
     private let open: Mutex<[UInt16: Workspace]>
     /// Held while one is recovered: whoever asks for it meanwhile must wait for it, but requests to
     /// those that are open must not.
     private let opening = Mutex<Void>(())
     private let lastCheckpoint: Mutex<Int64>
+    package let memory: MemoryBudget
+    let lastShrink = Mutex<Int64>(0)
+    let memoryWarned = Mutex<Bool>(false)
+    let reserveTold = Mutex<Bool>(false)
+    private let lastFill = Mutex<Int64>(.min)
+    /// What all workspaces take and may take together.
+    package let quota: Quota
+    let limiting = Mutex(OperatorLimits())
+    /// What those took, when they were closed, that are counted and not open.
+    let closedUsage = Mutex<[UInt16: UsageRecord]>([:])
 
     package init(
         store: Store, base: BaseTree, clock: Clock = .system, limits: Limits = Limits(),
@@ -28,6 +38,15 @@ package final class WorkspaceSet: Sendable {
         self.events = events
         open = Mutex([:])
         lastCheckpoint = Mutex(clock.monotonic())
+        memory = MemoryBudget(limits)
+        quota = Quota(store.logs.counter)
+        loadLimits()
+        for (id, error) in store.unreadable.sorted(by: { $0.key < $1.key }) {
+            events.post(
+                .error,
+                "workspace number \(id) is left out: \(error); its files are as they were: "
+                    + "draftfs fsck --repair makes a new record")
+        }
     }
 
     package var records: [WorkspaceRecord] { store.workspaces }
@@ -42,8 +61,12 @@ package final class WorkspaceSet: Sendable {
         let result: Result<Workspace, StorageError> = opening.withLock { _ in
             if let known = opened(record.id) { return .success(known) }
             do throws(StorageError) {
+                let usage = try takeUsage(of: record)
                 let (workspace, report) = try Workspace.open(
-                    record, in: store, base: base, clock: clock, limits: limits, events: events)
+                    record, in: store, base: base, clock: clock, limits: limits, events: events,
+                    quota: quota, memory: memory)
+                startCounting(workspace, usage)
+                workspace.loadLimits()
                 open.withLock { $0[record.id] = workspace }
                 post(report, of: record)
                 return .success(workspace)
@@ -89,19 +112,31 @@ package final class WorkspaceSet: Sendable {
         }
         guard !workspace.hasChanges else { throw .notEmpty }
         open.withLock { $0[record.id] = nil }
+        stopCounting(workspace)
         workspace.close()
         try store.removeWorkspace(record.id)
     }
 
     /// The background work; called every second or so.
-    package func maintain() {
+    /// - Parameter resident: bytes of memory of the process, for the budget; 0 counts only what the
+    ///   workspaces know of.
+    package func maintain(resident: Int = 0) {
         let now = clock.monotonic()
         let isTime = lastCheckpoint.withLock { last in
             guard now - last >= limits.checkpointInterval else { return false }
             last = now
             return true
         }
-        for workspace in opened { workspace.maintain(checkpointNow: isTime) }
+        let isDue = isTime || isCheckpointDue
+        for workspace in opened { workspace.maintain(checkpointNow: isDue) }
+        let isFillTime = lastFill.withLock { last in
+            guard last == .min || now - last >= 1_000_000_000 else { return false }
+            last = now
+            return true
+        }
+        if isFillTime { maintainReserve() }
+        reviewLimits()
+        maintainMemory(resident: resident)
     }
 
     /// Closes every workspace; false if one could not write its checkpoint (nothing is lost: its
@@ -109,7 +144,14 @@ package final class WorkspaceSet: Sendable {
     @discardableResult
     package func close() -> Bool {
         var good = true
-        for workspace in opened where !workspace.close() { good = false }
+        for workspace in opened {
+            let usage = workspace.usageRecord
+            if workspace.close() {
+                try? usage.write(workspace.id, on: store.disk)
+            } else {
+                good = false
+            }
+        }
         open.withLock { $0 = [:] }
         return good
     }

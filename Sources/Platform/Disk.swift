@@ -14,6 +14,8 @@ package protocol DiskFile: AnyObject, Sendable {
     ) throws(Errno)
     func length() throws(Errno) -> UInt64
     func truncate(to length: UInt64) throws(Errno)
+    /// Makes the file `length` bytes long, with blocks set aside for all of them (fallocate(2)).
+    func allocate(to length: UInt64) throws(Errno)
     /// fdatasync(2).
     func synchronize() throws(Errno)
 }
@@ -47,6 +49,18 @@ package protocol Disk: Sendable {
 }
 
 extension DiskFile {
+    /// Where blocks cannot be set aside otherwise: bytes that no file system takes for a hole.
+    package func allocate(to length: UInt64) throws(Errno) { try writeOut(to: length) }
+
+    fileprivate func writeOut(to length: UInt64) throws(Errno) {
+        var at = try self.length()
+        while at < length {
+            let count = Int(min(length - at, 64 << 10))
+            try writeBytes([UInt8](repeating: 0xa5, count: count), at: at)
+            at += UInt64(count)
+        }
+    }
+
     package func writeBytes(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
         let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
             do throws(Errno) {
@@ -79,6 +93,15 @@ extension DiskFile {
 }
 
 extension File: DiskFile {
+    package func allocate(to length: UInt64) throws(Errno) {
+        while cp_fallocate(descriptor, 0, 0, Int64(clamping: length)) != 0 {
+            let failure = Errno.last
+            if failure == .interrupted { continue }
+            guard failure == .notSupported else { throw failure }
+            return try writeOut(to: length)
+        }
+    }
+
     package func length() throws(Errno) -> UInt64 { try status().size }
 }
 

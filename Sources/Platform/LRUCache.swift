@@ -57,6 +57,9 @@ package struct LRUCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         return value
     }
 
+    /// In no order.
+    package var keys: [Key] { Array(index.keys) }
+
     package mutating func removeAll() {
         nodes.removeAll()
         index.removeAll()

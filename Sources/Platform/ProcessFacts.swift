@@ -1,5 +1,6 @@
 // ProcessFacts: what /proc says of this process.
 
+internal import CPlatform
 import Glibc
 
 package struct ProcessFacts: Sendable {
@@ -29,4 +30,19 @@ package struct ProcessFacts: Sendable {
             if words[0] == "VmHWM:" { peakResidentBytes = kibibytes * 1024 }
         }
     }
+}
+
+/// This process's memory, without a look at all of its status.
+package enum ProcessMemory {
+    /// Bytes; 0 where /proc does not say.
+    package static var residentBytes: UInt64 {
+        guard let file = try? File.open("/proc/self/statm", flags: O_RDONLY),
+            let bytes = try? file.readBytes(256, at: 0) else { return 0 }
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard words.count > 1, let pages = UInt64(words[1]) else { return 0 }
+        return pages * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    /// Gives freed memory back to the system (malloc_trim(3)).
+    package static func trim() { cp_malloc_trim() }
 }

@@ -12,6 +12,30 @@ package struct SpaceOnDisk: Sendable {
     package let files: UInt64
     package let freeFiles: UInt64
 
+    private init(_ other: SpaceOnDisk, bytes: (total: UInt64, free: UInt64)?,
+        files: (total: UInt64, free: UInt64)?
+    ) {
+        blockSize = other.blockSize
+        let unit = UInt64(max(1, other.blockSize))
+        blocks = bytes.map { $0.total / unit } ?? other.blocks
+        free = bytes.map { min(other.free, $0.free / unit) } ?? other.free
+        available = bytes.map { min(other.available, $0.free / unit) } ?? other.available
+        self.files = files?.total ?? other.files
+        freeFiles = files.map { other.files == 0 ? $0.free : min(other.freeFiles, $0.free) }
+            ?? other.freeFiles
+    }
+
+    /// The room that limits leave of this: each is what may be used and what is used already.
+    package func limited(
+        bytes: (limit: UInt64, used: UInt64)?, files: (limit: UInt64, used: UInt64)?
+    ) -> SpaceOnDisk {
+        func room(_ pair: (limit: UInt64, used: UInt64)?) -> (total: UInt64, free: UInt64)? {
+            pair.map { ($0.limit, $0.limit - min($0.limit, $0.used)) }
+        }
+        if bytes == nil, files == nil { return self }
+        return SpaceOnDisk(self, bytes: room(bytes), files: room(files))
+    }
+
     package init(_ path: String) throws(Errno) {
         var raw = statvfs()
         if statvfs(path, &raw) != 0 { throw .last }

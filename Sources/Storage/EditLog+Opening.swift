@@ -131,6 +131,9 @@ extension EditLog {
             } else {
                 state.isDamaged = true
             }
+        case .gap:
+            // Records were lost here, and a repair has put this in their place.
+            state.isDamaged = true
         default:
             // A kind of a later version inside this version's log: what it did is not known.
             state.isDamaged = true
@@ -140,7 +143,7 @@ extension EditLog {
         state.recordsSinceCheckpoint += 1
     }
 
-    private static func sharedPieces(
+    static func sharedPieces(
         _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64
     ) -> [Piece]? {
         guard let bytes = try? LogFile.payload(of: record, in: file, log: id) else { return nil }

@@ -18,6 +18,7 @@ package struct ContentVersion: Equatable, Sendable {
 package final class EditLog: Sendable {
     package let id: UInt64
     let logs: LogDirectory
+    private let counter: SpaceCounter
     let state: Mutex<State>
     private let synced: Mutex<SyncState>
 
@@ -48,6 +49,7 @@ package final class EditLog: Sendable {
     init(_ id: UInt64, _ logs: LogDirectory, _ state: State, nameIsDurable: Bool) {
         self.id = id
         self.logs = logs
+        counter = logs.counter(UInt16(id >> 48))
         self.state = Mutex(state)
         synced = Mutex(SyncState(nameIsDurable: nameIsDurable))
     }
@@ -139,7 +141,7 @@ extension EditLog {
                 state.end = try LogFile.append(
                     header, payload: payload, to: file, log: id, at: position,
                     needsCut: &state.needsCut, prefix: state.unwrittenHeader)
-                logs.note(id, bytes: state.end - position)
+                counter.add(logBytes: state.end - position)
                 if !state.unwrittenHeader.isEmpty { state.unwrittenHeader = [] }
             } catch {
                 return .failure(error)

@@ -8,16 +8,20 @@ package enum Format {
     package static let storeVersion: UInt32 = 2
     /// Version of log files (edit logs and tree logs).
     package static let logVersion: UInt32 = 1
-    /// Version of sealed files (superblock, workspace record, piece checkpoint).
+    /// Version of sealed files (superblock, workspace record, limits, usage, pieces).
     package static let sealedVersion: UInt32 = 1
     /// `PRAGMA user_version` of the tree database.
     package static let databaseVersion: Int32 = 2
 
-    /// "draftlog", "draftsup", "draftwks", "draftpcs" in ASCII, little endian.
+    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse" in ASCII,
+    /// little endian.
     package static let logMagic = magic("draftlog")
     package static let superblockMagic = magic("draftsup")
     package static let workspaceMagic = magic("draftwks")
     package static let piecesMagic = magic("draftpcs")
+    package static let cutMagic = magic("draftcut")
+    package static let limitsMagic = magic("draftlim")
+    package static let usageMagic = magic("draftuse")
     /// "DREC" in ASCII, little endian.
     package static let recordMagic: UInt32 = 0x4345_5244
 
@@ -66,6 +70,9 @@ package enum RecordKind: UInt8, Sendable {
     case contentMark = 17
     /// The payload names the process whose number the records after it carry.
     case process = 20
+    // Both.
+    /// Stands where records were lost, so that what follows stays readable.
+    case gap = 19
 }
 
 /// What a log file holds.

@@ -8,6 +8,7 @@ package final class Journal: Sendable {
     package let path: String
     package let id: UInt64
     private let file: any DiskFile
+    private let counter: SpaceCounter?
     private let tail: Mutex<Tail>
 
     private struct Tail: Sendable {
@@ -23,9 +24,12 @@ package final class Journal: Sendable {
     private let syncFailure = Mutex<Errno?>(nil)
 
     /// Opens the journal at `path`, or makes an empty one.
-    package init(_ path: String, id: UInt64, on disk: any Disk, now: Int64) throws(StorageError) {
+    package init(
+        _ path: String, id: UInt64, on disk: any Disk, now: Int64, counter: SpaceCounter? = nil
+    ) throws(StorageError) {
         self.path = path
         self.id = id
+        self.counter = counter
         do throws(Errno) {
             let isNew = !disk.exists(path)
             file = try disk.open(path, .create)
@@ -65,7 +69,9 @@ package final class Journal: Sendable {
         }
         var result = try scanner.scan(from: start, after: sequence) {
             (record) throws(StorageError) in
-            try visit(record.header, try self.payload(of: record))
+            // A filler holds nothing that can be read.
+            let isGap = record.header.kind == RecordKind.gap.rawValue
+            try visit(record.header, isGap ? [] : try self.payload(of: record))
         }
         // Shorter than the checkpoint knows: the database was durable before the journal was.
         result.end = max(result.end, start)
@@ -163,9 +169,11 @@ package final class Journal: Sendable {
         let failure: Errno? = tail.withLock { tail in
             payload.withUnsafeBytes { raw in
                 do throws(Errno) {
+                    let start = tail.end
                     tail.end = try LogFile.append(
-                        header, payload: raw, to: file, log: id, at: tail.end,
+                        header, payload: raw, to: file, log: id, at: start,
                         needsCut: &tail.needsCut)
+                    counter?.add(journalBytes: tail.end - start)
                     return nil
                 } catch {
                     return error

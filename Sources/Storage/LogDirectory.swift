@@ -4,22 +4,20 @@
 internal import Synchronization
 package import Platform
 
-/// Edit logs made and bytes appended to them.
-package struct LogGrowth: Sendable {
-    package var files: UInt64 = 0
-    package var bytes: UInt64 = 0
-}
-
 package final class LogDirectory: Sendable {
     package let disk: any Disk
+    package let reserve: SpaceReserve
     private let open: Mutex<LRUCache<UInt64, any DiskFile>>
     /// A sync that failed may have dropped what it should have written, and the next one would not
     /// say so (fsync(2), errors): from then on every sync of that log fails, as long as we run.
     private let failedSyncs = Mutex<[UInt64: Errno]>([:])
-    private let grown = Mutex<[UInt16: LogGrowth]>([:])
+    /// What was added to all logs since the store was opened, and to those of each workspace.
+    package let counter = SpaceCounter()
+    private let counters = Mutex<[UInt16: SpaceCounter]>([:])
 
     package init(_ disk: any Disk, openFiles: Int) {
         self.disk = disk
+        reserve = SpaceReserve(disk)
         open = Mutex(LRUCache(capacity: openFiles))
     }
 
@@ -51,15 +49,12 @@ package final class LogDirectory: Sendable {
         failedSyncs.withLock { $0[log] = error }
     }
 
-    /// What was added to a workspace's logs since the store was opened.
-    package func growth(_ workspace: UInt16) -> LogGrowth {
-        grown.withLock { $0[workspace] ?? LogGrowth() }
-    }
-
-    func note(_ log: UInt64, files: UInt64 = 0, bytes: UInt64) {
-        grown.withLock {
-            $0[UInt16(log >> 48), default: LogGrowth()].files += files
-            $0[UInt16(log >> 48), default: LogGrowth()].bytes += bytes
+    package func counter(_ workspace: UInt16) -> SpaceCounter {
+        counters.withLock { known in
+            if let counter = known[workspace] { return counter }
+            let counter = SpaceCounter(in: self.counter)
+            known[workspace] = counter
+            return counter
         }
     }
 
@@ -83,15 +78,18 @@ package final class LogDirectory: Sendable {
             file = try createEmpty(path)
         } catch {
             guard error == .noEntry else { throw error }
-            do throws(Errno) {
-                try disk.makeDirectory(Self.shardPath(log))
-            } catch {
-                guard error == .exists else { throw error }
+            // The directory above is there unless somebody took it away.
+            for directory in [String(Self.shardPath(log).dropLast(3)), Self.shardPath(log)] {
+                do throws(Errno) {
+                    try disk.makeDirectory(directory)
+                } catch {
+                    guard error == .exists else { throw error }
+                }
             }
             file = try createEmpty(path)
         }
         _ = open.withLock { $0.insert(file, for: log) }
-        note(log, files: 1, bytes: UInt64(Format.logHeaderLength))
+        counter(UInt16(log >> 48)).addLog(bytes: UInt64(Format.logHeaderLength))
         return file
     }
 
@@ -111,13 +109,16 @@ package final class LogDirectory: Sendable {
     func keepTail(of file: any DiskFile, _ log: UInt64, from start: UInt64) throws(Errno) {
         let bytes = try file.readBytes(Self.keptTail, at: start)
         guard bytes.contains(where: { $0 != 0 }) else { return }
-        let copy = try disk.open(Self.path(log) + ".cut", .create)
-        try copy.truncate(to: 0)
-        try copy.writeBytes(bytes, at: 0)
+        let kept = KeptBytes(log: log, position: start, bytes: bytes)
+        do throws(StorageError) {
+            try kept.write(to: Self.path(log) + ".cut", on: disk)
+        } catch {
+            throw error.errno
+        }
     }
 
     /// Bytes of a cut tail that are kept.
-    private static let keptTail = 16 << 20
+    private static let keptTail = KeptBytes.maximum
 
     package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }
 }

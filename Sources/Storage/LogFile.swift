@@ -237,26 +237,12 @@ package struct RecordTable: Sendable {
         return true
     }
 
-    /// Whether the whole payload is on disk as it was written.
+    var tableEnd: Int { Format.recordHeaderLength + 8 * sums.count }
+    var blockCount: Int { sums.count }
+    func sum(of block: Int) -> UInt64 { sums[block] }
+
+    /// Whether the whole payload is on disk as it was written, or as a repair left it.
     package func payloadIsGood(in file: any DiskFile) -> Bool {
-        var cache: RecordTable? = self
-        var at = 0
-        var scratch = [UInt8](repeating: 0, count: min(payloadLength, 1 << 20))
-        while at < payloadLength {
-            let count = min(scratch.count, payloadLength - at)
-            let good = scratch.withUnsafeMutableBytes { raw in
-                do throws(Errno) {
-                    try LogFile.readPayload(
-                        into: UnsafeMutableRawBufferPointer(rebasing: raw[0..<count]), skip: at,
-                        from: file, log: log, at: position, cache: &cache)
-                    return true
-                } catch {
-                    return false
-                }
-            }
-            if !good { return false }
-            at += count
-        }
-        return true
+        !checkBlocks(in: file).contains { $0.state == .damaged }
     }
 }

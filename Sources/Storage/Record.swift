@@ -139,3 +139,36 @@ package struct Stamp: Equatable, Sendable {
         self.uid = uid
     }
 }
+
+extension RecordHeader {
+    /// Nil where fewer than 72 bytes are given, or they cannot be a header.
+    init?(_ bytes: [UInt8]) {
+        guard let header = bytes.withUnsafeBytes({ RecordHeader(decoding: $0) }) else { return nil }
+        self = header
+    }
+
+    /// Whether `bytes`, which hold header and table, have the right header checksum.
+    func fits(_ bytes: [UInt8], log: UInt64, position: UInt64) -> Bool {
+        bytes.withUnsafeBytes { raw in
+            Self.checksum(raw, tableEnd: tableEnd, log: log, position: position)
+                == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
+        }
+    }
+
+    /// Header and table as they stand in a log.
+    func bytes(_ sums: [UInt64], log: UInt64, position: UInt64) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: tableEnd)
+        bytes.withUnsafeMutableBytes { raw in
+            encode(into: raw)
+            for (index, sum) in sums.enumerated() {
+                raw.storeBytes(
+                    of: sum.littleEndian, toByteOffset: Format.recordHeaderLength + 8 * index,
+                    as: UInt64.self)
+            }
+            let sum = Self.checksum(
+                UnsafeRawBufferPointer(raw), tableEnd: tableEnd, log: log, position: position)
+            raw.storeBytes(of: sum.littleEndian, toByteOffset: 64, as: UInt64.self)
+        }
+        return bytes
+    }
+}

@@ -11,10 +11,18 @@ package final class SQLiteConnection {
     private var statements: [String: OpaquePointer] = [:]
 
     /// Opens or creates `path` (":memory:" for none) in WAL mode.
-    package init(_ path: String) throws(StorageError) {
+    package init(_ path: String, _ access: Access = .readWrite) throws(StorageError) {
         self.path = path
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        var name = path
+        var flags = SQLITE_OPEN_NOMUTEX
+        switch access {
+        case .readWrite: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        case .readOnly: flags |= SQLITE_OPEN_READONLY
+        case .immutable:
+            flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+            name = Self.immutable(path)
+        }
+        let code = sqlite3_open_v2(name, &handle, flags, nil)
         if code != SQLITE_OK {
             let failure = error(code)
             sqlite3_close_v2(handle)
@@ -22,12 +30,40 @@ package final class SQLiteConnection {
             throw failure
         }
         sqlite3_busy_timeout(handle, 10_000)
+        if access != .readWrite {
+            try execute("PRAGMA cache_size = -4096")
+            return
+        }
         try execute("PRAGMA journal_mode = WAL")
         // The journal is synced before each checkpoint, and the database can be rebuilt from it:
         // NORMAL keeps the database consistent, which is enough.
         try execute("PRAGMA synchronous = NORMAL")
         try execute("PRAGMA cache_size = -4096")
         try execute("PRAGMA wal_autocheckpoint = 1000")
+    }
+
+    /// How a database is opened. The last two change nothing in it, and make none.
+    package enum Access: Sendable {
+        case readWrite
+        /// Beside a writer.
+        case readOnly
+        /// While nobody else has it open, and nothing waits in its write-ahead log: makes no file
+        /// beside it.
+        case immutable
+    }
+
+    /// A URI (sqlite.org/uri.html): bytes that mean something there are escaped.
+    private static func immutable(_ path: String) -> String {
+        var name = "file:"
+        for byte in path.utf8 {
+            let scalar = Unicode.Scalar(byte)
+            if byte < 0x80, !"%?#".unicodeScalars.contains(scalar) {
+                name.unicodeScalars.append(scalar)
+            } else {
+                name += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+        }
+        return name + "?immutable=1"
     }
 
     deinit { close() }
@@ -105,6 +141,12 @@ package final class SQLiteConnection {
 
     /// Bytes that SQLite holds in this process, all connections together.
     package static var memoryBytes: Int { Int(sqlite3_memory_used()) }
+
+    /// Bytes at which SQLite, in all of this process, reuses pages before it takes more
+    /// (sqlite3_soft_heap_limit64).
+    package static func setMemoryLimit(_ bytes: Int) {
+        sqlite3_soft_heap_limit64(Int64(bytes))
+    }
 }
 
 package enum SQLiteValue {

@@ -11,14 +11,9 @@ package enum SealedFile {
         _ payload: [UInt8], magic: UInt64, copies: Int, to path: String, on disk: any Disk,
         durable: Bool
     ) throws(StorageError) {
-        var writer = ByteWriter(capacity: payload.count + 24)
-        writer.integer(magic)
-        writer.integer(Format.sealedVersion)
-        writer.integer(UInt32(payload.count))
-        writer.raw(payload)
-        writer.integer(Checksum.xxh3(writer.bytes))
-        var bytes = writer.bytes
-        for _ in 1..<Swift.max(1, copies) { bytes += writer.bytes }
+        let copy = copy(of: payload, magic: magic)
+        var bytes = copy
+        for _ in 1..<Swift.max(1, copies) { bytes += copy }
         let temporary = path + ".new"
         do throws(Errno) {
             let file = try disk.open(temporary, .create)
@@ -30,6 +25,16 @@ package enum SealedFile {
             try? disk.remove(temporary)
             throw .system(error, doing: "write", path: path)
         }
+    }
+
+    static func copy(of payload: [UInt8], magic: UInt64) -> [UInt8] {
+        var writer = ByteWriter(capacity: payload.count + 24)
+        writer.integer(magic)
+        writer.integer(Format.sealedVersion)
+        writer.integer(UInt32(payload.count))
+        writer.raw(payload)
+        writer.integer(Checksum.xxh3(writer.bytes))
+        return writer.bytes
     }
 
     /// The payload of the first good copy.

@@ -17,6 +17,8 @@ package final class Store: Sendable {
     /// Where SQLite keeps databases; nil keeps them in memory (for tests on a simulated disk).
     package let databaseDirectory: String?
     private let lock: File?
+    /// Workspaces whose record cannot be read. They are left as they are, and their ids are taken.
+    package let unreadable: [UInt16: StorageError]
     /// Guards the making, renaming and removal of workspaces.
     private let registry: Mutex<[UInt16: WorkspaceRecord]>
     /// The highest id given out since the store was opened.
@@ -25,7 +27,7 @@ package final class Store: Sendable {
     /// Descriptors kept for edit logs; with those for the base this bounds the daemon's.
     package static let openLogFiles = 256
 
-    private init(
+    package init(
         path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
         lock: File?
     ) throws(StorageError) {
@@ -35,7 +37,9 @@ package final class Store: Sendable {
         self.databaseDirectory = databaseDirectory
         self.lock = lock
         logs = LogDirectory(disk, openFiles: Self.openLogFiles)
-        registry = Mutex(try Self.readWorkspaces(disk, path))
+        let (records, unreadable) = try Self.readWorkspaces(disk, path)
+        registry = Mutex(records)
+        self.unreadable = unreadable
     }
 
     /// Opens the store at `path`, or makes one there, and takes its lock.
@@ -74,7 +78,7 @@ package final class Store: Sendable {
 
     /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint
     /// is written.
-    private static func takeLock(
+    package static func takeLock(
         _ root: File, _ path: String, _ holder: String
     ) throws(StorageError) -> File {
         var attempts = 0
@@ -84,11 +88,11 @@ package final class Store: Sendable {
                 let lock = try File.open("lock", in: root, flags: O_RDWR | O_CREAT)
                 if try lock.lockExclusively() {
                     try lock.truncate(to: 0)
-                    try lock.writeBytes(Array((holder + "\n").utf8), at: 0)
+                    try lock.writeBytes(ChecksummedText.encode(Array(holder.utf8)), at: 0)
                     return lock
                 }
-                let text = String(decoding: try lock.readBytes(4096, at: 0), as: UTF8.self)
-                if let line = text.split(separator: "\n").first { other = String(line) }
+                let text = ChecksummedText(decoding: try lock.readBytes(16_384, at: 0)).text
+                if !text.isEmpty { other = String(decoding: text, as: UTF8.self) }
             } catch {
                 throw .system(error, doing: "lock the store", path: path)
             }
@@ -107,8 +111,9 @@ package final class Store: Sendable {
 
     /// Says in the lock that its holder serves nothing any more.
     package func noteClosing() {
-        guard let lock, let text = try? lock.readBytes(4096, at: 0) else { return }
-        try? lock.writeBytes(Array(Self.closing.utf8) + text, at: 0)
+        guard let lock, let bytes = try? lock.readBytes(16_384, at: 0) else { return }
+        let text = Array(Self.closing.utf8) + ChecksummedText(decoding: bytes).text
+        try? lock.writeBytes(ChecksummedText.encode(text), at: 0)
     }
 
     private static func openSuperblock(
@@ -173,7 +178,7 @@ package final class Store: Sendable {
 extension Store {
     private static func readWorkspaces(
         _ disk: any Disk, _ path: String
-    ) throws(StorageError) -> [UInt16: WorkspaceRecord] {
+    ) throws(StorageError) -> ([UInt16: WorkspaceRecord], [UInt16: StorageError]) {
         let names: [String]
         do throws(Errno) {
             names = try disk.list("workspaces")
@@ -181,6 +186,7 @@ extension Store {
             throw .system(error, doing: "list the workspaces of", path: path)
         }
         var found: [UInt16: WorkspaceRecord] = [:]
+        var unreadable: [UInt16: StorageError] = [:]
         for name in names {
             if name.hasSuffix(".new") || name.hasSuffix(".dead") {
                 // The making or removal of a workspace was cut off; nobody was told it was done.
@@ -188,14 +194,22 @@ extension Store {
                 continue
             }
             guard let id = UInt16(name, radix: 16) else { continue }
-            let record = try WorkspaceRecord(
-                from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
+            let record: WorkspaceRecord
+            do throws(StorageError) {
+                record = try WorkspaceRecord(
+                    from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
+            } catch {
+                // One lost record must not make all the other workspaces unusable.
+                if case .newerVersion = error { throw error }
+                unreadable[id] = error
+                continue
+            }
             guard record.id == id else {
                 throw .damaged(path: "workspaces/\(name)", what: "it is another workspace's")
             }
             found[id] = record
         }
-        return found
+        return (found, unreadable)
     }
 
     package var workspaces: [WorkspaceRecord] {
@@ -209,9 +223,11 @@ extension Store {
     /// An id that no workspace has had since the store was opened, as long as there is one: the
     /// kernel may still know inodes of one that was removed.
     private func nextID(_ known: [UInt16: WorkspaceRecord]) -> UInt16? {
-        let last = max(lastID.load(ordering: .relaxed), known.keys.max() ?? 0)
+        let last = max(
+            lastID.load(ordering: .relaxed), known.keys.max() ?? 0, unreadable.keys.max() ?? 0)
         let id = last < WorkspaceRecord.maximumID
-            ? last + 1 : (1...WorkspaceRecord.maximumID).first { known[$0] == nil }
+            ? last + 1
+            : (1...WorkspaceRecord.maximumID).first { known[$0] == nil && unreadable[$0] == nil }
         if let id { lastID.max(id, ordering: .relaxed) }
         return id
     }

@@ -35,9 +35,11 @@ package final class TreeDatabase {
     let connection: SQLiteConnection
     let path: String
 
-    package init(_ path: String) throws(StorageError) {
+    package init(
+        _ path: String, _ access: SQLiteConnection.Access = .readWrite
+    ) throws(StorageError) {
         self.path = path
-        connection = try SQLiteConnection(path)
+        connection = try SQLiteConnection(path, access)
         var version: Int64 = 0
         try connection.run("PRAGMA user_version") { row in version = row.integer(0) }
         if version > Int64(Format.databaseVersion) {
@@ -49,6 +51,7 @@ package final class TreeDatabase {
             // It lacks what was hidden in directories that are gone; the journal has it.
             throw .outdated(path: path)
         }
+        if version == 0, access != .readWrite { throw .damaged(path: path, what: "it holds no tables") }
         if version == 0 { try connection.execute(Self.schema) }
     }
 
@@ -92,6 +95,9 @@ package final class TreeDatabase {
     package func flushLog() throws(StorageError) {
         try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
     }
+
+    /// Gives cached pages back.
+    package func shrinkMemory() { try? connection.execute("PRAGMA shrink_memory") }
 
     /// Closes the connection; nothing may be asked of it afterwards.
     package func close() { connection.close() }
@@ -312,6 +318,15 @@ package final class TreeDatabase {
         try connection.run("SELECT count(*) FROM inodes") { row in inodes = row.integer(0) }
         try connection.run("SELECT count(*) FROM entries") { row in entries = row.integer(0) }
         return (inodes, entries)
+    }
+
+    /// How many files and directories have a name.
+    package func namedInodes() throws(StorageError) -> UInt64 {
+        var count: UInt64 = 0
+        try connection.run("SELECT count(*) FROM inodes WHERE links > 0") { row in
+            count = row.unsigned(0)
+        }
+        return count
     }
 
     /// Reads every row and its checksum, after SQLite's own check of its pages.

@@ -31,7 +31,7 @@ struct History {
                     history.syncs.append((history.states.count - 1, file))
                 }
                 // Of names, not of a file's bytes.
-                if step.isDurable { history.syncs.append((history.states.count - 1, 0)) }
+                if step.isDurable, !disk.isStopped { history.syncs.append((history.states.count - 1, 0)) }
             } catch {
                 model.apply(step, index, created: 0)
                 history.inFlight = model

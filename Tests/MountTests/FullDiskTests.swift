@@ -54,6 +54,40 @@ extension MountTests {
             }
         }
 
+        @Test("Removing, renaming and emptying work on a full disk")
+        func removals() throws {
+            let disk = try SmallDisk(megabytes: 16)
+            let block = bytes(65_536, fill: 5)
+            try mounted(store: "\(disk.path)/store", expectErrors: true, prepare: { base in
+                try writeFile("\(base)/base", bytes(9_000, fill: 1))
+            }) { mount in
+                try makeDirectory(mount("d"))
+                var names: [String] = []
+                while names.count < 600, try Self.writeBlock(mount("f\(names.count)"), block) == 0 {
+                    names.append("f\(names.count)")
+                }
+                try expect(names.count < 600, "600 blocks fitted in 16 MiB")
+                // To the last byte of the disk, whoever takes it.
+                try? writeFile("\(disk.path)/filler", bytes(16 << 20, fill: 2))
+                for name in names[..<100] { try must("unlink \(name)", unlink(mount(name))) }
+                try must("rmdir", rmdir(mount("d")))
+                try must("rename", rename(mount(names[100]), mount("moved")))
+                for name in [names[101], "base"] {
+                    try must("truncate \(name)", truncate(mount(name), 0))
+                    try same(try status(mount(name)).st_size, 0, "size of \(name)")
+                }
+                try same(try Self.writeBlock(mount("more"), block), ENOSPC, "a write")
+                try mount.kill9()
+                try mount.start()
+                try same(access(mount(names[0]), F_OK), -1, "a removed file")
+                try same(try readFile(mount("moved")) == block, true, "the renamed file")
+                try must("unlink", unlink("\(disk.path)/filler"))
+                try ChildProcess.check(["mount", "-o", "remount,size=64m", disk.path])
+                for _ in 0..<400 where try Self.writeBlock(mount("late"), block) != 0 { usleep(10_000) }
+                try same(try readFile(mount("late")) == block, true, "a file with room again")
+            }
+        }
+
         @Test("Disk full under small writes in one file: a prefix of them is there")
         func fullUnderAppends() throws {
             let disk = try SmallDisk(megabytes: 8)

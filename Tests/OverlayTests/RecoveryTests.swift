@@ -125,6 +125,26 @@ import Testing
         #expect(report.tornBytes > 0)
     }
 
+    @Test(
+        "A damaged seal, database or mark is named by an event, and nothing is lost",
+        arguments: ["tree.db.sum", "tree.db", "in-use"])
+    func named(file: String) throws {
+        let fixture = try fixture()
+        let before = try snapshot(fixture.tree)
+        if file != "in-use" { try fixture.reopen() }
+        guard file == "in-use" || fixture.set.close() else { throw CheckFailure("not closed") }
+        let (tree, report) = try fixture.recover { path in
+            try withOpen("\(path)/\(file)", O_RDWR) { held in
+                let old = try readBytes(held, 1, at: 9)
+                try writeAll(held, [old[0] ^ 4], at: 9)
+            }
+        }
+        #expect(try snapshot(tree) == before)
+        #expect(fixture.messages.contains { $0.contains("/\(file) is damaged") })
+        #expect(report.rebuiltDatabase == (file == "tree.db"))
+        #expect(report.afterPowerCut == (file == "in-use"))
+    }
+
     @Test("A mark of another boot says that the machine went down")
     func powerCut() throws {
         let fixture = try fixture()

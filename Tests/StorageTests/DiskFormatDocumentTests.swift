@@ -63,16 +63,17 @@ struct DiskFormatDocumentTests {
     }
 
     /// Lines are "OFFSET  BYTES  words"; a line "*" repeats the byte before up to the next offset.
-    private func documentedBytes() throws -> [UInt8] {
+    private func documentedBytes(_ title: String = "A worked log", from start: Int = 0) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var repeats = false
-        for line in try section("A worked log") {
+        for line in try section(title) {
             if line == "*" {
                 repeats = true
                 continue
             }
             let offset = line.prefix(8)
-            guard offset.count == 8, let position = Int(offset, radix: 16) else { continue }
+            guard offset.count == 8, let place = Int(offset, radix: 16) else { continue }
+            let position = place - start
             if repeats, let last = bytes.last {
                 bytes += [UInt8](repeating: last, count: max(0, position - bytes.count))
                 repeats = false
@@ -86,13 +87,13 @@ struct DiskFormatDocumentTests {
         return bytes
     }
 
-    private func dump(_ bytes: [UInt8]) -> String {
+    private func dump(_ bytes: [UInt8], from first: Int = 0) -> String {
         func hex(_ value: Int, _ digits: Int) -> String {
             let text = String(value, radix: 16)
             return String(repeating: "0", count: max(0, digits - text.count)) + text
         }
         return stride(from: 0, to: min(bytes.count, 512), by: 8).map { start in
-            hex(start, 8) + "  "
+            hex(first + start, 8) + "  "
                 + bytes[start..<min(start + 8, bytes.count)].map { hex(Int($0), 2) }
                 .joined(separator: " ")
         }.joined(separator: "\n")
@@ -109,6 +110,17 @@ struct DiskFormatDocumentTests {
         }
     }
 
+    @Test func `The worked filler is what a repair writes`() throws {
+        let disk = SimulatedDisk(seed: 1)
+        let file = try disk.open("log", .create)
+        try file.writeBytes(try workedLog(), at: 0)
+        let repair = LogRepair(file, log: 1 << 48 | 42, time: 1_700_000_000_000_000_000)
+        #expect(try repair.fill(0x40..<0x98, before: 0, after: 3))
+        let real = try file.readBytes(0x58, at: 0x40)
+        let documented = try documentedBytes("A worked filler", from: 0x40)
+        if documented != real { Issue.record("it is:\n\(dump(real, from: 0x40))") }
+    }
+
     // MARK: Tables
 
     @Test func `The constants are the code's`() throws {
@@ -123,6 +135,8 @@ struct DiskFormatDocumentTests {
             "databaseVersion": "\(Format.databaseVersion)",
             "logMagic": text(Format.logMagic), "superblockMagic": text(Format.superblockMagic),
             "workspaceMagic": text(Format.workspaceMagic), "piecesMagic": text(Format.piecesMagic),
+            "cutMagic": text(Format.cutMagic),
+            "limitsMagic": text(Format.limitsMagic), "usageMagic": text(Format.usageMagic),
             "recordMagic": String(text(UInt64(Format.recordMagic)).prefix(4)),
             "logHeaderLength": "\(Format.logHeaderLength)",
             "recordHeaderLength": "\(Format.recordHeaderLength)",
@@ -148,6 +162,15 @@ struct DiskFormatDocumentTests {
             #expect("\(kind)" == name)
         }
         #expect(LogKind.edit.rawValue == 1 && LogKind.tree.rawValue == 2)
+    }
+
+    @Test func `Limits are the code's`() throws {
+        let limits = try rows("Limits")
+        #expect(limits.count == OperatorLimits.Key.allCases.count)
+        for (name, value) in limits {
+            let key = try #require(UInt32(value).flatMap { OperatorLimits.Key(rawValue: $0) })
+            #expect("\(key)" == name)
+        }
     }
 
     @Test func `Operations are the code's`() throws {

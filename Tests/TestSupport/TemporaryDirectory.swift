@@ -7,8 +7,10 @@ package final class TemporaryDirectory: Sendable {
     package let path: String
 
     /// Makes the directory; others may walk through it, because some tests run as another user.
-    package init(_ purpose: String = "test") throws {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    /// - Parameter inMemory: on a tmpfs where there is one, for tests that sync thousands of times.
+    package init(_ purpose: String = "test", inMemory: Bool = false) throws {
+        var parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        if inMemory, access("/dev/shm", W_OK) == 0 { parent = "/dev/shm" }
         var template = Array("\(parent)/draftfs-\(purpose)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw CheckFailure("mkdtemp in \(parent): \(words(errno))")

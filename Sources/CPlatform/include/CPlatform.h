@@ -38,6 +38,7 @@ int64_t cp_readlink(int dirfd, const char *path, char *buffer, size_t size);
 // A private, detached, read-only, noatime copy of the mount that holds path (open_tree + mount_setattr);
 // needs CAP_SYS_ADMIN. Answers a directory descriptor.
 int cp_clone_mount_read_only(const char *path);
+void cp_malloc_trim(void);
 int cp_flock(int fd, int operation);
 int64_t cp_realtime_ns(void);
 int64_t cp_monotonic_ns(void);
@@ -47,6 +48,23 @@ int64_t cp_copy_file_range(
 int cp_setxattr(const char *path, const char *name, const void *value, size_t size, int flags); // lsetxattr
 int cp_removexattr(const char *path, const char *name);                             // lremovexattr
 int cp_unmount_detach(const char *path);                                            // umount2, MNT_DETACH
+
+// fanotify(7) for directories: a group, a watch on a directory's names and its files.
+typedef struct cp_base_event {
+    int overflow;                     // events were lost
+    int names;                        // a name came, went or moved
+    int moved_directory;              // a directory moved or went: paths below it are others
+    size_t key_length, name_length;
+    uint8_t key[4 + 128];             // of the directory, as cp_handle_key has it
+    uint8_t name[255];
+} cp_base_event_t;
+int cp_fanotify_open(void);
+int cp_fanotify_watch(int fd, int directory);
+// What name_to_handle_at(2) says of a directory, type first; 0 where it cannot.
+size_t cp_handle_key(int directory, uint8_t *key, size_t capacity);
+int cp_wait_readable(int fd, int milliseconds);
+// The event at *position of what was read; 0 at the end.
+int cp_fanotify_next(const uint8_t *bytes, size_t length, size_t *position, cp_base_event_t *event);
 
 extern const long CP_UTIME_NOW, CP_UTIME_OMIT; // for tv_nsec of utimensat(2)
 extern const int CP_O_PATH, CP_O_NOATIME, CP_O_DIRECT;

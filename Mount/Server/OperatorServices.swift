@@ -1,0 +1,64 @@
+// OperatorServices: limits, drift, refresh and metrics as the control files ask for them.
+
+internal import Control
+internal import Overlay
+internal import Storage
+
+extension ControlServices {
+    mutating func provide(_ set: WorkspaceSet, _ report: StatusReport, _ negatives: NegativeNames) {
+        metrics = { workspace throws(CommandError) in
+            report.metrics(workspace: workspace?.id ?? 0)
+        }
+        limits = { workspace throws(CommandError) in
+            Self.text(
+                workspace?.operatorLimits ?? set.operatorLimits,
+                workspace == nil ? WorkspaceSet.storeKeys : OperatorLimits.Key.allCases)
+        }
+        setLimit = { key, value, workspace, _ throws(CommandError) in
+            let number: UInt64? = if case .value(let number) = value { number } else { nil }
+            if let workspace {
+                try workspace.setLimit(Self.stored(key), to: number)
+            } else {
+                try set.setLimit(Self.stored(key), to: number)
+            }
+        }
+        drift = { workspace throws(CommandError) in
+            let files = try workspace?.driftedFiles() ?? []
+            return StateTexts.drift(files.map { DriftLine(path: $0.path, reason: $0.reason) })
+        }
+        acceptDrift = { path, workspace, caller throws(CommandError) in
+            try workspace.acceptDrift(path, caller: caller)
+        }
+        dropDrift = { path, workspace, caller throws(CommandError) in
+            try workspace.dropDrift(path, caller: caller)
+        }
+        refresh = { workspace, _ throws(CommandError) in
+            let stale = workspace.refresh()
+            var outcome = CommandOutcome(
+                sequence: workspace.statistics.sequence, changed: stale.inodes.count)
+            outcome.stale = stale
+            outcome.stale.entries += workspace.namesOfBase(negatives.take(of: workspace))
+            return outcome
+        }
+    }
+
+    /// The key in the store of a key as it is written in commands.
+    private static func stored(_ key: LimitKey) -> OperatorLimits.Key {
+        switch key {
+        case .bytes: .bytes
+        case .files: .files
+        case .fileSize: .fileSize
+        case .memory: .memory
+        case .largeFile: .largeFile
+        case .retention: .retention
+        }
+    }
+
+    private static func text(_ limits: OperatorLimits, _ keys: [OperatorLimits.Key]) -> [UInt8] {
+        var values: [LimitKey: UInt64] = [:]
+        for key in LimitKey.allCases where keys.contains(stored(key)) {
+            values[key] = limits[stored(key)]
+        }
+        return StateTexts.limits(values)
+    }
+}

@@ -1,0 +1,177 @@
+// Drift: base files that changed after a workspace built on them. Found by asking the base for the
+// status of each touched file; what reads met is remembered beside that.
+
+internal import Storage
+internal import Platform
+internal import Synchronization
+
+/// A file whose base content is not what it was when it was touched: reads of that part answer EIO.
+package struct DriftedFile: Equatable, Sendable {
+    /// Below the workspace's root; below the base's where the file has no name here any more.
+    package var path: [UInt8]
+    /// One clause for people.
+    package var reason: String
+}
+
+extension Origin {
+    /// What differs, or nil if this is still the file that it was.
+    /// - Parameter status: nil where there is nothing.
+    func drift(to status: FileStatus?) -> String? {
+        guard let status else { return "the base file is gone" }
+        if fits(status) { return nil }
+        if FileType(mode: mode) != status.type { return "the base has a \(status.type) in its place" }
+        if inode != status.inode { return "the base file was replaced by another one" }
+        if size != status.size { return "its size was \(size) bytes and is \(status.size)" }
+        if modificationTime != status.modificationTime { return "the base file was modified" }
+        // A chmod, chown or link does this, but so does a tool that writes and sets mtime back.
+        return "its mode, owner or links were changed, and its content may have been"
+    }
+}
+
+extension Workspace {
+    /// How many touched files are looked at under one lock.
+    private static let batch = 64
+
+    /// All files that have drifted and whose content depends on the base.
+    /// - Parameter progress: is told how many touched files were looked at, of how many; false ends
+    ///   the walk.
+    package func driftedFiles(
+        progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
+    ) throws(CommandError) -> [DriftedFile] {
+        let numbers = withTreeSafely { $0.touched.sorted() }
+        var found: [DriftedFile] = []
+        var done = 0
+        while done < numbers.count {
+            let part = numbers[done..<min(done + Self.batch, numbers.count)]
+            let met = driftMet.withLock { $0 }
+            let candidates = withTreeSafely { tree in
+                part.compactMap { number in
+                    tree.driftCandidate(number, isMet: met.contains(number)).map { (number, $0) }
+                }
+            }
+            for (number, origin) in candidates {
+                guard let reason = driftReason(number, origin) else {
+                    _ = driftMet.withLock { $0.remove(number) }
+                    continue
+                }
+                guard met.contains(number) || dependsOnBase(number) else { continue }
+                let path = withTreeSafely { $0.path(of: number, hint: origin.path) }
+                found.append(DriftedFile(path: path ?? origin.path, reason: reason))
+            }
+            done += part.count
+            if !progress(done, numbers.count) { break }
+        }
+        return found
+    }
+
+    /// Files whose drift a read has met since the workspace was opened.
+    package var driftedReads: Int { driftMet.withLock { $0.count } }
+
+    /// The base's paths of some of them.
+    package func driftedReadPaths(atMost count: Int) -> [[UInt8]] {
+        let numbers = driftMet.withLock { $0.sorted().prefix(count) }
+        return withTreeSafely { tree in
+            numbers.compactMap { number in
+                (try? tree.origin(number)).flatMap { $0 }?.path
+            }
+        }
+    }
+
+    /// Remembers a read that met drift.
+    func noteDrift(_ number: InodeNumber) {
+        driftMet.withLock { if $0.count < 10_000 { $0.insert(number) } }
+    }
+
+    /// Nil where the base file is what it was, or its content is pinned.
+    func driftReason(_ number: InodeNumber, _ origin: Origin) -> String? {
+        if origin.isPinned, disk.exists(withTreeSafely({ $0.pinPath(number) })) { return nil }
+        let place = BasePlace(path: origin.path)
+        do throws(Errno) {
+            return origin.drift(
+                to: try base.status(ifPresent: place.name, in: place.directory))
+        } catch {
+            return "the base file cannot be looked at (\(error))"
+        }
+    }
+
+    /// Whether any byte of a file comes from the base file of its own number.
+    private func dependsOnBase(_ number: InodeNumber) -> Bool {
+        let source = try? withTree { (tree) throws(Errno) in try tree.source(number) }
+        switch source {
+        case .log(let log):
+            guard let pieces = try? log.snapshot() else { return true }
+            return pieces.allPieces.contains {
+                if case .base(number, _) = $0.source { true } else { false }
+            }
+        case .origin, .base, nil: return true
+        case .empty: return false
+        }
+    }
+}
+
+extension Tree {
+    /// The origin of a touched regular file that has a name and could show the base's content, or of
+    /// which a read met drift.
+    fileprivate func driftCandidate(_ number: InodeNumber, isMet: Bool) -> Origin? {
+        guard let origin = (try? origin(number)).flatMap({ $0 }),
+            FileType(mode: origin.mode) == .regular else { return nil }
+        if isMet { return origin }
+        guard let record = recordWithoutLoading(number), record.links > 0 else { return nil }
+        return record.flags.contains(.hasLog) || record.size > 0 ? origin : nil
+    }
+
+    /// An inode's record, without putting the inode in memory.
+    func recordWithoutLoading(_ number: InodeNumber) -> InodeRecord? {
+        if let inode = inodes[number] { return inode.record }
+        for batch in [dirty, flushing] {
+            if let known = batch.inodes[number] { return known }
+        }
+        return (try? reader.inode(number)).flatMap { $0 }
+    }
+
+    /// One path by which the workspace shows an inode; nil where it has no name.
+    /// - Parameter hint: where it lay in the base, which is where most files still are.
+    func path(of number: InodeNumber, hint: [UInt8]) -> [UInt8]? {
+        if let found = try? find(path: hint), found.inode.number == number { return hint }
+        var parts: [[UInt8]] = []
+        var next = number
+        while next != rootNumber {
+            guard parts.count < 4_096, let (parent, name) = name(of: next) else { return nil }
+            parts.append(name.bytes)
+            next = parent
+        }
+        return Array(parts.reversed().joined(separator: [0x2f]))
+    }
+
+    private func name(of number: InodeNumber) -> (parent: InodeNumber, name: FileName)? {
+        var found = (try? reader.names(of: number)) ?? []
+        for batch in [flushing, dirty] {
+            for (parent, names) in batch.entries {
+                for (name, entry) in names {
+                    let isHere = entry?.inode == number
+                    found.removeAll { $0.parent == parent && $0.name == name && !isHere }
+                    if isHere { found.append((parent, name)) }
+                }
+            }
+        }
+        return found.first
+    }
+
+    /// What a path below the root leads to.
+    func find(
+        path: [UInt8]
+    ) throws(Errno) -> (inode: Inode, parent: Inode, name: FileName?) {
+        var parent = try directory(rootNumber)
+        var inode = parent
+        var name: FileName?
+        for part in path.split(separator: 0x2f) {
+            if part.elementsEqual([0x2e]) { continue }
+            guard inode.isDirectory else { throw .notDirectory }
+            let next = try FileName(Array(part))
+            parent = inode
+            guard let child = try child(next, of: parent) else { throw .noEntry }
+            (inode, name) = (child, next)
+        }
+        return (inode, parent, name)
+    }
+}

@@ -1,0 +1,74 @@
+// What a recovery does behind a filler in the tree log: names that lead to inodes whose making was lost
+// go, and inodes whose names were lost get one in the root. Each is an event.
+//
+// The values after later changes are whole, so replaying them gives the right rows whatever the lost
+// ones did; only what no later change mentions is missing.
+
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    func closeGaps() {
+        let stamp = Stamp(time: clock.realtime(), pid: 0, uid: 0)
+        withTreeSafely { tree in
+            do throws(StorageError) {
+                try tree.dropDanglingEntries(stamp)
+                try tree.nameOrphans(stamp)
+            } catch {
+                events.post(.error, "\(error)")
+            }
+        }
+        checkpoint()
+    }
+}
+
+extension Tree {
+    /// Names handled at once; a journal with more lost ones is not expected.
+    private static var mostAtOnce: Int { 10_000 }
+
+    fileprivate func dropDanglingEntries(_ stamp: Stamp) throws(StorageError) {
+        var found: [(parent: InodeNumber, name: [UInt8], inode: InodeNumber)] = []
+        try reader.visitDanglingEntries { (parent, name, inode) throws(StorageError) in
+            if found.count < Self.mostAtOnce { found.append((parent, name, inode)) }
+        }
+        for (parent, bytes, number) in found {
+            guard let name = try? FileName(bytes) else { continue }
+            var transaction = begin(.unlink, stamp)
+            do throws(Errno) {
+                let directory = try directory(parent)
+                try setEntry(name, of: directory, to: emptyEntry(name, of: directory), in: &transaction)
+                try commit(&transaction)
+                events.post(
+                    .error, "the name \(name) in directory \(parent) led to inode \(number), whose "
+                        + "making was lost; the name was removed")
+            } catch {
+                events.post(.error, "the name \(name) in directory \(parent) stays: \(error)")
+            }
+        }
+    }
+
+    fileprivate func nameOrphans(_ stamp: Stamp) throws(StorageError) {
+        var found: [(inode: InodeNumber, type: FileType)] = []
+        try reader.visitOrphans { (number, type) throws(StorageError) in
+            guard found.count < Self.mostAtOnce, number != rootNumber,
+                let type = FileType(rawValue: type) else { return }
+            found.append((number, type))
+        }
+        for (number, type) in found {
+            let text = "recovered-" + String(number & 0xffff_ffff_ffff, radix: 16)
+            guard let name = try? FileName(text) else { continue }
+            var transaction = begin(.link, stamp)
+            do throws(Errno) {
+                let root = try directory(rootNumber)
+                guard try child(name, of: root) == nil else { continue }
+                try update(root, in: &transaction) { $0.changeTime = stamp.time }
+                try setEntry(name, of: root, to: Entry(inode: number, type: type), in: &transaction)
+                try commit(&transaction)
+                events.post(
+                    .error, "the name of inode \(number) was lost; it is \(text) in the root now")
+            } catch {
+                events.post(.error, "inode \(number) has no name: \(error)")
+            }
+        }
+    }
+}

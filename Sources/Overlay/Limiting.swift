@@ -1,0 +1,224 @@
+// Limiting: the limits of a workspace and of the store at run time: read from their files when
+// opened, changed by command, counted from the first moment on.
+
+package import Storage
+internal import Platform
+internal import Synchronization
+
+extension OperatorLimits {
+    /// What the program itself, SQLite and the descriptors need, with some room for work.
+    package static let minimumMemory: UInt64 = 64 << 20
+
+    fileprivate static func check(_ key: Key, _ value: UInt64?) throws(CommandError) {
+        guard let value else { return }
+        if key == .memory, value < minimumMemory {
+            throw CommandError(
+                .invalid, "memory of \(value) bytes is too little: the least is "
+                    + "\(minimumMemory >> 20)M")
+        }
+        // Sizes are signed offsets elsewhere, and the largest number stands for no limit.
+        if value > UInt64(Int64.max) {
+            throw CommandError(.invalid, "\(value) is too large for a limit")
+        }
+    }
+}
+
+extension Workspace {
+    /// The limits in force. Those of the store hold beside them.
+    package var operatorLimits: OperatorLimits { limiting.withLock { $0 } }
+
+    /// Changes one limit, durably.
+    /// - Parameter value: bytes, files or nanoseconds; nil takes the limit away.
+    package func setLimit(
+        _ key: OperatorLimits.Key, to value: UInt64?
+    ) throws(CommandError) {
+        try OperatorLimits.check(key, value)
+        let failure: StorageError? = limiting.withLock { limits in
+            var changed = limits
+            changed.set(key, to: value)
+            if value == nil, key == .memory { changed.reset(key) }
+            do throws(StorageError) {
+                try changed.write(to: LogDirectory.workspacePath(id), on: disk)
+            } catch {
+                return error
+            }
+            limits = changed
+            quota.apply(changed)
+            return nil
+        }
+        if let failure {
+            throw CommandError(failure.errno, "the limit is as it was: \(failure)")
+        }
+    }
+
+    /// Reads the limits. A damaged file leaves the defaults, and says so.
+    func loadLimits() {
+        do throws(StorageError) {
+            let found = try OperatorLimits(from: LogDirectory.workspacePath(id), on: disk)
+            limiting.withLock { $0 = found }
+            quota.apply(found)
+        } catch {
+            events.post(.error, "\(error); its limits are the defaults until they are set anew")
+        }
+    }
+
+    /// Counts what the workspace takes, from the record of its last close if that fits.
+    /// - Returns: what its quota did not know.
+    func startCounting(_ record: UsageRecord?) -> (bytes: Int64, files: Int64) {
+        let growth = logs.counter(id).growth
+        let journalBytes = Int64(clamping: journal.end) - Int64(clamping: growth.journalBytes)
+        if let record, Int64(clamping: record.journalBytes) == journalBytes {
+            usageAtFirstLook.withLock {
+                $0 = WorkspaceUsage(logFiles: record.logFiles, logBytes: record.logBytes)
+            }
+        }
+        let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes) + journalBytes
+        let files = Int64(clamping: withTreeSafely { $0.countFiles() })
+            - Int64(clamping: quota.usedFiles)
+        quota.add(bytes: bytes, files: files)
+        return (bytes, files)
+    }
+
+    /// What the record of a clean close says.
+    var usageRecord: UsageRecord {
+        let usage = usage
+        return UsageRecord(
+            logFiles: usage.logFiles, logBytes: usage.logBytes, journalBytes: journal.end,
+            files: quota.usedFiles)
+    }
+}
+
+extension Tree {
+    /// Files and directories that have a row and a name: those of the database, with what it does
+    /// not know yet.
+    func countFiles() -> UInt64 {
+        var count = Int64(clamping: (try? reader.namedInodes()) ?? 0)
+        for (number, record) in flushing.inodes.merging(dirty.inodes, uniquingKeysWith: { $1 }) {
+            let known = (try? reader.inode(number)).flatMap { $0 }
+            if let known, known.links > 0 { count -= 1 }
+            if let record, record.links > 0 { count += 1 }
+        }
+        return UInt64(clamping: count)
+    }
+
+    /// Rows that the first change of an inode makes: its own and those of the directories above.
+    func missingRows(of number: InodeNumber) -> Int {
+        var count = 0
+        var next = number
+        while let inode = inodes[next], !inode.isPersistent, count < 4_096 {
+            count += 1
+            if inode.parent == next || inode.parent == 0 { break }
+            next = inode.parent
+        }
+        return count
+    }
+}
+
+// MARK: The store
+
+extension WorkspaceSet {
+    package static let storeKeys: [OperatorLimits.Key] = [.bytes, .files, .memory]
+
+    package var operatorLimits: OperatorLimits { limiting.withLock { $0 } }
+
+    /// Changes one limit of the store as a whole: bytes, files or memory.
+    package func setLimit(
+        _ key: OperatorLimits.Key, to value: UInt64?
+    ) throws(CommandError) {
+        guard Self.storeKeys.contains(key) else {
+            throw CommandError(
+                .invalid, "the store as a whole has limits of bytes, files and memory: set this one "
+                    + "in a workspace")
+        }
+        try OperatorLimits.check(key, value)
+        let failure: StorageError? = limiting.withLock { limits in
+            var changed = limits
+            changed.set(key, to: value)
+            if value == nil, key == .memory { changed.reset(key) }
+            do throws(StorageError) {
+                try changed.write(to: "", on: store.disk)
+            } catch {
+                return error
+            }
+            limits = changed
+            return nil
+        }
+        if let failure {
+            throw CommandError(failure.errno, "the limit is as it was: \(failure)")
+        }
+        applyLimits()
+    }
+
+    func loadLimits() {
+        do throws(StorageError) {
+            let found = try OperatorLimits(from: "", on: store.disk)
+            limiting.withLock { $0 = found }
+        } catch {
+            events.post(.error, "\(error); the store's limits are the defaults until set anew")
+        }
+        applyLimits()
+    }
+
+    private func applyLimits() {
+        let limits = operatorLimits
+        if limits[.bytes] != nil || limits[.files] != nil { countClosed() }
+        quota.apply(limits)
+    }
+
+    /// What the workspaces take that are not open: by their records, and by opening those that were
+    /// not closed cleanly.
+    private func countClosed() {
+        for record in records where opened(record.id) == nil {
+            if closedUsage.withLock({ $0[record.id] }) != nil { continue }
+            guard let usage = UsageRecord(of: record.id, on: store.disk) else {
+                do throws(StorageError) {
+                    _ = try workspace(record)
+                } catch {
+                    events.post(.warning, "\(record.name) is not counted: \(error)")
+                }
+                continue
+            }
+            closedUsage.withLock { $0[record.id] = usage }
+            quota.add(
+                bytes: Int64(clamping: usage.logBytes + usage.journalBytes),
+                files: Int64(clamping: usage.files))
+        }
+    }
+
+    func takeUsage(of record: WorkspaceRecord) throws(StorageError) -> UsageRecord? {
+        do throws(Errno) {
+            return try UsageRecord.take(record.id, on: store.disk)
+        } catch {
+            throw .system(
+                error, doing: "remove the usage record in",
+                path: LogDirectory.workspacePath(record.id))
+        }
+    }
+
+    /// From here on a workspace is counted by itself.
+    func startCounting(_ workspace: Workspace, _ record: UsageRecord?) {
+        if let closed = closedUsage.withLock({ $0.removeValue(forKey: workspace.id) }) {
+            quota.add(
+                bytes: -Int64(clamping: closed.logBytes + closed.journalBytes),
+                files: -Int64(clamping: closed.files))
+        }
+        let found = workspace.startCounting(record)
+        quota.add(bytes: found.bytes, files: found.files)
+    }
+
+    func stopCounting(_ workspace: Workspace) {
+        workspace.withTreeSafely { $0.memory.noteCached(0, before: $0.cachedBytes) }
+        quota.add(
+            bytes: -Int64(clamping: workspace.quota.usedBytes),
+            files: -Int64(clamping: workspace.quota.usedFiles))
+    }
+
+    func reviewLimits() {
+        let names = Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0.name) })
+        for workspace in opened {
+            guard let name = names[workspace.id] else { continue }
+            workspace.quota.review(events, of: "workspace \(name)")
+        }
+        quota.review(events, of: "the store")
+    }
+}

@@ -1,0 +1,24 @@
+// A file whose edit log cannot be opened answers EIO. Truncating it to 0 says that its content may go:
+// then the log is put aside, and a new one begun.
+
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// Puts the log of a file aside, if it is one that cannot be opened.
+    /// - Returns: whether there is a new log now.
+    func startLogAnew(_ number: InodeNumber) throws(Errno) -> Bool {
+        try withTree { (tree) throws(Errno) in
+            let inode = try tree.regular(number)
+            guard inode.record.flags.contains(.hasLog), inode.log == nil, inode.writers == 0,
+                (try? tree.log(of: inode)) == nil else { return false }
+            let aside = try EditLog.startAnew(
+                number, sequence: inode.record.contentSequence, now: clock.realtime(), in: logs)
+            events.post(
+                .warning,
+                "\(LogDirectory.path(number)) could not be opened; the file was truncated to 0 and has "
+                    + "a new log" + (aside.map { ", the old one is \($0)" } ?? ""))
+            return true
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// Refreshing: what others changed in the base becomes visible where no workspace touched it. Looks at
+// the base for each untouched file in memory, and names what the kernel must drop.
+
+package import Platform
+package import Storage
+
+/// A part of the base that changed.
+package struct BaseChange: Hashable, Sendable {
+    /// Below the base's root.
+    package var directory: [UInt8]
+    /// The name in it that changed; empty where only the directory is known.
+    package var name: [UInt8]
+    /// The name came or went; else what it leads to changed.
+    package var isName: Bool
+
+    package init(directory: [UInt8], name: [UInt8], isName: Bool = false) {
+        self.directory = directory
+        self.name = name
+        self.isName = isName
+    }
+}
+
+extension Workspace {
+    private static let batch = 128
+
+    /// Makes changes of the base visible.
+    /// - Parameter changes: what changed; nil for anything.
+    /// - Returns: what the kernel may hold that is not so any more. Names that it holds as missing
+    ///   are its own business: the mount knows which it was told.
+    package func refresh(_ changes: Set<BaseChange>? = nil) -> StaleCaches {
+        if let changes {
+            for change in changes {
+                base.forget(BasePlace(directory: change.directory, name: change.name))
+            }
+        } else {
+            base.forgetAll()
+        }
+        var stale = StaleCaches()
+        let names = Dictionary(grouping: (changes ?? []).filter(\.isName), by: \.directory)
+        let numbers = withTreeSafely { $0.refreshCandidates(changes) }
+        var done = 0
+        while done < numbers.count {
+            let part = numbers[done..<min(done + Self.batch, numbers.count)]
+            stale = withTreeSafely { [stale] tree in
+                var stale = stale
+                for number in part {
+                    tree.refreshFromBase(number, &stale)
+                    tree.addNames(names, in: number, to: &stale)
+                }
+                return stale
+            }
+            done += part.count
+        }
+        return stale
+    }
+}
+
+extension Workspace {
+    /// Those of `names` of which the workspace itself says nothing, so that the base decides.
+    package func namesOfBase(
+        _ names: [(parent: InodeNumber, name: FileName)]
+    ) -> [(parent: InodeNumber, name: FileName)] {
+        names.filter { item in
+            withTreeSafely { tree in
+                guard let directory = try? tree.directory(item.parent), directory.basePath != nil,
+                    let index = try? tree.index(of: directory) else { return false }
+                return index.entries[item.name] == nil
+            }
+        }
+    }
+}
+
+extension Tree {
+    /// Inodes in memory that show something of the base: untouched files, and directories.
+    fileprivate func refreshCandidates(_ changes: Set<BaseChange>?) -> [InodeNumber] {
+        // A directory shows something else only where names came or went.
+        let directories = changes.map { Set($0.filter(\.isName).map(\.directory)) }
+        let places = changes.map { changes in
+            Set(changes.map { BaseChange(directory: $0.directory, name: $0.name) })
+        }
+        return inodes.values.compactMap { inode in
+            guard let place = inode.place, inode.record.links > 0 else { return nil }
+            guard !inode.isPersistent || inode.isDirectory else { return nil }
+            if let places, let directories {
+                // One with several names may have changed under another one.
+                let isNamed = !inode.isDirectory && inode.record.links > 1 || places.contains(
+                    BaseChange(directory: place.directory, name: place.name))
+                let isDirectory = inode.basePath.map { directories.contains($0) } == true
+                guard isNamed || isDirectory else { return nil }
+            }
+            return inode.number
+        }
+    }
+
+    /// Names of a directory that came or went in the base, and that the kernel may hold, perhaps as
+    /// missing.
+    fileprivate func addNames(
+        _ names: [[UInt8]: [BaseChange]], in number: InodeNumber, to stale: inout StaleCaches
+    ) {
+        guard let path = inodes[number]?.basePath else { return }
+        for change in names[path] ?? [] {
+            if let name = try? FileName(change.name) { stale.entries.append((number, name)) }
+        }
+    }
+
+    fileprivate func refreshFromBase(_ number: InodeNumber, _ stale: inout StaleCaches) {
+        guard let inode = inodes[number], let place = inode.place else { return }
+        if inode.isPersistent || place.name.isEmpty {
+            // What a touched directory shows of the base is not on record: it is looked up anew.
+            dropListing(of: inode)
+            stale.inodes[number] = true
+            return
+        }
+        let status = try? base.status(ifPresent: place.name, in: place.directory)
+        if let found = status.flatMap({ $0 }),
+            (try? self.number(of: found, at: place)) == number {
+            let before = inode.record
+            refresh(inode, found, at: place)
+            guard inode.record != before else { return }
+            dropListing(of: inode)
+            stale.inodes[number] = true
+        } else {
+            // Gone, or another file has its name now.
+            stale.inodes[number] = true
+            if let name = inode.name, inode.parent != 0 { stale.entries.append((inode.parent, name)) }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+// Checking and repairing edit logs, with their piece checkpoints, and the tree log.
+
+internal import Platform
+internal import Storage
+
+extension WorkspaceCheck {
+    // MARK: Edit logs
+
+    func checkLog(_ id: InodeNumber) throws(StorageError) {
+        let path = LogDirectory.path(id)
+        guard let length = try? disk.open(path, .readOnly).length() else { return }
+        log.countFile()
+        // Before the log's end is looked at: what a row knows of was in the log then.
+        let known = try database?.contentSequence(of: id)
+        // Made, and then the first write did not come; or made anew later from nothing.
+        if length == 0 { return try noteEmptyLog(id, path) }
+        var check = try EditLog.check(
+            id, on: disk, upTo: endOfLog(id) ?? length, visit: count, shared: note)
+        if situation == .inUse, !check.log.faults.isEmpty || isUnfit(check.pieces) {
+            // It may have been opened, cut or appended to meanwhile: only what stays counts.
+            let limit = endOfLog(id) ?? (try? disk.open(path, .readOnly).length()) ?? length
+            check = try EditLog.check(id, on: disk, upTo: limit)
+        }
+        try log.advance(UInt64(Format.logHeaderLength) + check.piecesLength)
+        report(check.log, path, id, atLeast: known ?? 0, isTree: false)
+        if case .unfit(let why) = check.pieces { reportPieces(id, why) }
+        if check.log.header != nil { reportMissingEnd(check.log, id, path, known) }
+    }
+
+    private func isUnfit(_ pieces: EditLogCheck.Pieces) -> Bool {
+        if case .unfit = pieces { return true }
+        return false
+    }
+
+    private func noteEmptyLog(_ id: UInt64, _ path: String) throws(StorageError) {
+        guard let known = try database?.contentSequence(of: id), known > 0 else { return }
+        shortLogs.append((id, known))
+        var finding = Finding(
+            .error, path, path: database?.path(of: id), range: 0..<1,
+            "it is empty, and the file was edited; the file answers EIO",
+            advice: "truncate the file to 0 and write it anew")
+        finding.isRepaired = repairs
+        log.add(finding)
+    }
+
+    private func count(_ record: ScannedRecord) throws(StorageError) {
+        log.countRecord()
+        try log.advance(record.header.recordLength)
+    }
+
+    private func note(_ piece: Piece, _ record: ScannedRecord) {
+        guard case .log(let other, let position, _) = piece.source else { return }
+        references[other] = max(references[other] ?? 0, position)
+    }
+
+    private func reportPieces(_ id: UInt64, _ why: String) {
+        let path = LogDirectory.piecesPath(id)
+        let length = (try? disk.open(path, .readOnly).length()) ?? 0
+        var finding = Finding(
+            .error, path, path: database?.path(of: id), range: 0..<length, why,
+            advice: "the log is read instead")
+        finding.isRepaired = mendFile("remove", path) { () throws(Errno) in try disk.remove(path) }
+        log.add(finding)
+    }
+
+    /// Records that the inode knows of and the log does not have.
+    private func reportMissingEnd(
+        _ check: LogCheck, _ id: UInt64, _ path: String, _ known: UInt64?
+    ) {
+        guard let known, known > check.lastSequence, situation != .afterPowerCut,
+            !check.faults.contains(where: { $0.range.upperBound >= check.end }) else { return }
+        shortLogs.append((id, known))
+        var finding = Finding(
+            .error, path, path: database?.path(of: id), range: check.end..<check.end + 1,
+            "its last records are missing; the file answers EIO",
+            advice: "truncate the file to 0 and write it anew, or roll back")
+        finding.isRepaired = repairs
+        log.add(finding)
+    }
+
+    /// Gives logs whose end is lost, or that are missing, a filler at the end, so that no position
+    /// is used again that a piece may name.
+    func fillEnds() {
+        for (id, sequence) in shortLogs {
+            let path = LogDirectory.path(id)
+            let id = id
+            _ = mendFile("fill the end of", path) { () throws(Errno) in
+                let shard = LogDirectory.shardPath(id)
+                for directory in ["\(directory)/logs", shard] where !disk.exists(directory) {
+                    try disk.makeDirectory(directory)
+                }
+                let file = try disk.open(path, .create)
+                if try file.length() < UInt64(Format.logHeaderLength) {
+                    let header = LogHeader(kind: .edit, id: id, created: now)
+                    try file.writeBytes(header.bytes, at: 0)
+                }
+                let checked = try? EditLog.check(id, on: disk).log
+                let end = checked?.end ?? UInt64(Format.logHeaderLength)
+                let named = max(
+                    references[id] ?? 0, PieceCheckpoint(log: id, on: disk)?.position ?? 0)
+                let last = max(min(named, LogRepair.farthest), end)
+                let length = (last - end + 7) & ~7 + UInt64(Format.recordHeaderLength)
+                _ = try LogRepair(file, log: id, time: now).fill(
+                    end..<(end + length), before: checked?.lastSequence ?? 0, after: nil,
+                    atLeast: sequence)
+                try file.synchronize()
+                try disk.synchronizeDirectory(shard)
+            }
+        }
+    }
+
+    // MARK: The tree log
+
+    func checkJournal() throws(StorageError) {
+        let path = "\(directory)/tree.log"
+        guard disk.exists(path) else {
+            if position.journal > 0 { reportMissingJournal(path) }
+            return
+        }
+        log.countFile()
+        let id = UInt64(id) << 48
+        let file: any DiskFile
+        do throws(Errno) {
+            file = try disk.open(path, .readOnly)
+        } catch {
+            throw .system(error, doing: "open", path: path)
+        }
+        let end = endOfJournal()
+        var verifier = LogVerifier(file, kind: .tree, id: id, path: path, upTo: end)
+        var check = try verifier.verify { (record) throws(StorageError) in
+            try count(record)
+            // A payload that is damaged is a fault already.
+            guard record.header.kind == RecordKind.transaction.rawValue,
+                let payload = try? LogFile.payload(of: record, in: file, log: id),
+                TreeChange.decode(payload) == nil else { return }
+            log.add(
+                Finding(
+                    .error, path, range: record.position..<record.payloadPosition
+                        + UInt64(record.header.payloadLength),
+                    "record \(record.header.sequence) cannot be understood, and its checksum is right",
+                    advice: "a newer draftfs may have written it: use that one"))
+        }
+        try log.advance(UInt64(Format.logHeaderLength))
+        if situation == .inUse, check.hasDamage {
+            var again = LogVerifier(file, kind: .tree, id: id, path: path, upTo: end)
+            check = try again.verify()
+        }
+        report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
+        if situation != .afterPowerCut, check.end < position.journal,
+            !check.faults.contains(where: { $0.range.upperBound >= check.end }) {
+            reportShortJournal(check, path, id)
+        }
+    }
+
+    private func reportMissingJournal(_ path: String) {
+        let id = UInt64(id) << 48
+        var finding = Finding(
+            .error, path, "it is missing",
+            advice: "the database holds the last state; the history is lost")
+        finding.isRepaired = mendFile("make", path) { () throws(Errno) in
+            let file = try disk.open(path, .create)
+            try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
+            let start = UInt64(Format.logHeaderLength)
+            let end = max(position.journal, start + UInt64(Format.recordHeaderLength))
+            _ = try LogRepair(file, log: id, time: now).fill(
+                start..<end, before: 0, after: nil, atLeast: position.sequence &+ 1)
+            try file.synchronize()
+            try disk.synchronizeDirectory(directory)
+        }
+        log.add(finding)
+    }
+
+    private func reportShortJournal(_ check: LogCheck, _ path: String, _ id: UInt64) {
+        var finding = Finding(
+            .error, path, range: check.end..<position.journal, "its last records are missing",
+            advice: "the database holds the last state")
+        let end = max(position.journal, check.end + UInt64(Format.recordHeaderLength))
+        finding.isRepaired = mendFile("fill", path) { () throws(Errno) in
+            let file = try disk.open(path, .readWrite)
+            _ = try LogRepair(file, log: id, time: now).fill(
+                check.end..<end, before: check.lastSequence, after: nil,
+                atLeast: position.sequence &+ 1)
+            try file.synchronize()
+        }
+        log.add(finding)
+    }
+}

@@ -1,0 +1,56 @@
+// BitRepair: finds a single flipped bit again. A checksum of 64 bits that fits proves the right one, so
+// all are tried: a few hundred for a header, 131,072 for a block of 16 KiB (a tenth of a second).
+
+package import Platform
+
+extension LogRepair {
+    /// Tables of longer payloads are not tried: each try hashes the whole table.
+    private static let longestTable = 512
+
+    /// Flips the one bit back that makes a block fit its checksum.
+    /// - Returns: false where there is none.
+    package func flipBack(block: Int, of record: ScannedRecord) throws(Errno) -> Bool {
+        let table = try RecordTable(reading: file, log: log, at: record.position)
+        guard block < table.blockCount else { return false }
+        let size = 1 << Int(record.header.blockShift)
+        let start = block * size
+        let count = min(size, Int(record.header.payloadLength) - start)
+        let place = record.payloadPosition + UInt64(start)
+        var bytes = try file.readBytes(count, at: place)
+        guard bytes.count == count else { return false }
+        let sum = table.sum(of: block)
+        for bit in 0..<(8 * count) {
+            bytes[bit >> 3] ^= 1 << UInt8(bit & 7)
+            if Checksum.xxh3(bytes) == sum {
+                try file.writeBytes([bytes[bit >> 3]], at: place + UInt64(bit >> 3))
+                return true
+            }
+            bytes[bit >> 3] ^= 1 << UInt8(bit & 7)
+        }
+        return false
+    }
+
+    /// Flips the one bit back that makes a record's header and table fit, at the start of `range`.
+    /// - Returns: where the record ends and its sequence; nil where there is none.
+    package func flipBack(
+        recordAt range: Range<UInt64>, before: UInt64, after: UInt64?
+    ) throws(Errno) -> (end: UInt64, sequence: UInt64)? {
+        let position = range.lowerBound
+        let longest = Format.recordHeaderLength + 8 * Self.longestTable
+        let bytes = try file.readBytes(longest, at: position)
+        var tried = bytes
+        // A right header says how long the table is; bits behind that are not part of it.
+        let whole = RecordHeader(bytes).map(\.tableEnd) ?? Format.recordHeaderLength
+        for bit in 0..<(8 * min(bytes.count, whole)) {
+            tried[bit >> 3] ^= 1 << UInt8(bit & 7)
+            defer { tried[bit >> 3] ^= 1 << UInt8(bit & 7) }
+            guard let header = RecordHeader(tried), header.tableEnd <= tried.count,
+                header.sequence > before, header.sequence < after ?? .max,
+                position + header.recordLength <= range.upperBound,
+                header.fits(tried, log: log, position: position) else { continue }
+            try file.writeBytes([tried[bit >> 3]], at: position + UInt64(bit >> 3))
+            return (position + header.recordLength, header.sequence)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,70 @@
+// Starting a log anew, where the old one cannot be opened and its file's content may go.
+
+package import Platform
+
+extension EditLog {
+    /// The end of the last record of log `id` that any other log of its workspace names: behind it
+    /// no piece can lie, whatever became of the log itself.
+    private static func highestReference(to id: UInt64, on disk: any Disk) -> UInt64 {
+        let logs = String(LogDirectory.shardPath(id).dropLast(3))
+        var highest: UInt64 = 0
+        for shard in (try? disk.list(logs)) ?? [] {
+            for name in (try? disk.list("\(logs)/\(shard)")) ?? [] where name.hasSuffix(".log") {
+                guard let low = UInt64(name.dropLast(4), radix: 16), low < 1 << 48,
+                    let file = try? disk.open("\(logs)/\(shard)/\(name)", .readOnly)
+                else { continue }
+                let other = (id >> 48) << 48 | low
+                var scanner = try? LogScanner(file, log: other)
+                _ = try? scanner?.scan(from: UInt64(Format.logHeaderLength), after: 0) { record in
+                    for piece in pieces(takenBy: record, file, other) {
+                        if case .log(id, let position, _) = piece.source {
+                            highest = max(highest, position)
+                        }
+                    }
+                }
+            }
+        }
+        return highest
+    }
+
+    /// Puts a log that cannot be opened aside and makes a new one in its place, whose content is not
+    /// known until the file is truncated to 0. A filler stands where the old one's records were, so
+    /// that no position is used again that a piece of another file may name.
+    /// - Parameter sequence: the last edit that is known of.
+    /// - Returns: the path that the old log has now; nil where there was none.
+    package static func startAnew(
+        _ id: UInt64, sequence: UInt64, now: Int64, in logs: LogDirectory
+    ) throws(Errno) -> String? {
+        let path = LogDirectory.path(id)
+        let disk = logs.disk
+        let length = (try? disk.open(path, .readOnly).length()) ?? 0
+        let checkpoint = PieceCheckpoint(log: id, on: disk)?.position ?? 0
+        let start = UInt64(Format.logHeaderLength)
+        let named = max(checkpoint, highestReference(to: id, on: disk))
+        let last = max(length, min(named, LogRepair.farthest), start)
+        logs.forget(id)
+        var aside: String?
+        if disk.exists(path) {
+            var name = path + ".damaged"
+            var count = 0
+            while disk.exists(name) {
+                count += 1
+                name = "\(path).damaged.\(count)"
+            }
+            try disk.rename(path, to: name)
+            aside = name
+        }
+        if disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
+        let file = try logs.create(id)
+        try file.writeBytes(LogHeader(kind: .edit, id: id, created: now).bytes, at: 0)
+        let end = ((last + 7) & ~7) + UInt64(Format.recordHeaderLength)
+        _ = try LogRepair(file, log: id, time: now).fill(
+            start..<end, before: 0, after: nil, atLeast: sequence, isZero: true)
+        // Durable at once: recovery after a power cut must not find the old positions free.
+        try file.synchronize()
+        let shard = LogDirectory.shardPath(id)
+        try disk.synchronizeDirectory(shard)
+        try disk.synchronizeDirectory(String(shard.dropLast(3)))
+        return aside
+    }
+}

@@ -1,0 +1,130 @@
+// EditLogCheck: an edit log with the piece checkpoint beside it: every record, and that the pieces are
+// what the records add up to.
+
+package import Platform
+
+package struct EditLogCheck: Sendable {
+    package enum Pieces: Equatable, Sendable {
+        case none, fit
+        /// Why not.
+        case unfit(String)
+    }
+    package var log: LogCheck
+    package var pieces: Pieces
+    /// Bytes of the piece checkpoint.
+    package var piecesLength: UInt64 = 0
+}
+
+extension EditLog {
+    /// Checks log `id` up to `limit`.
+    /// - Parameters:
+    ///   - visit: called for each record; may throw to stop.
+    ///   - shared: called for each piece that a record takes from elsewhere.
+    package static func check(
+        _ id: UInt64, on disk: any Disk, upTo limit: UInt64 = .max,
+        visit: (ScannedRecord) throws(StorageError) -> Void = { (_) throws(StorageError) in },
+        shared: (Piece, ScannedRecord) -> Void = { _, _ in }
+    ) throws(StorageError) -> EditLogCheck {
+        let path = LogDirectory.path(id)
+        let file: any DiskFile
+        do throws(Errno) {
+            file = try disk.open(path, .readOnly)
+        } catch {
+            if error == .noEntry { throw .damaged(path: path, what: "it is missing") }
+            throw .system(error, doing: "open", path: path)
+        }
+        var comparison = PiecesComparison(id, disk, file)
+        var verifier = LogVerifier(file, kind: .edit, id: id, path: path, upTo: limit)
+        let log = try verifier.verify { (record) throws(StorageError) in
+            try visit(record)
+            try comparison.take(record)
+            for piece in pieces(takenBy: record, file, id) { shared(piece, record) }
+        }
+        return EditLogCheck(
+            log: log, pieces: comparison.finish(log), piecesLength: comparison.length)
+    }
+}
+
+extension EditLog {
+    /// The pieces that a record takes from elsewhere.
+    static func pieces(takenBy record: ScannedRecord, _ file: any DiskFile, _ id: UInt64) -> [Piece] {
+        switch RecordKind(rawValue: record.header.kind) {
+        case .share: sharedPieces(record, file, id) ?? []
+        default: []
+        }
+    }
+}
+
+/// Replays a log up to the position of its piece checkpoint, and compares.
+private struct PiecesComparison {
+    private let id: UInt64
+    private let file: any DiskFile
+    private var checkpoint: PieceCheckpoint?
+    private var state: EditLog.State?
+    private var verdict: EditLogCheck.Pieces = .none
+    let length: UInt64
+
+    init(_ id: UInt64, _ disk: any Disk, _ file: any DiskFile) {
+        self.id = id
+        self.file = file
+        let path = LogDirectory.piecesPath(id)
+        guard disk.exists(path) else {
+            length = 0
+            return
+        }
+        length = (try? disk.open(path, .readOnly).length()) ?? 0
+        let seal = try? SealedFile.check(
+            magic: Format.piecesMagic, copies: 1, path: path, on: disk)
+        guard let seal, seal.damage.isEmpty else {
+            verdict = .unfit("it has a wrong checksum")
+            return
+        }
+        guard let checkpoint = PieceCheckpoint(log: id, on: disk) else {
+            verdict = .unfit("it is of another log, or cannot be understood")
+            return
+        }
+        verdict = .fit
+        self.checkpoint = checkpoint
+        if let header = try? LogHeader(reading: file, path: path) {
+            state = EditLog.State(
+                pieces: EditLog.initialPieces(header), end: UInt64(Format.logHeaderLength),
+                sequence: 0, time: header.created)
+        }
+    }
+
+    mutating func take(_ record: ScannedRecord) throws(StorageError) {
+        guard let checkpoint, state != nil else { return }
+        if record.position >= checkpoint.position {
+            compare()
+            return
+        }
+        if record.position != state?.end { state?.isDamaged = true }
+        if var next = state {
+            state = nil
+            try EditLog.apply(record, file, id, &next)
+            next.end = record.position + record.header.recordLength
+            state = next
+        }
+    }
+
+    /// A log with lost records says nothing of what the pieces must be.
+    private mutating func compare() {
+        guard let checkpoint, let state else { return }
+        self.state = nil
+        if state.isDamaged { return }
+        if state.end != checkpoint.position || state.sequence != checkpoint.sequence
+            || state.time != checkpoint.time {
+            verdict = .unfit("it stands for a position where no record ends")
+        } else if !state.pieces.allPieces.elementsEqual(checkpoint.pieces.allPieces) {
+            verdict = .unfit("its pieces are not what the log's records add up to")
+        }
+    }
+
+    mutating func finish(_ log: LogCheck) -> EditLogCheck.Pieces {
+        if let checkpoint, !log.hasDamage, checkpoint.position > log.end {
+            return .unfit("it stands for a position behind the log's end")
+        }
+        compare()
+        return verdict
+    }
+}

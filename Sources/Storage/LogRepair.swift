@@ -1,0 +1,169 @@
+// LogRepair: makes a damaged log readable again in place, without moving a byte of what is good. Lost
+// records become a filler of the same length (kind gap), damaged blocks become lost ones, padding
+// becomes zero. What is written over was kept beside the log first.
+
+package import Platform
+
+package struct LogRepair {
+    let file: any DiskFile
+    let log: UInt64
+    private let time: Int64
+
+    package init(_ file: any DiskFile, log: UInt64, time: Int64) {
+        self.file = file
+        self.log = log
+        self.time = time
+    }
+
+    /// Bytes of the payload of one filler: readers refuse more than `maximumPayloadLength`.
+    private static let longestGap: UInt64 = 128 << 20
+    private static let gapShift: UInt8 = 16
+
+    /// Fills `range`, where no record can be made out.
+    /// - Parameters:
+    ///   - before: sequence of the record before, 0 for none.
+    ///   - after: of the one behind; nil where none is.
+    ///   - atLeast: what the last filler is to reach where nothing follows: the sequence that the
+    ///     inode knows of.
+    ///   - isZero: the bytes are zeros already, or behind the file's end.
+    /// - Returns: false where there is no number left between the neighbours.
+    package func fill(
+        _ range: Range<UInt64>, before: UInt64, after: UInt64?, atLeast: UInt64 = 0,
+        isZero: Bool = false
+    ) throws(Errno) -> Bool {
+        let lengths = Self.lengths(UInt64(range.count))
+        let count = UInt64(lengths.count)
+        guard range.lowerBound % Format.recordAlignment == 0, !lengths.isEmpty,
+            before < UInt64.max - count, after ?? .max > before + count
+        else { return false }
+        var at = range.lowerBound
+        for (index, length) in lengths.enumerated() {
+            // As late as can be: a checkpoint's number may lie between the neighbours' numbers, and
+            // from its position on only later records count.
+            var sequence = before + UInt64(index) + 1
+            if let after { sequence = after - count + UInt64(index) }
+            if after == nil, index == lengths.count - 1 { sequence = max(sequence, atLeast) }
+            let stamp = Stamp(time: time, pid: 0, uid: 0)
+            try write(
+                RecordHeader(
+                    kind: .gap, sequence: sequence, stamp: stamp, offset: 0, length: 0,
+                    payloadLength: 0),
+                length: length, at: at, isZero: isZero)
+            at += length
+        }
+        return true
+    }
+
+    /// Puts a filler in place of a record whose header is right and whose payload is not; the filler
+    /// says when it was and what bytes of the file it wrote.
+    package func replace(_ record: ScannedRecord) throws(Errno) -> Bool {
+        let length = record.header.recordLength
+        guard Self.lengths(length).count == 1 else {
+            return try fill(
+                record.position..<(record.position + length),
+                before: record.header.sequence - 1, after: nil)
+        }
+        var header = record.header
+        header.kind = RecordKind.gap.rawValue
+        try write(header, length: length, at: record.position)
+        return true
+    }
+
+    /// The farthest position of a lost log that is believed where another log names it: fillers up to
+    /// there cost a hundred megabytes of tables.
+    package static let farthest: UInt64 = 1 << 40
+
+    /// A range in parts that one filler each can cover; empty where one part would be too short.
+    static func lengths(_ total: UInt64) -> [UInt64] {
+        guard total % Format.recordAlignment == 0 else { return [] }
+        var parts: [UInt64] = []
+        var left = total
+        while left > longestGap {
+            // The rest must hold a header.
+            let part = left - longestGap < 4096 ? longestGap - 4096 : longestGap
+            parts.append(part)
+            left -= part
+        }
+        if left < UInt64(Format.recordHeaderLength) { return [] }
+        return parts + [left]
+    }
+
+    /// Writes one filler of `length` bytes: its payload is zeros, with the complements of their
+    /// checksums, so that no reader takes them for content.
+    private func write(
+        _ template: RecordHeader, length: UInt64, at position: UInt64, isZero: Bool = false
+    ) throws(Errno) {
+        var header = template
+        header.blockShift = Self.gapShift
+        let block = 1 << Int(Self.gapShift)
+        let room = Int(length) - Format.recordHeaderLength
+        let blocks = (room + block + 7) / (block + 8)
+        let payload = max(0, room - 8 * blocks)
+        header.payloadLength = UInt32(payload)
+        header.payloadStart = UInt32(Int(length) - payload)
+        // Content first: until the header stands, this is damage as it was before.
+        let zeros = [UInt8](repeating: 0, count: min(Int(length), 1 << 20))
+        var at = 0
+        if isZero { try file.truncate(to: max(file.length(), position + length)) }
+        while !isZero, at < Int(length) {
+            let count = min(zeros.count, Int(length) - at)
+            try file.writeBytes(Array(zeros[..<count]), at: position + UInt64(at))
+            at += count
+        }
+        let whole = ~Checksum.xxh3([UInt8](repeating: 0, count: block))
+        var sums: [UInt64] = []
+        for index in 0..<header.blockCount {
+            let count = min(block, payload - index * block)
+            sums.append(
+                count == block ? whole : ~Checksum.xxh3([UInt8](repeating: 0, count: count)))
+        }
+        try file.writeBytes(header.bytes(sums, log: log, position: position), at: position)
+    }
+
+    /// Gives damaged blocks of a record up: the rest of it stays readable.
+    package func lose(_ blocks: [Int], of record: ScannedRecord) throws(Errno) {
+        let table = try RecordTable(reading: file, log: log, at: record.position)
+        let size = 1 << Int(record.header.blockShift)
+        var sums = (0..<table.blockCount).map { table.sum(of: $0) }
+        for block in blocks where block < sums.count {
+            let start = block * size
+            let zeros = [UInt8](
+                repeating: 0, count: min(size, Int(record.header.payloadLength) - start))
+            sums[block] = ~Checksum.xxh3(zeros)
+            try file.writeBytes(zeros, at: record.payloadPosition + UInt64(start))
+        }
+        try file.writeBytes(
+            record.header.bytes(sums, log: log, position: record.position), at: record.position)
+    }
+
+    package func clear(_ range: Range<UInt64>) throws(Errno) {
+        try file.writeBytes([UInt8](repeating: 0, count: range.count), at: range.lowerBound)
+    }
+}
+
+extension LogHeader {
+    /// The header that differs from `bytes` in one bit, if there is one with a right checksum.
+    package init?(mending bytes: [UInt8]) {
+        guard bytes.count == Format.logHeaderLength else { return nil }
+        for bit in 0..<(8 * bytes.count) {
+            var tried = bytes
+            tried[bit / 8] ^= 1 << UInt8(bit % 8)
+            if let header = LogHeader(decoding: tried), header.bytes == tried {
+                self = header
+                return
+            }
+        }
+        return nil
+    }
+
+    private init?(decoding bytes: [UInt8]) {
+        var reader = ByteReader(bytes)
+        guard reader.integer() == Format.logMagic, reader.integer() == Format.logVersion,
+            let rawKind: UInt32 = reader.integer(), let kind = LogKind(rawValue: rawKind),
+            let id: UInt64 = reader.integer(), let baseFile: UInt64 = reader.integer(),
+            let baseLength: UInt64 = reader.integer(), let created: Int64 = reader.integer()
+        else { return nil }
+        self.init(
+            kind: kind, id: id, baseFile: baseFile, baseLength: baseLength, created: created)
+    }
+}

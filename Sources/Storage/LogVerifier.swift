@@ -1,0 +1,184 @@
+// LogVerifier: checks every byte of a log: its header, each record's header and table, each block of
+// each payload, and that padding is zero. It never changes the file; LogRepair takes what it found.
+
+package import Platform
+
+/// One run of bytes of a log that is not as it was written.
+package struct LogFault: Sendable {
+    package enum Kind: Sendable {
+        /// The log's own header: nothing in it can be trusted to belong to the file.
+        case header
+        /// No records can be made out.
+        case lostRecords
+        /// A block of a record's payload.
+        case block(ScannedRecord, index: Int)
+        /// Bytes that must be zero.
+        case padding
+        /// An append that was cut short, at the end.
+        case tornTail
+        /// A repair's filler, or a block that a repair has given up: known, and for good.
+        case knownLoss
+    }
+    package var kind: Kind
+    package var range: Range<UInt64>
+    /// Sequence numbers of the records around; nil where none follows.
+    package var before: UInt64
+    package var after: UInt64?
+}
+
+package struct LogCheck: Sendable {
+    package var header: LogHeader?
+    package var records = 0
+    /// Where the next record would be appended.
+    package var end: UInt64 = 0
+    package var lastSequence: UInt64 = 0
+    package var faults: [LogFault] = []
+    /// There are more faults than are listed.
+    package var isPartial = false
+
+    /// Damage, leaving out what is known and what a kill may leave.
+    package var hasDamage: Bool {
+        faults.contains {
+            switch $0.kind {
+            case .knownLoss, .tornTail: false
+            default: true
+            }
+        }
+    }
+}
+
+package struct LogVerifier {
+    private let file: any DiskFile
+    private let kind: LogKind
+    private let id: UInt64
+    private let path: String
+    private let limit: UInt64
+    private var check = LogCheck()
+    /// Faults of records wait for the sequence of the record behind them.
+    private var open = 0
+
+    /// More faults than these are counted as one more check after a repair.
+    package static let maximumFaults = 10_000
+
+    /// - Parameter limit: the end of the log, for one that is being appended to.
+    package init(
+        _ file: any DiskFile, kind: LogKind, id: UInt64, path: String, upTo limit: UInt64 = .max
+    ) {
+        self.file = file
+        self.kind = kind
+        self.id = id
+        self.path = path
+        self.limit = limit
+    }
+
+    /// Checks everything. `visit` is called for each record whose header is right, in order, and may
+    /// throw to stop.
+    package mutating func verify(
+        visit: (ScannedRecord) throws(StorageError) -> Void = { (_) throws(StorageError) in }
+    ) throws(StorageError) -> LogCheck {
+        let start = UInt64(Format.logHeaderLength)
+        var isGoodHeader = false
+        do throws(StorageError) {
+            let header = try LogHeader(reading: file, path: path)
+            isGoodHeader = header.kind == kind && header.id == id
+            check.header = isGoodHeader ? header : nil
+        } catch {
+            guard case .damaged = error else { throw error }
+        }
+        if !isGoodHeader { add(.header, 0..<start) }
+        do throws(Errno) {
+            try scan(from: start, visit)
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+        return check
+    }
+
+    private mutating func scan(
+        from start: UInt64, _ visit: (ScannedRecord) throws(StorageError) -> Void
+    ) throws(Errno) -> Void {
+        let length = min(try file.length(), limit)
+        guard length > start else {
+            check.end = start
+            return
+        }
+        var scanner = try LogScanner(file, log: id, end: limit)
+        var expected = start
+        var failure: StorageError?
+        let result: ScanResult
+        do throws(StorageError) {
+            result = try scanner.scan(from: start, after: 0) { (record) throws(StorageError) in
+                if record.position != expected { lost(expected..<record.position) }
+                expected = record.position + record.header.recordLength
+                examine(record, length)
+                try visit(record)
+            }
+        } catch {
+            failure = error
+            result = ScanResult(end: expected, lastSequence: 0)
+        }
+        if let failure {
+            if case .system(let errno, _, _) = failure { throw errno }
+            throw .inputOutput
+        }
+        // The last record's payload is damaged, or nothing can be made out behind it.
+        if result.end > expected { try examineEnd(expected..<result.end, length) }
+        if result.tornBytes > 0 { add(.tornTail, result.end..<length) }
+        check.end = result.end
+        check.lastSequence = max(check.lastSequence, result.lastSequence)
+    }
+
+    private mutating func lost(_ range: Range<UInt64>) { add(.lostRecords, range) }
+
+    private mutating func add(_ kind: LogFault.Kind, _ range: Range<UInt64>) {
+        guard check.faults.count < Self.maximumFaults else {
+            check.isPartial = true
+            return
+        }
+        check.faults.append(
+            LogFault(kind: kind, range: range, before: check.lastSequence, after: nil))
+    }
+
+    private mutating func examine(_ record: ScannedRecord, _ length: UInt64) {
+        // What was found since the record before now has this one behind it.
+        for index in open..<check.faults.count where check.faults[index].after == nil {
+            check.faults[index].after = record.header.sequence
+        }
+        open = check.faults.count
+        let end = record.position + record.header.recordLength
+        check.records += 1
+        defer { check.lastSequence = record.header.sequence }
+        guard let table = try? RecordTable(reading: file, log: id, at: record.position) else {
+            lost(record.position..<end)
+            return
+        }
+        if record.header.kind == RecordKind.gap.rawValue {
+            add(.knownLoss, record.position..<end)
+        } else {
+            for block in table.checkBlocks(in: file) {
+                add(
+                    block.state == .lost ? .knownLoss : .block(record, index: block.block),
+                    block.range)
+            }
+        }
+        let padding = (try? table.paddingFaults(in: file, upTo: min(end, length))) ?? []
+        for range in padding { add(.padding, range) }
+    }
+
+    /// What the scanner calls damage at the end: a whole record with a damaged payload, or bytes.
+    private mutating func examineEnd(
+        _ range: Range<UInt64>, _ length: UInt64
+    ) throws(Errno) {
+        let bytes = try file.readBytes(Format.recordHeaderLength, at: range.lowerBound)
+        if let header = RecordHeader(bytes), header.sequence > check.lastSequence,
+            range.lowerBound + header.recordLength <= range.upperBound,
+            (try? RecordTable(reading: file, log: id, at: range.lowerBound)) != nil {
+            let record = ScannedRecord(header: header, position: range.lowerBound)
+            examine(record, length)
+            let end = range.lowerBound + header.recordLength
+            if end < range.upperBound { lost(end..<range.upperBound) }
+            return
+        }
+        lost(range)
+    }
+}

@@ -1,0 +1,46 @@
+// Checking a sealed file whole: every byte of every copy, while a reader is content with one.
+
+package import Platform
+
+package struct SealedCheck: Sendable {
+    /// Of the first good copy; nil where no copy is right.
+    package var payload: [UInt8]?
+    /// The copies that are not as they were written, and bytes that belong to none.
+    package var damage: [Range<UInt64>]
+    /// Bytes.
+    package var length: UInt64
+}
+
+extension SealedFile {
+    /// - Throws: `newerVersion`, or `system` (ENOENT when there is no such file).
+    package static func check(
+        magic: UInt64, copies: Int, path: String, on disk: any Disk
+    ) throws(StorageError) -> SealedCheck {
+        let bytes: [UInt8]
+        do throws(Errno) {
+            bytes = try disk.open(path, .readOnly).readAll()
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+        let length = UInt64(bytes.count)
+        let payload: [UInt8]
+        do throws(StorageError) {
+            payload = try read(magic: magic, from: path, on: disk)
+        } catch {
+            guard case .damaged = error else { throw error }
+            return SealedCheck(payload: nil, damage: [0..<length], length: length)
+        }
+        let copy = copy(of: payload, magic: magic)
+        var damage: [Range<UInt64>] = []
+        for index in 0..<copies {
+            let start = index * copy.count
+            let end = start + copy.count
+            if bytes.count < end || bytes[start..<end] != copy[...] {
+                damage.append(UInt64(start)..<UInt64(end))
+            }
+        }
+        let whole = UInt64(copies * copy.count)
+        if length > whole { damage.append(whole..<length) }
+        return SealedCheck(payload: payload, damage: damage, length: length)
+    }
+}

@@ -1,0 +1,126 @@
+// What a check asks the database: that each row refers to things that exist, and where an inode's name
+// is. Rows are handed out one by one, so that memory does not grow with the tree.
+
+internal import Platform
+
+extension TreeDatabase {
+    /// Bytes of the database's pages.
+    package func pageBytes() throws(StorageError) -> UInt64 {
+        var bytes: UInt64 = 1
+        for sql in ["PRAGMA page_count", "PRAGMA page_size"] {
+            try connection.run(sql) { row in bytes *= max(1, row.unsigned(0)) }
+        }
+        return bytes
+    }
+
+    /// Each file whose content is in an edit log, with the last edit that its row knows of.
+    package func visitFilesWithLogs(
+        _ visit: (InodeNumber, UInt64) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        try connection.run("SELECT number, content_sequence FROM inodes WHERE flags & 1") {
+            (row) throws(StorageError) in try visit(row.unsigned(0), row.unsigned(1))
+        }
+    }
+
+    /// The last edit that the row of a file with a log knows of; nil where there is no such row.
+    package func contentSequence(of number: InodeNumber) throws(StorageError) -> UInt64? {
+        var found: UInt64?
+        try connection.run(
+            "SELECT content_sequence FROM inodes WHERE number = ? AND flags & 1",
+            [.number(number)]
+        ) { row in found = row.unsigned(0) }
+        return found
+    }
+
+    /// Names of directories that are there, which lead to inodes that are not.
+    package func visitDanglingEntries(
+        _ visit: (_ parent: InodeNumber, _ name: [UInt8], _ inode: InodeNumber)
+            throws(StorageError) -> Void
+    ) throws(StorageError) {
+        try connection.run(
+            """
+            SELECT parent, name, inode FROM entries WHERE inode != 0
+            AND NOT EXISTS (SELECT 1 FROM inodes WHERE number = entries.inode)
+            AND EXISTS (SELECT 1 FROM inodes WHERE number = entries.parent)
+            """
+        ) { (row) throws(StorageError) in
+            try visit(row.unsigned(0), row.blob(1), row.unsigned(2))
+        }
+    }
+
+    /// Inodes made in the workspace that no name leads to.
+    package func visitOrphans(
+        _ visit: (InodeNumber, UInt8) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        // Bit 47: the number was given out here. One that came from the base is found through it.
+        try connection.run(
+            """
+            SELECT number, mode >> 12 FROM inodes
+            WHERE number & (1 << 47) AND NOT flags & 2 AND links > 0
+            AND number NOT IN (SELECT inode FROM entries)
+            """
+        ) { (row) throws(StorageError) in
+            try visit(row.unsigned(0), UInt8(truncatingIfNeeded: row.integer(1) & 15))
+        }
+    }
+
+    /// Inodes that say they came from the base, and nothing says from where.
+    package func visitMissingOrigins(
+        _ visit: (InodeNumber) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        try connection.run(
+            """
+            SELECT number FROM inodes WHERE flags & 2
+            AND NOT EXISTS (SELECT 1 FROM origins WHERE inode = inodes.number)
+            """
+        ) { (row) throws(StorageError) in try visit(row.unsigned(0)) }
+    }
+
+    /// Regular files that came from the base and were touched, with their origins: some of those with
+    /// a row behind `last`. In parts, so that no statement is open while their content is read.
+    package func origins(
+        behind last: Int64, atMost count: Int64
+    ) throws(StorageError) -> [(inode: InodeNumber, origin: Origin)] {
+        var found: [(inode: InodeNumber, origin: Origin)] = []
+        try connection.run(
+            """
+            SELECT origins.inode, record FROM origins JOIN inodes ON number = origins.inode
+            WHERE origins.inode > ? AND mode >> 12 & 15 = 8 ORDER BY origins.inode LIMIT ?
+            """, [.integer(last), .integer(count)]
+        ) { row in
+            var reader = ByteReader(row.blob(1))
+            if let origin = Origin(decoding: &reader) { found.append((row.unsigned(0), origin)) }
+        }
+        return found
+    }
+
+    /// What is in a directory: the inodes that its names lead to.
+    package func children(
+        of parent: InodeNumber
+    ) throws(StorageError) -> [(inode: InodeNumber, isDirectory: Bool)] {
+        var found: [(inode: InodeNumber, isDirectory: Bool)] = []
+        try connection.run(
+            "SELECT inode, type FROM entries WHERE parent = ? AND inode != 0", [.number(parent)]
+        ) { row in
+            found.append((row.unsigned(0), row.integer(1) == Int64(FileType.directory.rawValue)))
+        }
+        return found
+    }
+
+    /// A path that leads to an inode, as far as names are recorded.
+    package func path(of number: InodeNumber) -> [UInt8]? {
+        var names: [[UInt8]] = []
+        var at = number
+        // As deep as a path can be; a loop of damaged rows ends here too.
+        for _ in 0..<4096 {
+            var above: (parent: InodeNumber, name: [UInt8])?
+            try? connection.run(
+                "SELECT parent, name FROM entries WHERE inode = ? LIMIT 1", [.number(at)]
+            ) { row in above = (row.unsigned(0), row.blob(1)) }
+            guard let above else { break }
+            names.append(above.name)
+            at = above.parent
+        }
+        return names.isEmpty ? nil : Array(names.reversed().joined(separator: [0x2f]))
+    }
+}

@@ -1,0 +1,58 @@
+// UsageRecord: what a workspace took when it was closed cleanly, so that its next opening need not
+// look at every log. A sealed file that is removed when the workspace is opened: where it is missing,
+// or does not fit the tree log, somebody counts.
+//
+// payload: log files u64 | log bytes u64 | tree log bytes u64 | files u64
+
+package import Platform
+
+package struct UsageRecord: Equatable, Sendable {
+    package var logFiles: UInt64
+    package var logBytes: UInt64
+    package var journalBytes: UInt64
+    /// Files and directories that have a row and a name.
+    package var files: UInt64
+
+    package init(logFiles: UInt64, logBytes: UInt64, journalBytes: UInt64, files: UInt64) {
+        self.logFiles = logFiles
+        self.logBytes = logBytes
+        self.journalBytes = journalBytes
+        self.files = files
+    }
+
+    private static func path(_ workspace: UInt16) -> String {
+        "\(LogDirectory.workspacePath(workspace))/usage"
+    }
+
+    package func write(_ workspace: UInt16, on disk: any Disk) throws(StorageError) {
+        var writer = ByteWriter(capacity: 32)
+        for number in [logFiles, logBytes, journalBytes, files] { writer.integer(number) }
+        try SealedFile.write(
+            writer.bytes, magic: Format.usageMagic, copies: 1, to: Self.path(workspace), on: disk,
+            durable: false)
+    }
+
+    package init?(of workspace: UInt16, on disk: any Disk) {
+        guard disk.exists(Self.path(workspace)),
+            let payload = try? SealedFile.read(
+                magic: Format.usageMagic, from: Self.path(workspace), on: disk)
+        else { return nil }
+        var reader = ByteReader(payload)
+        guard let logFiles: UInt64 = reader.integer(), let logBytes: UInt64 = reader.integer(),
+            let journalBytes: UInt64 = reader.integer(), let files: UInt64 = reader.integer()
+        else { return nil }
+        self.init(
+            logFiles: logFiles, logBytes: logBytes, journalBytes: journalBytes, files: files)
+    }
+
+    /// Reads the record and removes it, since the workspace will change now.
+    /// - Throws: where it cannot be removed; it would be wrong at the next start.
+    package static func take(
+        _ workspace: UInt16, on disk: any Disk
+    ) throws(Errno) -> UsageRecord? {
+        guard disk.exists(path(workspace)) else { return nil }
+        let found = UsageRecord(of: workspace, on: disk)
+        try disk.remove(path(workspace))
+        return found
+    }
+}
