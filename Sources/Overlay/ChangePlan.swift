@@ -58,7 +58,9 @@ struct ChangePlan {
     mutating func commit(
         _ operation: TreeOperation, backupComment: String?
     ) throws(Errno) -> CommandOutcome {
-        let changes = try self.changes()
+        var changes = try self.changes()
+        // Each of these lists can be large.
+        values = PastValues()
         guard !changes.isEmpty || !contents.isEmpty else {
             return CommandOutcome(sequence: tree.sequence.last)
         }
@@ -66,17 +68,22 @@ struct ChangePlan {
         try tree.markContents(ordered, stamp: stamp)
         var transaction = tree.begin(operation, stamp)
         let number = transaction.sequence
-        transaction.changes = changes.map { change in
-            guard case .inode(let inode, let before, var after?) = change else { return change }
+        for index in changes.indices {
+            guard case .inode(let inode, let before, var after?) = changes[index] else { continue }
             after.sequence = number
             if contents[inode] != nil { after.contentSequence = number }
-            return .inode(inode, before: before, after: after)
+            changes[index] = .inode(inode, before: before, after: after)
         }
+        let count = changed(changes)
+        transaction.changes = changes
+        changes = []
         let backup = backupComment.map { tree.addAutomaticBackup($0, to: &transaction) }
+        tree.keepsRowsOnly = true
+        defer { tree.keepsRowsOnly = false }
         try tree.commit(&transaction, restoring: ordered)
         tree.noteParents(transaction.changes)
         tree.reviveShown(transaction.changes)
-        var outcome = CommandOutcome(sequence: number, backup: backup, changed: changed(changes))
+        var outcome = CommandOutcome(sequence: number, backup: backup, changed: count)
         outcome.stale = tree.known(stale)
         return outcome
     }

@@ -35,14 +35,10 @@ extension Workspace {
         do throws(Errno) {
             let outcome = try gate.alone { () throws(Errno) in
                 try withTree { (tree) throws(Errno) in
-                    let past = try tree.past(after: target)
-                    var rollback = Rollback(
-                        tree, past, at: target, stamp: caller.stamp(clock.realtime()),
+                    var plan = try Rollback.plan(
+                        tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
                         keepsTimes: keepsTimes)
-                    if paths.isEmpty { try rollback.takeBackEverything() }
-                    for path in paths { try rollback.takeBack(path) }
-                    try rollback.placeDeferred()
-                    return try rollback.plan.commit(operation, backupComment: comment)
+                    return try plan.commit(operation, backupComment: comment)
                 }
             }
             makeJournalDurable()
@@ -92,6 +88,17 @@ struct Rollback {
         self.past = past
         self.target = target
         self.keepsTimes = keepsTimes
+    }
+
+    static func plan(
+        _ tree: Tree, at target: UInt64, stamp: Stamp, paths: [[UInt8]], keepsTimes: Bool
+    ) throws(Errno) -> ChangePlan {
+        var rollback = Rollback(
+            tree, try tree.past(after: target), at: target, stamp: stamp, keepsTimes: keepsTimes)
+        if paths.isEmpty { try rollback.takeBackEverything() }
+        for path in paths { try rollback.takeBack(path) }
+        try rollback.placeDeferred()
+        return rollback.plan
     }
 
     /// Every key that changed gets the value that it had.

@@ -246,6 +246,9 @@ extension Tree {
             inode.record = after
             // A rollback to before its first edit: the log is kept for moments since.
             if !after.flags.contains(.hasLog) { inode.log = nil }
+        } else if keepsRowsOnly {
+            dirty.inodes[number] = .some(after)
+            return
         } else {
             // Only in a replay: a live change has its inode at hand.
             let place = after.flags.contains(.hasOrigin)

@@ -39,6 +39,8 @@ final class Tree: @unchecked Sendable {
     var processes = ProcessNames()
     /// Restored content that a replay met and that the logs may lack.
     var restores: [Restore] = []
+    /// Set while a command changes many files: rows of inodes that are not in memory are kept as rows.
+    var keepsRowsOnly = false
     /// Set while edit logs hold restored content that is not durable yet.
     var hasUnsyncedRestores = false
     var devices: [UInt32: [UInt8]] = [:]
@@ -113,7 +115,12 @@ final class Tree: @unchecked Sendable {
         let found: InodeRecord?
         let origin: Origin?
         do throws(StorageError) {
-            found = try reader.inode(number)
+            // A command that changed many files has left the row only.
+            if let row = dirty.inodes[number] ?? flushing.inodes[number] {
+                found = row
+            } else {
+                found = try reader.inode(number)
+            }
             origin = found?.flags.contains(.hasOrigin) == true ? try self.origin(number) : nil
         } catch {
             throw failing(error)
