@@ -9,8 +9,8 @@ files none
 memory 256M'
 must mkdir one two
 for name in a b c; do echo > one/$name; done
-does limits 'files 5'
-has limits 'files 5'
+does limits 'files 7'
+has limits 'files 7'
 echo > two/a
 echo > two/b
 refused 'Disk quota exceeded' touch two/c

@@ -8,7 +8,7 @@ has metrics '# TYPE '
 must test "$(grep -c '^# EOF' .draft/metrics)" -eq 1
 is progress ''
 is events ''
-has verify '"state":"none"'
+has verify '"state": "none"'
 does backup b
 has status '"backup_count": 1'
 for file in rollback undo clone edit refresh; do has $file write; done
