@@ -2,7 +2,7 @@
 . "$(dirname "$0")/prologue.sh"
 
 echo work > src/work
-does backup before 
+does backup before
 must rm -rf -- *
 must mkdir -p src/main.c notes
 echo file > empty

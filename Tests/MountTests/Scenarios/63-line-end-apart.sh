@@ -11,8 +11,8 @@ echo one > f
 echo two > f
 { printf 1; printf '\n'; } > .draft/undo || complain 'undo'
 content f one
-{ printf '{"path":"f","edits":[{"at":0,"insert":"%s"}]}' "$words"; printf '\n'; } > .draft/edit ||
-    complain 'edit'
+edit='{"path":"f","edits":[{"at":0,"insert":"'$words'"}]}'
+{ printf '%s' "$edit"; printf '\n'; } > .draft/edit || complain 'edit'
 is last-error ''
 content f "${words}one"
 # Appending begins anew each time.
