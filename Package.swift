@@ -92,7 +92,7 @@ let package = Package(
             dependencies: [
                 "draftfs", "MountServer", "Storage", "Platform", "CPlatform", "TestSupport",
             ],
-            swiftSettings: settings),
+            exclude: ["Scenarios"], swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: settings),
     ]
 )

@@ -33,6 +33,8 @@ package struct WriteFlags: Sendable, Equatable {
     package var killSetID: Bool
     /// Written back from a shared mapping: uid and pid may be those of another process.
     package var fromPageCache: Bool
+    /// The file is open with O_APPEND.
+    package var appends: Bool
 }
 
 /// Flags of setxattr(2).

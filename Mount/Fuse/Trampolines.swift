@@ -96,7 +96,8 @@ extension Trampolines {
             let carried = info?.pointee.fh ?? 0
             let flags = WriteFlags(
                 killSetID: carried & RawRequest.writeKillSetID != 0,
-                fromPageCache: (info?.pointee.writepage ?? 0) != 0)
+                fromPageCache: (info?.pointee.writepage ?? 0) != 0,
+                appends: (info?.pointee.flags ?? 0) & O_APPEND != 0)
             serve(handle) {
                 $0.write(
                     $1, node: node, data: UnsafeRawBufferPointer(start: data, count: size),

@@ -48,7 +48,8 @@ extension DraftOperations {
         do throws(Errno) {
             if case .control(let place) = try self.node(node) {
                 return control.write(
-                    request, place, Array(data), isMapped: flags.fromPageCache)
+                    request, place, Array(data), isMapped: flags.fromPageCache,
+                    isContinued: offset > 0 && !flags.appends)
             }
             let place = try place(node)
             let clearedMode = try place.workspace.write(

@@ -70,8 +70,8 @@ extension DraftOperations {
         _ request: consuming Request, node: UInt64, newParent: UInt64, newName: FileName
     ) {
         do throws(Errno) {
-            guard case .place(let source) = try self.node(node) else { throw .crossDevice }
             let place = try directory(newParent, newName, taken: .exists)
+            guard case .place(let source) = try self.node(node) else { throw .crossDevice }
             guard source.workspace === place.workspace else { throw .crossDevice }
             let attributes = try place.workspace.makeLink(
                 to: source.number, name: newName, in: place.number,

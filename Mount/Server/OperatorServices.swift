@@ -55,10 +55,9 @@ extension ControlServices {
     }
 
     private static func text(_ limits: OperatorLimits, _ keys: [OperatorLimits.Key]) -> [UInt8] {
+        let keys = LimitKey.allCases.filter { keys.contains(stored($0)) }
         var values: [LimitKey: UInt64] = [:]
-        for key in LimitKey.allCases where keys.contains(stored(key)) {
-            values[key] = limits[stored(key)]
-        }
-        return StateTexts.limits(values)
+        for key in keys { values[key] = limits[stored(key)] }
+        return StateTexts.limits(values, of: keys)
     }
 }

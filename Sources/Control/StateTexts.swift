@@ -68,9 +68,12 @@ package enum StateTexts {
     }
 
     /// KEY VALUE, as it can be written again. Keys without a value are `none`.
-    package static func limits(_ values: [LimitKey: UInt64]) -> [UInt8] {
+    /// - Parameter keys: what can be set.
+    package static func limits(
+        _ values: [LimitKey: UInt64], of keys: [LimitKey] = LimitKey.allCases
+    ) -> [UInt8] {
         var text = ""
-        for key in LimitKey.allCases {
+        for key in keys {
             text += "\(key.rawValue) \(values[key].map { limit($0, key.unit) } ?? "none")\n"
         }
         return Array(text.utf8)

@@ -18,12 +18,18 @@ extension ControlDirectory {
 
     /// - Parameter isMapped: the kernel writes a page of a mapping back. Such a page says nothing of
     ///   when it was written, and may be part of a text; it is no command.
+    /// - Parameter isContinued: it follows another write by the same descriptor. The line end of a
+    ///   long command may come by itself, from dash's printf for one: no command without words.
     func write(
-        _ request: consuming Request, _ place: ControlPlace, _ bytes: [UInt8], isMapped: Bool
+        _ request: consuming Request, _ place: ControlPlace, _ bytes: [UInt8], isMapped: Bool,
+        isContinued: Bool
     ) {
         if case .view = place.node { return request.fail(.readOnly) }
         guard case .fixed(let file) = place.node, let command = file.command, !isMapped else {
             return request.fail(.notPermitted)
+        }
+        if isContinued, bytes.allSatisfy({ [0x09, 0x0a, 0x20].contains($0) }) {
+            return request.written(bytes.count)
         }
         let caller = Overlay.Caller(request.context)
         commands.submit(request, lane: UInt64(place.workspace)) { [self] request in
@@ -81,9 +87,14 @@ extension ControlDirectory {
         _ bytes: [UInt8], _ caller: Overlay.Caller
     ) throws(CommandError) {
         var reader = CommandReader(bytes, of: .limits, now: clock.realtime())
-        while let command = try reader.next() {
-            guard case .limit(let key, let value) = command else { continue }
-            try services.setLimit(key, value, nil, caller)
+        do throws(CommandError) {
+            while let command = try reader.next() {
+                guard case .limit(let key, let value) = command else { continue }
+                try services.setLimit(key, value, nil, caller)
+            }
+        } catch {
+            guard let line = reader.line, line > 1 else { throw error }
+            throw CommandError(error.errno, "line \(line): \(error)")
         }
     }
 

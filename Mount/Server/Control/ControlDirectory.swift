@@ -32,8 +32,8 @@ package final class ControlDirectory: Sendable {
     private let connected = Mutex<Notifier?>(nil)
     /// Nanoseconds for which a text is kept for a reader that does not look its name up again.
     private static let lifetime: Int64 = 1_000_000_000
-    /// st_blksize in bytes: stdio then writes a command in one piece, and the kernel passes it on
-    /// in one request.
+    /// st_blksize in bytes: cat(1) and cp(1) then write a command in one piece, and the kernel passes
+    /// it on in one request. glibc's stdio cuts what is longer than 8 KiB all the same.
     private static let block: UInt32 = 1 << 20
 
     init(

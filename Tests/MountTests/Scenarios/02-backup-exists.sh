@@ -1,0 +1,14 @@
+# A name is taken once; the backup that has it stays as it was.
+. "$(dirname "$0")/prologue.sh"
+
+echo before > new
+does backup 'one first'
+echo after > new
+fails_with 'File exists' backup 'one again' 'one'
+has backup '"comment":"first"'
+content .draft/backups/one/new before
+does backup '--delete one'
+does backup 'one again'
+content .draft/backups/one/new after
+has backup '"comment":"again"'
+lacks backup '"comment":"first"'

@@ -1,0 +1,27 @@
+# The list of workspaces has limits of the store, which hold beside those of each.
+# list
+. "$(dirname "$0")/prologue.sh"
+
+case $(ls -A) in *draft*) complain '.draft is listed' ;; esac
+must test "$(ls .draft | tr '\n' ' ')" = 'events last-error limits metrics progress status '
+is limits 'bytes none
+files none
+memory 256M'
+must mkdir one two
+for name in a b c; do echo > one/$name; done
+does limits 'files 7'
+has limits 'files 7'
+echo > two/a
+echo > two/b
+refused 'Disk quota exceeded' touch two/c
+refused 'Disk quota exceeded' touch one/d
+must test -z "$(cat one/.draft/last-error)"
+fails_with 'Invalid argument' limits 'retention 1d' 'in a workspace'
+fails_with 'Invalid argument' limits 'file-size 1G' 'in a workspace'
+fails_with 'Invalid argument' limits 'large-file none' 'in a workspace'
+fails_with 'Invalid argument' limits 'files none
+memory 1M' 'line 2:'
+must touch one/d
+for name in backup rollback undo history diff at; do absent ".draft/$name"; done
+control=one/.draft
+does limits 'retention 1d'

@@ -1,0 +1,20 @@
+# rm -rf of everything, then what was made anew: one rollback takes it all back.
+. "$(dirname "$0")/prologue.sh"
+
+echo work > src/work
+does backup before
+must rm -rf -- *
+must mkdir -p src/main.c notes
+echo file > empty
+ln -s elsewhere a.txt
+does rollback before
+absent src/main.c/x
+same src/main.c "$base/src/main.c"
+same notes "$base/notes"
+must test -d empty
+must test ! -L a.txt
+content src/work work
+must rm src/work
+same . "$base"
+does undo 2
+test -L a.txt || complain 'undo does not undo the rollback'

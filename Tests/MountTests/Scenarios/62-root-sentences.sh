@@ -1,0 +1,8 @@
+# Sentences on the root of the workspace name it.
+# known: the root has an empty name in the sentences of clone, edit and drift
+. "$(dirname "$0")/prologue.sh"
+
+fails_with 'File exists' clone 'a.txt .' 'already'
+fails_with 'Invalid argument' clone '. copy' 'itself'
+fails_with 'Is a directory' edit '{"path":".","edits":[{"at":0,"insert":"x"}]}' 'directory'
+fails_with 'Invalid argument' drift 'accept .' 'drift'
