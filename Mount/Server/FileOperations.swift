@@ -48,8 +48,8 @@ extension DraftOperations {
         do throws(Errno) {
             if case .control(let place) = try self.node(node) {
                 return control.write(
-                    request, place, Array(data), isMapped: flags.fromPageCache,
-                    isContinued: offset > 0 && !flags.appends)
+                    request, place, Array(data), at: offset, isMapped: flags.fromPageCache,
+                    appends: flags.appends)
             }
             let place = try place(node)
             let clearedMode = try place.workspace.write(

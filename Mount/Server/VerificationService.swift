@@ -31,7 +31,7 @@ final class VerificationService: Sendable {
                 _ = try workspace.number(at: path)
             } catch {
                 throw CommandError(
-                    error, "cannot verify \(String(decoding: path, as: UTF8.self)): \(error)")
+                    error, "there is nothing at \(String(decoding: path, as: UTF8.self)) to verify: \(error)")
             }
         }
         let name = set.records.first { $0.id == workspace.id }.map { "\($0.name)" } ?? ""

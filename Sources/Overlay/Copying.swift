@@ -105,7 +105,7 @@ extension Rollback {
     }
 
     /// The identity of a base file: as it is on record, or as it is now.
-    private func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
+    func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
         if let known = past.origins[old.number] ?? plan.values.origins[old.number] { return known }
         let known = try tree.read { (_) throws(StorageError) in try tree.origin(old.number) }
         if let known { return known }
@@ -138,9 +138,12 @@ extension Workspace {
     }
 
     private func cloneFailure(_ error: Errno, _ source: [UInt8], _ target: [UInt8]) -> String {
-        let (from, to) = (String(decoding: source, as: UTF8.self), String(decoding: target, as: UTF8.self))
+        let (from, to) = (shown(source), shown(target))
         switch error {
-        case .noEntry: return "there is no \(from), or no directory for \(to)"
+        case .noEntry:
+            if (try? number(at: source)) == nil { return "there is no \(from)" }
+            return "there is no directory for \(to): make it first"
+        case .notDirectory: return "a file stands where \(from) or \(to) needs a directory"
         case .exists: return "there is a \(to) already: remove it first, or choose another name"
         case .invalid: return "\(from) cannot be cloned into itself"
         case .quota: return "a limit is reached: \(from) was not cloned; raise the limit"
@@ -148,6 +151,11 @@ extension Workspace {
         default: return "\(from) was not cloned to \(to): \(error)"
         }
     }
+}
+
+/// A path for people; the root has a name too.
+func shown(_ path: [UInt8]) -> String {
+    path.isEmpty ? "root of the workspace" : String(decoding: path, as: UTF8.self)
 }
 
 extension Rollback {

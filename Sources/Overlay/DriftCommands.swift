@@ -71,7 +71,7 @@ extension Workspace {
         var reason: String
     }
 
-    private static func text(_ path: [UInt8]) -> String { String(decoding: path, as: UTF8.self) }
+    private static func text(_ path: [UInt8]) -> String { shown(path) }
 
     private func commanding<R>(
         _ path: [UInt8], _ body: () throws(Errno) -> R

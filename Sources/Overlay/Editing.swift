@@ -11,7 +11,7 @@ extension Workspace {
     package func edit(
         _ path: [UInt8], _ splices: [Splice], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
-        let name = String(decoding: path, as: UTF8.self)
+        let name = path.isEmpty ? "the \(shown(path))" : shown(path)
         // What is put in at one place stays in the order it was given.
         let ordered = splices.enumerated().sorted {
             ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset)
@@ -33,7 +33,12 @@ extension Workspace {
             defer { forget(number, count: 1) }
             if ordered.isEmpty { return CommandOutcome(sequence: sequence.last) }
             let inserted = ordered.reduce(0) { $0 + $1.insert.count }
-            let size = try withTree { (tree) throws(Errno) in try tree.regular(number).record.size }
+            let size = try withTree { (tree) throws(Errno) in
+                let inode = try tree.inode(number)
+                if inode.isDirectory { throw .isDirectory }
+                if inode.type != .regular { throw .notPermitted }
+                return inode.record.size
+            }
             let deleted = ordered.reduce(UInt64(0)) { $0 + min($1.delete, size) }
             try quota.admit(
                 bytes: UInt64(inserted), end: size - min(size, deleted) + UInt64(inserted))
@@ -70,7 +75,8 @@ extension Workspace {
             outcome.stale.inodes[number] = true
             return outcome
         } catch {
-            throw CommandError(error, editFailure(error, name))
+            throw CommandError(
+                error == .notPermitted ? .invalid : error, editFailure(error, name))
         }
     }
 
@@ -78,7 +84,8 @@ extension Workspace {
         switch error {
         case .noEntry: "there is no file \(name)"
         case .isDirectory: "\(name) is a directory: only files can be edited"
-        case .invalid: "an edit of \(name) lies outside the file, or it is no regular file"
+        case .invalid: "an edit of \(name) lies outside the file: see its size"
+        case .notPermitted: "\(name) is no regular file: only files can be edited"
         case .quota: "a limit of bytes is reached: \(name) was not edited; raise the limit"
         case .fileTooBig: "\(name) would grow beyond the limit of a file's size"
         case .noSpace: "the store is full: \(name) was not edited; make room and try again"

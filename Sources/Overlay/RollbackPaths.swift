@@ -150,11 +150,15 @@ extension Rollback {
         guard let before = try plan.row(now.number) else { return }
         if old.number == now.number, !old.hasRow, before.links == 1,
             old.place == directory.basePath.map({ BasePlace(directory: $0, name: name.bytes) }) {
-            // Nobody had touched it then: it is the base's again.
-            plan.setRow(now.number, nil)
-            plan.setEntry(name, in: directory.number, nil)
+            // Nobody had touched it then: it is the base's again, or would be but for its time.
             for key in try tree.xattrs(of: now.number).keys {
                 plan.setXattr(key, of: now.number, nil)
+            }
+            if keepsTimes {
+                plan.setRow(now.number, nil)
+                plan.setEntry(name, in: directory.number, nil)
+            } else {
+                plan.setRow(now.number, freshRow(of: old))
             }
             return
         }
@@ -239,12 +243,18 @@ extension Rollback {
         guard old.hasRow else {
             guard old.place == directory.basePath.map({ BasePlace(directory: $0, name: name.bytes) })
             else { return try copy(old, name, in: directory, withChildren: true) }
-            // It shows through once nothing hides it.
-            plan.setEntry(name, in: directory.number, nil)
-            plan.setRow(old.number, nil)
             for key in try tree.xattrs(of: old.number).keys {
                 plan.setXattr(key, of: old.number, nil)
             }
+            if !keepsTimes, old.type == .regular, old.record.links == 1, let place = old.place {
+                plan.setOrigin(old.number, try origin(of: old, at: place))
+                plan.setRow(old.number, freshRow(of: old))
+                plan.setEntry(name, in: directory.number, Entry(inode: old.number, type: .regular))
+                return old
+            }
+            // It shows through once nothing hides it.
+            plan.setEntry(name, in: directory.number, nil)
+            plan.setRow(old.number, nil)
             if old.type == .directory { try placeChildren(of: old) }
             return old
         }
@@ -267,6 +277,18 @@ extension Rollback {
         claimed[old.number] = old.number
         if old.type == .directory, withChildren { try placeChildren(of: old) }
         return try tree.pastNode(old.number, plan.values, at: .max)
+    }
+
+    /// The row of a base file that comes back: as in the base, but changed now, so that make(1) sees it.
+    private func freshRow(of old: ViewNode) -> InodeRecord {
+        var record = old.record
+        record.modificationTime = plan.stamp.time
+        record.changeTime = plan.stamp.time
+        record.flags.insert(.hasOrigin)
+        if let place = old.place, (try? tree.base.xattr(XattrNames.capability, of: place)) != nil {
+            record.flags.insert(.hasCapability)
+        }
+        return record
     }
 
     /// Whether a file of then has a name now, as the plan stands.

@@ -68,7 +68,7 @@ extension Workspace {
             }
         } catch {
             throw CommandError(
-                error, "cannot verify \(String(decoding: path, as: UTF8.self)): \(error)")
+                error, "cannot verify \(shown(path)): \(error)")
         }
     }
 

@@ -38,8 +38,8 @@ struct EditCommand: ParsableCommand {
 
     @OptionGroup var workspace: WorkspaceOptions
 
-    /// What the kernel hands to a FUSE daemon in one piece. More would be two commands.
-    static let longest = 1 << 20
+    /// The longest command that the mount takes.
+    static let longest = 16 << 20
 
     func validate() throws {
         if jsonFile != nil {

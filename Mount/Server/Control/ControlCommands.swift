@@ -13,30 +13,36 @@ internal import Storage
 extension ControlDirectory {
     /// How long a command waits for the kernel to drop its caches, in milliseconds.
     private static let drainLimit = 30_000
-    /// The longest write that arrives in one piece, in bytes.
-    private static let longestWrite = 1 << 20
 
     /// - Parameter isMapped: the kernel writes a page of a mapping back. Such a page says nothing of
     ///   when it was written, and may be part of a text; it is no command.
-    /// - Parameter isContinued: it follows another write by the same descriptor. The line end of a
-    ///   long command may come by itself, from dash's printf for one: no command without words.
+    /// - Parameter offset: a command that comes in pieces has them one after the other.
     func write(
-        _ request: consuming Request, _ place: ControlPlace, _ bytes: [UInt8], isMapped: Bool,
-        isContinued: Bool
+        _ request: consuming Request, _ place: ControlPlace, _ piece: [UInt8], at offset: UInt64,
+        isMapped: Bool, appends: Bool
     ) {
         if case .view = place.node { return request.fail(.readOnly) }
         guard case .fixed(let file) = place.node, let command = file.command, !isMapped else {
             return request.fail(.notPermitted)
         }
-        if isContinued, bytes.allSatisfy({ [0x09, 0x0a, 0x20].contains($0) }) {
-            return request.written(bytes.count)
-        }
         let caller = Overlay.Caller(request.context)
+        let bytes: [UInt8]
+        switch unfinished.join(
+            piece, at: appends ? nil : offset, of: place.workspace, file, by: caller.pid) {
+        case .command(let whole): bytes = whole
+        case .blank: return request.written(piece.count)
+        case .unfinished(let error):
+            errors.set(error, workspace: place.workspace)
+            return request.written(piece.count)
+        case .tooLong(let error):
+            errors.set(error, workspace: place.workspace)
+            return request.fail(error.errno)
+        }
         commands.submit(request, lane: UInt64(place.workspace)) { [self] request in
             let failure = run(bytes, command, file, place.workspace, caller)
             errors.set(failure, workspace: place.workspace)
             if let failure { return request.fail(failure.errno.forKernel) }
-            request.written(bytes.count)
+            request.written(piece.count)
         }
     }
 
@@ -60,10 +66,6 @@ extension ControlDirectory {
             }
         } catch {
             failure = error
-            if bytes.count >= Self.longestWrite {
-                failure = CommandError(
-                    error.errno, "\(error) (a command has at most \(Self.longestWrite) bytes)")
-            }
         }
         // Also for a write that failed half-way: its first commands are done.
         if hasStale, let notifier, !notifier.drain(milliseconds: Self.drainLimit) {

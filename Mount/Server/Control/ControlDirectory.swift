@@ -20,6 +20,7 @@ package final class ControlDirectory: Sendable {
     let texts = ControlTexts()
     let listings = ViewListings()
     let errors = LastErrors()
+    let unfinished = UnfinishedCommands()
     /// Commands, one after the other in each workspace; and texts that take long.
     let commands = RequestQueue()
     let readers = RequestQueue()

@@ -1,5 +1,4 @@
 # A file that becomes as in the base gets the present time, too.
-# known: a file that was untouched gets the old time of the base
 . "$(dirname "$0")/prologue.sh"
 
 touch "$store.mark"

@@ -1,5 +1,4 @@
 # Sentences on the root of the workspace name it.
-# known: the root has an empty name in the sentences of clone, edit and drift
 . "$(dirname "$0")/prologue.sh"
 
 fails_with 'File exists' clone 'a.txt .' 'already'

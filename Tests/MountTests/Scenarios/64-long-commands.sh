@@ -1,26 +1,35 @@
-# Commands of up to 1 MiB are taken whole, from cat or dd.
+# Long commands come in pieces of whole pages, from cat, dd or a shell, and are done once.
 . "$(dirname "$0")/prologue.sh"
 
 {
     printf '{"path":"a.txt","edits":[{"at":"end","insert":"'
-    head -c 1000000 /dev/zero | tr '\0' x
+    head -c 3000000 /dev/zero | tr '\0' x
     printf '"}]}\n'
 } > "$store.json"
 must cat "$store.json" > .draft/edit
 is last-error ''
-must test "$(wc -c < a.txt)" -eq 1000014
+must test "$(wc -c < a.txt)" -eq 3000014
 does undo ''
 must dd if="$store.json" of=.draft/edit bs=1M status=none
-must test "$(wc -c < a.txt)" -eq 1000014
+must test "$(wc -c < a.txt)" -eq 3000014
+does undo ''
+must bash -c 'x=$(seq -s " " 20000); echo "verbose $x" > .draft/backup'
+is last-error ''
+has backup '19999 20000'
+must test "$(wc -l < .draft/backup)" -ge 1
+must test -d .draft/backups/verbose
+absent .draft/backups/60
+# A piece without its end does nothing, and says so.
+head -c 8192 /dev/zero | tr '\0' x > "$store.txt"
+must dd if="$store.txt" of=.draft/undo bs=8192 status=none
+has last-error 'no line end'
+must test "$(wc -c < a.txt)" -eq 14
+# Nor does what is longer than any command may be.
 {
     printf '{"path":"a.txt","edits":[{"at":"end","insert":"'
-    head -c 1100000 /dev/zero | tr '\0' x
+    head -c 17000000 /dev/zero | tr '\0' x
     printf '"}]}\n'
 } > "$store.json"
-refused 'Invalid argument' dd if="$store.json" of=.draft/edit bs=2M status=none
-has last-error '1048576'
-must test "$(wc -c < a.txt)" -eq 1000014
-{ echo 'verbose '; seq 100000; } | tr '\n' ' ' > "$store.txt"
-must dd if="$store.txt" of=.draft/backup bs=1M status=none
-has backup '99999 100000'
-must test -d .draft/backups/verbose
+refused 'File too large' dd if="$store.json" of=.draft/edit bs=1M status=none
+has last-error '16 MiB'
+must test "$(wc -c < a.txt)" -eq 14
