@@ -118,7 +118,8 @@ package final class DraftOperations: Operations {
 extension Overlay.Caller {
     init(_ caller: Fuse.Caller) {
         self.init(
-            user: caller.uid, group: caller.gid, pid: UInt32(bitPattern: caller.pid),
+            user: caller.uid, group: caller.gid,
+            pid: ThreadGroups.process(of: UInt32(bitPattern: caller.pid)),
             umask: caller.umask)
     }
 }

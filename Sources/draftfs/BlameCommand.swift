@@ -21,8 +21,28 @@ struct BlameCommand: ParsableCommand {
             for run in runs { print(run.line) }
         } else if !runs.isEmpty {
             let head = ["FROM", "TO", "SOURCE", "TIME", "PROCESS"]
-            printText(Text.table([head] + runs.map { Self.row($0.value) }, right: [0, 1]))
+            printText(Text.table([head] + Self.joined(runs.map(\.value)), right: [0, 1]))
         }
+    }
+
+    /// One line for neighbouring bytes of one process and kind.
+    static func joined(_ runs: [JSONValue]) -> [[String]] {
+        var rows: [[String]] = []
+        var last: JSONValue?
+        for run in runs {
+            if let before = last, !rows.isEmpty, run["source"]?.text == "change",
+                ["source", "op", "comm"].allSatisfy({ run[$0]?.text == before[$0]?.text }),
+                run["pid"]?.unsigned == before["pid"]?.unsigned {
+                let row = row(run)
+                let first = rows[rows.count - 1][2].prefix { $0 != " " && $0 != "." }
+                rows[rows.count - 1][1] = row[1]
+                rows[rows.count - 1][2] = "\(first)..\(run["seq"]?.plain ?? "") \(run["op"]?.text ?? "")"
+            } else {
+                rows.append(row(run))
+            }
+            last = run
+        }
+        return rows
     }
 
     static func row(_ run: JSONValue) -> [String] {

@@ -35,7 +35,8 @@ struct HistoryCommand: ParsableCommand {
             for item in items { print(item.line) }
         } else if !items.isEmpty {
             let head = ["SEQUENCE", "TIME", "PROCESS", "CHANGE", "PATH"]
-            printText(Text.table([head] + items.map { Self.row($0.value) }, right: [0]))
+            printText(
+                Text.table([head] + Self.runs(items.map(\.value)).map(Self.row), right: [0]))
         }
     }
 
@@ -70,6 +71,46 @@ struct HistoryCommand: ParsableCommand {
             let path = path.hasPrefix("/") ? path : "/" + path
             return path == prefix || path.hasPrefix(prefix + "/")
         }
+    }
+
+    /// Changes in a row for people: writes of one process that go on where the one before ended are
+    /// one line.
+    struct Run {
+        var first: JSONValue
+        var last: JSONValue
+        var count = 1
+    }
+
+    static func runs(_ items: [JSONValue]) -> [Run] {
+        var runs: [Run] = []
+        for item in items {
+            if let run = runs.last, continues(item, run.last) {
+                runs[runs.count - 1].last = item
+                runs[runs.count - 1].count += 1
+            } else {
+                runs.append(Run(first: item, last: item))
+            }
+        }
+        return runs
+    }
+
+    private static func continues(_ item: JSONValue, _ before: JSONValue) -> Bool {
+        guard let range = item["range"]?.items, let old = before["range"]?.items, range.count == 2,
+            old.count == 2, item["op"]?.text == "write" else { return false }
+        return range[0].unsigned == old[1].unsigned
+            && ["op", "path", "comm"].allSatisfy { item[$0]?.text == before[$0]?.text }
+            && item["pid"]?.unsigned == before["pid"]?.unsigned
+    }
+
+    static func row(_ run: Run) -> [String] {
+        var row = row(run.first)
+        guard run.count > 1 else { return row }
+        row[0] += "..\(run.last["seq"]?.plain ?? "")"
+        let from = run.first["range"]?.items.first?.plain ?? ""
+        let end = run.last["range"]?.items.last?.plain ?? ""
+        let path = Text.printable(run.first["path"]?.plain ?? "")
+        row[4] = "\(path) [\(from)..<\(end)]"
+        return row
     }
 
     static func row(_ item: JSONValue) -> [String] {
