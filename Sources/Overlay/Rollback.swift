@@ -128,8 +128,17 @@ struct Rollback {
         _ old: PastRow, of number: InodeNumber
     ) throws(Errno) -> InodeRecord {
         var record = old.record
-        if try tree.row(number) != record { record.changeTime = plan.stamp.time }
-        guard record.type == .regular else { return record }
+        let now = try tree.row(number)
+        let isSameContent = try hasContent(number, old)
+        if let now, isSameContent {
+            record.contentSequence = now.contentSequence
+            var same = record
+            (same.sequence, same.changeTime) = (now.sequence, now.changeTime)
+            // As it was, whatever happened in between.
+            if same == now { return now }
+        }
+        if now != record { record.changeTime = plan.stamp.time }
+        guard record.type == .regular, !isSameContent else { return record }
         if !record.flags.contains(.hasLog) {
             guard !record.flags.contains(.hasOrigin), EditLog.exists(number, in: tree.logs) else {
                 return record
@@ -146,6 +155,17 @@ struct Rollback {
         }
         record.changeTime = plan.stamp.time
         return record
+    }
+
+    /// Whether a file's log holds just now what it held then.
+    private func hasContent(_ number: InodeNumber, _ old: PastRow) throws(Errno) -> Bool {
+        guard old.record.type == .regular, let row = try tree.row(number), row.links > 0,
+            row.flags.contains(.hasLog), old.record.flags.contains(.hasLog)
+        else { return false }
+        guard let pieces = old.pieces else { return false }
+        guard let now = try? tree.historicLog(number).log.snapshot() else { return false }
+        return now.pieceCount == pieces.pieceCount && now.length == pieces.length
+            && now.allPieces.elementsEqual(pieces.allPieces)
     }
 
     mutating func setContent(of number: InodeNumber, _ pieces: PieceTree, source: InodeNumber) {

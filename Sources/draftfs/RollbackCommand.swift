@@ -34,6 +34,8 @@ struct RollbackCommand: ParsableCommand {
             printJSON(["rolled_back_to": .text(moment), "backup": made.map { .text($0) }])
         } else if let made {
             print("the state before is backup \(Text.printable(made))")
+        } else {
+            print("nothing to do: it is as it was then")
         }
     }
 }
