@@ -32,16 +32,14 @@ extension Workspace {
         let events = EventLog(of: record.id, in: events)
         let directory = LogDirectory.workspacePath(record.id)
         let journalPath = "\(directory)/tree.log"
-        let isNew = !store.disk.exists(journalPath)
         let journal = try Journal(
             journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime(),
             counter: store.logs.counter(record.id))
-        if isNew {
-            do throws(Errno) {
-                try store.disk.synchronizeDirectory(directory)
-            } catch {
-                throw .system(error, doing: "sync", path: directory)
-            }
+        do throws(Errno) {
+            // Each time: a kill may have come between the making of the journal and this.
+            try store.disk.synchronizeDirectory(directory)
+        } catch {
+            throw .system(error, doing: "sync", path: directory)
         }
         report.afterPowerCut = wasCutOff(directory, store.disk, events)
         let databasePath = store.databasePath(record.id)
