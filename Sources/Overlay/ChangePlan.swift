@@ -65,6 +65,7 @@ struct ChangePlan {
             return CommandOutcome(sequence: tree.sequence.last)
         }
         let ordered = contents.values.sorted { $0.number < $1.number }
+        try tree.synchronizeSources(of: ordered)
         try tree.markContents(ordered, stamp: stamp)
         var transaction = tree.begin(operation, stamp)
         let number = transaction.sequence

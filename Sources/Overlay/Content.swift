@@ -27,34 +27,36 @@ extension Tree {
     func log(of inode: Inode) throws(Errno) -> EditLog? {
         if let log = inode.log { return log }
         guard inode.record.flags.contains(.hasLog) else { return nil }
-        let path = LogDirectory.path(inode.number)
-        let events = events
         do throws(StorageError) {
-            let log = try EditLog.open(
-                inode.number, in: logs, afterPowerCut: isRecovering
-            ) { result in
-                for range in result.damage {
-                    events.post(
-                        .error,
-                        "\(path): bytes \(range.lowerBound) to \(range.upperBound) are unreadable; "
-                            + "a record was lost, so the file answers EIO until it is rewritten")
-                }
-                if result.tornBytes > 0 {
-                    events.post(
-                        .warning,
-                        "\(path): cut \(result.tornBytes) bytes of an unfinished write off")
-                }
-            }
+            let log = try openLog(inode.number)
             // A clean close and a kill lose nothing, so a log that knows less than the database has
             // been damaged; what a power cut took was noted by the recovery after it.
             if log.version.sequence < inode.record.contentSequence, !isRecovering {
                 throw StorageError.damaged(
-                    path: path, what: "its last records are missing; the file answers EIO")
+                    path: LogDirectory.path(inode.number), what: "its last records are missing; the file answers EIO")
             }
             inode.log = log
             return log
         } catch {
             throw failing(error)
+        }
+    }
+
+    /// Opens a log, and posts what is lost or had to be cut.
+    func openLog(_ number: InodeNumber) throws(StorageError) -> EditLog {
+        let path = LogDirectory.path(number)
+        let events = events
+        return try EditLog.open(number, in: logs, afterPowerCut: isRecovering) { result in
+            for range in result.damage {
+                events.post(
+                    .error,
+                    "\(path): bytes \(range.lowerBound) to \(range.upperBound) are unreadable; "
+                        + "a record was lost, so the file answers EIO until it is rewritten")
+            }
+            if result.tornBytes > 0 {
+                events.post(
+                    .warning, "\(path): cut \(result.tornBytes) bytes of an unfinished write off")
+            }
         }
     }
 

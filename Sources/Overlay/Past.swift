@@ -177,7 +177,9 @@ extension Tree {
         if let log = inodes[number]?.log { return (log, true) }
         if let inode = try? inode(number), let log = try log(of: inode) { return (log, true) }
         do throws(StorageError) {
-            return (try EditLog.open(number, in: logs, cutsTail: false) { _ in }, false)
+            return (try EditLog.open(
+                number, in: logs, afterPowerCut: isRecovering, cutsTail: false
+            ) { _ in }, false)
         } catch {
             throw failing(error)
         }

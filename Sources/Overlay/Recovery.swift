@@ -32,16 +32,14 @@ extension Workspace {
         let events = EventLog(of: record.id, in: events)
         let directory = LogDirectory.workspacePath(record.id)
         let journalPath = "\(directory)/tree.log"
-        let isNew = !store.disk.exists(journalPath)
         let journal = try Journal(
             journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime(),
             counter: store.logs.counter(record.id))
-        if isNew {
-            do throws(Errno) {
-                try store.disk.synchronizeDirectory(directory)
-            } catch {
-                throw .system(error, doing: "sync", path: directory)
-            }
+        do throws(Errno) {
+            // Each time: a kill may have come between the making of the journal and this.
+            try store.disk.synchronizeDirectory(directory)
+        } catch {
+            throw .system(error, doing: "sync", path: directory)
         }
         report.afterPowerCut = wasCutOff(directory, store.disk, events)
         let databasePath = store.databasePath(record.id)
@@ -189,9 +187,15 @@ extension Workspace {
             events.post(
                 .warning, "\(journal.path): cut \(result.tornBytes) bytes of an unfinished record off")
         }
-        if report.afterPowerCut { marked.formUnion(try allLogs()) }
         withTreeSafely { $0.isRecovering = report.afterPowerCut }
-        try finishRestores(marked, committed: position.sequence)
+        if report.afterPowerCut {
+            marked.formUnion(try allLogs())
+            try emptyUnwritten(marked)
+        }
+        try finishRestores(
+            marked, committed: position.sequence,
+            // A filler stands for transactions that are not known.
+            afterPowerCut: report.afterPowerCut && !report.metGap)
         try refresh(marked)
         withTreeSafely { tree in
             tree.isRecovering = false
@@ -214,44 +218,6 @@ extension Workspace {
             let done = (try? writer?.apply(batch, at: position)) != nil
             withTreeSafely { $0.finishCheckpoint(written: done) }
         }
-    }
-
-    /// Takes sizes and times from the logs of `marked` files.
-    private func refresh(_ marked: Set<InodeNumber>) throws(StorageError) {
-        for number in marked {
-            do throws(Errno) {
-                try withTree { (tree) throws(Errno) in
-                    guard let inode = try? tree.inode(number), tree.findLog(of: inode) else {
-                        return
-                    }
-                    try tree.restoreLog(of: inode)
-                    // A log that cannot be read answers EIO when the file is read.
-                    guard let log = try? tree.log(of: inode) else { return }
-                    let version = log.version
-                    tree.sequence.advance(to: version.sequence)
-                    if version.sequence < inode.record.contentSequence {
-                        tree.takeBack(to: version, inode)
-                    } else {
-                        tree.applyVersion(version, to: inode)
-                    }
-                    if tree.isCheckpointDue || tree.inodes.count > 50_000 { throw .again }
-                }
-            } catch {
-                checkpoint()
-                sweep()
-            }
-        }
-    }
-
-    private func allLogs() throws(StorageError) -> [InodeNumber] {
-        let result: Result<[InodeNumber], StorageError> = withTreeSafely { tree in
-            do throws(StorageError) {
-                return .success(try tree.reader.inodesWithLogs())
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
     }
 
     /// Writes everything out and marks the workspace as closed cleanly.
@@ -287,45 +253,6 @@ extension Workspace {
 }
 
 extension Tree {
-    /// Whether a marked inode has a log: a file made here says so only at the next checkpoint.
-    fileprivate func findLog(of inode: Inode) -> Bool {
-        if inode.record.flags.contains(.hasLog) { return true }
-        guard inode.type == .regular, inode.place == nil, EditLog.exists(inode.number, in: logs)
-        else { return false }
-        inode.record.flags.insert(.hasLog)
-        markDirty(inode)
-        return true
-    }
-
-    /// A power cut took edits that were never synced: the inode says what its log has.
-    fileprivate func takeBack(to version: ContentVersion, _ inode: Inode) {
-        inode.record.size = version.size
-        inode.record.allocated = version.allocated
-        inode.record.contentSequence = version.sequence
-        markDirty(inode)
-        events.post(
-            .warning,
-            "the power cut took the last edits of inode \(inode.number), which were never synced")
-    }
-
-    /// A power cut took a log whole, which was never synced: the file is what it was before its
-    /// first edit.
-    fileprivate func restoreLog(of inode: Inode) throws(Errno) {
-        guard isRecovering, !EditLog.exists(inode.number, in: logs) else { return }
-        let origin: Origin?
-        do throws(StorageError) {
-            origin = try self.origin(inode.number)
-        } catch {
-            throw failing(error)
-        }
-        let log = try EditLog.create(
-            inode.number, baseFile: origin == nil ? 0 : inode.number,
-            baseLength: origin?.size ?? 0, now: clock.realtime(), in: logs)
-        inode.log = log
-        inode.record.contentSequence = 0
-        takeBack(to: log.version, inode)
-    }
-
     /// Reads from the database what is always in memory.
     func load() throws(StorageError) -> CheckpointPosition {
         let position = try reader.position()

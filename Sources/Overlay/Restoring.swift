@@ -35,6 +35,29 @@ extension Tree {
         contentMarked.formUnion(fresh)
     }
 
+    /// Makes durable what the contents of a transaction are taken from, before the transaction is:
+    /// after a power cut it is done again from there, and what other logs name must not be lost.
+    func synchronizeSources(of contents: [NewContent]) throws(Errno) {
+        var sources: [InodeNumber: EditLog] = [:]
+        for number in Set(contents.map(\.source)) where EditLog.exists(number, in: logs) {
+            let log = try historicLog(number).log
+            if !log.isDurable { sources[number] = log }
+        }
+        if sources.isEmpty { return }
+        if sources.count > Self.singleSyncs {
+            let ends = sources.values.map { (log: $0, end: $0.end) }
+            try logs.disk.synchronizeAll()
+            for (log, end) in ends { log.noteDurable(upTo: end) }
+        } else {
+            for log in sources.values { try log.synchronize() }
+        }
+        // The rows of the sources, whose numbers must not be given out again.
+        try journal.synchronize()
+    }
+
+    /// More logs than this are synced by one sync of the file system.
+    private static let singleSyncs = 16
+
     /// Commits a transaction together with the content of files, whole or not at all.
     func commit(
         _ transaction: inout Transaction, restoring contents: [NewContent]
@@ -97,24 +120,25 @@ extension Tree {
 
 extension Workspace {
     /// Makes marked logs and the transactions that were replayed agree.
-    /// - Parameter committed: transactions up to here are all there.
+    /// - Parameters:
+    ///   - committed: transactions up to here are all there.
+    ///   - isStrict: what a log has of other transactions goes, and all behind it.
     func finishRestores(
-        _ marked: Set<InodeNumber>, committed: UInt64
+        _ marked: Set<InodeNumber>, committed: UInt64, afterPowerCut isStrict: Bool
     ) throws(StorageError) {
         let restores = withTreeSafely { tree in
             let found = tree.restores
             tree.restores = []
             return found
         }
-        var known = Set(restores.map(\.transaction))
-        known.insert(0)
+        let known = Set(restores.map(\.transaction))
         for number in marked {
             let result: Result<Void, StorageError> = withTreeSafely { tree in
                 guard EditLog.exists(number, in: tree.logs) else { return .success(()) }
                 do throws(StorageError) {
-                    try EditLog.cutUncommitted(number, in: tree.logs) {
-                        $0 <= committed || known.contains($0)
-                    }
+                    try EditLog.cutUncommitted(
+                        number, after: committed, in: tree.logs, afterPowerCut: isStrict
+                    ) { known.contains($0) }
                     return .success(())
                 } catch {
                     return .failure(error)

@@ -1,7 +1,7 @@
 // Opening an edit log: the piece checkpoint beside it, the records after it, and what is done about
 // damage and torn tails.
 
-internal import Platform
+package import Platform
 internal import Synchronization
 
 extension EditLog {
@@ -72,6 +72,19 @@ extension EditLog {
         if result.tornBytes > 0 || !result.damage.isEmpty { report(result) }
         // Whether the name was ever synced is not known: it may be from before a kill.
         return EditLog(id, logs, state, nameIsDurable: false)
+    }
+
+    /// Empties a log whose header is nothing but zeros, after a power cut: the header is its first
+    /// bytes, so nothing of it was ever synced. What is there of its records is kept beside it.
+    package static func emptyIfUnwritten(_ id: UInt64, in logs: LogDirectory) throws(Errno) {
+        guard exists(id, in: logs) else { return }
+        let file = try logs.file(id)
+        guard try file.readBytes(Format.logHeaderLength, at: 0).allSatisfy({ $0 == 0 }) else {
+            return
+        }
+        try logs.keepTail(of: file, id, from: 0)
+        if logs.disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
+        try file.truncate(to: 0)
     }
 
     private static func replay(

@@ -138,10 +138,15 @@ extension EditLog {
         return last
     }
 
-    /// Cuts a last record off that belongs to a transaction which did not come about.
-    /// - Parameter isCommitted: whether the transaction of that number did.
+    /// Cuts a record off that belongs to a transaction which did not come about.
+    /// - Parameters:
+    ///   - committed: transactions up to here came about.
+    ///   - afterPowerCut: one with others behind it is cut off with them. A sync of the file makes
+    ///     the transaction durable too, so none of these was synced. Otherwise only a last one is.
+    ///   - isCommitted: whether a younger transaction came about.
     package static func cutUncommitted(
-        _ id: UInt64, in logs: LogDirectory, isCommitted: (UInt64) -> Bool
+        _ id: UInt64, after committed: UInt64, in logs: LogDirectory, afterPowerCut: Bool,
+        isCommitted: (UInt64) -> Bool
     ) throws(StorageError) {
         let path = LogDirectory.path(id)
         do throws(Errno) {
@@ -149,10 +154,15 @@ extension EditLog {
             var scanner = try LogScanner(file, log: id)
             var cut: UInt64?
             do throws(StorageError) {
-                let start = UInt64(Format.logHeaderLength)
-                if let last = try scanner.bisect(from: start, where: { _ in false }).before,
-                    last.header.kind == RecordKind.restore.rawValue, !isCommitted(last.header.sequence) {
-                    cut = last.position
+                let start = try scanner.bisect(
+                    from: UInt64(Format.logHeaderLength), where: { $0.sequence > committed }
+                ).position
+                try scanner.headers(from: start) { (record) throws(StorageError) in
+                    let header = record.header
+                    let isCut = header.kind == RecordKind.restore.rawValue
+                        && !isCommitted(header.sequence)
+                    cut = isCut ? record.position : nil
+                    return !(isCut && afterPowerCut)
                 }
             } catch {
                 return

@@ -249,6 +249,20 @@ extension EditLog {
         if let failure { throw failure }
     }
 
+    /// Whether a power cut would take nothing of it.
+    package var isDurable: Bool {
+        let target = end
+        return synced.withLock { $0.nameIsDurable && $0.end >= target }
+    }
+
+    /// After the whole disk was synced: what stood in the log up to `end` is durable.
+    package func noteDurable(upTo end: UInt64) {
+        synced.withLock { synced in
+            synced.end = max(synced.end, end)
+            synced.nameIsDurable = true
+        }
+    }
+
     /// Writes the piece checkpoint if at least `records` were appended since the last.
     package func checkpoint(ifMoreThan records: Int) throws(StorageError) {
         let checkpoint: PieceCheckpoint? = state.withLock { state in

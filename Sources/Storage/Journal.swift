@@ -31,15 +31,13 @@ package final class Journal: Sendable {
         self.id = id
         self.counter = counter
         do throws(Errno) {
-            let isNew = !disk.exists(path)
-            file = try disk.open(path, .create)
-            let length = try file.length()
-            // A journal without a whole header was cut off in its making and holds nothing. The
-            // header is durable before the name, so that no power cut leaves a broken one.
-            if isNew || length < UInt64(Format.logHeaderLength) {
-                let header = LogHeader(kind: .tree, id: id, created: now)
-                try file.writeBytes(header.bytes, at: 0)
-                try file.synchronize()
+            var known: (any DiskFile)?
+            if disk.exists(path) { known = try disk.open(path, .readWrite) }
+            // A journal without a whole header was cut off in its making and holds nothing.
+            if let opened = known, try opened.length() >= UInt64(Format.logHeaderLength) {
+                file = opened
+            } else {
+                file = try Self.make(LogHeader(kind: .tree, id: id, created: now), path, disk)
             }
         } catch {
             throw .system(error, doing: "open", path: path)
@@ -49,6 +47,25 @@ package final class Journal: Sendable {
             throw .damaged(path: path, what: "it is the log of something else")
         }
         tail = Mutex(Tail(end: UInt64(Format.logHeaderLength)))
+    }
+
+    /// The header is durable before the file gets its name: a name may become durable by itself at
+    /// any time, and no power cut is to leave one that leads to a broken header.
+    private static func make(
+        _ header: LogHeader, _ path: String, _ disk: any Disk
+    ) throws(Errno) -> any DiskFile {
+        let temporary = path + ".new"
+        do throws(Errno) {
+            let file = try disk.open(temporary, .create)
+            try file.truncate(to: 0)
+            try file.writeBytes(header.bytes, at: 0)
+            try file.synchronize()
+            try disk.rename(temporary, to: path)
+            return file
+        } catch {
+            try? disk.remove(temporary)
+            throw error
+        }
     }
 
     package var end: UInt64 { tail.withLock { $0.end } }

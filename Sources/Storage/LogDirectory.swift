@@ -69,6 +69,20 @@ package final class LogDirectory: Sendable {
         return file
     }
 
+    /// The logs of a workspace that are there, in no order.
+    package func numbers(of workspace: UInt16) throws(Errno) -> [UInt64] {
+        let directory = Self.workspacePath(workspace) + "/logs"
+        var found: [UInt64] = []
+        guard disk.exists(directory) else { return found }
+        for shard in try disk.list(directory) where shard.utf8.count == 2 {
+            for name in try disk.list("\(directory)/\(shard)") where name.hasSuffix(".log") {
+                guard let low = UInt64(name.dropLast(4), radix: 16), low < 1 << 48 else { continue }
+                found.append(UInt64(workspace) << 48 | low)
+            }
+        }
+        return found
+    }
+
     /// Makes an empty log; one that holds nothing yet is taken over.
     /// - Throws: `Errno.exists` where there is one with records.
     package func create(_ log: UInt64) throws(Errno) -> any DiskFile {

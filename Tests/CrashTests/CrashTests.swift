@@ -108,6 +108,10 @@ struct CrashTests {
         }
     }
 
+    /// Outcomes of each power cut that are looked at.
+    private static let cutSeeds =
+        TestEnvironment.variable("DRAFTFS_TEST_CUTS").flatMap { UInt64($0) } ?? 20
+
     /// After a power cut the machine has started anew: the mark of use is of another boot.
     private static func boot(_ disk: SimulatedDisk) {
         let mark = "workspaces/0001/in-use"
@@ -122,7 +126,7 @@ struct CrashTests {
             let disk = try base.newDisk(seed: UInt64(call) &* 104_729)
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
             let history = History.untilStop(disk, base, first: first)
-            for seed in 0..<UInt64(3) {
+            for seed in 0..<Self.cutSeeds {
                 let after = disk.afterPowerCut(seed: seed &+ UInt64(call) &* 31)
                 do {
                     Self.boot(after)

@@ -1,0 +1,120 @@
+// Recovery of edit logs: rows take over what the logs of their files have. After a power cut every
+// log is looked at, and a row that knows more than its log is taken back to it.
+
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// Takes sizes and times from the logs of `marked` files.
+    func refresh(_ marked: Set<InodeNumber>) throws(StorageError) {
+        for number in marked {
+            do throws(Errno) {
+                try withTree { (tree) throws(Errno) in
+                    guard let inode = try? tree.inode(number), tree.findLog(of: inode) else {
+                        return tree.mendHistory(number)
+                    }
+                    try tree.restoreLog(of: inode)
+                    // A log that cannot be read answers EIO when the file is read.
+                    guard let log = try? tree.log(of: inode) else { return }
+                    let version = log.version
+                    tree.sequence.advance(to: version.sequence)
+                    if tree.isOutdated(version, inode.record) {
+                        tree.takeBack(to: version, inode)
+                    } else {
+                        tree.applyVersion(version, to: inode)
+                    }
+                    if tree.isCheckpointDue || tree.inodes.count > 50_000 { throw .again }
+                }
+            } catch {
+                checkpoint()
+                sweep()
+            }
+        }
+    }
+
+    /// Every log that a row speaks of or that is there: also those of files that are gone, whose
+    /// content a rollback may ask for.
+    func allLogs() throws(StorageError) -> [InodeNumber] {
+        let rows: Result<[InodeNumber], StorageError> = withTreeSafely { tree in
+            do throws(StorageError) {
+                return .success(try tree.reader.inodesWithLogs())
+            } catch {
+                return .failure(error)
+            }
+        }
+        let found = try rows.get()
+        do throws(Errno) {
+            return try found + logs.numbers(of: id)
+        } catch {
+            throw .system(
+                error, doing: "list the logs of", path: LogDirectory.workspacePath(id))
+        }
+    }
+
+    /// Empties logs whose header never came to the disk.
+    func emptyUnwritten(_ numbers: Set<InodeNumber>) throws(StorageError) {
+        for number in numbers {
+            do throws(Errno) {
+                try EditLog.emptyIfUnwritten(number, in: logs)
+            } catch {
+                throw .system(error, doing: "empty", path: LogDirectory.path(number))
+            }
+        }
+    }
+}
+
+extension Tree {
+    /// Whether a marked inode has a log: a file made here says so only at the next checkpoint.
+    func findLog(of inode: Inode) -> Bool {
+        if inode.record.flags.contains(.hasLog) { return true }
+        guard inode.type == .regular, inode.place == nil, EditLog.exists(inode.number, in: logs)
+        else { return false }
+        inode.record.flags.insert(.hasLog)
+        markDirty(inode)
+        return true
+    }
+
+    /// A power cut took edits that were never synced: the inode says what its log has.
+    func takeBack(to version: ContentVersion, _ inode: Inode) {
+        inode.record.size = version.size
+        inode.record.allocated = version.allocated
+        inode.record.contentSequence = version.sequence
+        markDirty(inode)
+        events.post(
+            .warning,
+            "the power cut took the last edits of inode \(inode.number), which were never synced")
+    }
+
+    /// Whether the row is of edits that the log does not have: their numbers are younger, or a
+    /// transaction took the size from a content that the power cut took part of.
+    func isOutdated(_ version: ContentVersion, _ record: InodeRecord) -> Bool {
+        if version.sequence < record.contentSequence { return true }
+        return isRecovering && version.sequence == record.contentSequence
+            && version.size != record.size
+    }
+
+    /// A log that no file has now: it ends where the power cut left it, and its numbers are used.
+    func mendHistory(_ number: InodeNumber) {
+        guard isRecovering, EditLog.exists(number, in: logs),
+            let log = try? openLog(number) else { return }
+        sequence.advance(to: log.lastSequence)
+    }
+
+    /// A power cut took a log whole, which was never synced: the file is what it was before its
+    /// first edit.
+    func restoreLog(of inode: Inode) throws(Errno) {
+        guard isRecovering, !EditLog.exists(inode.number, in: logs) else { return }
+        let origin: Origin?
+        do throws(StorageError) {
+            origin = try self.origin(inode.number)
+        } catch {
+            throw failing(error)
+        }
+        let log = try EditLog.create(
+            inode.number, baseFile: origin == nil ? 0 : inode.number,
+            baseLength: origin?.size ?? 0, now: clock.realtime(), in: logs)
+        inode.log = log
+        inode.record.contentSequence = 0
+        takeBack(to: log.version, inode)
+    }
+}
