@@ -188,16 +188,16 @@ extension Tree {
             inodes[inode.number] = nil
             return
         }
-        guard let place = inode.place, inode.record.flags.contains(.hasOrigin) else {
+        // A copy has the origin of another file, and is none of the base.
+        guard let place = inode.place, inode.record.flags.contains(.hasOrigin),
+            let status = try? base.status(place), status.type == inode.type,
+            number(ifKnown: status) == inode.number
+        else {
             inode.record.links = 0
             return
         }
         inode.log = nil
         inode.xattrs = nil
-        guard let status = try? base.status(place), status.type == inode.type else {
-            inode.record.links = 0
-            return
-        }
         base.forget(place)
         inode.refresh(InodeRecord(number: inode.number, status: status), at: place)
     }

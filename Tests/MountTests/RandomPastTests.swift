@@ -1,0 +1,50 @@
+// Random operations on a plain directory and on a mount over an identical base, with backups,
+// rollbacks of all and of single paths, undo, clones, edits, kills of the daemon and looks back
+// between them. The plain directory is copied at each backup and becomes that copy at a rollback.
+// DRAFTFS_TEST_SEED replays a run, DRAFTFS_TEST_STEPS sets how many steps it has.
+
+import Glibc
+import TestSupport
+import Testing
+
+extension MountTests {
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount && TestEnvironment.isRoot))
+    struct RandomPast {
+        @Test("Backups, rollbacks, undo, clones and edits leave a mount as copies leave a directory")
+        func randomPast() throws {
+            let seed = TestEnvironment.seed()
+            let asked = TestEnvironment.variable("DRAFTFS_TEST_STEPS").flatMap { Int($0) }
+            let steps = asked ?? (TestEnvironment.isFull ? 20_000 : 2_500)
+            print("random past: DRAFTFS_TEST_SEED=\(seed) DRAFTFS_TEST_STEPS=\(steps)")
+            let plain = try TemporaryDirectory("plain")
+            try mounted(limit: 1_800, prepare: { base in
+                try Self.populate(base, seed: seed)
+                try ChildProcess.check(["cp", "-a", base, plain("now")])
+            }) { mount in
+                let before = try TreeWalk(mount.base).entries
+                let run = PastRun(seed: seed, plain: plain, mount: mount)
+                do {
+                    try run.run(chunks: max(1, steps / PastRun.chunk))
+                } catch {
+                    throw CheckFailure(
+                        "seed \(seed): \(error)\nlast steps:\n"
+                            + run.recent.suffix(15).joined(separator: "\n"))
+                }
+                try same(try TreeWalk(mount.base).entries, before, "the base of seed \(seed)")
+            }
+        }
+
+        static func populate(_ base: String, seed: UInt64) throws {
+            for top in PastRun.tops {
+                for path in ["", "/a", "/b", "/c", "/a/a", "/a/b", "/b/c"] {
+                    try makeDirectory("\(base)/\(top)\(path)")
+                }
+                try writeFile("\(base)/\(top)/base file", bytes(150_000, fill: seed))
+                try must("link", link("\(base)/\(top)/base file", "\(base)/\(top)/b/linked"))
+            }
+            var generator = OperationGenerator(seed: seed &+ 1, tops: PastRun.tops)
+            let target = OperationTarget(root: base)
+            for _ in 0..<400 { _ = target.apply(generator.next()) }
+        }
+    }
+}
