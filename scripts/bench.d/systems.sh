@@ -53,6 +53,12 @@ probe() {
     rm -rf --one-file-system -- "$work/probe" "$work/run"
 }
 
+# mount_draftfs BASE [OPTION...]: at $view, with its store in $upper.
+mount_draftfs() {
+    draftfs_binary=${draftfs_binary:-$(find_binary)}
+    quietly timeout 60 "$draftfs_binary" mount "$1" "$view" --store "$upper" "${@:2}"
+}
+
 set_up() {
     local options
     upper=$work/run/upper view=$work/run/view
@@ -65,11 +71,7 @@ set_up() {
         ;;
     overlayfs) mount -t overlay -o "$options" overlay "$view" ;;
     fuse-overlayfs) quietly timeout 60 fuse-overlayfs -o "$options" "$view" ;;
-    draftfs)
-        draftfs_binary=${draftfs_binary:-$(find_binary)}
-        quietly timeout 60 "$draftfs_binary" mount "$work/base" "$view" --store "$upper" \
-            --workspace bench
-        ;;
+    draftfs) mount_draftfs "$work/base" --workspace bench ;;
     esac || return
     [[ $1 == plain ]] || mountpoint -q -- "$view" || { say "$1 mounted nothing" && return 1; }
 }
