@@ -54,7 +54,8 @@ let package = Package(
         .executableTarget(
             name: "draftfs",
             dependencies: [
-                "MountServer", "Fuse", "Control", "Overlay", "Platform", argumentParser, logging,
+                "MountServer", "Fuse", "Control", "Overlay", "Storage", "Platform", argumentParser,
+                logging,
             ],
             swiftSettings: settings),
 

@@ -99,6 +99,7 @@ package final class MountServer: Sendable {
         }
         let negatives = NegativeNames()
         services.provide(set, report, negatives)
+        services.verify(with: VerificationService(set, services.jobs))
         synchronizer = MountSynchronizer(
             mountPoint, barrier: "\(ControlFile.root.text)/\(ControlFile.barrier.text)")
         control = ControlDirectory(

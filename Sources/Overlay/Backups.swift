@@ -129,6 +129,21 @@ extension Workspace {
         }
     }
 
+    /// Takes away automatic backups that are older than the limit `retention` lets them be.
+    func expireBackups() {
+        guard let age = operatorLimits[.retention] else { return }
+        let oldest = clock.realtime() - Int64(clamping: age)
+        try? withTree { (tree) throws(Errno) in
+            let old = tree.backups.filter { $0.value.isAutomatic && $0.value.time < oldest }
+            if old.isEmpty { return }
+            var transaction = tree.begin(.backup, Stamp(time: clock.realtime(), pid: 0, uid: 0))
+            for (name, record) in old {
+                transaction.changes.append(.backup(name, before: record, after: nil))
+            }
+            try tree.commit(&transaction)
+        }
+    }
+
     private func changeBackup(
         _ name: FileName, _ caller: Caller, _ changes: (BackupRecord) -> [TreeChange]
     ) throws(CommandError) {

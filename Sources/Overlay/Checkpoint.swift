@@ -135,6 +135,7 @@ extension Workspace {
         let isDue = withTreeSafely { $0.isCheckpointDue }
         if checkpointNow || isDue { checkpoint() }
         guard checkpointNow || isDue else { return }
+        expireBackups()
         let tick = withTreeSafely { $0.tick }
         if lastSweep.exchange(tick, ordering: .relaxed) != tick { sweep() }
     }

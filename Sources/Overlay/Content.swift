@@ -104,6 +104,11 @@ extension Tree {
         try pin(inode, in: &transaction)
         transaction.update(inode) { $0.flags.insert(.hasLog) }
         let size = transaction.record(of: inode).size
+        if let largeFile, size > largeFile, inode.place != nil {
+            // It costs nothing: the moment is a number.
+            let name = inode.name.map { "\($0)" } ?? "a file"
+            _ = addAutomaticBackup("before the first edit of \(name)", to: &transaction)
+        }
         let holes = try baseHoles(of: inode, size: size)
         let log = try makeLog(
             inode.number, baseFile: inode.place == nil ? 0 : inode.number,

@@ -143,6 +143,7 @@ extension Workspace {
         case .noEntry: return "there is no \(from), or no directory for \(to)"
         case .exists: return "there is a \(to) already: remove it first, or choose another name"
         case .invalid: return "\(from) cannot be cloned into itself"
+        case .quota: return "a limit is reached: \(from) was not cloned; raise the limit"
         case .noSpace: return "the store is full: \(from) was not cloned; make room and try again"
         default: return "\(from) was not cloned to \(to): \(error)"
         }

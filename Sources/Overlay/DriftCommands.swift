@@ -31,7 +31,7 @@ extension Workspace {
                         log, oldSize: drifted.origin.size, newSize: status.size, stamp: stamp)
                 }
             }
-            return try recordOrigin(drifted, status, caller: caller)
+            return try recordOrigin(drifted, status, as: .acceptDrift, caller: caller)
         }
     }
 
@@ -53,7 +53,7 @@ extension Workspace {
                     try self.reset(log, to: status.size, stamp: stamp)
                 }
             }
-            return try recordOrigin(drifted, status, caller: caller)
+            return try recordOrigin(drifted, status, as: .dropDrift, caller: caller)
         }
         outcome.backup = backup
         return outcome
@@ -184,12 +184,12 @@ extension Workspace {
 
     /// The base file as it is now is what the inode stands on.
     private func recordOrigin(
-        _ drifted: Drifted, _ status: FileStatus, caller: Caller
+        _ drifted: Drifted, _ status: FileStatus, as operation: TreeOperation, caller: Caller
     ) throws(Errno) -> CommandOutcome {
         let number = drifted.number
         let last = try withTree { (tree) throws(Errno) in
             let inode = try tree.regular(number)
-            var transaction = tree.begin(.touch, caller.stamp(clock.realtime()))
+            var transaction = tree.begin(operation, caller.stamp(clock.realtime()))
             let time = transaction.stamp.time
             let origin = Origin(
                 path: drifted.origin.path, device: tree.deviceIndexes[status.device] ?? 0,

@@ -32,6 +32,11 @@ extension Workspace {
             }
             defer { forget(number, count: 1) }
             if ordered.isEmpty { return CommandOutcome(sequence: sequence.last) }
+            let inserted = ordered.reduce(0) { $0 + $1.insert.count }
+            let size = try withTree { (tree) throws(Errno) in try tree.regular(number).record.size }
+            let deleted = ordered.reduce(UInt64(0)) { $0 + min($1.delete, size) }
+            try quota.admit(
+                bytes: UInt64(inserted), end: size - min(size, deleted) + UInt64(inserted))
             var made: UInt64 = 0
             let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
                 let size = log.version.size
@@ -43,6 +48,11 @@ extension Workspace {
                     let end = splice.offset.addingReportingOverflow(splice.delete)
                     if end.overflow || end.partialValue > size { throw .invalid }
                 }
+                let inserted = ordered.reduce(UInt64(0)) { $0 + UInt64($1.insert.count) }
+                let deleted = ordered.reduce(UInt64(0)) { $0 &+ $1.delete }
+                // What makes the file no longer is no matter of its size.
+                try quota.admit(
+                    bytes: inserted, end: inserted > deleted ? size + (inserted - deleted) : 0)
                 let (pieces, bytes) = PieceSplice.inserting(
                     ordered.map { ($0.offset, $0.delete, $0.insert) }, log: log.id)
                 let version = try log.splice(
@@ -69,6 +79,8 @@ extension Workspace {
         case .noEntry: "there is no file \(name)"
         case .isDirectory: "\(name) is a directory: only files can be edited"
         case .invalid: "an edit of \(name) lies outside the file, or it is no regular file"
+        case .quota: "a limit of bytes is reached: \(name) was not edited; raise the limit"
+        case .fileTooBig: "\(name) would grow beyond the limit of a file's size"
         case .noSpace: "the store is full: \(name) was not edited; make room and try again"
         case .inputOutput: "the log of \(name) is damaged: verify says where"
         default: "\(name) was not edited: \(error)"

@@ -195,7 +195,7 @@ extension Workspace {
             }
             // A log that cannot be opened is to be replaced, below.
             if inode.record.flags.contains(.hasLog), (try? tree.log(of: inode)) == nil {
-                return (false, isRelease)
+                return (false, true)
             }
             try tree.touchTimes(number, caller: caller)
             return (true, true)

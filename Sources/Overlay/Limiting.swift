@@ -49,6 +49,7 @@ extension Workspace {
         if let failure {
             throw CommandError(failure.errno, "the limit is as it was: \(failure)")
         }
+        withTreeSafely { $0.largeFile = operatorLimits[.largeFile] }
     }
 
     /// Reads the limits. A damaged file leaves the defaults, and says so.
@@ -57,6 +58,7 @@ extension Workspace {
             let found = try OperatorLimits(from: LogDirectory.workspacePath(id), on: disk)
             limiting.withLock { $0 = found }
             quota.apply(found)
+            withTreeSafely { $0.largeFile = found[.largeFile] }
         } catch {
             events.post(.error, "\(error); its limits are the defaults until they are set anew")
         }
@@ -217,7 +219,7 @@ extension WorkspaceSet {
         let names = Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0.name) })
         for workspace in opened {
             guard let name = names[workspace.id] else { continue }
-            workspace.quota.review(events, of: "workspace \(name)")
+            workspace.quota.review(workspace.events, of: "workspace \(name)")
         }
         quota.review(events, of: "the store")
     }

@@ -115,7 +115,7 @@ extension Quota {
     /// that remove, move or only touch are not.
     func admit(_ operation: TreeOperation, files count: Int) throws(Errno) {
         switch operation {
-        case .create, .makeDirectory, .symlink, .link, .setXattr:
+        case .create, .makeDirectory, .symlink, .link, .setXattr, .clone:
             try admit(files: count)
             try admit(bytes: 0)
         default:

@@ -70,7 +70,7 @@ extension Tree {
         if EditLog.exists(number, in: logs) {
             do throws(StorageError) {
                 // Whatever a kill left at its end: nobody else appends to it.
-                return try EditLog.open(number, in: logs) { _ in }
+                return try EditLog.open(number, in: logs, afterPowerCut: isRecovering) { _ in }
             } catch {
                 throw failing(error)
             }

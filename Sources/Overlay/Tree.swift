@@ -31,6 +31,8 @@ final class Tree: @unchecked Sendable {
     var directoriesWithEntries: Set<InodeNumber> = []
     var aliases: [AliasKey: InodeNumber] = [:]
     var backups: [FileName: BackupRecord] = [:]
+    /// Bytes above which the first edit of a base file is preceded by a backup; nil for none.
+    var largeFile: UInt64? = OperatorLimits()[.largeFile]
     /// Moments that somebody looks at: they keep what changes from now on.
     var views: [WeakView] = []
     /// Which program each process is, as far as the journal says it.

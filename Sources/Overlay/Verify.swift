@@ -20,6 +20,12 @@ extension Workspace {
         let log = CheckLog(started: started, progress: progress)
         let check = WorkspaceCheck(
             id, disk, base: base, log: log, situation: .inUse, repairs: false, now: started)
+        check.isUsed = { number in
+            self.withTreeSafely { tree in
+                guard let inode = try? tree.inode(number) else { return false }
+                return inode.record.links > 0 && inode.record.flags.contains(.hasLog)
+            }
+        }
         check.endOfJournal = { self.journal.end }
         check.endOfLog = { number in
             // The log's own lock is taken after the tree's is given back.
@@ -107,6 +113,7 @@ struct StoreFilesCheck {
                     .error, Superblock.path, range: 0..<max(1, length), "no copy of it can be read",
                     advice: "draftfs fsck --repair --base DIR makes a new one"))
         }
+        try LimitFilesCheck.limits("", on: disk, log: log, repairs: repairs)
         let bytes = lock ?? (try? disk.open("lock", .readOnly).readAll()) ?? []
         log.countFile()
         try log.advance(UInt64(bytes.count))

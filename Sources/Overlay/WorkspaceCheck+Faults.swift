@@ -12,8 +12,13 @@ extension WorkspaceCheck {
         let name = isTree ? nil : database?.path(of: id)
         var lostBlocks: [UInt64: (record: ScannedRecord, blocks: [Int])] = [:]
         var tries = Self.blocksToTry
+        let isUsed = isTree || check.faults.isEmpty || self.isUsed(id)
         for fault in check.faults {
             var finding = self.finding(fault, path, name, isTree, atLeast, check)
+            if !isUsed, finding.severity == .error {
+                finding.severity = .warning
+                finding.advice = "no file that is there uses this log; fsck --repair closes the gap"
+            }
             if repairs, finding.severity == .error {
                 if case .block(let record, let block) = fault.kind {
                     tries -= 1

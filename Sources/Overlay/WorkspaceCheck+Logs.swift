@@ -12,8 +12,8 @@ extension WorkspaceCheck {
         log.countFile()
         // Before the log's end is looked at: what a row knows of was in the log then.
         let known = try database?.contentSequence(of: id)
-        // Made, and then the first write did not come; or made anew later from nothing.
-        if length == 0 { return try noteEmptyLog(id, path) }
+        // Made, and then the first write did not come, or a kill cut it short.
+        if length < UInt64(Format.logHeaderLength) { return noteEmptyLog(id, path, known) }
         var check = try EditLog.check(
             id, on: disk, upTo: endOfLog(id) ?? length, visit: count, shared: note)
         if situation == .inUse, !check.log.faults.isEmpty || isUnfit(check.pieces) {
@@ -22,6 +22,7 @@ extension WorkspaceCheck {
             check = try EditLog.check(id, on: disk, upTo: limit)
         }
         try log.advance(UInt64(Format.logHeaderLength) + check.piecesLength)
+        if known == nil, database != nil { dropUnwritten(&check.log, path) }
         report(check.log, path, id, atLeast: known ?? 0, isTree: false)
         if case .unfit(let why) = check.pieces { reportPieces(id, why) }
         if check.log.header != nil { reportMissingEnd(check.log, id, path, known) }
@@ -32,8 +33,8 @@ extension WorkspaceCheck {
         return false
     }
 
-    private func noteEmptyLog(_ id: UInt64, _ path: String) throws(StorageError) {
-        guard let known = try database?.contentSequence(of: id), known > 0 else { return }
+    private func noteEmptyLog(_ id: UInt64, _ path: String, _ known: UInt64?) {
+        guard let known, known > 0 else { return }
         shortLogs.append((id, known))
         var finding = Finding(
             .error, path, path: database?.path(of: id), range: 0..<1,
@@ -41,6 +42,18 @@ extension WorkspaceCheck {
             advice: "truncate the file to 0 and write it anew")
         finding.isRepaired = repairs
         log.add(finding)
+    }
+
+    /// A power cut can leave a log that no row knows of with zeros for what was never synced: nobody
+    /// misses that, and the next first edit of such a file empties the log.
+    private func dropUnwritten(_ check: inout LogCheck, _ path: String) {
+        guard !check.faults.isEmpty, let file = try? disk.open(path, .readOnly) else { return }
+        check.faults.removeAll { fault in
+            let count = Int(min(UInt64(fault.range.count), 64 << 10))
+            guard let bytes = try? file.readBytes(count, at: fault.range.lowerBound),
+                bytes.count == count else { return false }
+            return bytes.allSatisfy { $0 == 0 }
+        }
     }
 
     private func count(_ record: ScannedRecord) throws(StorageError) {

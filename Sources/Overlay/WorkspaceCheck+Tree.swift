@@ -20,6 +20,13 @@ extension WorkspaceCheck {
             try opened.verify()
             database = opened
         } catch {
+            if case .outdated = error {
+                log.add(
+                    Finding(
+                        .notice, "\(directory)/tree.db", "it was written by an older draftfs",
+                        advice: "the next start makes it anew from the tree log"))
+                return
+            }
             databaseIsDamaged = true
             damage = error
         }

@@ -27,6 +27,9 @@ final class WorkspaceCheck {
     var only: Set<InodeNumber>?
     /// Where a log ends that is being appended to; nil for one that nobody has open.
     var endOfLog: (InodeNumber) -> UInt64? = { _ in nil }
+    /// Whether a file that is there has its content in the log. A crash can leave a log whose file was
+    /// never made; of one that was removed only the past needs it.
+    var isUsed: (InodeNumber) -> Bool = { _ in true }
     var endOfJournal: () -> UInt64 = { .max }
     /// The database, opened for reading; nil where there is none or it is damaged.
     var database: TreeDatabase?
@@ -130,6 +133,8 @@ final class WorkspaceCheck {
         if only == nil {
             try checkRecord()
             try checkMark()
+            try LimitFilesCheck.limits(directory, on: disk, log: log, repairs: repairs)
+            try LimitFilesCheck.usage(directory, on: disk, log: log, repairs: repairs)
         }
         openDatabase(databasePath)
         defer {

@@ -40,13 +40,13 @@ package final class WorkspaceSet: Sendable {
         lastCheckpoint = Mutex(clock.monotonic())
         memory = MemoryBudget(limits)
         quota = Quota(store.logs.counter)
-        loadLimits()
         for (id, error) in store.unreadable.sorted(by: { $0.key < $1.key }) {
             events.post(
                 .error,
                 "workspace number \(id) is left out: \(error); its files are as they were: "
                     + "draftfs fsck --repair makes a new record")
         }
+        loadLimits()
     }
 
     package var records: [WorkspaceRecord] { store.workspaces }

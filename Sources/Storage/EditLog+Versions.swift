@@ -106,6 +106,7 @@ extension EditLog {
             let length = old.end - UInt64(old.unwrittenHeader.count)
             let isCut = file.map { (try? $0.truncate(to: length)) != nil } ?? false
             old.needsCut = old.needsCut || !isCut
+            counter.take(logBytes: state.end - min(state.end, old.end))
             state = old
         }
     }

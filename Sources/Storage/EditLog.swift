@@ -18,7 +18,7 @@ package struct ContentVersion: Equatable, Sendable {
 package final class EditLog: Sendable {
     package let id: UInt64
     let logs: LogDirectory
-    private let counter: SpaceCounter
+    let counter: SpaceCounter
     let state: Mutex<State>
     private let synced: Mutex<SyncState>
 

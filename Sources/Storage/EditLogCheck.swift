@@ -49,8 +49,14 @@ extension EditLog {
     /// The pieces that a record takes from elsewhere.
     static func pieces(takenBy record: ScannedRecord, _ file: any DiskFile, _ id: UInt64) -> [Piece] {
         switch RecordKind(rawValue: record.header.kind) {
-        case .share: sharedPieces(record, file, id) ?? []
-        default: []
+        case .share:
+            return sharedPieces(record, file, id) ?? []
+        case .splice, .restore:
+            guard let bytes = try? LogFile.payload(of: record, in: file, log: id) else { return [] }
+            // Record 0 of the own log stands for the record's own payload.
+            return (PieceSplice.decode(bytes) ?? []).flatMap(\.pieces)
+        default:
+            return []
         }
     }
 }

@@ -26,6 +26,12 @@ package final class SpaceCounter: Sendable {
         whole?.add(logBytes: count)
     }
 
+    /// Bytes that were taken back.
+    func take(logBytes count: UInt64) {
+        logBytes.wrappingSubtract(count, ordering: .relaxed)
+        whole?.take(logBytes: count)
+    }
+
     func add(journalBytes count: UInt64) {
         journalBytes.wrappingAdd(count, ordering: .relaxed)
         whole?.add(journalBytes: count)

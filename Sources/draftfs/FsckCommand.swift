@@ -4,6 +4,7 @@
 import ArgumentParser
 import Glibc
 import Overlay
+import Storage
 
 /// What a check of a store found.
 struct StoreCheck {
@@ -28,13 +29,27 @@ struct StoreCheck {
         var base: String?
     }
 
-    /// Progress is bytes done and in all; the answer is whether to go on.
-    typealias Engine = (
+    /// - Parameter progress: given bytes done and in all; answers whether to go on.
+    static func engine(
         _ request: Request, _ progress: @escaping (UInt64, UInt64) -> Bool
-    ) throws(Failure) -> StoreCheck
-
-    /// The engine's check; nil while there is none.
-    static var engine: Engine? { nil }
+    ) throws(Failure) -> StoreCheck {
+        var options = Fsck.Options()
+        options.repairs = request.repairs
+        options.base = request.base
+        options.holder = "draftfs fsck, pid \(getpid())"
+        do throws(StorageError) {
+            let report = try Fsck(request.store, options).run(progress: progress)
+            return StoreCheck(
+                findings: report.check.findings.map {
+                    Finding(
+                        severity: $0.severity.rawValue, sentence: $0.sentence,
+                        isRepaired: $0.isRepaired)
+                },
+                unlisted: report.check.unlisted, isDamaged: report.outcome == .damaged)
+        } catch {
+            throw Failure("\(error)")
+        }
+    }
 }
 
 struct FsckCommand: ParsableCommand {
@@ -59,9 +74,6 @@ struct FsckCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        guard let check = StoreCheck.engine else {
-            throw Failure("this draftfs has no check of stores")
-        }
         let path = Placement.resolve(store)
         var found = stat()
         guard stat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR else {
@@ -72,7 +84,7 @@ struct FsckCommand: ParsableCommand {
         let meter = LocalProgress("fsck")
         let request = StoreCheck.Request(
             store: path, repairs: repair, base: base.map(Placement.resolve))
-        let result = try check(request) { done, total in
+        let result = try StoreCheck.engine(request) { done, total in
             meter.show(done, of: total)
             return !Interrupts.arePending
         }

@@ -91,6 +91,7 @@ struct CrashTests {
                 let after = disk.afterKill()
                 let session = try Session(after, base)
                 try history.checkKill(session.visible())
+                try checkThatAllIsWhole(session)
                 if call % 3 == 0 { continue }
                 try checkThatWorkGoesOn(session, after, base)
             } catch {
@@ -99,10 +100,20 @@ struct CrashTests {
         }
     }
 
+    /// What recovery leaves is no damage to a check of every byte.
+    private func checkThatAllIsWhole(_ session: Session) throws {
+        let report = try session.workspace.verify()
+        guard report.isClean else {
+            throw CheckFailure("verify: \(report.findings.map(\.sentence))")
+        }
+    }
+
     /// After a power cut the machine has started anew: the mark of use is of another boot.
     private static func boot(_ disk: SimulatedDisk) {
         let mark = "workspaces/0001/in-use"
-        if disk.exists(mark) { disk.setContents(of: mark, to: Array("the boot before".utf8)) }
+        if disk.exists(mark) {
+            disk.setContents(of: mark, to: ChecksummedText.encode(Array("the boot before".utf8)))
+        }
     }
 
     @Test("A power cut takes nothing that was synced, and shows no wrong bytes")
@@ -117,6 +128,7 @@ struct CrashTests {
                     Self.boot(after)
                     let session = try Session(after, base)
                     try history.checkPowerCut(session.look())
+                    try checkThatAllIsWhole(session)
                     if seed > 0 { continue }
                     try checkThatWorkGoesOn(session, after, base)
                 } catch {

@@ -3,6 +3,7 @@
 import Glibc
 import Overlay
 import Platform
+import Storage
 import TestSupport
 import Testing
 
@@ -150,7 +151,7 @@ import Testing
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
         let (tree, report) = try fixture.recover { path in
-            try writeFile("\(path)/in-use", "another boot")
+            try writeFile("\(path)/in-use", ChecksummedText.encode(Array("another boot".utf8)))
         }
         #expect(report.afterPowerCut)
         #expect(try snapshot(tree) == before)

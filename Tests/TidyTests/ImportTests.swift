@@ -22,7 +22,7 @@ struct ImportTests {
         (
             "Sources/draftfs",
             [
-                "MountServer", "Fuse", "Control", "Overlay", "Platform", "Logging",
+                "MountServer", "Fuse", "Control", "Overlay", "Storage", "Platform", "Logging",
                 "ArgumentParser", "Glibc", "Synchronization",
             ]
         ),

@@ -1,0 +1,102 @@
+// VerificationService: the checks that `verify` starts: one at a time in a workspace, on a thread of its
+// own, with its progress among the jobs; and the report of the last one.
+
+internal import Control
+internal import Fuse
+internal import Overlay
+internal import Platform
+internal import Storage
+internal import Synchronization
+
+final class VerificationService: Sendable {
+    private enum State: Sendable {
+        case running(Job)
+        case done(VerifyReport)
+        case failed(CommandError)
+    }
+
+    private let states = Mutex<[UInt16: State]>([:])
+    private let set: WorkspaceSet
+    private let jobs: JobList
+
+    init(_ set: WorkspaceSet, _ jobs: JobList) {
+        self.set = set
+        self.jobs = jobs
+    }
+
+    /// - Throws: EBUSY while a check of this workspace runs.
+    func start(_ workspace: Workspace, _ paths: [[UInt8]]) throws(CommandError) {
+        for path in paths {
+            do throws(Errno) {
+                _ = try workspace.number(at: path)
+            } catch {
+                throw CommandError(
+                    error, "cannot verify \(String(decoding: path, as: UTF8.self)): \(error)")
+            }
+        }
+        let name = set.records.first { $0.id == workspace.id }.map { "\($0.name)" } ?? ""
+        let job: Job? = states.withLock { states in
+            if case .running = states[workspace.id] { return nil }
+            let job = jobs.start("verify", workspace: name, unit: "bytes")
+            states[workspace.id] = .running(job)
+            return job
+        }
+        guard let job else {
+            throw CommandError(.busy, "a check runs already: progress shows how far it is")
+        }
+        Thread.start { [self] in run(workspace, paths, job) }
+    }
+
+    private func run(_ workspace: Workspace, _ paths: [[UInt8]], _ job: Job) {
+        var last: UInt64 = 0
+        do throws(CommandError) {
+            let report = try workspace.verify(paths) { done, total in
+                job.setTotal(total)
+                if done > last { job.advance(by: done - last) }
+                last = done
+                return !job.isCancelled
+            }
+            states.withLock { $0[workspace.id] = .done(report) }
+            job.end(report.wasCancelled ? .cancelled : .done)
+        } catch {
+            states.withLock { $0[workspace.id] = .failed(error) }
+            job.end(.failed(error.description))
+        }
+    }
+
+    /// The report of the last check, as JSON.
+    func text(_ workspace: Workspace?) -> [UInt8] {
+        guard let workspace else { return [] }
+        switch states.withLock({ $0[workspace.id] }) {
+        case nil:
+            return JSONText.render(.object([("state", .text("none"))]))
+        case .running:
+            return JSONText.render(.object([("state", .text("running"))]))
+        case .failed(let error):
+            return JSONText.render(
+                .object([("state", .text("failed")), ("error", .text(error.description))]))
+        case .done(let report):
+            let pairs = report.pairs.map { ($0.key, Self.value($0.value)) }
+            return JSONText.render(.object([("state", .text("done"))] + pairs))
+        }
+    }
+
+    private static func value(_ value: ReportValue) -> JSONText.Value {
+        switch value {
+        case .number(let number): .unsigned(number)
+        case .time(let time): .text(ISOTime.text(time))
+        case .flag(let flag): .boolean(flag)
+        case .text(let text): .text(text)
+        case .path(let path): .bytes(path)
+        case .list(let items):
+            .list(items.map { .object($0.map { ($0.key, Self.value($0.value)) }) })
+        }
+    }
+}
+
+extension ControlServices {
+    mutating func verify(with service: VerificationService) {
+        verify = { workspace, paths, _ throws(CommandError) in try service.start(workspace, paths) }
+        verification = { workspace throws(CommandError) in service.text(workspace) }
+    }
+}
