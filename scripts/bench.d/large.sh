@@ -11,13 +11,13 @@ workload_edit10g() {
     : >"$samples"
     for ((round = 1; round <= runs; round++)); do
         note "edit10g, round $round of $runs"
-        system="draftfs, $(sized "$large")"
-        edit_draftfs
         system="$plain_name, $(sized "$rewritten")"
         edit_plain
+        system="draftfs, $(sized "$large")"
+        edit_draftfs
     done
     warn_of_others
-    printf '%s\n\n' "A file of $(sized "$large") ($large_kind) in draftfs, one of" \
+    paragraph "A file of $(sized "$large") ($large_kind) in draftfs, one of" \
         "$(sized "$rewritten") on $plain_name. Medians of $runs rounds."
     operating_table seconds s "draftfs, $(sized "$large")|$plain_name, $(sized "$rewritten")" 2/1
     keep_raw
@@ -29,14 +29,14 @@ edit_draftfs() {
     head -c 64M -- "$view/file" >/dev/null
     sync
     stored=$(stored_bytes)
-    timed 'a line inserted at the start: .draft/edit, sed -i' write_command "$view" edit \
+    timed 'insert a line at the start (sed -i)' write_command "$view" edit \
         '{"path": "file", "edits": [{"at": 0, "insert": "'"$large_line"'\n"}]}'
-    growth 'growth by that' "$stored"
+    growth 'growth by the line' "$stored"
     same_behind $((${#large_line} + 1))
     stored=$(stored_bytes)
-    timed 'a byte replaced in the middle: .draft/edit, dd' write_command "$view" edit \
+    timed 'replace a byte in the middle (dd)' write_command "$view" edit \
         '{"path": "file", "edits": [{"at": '"$middle"', "delete": 1, "insert": "X"}]}'
-    growth 'growth by that byte' "$stored"
+    growth 'growth by the byte' "$stored"
     [[ $(tail -c +$((middle + 1)) -- "$view/file" | head -c 1) == X ]] ||
         die "the byte is not there"
     tear_down draftfs
@@ -58,12 +58,12 @@ edit_plain() {
     cat -- "$view/file" >/dev/null
     sync
     warm_memory $((2 * rewritten))
-    timed 'a line inserted at the start: .draft/edit, sed -i' bounded sed -i "1i $large_line" \
+    timed 'insert a line at the start (sed -i)' bounded sed -i "1i $large_line" \
         "$view/file"
     sync
-    timed '... by cat and mv' insert_by_cat
+    timed 'the same by cat and mv' insert_by_cat
     sync
-    timed 'a byte replaced in the middle: .draft/edit, dd' replace_byte
+    timed 'replace a byte in the middle (dd)' replace_byte
     tear_down plain
 }
 

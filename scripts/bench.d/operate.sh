@@ -117,4 +117,7 @@ operating_table() {
         }'
 }
 
+# paragraph TEXT...
+paragraph() { printf '%s\n\n' "$*"; }
+
 keep_raw() { if [[ -n $raw ]]; then cat -- "$samples" >>"$raw"; fi; }

@@ -24,7 +24,7 @@ workload_restore() {
         done
     done
     warn_of_others
-    printf '%s\n\n' "A tree of $(grouped $((directories * files))) changed files of 2 KiB: cp -a and" \
+    paragraph "A tree of $(grouped $((directories * files))) changed files of 2 KiB: cp -a and" \
         "git on $plain_name. Medians of $runs rounds."
     operating_table seconds s 'draftfs|cp -a|git' '2/1|3/1'
     keep_raw
@@ -102,7 +102,7 @@ measure_safety() {
     sync
     stored=$(stored_bytes)
     timed 'safety copy' "$@"
-    growth 'safety copy' "$stored"
+    growth 'growth by the safety copy' "$stored"
 }
 
 # measure_return CMD...: with what is put off until the files are synced, or read.

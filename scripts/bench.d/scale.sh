@@ -27,7 +27,7 @@ workload_scale() {
         done
     done
     warn_of_others
-    printf '%s\n\n' "Over a tree with one big file ($(sized "$large"): $large_kind); a change is" \
+    paragraph "Over a tree with one big file ($(sized "$large"): $large_kind); a change is" \
         "$((edited + 1)) files edited by 8 bytes (the big one too), $removed removed, $created" \
         "made. Medians of $((runs * scale_repeats))."
     operating_table milliseconds ms "${names[0]}|${names[1]}|${names[2]}" '2/1|3/1'
