@@ -19,7 +19,8 @@ workload_edit10g() {
     warn_of_others
     paragraph "A file of $(sized "$large") ($large_kind) in draftfs, one of" \
         "$(sized "$rewritten") on $plain_name. Medians of $runs rounds."
-    operating_table seconds s "draftfs, $(sized "$large")|$plain_name, $(sized "$rewritten")" 2/1
+    operating_table seconds s "draftfs, $(sized "$large")|$plain_name, $(sized "$rewritten")" \
+        "2/1 $plain_name ÷ draftfs"
     keep_raw
 }
 
@@ -44,11 +45,12 @@ edit_draftfs() {
 
 # same_behind COUNT: the file is the line and then the base's, as far as its ends show.
 same_behind() {
+    local end=$((large * 1000000 - 64000000))
     [[ $(head -n 1 -- "$view/file") == "$large_line" ]] || die "the line is not there"
     (($(stat -c %s -- "$view/file") == large * 1000000 + $1)) || die "the size is wrong"
     bounded cmp -n 64MB -i "$1:0" -- "$view/file" "$work/large/file" &&
-        bounded cmp -n 64MB -i "$((large * 1000000 - 64000000 + $1)):$((large * 1000000 - 64000000))" \
-            -- "$view/file" "$work/large/file" || die "what is behind the line is wrong"
+        bounded cmp -n 64MB -i "$((end + $1)):$end" -- "$view/file" "$work/large/file" ||
+        die "what is behind the line is wrong"
 }
 
 edit_plain() {

@@ -69,7 +69,8 @@ tell() { timed "$1" write_command "${@:2}"; }
 state() { bounded tar -c --sort=name -C "$@" | sha256sum; }
 
 # operating_table TITLE UNIT COLUMNS RATIOS: medians of $samples; UNIT is s or ms. COLUMNS are names
-# of systems, RATIOS pairs of their numbers such as 2/1, both separated by "|".
+# of systems, RATIOS pairs of their numbers, each with a heading: "2/1 cp ÷ draftfs"; both are
+# separated by "|".
 operating_table() {
     medians | awk -F '\t' -v title="$1" -v unit="$2" -v columns="$3" -v ratios="$4" '
         function figure(s) {
@@ -93,8 +94,8 @@ operating_table() {
             line = "| " title " |"; rule = "|---|"
             for (c = 1; c <= n; c++) { line = line " " name[c] " |"; rule = rule "--:|" }
             for (p = 1; p <= pairs; p++) {
-                split(pair[p], side, "/")
-                line = line " " name[side[1]] " ÷ " name[side[2]] " |"; rule = rule "--:|"
+                heading = pair[p]; sub(/^[^ ]* /, "", heading)
+                line = line " " heading " |"; rule = rule "--:|"
             }
             print line; print rule
             for (r = 1; r <= count; r++) {
@@ -107,7 +108,7 @@ operating_table() {
                     line = line " " cell " |"
                 }
                 for (p = 1; p <= pairs; p++) {
-                    split(pair[p], side, "/")
+                    split(pair[p], side, "[/ ]")
                     line = line " " ratio(median[rows[r], name[side[1]]], \
                         median[rows[r], name[side[2]]]) " |"
                 }

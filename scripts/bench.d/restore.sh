@@ -26,7 +26,7 @@ workload_restore() {
     warn_of_others
     paragraph "A tree of $(grouped $((directories * files))) changed files of 2 KiB: cp -a and" \
         "git on $plain_name. Medians of $runs rounds."
-    operating_table seconds s 'draftfs|cp -a|git' '2/1|3/1'
+    operating_table seconds s 'draftfs|cp -a|git' '2/1 cp -a ÷ draftfs|3/1 git ÷ draftfs'
     keep_raw
 }
 

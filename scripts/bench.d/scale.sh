@@ -30,7 +30,8 @@ workload_scale() {
     paragraph "Over a tree with one big file ($(sized "$large"): $large_kind); a change is" \
         "$((edited + 1)) files edited by 8 bytes (the big one too), $removed removed, $created" \
         "made. Medians of $((runs * scale_repeats))."
-    operating_table milliseconds ms "${names[0]}|${names[1]}|${names[2]}" '2/1|3/1'
+    operating_table milliseconds ms "${names[0]}|${names[1]}|${names[2]}" \
+        "2/1 $(grouped $((many / few))) times the files|3/1 $(grouped "$large") times the size"
     keep_raw
 }
 
@@ -49,7 +50,7 @@ scale_over() {
     begin "$1"
     workspace=$view/agent
     mkdir -- "$workspace"
-    walk_attributes "$workspace"
+    walk_attributes "$workspace" >/dev/null
     head -c 256M -- "$workspace/file" >/dev/null
     for ((repeat = 1; repeat <= scale_repeats; repeat++)); do
         scale_once
