@@ -118,6 +118,8 @@ extension Tree {
         if let holes {
             _ = try log.share(holes, at: 0, stamp: transaction.stamp, sequence: sequence)
         }
+        // Behind what the log begins with: the file's times are the row's until the edit itself.
+        if log.lastSequence > transaction.sequence { transaction.renumber(sequence.next()) }
         try commit(&transaction)
         if inode.record.links == 0, !inode.isPersistent { inode.record.flags.insert(.hasLog) }
         inode.log = log

@@ -51,6 +51,22 @@ import Testing
         #expect(try tree.text("f") == "new")
     }
 
+    @Test("A file's time comes back with an undo, also where its log began with records of its own")
+    func times() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base content") }
+        let tree = fixture.tree!
+        let before = try fixture.workspace.attributes(tree.resolve("f")).modificationTime
+        try tree.write("f", "x")
+        try undo(fixture)
+        #expect(try fixture.workspace.attributes(tree.resolve("f")).modificationTime == before)
+        // The log is there already, and goes on from the base's content.
+        try tree.write("f", "y")
+        #expect(try fixture.workspace.attributes(tree.resolve("f")).modificationTime != before)
+        try undo(fixture)
+        #expect(try tree.text("f") == "base content")
+        #expect(try fixture.workspace.attributes(tree.resolve("f")).modificationTime == before)
+    }
+
     @Test("Writes elsewhere in the file, of another process or of another file are steps of their own")
     func apart() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "0123456789") }

@@ -18,8 +18,7 @@ print_host() {
     fi
     local caches='not dropped (needs root)'
     if drop_caches 2; then caches='dropped before cold reads'; fi
-    printf '%s\n' "- $((directories * files)) files of 2 KiB; medians of $runs rounds;" \
-        "  caches $caches"
+    printf '%s\n' "- caches $caches"
     local reason
     for reason in "${skipped[@]}"; do printf '%s\n' "- skipped: $reason"; done
     printf '\n'

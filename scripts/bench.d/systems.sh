@@ -50,7 +50,24 @@ probe() {
         echo "does not work below $parent: ${output//$'\n'/; }"
     fi
     unmount_under "$work" >/dev/null 2>&1 || true
+    await_daemons
     rm -rf --one-file-system -- "$work/probe" "$work/run"
+}
+
+# mount_draftfs BASE [OPTION...]: at $view, with its store in $upper.
+mount_draftfs() {
+    draftfs_binary=${draftfs_binary:-$(find_binary)}
+    quietly timeout 60 "$draftfs_binary" mount "$1" "$view" --store "$upper" "${@:2}"
+}
+
+# await_daemons: the store is free, and may be removed, once the daemon is gone.
+await_daemons() {
+    local try
+    for ((try = 0; try < 300; try++)); do
+        if [[ -z $(daemons_of "$work/run") ]]; then return 0; fi
+        sleep 0.1
+    done
+    die "a daemon does not end: $(daemons_of "$work/run")"
 }
 
 set_up() {
@@ -65,11 +82,7 @@ set_up() {
         ;;
     overlayfs) mount -t overlay -o "$options" overlay "$view" ;;
     fuse-overlayfs) quietly timeout 60 fuse-overlayfs -o "$options" "$view" ;;
-    draftfs)
-        draftfs_binary=${draftfs_binary:-$(find_binary)}
-        quietly timeout 60 "$draftfs_binary" mount "$work/base" "$view" --store "$upper" \
-            --workspace bench
-        ;;
+    draftfs) mount_draftfs "$work/base" --workspace bench ;;
     esac || return
     [[ $1 == plain ]] || mountpoint -q -- "$view" || { say "$1 mounted nothing" && return 1; }
 }
@@ -79,10 +92,7 @@ tear_down() {
     draftfs)
         timeout 120 "$draftfs_binary" unmount "$view" ||
             die "draftfs unmount failed for $view"
-        for _ in {1..300}; do # the store is free once the daemon is gone
-            [[ -n $(daemons_of "$work/run") ]] || break
-            sleep 0.1
-        done
+        await_daemons
         ;;
     overlayfs | fuse-overlayfs) timeout 120 umount -- "$view" || fusermount3 -u -- "$view" ;;
     esac

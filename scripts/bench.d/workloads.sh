@@ -9,14 +9,7 @@ warm_repeats=5
 # prepare_data: the base tree (text files of 2 KiB, one big file of random bytes) and a tar of the
 # same files.
 prepare_data() {
-    local directory
-    mkdir -p -- "$work/base/tree"
-    for ((directory = 0; directory < directories; directory++)); do
-        mkdir -- "$work/base/tree/d$directory"
-        # 16 lines of 128 bytes a file: 2032 digits and 16 newlines, from 1524 bytes.
-        head -c $((files * 1524)) /dev/urandom | base64 -w 127 |
-            split -b 2048 -a 4 -d - "$work/base/tree/d$directory/file"
-    done
+    make_tree "$work/base/tree" "$directories" "$files"
     head -c "${big}M" /dev/urandom >"$work/base/big"
     tar -cf "$work/files.tar" -C "$work/base/tree" .
     sync
@@ -31,8 +24,11 @@ timed() {
     start=${EPOCHREALTIME/./}
     "$@" || die "$name failed on $system: $*"
     end=${EPOCHREALTIME/./}
-    sample "$name" "$(((end - start) / 1000000)).$(printf '%06d' $(((end - start) % 1000000)))"
+    sample "$name" "$(in_seconds $((end - start)))"
 }
+
+# in_seconds MICROSECONDS
+in_seconds() { printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)); }
 
 # timed_warm NAME CMD...: once untimed, then several samples.
 timed_warm() {
@@ -166,8 +162,7 @@ workload_seq() {
     start=${EPOCHREALTIME/./}
     timed "write $sequential MiB" write_out
     flush
-    sample "write $sequential MiB and fsync" \
-        "$(awk "BEGIN { printf \"%.6f\", (${EPOCHREALTIME/./} - $start) / 1000000 }")"
+    sample "write $sequential MiB and fsync" "$(in_seconds $((${EPOCHREALTIME/./} - start)))"
     if drop_caches 3; then timed "read $sequential MiB, cold" read_back; fi
     timed_warm "read $sequential MiB, warm" read_back
     rm -- "$view/sequential"
