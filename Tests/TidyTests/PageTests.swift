@@ -40,6 +40,8 @@ struct PageTests {
             "Sources/Storage/Storage.docc/DiskFormat.md",
             "Sources/Storage/Storage.docc/Durability.md",
             "Sources/Overlay/Overlay.docc/Architecture.md",
+            "Sources/Overlay/Overlay.docc/Limits.md",
+            "Sources/Overlay/Overlay.docc/Past.md",
             "Sources/Overlay/Overlay.docc/Semantics.md",
             "Sources/Overlay/Overlay.docc/Locking.md",
             "Sources/Control/Control.docc/ControlFiles.md",
