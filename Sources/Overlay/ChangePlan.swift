@@ -51,6 +51,17 @@ struct ChangePlan {
 
     mutating func dropContent(_ number: InodeNumber) { contents[number] = nil }
 
+    /// Whether the workspace shows a base file that it has no row for.
+    func isShown(_ place: BasePlace) throws(Errno) -> Bool {
+        if place.name.isEmpty { return true }
+        guard let parent = try? tree.inode(at: BasePlace(path: place.directory)) else { return false }
+        if try entry(FileName(trusted: place.name), in: parent.number) != nil { return false }
+        if try row(parent.number) != nil { return true }
+        // Without a row it may have lost its name.
+        return tree.touched.contains(parent.number)
+            ? false : try isShown(BasePlace(path: place.directory))
+    }
+
     // MARK: Making it real
 
     /// - Parameter backupComment: names the state before in the same transaction; nil does not.
@@ -82,6 +93,10 @@ struct ChangePlan {
         tree.keepsRowsOnly = true
         defer { tree.keepsRowsOnly = false }
         try tree.commit(&transaction, restoring: ordered)
+        tree.settleTaken { (place) throws(Errno) in try isShown(place) }
+        for number in hideGone(transaction.changes) {
+            stale.inodes[number] = stale.inodes[number] == true
+        }
         tree.noteParents(transaction.changes)
         tree.reviveShown(transaction.changes)
         var outcome = CommandOutcome(sequence: number, backup: backup, changed: count)
@@ -128,6 +143,32 @@ struct ChangePlan {
         return changes
     }
 
+    /// Base files without a row that somebody has open, and whose name is hidden from now on, maybe
+    /// with a directory above it.
+    /// - Returns: their numbers.
+    private func hideGone(_ changes: [TreeChange]) -> [InodeNumber] {
+        var hidden: Set<[UInt8]> = []
+        for case .entry(let parent, let name, nil, .some) in changes {
+            guard let path = (try? tree.inode(parent))?.basePath else { continue }
+            let place = BasePlace(directory: path, name: name.bytes)
+            if (try? isShown(place)) == false { hidden.insert(place.path) }
+        }
+        if hidden.isEmpty { return [] }
+        var gone: [Inode] = []
+        for inode in tree.inodes.values where !inode.isPersistent && inode.record.links > 0 {
+            guard let place = inode.place, inode.number != tree.rootNumber else { continue }
+            var path = place.path[...]
+            while !path.isEmpty, !hidden.contains(Array(path)) {
+                path = path[..<(path.lastIndex(of: 0x2f) ?? path.startIndex)]
+            }
+            if !path.isEmpty { gone.append(inode) }
+        }
+        // A directory below a hidden one may have another place.
+        gone.removeAll { inode in (inode.place.map { try? isShown($0) } ?? nil) != false }
+        for inode in gone { inode.record.links = 0 }
+        return gone.map(\.number)
+    }
+
     /// Files and directories with a change of their own.
     private func changed(_ changes: [TreeChange]) -> Int {
         var numbers: Set<InodeNumber> = []
@@ -158,7 +199,7 @@ extension Tree {
     /// Base files that nothing hides any more: one that was unlinked while somebody had it open has
     /// its name again.
     func reviveShown(_ changes: [TreeChange]) {
-        for case .entry(let parent, let name, .some(.whiteout), nil) in changes {
+        for case .entry(let parent, let name, .some, nil) in changes {
             guard let path = (try? inode(parent))?.basePath,
                 let status = try? base.status(ifPresent: name.bytes, in: path),
                 let number = try? number(of: status, at: BasePlace(directory: path, name: name.bytes)),

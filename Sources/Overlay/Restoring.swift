@@ -188,14 +188,26 @@ extension Tree {
             inodes[inode.number] = nil
             return
         }
-        // A copy has the origin of another file, and is none of the base.
-        guard let place = inode.place, inode.record.flags.contains(.hasOrigin),
-            let status = try? base.status(place), status.type == inode.type,
-            number(ifKnown: status) == inode.number
-        else {
-            inode.record.links = 0
-            return
+        if inode.number == rootNumber { return becomeBase(inode) }
+        // Whether a name leads to it is known once all changes are made.
+        inode.record.links = 0
+        if inode.record.flags.contains(.hasOrigin) { taken.append(inode) }
+    }
+
+    /// Those whose rows were taken are again as the base has them, where the base's name shows.
+    func settleTaken(isShown: (BasePlace) throws(Errno) -> Bool) {
+        for inode in taken {
+            guard let place = inode.place, (try? isShown(place)) == true else { continue }
+            becomeBase(inode)
         }
+        taken = []
+    }
+
+    private func becomeBase(_ inode: Inode) {
+        // A copy has the origin of another file, and is none of the base.
+        guard let place = inode.place, let status = try? base.status(place),
+            status.type == inode.type, number(ifKnown: status) == inode.number
+        else { return }
         inode.log = nil
         inode.xattrs = nil
         base.forget(place)

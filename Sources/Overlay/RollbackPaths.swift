@@ -54,7 +54,8 @@ extension Rollback {
             return
         }
         if !old.hasRow, !now.hasRow, old.number == now.number { return }
-        if !now.hasRow, old.number == now.number {
+        let areDirectories = old.type == .directory && now.type == .directory
+        if !now.hasRow, old.number == now.number || areDirectories {
             try touch(now)
             now = try tree.pastNode(now.number, plan.values, at: .max)
         }
@@ -295,18 +296,7 @@ extension Rollback {
     private func isThere(_ old: ViewNode) throws(Errno) -> Bool {
         if try plan.row(old.number) != nil { return true }
         guard let place = old.place, !tree.touched.contains(old.number) else { return false }
-        return try isShown(place)
-    }
-
-    /// Whether the workspace shows a base file that it has no row for.
-    private func isShown(_ place: BasePlace) throws(Errno) -> Bool {
-        if place.name.isEmpty { return true }
-        guard let parent = try? tree.inode(at: BasePlace(path: place.directory)) else { return false }
-        if try plan.entry(FileName(trusted: place.name), in: parent.number) != nil { return false }
-        if try plan.row(parent.number) != nil { return true }
-        // Without a row it may have lost its name.
-        return tree.touched.contains(parent.number)
-            ? false : try isShown(BasePlace(path: place.directory))
+        return try plan.isShown(place)
     }
 
     /// The names in a directory that comes back as itself.
@@ -367,10 +357,15 @@ extension Rollback {
 
     private mutating func removeBelow(_ now: ViewNode) throws(Errno) {
         if now.type == .directory {
-            for (name, entry) in try tree.pastEntries(of: now.number, plan.values)
-            where !entry.isWhiteout {
+            let entries = try tree.pastEntries(of: now.number, plan.values)
+            var names = Set(entries.keys)
+            if let path = now.basePath { names.formUnion(try tree.base.list(path).map(\.name)) }
+            for name in names where entries[name]?.isWhiteout != true {
                 if let child = try nowChild(name, of: now) { try removeBelow(child) }
             }
+        } else if !now.hasRow, now.record.links > 1 {
+            // Its other names show that one is gone.
+            try touch(now)
         }
         guard var record = try plan.row(now.number) else { return }
         if record.type != .directory, record.links > 1 {

@@ -43,6 +43,8 @@ final class Tree: @unchecked Sendable {
     var keepsRowsOnly = false
     /// Set while edit logs hold restored content that is not durable yet.
     var hasUnsyncedRestores = false
+    /// Inodes of the base whose rows the transaction under way takes back.
+    var taken: [Inode] = []
     var devices: [UInt32: [UInt8]] = [:]
     var deviceIndexes: [UInt64: UInt32] = [:]
     /// The sequence of the journal's last record since the workspace was opened.

@@ -30,6 +30,7 @@ extension PastRun {
                 "\(String(decoding: path, as: UTF8.self)): inode \(number) is another one, "
                     + "\(found.numbers[path] ?? 0), after a rollback to \(moment.word)")
         }
+        heldStory = held.story(found)
         try held.check(against: found, "after a rollback to \(moment.word)")
         try become(moment.copy)
         try held.write(seed: random.next(), plain: now, found)
@@ -129,7 +130,9 @@ extension PastRun {
         if sources.isEmpty { return }
         let source = pick(sources)
         let places = snapshot.paths(ofKind: S_IFDIR).filter {
+            // cp leaves a set-group-ID bit that a directory inherits.
             isText($0) && !isInside($0, source)
+                && snapshot.walk.entries[$0].map { $0.mode & S_ISGID } == 0
         }
         if places.isEmpty { return }
         let target = pick(places) + Array("/clone \(below(100))".utf8)
