@@ -47,7 +47,9 @@ extension Tree {
     func openLog(_ number: InodeNumber) throws(StorageError) -> EditLog {
         let path = LogDirectory.path(number)
         let events = events
-        return try EditLog.open(number, in: logs, afterPowerCut: isRecovering) { result in
+        return try EditLog.open(
+            number, in: logs, afterPowerCut: isRecovering, synced: syncedSequence
+        ) { result in
             for range in result.damage {
                 events.post(
                     .error,

@@ -178,7 +178,7 @@ extension Tree {
         if let inode = try? inode(number), let log = try log(of: inode) { return (log, true) }
         do throws(StorageError) {
             return (try EditLog.open(
-                number, in: logs, afterPowerCut: isRecovering, cutsTail: false
+                number, in: logs, afterPowerCut: isRecovering, synced: syncedSequence, cutsTail: false
             ) { _ in }, false)
         } catch {
             throw failing(error)

@@ -42,6 +42,8 @@ extension Workspace {
             throw .system(error, doing: "sync", path: directory)
         }
         report.afterPowerCut = wasCutOff(directory, store.disk, events)
+        let isClosed = SessionMark.state(directory, store.disk) == .closed
+        let synced = SessionMark.synced(directory, store.disk)
         let databasePath = store.databasePath(record.id)
         let reader = try openDatabase(
             databasePath, journal: journal, events: events, report: &report)
@@ -57,9 +59,14 @@ extension Workspace {
         }
         let workspace = Workspace(
             tree, writer: writer, disk: store.disk, databasePath: databasePath)
+        tree.syncedSequence = synced
         try workspace.replay(from: position, report: &report)
         do throws(Errno) {
-            try SessionMark.set(directory, store.disk)
+            // A clean close has synced everything; after a power cut what is left now is made so.
+            if report.afterPowerCut { try store.disk.synchronizeAll() }
+            let isSynced = report.afterPowerCut || isClosed
+            try SessionMark.set(
+                directory, synced: isSynced ? workspace.sequence.last : synced, store.disk)
         } catch {
             events.post(
                 .warning,

@@ -93,7 +93,7 @@ extension Tree {
         if EditLog.exists(number, in: logs) {
             do throws(StorageError) {
                 // Whatever a kill left at its end: nobody else appends to it.
-                return try EditLog.open(number, in: logs, afterPowerCut: isRecovering) { _ in }
+                return try openLog(number)
             } catch {
                 throw failing(error)
             }

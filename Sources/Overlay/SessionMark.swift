@@ -4,7 +4,8 @@ internal import Platform
 internal import Storage
 import Glibc
 
-/// A file in the workspace's directory while it is in use, holding the boot's id: one of another
+/// A file in the workspace's directory while it is in use, holding the boot's id and what was durable
+/// when the session began: one of another
 /// boot says that the machine went down, so that logs may have lost what was never synced.
 enum SessionMark {
     enum State {
@@ -25,20 +26,33 @@ enum SessionMark {
         return bytes.filter { $0 != 0x0a }
     }
 
-    static func state(_ directory: String, _ disk: any Disk) -> State {
-        guard disk.exists(path(directory)) else { return .closed }
-        guard let bytes = try? disk.open(path(directory), .readOnly).readAll() else {
-            return .damaged
-        }
-        let mark = ChecksummedText(decoding: bytes)
-        if mark.isDamaged { return .damaged }
-        return mark.text == bootID ? .thisBoot : .otherBoot
+    /// The text of a mark: the boot's id, and up to which number everything was durable when the
+    /// session began (0 where that is not known).
+    private static func text(_ synced: UInt64) -> [UInt8] {
+        bootID + Array(" \(synced)".utf8)
     }
 
-    static func set(_ directory: String, _ disk: any Disk) throws(Errno) {
+    private static func read(_ directory: String, _ disk: any Disk) -> ChecksummedText? {
+        (try? disk.open(path(directory), .readOnly).readAll()).map { ChecksummedText(decoding: $0) }
+    }
+
+    /// Up to which number everything was durable when the session began that left the mark.
+    static func synced(_ directory: String, _ disk: any Disk) -> UInt64 {
+        guard let mark = read(directory, disk), !mark.isDamaged else { return 0 }
+        let parts = mark.text.split(separator: 0x20)
+        return parts.count < 2 ? 0 : UInt64(String(decoding: parts[1], as: UTF8.self)) ?? 0
+    }
+
+    static func state(_ directory: String, _ disk: any Disk) -> State {
+        guard disk.exists(path(directory)) else { return .closed }
+        guard let mark = read(directory, disk), !mark.isDamaged else { return .damaged }
+        return mark.text.prefix { $0 != 0x20 } == bootID[...] ? .thisBoot : .otherBoot
+    }
+
+    static func set(_ directory: String, synced: UInt64, _ disk: any Disk) throws(Errno) {
         let file = try disk.open(path(directory), .create)
         try file.truncate(to: 0)
-        try file.writeBytes(ChecksummedText.encode(bootID), at: 0)
+        try file.writeBytes(ChecksummedText.encode(text(synced)), at: 0)
         try file.synchronize()
         try disk.synchronizeDirectory(directory)
     }

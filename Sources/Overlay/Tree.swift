@@ -59,6 +59,8 @@ final class Tree: @unchecked Sendable {
     var tick: UInt64 = 0
     /// Set while a recovery takes what the logs have, after a power cut.
     var isRecovering = false
+    /// What the logs have up to this number was synced before this session began.
+    var syncedSequence: UInt64 = 0
     /// Whether the store can share extents with the base, until a try shows that it cannot.
     var canPin = true
     /// Pins that are not durable yet; an fsync of their file makes them so.

@@ -9,11 +9,12 @@ extension EditLog {
     /// - Parameters:
     ///   - afterPowerCut: everything is read anew, and ends at the first gap; what is cut is kept
     ///     beside the log.
+    ///   - synced: records up to this number are known to have been synced before the power cut.
     ///   - cutsTail: false where nothing may be changed, because somebody else may append.
     ///   - report: what had to be cut or was lost.
     package static func open(
-        _ id: UInt64, in logs: LogDirectory, afterPowerCut: Bool = false, cutsTail: Bool = true,
-        report: (ScanResult) -> Void
+        _ id: UInt64, in logs: LogDirectory, afterPowerCut: Bool = false, synced: UInt64 = 0,
+        cutsTail: Bool = true, report: (ScanResult) -> Void
     ) throws(StorageError) -> EditLog {
         let path = LogDirectory.path(id)
         let file: any DiskFile
@@ -60,7 +61,7 @@ extension EditLog {
                 pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0,
                 time: header.created)
         }
-        let result = try replay(file, id, &state, gapEndsLog: afterPowerCut)
+        let result = try replay(file, id, &state, gapEndsLog: afterPowerCut, synced)
         if result.tornBytes > 0, cutsTail {
             do throws(Errno) {
                 if afterPowerCut { try logs.keepTail(of: file, id, from: result.end) }
@@ -88,11 +89,12 @@ extension EditLog {
     }
 
     private static func replay(
-        _ file: any DiskFile, _ id: UInt64, _ state: inout State, gapEndsLog: Bool
+        _ file: any DiskFile, _ id: UInt64, _ state: inout State, gapEndsLog: Bool,
+        _ synced: UInt64
     ) throws(StorageError) -> ScanResult {
         var scanner: LogScanner
         do throws(Errno) {
-            scanner = try LogScanner(file, log: id, gapEndsLog: gapEndsLog)
+            scanner = try LogScanner(file, log: id, gapEndsLog: gapEndsLog, synced: synced)
         } catch {
             throw .system(error, doing: "read", path: LogDirectory.path(id))
         }

@@ -35,13 +35,21 @@ package struct LogScanner {
     /// Whether the first unreadable bytes end the log, whatever follows. So it is after a power
     /// cut: a sync makes everything before it durable, so what stands behind a gap was never synced.
     private let gapEndsLog: Bool
+    /// Records up to here are known to have been synced.
+    private let syncedSequence: UInt64
 
-    /// - Parameter end: where the log ends for this reader: what is appended meanwhile is not met.
+    /// - Parameters:
+    ///   - gapEndsLog: after a power cut. Payloads are then read too, since sectors of a file may
+    ///     reach the disk in any order.
+    ///   - synced: records up to here are known to have been synced; their payloads are not read.
+    ///   - end: where the log ends for this reader: what is appended meanwhile is not met.
     package init(
-        _ file: any DiskFile, log: UInt64, gapEndsLog: Bool = false, end: UInt64 = .max
+        _ file: any DiskFile, log: UInt64, gapEndsLog: Bool = false, synced: UInt64 = 0,
+        end: UInt64 = .max
     ) throws(Errno) {
         self.file = file
         self.gapEndsLog = gapEndsLog
+        syncedSequence = synced
         self.log = log
         fileLength = min(end, try file.length())
     }
@@ -103,8 +111,11 @@ package struct LogScanner {
                     if let last { try visit(last) }
                     return result
                 }
-                // The record before has a follower, so it was whole once.
-                if let last { try visit(last) }
+                if let last {
+                    // It has a follower, so it was whole once.
+                    if isTorn(last) { break }
+                    try visit(last)
+                }
                 last = ScannedRecord(header: header, position: position)
                 result.lastSequence = header.sequence
                 result.records += 1
@@ -147,6 +158,13 @@ package struct LogScanner {
         }
         result.tornBytes = fileLength > result.end ? fileLength - result.end : 0
         return result
+    }
+
+    /// Whether a power cut took part of a record's payload.
+    private func isTorn(_ record: ScannedRecord) -> Bool {
+        guard gapEndsLog, record.header.sequence > syncedSequence else { return false }
+        let table = try? RecordTable(reading: file, log: log, at: record.position)
+        return !(table?.payloadIsGood(in: file) ?? false)
     }
 
     /// Calls `visit` for each record from `start` on whose header is good, until it answers false.

@@ -57,6 +57,7 @@ struct CrashTests {
         guard let session = opened else { throw CheckFailure("the workspace does not open") }
         var model = first
         var harmed: Set<String> = []
+        var failed: [Step] = []
         for (index, step) in Step.workload.enumerated() where model.allows(step) {
             do {
                 model.apply(step, index, created: try session.run(step, index))
@@ -64,11 +65,16 @@ struct CrashTests {
                 guard error as? Errno == .inputOutput || error as? Errno == .noSpace else {
                     throw CheckFailure("\(step) answers \(error)")
                 }
+                failed.append(step)
                 harmed.formUnion(step.needs)
+                // It may have left a change without effect, which undo would take back.
+                model.previous = []
             }
         }
         guard try session.visible() == model.visible else {
-            throw CheckFailure("\(summary(try session.visible())) is not \(summary(model.visible))")
+            throw CheckFailure(
+                "after \(failed) failed: \(summary(try session.visible())) is not "
+                    + summary(model.visible))
         }
         let found = try Session(disk.afterKill(), base).visible()
         if isExact, found != model.visible {
@@ -116,7 +122,7 @@ struct CrashTests {
     private static func boot(_ disk: SimulatedDisk) {
         let mark = "workspaces/0001/in-use"
         if disk.exists(mark) {
-            disk.setContents(of: mark, to: ChecksummedText.encode(Array("the boot before".utf8)))
+            disk.setContents(of: mark, to: ChecksummedText.encode(Array("another-boot".utf8)))
         }
     }
 

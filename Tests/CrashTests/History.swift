@@ -14,6 +14,10 @@ struct History {
     /// After which state a file's sync was acknowledged.
     var syncs: [(state: Int, file: InodeNumber)] = []
 
+    /// After which state a file's content is known to come whole with its name: a clone has all that
+    /// its source had, and a rollback has put content back for good.
+    var contents: [(state: Int, file: InodeNumber)] = []
+
     var last: Model { states[states.count - 1] }
 
     /// Runs until a step throws.
@@ -30,6 +34,7 @@ struct History {
                 if case .sync(let name) = step, let file = model.names[name] {
                     history.syncs.append((history.states.count - 1, file))
                 }
+                if !disk.isStopped { history.noteContents(step) }
                 // Of names, not of a file's bytes.
                 if step.isDurable, !disk.isStopped { history.syncs.append((history.states.count - 1, 0)) }
             } catch {
@@ -39,6 +44,18 @@ struct History {
             }
         }
         return history
+    }
+
+    private mutating func noteContents(_ step: Step) {
+        let index = states.count - 1
+        let (before, after) = (states[index - 1], last)
+        switch step {
+        case .rollback, .rollbackPath, .undo, .clone:
+            for (number, bytes) in after.bytes where before.bytes[number] != bytes {
+                contents.append((index, number))
+            }
+        default: break
+        }
     }
 
     /// States that a reader may find, oldest first, each with its index.
@@ -57,6 +74,7 @@ struct History {
 
     /// After a power cut names are those of one moment at or after the last sync, and each file has
     /// the bytes of one moment at or after its own last sync. EIO only if it was never synced.
+    /// What a rollback or a clone put into a file counts as synced.
     func checkPowerCut(
         _ found: [String: (number: InodeNumber, bytes: [UInt8]?)]
     ) throws {
@@ -68,7 +86,7 @@ struct History {
                 + "\(candidates.filter { $0.index >= lastSync }.map(\.model.names))")
         }
         for (name, file) in found {
-            let synced = syncs.last { $0.file == file.number }?.state
+            let synced = (syncs + contents).filter { $0.file == file.number }.map(\.state).max()
             guard let bytes = file.bytes else {
                 if synced == nil { continue }
                 throw CheckFailure("\(name) was synced and answers EIO")

@@ -105,7 +105,7 @@ struct Session {
             try workspace.synchronize(number(name))
         case .checkpoint:
             workspace.maintain(checkpointNow: true)
-        case .backup, .rollback, .rollbackPath, .clone, .edit:
+        case .backup, .rollback, .rollbackPath, .clone, .edit, .undo, .removeBackup:
             return try command(step, index)
         }
         return nil
@@ -123,6 +123,10 @@ struct Session {
                 _ = try workspace.rollback(
                     to: .backup(FileName(backup)), paths: [Array(name.utf8)], keepsTimes: false,
                     caller: caller)
+            case .undo:
+                _ = try workspace.undo(1, paths: [], caller: caller)
+            case .removeBackup(let name):
+                try workspace.removeBackup(FileName(name), caller: caller)
             case .clone(let source, let target):
                 _ = try workspace.clone(
                     Array(source.utf8), to: Array(target.utf8), caller: caller)

@@ -21,6 +21,9 @@ enum Step: Sendable {
     case rollback(String)
     case rollbackPath(String, String)
     case clone(String, to: String)
+    /// Takes the step before back, which must have changed something.
+    case undo
+    case removeBackup(String)
     case edit(String, at: Int, delete: Int, insert: Int)
 
     /// Base files are `old`, `base` and `gone`; see `CrashBase`.
@@ -43,21 +46,31 @@ enum Step: Sendable {
         .write("e", at: 10, count: 10), .rollback("one"), .write("c", at: 1, count: 100),
         .sync("c"), .backup("two"), .truncate("a", to: 5), .unlink("old"), .checkpoint,
         .rollbackPath("two", "a"), .rollback("two"), .sync("a"), .clone("moved", to: "f"),
-        .rollback("one"), .write("a", at: 0, count: 9),
+        .rollback("one"), .write("a", at: 0, count: 9), .undo, .removeBackup("one"),
+        .edit("c", at: 2, delete: 3, insert: 7000), .undo, .backup("one"), .unlink("a"), .undo,
+        .removeBackup("two"), .write("a", at: 2, count: 5),
     ]
 
     /// Whether the tree log is durable when the step returns.
     var isDurable: Bool {
         switch self {
-        case .backup, .rollback, .rollbackPath: true
+        case .backup, .rollback, .rollbackPath, .undo, .removeBackup: true
         default: false
+        }
+    }
+
+    /// Whether `undo` takes it back as one step.
+    var isUndoable: Bool {
+        switch self {
+        case .sync, .checkpoint, .backup, .removeBackup: false
+        default: true
         }
     }
 
     /// The names that must be there.
     var needs: [String] {
         switch self {
-        case .create, .checkpoint, .backup, .rollback: []
+        case .create, .checkpoint, .backup, .rollback, .undo, .removeBackup: []
         case .rollbackPath(_, let name), .clone(let name, _), .edit(let name, _, _, _): [name]
         case .write(let name, _, _), .truncate(let name, _), .rename(let name, _),
             .unlink(let name), .link(let name, _), .punch(let name, _, _), .sync(let name): [name]
@@ -72,6 +85,8 @@ struct Model: Equatable, Sendable {
     var bytes: [InodeNumber: [UInt8]] = [:]
     /// What there was at each backup.
     var backups: [String: [Model]] = [:]
+    /// What there was before the last step; nothing where that is not known.
+    var previous: [Model] = []
 
     subscript(name: String) -> [UInt8] {
         get { names[name].flatMap { bytes[$0] } ?? [] }
@@ -94,8 +109,12 @@ struct Model: Equatable, Sendable {
     /// Whether `step` can work here.
     func allows(_ step: Step) -> Bool {
         switch step {
-        case .rollback(let backup), .rollbackPath(let backup, _):
+        case .rollback(let backup), .rollbackPath(let backup, _), .removeBackup(let backup):
             if backups[backup] == nil { return false }
+        case .backup(let backup):
+            if backups[backup] != nil { return false }
+        case .undo:
+            if previous.isEmpty { return false }
         default: break
         }
         return step.needs.allSatisfy { names[$0] != nil }
@@ -103,6 +122,14 @@ struct Model: Equatable, Sendable {
 
     /// What `step`, the `index`th, does; `created` is the number of a file it made.
     mutating func apply(_ step: Step, _ index: Int, created: InodeNumber?) {
+        var before = self
+        before.previous = []
+        before.backups = [:]
+        applyAlone(step, index, created: created)
+        if step.isUndoable { previous = [before] }
+    }
+
+    private mutating func applyAlone(_ step: Step, _ index: Int, created: InodeNumber?) {
         switch step {
         case .create(let name):
             guard let created else { return }
@@ -129,11 +156,14 @@ struct Model: Equatable, Sendable {
         case .backup(let name):
             var copy = self
             copy.backups = [:]
+            copy.previous = []
             backups[name] = [copy]
+        case .removeBackup(let name):
+            backups[name] = nil
         case .rollback(let name):
-            guard let old = backups[name]?.first else { return }
-            names = old.names
-            for number in old.names.values { bytes[number] = old.bytes[number] }
+            if let old = backups[name]?.first { takeBack(to: old) }
+        case .undo:
+            if let old = previous.first { takeBack(to: old) }
         case .rollbackPath(let backup, let name):
             if let old = backups[backup]?.first { self[name] = old[name] }
         case .clone(let source, let target):
@@ -145,6 +175,11 @@ struct Model: Equatable, Sendable {
             bytes.replaceSubrange(offset..<(offset + delete), with: Self.data(index, insert))
             self[name] = bytes
         }
+    }
+
+    private mutating func takeBack(to old: Model) {
+        names = old.names
+        for number in old.names.values { bytes[number] = old.bytes[number] }
     }
 
     private static func resized(_ bytes: [UInt8], to length: Int) -> [UInt8] {

@@ -9,6 +9,14 @@ enum PendingChange: Sendable {
     case write(at: Int, [UInt8])
     case truncate(to: Int)
 
+    /// The length that a file needs for it.
+    var end: Int {
+        switch self {
+        case .write(let offset, let data): offset + data.count
+        case .truncate(let length): length
+        }
+    }
+
     func apply(to bytes: inout [UInt8]) {
         switch self {
         case .write(let offset, let data):
@@ -158,21 +166,61 @@ struct SimulatedDiskState: Sendable {
             for change in node.pendingNames.prefix(names) {
                 for (name, number) in change { node.names[name] = number }
             }
-            node.live = node.durable
-            let count = Int.random(in: 0...node.pending.count, using: &random)
-            for change in node.pending.prefix(count) { change.apply(to: &node.live) }
-            guard count < node.pending.count, case .write(let at, let data) = node.pending[count]
-            else { return }
-            // The write under way: some of its sectors are there, at times with a length beyond.
-            let sector = Bool.random(using: &random) ? 512 : 4096
-            let first = at / sector
-            let last = (at + data.count) / sector
-            let kept = Int.random(in: first...(last + 1), using: &random) * sector
-            let end = min(max(kept - at, 0), data.count)
-            PendingChange.write(at: at, Array(data[..<end])).apply(to: &node.live)
-            if Int.random(in: 0..<4, using: &random) == 0, node.live.count < at + data.count {
-                PendingChange.truncate(to: at + data.count).apply(to: &node.live)
+            if Bool.random(using: &random) {
+                node.keepPrefix(&random)
+            } else {
+                node.keepSectors(&random)
             }
+        }
+    }
+}
+
+extension SimulatedNode {
+    /// What a power cut leaves of a file whose writes reach the disk in order.
+    fileprivate mutating func keepPrefix(_ random: inout SeededGenerator) {
+        live = durable
+        let count = Int.random(in: 0...pending.count, using: &random)
+        for change in pending.prefix(count) { change.apply(to: &live) }
+        guard count < pending.count, case .write(let at, let data) = pending[count]
+        else { return }
+        // The write under way: some of its sectors are there, at times with a length beyond.
+        let sector = Bool.random(using: &random) ? 512 : 4096
+        let first = at / sector
+        let last = (at + data.count) / sector
+        let kept = Int.random(in: first...(last + 1), using: &random) * sector
+        let end = min(max(kept - at, 0), data.count)
+        PendingChange.write(at: at, Array(data[..<end])).apply(to: &live)
+        if Int.random(in: 0..<4, using: &random) == 0, live.count < at + data.count {
+            PendingChange.truncate(to: at + data.count).apply(to: &live)
+        }
+    }
+
+    /// What it leaves otherwise: each sector is that of a moment of its own, and so is the length.
+    fileprivate mutating func keepSectors(_ random: inout SeededGenerator) {
+        let sector = Bool.random(using: &random) ? 512 : 4096
+        var bytes = durable
+        var kept: [Int: ArraySlice<UInt8>] = [:]
+        let longest = pending.reduce(durable.count) { max($0, $1.end) }
+        let sectors = (longest + sector - 1) / sector
+        // Often all but a few are of one moment: then the others matter.
+        let usual = Int.random(in: 0...pending.count, using: &random)
+        let moments = (0..<sectors).map { _ in
+            Bool.random(using: &random) ? usual : Int.random(in: 0...pending.count, using: &random)
+        }
+        let lengthMoment = Int.random(in: 0...pending.count, using: &random)
+        var length = durable.count
+        for moment in 0...pending.count {
+            if moment > 0 { pending[moment - 1].apply(to: &bytes) }
+            if moment == lengthMoment { length = bytes.count }
+            for (index, own) in moments.enumerated() where own == moment {
+                let start = min(index * sector, bytes.count)
+                kept[index] = bytes[start..<min(start + sector, bytes.count)]
+            }
+        }
+        live = [UInt8](repeating: 0, count: length)
+        for (index, part) in kept where index * sector < length {
+            let part = part.prefix(length - index * sector)
+            live.replaceSubrange(index * sector..<(index * sector + part.count), with: part)
         }
     }
 }
