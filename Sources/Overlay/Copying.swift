@@ -105,7 +105,7 @@ extension Rollback {
     }
 
     /// The identity of a base file: as it is on record, or as it is now.
-    private func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
+    func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
         if let known = past.origins[old.number] ?? plan.values.origins[old.number] { return known }
         let known = try tree.read { (_) throws(StorageError) in try tree.origin(old.number) }
         if let known { return known }
