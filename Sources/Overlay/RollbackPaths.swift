@@ -149,7 +149,7 @@ extension Rollback {
         placed[old.number] = now.number
         claimed[now.number] = old.number
         guard let before = try plan.row(now.number) else { return }
-        if old.number == now.number, !old.hasRow, before.links == 1,
+        if old.number == now.number, !old.hasRow, before.links == 1, old.record.links == 1,
             old.place == directory.basePath.map({ BasePlace(directory: $0, name: name.bytes) }) {
             // Nobody had touched it then: it is the base's again, or would be but for its time.
             for key in try tree.xattrs(of: now.number).keys {
@@ -257,6 +257,7 @@ extension Rollback {
             plan.setEntry(name, in: directory.number, nil)
             plan.setRow(old.number, nil)
             if old.type == .directory { try placeChildren(of: old) }
+            if old.type != .directory, old.record.links > 1 { return try placeName(of: old) }
             return old
         }
         var record = try takeBackContent(
@@ -290,6 +291,21 @@ extension Rollback {
             record.flags.insert(.hasCapability)
         }
         return record
+    }
+
+    /// A base file of several names, all of which were gone: one of them is there again, which only a
+    /// row can say.
+    private mutating func placeName(of old: ViewNode) throws(Errno) -> ViewNode {
+        guard let place = old.place else { throw .stale }
+        plan.setOrigin(old.number, try origin(of: old, at: place))
+        var record = old.record
+        record.flags.insert(.hasOrigin)
+        record.links = 1
+        record.changeTime = plan.stamp.time
+        plan.setRow(old.number, record)
+        placed[old.number] = old.number
+        claimed[old.number] = old.number
+        return try tree.pastNode(old.number, plan.values, at: .max)
     }
 
     /// Whether a file of then has a name now, as the plan stands.

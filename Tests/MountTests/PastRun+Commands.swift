@@ -30,7 +30,6 @@ extension PastRun {
                 "\(String(decoding: path, as: UTF8.self)): inode \(number) is another one, "
                     + "\(found.numbers[path] ?? 0), after a rollback to \(moment.word)")
         }
-        heldStory = held.story(found)
         try held.check(against: found, "after a rollback to \(moment.word)")
         try become(moment.copy)
         try held.write(seed: random.next(), plain: now, found)

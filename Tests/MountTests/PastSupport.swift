@@ -45,7 +45,7 @@ extension TestMount {
 
     /// Has everything verified; answers the report.
     func verified() throws -> String {
-        try mustCommand("verify", "")
+        try mustCommand("verify", "\n")
         for _ in 0..<6_000 {
             let text = try readText(self(".draft/verify"))
             if !text.contains("\"state\": \"running\"") { return text }

@@ -109,13 +109,16 @@ package func linkTarget(_ path: [CChar]) throws -> [UInt8] {
 
 /// A digest of a whole file's bytes.
 package func digest(of descriptor: Int32) throws -> UInt64 {
+    let size = Int64(try status(descriptor).st_size)
     var hash: UInt64 = 0
     var offset: Int64 = 0
     while true {
-        let bytes = try readBytes(descriptor, 1 << 20, at: offset)
+        // One byte more than there should be: a small file needs no large buffer.
+        let step = Int(min(1 << 20, max(0, size - offset) + 1))
+        let bytes = try readBytes(descriptor, step, at: offset)
         offset += Int64(bytes.count)
         hash = hash &* 0x9E37_79B9_7F4A_7C15 &+ digest(bytes)
-        if bytes.count < 1 << 20 { return hash &+ UInt64(offset) }
+        if bytes.count < step { return hash &+ UInt64(offset) }
     }
 }
 
