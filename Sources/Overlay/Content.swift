@@ -33,7 +33,8 @@ extension Tree {
             // been damaged; what a power cut took was noted by the recovery after it.
             if log.version.sequence < inode.record.contentSequence, !isRecovering {
                 throw StorageError.damaged(
-                    path: LogDirectory.path(inode.number), what: "its last records are missing; the file answers EIO")
+                    path: LogDirectory.path(inode.number),
+                    what: "its last records are missing; the file answers EIO")
             }
             inode.log = log
             return log
