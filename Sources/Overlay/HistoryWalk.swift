@@ -39,8 +39,12 @@ struct HistoryWalk: Sendable {
 
 extension Workspace {
     /// Walks to before change `lower`. Hidden changes are left out.
+    /// - Parameter mustBeWhole: a log that cannot be read is an error; otherwise the changes in it
+    ///   are left out, with an event.
     /// - Returns: the changes, youngest first.
-    func walk(_ walk: inout HistoryWalk, to lower: UInt64) throws(Errno) -> [Change] {
+    func walk(
+        _ walk: inout HistoryWalk, to lower: UInt64, mustBeWhole: Bool = false
+    ) throws(Errno) -> [Change] {
         let range = max(1, lower)...max(walk.upper, max(1, lower))
         let (last, candidates, ends) = try withTree {
             (tree) throws(Errno) -> (UInt64, Set<InodeNumber>, [InodeNumber: UInt64]) in
@@ -72,6 +76,7 @@ extension Workspace {
                 }
             } catch {
                 post(error)
+                if mustBeWhole { throw error.errno }
             }
         }
         events.sort { $0.sequence > $1.sequence }

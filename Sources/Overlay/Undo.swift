@@ -70,7 +70,9 @@ extension Workspace {
         var block = Self.firstBlock
         while !walk.isAtStart, !steps.isComplete {
             let lower = walk.upper > block ? walk.upper - block + 1 : 1
-            for change in try self.walk(&walk, to: lower) where !steps.isComplete {
+            // Without the changes of one log another step would be taken for the last.
+            let changes = try self.walk(&walk, to: lower, mustBeWhole: true)
+            for change in changes where !steps.isComplete {
                 steps.add(change)
             }
             block = min(block * 2, Self.largestBlock)
