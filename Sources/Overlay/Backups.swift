@@ -2,6 +2,7 @@
 
 package import Platform
 internal import Storage
+internal import Synchronization
 
 extension Workspace {
     /// Oldest first.
@@ -62,7 +63,8 @@ extension Workspace {
         }
     }
 
-    /// Names the present moment. It costs one record, whatever the size of the workspace.
+    /// Names the present moment. It costs one record, whatever the size of the workspace. The name is
+    /// durable when this returns; content that was never synced is soon after, by `maintain`.
     /// - Throws: EEXIST if there is a backup of that name.
     package func backup(
         _ name: FileName, comment: [UInt8], caller: Caller
@@ -81,6 +83,7 @@ extension Workspace {
                 }
             }
             makeJournalDurable()
+            wantsSync.store(true, ordering: .relaxed)
             return Backup(name, record)
         } catch {
             if error == .exists {

@@ -132,12 +132,24 @@ extension Workspace {
     /// What the maintenance thread does every second or so: checkpoint if due, drop what is idle
     /// or too much.
     package func maintain(checkpointNow: Bool) {
+        if wantsSync.exchange(false, ordering: .relaxed) { synchronizeForBackup() }
         let isDue = withTreeSafely { $0.isCheckpointDue }
         if checkpointNow || isDue { checkpoint() }
         guard checkpointNow || isDue else { return }
         expireBackups()
         let tick = withTreeSafely { $0.tick }
         if lastSweep.exchange(tick, ordering: .relaxed) != tick { sweep() }
+    }
+
+    /// After a backup: what it has is to survive a power cut, synced by its programs or not.
+    private func synchronizeForBackup() {
+        do throws(Errno) {
+            try disk.synchronizeAll()
+        } catch {
+            events.post(
+                .warning, "the store cannot be synced (\(error)): a power cut may take from the last "
+                    + "backup what no program has synced")
+        }
     }
 
     /// Lets idle inodes go, and the least recently used logs and indexes above the budget.

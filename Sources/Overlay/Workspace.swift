@@ -42,6 +42,8 @@ package final class Workspace: Sendable {
     let recentViews = Mutex(LRUCache<UInt64, TimeView>(capacity: 8))
     /// What the journal's process records say, as far as somebody asked.
     let processHistory = Mutex(ProcessHistory())
+    /// Set by a backup: everything is to be synced soon.
+    let wantsSync = Atomic<Bool>(false)
     /// Set when the last checkpoint failed, so that status can say so.
     let checkpointFailed = Atomic<Bool>(false)
     let checkpointFailures = Atomic<UInt64>(0)
