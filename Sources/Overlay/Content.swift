@@ -99,6 +99,7 @@ extension Tree {
         let number = sequence.next()
         try journal.append(.contentMark, sequence: number, stamp: stamp, payload: writer.bytes)
         journaledSequence = number
+        for item in views { item.view?.noteMarks(numbers) }
     }
 
     /// The first edit of a file: its log, which starts as the base's content.

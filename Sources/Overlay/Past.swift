@@ -11,6 +11,11 @@ struct PastValues: Sendable {
     var entries: [InodeNumber: [FileName: Entry?]] = [:]
     var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
     var origins: [InodeNumber: Origin] = [:]
+    /// Files whose logs may have grown since: a removed file that was edited afterwards, by somebody
+    /// who had it open, is told by nothing else.
+    var marked: Set<InodeNumber> = []
+    /// The youngest edit that any of the changes since knew of.
+    var lastEdits: [InodeNumber: UInt64] = [:]
     private(set) var count = 0
 
     /// Takes a change that came after the moment; of several of one key the first one counts, so
@@ -18,6 +23,9 @@ struct PastValues: Sendable {
     mutating func note(_ change: TreeChange) {
         switch change {
         case .inode(let number, let before, _):
+            if let edit = before?.contentSequence, edit > lastEdits[number] ?? 0 {
+                lastEdits[number] = edit
+            }
             if inodes[number] == nil {
                 inodes[number] = .some(before)
                 count += 1
@@ -49,6 +57,8 @@ struct PastValues: Sendable {
             xattrs[number, default: [:]].merge(names) { old, _ in old }
         }
         origins.merge(later.origins) { old, _ in old }
+        marked.formUnion(later.marked)
+        lastEdits.merge(later.lastEdits) { max($0, $1) }
         count += later.count
     }
 }
@@ -117,8 +127,20 @@ extension Tree {
     func past(after sequence: UInt64) throws(Errno) -> PastValues {
         var past = PastValues()
         do throws(StorageError) {
-            try journal.changes(after: sequence) { _, _, changes in
-                for change in changes { past.note(change) }
+            let path = journal.path
+            try journal.records(after: sequence) { (header, payload) throws(StorageError) in
+                switch RecordKind(rawValue: header.kind) {
+                case .transaction:
+                    guard let (_, changes) = TreeChange.decode(payload) else {
+                        throw .damaged(
+                            path: path, what: "record \(header.sequence) cannot be understood")
+                    }
+                    for change in changes { past.note(change) }
+                case .contentMark:
+                    var reader = ByteReader(payload)
+                    while let number: UInt64 = reader.integer() { past.marked.insert(number) }
+                default: break
+                }
             }
         } catch {
             throw failing(error)
@@ -136,8 +158,13 @@ extension Tree {
         if record.type != .regular || sequence == .max { return PastRow(record: record) }
         guard record.contentSequence > sequence else {
             guard record.flags.contains(.hasLog) else { return PastRow(record: record) }
-            let (log, isShared) = try historicLog(number)
-            guard !isShared || log.lastSequence > sequence else { return PastRow(record: record) }
+            // Most files that come back were not edited since: their logs need not be opened.
+            let now = try row(number)
+            let mayBeNewer = now.map { $0.links > 0 && $0.contentSequence > sequence } == true
+                || past.marked.contains(number) || past.lastEdits[number] ?? 0 > sequence
+            guard mayBeNewer else { return PastRow(record: record) }
+            let log = try historicLog(number).log
+            guard log.lastSequence > sequence else { return PastRow(record: record) }
             return PastRow(record: record, pieces: try log.content(at: sequence).pieces)
         }
         let (pieces, version) = try historicLog(number).log.content(at: sequence)

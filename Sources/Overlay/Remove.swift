@@ -58,6 +58,8 @@ extension Tree {
         guard isLast else { return }
         inode.record.links = 0
         inode.record.changeTime = time
+        // An edit from now on, by who has it open, gets a mark of its own.
+        contentMarked.remove(inode.number)
         release(inode)
     }
 

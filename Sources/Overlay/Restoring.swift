@@ -183,6 +183,7 @@ extension Tree {
     func takeRow(from inode: Inode) {
         inode.isPersistent = false
         inode.isDirty = false
+        contentMarked.remove(inode.number)
         dropListing(of: inode)
         guard inode.lookups > 0 || inode.writers > 0 || inode.number == rootNumber else {
             inodes[inode.number] = nil

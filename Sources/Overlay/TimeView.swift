@@ -38,6 +38,8 @@ package final class TimeView: Sendable {
     package let root: ViewNode
     private let workspace: Workspace
     private let past: Mutex<PastValues>
+    /// What was read lately.
+    private let contents = Mutex(LRUCache<InodeNumber, PieceTree>(capacity: 64))
 
     init(_ workspace: Workspace, sequence: UInt64, past: PastValues, root: ViewNode) {
         self.workspace = workspace
@@ -48,6 +50,8 @@ package final class TimeView: Sendable {
 
     /// Called under the tree's lock.
     func note(_ change: TreeChange) { past.withLock { $0.note(change) } }
+
+    func noteMarks(_ numbers: [InodeNumber]) { past.withLock { $0.marked.formUnion(numbers) } }
 
     private func withTree<R: Sendable>(
         _ body: (Tree, PastValues) throws(Errno) -> R
@@ -119,10 +123,15 @@ package final class TimeView: Sendable {
     private func pieces(of node: ViewNode, in wanted: Range<UInt64>) throws(Errno) -> [Piece] {
         if let pieces = node.pieces { return pieces.pieces(in: wanted) }
         if node.record.flags.contains(.hasLog) {
+            if let known = contents.withLock({ $0.value(for: node.number) }) {
+                return known.pieces(in: wanted)
+            }
             let log = try workspace.withTree { (tree) throws(Errno) in
                 try tree.historicLog(node.number).log
             }
-            return try log.content(at: sequence).pieces.pieces(in: wanted)
+            let pieces = try log.content(at: sequence).pieces
+            _ = contents.withLock { $0.insert(pieces, for: node.number) }
+            return pieces.pieces(in: wanted)
         }
         return [.hole(wanted.upperBound - wanted.lowerBound)]
     }
