@@ -36,7 +36,9 @@ extension MountTests {
 
         /// For as long as the file is there: fails are all right.
         static let compiler = """
-            while [ -e "$GO" ]; do (cd project && make -j2 clean program && ./program && echo built); sleep 0.01
+            while [ -e "$GO" ]; do
+              (cd project && make -j2 clean program && ./program && echo built)
+              sleep 0.01
             done
             """
         static let git = """
