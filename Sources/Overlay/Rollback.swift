@@ -78,6 +78,8 @@ struct Rollback {
     var placed: [InodeNumber: InodeNumber] = [:]
     /// The same the other way round.
     var claimed: [InodeNumber: InodeNumber] = [:]
+    /// Directories with the times of then, which a change of their names leaves as they are.
+    var timed: Set<InodeNumber> = []
     /// What is to be placed once everything that stays is known: a link to that, if it is one.
     var deferred: [(old: ViewNode, name: FileName, directory: ViewNode)] = []
 

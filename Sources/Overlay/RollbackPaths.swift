@@ -137,6 +137,7 @@ extension Rollback {
         if keepsTimes {
             record.modificationTime = old.record.modificationTime
             record.accessTime = old.record.accessTime
+            timed.insert(now.number)
         }
         if record != before { record.changeTime = plan.stamp.time }
         plan.setRow(now.number, record)
@@ -277,6 +278,7 @@ extension Rollback {
         }
         placed[old.number] = old.number
         claimed[old.number] = old.number
+        if keepsTimes { timed.insert(old.number) }
         if old.type == .directory, withChildren { try placeChildren(of: old) }
         return try tree.pastNode(old.number, plan.values, at: .max)
     }
@@ -349,7 +351,7 @@ extension Rollback {
     /// The directory's times, its links if it counts them; an untouched one needs neither.
     mutating func touchDirectory(_ directory: ViewNode, links: Int) throws(Errno) {
         guard var record = try plan.row(directory.number) else { return }
-        record.modificationTime = plan.stamp.time
+        if !timed.contains(directory.number) { record.modificationTime = plan.stamp.time }
         record.changeTime = plan.stamp.time
         if record.links >= 2 { record.links = UInt32(max(2, Int(record.links) + links)) }
         plan.setRow(directory.number, record)

@@ -64,8 +64,7 @@ extension PastRun {
             entries.mapValues { entry in
                 var entry = entry
                 (entry.links, entry.linkedTo) = (0, [])
-                // Placing a name in a directory is a change of it.
-                if !times || entry.mode & S_IFMT == S_IFDIR { entry.modified = 0 }
+                if !times { entry.modified = 0 }
                 return entry
             }
         }

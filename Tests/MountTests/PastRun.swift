@@ -11,9 +11,11 @@ final class PastRun {
     /// What happens between two chunks of steps; those that find more come more than once.
     enum Interlude {
         case backup, moment, rollback, rollbackPath, undo, clone, edit, kill, remount, lookBack
+        case verify
         static let all: [Interlude] = [
             .backup, .moment, .moment, .rollback, .rollback, .rollback, .rollbackPath,
             .rollbackPath, .undo, .clone, .clone, .edit, .kill, .remount, .lookBack,
+            .verify,
         ]
     }
 
@@ -60,6 +62,15 @@ final class PastRun {
             try compare("chunk \(chunk) and \(choice)")
         }
         try lookBack(count: .max)
+        release()
+        try verify()
+    }
+
+    private func verify() throws {
+        let report = try mount.verified()
+        try expect(
+            report.contains("\"errors\": 0") && report.contains("\"findings\": []"),
+            "verify: \(report.suffix(1_500))")
     }
 
     func steps(
@@ -90,6 +101,7 @@ final class PastRun {
         case .clone: try clone()
         case .edit: for _ in 0..<3 { try edit() }
         case .lookBack: try lookBack(count: 3)
+        case .verify: try verify()
         case .kill:
             try mount.kill9()
             release()

@@ -32,9 +32,13 @@ extension MountTests {
             git add -A; git commit -qm first
             """
 
+        static let successes: Set<Substring> = ["built", "committed", "stored"]
+
         /// For as long as the file is there: fails are all right.
         static let compiler = """
-            while [ -e "$GO" ]; do (cd project && make -j2 clean program && ./program); sleep 0.01
+            while [ -e "$GO" ]; do
+              (cd project && make -j2 clean program && ./program && echo built)
+              sleep 0.01
             done
             """
         static let git = """
@@ -42,7 +46,7 @@ extension MountTests {
             while [ -e "$GO" ]; do
               i=$((i+1))
               (cd repo && rm -f .git/index.lock .git/HEAD.lock && echo $i > file$((i % 20)) \\
-                && git add -A && git commit -qm "commit $i"; git status --porcelain
+                && git add -A && git commit -qm "commit $i" && echo committed; git status --porcelain
                 if [ $((i % 10)) = 0 ]; then git gc -q --prune=now; fi)
               sleep 0.01
             done
@@ -59,6 +63,7 @@ extension MountTests {
                 if not os.path.exists(os.environ["GO"]): break
                 c.execute("INSERT INTO t (body) VALUES (?)", ("x" * (n * 97),))
             c.execute("SELECT sum(length(body)) FROM t").fetchall()
+            print("stored")
             ' $mode
               done
               sleep 0.01
@@ -141,6 +146,7 @@ extension MountTests {
 private final class Load {
     private let go: String
     private let lock: String
+    private var checked = 0
     private var programs: [(name: String, child: ChildProcess)] = []
 
     init(_ mount: TestMount) throws {
@@ -183,6 +189,7 @@ private final class Load {
                 stride(from: 0, to: count, by: 4_096).map { Array(buffer[$0..<($0 + 16)]) })
             let shown = blocks.map { String(decoding: $0, as: UTF8.self) }
             try expect(blocks.count <= 1, "\(when): g\(index) is a mixture: \(shown)")
+            if count > 0 { checked += 1 }
             try expect(
                 count == 0 || count == buffer.count, "\(when): g\(index) has \(count) bytes")
         }
@@ -190,11 +197,16 @@ private final class Load {
 
     /// All must end by themselves, the writer without an error.
     func stop() throws {
+        typealias Test = MountTests.RollbackUnderLoad
         try must("unlink", unlink(go))
+        try expect(checked > 10, "only \(checked) files were checked")
         for (name, child) in programs {
             let status = child.wait(seconds: 60)
             let said = String(decoding: child.errors().suffix(600), as: UTF8.self)
             try expect(status != nil, "\(name) hangs: \(said)")
+            let output = String(decoding: child.output(), as: UTF8.self)
+            let successes = output.split(separator: "\n").count { Test.successes.contains($0) }
+            if name != "the writer" { print("\(name) succeeded \(successes) times") }
             if name == "the writer" { try same(status, 0, "\(name): \(said)") }
         }
     }
