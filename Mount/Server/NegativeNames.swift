@@ -14,27 +14,48 @@ final class NegativeNames: Sendable {
         var name: FileName
     }
 
-    private let names: Mutex<LRUCache<Key, Key>>
+    /// First in, first out: a look-up that finds nothing comes before each file that is made, so this
+    /// has to be cheap, and what is asked for again is answered by the kernel anyway.
+    private struct Names: Sendable {
+        var known: Set<Key> = []
+        /// What was noted last, the oldest at `next` once it is full. It may hold names that were
+        /// removed since, and some of them twice.
+        var noted: [Key] = []
+        var next = 0
+    }
 
-    init(capacity: Int = 32_768) { names = Mutex(LRUCache(capacity: capacity)) }
+    private let names = Mutex(Names())
+    private let capacity: Int
+
+    init(capacity: Int = 32_768) { self.capacity = max(1, capacity) }
 
     /// - Returns: a name that is not remembered any more, so that the kernel must drop it.
     func note(_ parent: UInt64, _ name: FileName) -> Key? {
         let key = Key(parent: parent, name: name)
-        return names.withLock { $0.insert(key, for: key) }
+        return names.withLock { names in
+            guard names.known.insert(key).inserted else { return nil }
+            guard names.noted.count == capacity else {
+                names.noted.append(key)
+                return nil
+            }
+            let oldest = names.noted[names.next]
+            names.noted[names.next] = key
+            names.next = (names.next + 1) % capacity
+            return oldest == key ? nil : names.known.remove(oldest)
+        }
     }
 
     /// The name leads somewhere now.
     func remove(_ parent: UInt64, _ name: FileName) {
-        names.withLock { _ = $0.removeValue(for: Key(parent: parent, name: name)) }
+        names.withLock { _ = $0.known.remove(Key(parent: parent, name: name)) }
     }
 
     /// Gives back all names in directories for which `belongs` says so, and remembers them no more.
     func take(where belongs: (UInt64) -> Bool) -> [Key] {
-        names.withLock { cache in
-            let found = cache.keys.filter { belongs($0.parent) }
-            for key in found { cache.removeValue(for: key) }
-            return found
+        names.withLock { names in
+            let found = names.known.filter { belongs($0.parent) }
+            names.known.subtract(found)
+            return Array(found)
         }
     }
 }

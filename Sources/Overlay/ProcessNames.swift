@@ -17,6 +17,8 @@ struct ProcessNames {
     }
 
     private var known = LRUCache<UInt32, Known>(capacity: 1_024)
+    /// The process asked for last, up to when its record holds: most changes come in runs.
+    private var last: (pid: UInt32, until: Int64) = (0, 0)
 
     /// A shell forks, opens the file of a redirection and then becomes another program, all under
     /// one number: a young process is asked for its name again soon, an old one rarely.
@@ -25,9 +27,13 @@ struct ProcessNames {
 
     /// The name that is to be recorded before a change of `pid`; nil where the last record holds.
     mutating func unrecorded(_ pid: UInt32, now: Int64) -> [UInt8]? {
+        if pid == last.pid, now < last.until { return nil }
         var entry = Known(recorded: nil, checked: now, holds: Self.shortest)
         if let known = known.value(for: pid) {
-            if now - known.checked < known.holds { return nil }
+            if now - known.checked < known.holds {
+                last = (pid, known.checked + known.holds)
+                return nil
+            }
             entry = Known(
                 recorded: known.recorded, checked: now, holds: min(known.holds * 2, Self.longest))
         }

@@ -24,7 +24,7 @@ import Testing
         let names = NegativeNames(capacity: 3)
         for index in 0..<3 { #expect(names.note(7, try name(index)) == nil) }
         #expect(names.note(7, try name(0)) == nil)
-        #expect(names.note(7, try name(3)) == NegativeNames.Key(parent: 7, name: try name(1)))
+        #expect(names.note(7, try name(3)) == NegativeNames.Key(parent: 7, name: try name(0)))
         #expect(names.take { _ in true }.count == 3)
     }
 }
