@@ -54,12 +54,14 @@ struct ChangePlan {
     /// Whether the workspace shows a base file that it has no row for.
     func isShown(_ place: BasePlace) throws(Errno) -> Bool {
         if place.name.isEmpty { return true }
-        guard let parent = try? tree.inode(at: BasePlace(path: place.directory)) else { return false }
-        if try entry(FileName(trusted: place.name), in: parent.number) != nil { return false }
-        if try row(parent.number) != nil { return true }
+        let directory = BasePlace(path: place.directory)
+        // One that is gone keeps its number: it may come back.
+        guard let status = try? tree.base.status(directory) else { return false }
+        let parent = directory.name.isEmpty ? tree.rootNumber : tree.number(ifKnown: status)
+        if try entry(FileName(trusted: place.name), in: parent) != nil { return false }
+        if try row(parent) != nil { return true }
         // Without a row it may have lost its name.
-        return tree.touched.contains(parent.number)
-            ? false : try isShown(BasePlace(path: place.directory))
+        return tree.touched.contains(parent) ? false : try isShown(directory)
     }
 
     // MARK: Making it real

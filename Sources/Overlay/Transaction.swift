@@ -212,8 +212,8 @@ extension Tree {
             inodes[number]?.xattrs?[name] = after
             inodes[number]?.defaultACL = nil
         case .origin(let number, _, let after):
+            // Touched is what has a row; a file whose content others took has an origin only.
             dirty.origins[number] = .some(after)
-            if after != nil { touched.insert(number) }
         case .device(let index, let path):
             dirty.devices[index] = path
             devices[index] = path
