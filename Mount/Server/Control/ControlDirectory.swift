@@ -175,13 +175,18 @@ package final class ControlDirectory: Sendable {
         _ request: consuming Request, of place: ControlPlace,
         _ answer: (consuming Request, ControlText) -> Void
     ) {
-        let made = clock.realtime()
         do throws(Errno) {
-            let bytes = try render(place)
-            answer(request, texts.keep(ControlText(bytes: bytes, made: made), for: place.id))
+            let text = try makeText(of: place)
+            answer(request, text)
         } catch {
             request.fail(error.forKernel)
         }
+    }
+
+    /// A node's text as it is now, kept for those who read it.
+    func makeText(of place: ControlPlace) throws(Errno) -> ControlText {
+        let made = clock.realtime()
+        return texts.keep(ControlText(bytes: try render(place), made: made), for: place.id)
     }
 
     /// The lane in `readers` for making a text, and whether it has to be made there.

@@ -61,11 +61,14 @@ extension ControlDirectory {
         }
         let place = table.refer(
             .named(workspace, name), workspace: workspace, .named(named)).place
-        readers.submit(request, lane: place.id) { [self] request in
-            let made = clock.realtime()
+        answerText(request, place, lane: place.id)
+    }
+
+    /// Makes the text of a node to which a reference was just counted.
+    func answerText(_ request: consuming Request, _ place: ControlPlace, lane: UInt64) {
+        readers.submit(request, lane: lane) { [self] request in
             do throws(Errno) {
-                let bytes = try render(place)
-                let text = texts.keep(ControlText(bytes: bytes, made: made), for: place.id)
+                let text = try makeText(of: place)
                 answer(request, textEntry(place, text))
             } catch {
                 forget(place.id, count: 1)

@@ -35,25 +35,9 @@ extension ControlDirectory {
             if found.type == .directory {
                 return answer(request, directoryEntry(place, isLasting: false))
             }
-            lookupText(request, place)
+            answerText(request, place, lane: ControlID.fixed(.blame, in: id))
         } catch {
             request.fail(error.forKernel)
-        }
-    }
-
-    /// Makes the text of a file to which a reference was just counted.
-    private func lookupText(_ request: consuming Request, _ place: ControlPlace) {
-        let lane = ControlID.fixed(.blame, in: place.workspace)
-        readers.submit(request, lane: lane) { [self] request in
-            let made = clock.realtime()
-            do throws(Errno) {
-                let bytes = try render(place)
-                let text = texts.keep(ControlText(bytes: bytes, made: made), for: place.id)
-                answer(request, textEntry(place, text))
-            } catch {
-                forget(place.id, count: 1)
-                request.fail(error.forKernel)
-            }
         }
     }
 
