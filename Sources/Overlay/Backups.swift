@@ -49,7 +49,7 @@ extension Workspace {
                 let journaled = try tree.lastJournaled(upTo: last)
                 var logs: [EditLog] = []
                 for number in try tree.editedInodes(after: journaled) {
-                    logs.append(try tree.historicLog(number).log)
+                    logs.append(try tree.historicLog(number))
                 }
                 return (last, journaled, logs)
             }

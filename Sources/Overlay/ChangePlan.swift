@@ -21,9 +21,7 @@ struct ChangePlan {
 
     /// The row as the plan leaves it; nil where there is none, or no name leads to it.
     func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
-        let known: InodeRecord?
-        if let planned = values.inodes[number] { known = planned } else { known = try tree.row(number) }
-        return known.flatMap { $0.links > 0 ? $0 : nil }
+        try tree.pastRow(number, values, at: .max)?.record
     }
 
     mutating func setRow(_ number: InodeNumber, _ record: InodeRecord?) {
@@ -32,11 +30,6 @@ struct ChangePlan {
 
     mutating func setEntry(_ name: FileName, in directory: InodeNumber, _ entry: Entry?) {
         values.entries[directory, default: [:]][name] = .some(entry)
-    }
-
-    func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
-        if let known = values.entries[directory]?[name] { return known }
-        return try tree.entry(name, in: directory)
     }
 
     mutating func setXattr(_ name: [UInt8], of number: InodeNumber, _ value: XattrValue?) {
@@ -58,7 +51,9 @@ struct ChangePlan {
         // One that is gone keeps its number: it may come back.
         guard let status = try? tree.base.status(directory) else { return false }
         let parent = directory.name.isEmpty ? tree.rootNumber : tree.number(ifKnown: status)
-        if try entry(FileName(trusted: place.name), in: parent) != nil { return false }
+        if try tree.pastEntry(FileName(trusted: place.name), in: parent, values) != nil {
+            return false
+        }
         if try row(parent) != nil { return true }
         // Without a row it may have lost its name.
         return tree.touched.contains(parent) ? false : try isShown(directory)
@@ -110,7 +105,7 @@ struct ChangePlan {
     private mutating func changes() throws(Errno) -> [TreeChange] {
         var changes: [TreeChange] = []
         for (number, origin) in values.origins {
-            let known = try tree.read { (_) throws(StorageError) in try tree.origin(number) }
+            let known = try tree.knownOrigin(number)
             if known != origin {
                 changes.append(.origin(number, before: known, after: origin))
             }

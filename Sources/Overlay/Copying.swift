@@ -32,7 +32,7 @@ extension Rollback {
         if sharesOrigin {
             xattrs = old.hasRow ? try tree.pastXattrs(of: old.number, past) : [:]
         } else {
-            xattrs = try visibleXattrs(of: old).mapValues { .value($0) }
+            xattrs = try tree.visibleXattrs(of: old, past).mapValues { .value($0) }
         }
         for (key, value) in xattrs { plan.setXattr(key, of: number, value) }
         if !xattrs.isEmpty { record.flags.insert(.hasXattrs) }
@@ -96,7 +96,7 @@ extension Rollback {
     mutating func pieces(of old: ViewNode) throws(Errno) -> PieceTree {
         if let pieces = old.pieces { return pieces }
         if old.record.flags.contains(.hasLog) {
-            return try tree.historicLog(old.number).log.content(at: target).pieces
+            return try tree.historicLog(old.number).content(at: target).pieces
         }
         guard let place = old.place, old.record.size > 0 else { return PieceTree() }
         let origin = try origin(of: old, at: place)
@@ -106,9 +106,8 @@ extension Rollback {
 
     /// The identity of a base file: as it is on record, or as it is now.
     func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
-        if let known = past.origins[old.number] ?? plan.values.origins[old.number] { return known }
-        let known = try tree.read { (_) throws(StorageError) in try tree.origin(old.number) }
-        if let known { return known }
+        if let known = past.origins[old.number] { return known }
+        if let known = try tree.knownOrigin(old.number, plan.values) { return known }
         let status = try tree.base.status(place)
         return Origin(
             path: place.path, device: tree.deviceIndexes[status.device] ?? 0, status: status)

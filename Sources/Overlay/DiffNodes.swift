@@ -26,7 +26,7 @@ extension DiffSide {
         if let pieces = node.pieces { return DiffContent(pieces: pieces) }
         let number = node.number
         if node.hasRow, node.record.flags.contains(.hasLog) {
-            let log = try tree.historicLog(number).log
+            let log = try tree.historicLog(number)
             return DiffContent(
                 pieces: sequence == .max ? try log.snapshot() : try log.content(at: sequence).pieces)
         }
@@ -50,18 +50,6 @@ extension DiffSide {
         guard node.record.allocated < size else { return whole }
         let inode = Inode(node.record, isPersistent: false, place: place, parent: 0)
         return try tree.baseHoles(of: inode, size: size) ?? whole
-    }
-
-    /// All extended attributes that a file shows.
-    func xattrs(_ node: ViewNode) throws(Errno) -> [[UInt8]: [UInt8]] {
-        let overlay = !isBase && node.hasRow ? try tree.pastXattrs(of: node.number, past) : [:]
-        var found: [[UInt8]: [UInt8]] = [:]
-        for case (let name, .value(let bytes)) in overlay { found[name] = bytes }
-        guard let place = node.place else { return found }
-        for name in try tree.base.xattrNames(of: place) where overlay[name] == nil {
-            found[name] = try tree.base.xattr(name, of: place)
-        }
-        return found
     }
 
     func target(_ node: ViewNode) throws(Errno) -> [UInt8] {
@@ -108,7 +96,8 @@ extension DiffNames {
         let hasOwn = (was.hasRow && one.flags.contains(.hasXattrs))
             || (now.hasRow && two.flags.contains(.hasXattrs))
         if !hasOwn, was.place == now.place { return false }
-        return try old.xattrs(was) != new.xattrs(now)
+        return try old.tree.visibleXattrs(of: was, old.past)
+            != new.tree.visibleXattrs(of: now, new.past)
     }
 }
 

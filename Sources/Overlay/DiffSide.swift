@@ -87,16 +87,8 @@ struct DiffSide {
         _ name: FileName, of directory: InodeNumber
     ) throws(Errno) -> Child? {
         guard let number = number(directory) else { return nil }
-        if !isBase {
-            let entry: Entry?
-            if let noted = past.entries[number]?[name] {
-                entry = noted
-            } else {
-                entry = try tree.entry(name, in: number)
-            }
-            if let entry {
-                return entry.isWhiteout ? nil : Child(key: key(entry.inode), type: entry.type)
-            }
+        if !isBase, let entry = try tree.pastEntry(name, in: number, past) {
+            return entry.isWhiteout ? nil : Child(key: key(entry.inode), type: entry.type)
         }
         guard let path = try finder.basePath(of: number, tree),
             let status = try tree.base.status(ifPresent: name.bytes, in: path)
@@ -124,8 +116,8 @@ struct DiffSide {
 
     func node(_ key: InodeNumber) throws(Errno) -> ViewNode? {
         guard let number = number(key) else { return nil }
-        if !isBase, try tree.pastRow(number, past, at: sequence) != nil {
-            return try tree.pastNode(number, past, at: sequence)
+        if !isBase, let known = try tree.pastNode(ifThere: number, past, at: sequence) {
+            return known
         }
         guard let path = try finder.basePath(of: number, tree), let status = try status(path)
         else { return nil }

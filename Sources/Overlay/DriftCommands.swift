@@ -88,11 +88,7 @@ extension Workspace {
             try withTree {
                 (tree) throws(Errno) -> (InodeNumber, InodeNumber, FileName?, Origin?) in
                 let (inode, parent, name) = try tree.find(path: path)
-                do throws(StorageError) {
-                    return (inode.number, parent.number, name, try tree.origin(inode.number))
-                } catch {
-                    throw tree.failing(error)
-                }
+                return (inode.number, parent.number, name, try tree.knownOrigin(inode.number))
             }
         }
         guard let origin = found, FileType(mode: origin.mode) == .regular,

@@ -102,12 +102,6 @@ extension Workspace {
 
 extension Tree {
     func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
-        var node = try directory(rootNumber)
-        for part in path.split(separator: 0x2f) {
-            guard node.isDirectory else { throw .notDirectory }
-            guard let next = try child(FileName(Array(part)), of: node) else { throw .noEntry }
-            node = next
-        }
-        return node.number
+        try find(path: path).inode.number
     }
 }

@@ -121,13 +121,7 @@ extension Workspace {
 
     func origin(_ number: InodeNumber) throws(Errno) -> Origin {
         try withTree { (tree) throws(Errno) in
-            let found: Origin?
-            do throws(StorageError) {
-                found = try tree.origin(number)
-            } catch {
-                throw tree.failing(error)
-            }
-            guard let found else { throw .inputOutput }
+            guard let found = try tree.knownOrigin(number) else { throw .inputOutput }
             return found
         }
     }

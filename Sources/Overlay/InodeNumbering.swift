@@ -41,13 +41,7 @@ extension Tree {
             if !touched.contains(natural) { return natural }
             // A touched inode of that number: the same file, unless the base's file system has
             // given the number out again.
-            let origin: Origin?
-            do throws(StorageError) {
-                origin = try self.origin(natural)
-            } catch {
-                throw failing(error)
-            }
-            if let origin, origin.birthTime == status.birthTime,
+            if let origin = try knownOrigin(natural), origin.birthTime == status.birthTime,
                 (origin.mode ^ status.mode) >> 12 == 0, try isAlive(natural) { return natural }
         } else if place.name.isEmpty {
             return numbers.fixedRoot

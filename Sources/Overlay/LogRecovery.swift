@@ -104,12 +104,7 @@ extension Tree {
     /// first edit.
     func restoreLog(of inode: Inode) throws(Errno) {
         guard isRecovering, !EditLog.exists(inode.number, in: logs) else { return }
-        let origin: Origin?
-        do throws(StorageError) {
-            origin = try self.origin(inode.number)
-        } catch {
-            throw failing(error)
-        }
+        let origin = try knownOrigin(inode.number)
         let log = try EditLog.create(
             inode.number, baseFile: origin == nil ? 0 : inode.number,
             baseLength: origin?.size ?? 0, now: clock.realtime(), in: logs)

@@ -16,7 +16,6 @@ struct PastValues: Sendable {
     var marked: Set<InodeNumber> = []
     /// The youngest edit that any of the changes since knew of.
     var lastEdits: [InodeNumber: UInt64] = [:]
-    private(set) var count = 0
 
     /// Takes a change that came after the moment; of several of one key the first one counts, so
     /// they must come in order.
@@ -26,40 +25,20 @@ struct PastValues: Sendable {
             if let edit = before?.contentSequence, edit > lastEdits[number] ?? 0 {
                 lastEdits[number] = edit
             }
-            if inodes[number] == nil {
-                inodes[number] = .some(before)
-                count += 1
-            }
+            if inodes[number] == nil { inodes[number] = .some(before) }
         case .entry(let parent, let name, let before, _):
             if entries[parent]?[name] == nil {
                 entries[parent, default: [:]][name] = .some(before)
-                count += 1
             }
         case .xattr(let number, let name, let before, _):
             if xattrs[number]?[name] == nil {
                 xattrs[number, default: [:]][name] = .some(before)
-                count += 1
             }
         case .origin(let number, let before?, _):
             if origins[number] == nil { origins[number] = before }
         case .origin, .device, .alias, .backup, .content:
             break
         }
-    }
-
-    /// Values noted later than these: they count where these say nothing.
-    mutating func add(later: PastValues) {
-        inodes.merge(later.inodes) { old, _ in old }
-        for (parent, names) in later.entries {
-            entries[parent, default: [:]].merge(names) { old, _ in old }
-        }
-        for (number, names) in later.xattrs {
-            xattrs[number, default: [:]].merge(names) { old, _ in old }
-        }
-        origins.merge(later.origins) { old, _ in old }
-        marked.formUnion(later.marked)
-        lastEdits.merge(later.lastEdits) { max($0, $1) }
-        count += later.count
     }
 }
 
@@ -86,6 +65,15 @@ extension Tree {
         } catch {
             throw failing(error)
         }
+    }
+
+    /// Where a touched base file came from; nil for a file that nobody has touched.
+    /// - Parameter past: what was known at some moment, and counts first.
+    func knownOrigin(
+        _ number: InodeNumber, _ past: PastValues = PastValues()
+    ) throws(Errno) -> Origin? {
+        if let known = past.origins[number] { return known }
+        return try read { (_) throws(StorageError) in try origin(number) }
     }
 
     /// What the overlay says of a name now, also in a directory that is gone.
@@ -127,15 +115,12 @@ extension Tree {
     func past(after sequence: UInt64) throws(Errno) -> PastValues {
         var past = PastValues()
         do throws(StorageError) {
-            let path = journal.path
             try journal.records(after: sequence) { (header, payload) throws(StorageError) in
                 switch RecordKind(rawValue: header.kind) {
                 case .transaction:
-                    guard let (_, changes) = TreeChange.decode(payload) else {
-                        throw .damaged(
-                            path: path, what: "record \(header.sequence) cannot be understood")
+                    for change in try journal.changes(header, payload).changes {
+                        past.note(change)
                     }
-                    for change in changes { past.note(change) }
                 case .contentMark:
                     var reader = ByteReader(payload)
                     while let number: UInt64 = reader.integer() { past.marked.insert(number) }
@@ -163,11 +148,11 @@ extension Tree {
             let mayBeNewer = now.map { $0.links > 0 && $0.contentSequence > sequence } == true
                 || past.marked.contains(number) || past.lastEdits[number] ?? 0 > sequence
             guard mayBeNewer else { return PastRow(record: record) }
-            let log = try historicLog(number).log
+            let log = try historicLog(number)
             guard log.lastSequence > sequence else { return PastRow(record: record) }
             return PastRow(record: record, pieces: try log.content(at: sequence).pieces)
         }
-        let (pieces, version) = try historicLog(number).log.content(at: sequence)
+        let (pieces, version) = try historicLog(number).content(at: sequence)
         record.size = version.size
         record.allocated = version.allocated
         record.contentSequence = version.sequence
@@ -200,13 +185,13 @@ extension Tree {
 
     /// An inode's edit log; one of our own, only to be read, for a file that is gone or that the log
     /// belongs to no more.
-    func historicLog(_ number: InodeNumber) throws(Errno) -> (log: EditLog, isShared: Bool) {
-        if let log = inodes[number]?.log { return (log, true) }
-        if let inode = try? inode(number), let log = try log(of: inode) { return (log, true) }
+    func historicLog(_ number: InodeNumber) throws(Errno) -> EditLog {
+        if let log = inodes[number]?.log { return log }
+        if let inode = try? inode(number), let log = try log(of: inode) { return log }
         do throws(StorageError) {
-            return (try EditLog.open(
+            return try EditLog.open(
                 number, in: logs, afterPowerCut: isRecovering, synced: syncedSequence, cutsTail: false
-            ) { _ in }, false)
+            ) { _ in }
         } catch {
             throw failing(error)
         }
@@ -236,13 +221,19 @@ extension Journal {
         after sequence: UInt64, upTo limit: UInt64 = .max,
         visit: (RecordHeader, TreeOperation, [TreeChange]) -> Void
     ) throws(StorageError) {
-        let path = path
         try records(after: sequence, upTo: limit) { (header, payload) throws(StorageError) in
             guard header.kind == RecordKind.transaction.rawValue else { return }
-            guard let (operation, changes) = TreeChange.decode(payload) else {
-                throw .damaged(path: path, what: "record \(header.sequence) cannot be understood")
-            }
+            let (operation, changes) = try changes(header, payload)
             visit(header, operation, changes)
         }
+    }
+
+    fileprivate func changes(
+        _ header: RecordHeader, _ payload: [UInt8]
+    ) throws(StorageError) -> (operation: TreeOperation, changes: [TreeChange]) {
+        guard let found = TreeChange.decode(payload) else {
+            throw .damaged(path: path, what: "record \(header.sequence) cannot be understood")
+        }
+        return found
     }
 }

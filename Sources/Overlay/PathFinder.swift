@@ -112,11 +112,7 @@ struct PathFinder: Sendable {
     func basePath(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {
         if number == tree.rootNumber { return [] }
         if let known = hints[number] { return known }
-        do throws(StorageError) {
-            if let origin = try tree.origin(number) { return origin.path }
-        } catch {
-            throw tree.failing(error)
-        }
+        if let origin = try tree.knownOrigin(number) { return origin.path }
         return tree.inodes[number]?.place?.path
     }
 

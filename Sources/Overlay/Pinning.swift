@@ -24,13 +24,9 @@ extension Tree {
             before = known
             origin = fresh
         } else {
-            do throws(StorageError) {
-                guard let known = try self.origin(inode.number), !known.isPinned else { return }
-                before = known
-                origin = known
-            } catch {
-                throw failing(error)
-            }
+            guard let known = try knownOrigin(inode.number), !known.isPinned else { return }
+            before = known
+            origin = known
         }
         let path = pinPath(inode.number)
         do throws(Errno) {

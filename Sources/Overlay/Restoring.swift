@@ -40,7 +40,7 @@ extension Tree {
     func synchronizeSources(of contents: [NewContent]) throws(Errno) {
         var sources: [InodeNumber: EditLog] = [:]
         for number in Set(contents.map(\.source)) where EditLog.exists(number, in: logs) {
-            let log = try historicLog(number).log
+            let log = try historicLog(number)
             if !log.isDurable { sources[number] = log }
         }
         if sources.isEmpty { return }
@@ -169,7 +169,7 @@ extension Tree {
         sequence.advance(to: restore.transaction)
         guard log.lastSequence < restore.transaction else { return }
         let source = restore.source == restore.number
-            ? log : try historicLog(restore.source).log
+            ? log : try historicLog(restore.source)
         let pieces = try source.content(at: restore.sequence).pieces
         let number = restore.transaction
         _ = try log.splice(

@@ -131,7 +131,7 @@ struct Rollback {
     ) throws(Errno) -> InodeRecord {
         var record = old.record
         let now = try tree.row(number)
-        let isSameContent = try hasContent(number, old)
+        let isSameContent = hasContent(now, old)
         if let now, isSameContent {
             record.contentSequence = now.contentSequence
             var same = record
@@ -150,7 +150,7 @@ struct Rollback {
             record.flags.insert(.hasLog)
             setContent(of: number, PieceTree(), source: number)
         } else if let pieces = old.pieces,
-            try tree.historicLog(number).log.lastSequence > target {
+            try tree.historicLog(number).lastSequence > target {
             setContent(of: number, pieces, source: number)
         } else {
             return record
@@ -160,12 +160,13 @@ struct Rollback {
     }
 
     /// Whether a file's log holds just now what it held then.
-    private func hasContent(_ number: InodeNumber, _ old: PastRow) throws(Errno) -> Bool {
-        guard old.record.type == .regular, let row = try tree.row(number), row.links > 0,
+    /// - Parameter row: of the file now.
+    private func hasContent(_ row: InodeRecord?, _ old: PastRow) -> Bool {
+        guard old.record.type == .regular, let row, row.links > 0,
             row.flags.contains(.hasLog), old.record.flags.contains(.hasLog)
         else { return false }
         guard let pieces = old.pieces else { return false }
-        guard let now = try? tree.historicLog(number).log.snapshot() else { return false }
+        guard let now = try? tree.historicLog(row.number).snapshot() else { return false }
         return now.pieceCount == pieces.pieceCount && now.length == pieces.length
             && now.allPieces.elementsEqual(pieces.allPieces)
     }

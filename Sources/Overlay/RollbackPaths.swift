@@ -200,7 +200,7 @@ extension Rollback {
             if !names.isEmpty { record.flags.insert(.hasXattrs) }
             return
         }
-        let then = try visibleXattrs(of: old)
+        let then = try tree.visibleXattrs(of: old, past)
         var names = Set(try tree.xattrs(of: now.number).keys)
         var hidden: Set<[UInt8]> = []
         if let place = now.place { hidden = Set(try tree.base.xattrNames(of: place)) }
@@ -211,17 +211,6 @@ extension Rollback {
             plan.setXattr(name, of: now.number, value ?? (hidden.contains(name) ? .hidden : nil))
         }
         if !names.isEmpty { record.flags.insert(.hasXattrs) }
-    }
-
-    func visibleXattrs(of old: ViewNode) throws(Errno) -> [[UInt8]: [UInt8]] {
-        let overlay = old.hasRow ? try tree.pastXattrs(of: old.number, past) : [:]
-        var found: [[UInt8]: [UInt8]] = [:]
-        for case (let name, .value(let bytes)) in overlay { found[name] = bytes }
-        guard let place = old.place else { return found }
-        for name in try tree.base.xattrNames(of: place) where overlay[name] == nil {
-            found[name] = try tree.base.xattr(name, of: place)
-        }
-        return found
     }
 
     // MARK: What is gone by now
@@ -336,7 +325,7 @@ extension Rollback {
     /// Makes a file or directory of the base the overlay's own, by a transaction that changes nothing
     /// which can be seen.
     mutating func touch(_ node: ViewNode) throws(Errno) {
-        guard let place = node.place, values(for: node.number) == nil,
+        guard let place = node.place, plan.values.inodes[node.number] == nil,
             try tree.row(node.number) == nil
         else { return }
         let inode = try tree.inode(at: place)
@@ -345,8 +334,6 @@ extension Rollback {
         try tree.update(inode, in: &transaction) { _ in }
         try tree.commit(&transaction)
     }
-
-    private func values(for number: InodeNumber) -> InodeRecord?? { plan.values.inodes[number] }
 
     /// The directory's times, its links if it counts them; an untouched one needs neither.
     mutating func touchDirectory(_ directory: ViewNode, links: Int) throws(Errno) {

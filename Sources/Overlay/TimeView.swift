@@ -127,7 +127,7 @@ package final class TimeView: Sendable {
                 return known.pieces(in: wanted)
             }
             let log = try workspace.withTree { (tree) throws(Errno) in
-                try tree.historicLog(node.number).log
+                try tree.historicLog(node.number)
             }
             let pieces = try log.content(at: sequence).pieces
             _ = contents.withLock { $0.insert(pieces, for: node.number) }
@@ -144,10 +144,7 @@ package final class TimeView: Sendable {
 
     /// Nil for a base file that nobody has touched.
     private func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
-        try withTree { (tree, past) throws(Errno) in
-            if let known = past.origins[number] { return known }
-            return try tree.read { (_) throws(StorageError) in try tree.origin(number) }
-        }
+        try withTree { (tree, past) throws(Errno) in try tree.knownOrigin(number, past) }
     }
 
     package func symlinkTarget(_ node: ViewNode) throws(Errno) -> [UInt8] {
@@ -192,6 +189,13 @@ extension Tree {
         return entries
     }
 
+    func pastEntry(
+        _ name: FileName, in directory: InodeNumber, _ past: PastValues
+    ) throws(Errno) -> Entry? {
+        if let noted = past.entries[directory]?[name] { return noted }
+        return try entry(name, in: directory)
+    }
+
     func pastXattrs(
         of number: InodeNumber, _ past: PastValues
     ) throws(Errno) -> [[UInt8]: XattrValue] {
@@ -200,16 +204,24 @@ extension Tree {
         return found
     }
 
+    /// All extended attributes that a file showed.
+    func visibleXattrs(
+        of node: ViewNode, _ past: PastValues
+    ) throws(Errno) -> [[UInt8]: [UInt8]] {
+        let overlay = node.hasRow ? try pastXattrs(of: node.number, past) : [:]
+        var found: [[UInt8]: [UInt8]] = [:]
+        for case (let name, .value(let bytes)) in overlay { found[name] = bytes }
+        guard let place = node.place else { return found }
+        for name in try base.xattrNames(of: place) where overlay[name] == nil {
+            found[name] = try base.xattr(name, of: place)
+        }
+        return found
+    }
+
     func pastChild(
         _ name: FileName, of directory: ViewNode, _ past: PastValues, at sequence: UInt64
     ) throws(Errno) -> ViewNode? {
-        let entry: Entry?
-        if let noted = past.entries[directory.number]?[name] {
-            entry = noted
-        } else {
-            entry = try self.entry(name, in: directory.number)
-        }
-        if let entry {
+        if let entry = try pastEntry(name, in: directory.number, past) {
             return entry.isWhiteout ? nil : try pastNode(entry.inode, past, at: sequence)
         }
         guard let basePath = directory.basePath,
@@ -223,14 +235,20 @@ extension Tree {
     func pastNode(
         _ number: InodeNumber, _ past: PastValues, at sequence: UInt64
     ) throws(Errno) -> ViewNode {
-        guard let row = try pastRow(number, past, at: sequence) else { throw .inputOutput }
+        guard let node = try pastNode(ifThere: number, past, at: sequence) else {
+            throw .inputOutput
+        }
+        return node
+    }
+
+    /// Nil for a file that had no row.
+    func pastNode(
+        ifThere number: InodeNumber, _ past: PastValues, at sequence: UInt64
+    ) throws(Errno) -> ViewNode? {
+        guard let row = try pastRow(number, past, at: sequence) else { return nil }
         var place: BasePlace?
         if row.record.flags.contains(.hasOrigin) {
-            var known = past.origins[number]
-            if known == nil {
-                known = try read { (_) throws(StorageError) in try origin(number) }
-            }
-            place = known.map { BasePlace(path: $0.path) }
+            place = try knownOrigin(number, past).map { BasePlace(path: $0.path) }
         }
         return ViewNode(row, place: place, hasRow: true)
     }
@@ -297,9 +315,7 @@ extension Workspace {
 extension Tree {
     func pastRoot(_ past: PastValues, at sequence: UInt64) throws(Errno) -> ViewNode {
         let number = rootNumber
-        if try pastRow(number, past, at: sequence) != nil {
-            return try pastNode(number, past, at: sequence)
-        }
+        if let known = try pastNode(ifThere: number, past, at: sequence) { return known }
         return ViewNode(
             PastRow(record: InodeRecord(number: number, status: base.rootStatus)),
             place: BasePlace(path: []), hasRow: false)

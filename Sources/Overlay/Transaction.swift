@@ -85,12 +85,7 @@ extension Tree {
                 record.modificationTime = status.modificationTime
             }
         }
-        let known: Origin?
-        do throws(StorageError) {
-            known = try self.origin(inode.number)
-        } catch {
-            throw failing(error)
-        }
+        let known = try knownOrigin(inode.number)
         transaction.changes.append(.origin(inode.number, before: known, after: origin))
         guard !place.name.isEmpty, inode.record.links > 0 else { return }
         let parent = try directory(above: inode, at: place)

@@ -77,7 +77,6 @@ extension Workspace {
             }
             block = min(block * 2, Self.largestBlock)
         }
-        steps.finish()
         return steps
     }
 }
@@ -122,8 +121,6 @@ struct UndoSteps {
             otherNames.append(name)
         }
     }
-
-    mutating func finish() { isComplete = true }
 }
 
 extension ChangeEvent {

@@ -52,23 +52,11 @@ extension Workspace {
         return report
     }
 
-    /// The inode that a path leads to; the kernel gets no reference.
     private func number(of path: [UInt8]) throws(CommandError) -> InodeNumber {
         do throws(Errno) {
-            return try withTree { (tree) throws(Errno) in
-                var inode = try tree.directory(tree.rootNumber)
-                for part in path.split(separator: 0x2f) where part != [0x2e] {
-                    guard inode.isDirectory else { throw .notDirectory }
-                    guard let next = try tree.child(FileName(Array(part)), of: inode) else {
-                        throw .noEntry
-                    }
-                    inode = next
-                }
-                return inode.number
-            }
+            return try number(at: path)
         } catch {
-            throw CommandError(
-                error, "cannot verify \(shown(path)): \(error)")
+            throw CommandError(error, "cannot verify \(shown(path)): \(error)")
         }
     }
 
