@@ -21,9 +21,7 @@ extension EditLog {
             if error == .noEntry { return }
             throw .system(error, doing: "read", path: path)
         }
-        let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
-            $0.sequence >= range.lowerBound
-        }.position
+        let start = try scanner.bisect { $0.sequence >= range.lowerBound }.position
         try scanner.headers(from: start) { record in
             guard record.header.sequence <= range.upperBound else { return false }
             if record.header.sequence >= range.lowerBound { visit(record) }

@@ -128,8 +128,7 @@ extension EditLog {
             } catch {
                 throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
             }
-            let start = UInt64(Format.logHeaderLength)
-            last = try scanner.bisect(from: start) {
+            last = try scanner.bisect {
                 $0.time > time || $0.sequence > limit
             }.before?.header.sequence ?? 0
         } catch {
@@ -154,9 +153,7 @@ extension EditLog {
             var scanner = try LogScanner(file, log: id)
             var cut: UInt64?
             do throws(StorageError) {
-                let start = try scanner.bisect(
-                    from: UInt64(Format.logHeaderLength), where: { $0.sequence > committed }
-                ).position
+                let start = try scanner.bisect { $0.sequence > committed }.position
                 try scanner.headers(from: start) { (record) throws(StorageError) in
                     let header = record.header
                     let isCut = header.kind == RecordKind.restore.rawValue

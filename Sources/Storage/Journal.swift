@@ -104,21 +104,18 @@ package final class Journal: Sendable {
     }
 
     /// The records younger than `sequence` and not younger than `limit`, in order, found by bisection.
-    /// - Parameter skipsDamage: unreadable ones are left out, instead of ending it all.
     /// - Throws: `damaged` where records cannot be read.
     package func records(
-        after sequence: UInt64, upTo limit: UInt64 = .max, skipsDamage: Bool = false,
+        after sequence: UInt64, upTo limit: UInt64 = .max,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
     ) throws(StorageError) {
         var scanner = try scanner()
-        let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
-            $0.sequence > sequence
-        }.position
+        let start = try scanner.bisect { $0.sequence > sequence }.position
         let result = try scanner.scan(from: start, after: sequence, upTo: limit) {
             (record) throws(StorageError) in
             try visit(record.header, try self.payload(of: record))
         }
-        if let range = result.damage.first, !skipsDamage {
+        if let range = result.damage.first {
             throw .damaged(
                 path: path, what: "bytes \(range.lowerBound) to \(range.upperBound) are unreadable")
         }
@@ -130,9 +127,7 @@ package final class Journal: Sendable {
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
     ) throws(StorageError) {
         var scanner = try scanner()
-        let start = try scanner.bisect(from: UInt64(Format.logHeaderLength)) {
-            $0.sequence > sequence
-        }.position
+        let start = try scanner.bisect { $0.sequence > sequence }.position
         try scanner.headers(from: start) { (record) throws(StorageError) in
             guard record.header.sequence <= limit else { return false }
             if record.header.kind == kind.rawValue {
@@ -146,8 +141,7 @@ package final class Journal: Sendable {
     /// greatest one where there is none.
     package func lastSequence(at time: Int64) throws(StorageError) -> UInt64 {
         var scanner = try scanner()
-        let start = UInt64(Format.logHeaderLength)
-        let position = try scanner.bisect(from: start) { $0.time > time }.position
+        let position = try scanner.bisect { $0.time > time }.position
         guard let next = try scanner.record(at: position) else { return .max }
         return next.header.sequence - 1
     }
@@ -155,8 +149,7 @@ package final class Journal: Sendable {
     /// The number of the last record that is not younger than `limit`; 0 where there is none.
     package func lastRecord(upTo limit: UInt64) throws(StorageError) -> UInt64 {
         var scanner = try scanner()
-        let start = UInt64(Format.logHeaderLength)
-        return try scanner.bisect(from: start) { $0.sequence > limit }.before?.header.sequence ?? 0
+        return try scanner.bisect { $0.sequence > limit }.before?.header.sequence ?? 0
     }
 
     private func scanner() throws(StorageError) -> LogScanner {

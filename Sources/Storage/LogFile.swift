@@ -204,11 +204,7 @@ package struct RecordTable: Sendable {
             bytes = try file.readBytes(header.tableEnd, at: position)
         }
         guard header.tableEnd <= bytes.count else { throw .inputOutput }
-        let good = bytes.withUnsafeBytes { raw in
-            RecordHeader.checksum(raw, tableEnd: header.tableEnd, log: log, position: position)
-                == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
-        }
-        guard good else { throw .inputOutput }
+        guard header.fits(bytes, log: log, position: position) else { throw .inputOutput }
         self.log = log
         self.position = position
         payloadStart = Int(header.payloadStart)

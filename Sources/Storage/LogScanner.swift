@@ -57,12 +57,11 @@ package struct LogScanner {
     /// Where the first record starts for which `isLater` holds, and the record before it; by
     /// bisection: `isLater` must hold for all records after one for which it holds. The end where
     /// it holds for none.
-    /// - Parameter start: where a record starts.
     package mutating func bisect(
-        from start: UInt64, where isLater: (RecordHeader) -> Bool
+        where isLater: (RecordHeader) -> Bool
     ) throws(StorageError) -> (position: UInt64, before: ScannedRecord?) {
         var before: ScannedRecord?
-        var low = start
+        var low = UInt64(Format.logHeaderLength)
         var high = fileLength
         while high > low, high - low > 32 << 10 {
             let middle = low + (high - low) / 2
@@ -75,19 +74,17 @@ package struct LogScanner {
             low = found
             before = ScannedRecord(header: header, position: found)
         }
-        var position = low
-        while position < fileLength {
-            if let header = try header(at: position, after: 0) {
-                if isLater(header) { return (position, before) }
-                before = ScannedRecord(header: header, position: position)
-                position += header.recordLength
-            } else if let next = try search(from: position, after: 0) {
-                position = next
-            } else {
-                break
+        var first: UInt64?
+        try headers(from: low) { (record) throws(StorageError) in
+            if isLater(record.header) {
+                first = record.position
+                return false
             }
+            before = record
+            return true
         }
-        return (min(position, fileLength), before)
+        let end = before.map { $0.position + $0.header.recordLength } ?? low
+        return (first ?? min(end, fileLength), before)
     }
 
     /// The record at `position`, if there is a good one.
@@ -197,11 +194,8 @@ package struct LogScanner {
             try fill(position, count: header.tableEnd)
         else { return nil }
         let log = log
-        let good = peek(position) { raw in
-            RecordHeader.checksum(raw, tableEnd: header.tableEnd, log: log, position: position)
-                == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
-        }
-        return good ? header : nil
+        let fits = peek(position) { header.fits($0, log: log, position: position) }
+        return fits ? header : nil
     }
 
     /// Whether what stands at `position`, up to the file's end, can be an append that a kill cut

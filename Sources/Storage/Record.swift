@@ -149,10 +149,12 @@ extension RecordHeader {
 
     /// Whether `bytes`, which hold header and table, have the right header checksum.
     func fits(_ bytes: [UInt8], log: UInt64, position: UInt64) -> Bool {
-        bytes.withUnsafeBytes { raw in
-            Self.checksum(raw, tableEnd: tableEnd, log: log, position: position)
-                == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
-        }
+        bytes.withUnsafeBytes { fits($0, log: log, position: position) }
+    }
+
+    func fits(_ raw: UnsafeRawBufferPointer, log: UInt64, position: UInt64) -> Bool {
+        Self.checksum(raw, tableEnd: tableEnd, log: log, position: position)
+            == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
     }
 
     /// Header and table as they stand in a log.
