@@ -89,21 +89,8 @@ final class BaseWatcher: Sendable {
     private func refresh(_ changes: Set<BaseChange>?) {
         if changes?.isEmpty == true { return }
         for workspace in set.opened {
-            operations.drop(workspace.refresh(changes), of: workspace)
-        }
-    }
-}
-
-extension DraftOperations {
-    /// Has the kernel drop what is stale.
-    func drop(_ stale: StaleCaches, of workspace: Workspace) {
-        guard let notifier else { return }
-        for (number, hasNewContent) in stale.inodes {
-            notifier.invalidateInode(
-                root.nodeID(number, in: workspace), offset: hasNewContent ? 0 : -1)
-        }
-        for (parent, name) in stale.entries {
-            notifier.invalidateEntry(parent: root.nodeID(parent, in: workspace), name: name)
+            let stale = workspace.refresh(changes)
+            operations.notifier?.drop(stale, of: workspace, operations.root)
         }
     }
 }

@@ -24,6 +24,18 @@ package enum MountRoot: Sendable {
     }
 }
 
+extension Notifier {
+    /// Has the kernel drop what is stale.
+    func drop(_ stale: StaleCaches, of workspace: Workspace, _ root: MountRoot) {
+        for (number, hasNewContent) in stale.inodes {
+            invalidateInode(root.nodeID(number, in: workspace), offset: hasNewContent ? 0 : -1)
+        }
+        for (parent, name) in stale.entries {
+            invalidateEntry(parent: root.nodeID(parent, in: workspace), name: name)
+        }
+    }
+}
+
 package final class DraftOperations: Operations {
     let root: MountRoot
     let set: WorkspaceSet

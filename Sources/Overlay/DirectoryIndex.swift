@@ -32,22 +32,15 @@ final class DirectoryListing {
     /// Removed since the listing was made; cheaper than making it anew.
     private var removed: Set<FileName> = []
 
-    /// Cookies 1 and 2 are `.` and `..`, 0 is the beginning.
-    static let firstCookie: UInt64 = 3
-
     init(_ unsorted: [ListedName], baseTime: Int64?) {
         self.baseTime = baseTime
         names = unsorted
-        for index in names.indices { names[index].cookie = Self.cookie(names[index].name) }
+        for index in names.indices { names[index].cookie = names[index].name.listingCookie }
         names.sort { ($0.cookie, $0.name.bytes.count) < ($1.cookie, $1.name.bytes.count) }
         // Two names with one hash: the later one takes the next free number.
         for index in names.indices.dropFirst() where names[index].cookie <= names[index - 1].cookie {
             names[index].cookie = names[index - 1].cookie + 1
         }
-    }
-
-    private static func cookie(_ name: FileName) -> UInt64 {
-        max(firstCookie, Checksum.xxh3(name.bytes) >> 2)
     }
 
     func remove(_ name: FileName) { removed.insert(name) }
@@ -65,4 +58,10 @@ final class DirectoryListing {
         }
         return low
     }
+}
+
+extension FileName {
+    /// Where a listing goes on after this name: a hash of 62 bits. Cookies 1 and 2 are `.` and `..`,
+    /// 0 is the beginning.
+    package var listingCookie: UInt64 { max(3, Checksum.xxh3(bytes) >> 2) }
 }

@@ -21,6 +21,23 @@ extension OperatorLimits {
             throw CommandError(.invalid, "\(value) is too large for a limit")
         }
     }
+
+    /// Changes one limit, in the file of `directory` first.
+    /// - Returns: why it is as it was.
+    fileprivate mutating func change(
+        _ key: Key, to value: UInt64?, in directory: String, on disk: any Disk
+    ) -> CommandError? {
+        var changed = self
+        changed.set(key, to: value)
+        if value == nil, key == .memory { changed.reset(key) }
+        do throws(StorageError) {
+            try changed.write(to: directory, on: disk)
+        } catch {
+            return CommandError(error.errno, "the limit is as it was: \(error)")
+        }
+        self = changed
+        return nil
+    }
 }
 
 extension Workspace {
@@ -33,22 +50,13 @@ extension Workspace {
         _ key: OperatorLimits.Key, to value: UInt64?
     ) throws(CommandError) {
         try OperatorLimits.check(key, value)
-        let failure: StorageError? = limiting.withLock { limits in
-            var changed = limits
-            changed.set(key, to: value)
-            if value == nil, key == .memory { changed.reset(key) }
-            do throws(StorageError) {
-                try changed.write(to: LogDirectory.workspacePath(id), on: disk)
-            } catch {
-                return error
-            }
-            limits = changed
-            quota.apply(changed)
-            return nil
+        let failure = limiting.withLock { limits in
+            let failure = limits.change(
+                key, to: value, in: LogDirectory.workspacePath(id), on: disk)
+            if failure == nil { quota.apply(limits) }
+            return failure
         }
-        if let failure {
-            throw CommandError(failure.errno, "the limit is as it was: \(failure)")
-        }
+        if let failure { throw failure }
         withTreeSafely { $0.largeFile = operatorLimits[.largeFile] }
     }
 
@@ -133,21 +141,8 @@ extension WorkspaceSet {
                     + "in a workspace")
         }
         try OperatorLimits.check(key, value)
-        let failure: StorageError? = limiting.withLock { limits in
-            var changed = limits
-            changed.set(key, to: value)
-            if value == nil, key == .memory { changed.reset(key) }
-            do throws(StorageError) {
-                try changed.write(to: "", on: store.disk)
-            } catch {
-                return error
-            }
-            limits = changed
-            return nil
-        }
-        if let failure {
-            throw CommandError(failure.errno, "the limit is as it was: \(failure)")
-        }
+        let failure = limiting.withLock { $0.change(key, to: value, in: "", on: store.disk) }
+        if let failure { throw failure }
         applyLimits()
     }
 

@@ -7,7 +7,12 @@ internal import Storage
 
 extension Tree {
     func pinPath(_ number: InodeNumber) -> String {
-        "\(LogDirectory.workspacePath(workspace))/pins/\(String(number & 0xffff_ffff_ffff, radix: 16))"
+        Self.pinPath(number, in: LogDirectory.workspacePath(workspace))
+    }
+
+    /// - Parameter directory: of the workspace.
+    static func pinPath(_ number: InodeNumber, in directory: String) -> String {
+        "\(directory)/pins/\(String(number & 0xffff_ffff_ffff, radix: 16))"
     }
 
     /// Keeps a reflink copy of a base file's content, if that can be had, and says so in the

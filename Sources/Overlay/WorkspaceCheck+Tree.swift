@@ -157,7 +157,7 @@ extension WorkspaceCheck {
     private func checkPin(
         _ number: InodeNumber, _ origin: Origin, isComparable: Bool
     ) throws(StorageError) {
-        let path = "\(directory)/pins/\(String(number & 0xffff_ffff_ffff, radix: 16))"
+        let path = Tree.pinPath(number, in: directory)
         let name = database?.path(of: number) ?? origin.path
         func add(_ severity: Finding.Severity, _ range: Range<UInt64>?, _ what: String) {
             let advice = isComparable

@@ -59,19 +59,6 @@ enum StatusText {
 
     /// Of the workspace or mount that `path` lies in.
     static func find(_ path: String) -> String? {
-        var directory = Placement.resolve(path)
-        while true {
-            if let text = read(directory) { return text }
-            guard let slash = directory.lastIndex(of: "/"), directory != "/" else { return nil }
-            directory = slash == directory.startIndex ? "/" : String(directory[..<slash])
-        }
-    }
-
-    /// A number of the top level.
-    static func integer(_ key: String, in text: String) -> Int64? {
-        for line in text.split(separator: "\n") where line.hasPrefix("  \"\(key)\": ") {
-            return Int64(line.dropFirst(key.utf8.count + 6).prefix { $0.isNumber })
-        }
-        return nil
+        Place.root(above: Placement.resolve(path)).flatMap(read)
     }
 }

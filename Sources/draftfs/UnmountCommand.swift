@@ -25,13 +25,14 @@ struct UnmountCommand: ParsableCommand {
         guard Session.mountedType(on: path) == "fuse.draftfs" else {
             throw fail("no draftfs is mounted on \(mountPoint)")
         }
-        let daemon = StatusText.read(path).flatMap { StatusText.integer("daemon_pid", in: $0) }
+        let status = StatusText.read(path).flatMap { JSONValue(parsing: $0.utf8) }
+        let daemon = (status?["daemon_pid"]?.unsigned).flatMap(pid_t.init(exactly:))
         do throws(MountFailure) {
             try Session.forceUnmount(path, lazily: force)
         } catch {
             throw fail(error.message)
         }
-        if let daemon { waitForEnd(pid_t(daemon)) }
+        if let daemon { waitForEnd(daemon) }
         if json { print(#"{"unmounted": true}"#) }
     }
 

@@ -114,19 +114,10 @@ extension ControlDirectory {
     private func invalidate(_ stale: StaleCaches, in workspace: Workspace) -> Bool {
         guard let notifier else { return false }
         // The listing of a directory is in pages of its own, and goes with them.
-        var directories: Set<InodeNumber> = []
-        for (parent, name) in stale.entries {
-            notifier.invalidateEntry(parent: nodeID(parent, in: workspace), name: name)
-            directories.insert(parent)
-        }
-        for directory in directories where stale.inodes[directory] != true {
-            notifier.invalidateInode(nodeID(directory, in: workspace))
-        }
-        for (number, isContent) in stale.inodes {
-            notifier.invalidateInode(
-                nodeID(number, in: workspace), offset: isContent ? 0 : -1)
-        }
-        return !stale.entries.isEmpty || !stale.inodes.isEmpty
+        var all = stale
+        for (directory, _) in stale.entries { all.inodes[directory] = true }
+        notifier.drop(all, of: workspace, root)
+        return !all.inodes.isEmpty
     }
 
     // MARK: Names in `backups`

@@ -26,7 +26,7 @@ package final class ControlDirectory: Sendable {
     let readers = RequestQueue()
     let clock = Clock.system
     let synchronizer: MountSynchronizer
-    private let root: MountRoot
+    let root: MountRoot
     private let owner = geteuid()
     private let group = getegid()
     private let started = Clock.system.realtime()

@@ -121,7 +121,7 @@ extension ControlDirectory {
         _ workspace: UInt16, _ cookie: UInt64, _ buffer: inout DirectoryBuffer, _ plus: Bool
     ) throws(Errno) {
         let backups = try self.workspace(workspace)?.backups ?? []
-        let names = backups.map { (cookie: Self.cookie($0.name), name: $0.name) }
+        let names = backups.map { (cookie: $0.name.listingCookie, name: $0.name) }
             .sorted { ($0.cookie, $0.name.description) < ($1.cookie, $1.name.description) }
         for item in names where item.cookie > cookie {
             let next = item.cookie
@@ -129,13 +129,6 @@ extension ControlDirectory {
                 return
             }
         }
-    }
-
-    /// FNV-1a in 62 bits; above 2, which stand for `.` and `..`.
-    private static func cookie(_ name: FileName) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in name.bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return hash >> 2 | 4
     }
 }
 
