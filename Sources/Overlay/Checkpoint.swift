@@ -89,7 +89,7 @@ extension Workspace {
                 do throws(Errno) {
                     // Nor before the logs that a rollback changed: the journal has what it takes to
                     // change them again, up to here.
-                    if withTreeSafely({ $0.takeUnsyncedRestores() }) { try disk.synchronizeAll() }
+                    try synchronizeRestores()
                     // The database must not be durable before the journal that it stands for.
                     try journal.synchronize()
                 } catch {
@@ -118,6 +118,20 @@ extension Workspace {
             withTreeSafely { $0.finishCheckpoint(written: true) }
             checkpointFailed.store(false, ordering: .relaxed)
             return true
+        }
+    }
+
+    /// Content that a rollback or a clone put into logs since the last checkpoint.
+    private func synchronizeRestores() throws(Errno) {
+        let restored = withTreeSafely { tree in
+            defer { tree.unsyncedRestores = [] }
+            return tree.unsyncedRestores
+        }
+        do throws(Errno) {
+            try logs.synchronize(restored)
+        } catch {
+            withTreeSafely { $0.unsyncedRestores.formUnion(restored) }
+            throw error
         }
     }
 

@@ -49,12 +49,11 @@ package final class Store: Sendable {
     ) throws(StorageError) -> Store {
         let root: File
         do throws(Errno) {
-            if mkdir(path, 0o700) == 0 {
-                try? File.open("\(path)/..", flags: O_RDONLY | O_DIRECTORY).synchronizeAll()
-            } else if errno != EEXIST {
-                throw Errno.last
-            }
+            let isNew = mkdir(path, 0o700) == 0
+            if !isNew, errno != EEXIST { throw Errno.last }
             root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
+            // The directory above gets the name; it may be one that we cannot open.
+            if isNew { try root.synchronizeFileSystem() }
         } catch {
             throw .system(error, doing: "open the store", path: path)
         }
@@ -274,6 +273,7 @@ extension Store {
                 try disk.synchronizeDirectory("workspaces")
                 try disk.removeTree(path + ".dead")
             } catch {
+                // Gone for whoever looks. A power cut may bring it back, as it is: without changes.
                 return known[id] == nil ? nil : error
             }
             return nil
@@ -292,6 +292,7 @@ extension Store {
             } catch {
                 return error.errno
             }
+            // rename(2) promises nothing of a power cut: where this fails the old name may come back.
             try? disk.synchronizeDirectory(LogDirectory.workspacePath(id))
             known[id] = record
             return nil
