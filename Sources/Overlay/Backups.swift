@@ -156,12 +156,14 @@ extension Workspace {
     ) throws(CommandError) {
         let number: UInt64
         do throws(Errno) {
-            number = try withTree { (tree) throws(Errno) in
-                guard let record = tree.backups[name] else { throw .noEntry }
-                var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
-                transaction.changes += changes(record)
-                try tree.commit(&transaction)
-                return transaction.sequence
+            number = try withReserve { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    guard let record = tree.backups[name] else { throw .noEntry }
+                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    transaction.changes += changes(record)
+                    try tree.commit(&transaction)
+                    return transaction.sequence
+                }
             }
         } catch {
             if error == .noEntry {

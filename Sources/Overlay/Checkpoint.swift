@@ -110,9 +110,10 @@ extension Workspace {
                 }
             } catch {
                 withTreeSafely { $0.finishCheckpoint(written: false) }
-                checkpointFailed.store(true, ordering: .relaxed)
+                // Told once: on a full disk each one fails until there is room.
+                let isNews = !checkpointFailed.exchange(true, ordering: .relaxed)
                 checkpointFailures.wrappingAdd(1, ordering: .relaxed)
-                events.post(.warning, "the checkpoint is put off: \(error)")
+                if isNews { events.post(.warning, "the checkpoint is put off: \(error)") }
                 return false
             }
             withTreeSafely { $0.finishCheckpoint(written: true) }
@@ -138,9 +139,18 @@ extension Workspace {
     /// Makes the database of a workspace that had none.
     func openWriter(_ writer: inout TreeDatabase?) throws(StorageError) {
         guard writer == nil, databasePath != ":memory:" else { return }
-        writer = try TreeDatabase(databasePath)
-        let reader = ReaderBox(try TreeDatabase(databasePath))
-        withTreeSafely { $0.reader = reader.database }
+        let isNew = !DatabaseSeal.exists(databasePath)
+        do throws(StorageError) {
+            let made = try TreeDatabase(databasePath)
+            // Both or none: what one writes the other is asked for.
+            let reader = ReaderBox(try TreeDatabase(databasePath))
+            writer = made
+            withTreeSafely { $0.reader = reader.database }
+        } catch {
+            // A database without tables says nothing, and hides that there is none.
+            if isNew { DatabaseSeal.removeDatabase(databasePath) }
+            throw error
+        }
     }
 
     /// What the maintenance thread does every second or so: checkpoint if due, drop what is idle

@@ -35,11 +35,14 @@ extension Workspace {
         let outcome: CommandOutcome
         do throws(Errno) {
             outcome = try gate.alone { () throws(Errno) in
-                try withTree { (tree) throws(Errno) in
-                    var plan = try Rollback.plan(
-                        tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
-                        keepsTimes: keepsTimes)
-                    return try plan.commit(operation, backupComment: comment)
+                // What went wrong on a full disk can be taken back.
+                try withReserve { () throws(Errno) in
+                    try withTree { (tree) throws(Errno) in
+                        var plan = try Rollback.plan(
+                            tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
+                            keepsTimes: keepsTimes)
+                        return try plan.commit(operation, backupComment: comment)
+                    }
                 }
             }
         } catch {

@@ -248,8 +248,10 @@ extension Workspace {
     package func removeXattr(
         _ name: [UInt8], of number: InodeNumber, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
-            try tree.removeXattr(number, name, caller: caller)
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                try tree.removeXattr(number, name, caller: caller)
+            }
         }
     }
 }
