@@ -25,15 +25,18 @@ extension Tree {
         // An edit that is under way lands in its log after this position, so its mark must stand
         // after it too.
         contentMarked = []
-        let busy = inodes.values.filter { $0.writers > 0 }.map(\.number)
+        // One that ends in a record which was taken back and could not be cut off, likewise: recovery
+        // cuts marked logs only.
+        let busy = Set(inodes.values.filter { $0.writers > 0 }.map(\.number))
+            .union(logs.pendingCuts(of: workspace))
         if !busy.isEmpty {
             let stamp = Stamp(time: clock.realtime(), pid: 0, uid: 0)
-            if (try? appendMark(busy, stamp: stamp)) == nil {
+            if (try? appendMark(Array(busy), stamp: stamp)) == nil {
                 // The disk is full: these stay in the next checkpoint instead.
                 takeBack()
                 return nil
             }
-            contentMarked = Set(busy)
+            contentMarked = busy
         }
         return (flushing, position)
     }

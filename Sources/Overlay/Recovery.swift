@@ -257,6 +257,7 @@ extension Workspace {
     /// - Returns: false if the database could not be written; the journal has it all then.
     @discardableResult
     package func close() -> Bool {
+        let isCut = finishCuts()
         let written = checkpoint()
         for log in withTreeSafely({ tree in tree.inodes.values.compactMap(\.log) }) {
             try? log.checkpoint(ifMoreThan: limits.replayRecords)
@@ -269,7 +270,7 @@ extension Workspace {
             tree.inodes = [:]
             tree.reader.close()
         }
-        guard written else { return false }
+        guard written, isCut else { return false }
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
             // Without it the next start reads row by row.
             try? DatabaseSeal.write(databasePath)
@@ -282,6 +283,26 @@ extension Workspace {
                 "workspace \(id) could not be marked as closed: \(error); the next start replays")
         }
         return true
+    }
+}
+
+extension Workspace {
+    /// Cuts off what the disk would not let go of when a transaction failed. Where it still does not,
+    /// the workspace stays marked as in use, and recovery does it.
+    private func finishCuts() -> Bool {
+        var isDone = true
+        for number in logs.pendingCuts(of: id) {
+            do throws(Errno) {
+                try logs.finishCut(of: number)
+            } catch {
+                isDone = false
+                events.post(
+                    .warning,
+                    "an unfinished change cannot be cut off \(LogDirectory.path(number)): \(error); the "
+                        + "next start does it")
+            }
+        }
+        return isDone
     }
 }
 

@@ -44,7 +44,7 @@ extension Tree {
             if !log.isDurable { sources[number] = log }
         }
         if sources.isEmpty { return }
-        let ends = sources.values.map { (log: $0, end: $0.end) }
+        let ends = sources.values.map { (log: $0, end: $0.logEnd) }
         try logs.synchronize(sources.keys)
         for (log, end) in ends { log.noteDurable(upTo: end) }
         // The rows of the sources, whose numbers must not be given out again.
@@ -61,7 +61,7 @@ extension Tree {
         do throws(Errno) {
             for content in contents {
                 let log = try logToRestore(content.number)
-                done.append((log, log.mark))
+                done.append((log, log.beginProvisional()))
                 _ = try log.splice(
                     [.whole(Array(content.pieces.allPieces))], kind: .restore, stamp: transaction.stamp,
                     number: { number })
@@ -74,9 +74,10 @@ extension Tree {
             for (log, mark) in done.reversed() { log.withdraw(to: mark) }
             throw error
         }
-        for (log, _) in done where inodes[log.id]?.log == nil {
+        for (log, _) in done {
+            log.settle()
             // Of a file that is brought back: from now on its log is the inode's.
-            inodes[log.id]?.log = log
+            if inodes[log.id]?.log == nil { inodes[log.id]?.log = log }
         }
     }
 
@@ -126,7 +127,11 @@ extension Workspace {
                 do throws(StorageError) {
                     try EditLog.cutUncommitted(
                         number, after: committed, in: tree.logs, afterPowerCut: isStrict
-                    ) { known.contains($0) }
+                    ) { transaction in
+                        if known.contains(transaction) { return true }
+                        guard transaction <= committed else { return false }
+                        return (try? tree.journal.mayHave(transaction: transaction)) ?? true
+                    }
                     return .success(())
                 } catch {
                     return .failure(error)
