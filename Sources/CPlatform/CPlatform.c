@@ -49,6 +49,13 @@ int cp_statx(int dirfd, const char *path, cp_statx_t *out) {
     return 0;
 }
 
+int cp_device(const char *path, uint64_t *device) {
+    struct statx s;
+    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &s) != 0) return -1;
+    *device = cp_makedev(s.stx_dev_major, s.stx_dev_minor);
+    return 0;
+}
+
 int cp_open_beneath(int dirfd, const char *path, int flags) {
     struct open_how how = {.flags = (unsigned)flags | O_CLOEXEC,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};

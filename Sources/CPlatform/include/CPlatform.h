@@ -16,6 +16,8 @@ typedef struct cp_statx {
 
 // statx(2) relative to dirfd, never following a symlink at the end; an empty path means dirfd itself.
 int cp_statx(int dirfd, const char *path, cp_statx_t *out);
+// The device, as cp_makedev makes it, that path leads to; asks no file system's server (AT_STATX_DONT_SYNC).
+int cp_device(const char *path, uint64_t *device);
 // openat2(2), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS.
 int cp_open_beneath(int dirfd, const char *path, int flags);
 int cp_openat(int dirfd, const char *path, int flags, uint32_t mode);
