@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <linux/openat2.h>
 #include <malloc.h>
 #include <sched.h>
@@ -160,3 +161,15 @@ int cp_setxattr(const char *path, const char *name, const void *value, size_t si
 }
 int cp_removexattr(const char *path, const char *name) { return lremovexattr(path, name); }
 int cp_unmount_detach(const char *path) { return umount2(path, MNT_DETACH); }
+
+int cp_getrandom(void *buffer, size_t count) {
+    unsigned char *at = buffer;
+    while (count > 0) {
+        ssize_t done = getrandom(at, count, 0);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return -1;
+        at += done;
+        count -= (size_t)done;
+    }
+    return 0;
+}

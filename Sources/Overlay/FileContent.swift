@@ -60,7 +60,7 @@ extension Workspace {
                 do throws(Errno) {
                     try LogFile.readPayload(
                         into: part, skip: Int(skip), from: try logs.file(log), log: log,
-                        at: record, cache: &table)
+                        key: logs.key, at: record, cache: &table)
                 } catch {
                     events.post(
                         .error,
