@@ -32,9 +32,12 @@ extension Workspace {
         to target: UInt64, as operation: TreeOperation, comment: String, paths: [[UInt8]],
         keepsTimes: Bool, caller: Caller
     ) throws(CommandError) -> CommandOutcome {
+        var reason: String?
         do throws(Errno) {
             let outcome = try gate.alone { () throws(Errno) in
                 try withTree { (tree) throws(Errno) in
+                    tree.reason = nil
+                    defer { reason = tree.reason }
                     var plan = try Rollback.plan(
                         tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
                         keepsTimes: keepsTimes)
@@ -44,12 +47,12 @@ extension Workspace {
             makeJournalDurable()
             return outcome
         } catch {
-            throw CommandError(error, rollbackFailure(error, operation, paths))
+            throw CommandError(error, rollbackFailure(error, reason, operation, paths))
         }
     }
 
     private func rollbackFailure(
-        _ error: Errno, _ operation: TreeOperation, _ paths: [[UInt8]]
+        _ error: Errno, _ reason: String?, _ operation: TreeOperation, _ paths: [[UInt8]]
     ) -> String {
         let verb = operation == .undo ? "undo" : "rollback"
         let subject = paths.count == 1 ? " of \(String(decoding: paths[0], as: UTF8.self))" : ""
@@ -58,9 +61,9 @@ extension Workspace {
             return "nothing of that name is there, now or then: the \(verb)\(subject) did nothing"
         case .noSpace:
             return "the store is full: the \(verb)\(subject) did nothing; make room and try again"
-        case .inputOutput:
-            return "a log that the \(verb)\(subject) needs is damaged, so it did nothing: "
-                + "verify names it; rolling back single paths may still work"
+        case .inputOutput, .stale:
+            return "the \(verb)\(subject) did nothing: \(reason ?? "\(error)"); verify names all "
+                + "that is damaged, and rolling back single paths may still work"
         default:
             return "the \(verb)\(subject) did nothing: \(error)"
         }
@@ -78,6 +81,8 @@ struct Rollback {
     var placed: [InodeNumber: InodeNumber] = [:]
     /// The same the other way round.
     var claimed: [InodeNumber: InodeNumber] = [:]
+    /// Names that this rollback took from files which others still lead to.
+    var unlinked: [InodeNumber: Int] = [:]
     /// Directories with the times of then, which a change of their names leaves as they are.
     var timed: Set<InodeNumber> = []
     /// What is to be placed once everything that stays is known: a link to that, if it is one.

@@ -44,6 +44,9 @@ package struct FileStatus: Equatable, Sendable {
     }
 
     package var type: FileType { FileType(mode: mode) }
+
+    /// Bytes that its blocks take.
+    package var allocatedBytes: UInt64 { blocks.multiplied(clamping: 512) }
 }
 
 /// The type bits of a mode, as inode(7) numbers them (shifted right by 12, so DT_* of dirent.h).
