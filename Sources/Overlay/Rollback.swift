@@ -32,23 +32,27 @@ extension Workspace {
         to target: UInt64, as operation: TreeOperation, comment: String, paths: [[UInt8]],
         keepsTimes: Bool, caller: Caller
     ) throws(CommandError) -> CommandOutcome {
+        let outcome: CommandOutcome
         var reason: String?
         do throws(Errno) {
-            let outcome = try gate.alone { () throws(Errno) in
-                try withTree { (tree) throws(Errno) in
-                    tree.reason = nil
-                    defer { reason = tree.reason }
-                    var plan = try Rollback.plan(
-                        tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
-                        keepsTimes: keepsTimes)
-                    return try plan.commit(operation, backupComment: comment)
+            outcome = try gate.alone { () throws(Errno) in
+                // What went wrong on a full disk can be taken back.
+                try withReserve { () throws(Errno) in
+                    try withTree { (tree) throws(Errno) in
+                        tree.reason = nil
+                        defer { reason = tree.reason }
+                        var plan = try Rollback.plan(
+                            tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
+                            keepsTimes: keepsTimes)
+                        return try plan.commit(operation, backupComment: comment)
+                    }
                 }
             }
-            makeJournalDurable()
-            return outcome
         } catch {
             throw CommandError(error, rollbackFailure(error, reason, operation, paths))
         }
+        try makeDurable(outcome, operation == .undo ? "the undo" : "the rollback")
+        return outcome
     }
 
     private func rollbackFailure(
@@ -62,8 +66,9 @@ extension Workspace {
         case .noSpace:
             return "the store is full: the \(verb)\(subject) did nothing; make room and try again"
         case .inputOutput, .stale:
-            return "the \(verb)\(subject) did nothing: \(reason ?? "\(error)"); verify names all "
-                + "that is damaged, and rolling back single paths may still work"
+            return "the \(verb)\(subject) did nothing: "
+                + (reason ?? "a log that it needs cannot be read or synced (\(error))")
+                + "; verify and events say more; rolling back single paths may still work"
         default:
             return "the \(verb)\(subject) did nothing: \(error)"
         }
