@@ -33,7 +33,13 @@ const int CP_FALLOC_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE = FALL
           CP_FALLOC_ZERO_RANGE = FALLOC_FL_ZERO_RANGE;
 const int CP_XATTR_CREATE = XATTR_CREATE, CP_XATTR_REPLACE = XATTR_REPLACE;
 
-static int64_t nanoseconds(struct statx_timestamp t) { return t.tv_sec * 1000000000LL + t.tv_nsec; }
+// The first or last moment that can be said where a file system tells one beyond.
+static int64_t nanoseconds(struct statx_timestamp t) {
+    int64_t ns;
+    if (__builtin_mul_overflow((int64_t)t.tv_sec, 1000000000LL, &ns) ||
+        __builtin_add_overflow(ns, (int64_t)t.tv_nsec, &ns)) return t.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+    return ns;
+}
 
 int cp_statx(int dirfd, const char *path, cp_statx_t *out) {
     struct statx s;

@@ -11,7 +11,7 @@ extension Workspace {
         _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
         let source = try withTree { (tree) throws(Errno) in try tree.source(number) }
-        let wanted = offset..<(offset + UInt64(buffer.count))
+        let wanted = Range(at: offset, count: UInt64(buffer.count))
         switch source {
         case .empty:
             return 0

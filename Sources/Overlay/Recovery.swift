@@ -311,7 +311,7 @@ extension Tree {
     func load() throws(StorageError) -> CheckpointPosition {
         let position = try reader.position()
         sequence.advance(to: position.sequence)
-        lastNumber = position.lastNumber
+        lastNumber = min(position.lastNumber, InodeNumbering.lastGivenOut)
         touched = Set(try reader.touchedInodes())
         backups = try reader.backups()
         directoriesWithEntries = Set(try reader.directoriesWithEntries())

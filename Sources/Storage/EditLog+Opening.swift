@@ -122,7 +122,7 @@ extension EditLog {
         _ state: inout State
     ) throws(StorageError) {
         let header = record.header
-        let range = header.offset..<(header.offset + header.length)
+        let range = Range(at: header.offset, count: header.length)
         switch RecordKind(rawValue: header.kind) {
         case .write where UInt64(header.payloadLength) == header.length && header.length > 0:
             state.pieces.overwrite(
@@ -183,6 +183,6 @@ extension EditLog {
         _ pieces: [Piece], at offset: UInt64, length: UInt64, in tree: inout PieceTree
     ) {
         if offset > tree.length { tree.truncate(to: offset) }
-        tree.replace(offset..<(offset + length), with: pieces)
+        tree.replace(Range(at: offset, count: length), with: pieces)
     }
 }

@@ -146,7 +146,7 @@ package final class Journal: Sendable {
         var scanner = try scanner()
         let position = try scanner.bisect { $0.time > time }.position
         guard let next = try scanner.record(at: position) else { return .max }
-        return next.header.sequence - 1
+        return next.header.sequence.subtracting(clamping: 1)
     }
 
     /// The number of the last record that is not younger than `limit`; 0 where there is none.
@@ -239,6 +239,9 @@ package final class SequenceCounter: Sendable {
         value.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    /// Makes the counter at least `sequence`, after a log showed it.
-    package func advance(to sequence: UInt64) { value.max(sequence, ordering: .relaxed) }
+    /// Makes the counter at least `sequence`, after a log showed it. One of a forged record leaves room
+    /// for those to come.
+    package func advance(to sequence: UInt64) {
+        value.max(min(sequence, UInt64(Int64.max)), ordering: .relaxed)
+    }
 }
