@@ -89,6 +89,7 @@ package struct Fsck {
         try StoreFilesCheck(disk, log).run(repairs: options.repairs, lock: lockText ?? [])
         let superblock = try superblock(disk, log)
         let base = openBase(superblock, log)
+        let pins = PinCheck(disk, log, repairs: options.repairs)
         let names = ((try? disk.list("workspaces")) ?? []).sorted()
         for name in names {
             if let id = Self.number(name) {
@@ -109,8 +110,10 @@ package struct Fsck {
                 log.add(Finding(.notice, "workspaces/\(name)", "it is no workspace"))
                 continue
             }
-            try check(id, disk, lock, superblock, base, log)
+            try check(id, disk, lock, superblock, base, log, pins)
         }
+        // Without a base nobody has looked which files need them.
+        if base != nil { try pins.checkRest() }
     }
 
     private static func number(_ name: String) -> UInt16? {
@@ -126,7 +129,10 @@ package struct Fsck {
         do throws(StorageError) {
             return try Superblock(from: disk)
         } catch {
-            if case .newerVersion = error { throw error }
+            switch error {
+            case .newerVersion, .olderVersion: throw error
+            default: break
+            }
             var finding = Finding(
                 .error, Superblock.path, "it is missing or lost: which base the store is of is not known",
                 advice: "give --repair --base DIR")
@@ -169,7 +175,7 @@ package struct Fsck {
 
     private func check(
         _ id: UInt16, _ disk: HostDisk, _ lock: File, _ superblock: Superblock?,
-        _ base: BaseTree?, _ log: CheckLog
+        _ base: BaseTree?, _ log: CheckLog, _ pins: PinCheck
     ) throws(StorageError) {
         let directory = LogDirectory.workspacePath(id)
         func situation() -> WorkspaceCheck.Situation {
@@ -194,7 +200,7 @@ package struct Fsck {
         let errors = log.report.errors
         let check = WorkspaceCheck(
             id, disk, base: base, log: log, situation: situation(), repairs: options.repairs,
-            now: clock.realtime())
+            now: clock.realtime(), pins: pins)
         try check.run(databasePath: "\(path)/\(directory)/tree.db")
         guard options.repairs, hasFailed || log.report.errors > errors else { return }
         if let failure = reopen(id, disk, lock, superblock, base) {

@@ -12,12 +12,19 @@ package final class LogDirectory: Sendable {
     /// say so (fsync(2), errors): from then on every sync of that log fails, as long as we run.
     private let failedSyncs = Mutex<[UInt64: Errno]>([:])
     /// What was added to all logs since the store was opened, and to those of each workspace.
-    package let counter = SpaceCounter()
+    package let counter: SpaceCounter
+    /// The contents of base files that all workspaces share.
+    package let pool: PinPool
     private let counters = Mutex<[UInt16: SpaceCounter]>([:])
+
+    /// Descriptors kept for contents of the pool.
+    private static let openPins = 64
 
     package init(_ disk: any Disk, openFiles: Int) {
         self.disk = disk
         reserve = SpaceReserve(disk)
+        counter = SpaceCounter()
+        pool = PinPool(disk, counter: counter, openFiles: Self.openPins)
         open = Mutex(LRUCache(capacity: openFiles))
     }
 

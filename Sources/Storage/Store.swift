@@ -13,6 +13,8 @@ package final class Store: Sendable {
     package let path: String
     package let disk: any Disk
     package let superblock: Superblock
+    /// Another directory lies at the base's path than when the store was last used.
+    package let isBaseReplaced: Bool
     package let logs: LogDirectory
     /// Where SQLite keeps databases; nil keeps them in memory (for tests on a simulated disk).
     package let databaseDirectory: String?
@@ -29,8 +31,9 @@ package final class Store: Sendable {
 
     package init(
         path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
-        lock: File?
+        lock: File?, isBaseReplaced: Bool = false
     ) throws(StorageError) {
+        self.isBaseReplaced = isBaseReplaced
         self.path = path
         self.disk = disk
         self.superblock = superblock
@@ -60,20 +63,22 @@ package final class Store: Sendable {
         }
         let lock = try takeLock(root, path, holder)
         let disk = HostDisk(root: root)
-        let superblock = try openSuperblock(
+        let (superblock, isReplaced) = try openSuperblock(
             disk, path, basePath: basePath, baseInode: baseInode, now: now)
         return try Store(
-            path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
+            path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock,
+            isBaseReplaced: isReplaced)
     }
 
     /// A store on any disk, without a lock and with databases in memory, rebuilt at each open.
     package static func open(
         on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64
     ) throws(StorageError) -> Store {
-        let superblock = try openSuperblock(
+        let (superblock, isReplaced) = try openSuperblock(
             disk, "store", basePath: basePath, baseInode: baseInode, now: now)
         return try Store(
-            path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil)
+            path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil,
+            isBaseReplaced: isReplaced)
     }
 
     /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint
@@ -118,15 +123,11 @@ package final class Store: Sendable {
 
     private static func openSuperblock(
         _ disk: any Disk, _ path: String, basePath: [UInt8], baseInode: UInt64, now: Int64
-    ) throws(StorageError) -> Superblock {
+    ) throws(StorageError) -> (Superblock, isReplaced: Bool) {
         if disk.exists(Superblock.path) {
             var superblock = try Superblock(from: disk)
-            let isCurrent = superblock.version == Format.storeVersion
-            superblock.version = Format.storeVersion
             if superblock.basePath == basePath, superblock.baseInode == baseInode {
-                // An older draftfs must not open what this one may write from now on.
-                if !isCurrent { try superblock.write(to: disk) }
-                return superblock
+                return (superblock, false)
             }
             // A base that was moved keeps its inode, one that was made anew keeps its path. With
             // neither it is another one, and edits would land on files they were not made for.
@@ -135,10 +136,11 @@ package final class Store: Sendable {
                     store: path, recorded: String(decoding: superblock.basePath, as: UTF8.self),
                     given: String(decoding: basePath, as: UTF8.self))
             }
+            let isReplaced = superblock.baseInode != baseInode
             superblock.basePath = basePath
             superblock.baseInode = baseInode
             try superblock.write(to: disk)
-            return superblock
+            return (superblock, isReplaced)
         }
         let names: [String]
         do throws(Errno) {
@@ -169,7 +171,7 @@ package final class Store: Sendable {
         } catch {
             throw .system(error, doing: "sync the store", path: path)
         }
-        return superblock
+        return (superblock, false)
     }
 }
 

@@ -47,6 +47,9 @@ package struct Superblock: Equatable, Sendable {
         if version > Format.storeVersion {
             throw .newerVersion(path: Self.path, found: version, known: Format.storeVersion)
         }
+        if version < Format.storeVersion {
+            throw .olderVersion(path: Self.path, found: version, known: Format.storeVersion)
+        }
         guard reader.integer(UInt32.self) != nil, let id: UInt64 = reader.integer(),
             let created: Int64 = reader.integer(), let basePath = reader.string(),
             let baseInode: UInt64 = reader.integer()

@@ -1,4 +1,4 @@
-// A store written by format version 1, kept in Fixtures/v1: every later version must read it. Logs have
+// A store written by format version 1, kept in Fixtures/v1: it is refused with a sentence. Its logs have
 // not changed since, so the same changes must still give the same bytes.
 
 import Glibc
@@ -70,18 +70,21 @@ struct FixtureTests {
         }
     }
 
-    @Test("A store of version 1 opens, with all its names and bytes")
-    func opens() throws {
+    @Test("A store of version 1 is refused and left as it is, and its logs can be read")
+    func refused() throws {
         let directory = try TemporaryDirectory("fixture")
         let path = directory("store")
         _ = try ChildProcess.run(["cp", "-r", Self.fixture, path], seconds: 30)
-        let store = try Store.open(
-            path, basePath: Array("/base".utf8), baseInode: 2, holder: "a test", now: 9)
-        #expect(store.workspaces.map(\.name.description) == ["fixture"])
-        // From now on an older draftfs refuses it.
-        #expect(try Superblock(from: store.disk).version == Format.storeVersion)
-        let journal = try Journal(
-            "workspaces/0001/tree.log", id: 1 << 48, on: store.disk, now: 9)
+        do throws(StorageError) {
+            _ = try Store.open(
+                path, basePath: Array("/base".utf8), baseInode: 2, holder: "a test", now: 9)
+            Issue.record("it was opened")
+        } catch {
+            #expect("\(error)".contains("version 1") && error.errno == .invalid)
+        }
+        let disk = HostDisk(root: try File.open(path, flags: O_RDONLY))
+        let logs = LogDirectory(disk, openFiles: 4)
+        let journal = try Journal("workspaces/0001/tree.log", id: 1 << 48, on: disk, now: 9)
         var changes: [[TreeChange]] = []
         let result = try journal.replay(from: 0, after: 0) { (_, payload) throws(StorageError) in
             if let (operation, list) = TreeChange.decode(payload), operation == .create {
@@ -91,9 +94,9 @@ struct FixtureTests {
         #expect(result.damage.isEmpty && result.tornBytes == 0 && result.records == 2)
         #expect(changes == [Self.transaction(0), Self.transaction(1)])
         for (file, bytes) in zip(Self.files, [Self.contents[0], Self.expected]) {
-            let log = try EditLog.open(file, in: store.logs) { Issue.record("\($0)") }
+            let log = try EditLog.open(file, in: logs) { Issue.record("\($0)") }
             #expect(log.version.size == UInt64(bytes.count))
-            #expect(try Self.read(log, store.logs) == bytes)
+            #expect(try Self.read(log, logs) == bytes)
         }
     }
 
