@@ -66,7 +66,7 @@ extension StatusReport {
 
     /// What is used of the limits of all workspaces.
     func storeFacts() -> [(String, JSONText.Value)] {
-        [("limits", .object(Self.limits(set.operatorLimits, [.bytes, .files, .memory])))]
+        [("limits", .object(Self.limits(set.operatorLimits, WorkspaceSet.storeKeys)))]
     }
 
     /// Limits that are in force; numbers are bytes, files and nanoseconds.

@@ -10,9 +10,13 @@ extension ControlServices {
             report.metrics(workspace: workspace?.id ?? 0)
         }
         limits = { workspace throws(CommandError) in
-            Self.text(
-                workspace?.operatorLimits ?? set.operatorLimits,
-                workspace == nil ? WorkspaceSet.storeKeys : OperatorLimits.Key.allCases)
+            guard let workspace else {
+                return Self.text(set.operatorLimits, WorkspaceSet.storeKeys)
+            }
+            var limits = workspace.operatorLimits
+            // The store's holds where the workspace has none of its own.
+            limits.set(.pin, to: workspace.pinLimit)
+            return Self.text(limits, OperatorLimits.Key.allCases)
         }
         setLimit = { key, value, workspace, _ throws(CommandError) in
             let number: UInt64? = if case .value(let number) = value { number } else { nil }
@@ -24,7 +28,9 @@ extension ControlServices {
         }
         drift = { workspace throws(CommandError) in
             let files = try workspace?.driftedFiles() ?? []
-            return StateTexts.drift(files.map { DriftLine(path: $0.path, reason: $0.reason) })
+            return StateTexts.drift(files.map {
+                DriftLine(path: $0.path, reason: $0.reason, isKept: $0.isKept)
+            })
         }
         acceptDrift = { path, workspace, caller throws(CommandError) in
             try workspace.acceptDrift(path, caller: caller)
@@ -51,6 +57,7 @@ extension ControlServices {
         case .memory: .memory
         case .largeFile: .largeFile
         case .retention: .retention
+        case .pin: .pin
         }
     }
 

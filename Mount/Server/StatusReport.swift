@@ -57,6 +57,10 @@ package final class StatusReport: Sendable {
             pairs.append(("workspaces", .list(workspaces)))
             pairs += storeFacts()
         }
+        let pool = set.store.logs.pool.usage
+        pairs += [
+            ("pool_files", .unsigned(pool.files)), ("pool_bytes", .unsigned(pool.bytes)),
+        ]
         pairs += memoryFacts()
         pairs += [
             ("resident_bytes", .unsigned(process.residentBytes)),

@@ -70,6 +70,7 @@ package enum LimitKey: String, Sendable, CaseIterable {
     case memory
     case largeFile = "large-file"
     case retention
+    case pin
 
     package enum Unit: Sendable {
         /// Bytes.
@@ -81,7 +82,7 @@ package enum LimitKey: String, Sendable, CaseIterable {
 
     package var unit: Unit {
         switch self {
-        case .bytes, .fileSize, .memory, .largeFile: .size
+        case .bytes, .fileSize, .memory, .largeFile, .pin: .size
         case .files: .count
         case .retention: .age
         }

@@ -8,10 +8,13 @@ package struct DriftLine: Equatable, Sendable {
     /// Below the workspace's root.
     package var path: [UInt8]
     package var reason: String
+    /// The store has the base's content as it was.
+    package var isKept: Bool
 
-    package init(path: [UInt8], reason: String) {
+    package init(path: [UInt8], reason: String, isKept: Bool) {
         self.path = path
         self.reason = reason
+        self.isKept = isKept
     }
 }
 
@@ -33,10 +36,10 @@ package struct EventLine: Sendable {
 }
 
 package enum StateTexts {
-    /// {"path","reason"}
+    /// {"path","reason","kept"}
     package static func drift(_ files: [DriftLine]) -> [UInt8] {
         ChangeTexts.lines(files) { file in
-            [("path", .bytes(file.path)), ("reason", .text(file.reason))]
+            [("path", .bytes(file.path)), ("reason", .text(file.reason)), ("kept", .boolean(file.isKept))]
         }
     }
 

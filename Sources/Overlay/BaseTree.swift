@@ -34,6 +34,19 @@ package struct BasePlace: Equatable, Sendable {
     }
 }
 
+/// What a base asks the host, so that tests can answer.
+package struct BaseProbe: Sendable {
+    /// What statx(2) has said of a file.
+    package var adjust: @Sendable (FileStatus) -> FileStatus = { $0 }
+    /// The time that a change of a file would get now, and how long it stays.
+    package var coarseTime: @Sendable () -> (now: Int64, tick: Int64) = { Clock.coarse() }
+    package var pause: @Sendable (_ nanoseconds: Int64) -> Void = {
+        usleep(UInt32(clamping: $0 / 1_000 + 1))
+    }
+
+    package init() {}
+}
+
 package final class BaseTree: Sendable {
     /// The real path of the root, for messages and the superblock.
     package let path: String
@@ -41,12 +54,16 @@ package final class BaseTree: Sendable {
     /// Whether the base is seen through a read-only, noatime copy of its mount.
     package let isSealed: Bool
     private let root: File
+    private let probe: BaseProbe
     private let observer = Mutex<(@Sendable (File, [UInt8]) -> Void)?>(nil)
     private let directories: Mutex<LRUCache<[UInt8], File>>
     private let files: Mutex<LRUCache<[UInt8], File>>
 
     /// - Throws: the error of opening `path`; ENOTDIR if it is no directory.
-    package init(_ path: String, limits: Limits = Limits()) throws(Errno) {
+    package init(
+        _ path: String, limits: Limits = Limits(), probe: BaseProbe = BaseProbe()
+    ) throws(Errno) {
+        self.probe = probe
         let plain = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
         if let sealed = try? File.cloneMountReadOnly(path),
             let a = try? sealed.status(), let b = try? plain.status(),
@@ -57,7 +74,7 @@ package final class BaseTree: Sendable {
             root = plain
             isSealed = false
         }
-        rootStatus = try root.status()
+        rootStatus = probe.adjust(try root.status())
         self.path = path
         directories = Mutex(LRUCache(capacity: limits.openBaseDirectories))
         files = Mutex(LRUCache(capacity: limits.openBaseFiles))
@@ -102,7 +119,32 @@ package final class BaseTree: Sendable {
     }
 
     package func status(_ place: BasePlace) throws(Errno) -> FileStatus {
-        try FileStatus(place.name, in: try directory(place.directory))
+        probe.adjust(try FileStatus(place.name, in: try directory(place.directory)))
+    }
+
+    /// The status of an open file of the base.
+    package func status(of file: File) throws(Errno) -> FileStatus {
+        probe.adjust(try file.status())
+    }
+
+    /// Ticks of the clock for which a file is waited that changes all the time.
+    private static let mostTicks = 4
+
+    /// The status of a file, to be kept as its identity. A file that was changed in the present tick of
+    /// the clock may be changed again without a difference in its times (git calls it racily clean):
+    /// then the tick is waited for, so that every later change shows.
+    package func settledStatus(_ place: BasePlace) throws(Errno) -> FileStatus {
+        var status = try status(place)
+        var ticks = 0
+        while status.type == .regular, ticks < Self.mostTicks {
+            let (now, tick) = probe.coarseTime()
+            // One from the future was set by another clock, and no change of now will get its time.
+            guard status.changeTime >= now, status.changeTime <= now &+ tick else { break }
+            probe.pause(tick)
+            status = try self.status(place)
+            ticks += 1
+        }
+        return status
     }
 
     /// The status of `name` in `directory`, nil where there is none.
@@ -110,7 +152,7 @@ package final class BaseTree: Sendable {
         ifPresent name: [UInt8], in directoryPath: [UInt8]
     ) throws(Errno) -> FileStatus? {
         do throws(Errno) {
-            return try FileStatus(name, in: try directory(directoryPath))
+            return probe.adjust(try FileStatus(name, in: try directory(directoryPath)))
         } catch {
             if error == .noEntry || error == .notDirectory { return nil }
             throw error

@@ -52,7 +52,7 @@ struct ChangePlan {
             let directory = BasePlace(path: place.directory)
             // One that is gone keeps its number: it may come back.
             guard let status = try? tree.base.status(directory) else { return false }
-            let parent = directory.name.isEmpty ? tree.rootNumber : tree.number(ifKnown: status)
+            let parent = try tree.number(of: status, at: directory, isPast: true)
             let name = FileName(trusted: place.name)
             if try tree.pastEntry(name, in: parent, values) != nil { return false }
             if try row(parent) != nil { return true }
@@ -111,9 +111,13 @@ struct ChangePlan {
         for (number, origin) in values.origins {
             let known = try tree.knownOrigin(number)
             if known != origin {
+                if let path = tree.passingDevices[origin.device] {
+                    changes.append(.device(origin.device, path: path))
+                }
                 changes.append(.origin(number, before: known, after: origin))
             }
         }
+        noteNumbers(&changes)
         for (number, record) in values.inodes.sorted(by: { $0.key < $1.key }) {
             let now = try tree.row(number).flatMap { $0.links > 0 ? $0 : nil }
             let hasContent = contents[number] != nil
@@ -142,6 +146,18 @@ struct ChangePlan {
             }
         }
         return changes
+    }
+
+    /// Base inodes that get a row and whose number is an alias which is not on record.
+    private func noteNumbers(_ changes: inout [TreeChange]) {
+        for (key, number) in tree.passingAliases {
+            guard case .some(.some) = values.inodes[number] else { continue }
+            if let path = tree.passingDevices[key.device] {
+                changes.append(.device(key.device, path: path))
+            }
+            changes.append(
+                .alias(number, device: key.device, inode: key.inode, birthTime: key.birthTime))
+        }
     }
 
     /// Base files without a row that somebody has open, and whose name is hidden from now on, maybe

@@ -93,6 +93,8 @@ extension Workspace {
                     // Nor before the logs that a rollback changed: the journal has what it takes to
                     // change them again, up to here.
                     try synchronizeRestores()
+                    // Behind the position nobody looks which contents may not be durable yet.
+                    try synchronizePins(withTreeSafely { $0.unsyncedPins })
                     // The database must not be durable before the journal that it stands for.
                     try journal.synchronize()
                 } catch {

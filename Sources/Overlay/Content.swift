@@ -72,7 +72,10 @@ extension Tree {
     }
 
     /// Readies an inode for an edit, and counts the edit as under way: `endEdit` must follow.
-    func beginEdit(_ number: InodeNumber, caller: Caller) throws(Errno) -> EditLog {
+    /// - Parameter kept: what the pool has for a first edit.
+    func beginEdit(
+        _ number: InodeNumber, kept: PinIdentity? = nil, caller: Caller
+    ) throws(Errno) -> EditLog {
         let inode = try regular(number)
         noteProcess(caller.pid, user: caller.user)
         let log: EditLog
@@ -80,7 +83,7 @@ extension Tree {
             log = known
             try markContent(inode, caller: caller)
         } else {
-            log = try createLog(for: inode, caller: caller)
+            log = try createLog(for: inode, kept: kept, caller: caller)
         }
         inode.writers += 1
         return log
@@ -103,11 +106,13 @@ extension Tree {
     }
 
     /// The first edit of a file: its log, which starts as the base's content.
-    private func createLog(for inode: Inode, caller: Caller) throws(Errno) -> EditLog {
+    private func createLog(
+        for inode: Inode, kept: PinIdentity?, caller: Caller
+    ) throws(Errno) -> EditLog {
         if inode.isPersistent, inode.place == nil { return try createLogOfNewFile(inode, caller) }
         var transaction = begin(.edit, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
-        try pin(inode, in: &transaction)
+        try pin(inode, kept, in: &transaction)
         transaction.update(inode) { $0.flags.insert(.hasLog) }
         let size = transaction.record(of: inode).size
         if let largeFile, size > largeFile, inode.place != nil {
@@ -211,7 +216,7 @@ extension Tree {
     /// The pieces of `range` of a file, for another to share. An untouched base file is touched, so
     /// that its identity is on record.
     func piecesToShare(
-        _ number: InodeNumber, _ range: Range<UInt64>, caller: Caller
+        _ number: InodeNumber, _ range: Range<UInt64>, kept: PinIdentity?, caller: Caller
     ) throws(Errno) -> [Piece] {
         let inode = try regular(number)
         let size = inode.record.size
@@ -221,7 +226,7 @@ extension Tree {
         guard inode.place != nil else { return [] }
         var transaction = begin(.touch, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
-        try pin(inode, in: &transaction)
+        try pin(inode, kept, in: &transaction)
         try commit(&transaction)
         if let holes = try baseHoles(of: inode, size: size) {
             return PieceTree(holes).pieces(in: cut)

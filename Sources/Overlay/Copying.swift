@@ -94,13 +94,9 @@ extension Rollback {
         of old: ViewNode, to record: inout InodeRecord
     ) throws(Errno) -> Bool {
         if !old.record.flags.contains(.hasLog), old.pieces == nil, let place = old.place {
-            let origin = try origin(of: old, at: place)
-            // A pin belongs to the inode that it was made for.
-            if !origin.isPinned {
-                plan.setOrigin(record.number, origin)
-                record.flags.insert(.hasOrigin)
-                return true
-            }
+            plan.setOrigin(record.number, try origin(of: old, at: place))
+            record.flags.insert(.hasOrigin)
+            return true
         }
         let pieces = try pieces(of: old)
         record.size = pieces.length
@@ -127,9 +123,9 @@ extension Rollback {
     func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
         if let known = past.origins[old.number] { return known }
         if let known = try tree.knownOrigin(old.number, plan.values) { return known }
-        let status = try tree.base.status(place)
+        let status = try tree.base.settledStatus(place)
         return Origin(
-            path: place.path, device: tree.deviceIndexes[status.device] ?? 0, status: status)
+            path: place.path, device: tree.deviceIndex(status, at: place), status: status)
     }
 }
 

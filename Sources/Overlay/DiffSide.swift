@@ -41,11 +41,14 @@ struct DiffSide {
     private static let low: UInt64 = 1 << 48 - 1
 
     func key(_ number: InodeNumber) -> InodeNumber {
-        number & Self.givenOut != 0 ? number : number & Self.low | UInt64(keys) << 48
+        // The roots are one directory.
+        if number == tree.rootNumber { return Self.givenOut | UInt64(keys) << 48 }
+        return number & Self.givenOut != 0 ? number : number & Self.low | UInt64(keys) << 48
     }
 
     /// The number that this tree has for a key; nil for a file of the other one.
     private func number(_ key: InodeNumber) -> InodeNumber? {
+        if key & Self.low == Self.givenOut { return tree.rootNumber }
         if key & Self.givenOut == 0 { return key & Self.low | UInt64(tree.workspace) << 48 }
         return key >> 48 == UInt64(tree.workspace) ? key : nil
     }
@@ -95,9 +98,9 @@ struct DiffSide {
         guard let path = try finder.basePath(of: number, tree),
             let status = try tree.base.status(ifPresent: name.bytes, in: path)
         else { return nil }
-        let found = tree.number(ifKnown: status)
-        let inner = BasePlace(directory: path, name: name.bytes).path
-        finder.hint(found, inner)
+        let place = BasePlace(directory: path, name: name.bytes)
+        let found = try tree.number(of: status, at: place, isPast: true)
+        finder.hint(found, place.path)
         return Child(key: key(found), type: status.type)
     }
 

@@ -5,12 +5,15 @@ internal import Storage
 internal import Platform
 internal import Synchronization
 
-/// A file whose base content is not what it was when it was touched: reads of that part answer EIO.
+/// A file whose base content is not what it was when it was touched: reads of that part answer EIO,
+/// unless the store has kept it.
 package struct DriftedFile: Equatable, Sendable {
     /// Below the workspace's root; below the base's where the file has no name here any more.
     package var path: [UInt8]
     /// One clause for people.
     package var reason: String
+    /// The store has the base's content as it was: reads go on, and nothing is lost.
+    package var isKept = false
 }
 
 extension Origin {
@@ -50,13 +53,15 @@ extension Workspace {
                 }
             }
             for (number, origin) in candidates {
-                guard let reason = driftReason(number, origin) else {
+                guard let reason = driftReason(origin) else {
                     _ = driftMet.withLock { $0.remove(number) }
                     continue
                 }
                 guard met.contains(number) || dependsOnBase(number) else { continue }
                 let path = withTreeSafely { $0.path(of: number, hint: origin.path) }
-                found.append(DriftedFile(path: path ?? origin.path, reason: reason))
+                found.append(
+                    DriftedFile(
+                        path: path ?? origin.path, reason: reason, isKept: hasPin(origin)))
             }
             done += part.count
             if !progress(done, numbers.count) { break }
@@ -82,9 +87,8 @@ extension Workspace {
         driftMet.withLock { if $0.count < 10_000 { $0.insert(number) } }
     }
 
-    /// Nil where the base file is what it was, or its content is pinned.
-    func driftReason(_ number: InodeNumber, _ origin: Origin) -> String? {
-        if origin.isPinned, disk.exists(withTreeSafely({ $0.pinPath(number) })) { return nil }
+    /// Nil where the base file is what it was.
+    func driftReason(_ origin: Origin) -> String? {
         let place = BasePlace(path: origin.path)
         do throws(Errno) {
             return origin.drift(

@@ -92,7 +92,7 @@ extension Workspace {
             }
         }
         guard let origin = found, FileType(mode: origin.mode) == .regular,
-            let reason = driftReason(number, origin)
+            let reason = driftReason(origin)
         else {
             throw CommandError(
                 .invalid, "\(Self.text(path)) has not drifted: the base under it is what it was")
@@ -188,7 +188,8 @@ extension Workspace {
             var transaction = tree.begin(operation, caller.stamp(clock.realtime()))
             let time = transaction.stamp.time
             let origin = Origin(
-                path: drifted.origin.path, device: tree.deviceIndexes[status.device] ?? 0,
+                path: drifted.origin.path,
+                device: tree.deviceIndex(status, at: BasePlace(path: drifted.origin.path)),
                 status: status)
             transaction.update(inode) { record in
                 if !record.flags.contains(.hasLog) {
@@ -200,11 +201,9 @@ extension Workspace {
             }
             transaction.changes.append(
                 .origin(number, before: drifted.origin, after: origin))
-            try tree.pin(inode, in: &transaction)
             try tree.commit(&transaction)
             return transaction.sequence
         }
-        pins.withLock { _ = $0.removeValue(for: number) }
         driftMet.withLock { _ = $0.remove(number) }
         var outcome = CommandOutcome(sequence: last, changed: 1)
         outcome.stale.inodes[number] = true

@@ -86,10 +86,10 @@ extension Workspace {
         guard !end.overflow, end.partialValue <= EditLog.maximumSize,
             targetOffset <= EditLog.maximumSize - length
         else { throw .fileTooBig }
-        let pieces = try withTree { (tree) throws(Errno) in
+        let pieces = try withPin(source) { (tree, kept) throws(Errno) in
             _ = try tree.regular(target)
             return try tree.piecesToShare(
-                source, sourceOffset..<end.partialValue, caller: caller)
+                source, sourceOffset..<end.partialValue, kept: kept, caller: caller)
         }
         if pieces.isEmpty { return 0 }
         let count = pieces.reduce(0) { $0 + $1.length }

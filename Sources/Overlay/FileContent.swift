@@ -79,15 +79,15 @@ extension Workspace {
         _ number: InodeNumber, _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer,
         at offset: UInt64
     ) throws(Errno) {
-        // A pin that a power cut took falls back to the base, as long as that is what it was.
-        if origin.isPinned, try readPin(number, into: buffer, at: offset) { return }
+        // What a power cut took falls back to the base, as long as that is what it was.
+        if origin.isPinned, readPin(origin, into: buffer, at: offset) { return }
         let place = BasePlace(path: origin.path)
         var reason = "has changed"
         do throws(Errno) {
             let file = try base.file(place)
             // Asked after the read: what is still the same now was the same while it was read.
             let count = try file.read(into: buffer, at: offset)
-            if origin.fits(try file.status()) {
+            if origin.fits(try base.status(of: file)) {
                 if count == buffer.count { return }
                 reason = "is shorter than it was"
             }
@@ -103,20 +103,26 @@ extension Workspace {
         throw .inputOutput
     }
 
-    /// False where the pin is missing or too short.
+    /// False where the pool does not have the content, or has it damaged.
     private func readPin(
-        _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
-    ) throws(Errno) -> Bool {
-        let file: any DiskFile
-        if let known = pins.withLock({ $0.value(for: number) }) {
-            file = known
-        } else {
-            let path = withTreeSafely { $0.pinPath(number) }
-            guard let opened = try? disk.open(path, .readOnly) else { return false }
-            file = opened
-            _ = pins.withLock { $0.insert(opened, for: number) }
+        _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) -> Bool {
+        let identity = pinIdentity(origin)
+        guard offset <= identity.size, UInt64(buffer.count) <= identity.size - offset else {
+            return false
         }
-        return try file.read(into: buffer, at: offset) == buffer.count
+        do throws(PinFile.Fault) {
+            try logs.pool.file(identity).read(into: buffer, at: offset)
+            return true
+        } catch {
+            logs.pool.forget(identity)
+            events.post(
+                .error,
+                "\(identity.path), the content of the base file "
+                    + String(decoding: origin.path, as: UTF8.self)
+                    + ", \(error.reason); the base is read as long as it is what it was")
+            return false
+        }
     }
 
     func origin(_ number: InodeNumber) throws(Errno) -> Origin {
@@ -127,19 +133,21 @@ extension Workspace {
     }
 
     /// Runs one edit between the tree's two steps of bookkeeping.
-    /// - Parameter isRelease: it makes the file smaller, and so works with any limit reached.
+    /// - Parameters:
+    ///   - isRelease: it makes the file smaller, and so works with any limit reached.
+    ///   - needsBase: a first edit leaves something of the base's content.
     /// - Returns: whether the file carries a capability.
     @discardableResult
     func edit(
-        _ number: InodeNumber, isRelease: Bool = false, caller: Caller,
+        _ number: InodeNumber, isRelease: Bool = false, needsBase: Bool = true, caller: Caller,
         _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
     ) throws(Errno) -> Bool {
         gate.enter()
         defer { gate.leave() }
         let asksForRows = !isRelease && quota.limitsFiles
-        let log = try withTree { (tree) throws(Errno) in
+        let log = try withPin(needsBase ? number : nil) { (tree, kept) throws(Errno) in
             if asksForRows { try tree.quota.admit(files: tree.missingRows(of: number)) }
-            return try tree.beginEdit(number, caller: caller)
+            return try tree.beginEdit(number, kept: kept, caller: caller)
         }
         let version: ContentVersion?
         do throws(Errno) {
@@ -210,7 +218,9 @@ extension Workspace {
     private func truncateLog(
         _ number: InodeNumber, to size: UInt64, isRelease: Bool, caller: Caller
     ) throws(Errno) {
-        try edit(number, isRelease: isRelease, caller: caller) { (log, stamp) throws(Errno) in
+        try edit(
+            number, isRelease: isRelease, needsBase: size > 0, caller: caller
+        ) { (log, stamp) throws(Errno) in
             try log.truncate(to: size, stamp: stamp, sequence: sequence)
         }
     }

@@ -87,6 +87,7 @@ package struct Fsck {
         _ disk: HostDisk, _ lock: File, _ lockText: [UInt8]?, _ log: CheckLog
     ) throws(StorageError) {
         try StoreFilesCheck(disk, log).run(repairs: options.repairs, lock: lockText ?? [])
+        let pins = PinCheck(disk, log, repairs: options.repairs)
         let names = ((try? disk.list("workspaces")) ?? []).sorted()
         let superblock = try superblock(disk, log)
         guard let key = superblock?.key ?? (try? StoreKey(from: disk))?.key else {
@@ -113,8 +114,10 @@ package struct Fsck {
                 log.add(Finding(.notice, "workspaces/\(name)", "it is no workspace"))
                 continue
             }
-            try check(id, disk, key, lock, superblock, base, log)
+            try check(id, disk, key, lock, superblock, base, log, pins)
         }
+        // Without a base nobody has looked which files need them.
+        if base != nil { try pins.checkRest() }
     }
 
     /// No new key is made: by it all records would be damage, and a repair would replace them.
@@ -187,7 +190,7 @@ package struct Fsck {
 
     private func check(
         _ id: UInt16, _ disk: HostDisk, _ key: ChecksumKey, _ lock: File,
-        _ superblock: Superblock?, _ base: BaseTree?, _ log: CheckLog
+        _ superblock: Superblock?, _ base: BaseTree?, _ log: CheckLog, _ pins: PinCheck
     ) throws(StorageError) {
         let directory = LogDirectory.workspacePath(id)
         func situation() -> WorkspaceCheck.Situation {
@@ -212,7 +215,7 @@ package struct Fsck {
         let errors = log.report.errors
         let check = WorkspaceCheck(
             id, disk, key: key, base: base, log: log, situation: situation(),
-            repairs: options.repairs, now: clock.realtime())
+            repairs: options.repairs, now: clock.realtime(), pins: pins)
         try check.run(databasePath: "\(path)/\(directory)/tree.db")
         guard options.repairs, hasFailed || log.report.errors > errors else { return }
         if let failure = reopen(id, disk, lock, superblock, base) {

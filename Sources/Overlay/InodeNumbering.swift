@@ -3,8 +3,10 @@
 //
 // bits 63..48 workspace id | bit 47: 0 a base inode, 1 a number given out by the overlay
 // base inode: bits 46..40 device index, bits 39..0 its own number
-// A base inode that does not fit, or whose number was used again, gets an alias: a given-out number
-// that is recorded for it.
+// A base inode that does not fit, or whose number was used again, gets an alias: a given-out number. It
+// is in memory while the kernel knows the inode, and recorded with the first change: looking stores
+// nothing. The root has one number whatever its inode is, so that a base that was made anew shows all
+// that the workspace holds.
 
 internal import Platform
 package import Storage
@@ -27,33 +29,64 @@ package struct InodeNumbering: Sendable {
 
     package func givenOut(_ count: UInt64) -> InodeNumber { high | Self.givenOut | count }
 
-    /// For a root whose own number does not fit.
+    /// Of the root of the workspace.
     package var fixedRoot: InodeNumber { givenOut(0) }
+
+    func isGivenOut(_ number: InodeNumber) -> Bool { number & Self.givenOut != 0 }
 
     package static func workspace(of number: InodeNumber) -> UInt16 { UInt16(number >> 48) }
 }
 
 extension Tree {
     /// The number of a base inode.
-    func number(of status: FileStatus, at place: BasePlace) throws(Errno) -> InodeNumber {
-        let device = try deviceIndex(status, at: place)
+    /// - Parameter isPast: the file may have been touched and be gone by now.
+    func number(
+        of status: FileStatus, at place: BasePlace, isPast: Bool = false
+    ) throws(Errno) -> InodeNumber {
+        if place.name.isEmpty { return rootNumber }
+        let device = deviceIndex(status, at: place)
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
-        if !aliases.isEmpty, let known = aliases[key] { return known }
+        if let known = aliases[key] ?? passingAliases[key] { return known }
         if let natural = numbers.natural(device: device, inode: status.inode) {
             if !touched.contains(natural) { return natural }
             // A touched inode of that number: the same file, unless the base's file system has
-            // given the number out again.
-            if let origin = try knownOrigin(natural), origin.birthTime == status.birthTime,
-                (origin.mode ^ status.mode) >> 12 == 0, try isAlive(natural) { return natural }
-        } else if place.name.isEmpty {
-            return numbers.fixedRoot
+            // given the number out again, or the base was made anew.
+            if let origin = try knownOrigin(natural), origin.isSameFile(status, at: place) {
+                if isPast { return natural }
+                if try isAlive(natural) { return natural }
+            }
         }
         let number = try nextNumber()
-        var transaction = begin(.touch, Stamp(time: clock.realtime(), pid: 0, uid: 0))
-        transaction.changes.append(
-            .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))
-        try commit(&transaction)
+        notePassing(key, number)
         return number
+    }
+
+    /// Aliases that nothing is recorded for are let go when their inodes have left memory.
+    private func notePassing(_ key: AliasKey, _ number: InodeNumber) {
+        if passingAliases.count >= passingBound {
+            passingAliases = passingAliases.filter { inodes[$0.value] != nil }
+            passingBound = 2 * passingAliases.count + limits.passingAliases
+        }
+        passingAliases[key] = number
+    }
+
+    /// Has the number of a base inode recorded, if the inode alone does not say it.
+    func recordNumber(
+        _ number: InodeNumber, _ status: FileStatus, at place: BasePlace,
+        in changes: inout [TreeChange]
+    ) {
+        let device = deviceIndex(status, at: place)
+        if let path = passingDevices[device] {
+            let isThere = changes.contains {
+                if case .device(device, _) = $0 { return true }
+                return false
+            }
+            if !isThere { changes.append(.device(device, path: path)) }
+        }
+        let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
+        guard number != rootNumber, numbers.isGivenOut(number), aliases[key] == nil else { return }
+        changes.append(
+            .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))
     }
 
     /// Whether a touched inode still has a name somewhere.
@@ -73,16 +106,15 @@ extension Tree {
         return numbers.givenOut(lastNumber)
     }
 
-    /// 0 for the root's device, else a small number recorded when the device is first met.
-    private func deviceIndex(_ status: FileStatus, at place: BasePlace) throws(Errno) -> UInt32 {
+    /// 0 for the root's device, else a small number, which is recorded when a file on the device is
+    /// first touched.
+    func deviceIndex(_ status: FileStatus, at place: BasePlace) -> UInt32 {
         if status.device == base.rootStatus.device { return 0 }
         if let known = deviceIndexes[status.device] { return known }
         // The first free one: the last that is taken may be the last that there is.
         var index: UInt32 = 1
-        while devices[index] != nil { index += 1 }
-        var transaction = begin(.touch, Stamp(time: clock.realtime(), pid: 0, uid: 0))
-        transaction.changes.append(.device(index, path: place.path))
-        try commit(&transaction)
+        while devices[index] != nil || passingDevices[index] != nil { index += 1 }
+        passingDevices[index] = place.path
         deviceIndexes[status.device] = index
         return index
     }
@@ -95,5 +127,14 @@ extension Tree {
                 deviceIndexes[status.device] = index
             }
         }
+    }
+}
+
+extension Origin {
+    /// Whether a base file with this inode's number is the file that it was, as it is now or changed.
+    fileprivate func isSameFile(_ status: FileStatus, at place: BasePlace) -> Bool {
+        guard (mode ^ status.mode) >> 12 == 0, birthTime == status.birthTime else { return false }
+        // Without birth times a file of another name may have got the number of one that is gone.
+        return birthTime != 0 || place.path == path || status.links > 1 && fits(status)
     }
 }

@@ -4,6 +4,7 @@
 package import Storage
 internal import Platform
 internal import Synchronization
+internal import Synchronization
 
 extension OperatorLimits {
     /// What the program itself, SQLite and the descriptors need, with some room for work.
@@ -57,8 +58,18 @@ extension Workspace {
             return failure
         }
         if let failure { throw failure }
-        withTreeSafely { $0.largeFile = operatorLimits[.largeFile] }
+        apply(operatorLimits)
     }
+
+    private func apply(_ limits: OperatorLimits) {
+        withTreeSafely { tree in
+            tree.largeFile = limits[.largeFile]
+            tree.ownPinLimit = limits.isSet(.pin) ? .some(limits[.pin]) : .none
+        }
+    }
+
+    /// Bytes up to which the content of a base file is copied: of the workspace, or of the store.
+    package var pinLimit: UInt64? { withTreeSafely { $0.pinLimit } }
 
     /// Reads the limits. A damaged file leaves the defaults, and says so.
     func loadLimits() {
@@ -66,7 +77,7 @@ extension Workspace {
             let found = try OperatorLimits(from: LogDirectory.workspacePath(id), on: disk)
             limiting.withLock { $0 = found }
             quota.apply(found)
-            withTreeSafely { $0.largeFile = found[.largeFile] }
+            apply(found)
         } catch {
             events.post(.error, "\(error); its limits are the defaults until they are set anew")
         }
@@ -129,17 +140,17 @@ extension Tree {
 // MARK: The store
 
 extension WorkspaceSet {
-    package static let storeKeys: [OperatorLimits.Key] = [.bytes, .files, .memory]
+    package static let storeKeys: [OperatorLimits.Key] = [.bytes, .files, .memory, .pin]
 
     package var operatorLimits: OperatorLimits { limiting.withLock { $0 } }
 
-    /// Changes one limit of the store as a whole: bytes, files or memory.
+    /// Changes one limit of the store as a whole: bytes, files, memory or pin.
     package func setLimit(
         _ key: OperatorLimits.Key, to value: UInt64?
     ) throws(CommandError) {
         guard Self.storeKeys.contains(key) else {
             throw CommandError(
-                .invalid, "the store as a whole has limits of bytes, files and memory: set this one "
+                .invalid, "the store as a whole has limits of bytes, files, memory and pin: set this one "
                     + "in a workspace")
         }
         try OperatorLimits.check(key, value)
@@ -161,6 +172,8 @@ extension WorkspaceSet {
     private func applyLimits() {
         let limits = operatorLimits
         if limits[.bytes] != nil || limits[.files] != nil { countClosed() }
+        if limits[.bytes] != nil { countPool() }
+        store.logs.pool.setLimit(limits[.pin])
         quota.apply(limits)
     }
 
@@ -182,6 +195,13 @@ extension WorkspaceSet {
                 bytes: Int64(clamping: usage.logBytes + usage.journalBytes),
                 files: Int64(clamping: usage.files))
         }
+    }
+
+    /// What the pool took before it was counted; once.
+    private func countPool() {
+        guard !isPoolCounted.exchange(true, ordering: .relaxed) else { return }
+        let pool = store.logs.pool
+        quota.add(bytes: pool.bytesBeforeGrowth, files: 0)
     }
 
     func takeUsage(of record: WorkspaceRecord) throws(StorageError) -> UsageRecord? {

@@ -6,8 +6,6 @@ package struct Limits: Sendable {
     /// stay far below the usual limit of 1,024.
     package var openBaseDirectories = 128
     package var openBaseFiles = 256
-    /// Descriptors kept for pins.
-    package var openPins = 64
     /// Changed keys that make a checkpoint due: they are pinned in memory until it is written.
     package var dirtyKeys = 20_000
     /// Nanoseconds after which changed keys are written even if they are few.
@@ -19,6 +17,8 @@ package struct Limits: Sendable {
     package var listedNames = 100_000
     /// Inodes in memory, above which the kernel is asked to forget names.
     package var inodes = 200_000
+    /// Numbers of untouched base inodes that are in memory only, of inodes that have left memory.
+    package var passingAliases = 10_000
     /// Records after which a piece checkpoint is worth its write when a file goes out of use.
     package var replayRecords = 256
     /// An xattr's value and name, as the kernel bounds them (XATTR_SIZE_MAX, XATTR_NAME_MAX).

@@ -149,7 +149,9 @@ struct PathFinder: Sendable {
             let place = NamePlace(parent: inode.parent, name: name)
             if try entry(place, tree) == nil, let path = try basePath(of: inode.parent, tree),
                 let status = try tree.base.status(ifPresent: name.bytes, in: path),
-                tree.number(ifKnown: status) == number { return place }
+                try tree.number(
+                    of: status, at: BasePlace(directory: path, name: name.bytes), isPast: true)
+                    == number { return place }
         }
         guard let path = try basePath(of: number, tree), !path.isEmpty else { return nil }
         let place = BasePlace(path: path)
@@ -175,7 +177,7 @@ struct PathFinder: Sendable {
         guard let status = try tree.base.status(ifPresent: place.name, in: place.directory),
             status.type == .directory
         else { return nil }
-        let number = tree.number(ifKnown: status)
+        let number = try tree.number(of: status, at: place, isPast: true)
         baseDirectories[path] = number
         hint(number, path)
         return number

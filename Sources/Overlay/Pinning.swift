@@ -1,60 +1,150 @@
-// Pinning: where the store's file system can share extents with the base, the content of a base
-// file is kept as it was when a workspace first built on it. A later change of the base then does
-// not matter. Hard links would do on more file systems, but they change the base's ctime and nlink.
+// Pinning: the content of a base file is kept in the store's pool as it was when a workspace first
+// edits it, so that a later change of the base does not matter. The copy is made outside of the tree's
+// lock and before the edit is answered; the origin that the edit records says that it is there. Hard
+// links would do without a copy, but they change the base's ctime and nlink.
 
 internal import Platform
 internal import Storage
 
+/// A content that is to be in the pool before an edit.
+struct PinWish: Sendable {
+    var place: BasePlace
+    var identity: PinIdentity
+    /// Bytes above which it is not copied.
+    var limit: UInt64?
+}
+
 extension Tree {
-    func pinPath(_ number: InodeNumber) -> String {
-        Self.pinPath(number, in: LogDirectory.workspacePath(workspace))
+    /// By which name the pool has the content of a touched base file.
+    func pinIdentity(_ origin: Origin) -> PinIdentity {
+        PinIdentity(origin, devicePath: origin.device == 0 ? nil : devicePath(origin.device))
     }
 
-    /// - Parameter directory: of the workspace.
-    static func pinPath(_ number: InodeNumber, in directory: String) -> String {
-        "\(directory)/pins/\(String(number & 0xffff_ffff_ffff, radix: 16))"
+    private func devicePath(_ index: UInt32) -> [UInt8] {
+        devices[index] ?? passingDevices[index] ?? []
     }
 
-    /// Keeps a reflink copy of a base file's content, if that can be had, and says so in the
-    /// origin that `transaction` records.
-    func pin(_ inode: Inode, in transaction: inout Transaction) throws(Errno) {
-        guard canPin, let place = inode.place, inode.type == .regular else { return }
+    /// Bytes up to which a content is copied; nil for all.
+    var pinLimit: UInt64? { ownPinLimit ?? logs.pool.limit }
+
+    /// What is to be in the pool before a file is edited; nil where that is nothing.
+    /// - Parameter kept: what is there already, for this edit.
+    func missingPin(_ number: InodeNumber, kept: PinIdentity?) throws(Errno) -> PinWish? {
+        let inode = try inode(number)
+        guard inode.type == .regular, !inode.record.flags.contains(.hasLog),
+            let place = inode.place, inode.record.size > 0 else { return nil }
+        let limit = pinLimit
+        if let limit, inode.record.size > limit, !logs.pool.mayShareExtents { return nil }
+        let known = inode.isPersistent ? try knownOrigin(number) : nil
+        if let known, known.isPinned { return nil }
+        guard let status = try base.status(ifPresent: place.name, in: place.directory),
+            status.type == .regular, status.size > 0 else { return nil }
+        // Changed since it was touched: its content of then cannot be had any more.
+        if let known, !known.fits(status) { return nil }
+        let origin = known ?? Origin(
+            path: place.path, device: deviceIndex(status, at: place), status: status)
+        let identity = pinIdentity(origin)
+        return identity == kept ? nil : PinWish(place: place, identity: identity, limit: limit)
+    }
+
+    /// Says in the origin that `transaction` records, or that is on record, that the pool has the
+    /// content.
+    func pin(
+        _ inode: Inode, _ kept: PinIdentity?, in transaction: inout Transaction
+    ) throws(Errno) {
+        guard let kept, inode.type == .regular else { return }
         let slot = transaction.changes.firstIndex {
             if case .origin(inode.number, _, _) = $0 { return true }
             return false
         }
-        var origin: Origin
-        let before: Origin?
-        if let slot, case .origin(_, let known, let fresh?) = transaction.changes[slot] {
-            before = known
-            origin = fresh
-        } else {
-            guard let known = try knownOrigin(inode.number), !known.isPinned else { return }
-            before = known
-            origin = known
-        }
-        let path = pinPath(inode.number)
-        do throws(Errno) {
-            let file = try base.file(place)
-            try logs.disk.clone(file, to: path)
-            // Changed while it was copied, or before: what was cloned is not what was recorded.
-            guard origin.fits(try file.status()) else {
-                try logs.disk.remove(path)
-                return
-            }
-        } catch {
-            if error == .notSupported || error == .crossDevice || error == .invalid {
-                canPin = false
-            }
-            return
-        }
-        origin.isPinned = true
-        unsyncedPins.insert(inode.number)
-        if let slot {
+        if let slot, case .origin(_, let before, var origin?) = transaction.changes[slot] {
+            // Changed since it was copied: what is recorded is not what is kept.
+            guard pinIdentity(origin) == kept else { return }
+            origin.isPinned = true
             transaction.changes[slot] = .origin(inode.number, before: before, after: origin)
         } else {
+            guard var origin = try knownOrigin(inode.number), !origin.isPinned,
+                pinIdentity(origin) == kept else { return }
+            let before = origin
+            origin.isPinned = true
             transaction.changes.append(.origin(inode.number, before: before, after: origin))
         }
+    }
+}
+
+extension Workspace {
+    /// How often a content is copied that changes meanwhile, before the edit goes on without.
+    private static let pinAttempts = 3
+
+    private enum PinStep<R: Sendable>: Sendable {
+        case done(R)
+        case keep(PinWish)
+    }
+
+    /// Runs `body` under the tree's lock with the content of a base file kept, if it can be kept.
+    /// - Parameter number: nil where nothing of the content is needed.
+    func withPin<R: Sendable>(
+        _ number: InodeNumber?, _ body: (Tree, PinIdentity?) throws(Errno) -> R
+    ) throws(Errno) -> R {
+        var kept: PinIdentity?
+        defer { if let kept { logs.pool.release(kept) } }
+        var attempts = 0
+        while true {
+            let step = try withTree { (tree) throws(Errno) -> PinStep<R> in
+                if let number, attempts < Self.pinAttempts,
+                    let wish = try tree.missingPin(number, kept: kept) { return .keep(wish) }
+                return .done(try body(tree, kept))
+            }
+            switch step {
+            case .done(let result): return result
+            case .keep(let wish):
+                attempts += 1
+                if let kept { logs.pool.release(kept) }
+                logs.pool.claim(wish.identity)
+                kept = wish.identity
+                switch keep(wish) {
+                case .kept: continue
+                case .changed: base.forget(wish.place)
+                case .tooLarge, .failed: attempts = Self.pinAttempts
+                }
+                logs.pool.release(wish.identity)
+                kept = nil
+            }
+        }
+    }
+
+    func keep(_ wish: PinWish) -> PinPool.Outcome {
+        let outcome: PinPool.Outcome
+        do throws(Errno) {
+            // Whoever finds the content by this identity later must find no other one.
+            guard wish.identity.fits(try base.settledStatus(wish.place)) else { return .changed }
+            let file = try base.file(wish.place)
+            outcome = logs.pool.keep(
+                wish.identity, of: file, limit: wish.limit,
+                status: { () throws(Errno) in try base.status(of: file) },
+                hasRoom: { quota.hasRoomInPool($0) })
+        } catch {
+            outcome = .failed(error)
+        }
+        if case .failed(let error) = outcome {
+            events.post(
+                .warning,
+                "the content of the base file "
+                    + String(decoding: wish.place.path, as: UTF8.self) + " is not kept (\(error)): "
+                    + "if the base changes, reads of its part answer EIO")
+        }
+        return outcome
+    }
+
+    func pinIdentity(_ origin: Origin) -> PinIdentity {
+        // The paths of other devices are the tree's.
+        origin.device == 0
+            ? PinIdentity(origin, devicePath: nil) : withTreeSafely { $0.pinIdentity(origin) }
+    }
+
+    /// Whether the pool has the content of a base file as its origin says it.
+    func hasPin(_ origin: Origin) -> Bool {
+        origin.isPinned && logs.pool.has(pinIdentity(origin))
     }
 }
 

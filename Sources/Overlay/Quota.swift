@@ -36,8 +36,7 @@ package final class Quota: Sendable {
     }
 
     package var usedBytes: UInt64 {
-        let before = bytesBefore.load(ordering: .relaxed)
-        return UInt64(clamping: before.adding(clamping: Int64(clamping: counter.bytes)))
+        UInt64(clamping: bytesBefore.load(ordering: .relaxed).adding(clamping: counter.bytes))
     }
     /// Files and directories that have a row and a name.
     package var usedFiles: UInt64 { UInt64(clamping: files.load(ordering: .relaxed)) }
@@ -89,6 +88,14 @@ extension Quota {
             }
         }
         try whole?.admit(bytes: count)
+    }
+
+    /// Whether the store may keep so many bytes of a base file more: an edit goes on without them.
+    func hasRoomInPool(_ count: UInt64) -> Bool {
+        if let whole { return whole.hasRoomInPool(count) && reserve?.isShort != true }
+        if let reserve, reserve.isShort { return false }
+        guard let limit = limit(bytesLimit) else { return true }
+        return count <= limit && usedBytes <= limit - count
     }
 
     /// Room for rows that an edit is going to make.

@@ -200,7 +200,8 @@ extension Tree {
     private func becomeBase(_ inode: Inode) {
         // A copy has the origin of another file, and is none of the base.
         guard let place = inode.place, let status = try? base.status(place),
-            status.type == inode.type, number(ifKnown: status) == inode.number
+            status.type == inode.type,
+            (try? number(of: status, at: place, isPast: true)) == inode.number
         else { return }
         base.forget(place)
         inode.revive(InodeRecord(number: inode.number, status: status), at: place)

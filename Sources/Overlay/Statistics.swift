@@ -19,6 +19,8 @@ package struct WorkspaceStatistics: Sendable {
     package var journalBytes: UInt64 = 0
     /// Base files and directories that were touched.
     package var touchedInodes = 0
+    /// Numbers of base inodes that are in memory only.
+    package var passingAliases = 0
     package var checkpointFailed = false
     /// Since the workspace was opened.
     package var checkpointFailures: UInt64 = 0
@@ -36,6 +38,7 @@ extension Workspace {
             result.cachedBytes = tree.cachedBytes
             result.dirtyKeys = tree.dirty.count + tree.flushing.count
             result.touchedInodes = tree.touched.count
+            result.passingAliases = tree.passingAliases.count
             return result
         }
         statistics.sequence = sequence.last

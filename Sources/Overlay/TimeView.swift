@@ -258,27 +258,13 @@ extension Tree {
     private func pastNode(
         _ status: FileStatus, at place: BasePlace, _ past: PastValues, at sequence: UInt64
     ) throws(Errno) -> ViewNode {
-        let number = number(ifKnown: status)
+        let number = try number(of: status, at: place, isPast: true)
         if let known = try pastRow(number, past, at: sequence),
             known.record.flags.contains(.hasOrigin) {
             return ViewNode(known, place: place, hasRow: true)
         }
         let record = InodeRecord(number: number, status: status)
         return ViewNode(PastRow(record: record), place: place, hasRow: false)
-    }
-
-    /// The number of a base inode; nothing is recorded for it.
-    func number(ifKnown status: FileStatus) -> InodeNumber {
-        number(
-            ifKnown: status,
-            device: status.device == base.rootStatus.device ? 0 : deviceIndexes[status.device])
-    }
-
-    private func number(ifKnown status: FileStatus, device: UInt32?) -> InodeNumber {
-        guard let device else { return numbers.givenOut(status.device << 40 ^ status.inode) }
-        let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
-        return aliases[key] ?? numbers.natural(device: device, inode: status.inode)
-            ?? numbers.givenOut(status.inode & (1 << 46 - 1))
     }
 
     func noteInViews(_ change: TreeChange) {

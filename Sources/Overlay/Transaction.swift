@@ -109,7 +109,7 @@ extension Tree {
     ) throws(Errno) -> Inode? {
         guard !inode.isPersistent, let place = inode.place, !transaction.touches(inode)
         else { return nil }
-        let status = try base.status(place)
+        let status = try base.settledStatus(place)
         guard status.type == inode.type else { throw .stale }
         try recordOrigin(of: inode, at: place, status, in: &transaction)
         guard !place.name.isEmpty, inode.record.links > 0 else { return nil }
@@ -129,8 +129,9 @@ extension Tree {
         of inode: Inode, at place: BasePlace, _ status: FileStatus,
         in transaction: inout Transaction
     ) throws(Errno) {
-        let device = deviceIndexes[status.device] ?? 0
-        let origin = Origin(path: place.path, device: device, status: status)
+        let origin = Origin(
+            path: place.path, device: deviceIndex(status, at: place), status: status)
+        recordNumber(inode.number, status, at: place, in: &transaction.changes)
         let drifted = inode.type == .regular
             && (status.size != inode.record.size
                 || status.modificationTime != inode.record.modificationTime)
@@ -269,13 +270,18 @@ extension Tree {
         case .origin(let number, _, let after):
             // Touched is what has a row; a file whose content others took has an origin only.
             dirty.origins[number] = .some(after)
+            // Of a content that others took there may be no more than that.
+            noteNumber(number)
+            if let after, after.isPinned { unsyncedPins.insert(pinIdentity(after)) }
         case .device(let index, let path):
             dirty.devices[index] = path
             devices[index] = path
+            passingDevices[index] = nil
         case .alias(let number, let device, let inode, let birthTime):
             let key = AliasKey(device: device, inode: inode, birthTime: birthTime)
             dirty.aliases[key] = number
             aliases[key] = number
+            passingAliases[key] = nil
             noteNumber(number)
         case .backup(let name, _, let after):
             dirty.backups[name] = .some(after)

@@ -30,6 +30,9 @@ final class Tree: @unchecked Sendable {
     /// Directories with entries in the overlay, for the same reason.
     var directoriesWithEntries: Set<InodeNumber> = []
     var aliases: [AliasKey: InodeNumber] = [:]
+    /// Those of base inodes that nobody has touched, and when they are to be looked through.
+    var passingAliases: [AliasKey: InodeNumber] = [:]
+    var passingBound = 0
     var backups: [FileName: BackupRecord] = [:]
     /// Bytes above which the first edit of a base file is preceded by a backup; nil for none.
     var largeFile: UInt64? = OperatorLimits()[.largeFile]
@@ -46,6 +49,8 @@ final class Tree: @unchecked Sendable {
     /// Inodes of the base whose rows the transaction under way takes back.
     var taken: [Inode] = []
     var devices: [UInt32: [UInt8]] = [:]
+    /// A path on each device of which no file was touched.
+    var passingDevices: [UInt32: [UInt8]] = [:]
     var deviceIndexes: [UInt64: UInt32] = [:]
     /// The sequence of the journal's last record since the workspace was opened.
     var journaledSequence: UInt64 = 0
@@ -61,10 +66,10 @@ final class Tree: @unchecked Sendable {
     var isRecovering = false
     /// What the logs have up to this number was synced before this session began.
     var syncedSequence: UInt64 = 0
-    /// Whether the store can share extents with the base, until a try shows that it cannot.
-    var canPin = true
-    /// Pins that are not durable yet; an fsync of their file makes them so.
-    var unsyncedPins: Set<InodeNumber> = []
+    /// The limit `pin` where the workspace has one of its own; nil inside for none.
+    var ownPinLimit: UInt64??
+    /// Contents in the pool that may not be durable yet; an fsync makes them so.
+    var unsyncedPins: Set<PinIdentity> = []
     /// Names in all cached listings.
     var listedNames = 0
     /// Set once the workspace is being removed: nothing is answered, and nothing is written, any more.
@@ -101,14 +106,8 @@ final class Tree: @unchecked Sendable {
 
     // MARK: Inodes
 
-    /// The root directory: the base's root, seen through this workspace.
-    var rootNumber: InodeNumber {
-        numbers.natural(device: 0, inode: base.rootStatus.inode)
-            ?? aliases[
-                AliasKey(
-                    device: 0, inode: base.rootStatus.inode, birthTime: base.rootStatus.birthTime)]
-            ?? numbers.fixedRoot
-    }
+    /// The root directory: the base's root, seen through this workspace, whichever directory that is.
+    var rootNumber: InodeNumber { numbers.fixedRoot }
 
     var numbers: InodeNumbering { InodeNumbering(workspace: workspace) }
 

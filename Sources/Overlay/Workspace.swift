@@ -28,8 +28,6 @@ package final class Workspace: Sendable {
     let checkpointWriter: Mutex<TreeDatabase?>
     let disk: any Disk
     let databasePath: String
-    /// Open pins: reflink copies of base files, by inode number.
-    let pins: Mutex<LRUCache<InodeNumber, any DiskFile>>
     /// What the logs took when somebody first asked, less what had been added by then.
     let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
     /// Base files of which a read met drift.
@@ -66,7 +64,6 @@ package final class Workspace: Sendable {
         self.databasePath = databasePath
         self.tree = Mutex(tree)
         checkpointWriter = Mutex(writer)
-        pins = Mutex(LRUCache(capacity: tree.limits.openPins))
     }
 
     /// Runs `body` with the tree locked. Only values leave it.
@@ -265,10 +262,10 @@ extension Workspace {
 extension Workspace {
     /// fsync(2) and fdatasync(2): content, then names and attributes, survive a power cut.
     package func synchronize(_ number: InodeNumber) throws(Errno) {
-        let (log, pins) = try withTree { (tree) throws(Errno) -> (EditLog?, [InodeNumber]) in
+        let (log, pins) = try withTree { (tree) throws(Errno) -> (EditLog?, Set<PinIdentity>) in
             let inode = try tree.inode(number)
             return (
-                inode.type == .regular ? try tree.log(of: inode) : nil, Array(tree.unsyncedPins)
+                inode.type == .regular ? try tree.log(of: inode) : nil, tree.unsyncedPins
             )
         }
         try synchronizePins(pins)
@@ -276,16 +273,11 @@ extension Workspace {
         try journal.synchronize()
     }
 
-    /// Pins of other files too: extents may be shared with them.
-    private func synchronizePins(_ numbers: [InodeNumber]) throws(Errno) {
-        if numbers.isEmpty { return }
-        for number in numbers {
-            let path = withTreeSafely { $0.pinPath(number) }
-            try disk.open(path, .readWrite).synchronize()
-        }
-        try disk.synchronizeDirectory("\(LogDirectory.workspacePath(id))/pins")
-        try disk.synchronizeDirectory(LogDirectory.workspacePath(id))
-        withTreeSafely { $0.unsyncedPins.subtract(numbers) }
+    /// Contents of other base files too: extents may be shared with them.
+    func synchronizePins(_ pins: Set<PinIdentity>) throws(Errno) {
+        if pins.isEmpty { return }
+        try logs.pool.synchronize(pins)
+        withTreeSafely { $0.unsyncedPins.subtract(pins) }
     }
 
     /// fsync(2) of a directory: every name and attribute of the workspace.

@@ -134,9 +134,11 @@ extension WorkspaceCheck {
 
     // MARK: The base
 
-    /// Touched base files: whether the base is still what it was, and the pins of their content.
+    /// Touched base files: whether the base is still what it was, and what the pool has of
+    /// them.
     func checkOrigins() throws(StorageError) {
         guard let database, let base else { return }
+        devicePaths = try database.devices()
         var last = Int64.min
         while true {
             let part = try database.origins(behind: last, atMost: 256)
@@ -153,7 +155,13 @@ extension WorkspaceCheck {
     ) throws(StorageError) {
         let status = try? base.status(BasePlace(path: origin.path))
         let fits = status.map { origin.fits($0) } ?? false
-        if origin.isPinned { try checkPin(number, origin, isComparable: fits) }
+        if origin.isPinned {
+            let path = origin.device == 0 ? nil : devicePaths[origin.device] ?? []
+            try pins.check(
+                PinIdentity(origin, devicePath: path),
+                path: database.path(of: number) ?? origin.path,
+                original: fits ? try? base.file(BasePlace(path: origin.path)) : nil)
+        }
         if fits { return }
         log.add(
             Finding(
@@ -161,45 +169,7 @@ extension WorkspaceCheck {
                 "the base file " + String(decoding: origin.path, as: UTF8.self)
                     + (status == nil ? " is gone" : " has changed") + " since it was touched here",
                 advice: origin.isPinned
-                    ? "its content is kept in a pin"
-                    : "accept the new content or drop the edits (drift)"))
-    }
-
-    private func checkPin(
-        _ number: InodeNumber, _ origin: Origin, isComparable: Bool
-    ) throws(StorageError) {
-        let path = Tree.pinPath(number, in: directory)
-        let name = database?.path(of: number) ?? origin.path
-        func add(_ severity: Finding.Severity, _ range: Range<UInt64>?, _ what: String) {
-            let advice = isComparable
-                ? "the base still has this content" : "the base has changed: restore the pin"
-            var finding = Finding(severity, path, path: name, range: range, what, advice: advice)
-            // Without it the base is read, as long as it is what it was.
-            if isComparable, disk.exists(path) {
-                finding.isRepaired = mendFile("remove", path) { () throws(Errno) in
-                    try disk.remove(path)
-                }
-            }
-            log.add(finding)
-        }
-        log.countFile()
-        guard let pin = try? disk.open(path, .readOnly), let length = try? pin.length() else {
-            // A power cut may have taken it; the base serves as long as it fits.
-            return add(isComparable ? .warning : .error, nil, "the pin is missing")
-        }
-        if length < origin.size { return add(.error, length..<origin.size, "the pin is too short") }
-        guard isComparable, let base, let file = try? base.file(BasePlace(path: origin.path))
-        else { return }
-        var at: UInt64 = 0
-        while at < origin.size {
-            let count = Int(min(origin.size - at, 1 << 20))
-            let kept = (try? pin.readBytes(count, at: at)) ?? []
-            let original = (try? file.readBytes(count, at: at)) ?? []
-            if kept != original, original.count == count {
-                return add(.error, at..<(at + UInt64(count)), "the pin is not what the base has")
-            }
-            at += UInt64(count)
-            try log.advance(UInt64(count))
-        }
+                    ? "its content of then is kept in the pool"
+                    : "take the base's content or keep what is here (drift)"))
     }
 }

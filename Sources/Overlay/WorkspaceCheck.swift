@@ -43,11 +43,16 @@ final class WorkspaceCheck {
     /// Nothing may be opened before the database is set aside.
     var databaseIsDamaged = false
     var damage: StorageError?
+    /// Checks the contents that origins name; one for all workspaces of a check.
+    let pins: PinCheck
+    /// A path on each device of the base but the root's.
+    var devicePaths: [UInt32: [UInt8]] = [:]
 
     init(
         _ id: UInt16, _ disk: any Disk, key: ChecksumKey, base: BaseTree?, log: CheckLog,
-        situation: Situation, repairs: Bool, now: Int64
+        situation: Situation, repairs: Bool, now: Int64, pins: PinCheck? = nil
     ) {
+        self.pins = pins ?? PinCheck(disk, log, repairs: repairs)
         self.id = id
         self.disk = disk
         self.key = key

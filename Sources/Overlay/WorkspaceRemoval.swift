@@ -48,6 +48,8 @@ extension WorkspaceSet {
         stopCounting(workspace)
         workspace.close()
         try store.removeWorkspace(workspace.id)
+        // Nobody else may need what it had of the base.
+        wantsPoolSweep.store(true, ordering: .relaxed)
     }
 }
 

@@ -26,6 +26,10 @@ package final class WorkspaceSet: Sendable {
     let limiting = Mutex(OperatorLimits())
     /// What those took, when they were closed, that are counted and not open.
     let closedUsage = Mutex<[UInt16: UsageRecord]>([:])
+    let isPoolCounted = Atomic<Bool>(false)
+    /// Set when a workspace has gone: contents of the pool may be needed no more.
+    let wantsPoolSweep = Atomic<Bool>(false)
+    let lastPoolSweep = Mutex<Int64?>(nil)
 
     package init(
         store: Store, base: BaseTree, clock: Clock = .system, limits: Limits = Limits(),
@@ -45,6 +49,12 @@ package final class WorkspaceSet: Sendable {
                 .error,
                 "workspace number \(id) is left out: \(error); its files are as they were: "
                     + "draftfs fsck --repair makes a new record")
+        }
+        if store.isBaseReplaced {
+            events.post(
+                .warning,
+                "the base \(base.path) was made anew since the store was last used: workspaces keep what "
+                    + "they hold, and their drift lists the files whose base is another one now")
         }
         loadLimits()
     }
@@ -124,6 +134,7 @@ package final class WorkspaceSet: Sendable {
             return true
         }
         if isFillTime { maintainReserve() }
+        maintainPool(now)
         reviewLimits()
         maintainMemory(resident: resident)
     }

@@ -1,6 +1,7 @@
 // The clock, injectable so that tests can hold time still.
 
 internal import CPlatform
+import Glibc
 
 /// Nanoseconds since 1970 (CLOCK_REALTIME) and since some start (CLOCK_MONOTONIC).
 package struct Clock: Sendable {
@@ -16,4 +17,18 @@ package struct Clock: Sendable {
 
     package static let system = Clock(
         realtime: { cp_realtime_ns() }, monotonic: { cp_monotonic_ns() })
+
+    /// The time that the kernel gives to files that are changed now (CLOCK_REALTIME_COARSE), and how
+    /// long it stays: 1 to 10 ms.
+    package static func coarse() -> (now: Int64, tick: Int64) {
+        var now = timespec()
+        var tick = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &now)
+        clock_getres(CLOCK_REALTIME_COARSE, &tick)
+        return (nanoseconds(now), max(1, nanoseconds(tick)))
+    }
+
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
 }

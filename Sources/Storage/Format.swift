@@ -3,7 +3,8 @@
 
 package enum Format {
     /// Version of the store's layout as a whole; a store of any other one is refused. Version 3 has
-    /// checksums of records that are made with a secret of the store.
+    /// checksums of records that are made with a secret of the store, and a number of its own for the
+    /// root.
     package static let storeVersion: UInt32 = 3
     /// Version of log files (edit logs and tree logs).
     package static let logVersion: UInt32 = 2
@@ -12,8 +13,8 @@ package enum Format {
     /// `PRAGMA user_version` of the tree database.
     package static let databaseVersion: Int32 = 2
 
-    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse", "draftkey"
-    /// in ASCII, little endian.
+    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse", "draftkey",
+    /// "draftpin" in ASCII, little endian.
     package static let logMagic = magic("draftlog")
     package static let superblockMagic = magic("draftsup")
     package static let workspaceMagic = magic("draftwks")
@@ -22,6 +23,9 @@ package enum Format {
     package static let limitsMagic = magic("draftlim")
     package static let usageMagic = magic("draftuse")
     package static let keyMagic = magic("draftkey")
+    package static let pinMagic = magic("draftpin")
+    /// Version of the files of the pool.
+    package static let pinVersion: UInt32 = 1
     /// "DREC" in ASCII, little endian.
     package static let recordMagic: UInt32 = 0x4345_5244
 
@@ -35,6 +39,8 @@ package enum Format {
     /// Payloads of this length and more start on a page (FICLONERANGE and O_DIRECT stay possible).
     package static let alignedPayloadLength = 64 << 10
     package static let pageLength: UInt64 = 4096
+    /// The last bytes of a file of the pool.
+    package static let pinFooterLength = 80
     /// A longer payload is refused by readers: no write(2) through the kernel is larger.
     package static let maximumPayloadLength = 256 << 20
 

@@ -52,6 +52,24 @@ package final class Journal: Sendable {
         tail = Mutex(Tail(end: UInt64(Format.logHeaderLength)))
     }
 
+    /// A journal that is only read, up to where it ends now. Nothing is made or cut.
+    package init(
+        reading path: String, id: UInt64, key: ChecksumKey, on disk: any Disk
+    ) throws(StorageError) {
+        self.path = path
+        self.id = id
+        self.key = key
+        counter = nil
+        let length: UInt64
+        do throws(Errno) {
+            file = try disk.open(path, .readOnly)
+            length = try file.length()
+        } catch {
+            throw .system(error, doing: "open", path: path)
+        }
+        tail = Mutex(Tail(end: max(length, UInt64(Format.logHeaderLength))))
+    }
+
     /// The header is durable before the file gets its name: a name may become durable by itself at
     /// any time, and no power cut is to leave one that leads to a broken header.
     private static func make(

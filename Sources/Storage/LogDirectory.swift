@@ -17,13 +17,20 @@ package final class LogDirectory: Sendable {
     /// cut too. A log without anybody who has it open would show them when it is opened again.
     private let pendingCuts = Mutex<[UInt64: UInt64]>([:])
     /// What was added to all logs since the store was opened, and to those of each workspace.
-    package let counter = SpaceCounter()
+    package let counter: SpaceCounter
+    /// The contents of base files that all workspaces share.
+    package let pool: PinPool
     private let counters = Mutex<[UInt16: SpaceCounter]>([:])
+
+    /// Descriptors kept for contents of the pool.
+    private static let openPins = 64
 
     package init(_ disk: any Disk, openFiles: Int, key: ChecksumKey) {
         self.disk = disk
         self.key = key
         reserve = SpaceReserve(disk)
+        counter = SpaceCounter()
+        pool = PinPool(disk, counter: counter, openFiles: Self.openPins)
         open = Mutex(LRUCache(capacity: openFiles))
     }
 

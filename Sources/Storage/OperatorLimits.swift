@@ -19,6 +19,8 @@ package struct OperatorLimits: Equatable, Sendable {
         case largeFile = 5
         /// Nanoseconds for which automatic backups are kept.
         case retention = 6
+        /// Bytes up to which the content of a base file is copied at its first edit.
+        case pin = 7
     }
 
     package static let fileName = "limits"
@@ -30,6 +32,7 @@ package struct OperatorLimits: Equatable, Sendable {
 
     package static let defaultMemory: UInt64 = 256 << 20
     package static let defaultLargeFile: UInt64 = 10 << 20
+    package static let defaultPin: UInt64 = 10 << 20
 
     package init() {}
 
@@ -40,6 +43,7 @@ package struct OperatorLimits: Equatable, Sendable {
             switch key {
             case .memory: Self.defaultMemory
             case .largeFile: Self.defaultLargeFile
+            case .pin: Self.defaultPin
             default: nil
             }
         case Self.none: nil

@@ -1,5 +1,5 @@
-// SpaceCounter: what was added to the logs of a workspace, and of all of the store, since the store
-// was opened. Appends count by atomic additions; who asks what is used reads atomics.
+// SpaceCounter: what was added to the logs of a workspace, and to all of the store with its pool,
+// since the store was opened. Appends count by atomic additions; who asks what is used reads atomics.
 
 internal import Synchronization
 
@@ -16,6 +16,8 @@ package final class SpaceCounter: Sendable {
     private let files = Atomic<UInt64>(0)
     private let logBytes = Atomic<UInt64>(0)
     private let journalBytes = Atomic<UInt64>(0)
+    /// Of the pool, which belongs to the store as a whole.
+    private let pinBytes = Atomic<UInt64>(0)
     /// The store's counter, for that of a workspace.
     private let whole: SpaceCounter?
 
@@ -37,6 +39,10 @@ package final class SpaceCounter: Sendable {
         whole?.add(journalBytes: count)
     }
 
+    func add(pinBytes count: UInt64) { pinBytes.wrappingAdd(count, ordering: .relaxed) }
+
+    func take(pinBytes count: UInt64) { pinBytes.wrappingSubtract(count, ordering: .relaxed) }
+
     func addLog(bytes: UInt64) {
         files.wrappingAdd(1, ordering: .relaxed)
         logBytes.wrappingAdd(bytes, ordering: .relaxed)
@@ -49,8 +55,10 @@ package final class SpaceCounter: Sendable {
             journalBytes: journalBytes.load(ordering: .relaxed))
     }
 
-    /// Bytes of all logs.
-    package var bytes: UInt64 {
-        logBytes.load(ordering: .relaxed) + journalBytes.load(ordering: .relaxed)
+    /// Bytes of all logs and of the pool; fewer than before count as a negative number.
+    package var bytes: Int64 {
+        Int64(
+            truncatingIfNeeded: logBytes.load(ordering: .relaxed)
+                &+ journalBytes.load(ordering: .relaxed) &+ pinBytes.load(ordering: .relaxed))
     }
 }

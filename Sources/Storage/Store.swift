@@ -14,6 +14,8 @@ package final class Store: Sendable {
     package let path: String
     package let disk: any Disk
     package let superblock: Superblock
+    /// Another directory lies at the base's path than when the store was last used.
+    package let isBaseReplaced: Bool
     package let logs: LogDirectory
     /// Where SQLite keeps databases; nil keeps them in memory (for tests on a simulated disk).
     package let databaseDirectory: String?
@@ -30,8 +32,9 @@ package final class Store: Sendable {
 
     package init(
         path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
-        lock: File?
+        lock: File?, isBaseReplaced: Bool = false
     ) throws(StorageError) {
+        self.isBaseReplaced = isBaseReplaced
         self.path = path
         self.disk = disk
         self.superblock = superblock
@@ -66,12 +69,14 @@ package final class Store: Sendable {
         }
         let lock = try takeLock(root, path, holder)
         let disk = HostDisk(root: root)
-        let superblock = try SpaceReserve(disk).whileFull(opening: { () throws(StorageError) in
-            try openSuperblock(
-                disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key)
-        })
+        let (superblock, isReplaced) = try SpaceReserve(disk).whileFull(
+            opening: { () throws(StorageError) in
+                try openSuperblock(
+                    disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key)
+            })
         return try Store(
-            path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
+            path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock,
+            isBaseReplaced: isReplaced)
     }
 
     /// A store on any disk, without a lock and with databases in memory, rebuilt at each open.
@@ -79,10 +84,11 @@ package final class Store: Sendable {
         on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64,
         key: ChecksumKey? = nil
     ) throws(StorageError) -> Store {
-        let superblock = try openSuperblock(
+        let (superblock, isReplaced) = try openSuperblock(
             disk, "store", basePath: basePath, baseInode: baseInode, now: now, key: key)
         return try Store(
-            path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil)
+            path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil,
+            isBaseReplaced: isReplaced)
     }
 
     /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint
@@ -140,12 +146,12 @@ package final class Store: Sendable {
     private static func openSuperblock(
         _ disk: any Disk, _ path: String, basePath: [UInt8], baseInode: UInt64, now: Int64,
         key: ChecksumKey?
-    ) throws(StorageError) -> Superblock {
+    ) throws(StorageError) -> (Superblock, isReplaced: Bool) {
         if disk.exists(Superblock.path) {
             var superblock = try Superblock(from: disk)
             try checkKey(superblock, disk)
             if superblock.basePath == basePath, superblock.baseInode == baseInode {
-                return superblock
+                return (superblock, false)
             }
             // A base that was moved keeps its inode, one that was made anew keeps its path. With
             // neither it is another one, and edits would land on files they were not made for.
@@ -154,10 +160,11 @@ package final class Store: Sendable {
                     store: path, recorded: String(decoding: superblock.basePath, as: UTF8.self),
                     given: String(decoding: basePath, as: UTF8.self))
             }
+            let isReplaced = superblock.baseInode != baseInode
             superblock.basePath = basePath
             superblock.baseInode = baseInode
             try superblock.write(to: disk)
-            return superblock
+            return (superblock, isReplaced)
         }
         let names: [String]
         do throws(Errno) {
@@ -198,7 +205,7 @@ package final class Store: Sendable {
         } catch {
             throw .system(error, doing: "sync the store", path: path)
         }
-        return superblock
+        return (superblock, false)
     }
 }
 

@@ -7,7 +7,7 @@ struct LimitsCommand: ParsableCommand {
         commandName: "limits",
         abstract: "Show the limits of a workspace or of the store, or set one.",
         discussion: """
-            Keys: bytes, files, file-size, memory, large-file, retention. Sizes take K, M, G or T; \
+            Keys: bytes, files, file-size, memory, large-file, retention, pin. Sizes take K, M, G or T; \
             retention is an age such as 30d; none takes a limit away.
             """)
 

@@ -90,8 +90,10 @@ struct TextTests {
 
     @Test func `Drift, events and limits are lines`() {
         #expect(
-            text(StateTexts.drift([DriftLine(path: bytes("a"), reason: "the base has another size")]))
-                == #"{"path":"a","reason":"the base has another size"}"# + "\n")
+            text(
+                StateTexts.drift([
+                    DriftLine(path: bytes("a"), reason: "the base has another size", isKept: true)
+                ])) == #"{"path":"a","reason":"the base has another size","kept":true}"# + "\n")
         let events = [
             EventLine(time: noon, severity: .warning, workspace: "one", message: "x"),
             EventLine(time: noon, severity: .error, workspace: nil, message: "y\u{1}"),
@@ -107,7 +109,8 @@ struct TextTests {
         ]
         let limits = text(StateTexts.limits(values))
         #expect(
-            limits == "bytes 10G\nfiles 1024\nfile-size none\nmemory 1000\nlarge-file none\nretention 1w\n")
+            limits == "bytes 10G\nfiles 1024\nfile-size none\nmemory 1000\nlarge-file none\n"
+                + "retention 1w\npin none\n")
         let again = read(limits, .limits)
         #expect(again.error == nil)
         for case .limit(let key, let value) in again.commands {

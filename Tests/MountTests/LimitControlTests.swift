@@ -21,7 +21,7 @@ extension MountTests {
                 try same(
                     try readText(mount(".draft/limits")),
                     "bytes none\nfiles none\nfile-size none\nmemory 256M\nlarge-file 10M\n"
-                        + "retention none\n", "defaults")
+                        + "retention none\npin 10M\n", "defaults")
                 try writeFile(mount("a"), "1")
                 try same(try Self.command(mount, "limits", "files 2\nretention 14d"), 0, "setting")
                 let held = open(mount("b"), O_WRONLY | O_CREAT, 0o644)
@@ -40,6 +40,7 @@ extension MountTests {
             try mounted(expectErrors: true, prepare: { base in
                 for name in ["f", "g"] { try writeFile("\(base)/\(name)", bytes(5_000, fill: 1)) }
             }) { mount in
+                try same(try Self.command(mount, "limits", "pin 0"), 0, "nothing is kept")
                 for name in ["f", "g"] {
                     try withOpen(mount(name), O_WRONLY) { try writeAll($0, Array("edit".utf8)) }
                     try writeFile("\(mount.base)/\(name)", bytes(6_000, fill: 2))

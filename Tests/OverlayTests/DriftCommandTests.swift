@@ -4,6 +4,7 @@
 import Glibc
 import Overlay
 import Platform
+import Storage
 import TestSupport
 import Testing
 
@@ -11,14 +12,17 @@ import Testing
 struct DriftCommandTests {
     private static let size = 100_000
 
+    /// Nothing of the base is kept.
     private func fixture() throws -> WorkspaceFixture {
-        try WorkspaceFixture { base in
+        let fixture = try WorkspaceFixture { base in
             try makeDirectory("\(base)/d")
             for name in ["f", "g", "h"] {
                 try writeFile("\(base)/d/\(name)", bytes(Self.size, fill: 1))
             }
             try writeFile("\(base)/e", "e")
         }
+        try fixture.workspace.setLimit(.pin, to: 0)
+        return fixture
     }
 
     private func path(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -156,6 +160,7 @@ struct DriftCommandTests {
             try writeFile("\(base)/s", bytes(4_096, fill: 1))
             try must("truncate", truncate("\(base)/s", 1 << 20))
         }
+        try fixture.workspace.setLimit(.pin, to: 0)
         try fixture.tree.write("s", "edit")
         try writeFile(fixture.base("s"), bytes(1 << 20, fill: 3))
         do throws(CommandError) {

@@ -4,17 +4,21 @@
 import Glibc
 import Overlay
 import Platform
+import Storage
 import TestSupport
 import Testing
 
 @Suite(.disabled(if: Reflink.works(in: "/tmp"), "content is pinned, so nothing drifts"))
 struct DriftTests {
+    /// Nothing of the base is kept.
     private func fixture() throws -> WorkspaceFixture {
-        try WorkspaceFixture { base in
+        let fixture = try WorkspaceFixture { base in
             try makeDirectory("\(base)/d")
             try writeFile("\(base)/d/f", bytes(100_000, fill: 1))
             try writeFile("\(base)/d/g", "g")
         }
+        try fixture.workspace.setLimit(.pin, to: 0)
+        return fixture
     }
 
     private func expectDrift(_ fixture: WorkspaceFixture) throws {

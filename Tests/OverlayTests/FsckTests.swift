@@ -216,51 +216,16 @@ import Testing
         #expect(try readAll() == [:])
     }
 
-    @Test("A pin is compared with the base, as long as the base is what it was")
-    func pins() throws {
+    @Test("Kept content that is lost is no loss while the base is what it was")
+    func pool() throws {
         try damage { _, _ in }
-        let number = try edited()
-        let original = Array("of the base: edited".utf8)
-        let pin = "workspaces/0001/pins/\(String(number & 0xffff_ffff_ffff, radix: 16))"
-        if try !disk.exists("workspaces/0001/pins") {
-            try disk.makeDirectory("workspaces/0001/pins")
-        }
-        func write(_ bytes: [UInt8]) throws {
-            let file = try disk.open(pin, .create)
-            try file.truncate(to: 0)
-            try file.writeBytes(bytes, at: 0)
-        }
-        try write(original)
-        #expect(try fsck().check.findings.isEmpty)
-        for index in original.indices {
-            var bytes = original
-            bytes[index] ^= 2
-            try write(bytes)
-            let findings = try fsck().check.findings
-            #expect(findings.map(\.file) == [pin])
-            #expect(findings.first?.range?.contains(UInt64(index)) == true)
-        }
-        #expect(try fsck(repairs: true).outcome == .repaired)
-        #expect(try fsck().outcome == .clean)
+        let pool = sample.copy.files.map(\.path).filter { $0.hasPrefix("pool/") }
+        #expect(pool.count > 3)
+        for path in pool { try disk.remove(path) }
+        let report = try fsck()
+        #expect(report.outcome == .clean)
+        #expect(Set(report.check.findings.map(\.file)) == Set(pool), "\(sentences(report))")
         #expect(try readAll() == [:])
-    }
-
-    /// Marks the origin of the file "edited" as pinned, as a store that can share extents does.
-    private func edited() throws -> InodeNumber {
-        let database = try TreeDatabase("\(path)/workspaces/0001/tree.db")
-        let position = try database.position()
-        var batch = CheckpointBatch()
-        for number in try database.touchedInodes() {
-            guard var origin = try database.origin(number), origin.path == Array("edited".utf8)
-            else { continue }
-            origin.isPinned = true
-            batch.origins[number] = origin
-        }
-        try database.apply(batch, at: position)
-        try database.flushLog()
-        database.close()
-        try disk.remove("workspaces/0001/tree.db.sum")
-        return try #require(batch.origins.keys.first)
     }
 
     @Test("Any larger damage: never wrong bytes, and after a repair the rest is there")

@@ -228,7 +228,8 @@ import Testing
         let last = fixture.workspace.statistics.sequence
         try? fixture.reopenAfterKill { directory in
             let disk = HostDisk(root: try File.open(directory, flags: O_RDONLY | O_DIRECTORY))
-            let journal = try Journal("tree.log", id: 1 << 48, on: disk, now: 0)
+            let journal = try Journal(
+                "tree.log", id: 1 << 48, key: Self.key(directory), on: disk, now: 0)
             _ = try journal.replay(from: 0, after: 0) { _, _ in }
             let sequence = index == 7 ? UInt64.max : last + 1
             try journal.append(
@@ -237,6 +238,13 @@ import Testing
         }
         guard fixture.tree != nil else { return }
         exercise(fixture)
+    }
+
+    /// - Parameter directory: of a workspace.
+    private static func key(_ directory: String) throws -> ChecksumKey {
+        let root = String(directory.dropLast("/workspaces/0001".count))
+        let disk = HostDisk(root: try File.open(root, flags: O_RDONLY | O_DIRECTORY))
+        return try StoreKey(from: disk).key
     }
 
     private static func changes(_ index: Int, _ numbers: [InodeNumber]) -> [TreeChange] {
@@ -278,7 +286,8 @@ import Testing
                 try? fixture.reopenAfterKill { directory in
                     let root = String(directory.dropLast("/workspaces/0001".count))
                     let disk = HostDisk(root: try File.open(root, flags: O_RDONLY | O_DIRECTORY))
-                    let log = try EditLog.open(number, in: LogDirectory(disk, openFiles: 8)) { _ in }
+                    let logs = LogDirectory(disk, openFiles: 8, key: try Self.key(directory))
+                    let log = try EditLog.open(number, in: logs) { _ in }
                     let stamp = Stamp(time: .max, pid: .max, uid: .max)
                     _ = try log.share([piece], at: offset, stamp: stamp, sequence: SequenceCounter(1_000))
                     _ = try log.truncate(to: limit, stamp: stamp, sequence: SequenceCounter(2_000))

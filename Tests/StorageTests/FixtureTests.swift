@@ -91,9 +91,9 @@ struct FixtureTests {
         #expect(result.damage.isEmpty && result.tornBytes == 0 && result.records == 2)
         #expect(changes == [Self.transaction(0), Self.transaction(1)])
         for (file, bytes) in zip(Self.files, [Self.contents[0], Self.expected]) {
-            let log = try EditLog.open(file, in: store.logs) { Issue.record("\($0)") }
+            let log = try EditLog.open(file, in: logs) { Issue.record("\($0)") }
             #expect(log.version.size == UInt64(bytes.count))
-            #expect(try Self.read(log, store.logs) == bytes)
+            #expect(try Self.read(log, logs) == bytes)
         }
     }
 

@@ -13,13 +13,14 @@ package final class WorkspaceFixture {
     package let events = EventLog()
     package let limits: Limits
     fileprivate let clock: Clock
+    fileprivate let probe: BaseProbe
     package fileprivate(set) var set: WorkspaceSet!
     package fileprivate(set) var tree: WorkspaceTree!
     private var copies = 0
 
     /// - Parameter prepare: fills the base, whose path it is given.
     package init(
-        limits: Limits = Limits(), clock: Clock = .system,
+        limits: Limits = Limits(), clock: Clock = .system, probe: BaseProbe = BaseProbe(),
         prepare: (String) throws -> Void = { _ in }
     ) throws {
         directory = try TemporaryDirectory("overlay")
@@ -27,9 +28,10 @@ package final class WorkspaceFixture {
         storePath = directory("store")
         self.limits = limits
         self.clock = clock
+        self.probe = probe
         try TestSupport.makeDirectory(basePath)
         try prepare(basePath)
-        set = try Self.openSet(storePath, basePath, limits, clock, events)
+        set = try Self.openSet(storePath, basePath, limits, clock, probe, events)
         tree = try Self.openTree(set)
     }
 
@@ -37,9 +39,10 @@ package final class WorkspaceFixture {
     package func base(_ path: String) -> String { "\(basePath)/\(path)" }
 
     fileprivate static func openSet(
-        _ store: String, _ base: String, _ limits: Limits, _ clock: Clock, _ events: EventLog
+        _ store: String, _ base: String, _ limits: Limits, _ clock: Clock, _ probe: BaseProbe,
+        _ events: EventLog
     ) throws -> WorkspaceSet {
-        let tree = try BaseTree(base, limits: limits)
+        let tree = try BaseTree(base, limits: limits, probe: probe)
         return WorkspaceSet(
             store: try openStore(store, base, tree, clock), base: tree, clock: clock,
             limits: limits, events: events)
@@ -90,7 +93,7 @@ package final class WorkspaceFixture {
         // The store's lock goes with the last reference to it.
         tree = nil
         set = nil
-        set = try Self.openSet(storePath, basePath, limits, clock, events)
+        set = try Self.openSet(storePath, basePath, limits, clock, probe, events)
         tree = try Self.openTree(set)
         tree.caller = caller
     }
@@ -103,7 +106,7 @@ package final class WorkspaceFixture {
         let copy = directory("store-\(copies)")
         try ChildProcess.check(["cp", "-a", storePath, copy], seconds: 60)
         try damage("\(copy)/workspaces/0001")
-        let other = try Self.openSet(copy, basePath, limits, clock, events)
+        let other = try Self.openSet(copy, basePath, limits, clock, probe, events)
         let name = try FileName("main")
         guard let record = other.find(name) else { throw CheckFailure("no workspace in the copy") }
         let (workspace, report) = try Workspace.open(
@@ -150,7 +153,7 @@ extension WorkspaceFixture {
         var options = Fsck.Options()
         options.repairs = true
         let report = try Fsck(storePath, options, clock: clock).run()
-        set = try Self.openSet(storePath, basePath, limits, clock, events)
+        set = try Self.openSet(storePath, basePath, limits, clock, probe, events)
         tree = try Self.openTree(set)
         tree.caller = caller
         return report

@@ -17,6 +17,7 @@ struct SourceTests {
         "Sources/Storage/EditLog.swift", "Sources/Storage/EditLog+Versions.swift",
         "Sources/Storage/Journal.swift",
         "Sources/Storage/LogFile.swift", "Sources/Storage/LogScanner.swift",
+        "Sources/Storage/PinFile.swift",
         "Sources/Storage/Record.swift", "Sources/Storage/SQLite.swift",
         "Sources/Overlay/FileContent.swift", "Sources/Overlay/TimeView.swift",
         "Mount/Fuse/DirectoryBuffer.swift", "Mount/Fuse/InitReply.swift",

@@ -26,4 +26,5 @@ files 1000
 file-size none
 memory 256M
 large-file 10M
-retention none'
+retention none
+pin 10M'

@@ -6,7 +6,8 @@ case $(ls -A) in *draft*) complain '.draft is listed' ;; esac
 must test "$(ls .draft | tr '\n' ' ')" = 'events last-error limits metrics progress status '
 is limits 'bytes none
 files none
-memory 256M'
+memory 256M
+pin 10M'
 must mkdir one two
 for name in a b c; do echo > one/$name; done
 does limits 'files 7'
@@ -25,3 +26,12 @@ must touch one/d
 for name in backup rollback undo history diff at; do absent ".draft/$name"; done
 control=one/.draft
 does limits 'retention 1d'
+# The store's limit holds where a workspace has none of its own.
+control=.draft
+does limits 'pin 5M'
+control=one/.draft
+has limits 'pin 5M'
+does limits 'pin 6M'
+has limits 'pin 6M'
+control=two/.draft
+has limits 'pin 5M'

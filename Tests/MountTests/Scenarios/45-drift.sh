@@ -2,6 +2,8 @@
 # damages
 . "$(dirname "$0")/prologue.sh"
 
+# Without a copy of what the base had.
+does limits 'pin 0'
 printf XXX | dd of=a.txt conv=notrunc status=none
 printf XXX | dd of=notes conv=notrunc status=none
 is drift ''

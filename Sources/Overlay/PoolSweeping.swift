@@ -1,0 +1,66 @@
+// Releasing contents of the pool: what no workspace has ever named goes. All that a workspace ever named
+// stays as long as the workspace: moments of its past may be asked for. The tree logs say who names what.
+
+internal import Platform
+package import Storage
+internal import Synchronization
+
+extension WorkspaceSet {
+    /// Nanoseconds between two sweeps in the background: each one reads all tree logs.
+    private static let sweepInterval: Int64 = 60_000_000_000
+
+    func maintainPool(_ now: Int64) {
+        guard wantsPoolSweep.load(ordering: .relaxed) else { return }
+        let isTime = lastPoolSweep.withLock { last in
+            if let last, now - last < Self.sweepInterval { return false }
+            last = now
+            return true
+        }
+        guard isTime else { return }
+        wantsPoolSweep.store(false, ordering: .relaxed)
+        sweepPool()
+    }
+
+    /// Removes what no workspace names. Where a tree log cannot be read, nothing is removed.
+    /// - Returns: what was removed.
+    @discardableResult
+    package func sweepPool() -> PinUsage {
+        do throws(StorageError) {
+            return try store.logs.pool.sweep { (name) throws(StorageError) in
+                // One whose record is lost may be brought back by a repair.
+                if let (_, error) = store.unreadable.first { throw error }
+                for record in records { try visitPins(of: record, name) }
+            }
+        } catch {
+            events.post(.notice, "what is kept of the base was not swept: \(error)")
+            return PinUsage()
+        }
+    }
+
+    private func visitPins(
+        of record: WorkspaceRecord, _ name: (PinIdentity) -> Void
+    ) throws(StorageError) {
+        let path = "\(LogDirectory.workspacePath(record.id))/tree.log"
+        guard store.disk.exists(path) else { return }
+        let journal = try Journal(
+            reading: path, id: UInt64(record.id) << 48, key: store.logs.key, on: store.disk)
+        var devices: [UInt32: [UInt8]] = [:]
+        try journal.records(after: 0) { (header, payload) throws(StorageError) in
+            guard header.kind == RecordKind.transaction.rawValue else { return }
+            guard let (_, changes) = TreeChange.decode(payload) else {
+                throw .damaged(path: path, what: "record \(header.sequence) cannot be understood")
+            }
+            for change in changes {
+                switch change {
+                case .device(let index, let path): devices[index] = path
+                case .origin(_, let before, let after):
+                    for case let origin? in [before, after] where origin.isPinned {
+                        let path = origin.device == 0 ? nil : devices[origin.device] ?? []
+                        name(PinIdentity(origin, devicePath: path))
+                    }
+                default: break
+                }
+            }
+        }
+    }
+}

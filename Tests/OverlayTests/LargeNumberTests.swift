@@ -1,0 +1,165 @@
+// Base inodes whose numbers do not fit (network file systems, a draftfs as the base): looking at them
+// stores nothing, and they keep their numbers while they are known. A base file that is changed within a
+// tick of the clock.
+
+import Glibc
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite struct LargeNumberTests {
+    private func fixture(limits: Limits = Limits()) throws -> WorkspaceFixture {
+        var probe = BaseProbe()
+        probe.adjust = { status in
+            var status = status
+            status.inode |= 1 << 45
+            // A device that the root's file system is not on.
+            if status.size == 7 { status.device ^= 0xff00 }
+            return status
+        }
+        return try WorkspaceFixture(limits: limits, probe: probe) { base in
+            for index in 0..<200 { try writeFile("\(base)/f\(index)", "of the base \(index)") }
+            try must("link", link("\(base)/f0", "\(base)/hard"))
+            try makeDirectory("\(base)/d")
+            try writeFile("\(base)/d/g", "g")
+            try writeFile("\(base)/d/far", "far off")
+        }
+    }
+
+    @Test("Looking at files with large inode numbers, or on other devices, stores nothing")
+    func looking() throws {
+        var limits = Limits()
+        limits.passingAliases = 10
+        let fixture = try fixture(limits: limits)
+        let journal = fixture.journalBytes
+        for _ in 0..<3 {
+            for name in try fixture.tree.names("") where name != "d" {
+                #expect(try fixture.tree.text(name).hasPrefix("of the base"))
+                fixture.tree.forget()
+            }
+            #expect(try fixture.tree.text("d/g") == "g")
+            #expect(try fixture.tree.text("d/far") == "far off")
+            let view = try fixture.workspace.view(at: 0)
+            for (name, _) in try view.list(view.root) { _ = try view.lookup(name, in: view.root) }
+            fixture.tree.forget()
+            fixture.workspace.maintain(checkpointNow: true)
+        }
+        #expect(fixture.journalBytes == journal)
+        // Bounded by what is in memory.
+        #expect(fixture.workspace.statistics.passingAliases < 60)
+        #expect(!fixture.workspace.hasChanges)
+    }
+
+    @Test("A number stays while the file is known, and for ever once it was changed")
+    func stability() throws {
+        let fixture = try fixture()
+        let numbers = try (0..<200).map { try fixture.tree.resolve("f\($0)") }
+        #expect(Set(numbers).count == 200)
+        #expect(try fixture.tree.resolve("hard") == numbers[0])
+        #expect(try (0..<200).map { try fixture.tree.resolve("f\($0)") } == numbers)
+        let far = try fixture.tree.resolve("d/far")
+        for name in ["f0", "f7", "d/far"] { try fixture.tree.write(name, "EDIT") }
+        let journal = fixture.journalBytes
+        for step in 0..<2 {
+            #expect(try fixture.tree.resolve("f7") == numbers[7], "step \(step)")
+            #expect(try fixture.tree.resolve("hard") == numbers[0], "step \(step)")
+            #expect(try fixture.tree.resolve("d/far") == far, "step \(step)")
+            #expect(try fixture.tree.text("hard") == "EDIThe base 0", "step \(step)")
+            #expect(try fixture.tree.text("d/far") == "EDIToff", "step \(step)")
+            if step == 0 { try fixture.reopenAfterKill() }
+        }
+        #expect(fixture.journalBytes == journal)
+        #expect(try fixture.tree.makeFile("new") > far)
+    }
+
+    @Test("A rollback of paths, a clone and a diff know files with large numbers")
+    func commands() throws {
+        let fixture = try fixture()
+        let caller = fixture.tree.caller
+        _ = try fixture.workspace.backup(FileName("one"), comment: [], caller: caller)
+        try fixture.tree.unlink("f3")
+        try fixture.tree.unlink("hard")
+        try fixture.tree.write("f4", "EDIT")
+        _ = try fixture.workspace.rollback(
+            to: .backup(FileName("one")), paths: ["f3", "hard", "f4"].map { Array($0.utf8) },
+            keepsTimes: false, caller: caller)
+        _ = try fixture.workspace.clone(Array("f5".utf8), to: Array("d/copy".utf8), caller: caller)
+        for step in 0..<2 {
+            #expect(try fixture.tree.text("f3") == "of the base 3", "step \(step)")
+            #expect(try fixture.tree.text("f4") == "of the base 4", "step \(step)")
+            #expect(try fixture.tree.text("hard") == "of the base 0", "step \(step)")
+            #expect(try fixture.tree.text("d/copy") == "of the base 5", "step \(step)")
+            if step == 0 { try fixture.reopenAfterKill() }
+        }
+    }
+}
+
+@Suite struct RacyBaseTests {
+    /// A clock with ticks of a second, that gives its time to all files changed within a tick.
+    private final class SlowClock: Sendable {
+        let now = Shared<Int64>(1_000_000_000_000)
+        let changed = Shared<Int64>(1_000_000_000_000)
+        let pauses = Shared<Int>(0)
+        let duringPause = Shared<@Sendable () -> Void>({})
+
+        var probe: BaseProbe {
+            var probe = BaseProbe()
+            probe.adjust = { [changed] status in
+                var status = status
+                guard status.type == .regular else { return status }
+                (status.modificationTime, status.changeTime) = (changed.value, changed.value)
+                return status
+            }
+            probe.coarseTime = { [now] in (now.value, 1_000_000_000) }
+            probe.pause = { [now, pauses, duringPause] nanoseconds in
+                pauses.value += 1
+                duringPause.value()
+                now.value += nanoseconds
+            }
+            return probe
+        }
+    }
+
+    @Test(
+        "A base file that is rewritten in the tick of its time is seen as it is then",
+        arguments: [0, 1 << 20])
+    func rewritten(pin: UInt64) throws {
+        let clock = SlowClock()
+        let fixture = try WorkspaceFixture(probe: clock.probe) { base in
+            try writeFile("\(base)/f", "first content")
+        }
+        try fixture.workspace.setLimit(.pin, to: pin)
+        let path = fixture.base("f")
+        // As a build does that writes a file twice: same size, same times.
+        clock.duringPause.value = { try? writeFile(path, "other content") }
+        try fixture.tree.write("f", "EDIT", at: 0)
+        #expect(clock.pauses.value == 1)
+        #expect(try fixture.tree.text("f") == "EDITr content")
+        clock.duringPause.value = {}
+        // A change in a later tick has its own time.
+        try writeFile(path, "third content")
+        clock.changed.value = clock.now.value
+        if pin == 0 {
+            #expect(throws: Errno.inputOutput) { try fixture.tree.text("f") }
+        } else {
+            #expect(try fixture.tree.text("f") == "EDITr content")
+        }
+        #expect(try fixture.workspace.driftedFiles().count == 1)
+    }
+
+    @Test("A file that is old, or from the future, is not waited for")
+    func settled() throws {
+        let clock = SlowClock()
+        let fixture = try WorkspaceFixture(probe: clock.probe) { base in
+            for name in ["old", "future"] { try writeFile("\(base)/\(name)", "content") }
+        }
+        clock.changed.value -= 1
+        try fixture.tree.write("old", "EDIT", at: 0)
+        clock.changed.value += 9_000_000_000
+        try fixture.tree.write("future", "EDIT", at: 0)
+        #expect(clock.pauses.value == 0)
+        clock.changed.value = clock.now.value
+    }
+}

@@ -1,0 +1,141 @@
+// The base made anew at the same path, by a restore or a new clone: its root and its files are other
+// inodes, perhaps with numbers that other files had. All that a workspace holds stays in view.
+
+import Glibc
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite struct NewBaseTests {
+    private static let untouched = (0..<20).map { "u\($0)" }
+
+    private func fixture() throws -> WorkspaceFixture {
+        let fixture = try WorkspaceFixture { base in
+            try makeDirectory("\(base)/d")
+            try makeDirectory("\(base)/e")
+            for name in ["f", "d/g", "e/h"] { try writeFile("\(base)/\(name)", "of the base") }
+            for name in Self.untouched { try writeFile("\(base)/\(name)", "content of \(name)") }
+        }
+        try fixture.tree.makeDirectory("new")
+        for name in ["new/x", "top", "d/own"] {
+            try fixture.tree.makeFile(name)
+            try fixture.tree.write(name, "mine")
+        }
+        _ = try fixture.workspace.backup(
+            FileName("before"), comment: [], caller: fixture.tree.caller)
+        try fixture.tree.write("f", "EDIT")
+        try fixture.tree.write("d/g", "EDIT")
+        try fixture.tree.rename("e", to: "moved")
+        try fixture.tree.unlink("u0")
+        return fixture
+    }
+
+    private func check(_ fixture: WorkspaceFixture, _ place: String) throws {
+        let tree = fixture.tree!
+        let base = Array(Self.untouched.dropFirst())
+        #expect(
+            try tree.names("").sorted() == (["d", "f", "moved", "new", "top"] + base).sorted(), "\(place)")
+        #expect(try tree.names("d").sorted() == ["g", "own"], "\(place)")
+        for name in ["new/x", "top", "d/own"] { #expect(try tree.text(name) == "mine", "\(place)") }
+        for name in ["f", "d/g"] { #expect(try tree.text(name) == "EDIThe base", "\(place): \(name)") }
+        #expect(try tree.text("moved/h") == "of the base", "\(place)")
+        for name in base { #expect(try tree.text(name) == "content of \(name)", "\(place)") }
+        #expect(try fixture.workspace.verify().isClean, "\(place)")
+        // A moment of the past, with the base of now where nobody had touched it.
+        let moment = try #require(fixture.workspace.backups.first { "\($0.name)" == "before" })
+        let view = try fixture.workspace.view(at: moment.sequence)
+        for name in Self.untouched {
+            let node = try view.lookup(FileName(name), in: view.root)
+            #expect(try text(view, node) == "content of \(name)", "\(place): \(name)")
+        }
+        let own = try view.lookup(FileName("top"), in: view.root)
+        #expect(try text(view, own) == "mine", "\(place)")
+    }
+
+    private func text(_ view: TimeView, _ node: ViewNode) throws -> String {
+        var bytes = [UInt8](repeating: 0, count: 100)
+        let count = try bytes.withUnsafeMutableBytes { try view.read(node, into: $0, at: 0) }
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    /// Another directory at the same path, with equal files.
+    private func replace(_ fixture: WorkspaceFixture) throws {
+        let base = fixture.basePath
+        try ChildProcess.shell(
+            "cp -a '\(base)' '\(base)2'; mv '\(base)' '\(base)-old'; mv '\(base)2' '\(base)'")
+    }
+
+    @Test(
+        "A copy of the base in its place hides nothing, and the old one works again",
+        arguments: [true, false])
+    func copy(isKill: Bool) throws {
+        let fixture = try fixture()
+        try check(fixture, "at first")
+        try replace(fixture)
+        if isKill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
+        try check(fixture, "the copy")
+        #expect(fixture.messages.contains { $0.contains("was made anew") })
+        let drifted = try fixture.workspace.driftedFiles()
+        #expect(Set(drifted.map { String(decoding: $0.path, as: UTF8.self) }) == ["f", "d/g"])
+        #expect(Set(drifted.map(\.isKept)) == [true])
+        // Edits of now, over the new base.
+        try fixture.tree.write("u1", "EDIT")
+        #expect(try fixture.tree.text("u1") == "EDITent of u1")
+        try fixture.tree.makeFile("d/late")
+        try fixture.reopenAfterKill()
+        #expect(try fixture.tree.text("u1") == "EDITent of u1")
+        let base = fixture.basePath
+        try ChildProcess.shell("mv '\(base)' '\(base)3'; mv '\(base)-old' '\(base)'")
+        try fixture.reopen()
+        #expect(try fixture.tree.text("u1") == "EDITent of u1")
+        #expect(try fixture.tree.names("d").sorted() == ["g", "late", "own"])
+        try fixture.tree.unlink("d/late")
+        _ = try fixture.workspace.rollback(
+            to: .backup(FileName("before")), paths: [Array("u1".utf8)], keepsTimes: true,
+            caller: fixture.tree.caller)
+        try check(fixture, "the old one")
+    }
+
+    @Test("Inode numbers that the new base gives to other files show these, now and in the past")
+    func reusedNumbers() throws {
+        let fixture = try fixture()
+        let base = fixture.basePath
+        // On most file systems these get the numbers again that were given back.
+        try ChildProcess.shell(
+            "cp -a '\(base)' '\(base)2'; find '\(base)' -mindepth 1 -delete; cd '\(base)2'; "
+                + "ls -r u* | xargs -I{} cp -a {} '\(base)/'; cp -a e d f '\(base)/'")
+        try fixture.reopen()
+        try check(fixture, "reused numbers")
+        try fixture.reopenAfterKill()
+        try check(fixture, "after a kill")
+    }
+
+    @Test("On a file system without birth times a number that was used again shows the new file")
+    func withoutBirthTimes() throws {
+        // All files named u* have the inode number that f had.
+        let taken = Shared<UInt64>(0)
+        var probe = BaseProbe()
+        probe.adjust = { status in
+            var status = status
+            status.birthTime = 0
+            if taken.value > 0, status.size == 13 { status.inode = taken.value }
+            return status
+        }
+        let fixture = try WorkspaceFixture(probe: probe) { base in
+            try writeFile("\(base)/f", "of the base")
+            try writeFile("\(base)/other", "thirteen byte")
+        }
+        try fixture.tree.write("f", "EDIT")
+        let number = try fixture.tree.resolve("f")
+        taken.value = UInt64(try status(fixture.base("f")).st_ino)
+        fixture.tree.forget()
+        #expect(try fixture.tree.text("other") == "thirteen byte")
+        #expect(try fixture.tree.resolve("other") != number)
+        #expect(try fixture.tree.text("f") == "EDIThe base")
+        let view = try fixture.workspace.view(at: 0)
+        let node = try view.lookup(FileName("other"), in: view.root)
+        #expect(try text(view, node) == "thirteen byte")
+    }
+}

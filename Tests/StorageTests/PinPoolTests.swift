@@ -1,0 +1,137 @@
+// The files of the pool: what is in them, and that one which is not whole is never taken for one.
+
+import Glibc
+import Platform
+import TestSupport
+import Testing
+
+@testable import Storage
+
+@Suite struct PinPoolTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory("pool") }
+
+    private func source(_ bytes: [UInt8]) throws -> (File, PinIdentity) {
+        let path = directory("source")
+        try writeFile(path, bytes)
+        let file = try File.open(path, flags: O_RDONLY)
+        let origin = Origin(path: [0x66], device: 0, status: try file.status())
+        return (file, PinIdentity(origin, devicePath: nil))
+    }
+
+    private func pool(_ disk: SimulatedDisk) -> PinPool {
+        PinPool(disk, counter: SpaceCounter(), openFiles: 4)
+    }
+
+    private func keep(
+        _ pool: PinPool, _ identity: PinIdentity, _ file: File, limit: UInt64? = nil,
+        hasRoom: Bool = true
+    ) -> PinPool.Outcome {
+        pool.claim(identity)
+        defer { pool.release(identity) }
+        return pool.keep(
+            identity, of: file, limit: limit,
+            status: { () throws(Errno) in try file.status() }, hasRoom: { _ in hasRoom })
+    }
+
+    private func contents(_ pool: PinPool, _ identity: PinIdentity) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0xee, count: Int(identity.size))
+        let pin = try pool.file(identity)
+        try bytes.withUnsafeMutableBytes { try pin.read(into: $0, at: 0) }
+        return bytes
+    }
+
+    @Test("What is kept is read back, in whole and in parts", arguments: [
+        1, 7, 8, 16_383, 16_384, 16_385, 100_000, 1 << 20, 3 << 20 | 5,
+    ])
+    func readBack(size: Int) throws {
+        let disk = SimulatedDisk(seed: 1)
+        let pool = pool(disk)
+        let whole = bytes(size, fill: 3)
+        let (file, identity) = try source(whole)
+        #expect(keep(pool, identity, file) == .kept)
+        #expect(keep(pool, identity, file) == .kept)
+        #expect(pool.usage == PinUsage(files: 1, bytes: PinFile.length(UInt64(size), isShared: false)))
+        #expect(try contents(pool, identity) == whole)
+        let pin = try pool.file(identity)
+        #expect(try pin.damagedBlocks().isEmpty && pin.paddingFault() == nil)
+        for start in stride(from: 0, to: size, by: max(1, size / 7)) {
+            let count = min(size - start, 20_000)
+            var part = [UInt8](repeating: 0, count: count)
+            try part.withUnsafeMutableBytes { try pin.read(into: $0, at: UInt64(start)) }
+            #expect(part == Array(whole[start..<start + count]))
+        }
+        // The next process reads it through once, and finds it.
+        let next = self.pool(disk.afterKill())
+        #expect(next.usage.files == 1)
+        #expect(keep(next, identity, file) == .kept)
+        #expect(next.usage.files == 1)
+    }
+
+    @Test("A file that was changed, is too large or has no room is not kept")
+    func refusals() throws {
+        let disk = SimulatedDisk(seed: 1)
+        let pool = pool(disk)
+        let (file, identity) = try source(bytes(1_000, fill: 1))
+        #expect(keep(pool, identity, file, limit: 999) == .tooLarge)
+        #expect(keep(pool, identity, file, hasRoom: false) == .tooLarge)
+        disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .noSpace, times: 100))
+        #expect(keep(pool, identity, file) == .failed(.noSpace))
+        disk.set(nil)
+        try withOpen(directory("source"), O_WRONLY) { try writeAll($0, [9], at: 5) }
+        #expect(keep(pool, identity, file) == .changed)
+        #expect(pool.usage.files == 0 && pool.isEmpty)
+    }
+
+    @Test("One whose making was cut off anywhere is not taken for a whole one, and is made anew")
+    func cutOff() throws {
+        let whole = bytes(2 << 20 | 77, fill: 5)
+        let (file, identity) = try source(whole)
+        var call = 0
+        while true {
+            let disk = SimulatedDisk(seed: UInt64(call))
+            disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
+            let outcome = keep(pool(disk), identity, file)
+            if !disk.isStopped {
+                #expect(outcome == .kept)
+                break
+            }
+            #expect(outcome != .kept)
+            for after in [disk.afterKill(), disk.afterPowerCut(seed: UInt64(call))] {
+                let next = pool(after)
+                if let found = try? contents(next, identity) { #expect(found == whole) }
+                #expect(keep(next, identity, file) == .kept, "call \(call)")
+                #expect(try contents(next, identity) == whole, "call \(call)")
+            }
+            call += 1
+        }
+        #expect(call > 4)
+    }
+
+    @Test("What was synced survives a power cut")
+    func synced() throws {
+        let whole = bytes(50_000, fill: 5)
+        let (file, identity) = try source(whole)
+        for seed in 0..<UInt64(20) {
+            let disk = SimulatedDisk(seed: seed)
+            let pool = pool(disk)
+            #expect(keep(pool, identity, file) == .kept)
+            try pool.synchronize([identity])
+            let calls = disk.changes
+            try pool.synchronize([identity])
+            #expect(disk.changes == calls)
+            #expect(try contents(self.pool(disk.afterPowerCut(seed: seed)), identity) == whole)
+        }
+    }
+
+    @Test("A path says what it is of, and nothing else is a path of the pool")
+    func paths() throws {
+        let (_, identity) = try source([1])
+        #expect(PinIdentity(path: identity.path) == identity)
+        #expect(PinIdentity(path: identity.path + ".new") == identity)
+        for path in ["", "pool", "pool/00/x", identity.path + ".old", "x/" + identity.path] {
+            #expect(PinIdentity(path: path) == nil, "\(path)")
+        }
+    }
+}
