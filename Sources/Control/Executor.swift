@@ -79,8 +79,10 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
                 done(try run(command, on: target, caller: caller))
             }
         } catch {
+            // Done, and perhaps not durable: the caches are stale all the same.
+            if let outcome = error.done { done(outcome) }
             guard let line = reader.line, line > 1 else { throw error }
-            throw CommandError(error.errno, "line \(line): \(error)")
+            throw CommandError(error.errno, "line \(line): \(error)", done: error.done)
         }
     }
 

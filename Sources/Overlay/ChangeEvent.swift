@@ -93,6 +93,8 @@ extension ChangeEvent {
             oldPlace = names.dropLast().last?.place
             inode = names.last?.after?.inode
         case .setXattr, .removeXattr:
+            // An ACL that says no more than the mode changes the mode alone.
+            inode = inodes.first
             for case .xattr(let number, _, _, _) in changes { inode = number }
         case .clone:
             takeClone(changes)

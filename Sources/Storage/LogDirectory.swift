@@ -76,6 +76,37 @@ package final class LogDirectory: Sendable {
         forgetCut(of: log)
     }
 
+    /// More logs than this are synced by one sync of the file system.
+    private static let singleSyncs = 16
+
+    /// Makes all that stands in some logs survive a power cut, their names included.
+    package func synchronize(_ ids: some Collection<UInt64>) throws(Errno) {
+        for id in ids {
+            if let failure = syncFailure(of: id) { throw failure }
+        }
+        if ids.count > Self.singleSyncs {
+            do throws(Errno) {
+                return try disk.synchronizeAll()
+            } catch {
+                // It says once that something was lost, and not of which file: each is asked.
+            }
+        }
+        for id in ids { try synchronize(id) }
+    }
+
+    private func synchronize(_ id: UInt64) throws(Errno) {
+        let file = try file(id)
+        let shard = Self.shardPath(id)
+        do throws(Errno) {
+            try file.synchronize()
+            try disk.synchronizeDirectory(shard)
+            try disk.synchronizeDirectory(String(shard.dropLast(3)))
+        } catch {
+            noteSyncFailure(error, of: id)
+            throw error
+        }
+    }
+
     package func counter(_ workspace: UInt16) -> SpaceCounter {
         counters.withLock { known in
             if let counter = known[workspace] { return counter }

@@ -53,22 +53,25 @@ package final class Store: Sendable {
     ) throws(StorageError) -> Store {
         let root: File
         do throws(Errno) {
-            if mkdir(path, 0o700) == 0 {
-                try? File.open("\(path)/..", flags: O_RDONLY | O_DIRECTORY).synchronizeAll()
-            } else if errno != EEXIST {
-                throw Errno.last
-            }
+            let isNew = mkdir(path, 0o700) == 0
+            if !isNew, errno != EEXIST { throw Errno.last }
             root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
-            // Nobody else may see the key, nor what is in files that they may not read. Where the
-            // directory is another user's, its files are closed all the same.
-            if try root.status().mode & 0o077 != 0 { _ = fchmod(root.descriptor, 0o700) }
+            // The directory above gets the name; it may be one that we cannot open.
+            if isNew { try root.synchronizeFileSystem() }
         } catch {
             throw .system(error, doing: "open the store", path: path)
         }
         let lock = try takeLock(root, path, holder)
         let disk = HostDisk(root: root)
-        let superblock = try openSuperblock(
-            disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key)
+        let superblock = try SpaceReserve(disk).whileFull(opening: { () throws(StorageError) in
+            try openSuperblock(
+                disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key)
+        })
+        // Nobody else may see the key, nor what is in files that they may not read. Where the directory
+        // is another user's this fails, and its files are closed to others all the same.
+        if let mode = try? root.status().mode, mode & 0o077 != 0 {
+            _ = fchmod(root.descriptor, 0o700)
+        }
         return try Store(
             path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
     }
@@ -95,8 +98,7 @@ package final class Store: Sendable {
             do throws(Errno) {
                 let lock = try File.open("lock", in: root, flags: O_RDWR | O_CREAT)
                 if try lock.lockExclusively() {
-                    try lock.truncate(to: 0)
-                    try lock.writeBytes(ChecksummedText.encode(Array(holder.utf8)), at: 0)
+                    try write(ChecksummedText.encode(Array(holder.utf8)), to: lock)
                     return lock
                 }
                 let text = ChecksummedText(decoding: try lock.readBytes(16_384, at: 0)).text
@@ -111,6 +113,18 @@ package final class Store: Sendable {
         }
     }
 
+    /// Says in the lock who holds it. Written over what stands there: that needs no free block. Where a
+    /// new text finds no room the lock says nothing; it is held all the same.
+    package static func write(_ text: [UInt8], to lock: File) throws(Errno) {
+        do throws(Errno) {
+            try lock.writeBytes(text, at: 0)
+            try lock.truncate(to: UInt64(text.count))
+        } catch {
+            guard error == .noSpace || error == .quota else { throw error }
+            try lock.truncate(to: 0)
+        }
+    }
+
     private static let closing = "closing, "
     /// Tries of 20 ms each: an unmount's daemon has that long to say that it closes, and then a
     /// minute to close.
@@ -121,7 +135,8 @@ package final class Store: Sendable {
     package func noteClosing() {
         guard let lock, let bytes = try? lock.readBytes(16_384, at: 0) else { return }
         let text = Array(Self.closing.utf8) + ChecksummedText(decoding: bytes).text
-        try? lock.writeBytes(ChecksummedText.encode(text), at: 0)
+        // Who waits for the lock waits less long without it.
+        try? Self.write(ChecksummedText.encode(text), to: lock)
     }
 
     private static func openSuperblock(
@@ -293,6 +308,7 @@ extension Store {
                 try disk.synchronizeDirectory("workspaces")
                 try disk.removeTree(path + ".dead")
             } catch {
+                // Gone for whoever looks. A power cut may bring it back, as it is: without changes.
                 return known[id] == nil ? nil : error
             }
             return nil
@@ -311,6 +327,7 @@ extension Store {
             } catch {
                 return error.errno
             }
+            // rename(2) promises nothing of a power cut: where this fails the old name may come back.
             try? disk.synchronizeDirectory(LogDirectory.workspacePath(id))
             known[id] = record
             return nil
