@@ -11,7 +11,7 @@ extension CommandTests {
     @Suite struct Verbs {
         static let all = [
             "mount", "unmount", "status", "doctor", "backup", "rollback", "undo", "history", "blame",
-            "diff", "clone", "edit", "verify", "limits", "drift", "refresh", "events", "progress",
+            "diff", "clone", "read", "edit", "verify", "limits", "drift", "refresh", "events", "progress",
             "top", "fsck", "completion", "generate-manual",
         ]
 
