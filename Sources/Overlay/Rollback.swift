@@ -65,6 +65,9 @@ extension Workspace {
         case .inputOutput:
             return "a log that the \(verb)\(subject) needs cannot be read or synced, so it did "
                 + "nothing: verify and events name it; rolling back single paths may still work"
+        case .fileTooBig:
+            return "a file that would come back is in more pieces than one record can hold: the "
+                + "\(verb)\(subject) did nothing; leave that file out by naming other paths"
         default:
             return "the \(verb)\(subject) did nothing: \(error)"
         }

@@ -8,6 +8,8 @@ package final class LogDirectory: Sendable {
     package let disk: any Disk
     /// What the checksums of records are made with.
     package let key: ChecksumKey
+    /// Bytes of the payload of one record of an edit log; what needs more is refused (EFBIG).
+    package let maximumPayload: Int
     package let reserve: SpaceReserve
     private let open: Mutex<LRUCache<UInt64, any DiskFile>>
     /// A sync that failed may have dropped what it should have written, and the next one would not
@@ -20,8 +22,12 @@ package final class LogDirectory: Sendable {
     package let counter = SpaceCounter()
     private let counters = Mutex<[UInt16: SpaceCounter]>([:])
 
-    package init(_ disk: any Disk, openFiles: Int, key: ChecksumKey) {
+    package init(
+        _ disk: any Disk, openFiles: Int, key: ChecksumKey,
+        maximumPayload: Int = Format.maximumPayloadLength
+    ) {
         self.disk = disk
+        self.maximumPayload = min(maximumPayload, Format.maximumPayloadLength)
         self.key = key
         reserve = SpaceReserve(disk)
         open = Mutex(LRUCache(capacity: openFiles))

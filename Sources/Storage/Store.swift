@@ -30,14 +30,15 @@ package final class Store: Sendable {
 
     package init(
         path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
-        lock: File?
+        lock: File?, maximumPayload: Int = Format.maximumPayloadLength
     ) throws(StorageError) {
         self.path = path
         self.disk = disk
         self.superblock = superblock
         self.databaseDirectory = databaseDirectory
         self.lock = lock
-        logs = LogDirectory(disk, openFiles: Self.openLogFiles, key: superblock.key)
+        logs = LogDirectory(
+            disk, openFiles: Self.openLogFiles, key: superblock.key, maximumPayload: maximumPayload)
         let (records, unreadable) = try Self.readWorkspaces(disk, path)
         registry = Mutex(records)
         self.unreadable = unreadable
@@ -79,12 +80,13 @@ package final class Store: Sendable {
     /// A store on any disk, without a lock and with databases in memory, rebuilt at each open.
     package static func open(
         on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64,
-        key: ChecksumKey? = nil
+        key: ChecksumKey? = nil, maximumPayload: Int = Format.maximumPayloadLength
     ) throws(StorageError) -> Store {
         let superblock = try openSuperblock(
             disk, "store", basePath: basePath, baseInode: baseInode, now: now, key: key)
         return try Store(
-            path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil)
+            path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil,
+            maximumPayload: maximumPayload)
     }
 
     /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint
