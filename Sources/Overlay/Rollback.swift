@@ -69,6 +69,9 @@ extension Workspace {
             return "the \(verb)\(subject) did nothing: "
                 + (reason ?? "a log that it needs cannot be read or synced (\(error))")
                 + "; verify and events say more; rolling back single paths may still work"
+        case .fileTooBig:
+            return "a file that would come back is in more pieces than one record can hold: the "
+                + "\(verb)\(subject) did nothing; leave that file out by naming other paths"
         default:
             return "the \(verb)\(subject) did nothing: \(error)"
         }

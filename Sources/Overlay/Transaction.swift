@@ -235,8 +235,8 @@ extension Tree {
         let growth = Quota.growth(transaction.changes)
         try quota.admit(transaction.operation, files: growth)
         try journal.append(
-            .transaction, sequence: transaction.sequence, stamp: transaction.stamp,
-            payload: TreeChange.encode(transaction.operation, transaction.changes))
+            transaction.operation, transaction.changes, sequence: transaction.sequence,
+            stamp: transaction.stamp)
         quota.count(files: growth)
         journaledSequence = transaction.sequence
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {

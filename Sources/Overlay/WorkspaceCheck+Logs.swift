@@ -139,6 +139,7 @@ extension WorkspaceCheck {
             throw .system(error, doing: "open", path: path)
         }
         let end = endOfJournal()
+        let transactions = TransactionReader(file, log: id, key: key)
         var verifier = LogVerifier(
             file, kind: .tree, id: id, key: key, path: path, upTo: end)
         var check = try verifier.verify { (record) throws(StorageError) in
@@ -146,7 +147,7 @@ extension WorkspaceCheck {
             // A payload that is damaged is a fault already.
             guard record.header.kind == RecordKind.transaction.rawValue,
                 let payload = try? LogFile.payload(of: record, in: file, log: id, key: key),
-                TreeChange.decode(payload) == nil else { return }
+                !isUnderstood(record.header, payload, transactions) else { return }
             log.add(
                 Finding(
                     .error, path, range: record.position..<record.payloadPosition
@@ -164,6 +165,18 @@ extension WorkspaceCheck {
         if situation != .afterPowerCut, check.end < position.journal,
             !check.faults.contains(where: { $0.range.upperBound >= check.end }) {
             reportShortJournal(check, path, id)
+        }
+    }
+
+    /// A part that is damaged, or was lost, is a fault of its own.
+    private func isUnderstood(
+        _ header: RecordHeader, _ payload: [UInt8], _ transactions: TransactionReader
+    ) -> Bool {
+        do throws(TransactionFault) {
+            _ = try transactions.changes(header, payload)
+            return true
+        } catch {
+            return error != .unknown
         }
     }
 

@@ -64,8 +64,10 @@ extension EditLog {
         _ splices: [PieceSplice], bytes: [UInt8] = [], kind: RecordKind = .splice, stamp: Stamp,
         number: () -> UInt64
     ) throws(Errno) -> ContentVersion {
+        guard PieceSplice.headLength(splices) + bytes.count <= logs.maximumPayload else {
+            throw .fileTooBig
+        }
         let payload = PieceSplice.encode(splices, bytes: bytes)
-        guard payload.count <= Format.maximumPayloadLength else { throw .fileTooBig }
         let replacesAll = PieceSplice.replacesAll(splices)
         let length = version.size
         guard PieceSplice.fit(splices, length: length) else {

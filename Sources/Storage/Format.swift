@@ -41,8 +41,11 @@ package enum Format {
     package static let pageLength: UInt64 = 4096
     /// The last bytes of a file of the pool.
     package static let pinFooterLength = 80
-    /// A longer payload is refused by readers: no write(2) through the kernel is larger.
+    /// A longer payload is refused by readers, and never written.
     package static let maximumPayloadLength = 256 << 20
+    /// A transaction whose changes take more is written in parts of about this length, so that a
+    /// bisection that lands in one of them reads little.
+    package static let partLength = 1 << 20
 
     private static func magic(_ text: StaticString) -> UInt64 {
         var value: UInt64 = 0
@@ -74,6 +77,9 @@ package enum RecordKind: UInt8, Sendable {
     case transaction = 16
     /// The payload lists inodes whose edit logs may have grown past the checkpoint.
     case contentMark = 17
+    /// The payload is a run of changes of the transaction that follows, and has the same number.
+    /// Without that one it is nothing.
+    case part = 18
     /// The payload names the process whose number the records after it carry.
     case process = 20
     // Both.

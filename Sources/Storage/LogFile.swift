@@ -122,6 +122,27 @@ package enum LogFile {
         return position + header.recordLength
     }
 
+    /// As above, with an array; one that readers would refuse is not written.
+    static func append(
+        _ header: RecordHeader, payload: [UInt8], to file: any DiskFile, log: UInt64,
+        key: ChecksumKey, at position: UInt64, needsCut: inout Bool
+    ) throws(Errno) -> UInt64 {
+        guard payload.count <= Format.maximumPayloadLength else { throw .fileTooBig }
+        var isCut = needsCut
+        let result: Result<UInt64, Errno> = payload.withUnsafeBytes { raw in
+            do throws(Errno) {
+                return .success(
+                    try append(
+                        header, payload: raw, to: file, log: log, key: key, at: position,
+                        needsCut: &isCut))
+            } catch {
+                return .failure(error)
+            }
+        }
+        needsCut = isCut
+        return try result.get()
+    }
+
     /// Reads `buffer.count` bytes of the payload of the record at `position`, from `skip` on.
     /// - Throws: `Errno.inputOutput` where a checksum does not fit: never wrong bytes.
     package static func readPayload(
@@ -165,6 +186,19 @@ package enum LogFile {
             }
         }
         if let failure { throw failure }
+    }
+
+    /// The header of the record at `position`; nil where there is none that is right.
+    static func header(
+        at position: UInt64, in file: any DiskFile, log: UInt64, key: ChecksumKey
+    ) -> RecordHeader? {
+        guard let bytes = try? file.readBytes(Format.recordHeaderLength, at: position),
+            let header = RecordHeader(bytes)
+        else { return nil }
+        let fits = bytes.withUnsafeBytes {
+            RecordHeader.headerFits($0, log: log, key: key, position: position)
+        }
+        return fits ? header : nil
     }
 
     /// The whole payload of a record.

@@ -23,10 +23,10 @@ package struct LogRepair {
 
     /// Fills `range`, where no record can be made out.
     /// - Parameters:
-    ///   - before: sequence of the record before, 0 for none.
-    ///   - after: of the one behind; nil where none is.
-    ///   - atLeast: what the last filler is to reach where nothing follows: the sequence that the
-    ///     inode knows of.
+    ///   - before: the fillers have a greater sequence number.
+    ///   - after: they have a smaller one; nil where nothing follows.
+    ///   - atLeast: what they are to reach where nothing follows: the sequence that the inode knows
+    ///     of.
     ///   - isZero: the bytes are zeros already, or behind the file's end.
     /// - Returns: false where there is no number left between the neighbours.
     package func fill(
@@ -34,17 +34,14 @@ package struct LogRepair {
         isZero: Bool = false
     ) throws(Errno) -> Bool {
         let lengths = Self.lengths(UInt64(range.count))
-        let count = UInt64(lengths.count)
         guard range.lowerBound % Format.recordAlignment == 0, !lengths.isEmpty,
-            before < UInt64.max - count, after ?? .max > before + count
+            before < UInt64.max - 1, after ?? .max > before + 1
         else { return false }
+        // As late as can be: a checkpoint's number may lie between the neighbours' numbers, and from
+        // its position on only later records count. All fillers of a range have one number.
+        let sequence = after.map { $0 - 1 } ?? max(before + 1, atLeast)
         var at = range.lowerBound
-        for (index, length) in lengths.enumerated() {
-            // As late as can be: a checkpoint's number may lie between the neighbours' numbers, and
-            // from its position on only later records count.
-            var sequence = before + UInt64(index) + 1
-            if let after { sequence = after - count + UInt64(index) }
-            if after == nil, index == lengths.count - 1 { sequence = max(sequence, atLeast) }
+        for length in lengths {
             let stamp = Stamp(time: time, pid: 0, uid: 0)
             try write(
                 RecordHeader(

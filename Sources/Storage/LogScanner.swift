@@ -103,9 +103,11 @@ package struct LogScanner {
     ) throws(StorageError) -> ScanResult {
         var result = ScanResult(end: start, lastSequence: sequence)
         var position = start
+        // The next record's number is greater.
+        var floor = sequence
         var last: ScannedRecord?
         while position < fileLength {
-            if let header = try header(at: position, after: result.lastSequence) {
+            if let header = try header(at: position, after: floor) {
                 if header.sequence > limit {
                     if let last { try visit(last) }
                     return result
@@ -117,10 +119,11 @@ package struct LogScanner {
                 }
                 last = ScannedRecord(header: header, position: position)
                 result.lastSequence = header.sequence
+                floor = header.floor
                 result.records += 1
                 position += header.recordLength
                 result.end = position
-            } else if !gapEndsLog, let next = try search(from: position, after: result.lastSequence) {
+            } else if !gapEndsLog, let next = try search(from: position, after: floor) {
                 result.damage.append(position..<next)
                 position = next
             } else {

@@ -38,8 +38,23 @@ package struct RecordHeader: Equatable, Sendable {
         uid = stamp.uid
         self.offset = offset
         self.length = length
-        self.payloadLength = UInt32(payloadLength)
+        self.payloadLength = UInt32(clamping: payloadLength)
     }
+
+    /// A record that is followed by another one of the same number: a part of a transaction, or a
+    /// filler that may stand in place of one.
+    package var mayBeRepeated: Bool {
+        kind == RecordKind.part.rawValue || kind == RecordKind.gap.rawValue
+    }
+
+    /// A record that may have one of the same number before it.
+    var mayRepeat: Bool {
+        kind == RecordKind.part.rawValue
+            || (kind == RecordKind.transaction.rawValue && length > 0)
+    }
+
+    /// Numbers above this are those that the next record of the log may have.
+    var floor: UInt64 { mayBeRepeated && sequence > 0 ? sequence - 1 : sequence }
 
     /// Blocks of the payload; each has a checksum of 8 bytes in the table.
     package var blockCount: Int {

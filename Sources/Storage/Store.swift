@@ -32,7 +32,7 @@ package final class Store: Sendable {
 
     package init(
         path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
-        lock: File?, isBaseReplaced: Bool = false
+        lock: File?, isBaseReplaced: Bool = false, maximumPayload: Int = Format.maximumPayloadLength
     ) throws(StorageError) {
         self.isBaseReplaced = isBaseReplaced
         self.path = path
@@ -40,7 +40,8 @@ package final class Store: Sendable {
         self.superblock = superblock
         self.databaseDirectory = databaseDirectory
         self.lock = lock
-        logs = LogDirectory(disk, openFiles: Self.openLogFiles, key: superblock.key)
+        logs = LogDirectory(
+            disk, openFiles: Self.openLogFiles, key: superblock.key, maximumPayload: maximumPayload)
         let (records, unreadable) = try Self.readWorkspaces(disk, path)
         registry = Mutex(records)
         self.unreadable = unreadable
@@ -61,9 +62,6 @@ package final class Store: Sendable {
             root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
             // The directory above gets the name; it may be one that we cannot open.
             if isNew { try root.synchronizeFileSystem() }
-            // Nobody else may see the key, nor what is in files that they may not read. Where the
-            // directory is another user's, its files are closed all the same.
-            if try root.status().mode & 0o077 != 0 { _ = fchmod(root.descriptor, 0o700) }
         } catch {
             throw .system(error, doing: "open the store", path: path)
         }
@@ -74,6 +72,11 @@ package final class Store: Sendable {
                 try openSuperblock(
                     disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key)
             })
+        // Nobody else may see the key, nor what is in files that they may not read. Where the directory
+        // is another user's this fails, and its files are closed to others all the same.
+        if let mode = try? root.status().mode, mode & 0o077 != 0 {
+            _ = fchmod(root.descriptor, 0o700)
+        }
         return try Store(
             path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock,
             isBaseReplaced: isReplaced)
@@ -82,13 +85,13 @@ package final class Store: Sendable {
     /// A store on any disk, without a lock and with databases in memory, rebuilt at each open.
     package static func open(
         on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64,
-        key: ChecksumKey? = nil
+        key: ChecksumKey? = nil, maximumPayload: Int = Format.maximumPayloadLength
     ) throws(StorageError) -> Store {
         let (superblock, isReplaced) = try openSuperblock(
             disk, "store", basePath: basePath, baseInode: baseInode, now: now, key: key)
         return try Store(
             path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil,
-            isBaseReplaced: isReplaced)
+            isBaseReplaced: isReplaced, maximumPayload: maximumPayload)
     }
 
     /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint

@@ -148,6 +148,7 @@ struct DiskFormatDocumentTests {
             "alignedPayloadLength": "\(Format.alignedPayloadLength)",
             "pageLength": "\(Format.pageLength)",
             "maximumPayloadLength": "\(Format.maximumPayloadLength)",
+            "partLength": "\(Format.partLength)",
             "Piece.encodedSize": "\(Piece.encodedSize)",
             "WorkspaceRecord.maximumID": "\(WorkspaceRecord.maximumID)",
             "InodeRecordwithouttarget": "\(inode.bytes.count)",

@@ -15,7 +15,6 @@ struct SourceTests {
         "Sources/Platform/Disk.swift", "Sources/Platform/File.swift",
         "Sources/Platform/Gate.swift", "Sources/Platform/HostDirectory.swift",
         "Sources/Storage/EditLog.swift", "Sources/Storage/EditLog+Versions.swift",
-        "Sources/Storage/Journal.swift",
         "Sources/Storage/LogFile.swift", "Sources/Storage/LogScanner.swift",
         "Sources/Storage/PinFile.swift",
         "Sources/Storage/Record.swift", "Sources/Storage/SQLite.swift",
