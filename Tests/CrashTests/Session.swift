@@ -40,6 +40,11 @@ final class CrashBase: Sendable {
     }
 }
 
+/// A command that did what it should, and could not sync it.
+struct DoneButNotDurable: Error {
+    let errno: Errno
+}
+
 struct Session {
     let workspace: Workspace
     let events: EventLog
@@ -140,6 +145,7 @@ struct Session {
             }
             return nil
         } catch let error as CommandError {
+            if error.done != nil { throw DoneButNotDurable(errno: error.errno) }
             throw error.errno
         }
     }
