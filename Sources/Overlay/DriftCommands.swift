@@ -147,7 +147,7 @@ extension Workspace {
         for piece in try log.snapshot().allPieces {
             endsWithBase = false
             if case .base(log.id, let offset) = piece.source {
-                let end = offset + piece.length
+                let end = offset.adding(clamping: piece.length)
                 endsWithBase = end == oldSize
                 if end > newSize { cuts.append(at + max(offset, newSize) - offset..<at + piece.length) }
             }
@@ -193,7 +193,7 @@ extension Workspace {
             transaction.update(inode) { record in
                 if !record.flags.contains(.hasLog) {
                     record.size = status.size
-                    record.allocated = status.blocks * 512
+                    record.allocated = status.allocatedBytes
                 }
                 record.modificationTime = time
                 record.changeTime = time

@@ -15,6 +15,8 @@ package struct InodeNumbering: Sendable {
     private static let givenOut: UInt64 = 1 << 47
     private static let deviceShift: UInt64 = 40
     package static let maximumDevice: UInt32 = 127
+    /// Of the numbers that the overlay gives out.
+    static let lastGivenOut: UInt64 = givenOut - 1
 
     package init(workspace: UInt16) { self.workspace = workspace }
 
@@ -46,7 +48,7 @@ extension Tree {
         } else if place.name.isEmpty {
             return numbers.fixedRoot
         }
-        let number = nextNumber()
+        let number = try nextNumber()
         var transaction = begin(.touch, Stamp(time: clock.realtime(), pid: 0, uid: 0))
         transaction.changes.append(
             .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))
@@ -64,7 +66,9 @@ extension Tree {
         }
     }
 
-    func nextNumber() -> InodeNumber {
+    /// - Throws: ENOSPC once all are given out.
+    func nextNumber() throws(Errno) -> InodeNumber {
+        guard lastNumber < InodeNumbering.lastGivenOut else { throw .noSpace }
         lastNumber += 1
         return numbers.givenOut(lastNumber)
     }
@@ -73,7 +77,9 @@ extension Tree {
     private func deviceIndex(_ status: FileStatus, at place: BasePlace) throws(Errno) -> UInt32 {
         if status.device == base.rootStatus.device { return 0 }
         if let known = deviceIndexes[status.device] { return known }
-        let index = (devices.keys.max() ?? 0) + 1
+        // The first free one: the last that is taken may be the last that there is.
+        var index: UInt32 = 1
+        while devices[index] != nil { index += 1 }
         var transaction = begin(.touch, Stamp(time: clock.realtime(), pid: 0, uid: 0))
         transaction.changes.append(.device(index, path: place.path))
         try commit(&transaction)

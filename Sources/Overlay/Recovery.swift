@@ -43,8 +43,8 @@ extension Workspace {
         let directory = LogDirectory.workspacePath(record.id)
         let journalPath = "\(directory)/tree.log"
         let journal = try Journal(
-            journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime(),
-            counter: store.logs.counter(record.id))
+            journalPath, id: UInt64(record.id) << 48, key: store.logs.key, on: store.disk,
+            now: clock.realtime(), counter: store.logs.counter(record.id))
         do throws(Errno) {
             // Each time: a kill may have come between the making of the journal and this.
             try store.disk.synchronizeDirectory(directory)
@@ -311,7 +311,7 @@ extension Tree {
     func load() throws(StorageError) -> CheckpointPosition {
         let position = try reader.position()
         sequence.advance(to: position.sequence)
-        lastNumber = position.lastNumber
+        lastNumber = min(position.lastNumber, InodeNumbering.lastGivenOut)
         touched = Set(try reader.touchedInodes())
         backups = try reader.backups()
         directoriesWithEntries = Set(try reader.directoriesWithEntries())

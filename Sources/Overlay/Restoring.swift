@@ -202,9 +202,7 @@ extension Tree {
         guard let place = inode.place, let status = try? base.status(place),
             status.type == inode.type, number(ifKnown: status) == inode.number
         else { return }
-        inode.log = nil
-        inode.xattrs = nil
         base.forget(place)
-        inode.refresh(InodeRecord(number: inode.number, status: status), at: place)
+        inode.revive(InodeRecord(number: inode.number, status: status), at: place)
     }
 }

@@ -29,7 +29,7 @@ extension EditLog {
             }
             var scanner: LogScanner
             do throws(Errno) {
-                scanner = try LogScanner(file, log: id, end: end)
+                scanner = try LogScanner(file, log: id, key: logs.key, end: end)
             } catch {
                 throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
             }
@@ -38,7 +38,7 @@ extension EditLog {
                 (record) throws(StorageError) in
                 if record.position != previousEnd { old.isDamaged = true }
                 previousEnd = record.position + record.header.recordLength
-                try Self.apply(record, file, id, &old)
+                try Self.apply(record, file, id, logs.key, &old)
             }
             // What was lost behind the last record may belong to the version that is asked for.
             if let range = result.damage.last, range.upperBound > previousEnd,
@@ -140,7 +140,7 @@ extension EditLog {
         do throws(StorageError) {
             var scanner: LogScanner
             do throws(Errno) {
-                scanner = try LogScanner(file, log: id, end: end)
+                scanner = try LogScanner(file, log: id, key: logs.key, end: end)
             } catch {
                 throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
             }
@@ -166,7 +166,7 @@ extension EditLog {
         let path = LogDirectory.path(id)
         do throws(Errno) {
             let file = try logs.file(id)
-            var scanner = try LogScanner(file, log: id)
+            var scanner = try LogScanner(file, log: id, key: logs.key)
             var cut: UInt64?
             do throws(StorageError) {
                 // The last one from before too: a record that could not be cut off may have been

@@ -150,7 +150,7 @@ extension EditLog {
             let hadToCut = state.needsCut
             do throws(Errno) {
                 state.end = try LogFile.append(
-                    header, payload: payload, to: file, log: id, at: position,
+                    header, payload: payload, to: file, log: id, key: logs.key, at: position,
                     needsCut: &state.needsCut, prefix: state.unwrittenHeader)
                 counter.add(logBytes: state.end - position)
                 if !state.unwrittenHeader.isEmpty { state.unwrittenHeader = [] }

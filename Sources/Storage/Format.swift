@@ -2,19 +2,18 @@
 // bytes, is Storage.docc/DiskFormat.md; a test reads both.
 
 package enum Format {
-    /// Version of the store's layout as a whole; a store of a newer one is refused. Version 2 has
-    /// backups, restored content and splices; a store of version 1 becomes one of version 2 when it
-    /// is opened, and its databases are made anew from the journals.
-    package static let storeVersion: UInt32 = 2
+    /// Version of the store's layout as a whole; a store of any other one is refused. Version 3 has
+    /// checksums of records that are made with a secret of the store.
+    package static let storeVersion: UInt32 = 3
     /// Version of log files (edit logs and tree logs).
-    package static let logVersion: UInt32 = 1
+    package static let logVersion: UInt32 = 2
     /// Version of sealed files (superblock, workspace record, limits, usage, pieces).
     package static let sealedVersion: UInt32 = 1
     /// `PRAGMA user_version` of the tree database.
     package static let databaseVersion: Int32 = 2
 
-    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse" in ASCII,
-    /// little endian.
+    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse", "draftkey"
+    /// in ASCII, little endian.
     package static let logMagic = magic("draftlog")
     package static let superblockMagic = magic("draftsup")
     package static let workspaceMagic = magic("draftwks")
@@ -22,6 +21,7 @@ package enum Format {
     package static let cutMagic = magic("draftcut")
     package static let limitsMagic = magic("draftlim")
     package static let usageMagic = magic("draftuse")
+    package static let keyMagic = magic("draftkey")
     /// "DREC" in ASCII, little endian.
     package static let recordMagic: UInt32 = 0x4345_5244
 

@@ -7,6 +7,7 @@ package import Platform
 package final class Journal: Sendable {
     package let path: String
     package let id: UInt64
+    private let key: ChecksumKey
     private let file: any DiskFile
     private let counter: SpaceCounter?
     private let tail: Mutex<Tail>
@@ -25,10 +26,12 @@ package final class Journal: Sendable {
 
     /// Opens the journal at `path`, or makes an empty one.
     package init(
-        _ path: String, id: UInt64, on disk: any Disk, now: Int64, counter: SpaceCounter? = nil
+        _ path: String, id: UInt64, key: ChecksumKey, on disk: any Disk, now: Int64,
+        counter: SpaceCounter? = nil
     ) throws(StorageError) {
         self.path = path
         self.id = id
+        self.key = key
         self.counter = counter
         do throws(Errno) {
             var known: (any DiskFile)?
@@ -80,7 +83,7 @@ package final class Journal: Sendable {
         do throws(Errno) {
             // What is replayed may go into the database, which must not be durable before it.
             try file.synchronize()
-            scanner = try LogScanner(file, log: id, gapEndsLog: afterPowerCut)
+            scanner = try LogScanner(file, log: id, key: key, gapEndsLog: afterPowerCut)
         } catch {
             throw .system(error, doing: "read", path: path)
         }
@@ -143,7 +146,7 @@ package final class Journal: Sendable {
         var scanner = try scanner()
         let position = try scanner.bisect { $0.time > time }.position
         guard let next = try scanner.record(at: position) else { return .max }
-        return next.header.sequence - 1
+        return next.header.sequence.subtracting(clamping: 1)
     }
 
     /// The number of the last record that is not younger than `limit`; 0 where there is none.
@@ -165,7 +168,7 @@ package final class Journal: Sendable {
 
     private func scanner() throws(StorageError) -> LogScanner {
         do throws(Errno) {
-            return try LogScanner(file, log: id, end: end)
+            return try LogScanner(file, log: id, key: key, end: end)
         } catch {
             throw .system(error, doing: "read", path: path)
         }
@@ -173,7 +176,7 @@ package final class Journal: Sendable {
 
     private func payload(of record: ScannedRecord) throws(StorageError) -> [UInt8] {
         do throws(Errno) {
-            return try LogFile.payload(of: record, in: file, log: id)
+            return try LogFile.payload(of: record, in: file, log: id, key: key)
         } catch {
             throw .damaged(
                 path: path, what: "the record at byte \(record.position) has a wrong checksum")
@@ -192,7 +195,7 @@ package final class Journal: Sendable {
                 do throws(Errno) {
                     let start = tail.end
                     tail.end = try LogFile.append(
-                        header, payload: raw, to: file, log: id, at: start,
+                        header, payload: raw, to: file, log: id, key: key, at: start,
                         needsCut: &tail.needsCut)
                     counter?.add(journalBytes: tail.end - start)
                     return nil
@@ -236,6 +239,9 @@ package final class SequenceCounter: Sendable {
         value.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    /// Makes the counter at least `sequence`, after a log showed it.
-    package func advance(to sequence: UInt64) { value.max(sequence, ordering: .relaxed) }
+    /// Makes the counter at least `sequence`, after a log showed it. One of a forged record leaves room
+    /// for those to come.
+    package func advance(to sequence: UInt64) {
+        value.max(min(sequence, UInt64(Int64.max)), ordering: .relaxed)
+    }
 }

@@ -6,6 +6,8 @@ package import Platform
 
 package final class LogDirectory: Sendable {
     package let disk: any Disk
+    /// What the checksums of records are made with.
+    package let key: ChecksumKey
     package let reserve: SpaceReserve
     private let open: Mutex<LRUCache<UInt64, any DiskFile>>
     /// A sync that failed may have dropped what it should have written, and the next one would not
@@ -18,8 +20,9 @@ package final class LogDirectory: Sendable {
     package let counter = SpaceCounter()
     private let counters = Mutex<[UInt16: SpaceCounter]>([:])
 
-    package init(_ disk: any Disk, openFiles: Int) {
+    package init(_ disk: any Disk, openFiles: Int, key: ChecksumKey) {
         self.disk = disk
+        self.key = key
         reserve = SpaceReserve(disk)
         open = Mutex(LRUCache(capacity: openFiles))
     }

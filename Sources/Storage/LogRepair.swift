@@ -7,11 +7,13 @@ package import Platform
 package struct LogRepair {
     let file: any DiskFile
     let log: UInt64
+    let key: ChecksumKey
     private let time: Int64
 
-    package init(_ file: any DiskFile, log: UInt64, time: Int64) {
+    package init(_ file: any DiskFile, log: UInt64, key: ChecksumKey, time: Int64) {
         self.file = file
         self.log = log
+        self.key = key
         self.time = time
     }
 
@@ -117,12 +119,13 @@ package struct LogRepair {
             sums.append(
                 count == block ? whole : ~Checksum.xxh3([UInt8](repeating: 0, count: count)))
         }
-        try file.writeBytes(header.bytes(sums, log: log, position: position), at: position)
+        try file.writeBytes(
+            header.bytes(sums, log: log, key: key, position: position), at: position)
     }
 
     /// Gives damaged blocks of a record up: the rest of it stays readable.
     package func lose(_ blocks: [Int], of record: ScannedRecord) throws(Errno) {
-        let table = try RecordTable(reading: file, log: log, at: record.position)
+        let table = try RecordTable(reading: file, log: log, key: key, at: record.position)
         let size = 1 << Int(record.header.blockShift)
         var sums = (0..<table.blockCount).map { table.sum(of: $0) }
         for block in blocks where block < sums.count {
@@ -133,7 +136,8 @@ package struct LogRepair {
             try file.writeBytes(zeros, at: record.payloadPosition + UInt64(start))
         }
         try file.writeBytes(
-            record.header.bytes(sums, log: log, position: record.position), at: record.position)
+            record.header.bytes(sums, log: log, key: key, position: record.position),
+            at: record.position)
     }
 
     package func clear(_ range: Range<UInt64>) throws(Errno) {

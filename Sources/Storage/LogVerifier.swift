@@ -51,6 +51,7 @@ package struct LogVerifier {
     private let file: any DiskFile
     private let kind: LogKind
     private let id: UInt64
+    private let key: ChecksumKey
     private let path: String
     private let limit: UInt64
     private var check = LogCheck()
@@ -62,11 +63,13 @@ package struct LogVerifier {
 
     /// - Parameter limit: the end of the log, for one that is being appended to.
     package init(
-        _ file: any DiskFile, kind: LogKind, id: UInt64, path: String, upTo limit: UInt64 = .max
+        _ file: any DiskFile, kind: LogKind, id: UInt64, key: ChecksumKey, path: String,
+        upTo limit: UInt64 = .max
     ) {
         self.file = file
         self.kind = kind
         self.id = id
+        self.key = key
         self.path = path
         self.limit = limit
     }
@@ -102,7 +105,7 @@ package struct LogVerifier {
             check.end = start
             return
         }
-        var scanner = try LogScanner(file, log: id, end: limit)
+        var scanner = try LogScanner(file, log: id, key: key, end: limit)
         var expected = start
         var failure: StorageError?
         let result: ScanResult
@@ -148,7 +151,7 @@ package struct LogVerifier {
         let end = record.position + record.header.recordLength
         check.records += 1
         defer { check.lastSequence = record.header.sequence }
-        guard let table = try? RecordTable(reading: file, log: id, at: record.position) else {
+        guard let table = try? RecordTable(reading: file, log: id, key: key, at: record.position) else {
             lost(record.position..<end)
             return
         }
@@ -172,7 +175,7 @@ package struct LogVerifier {
         let bytes = try file.readBytes(Format.recordHeaderLength, at: range.lowerBound)
         if let header = RecordHeader(bytes), header.sequence > check.lastSequence,
             range.lowerBound + header.recordLength <= range.upperBound,
-            (try? RecordTable(reading: file, log: id, at: range.lowerBound)) != nil {
+            (try? RecordTable(reading: file, log: id, key: key, at: range.lowerBound)) != nil {
             let record = ScannedRecord(header: header, position: range.lowerBound)
             examine(record, length)
             let end = range.lowerBound + header.recordLength

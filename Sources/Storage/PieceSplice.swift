@@ -90,7 +90,7 @@ package struct PieceSplice: Equatable, Sendable {
                 offset <= PieceTree.maximumLength,
                 Int(pieceCount) <= reader.remaining / Piece.encodedSize
             else { return nil }
-            end = offset + delete
+            end = offset.adding(clamping: delete)
             var pieces: [Piece] = []
             pieces.reserveCapacity(Int(pieceCount))
             for _ in 0..<pieceCount {

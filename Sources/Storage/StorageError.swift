@@ -8,6 +8,8 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
     case system(Errno, doing: String, path: String)
     /// A file of the store was written by a newer draftfs.
     case newerVersion(path: String, found: UInt32, known: UInt32)
+    /// A file of the store was written by an older draftfs, whose format nothing reads any more.
+    case olderVersion(path: String, found: UInt32, known: UInt32)
     /// A file of the store does not hold what it must.
     case damaged(path: String, what: String)
     /// The database is of an older version, and is to be made anew.
@@ -23,7 +25,7 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
     package var errno: Errno {
         switch self {
         case .system(let errno, _, _): errno
-        case .newerVersion, .foreignBase: .invalid
+        case .newerVersion, .olderVersion, .foreignBase: .invalid
         case .damaged, .database, .outdated: .inputOutput
         case .locked: .busy
         }
@@ -36,6 +38,9 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
         case .newerVersion(let path, let found, let known):
             return "\(path) has format version \(found), and this draftfs knows only up to "
                 + "\(known): use the draftfs that wrote it, or a newer one"
+        case .olderVersion(let path, let found, let known):
+            return "\(path) has format version \(found), and this draftfs knows only \(known): use the "
+                + "draftfs that wrote it, or give another store with --store"
         case .damaged(let path, let what):
             return "\(path) is damaged: \(what)"
         case .outdated(let path):

@@ -1,6 +1,7 @@
 // Store: the directory with all of draftfs's data: its superblock, its lock, its workspaces.
 //
-// superblock            which base, which version
+// superblock            which base, which version, the key of the checksums
+// key                   that key once more
 // lock                  held (flock) by the one daemon that may use the store; says who that is
 // workspaces/ID/        workspace (its record), tree.log, tree.db, logs/XX/NUMBER.log and .pieces
 
@@ -36,16 +37,19 @@ package final class Store: Sendable {
         self.superblock = superblock
         self.databaseDirectory = databaseDirectory
         self.lock = lock
-        logs = LogDirectory(disk, openFiles: Self.openLogFiles)
+        logs = LogDirectory(disk, openFiles: Self.openLogFiles, key: superblock.key)
         let (records, unreadable) = try Self.readWorkspaces(disk, path)
         registry = Mutex(records)
         self.unreadable = unreadable
     }
 
     /// Opens the store at `path`, or makes one there, and takes its lock.
-    /// - Parameter holder: who we are, for the message of whoever comes second.
+    /// - Parameters:
+    ///   - holder: who we are, for the message of whoever comes second.
+    ///   - key: of a store that is made here; nil for a random one.
     package static func open(
-        _ path: String, basePath: [UInt8], baseInode: UInt64, holder: String, now: Int64
+        _ path: String, basePath: [UInt8], baseInode: UInt64, holder: String, now: Int64,
+        key: ChecksumKey? = nil
     ) throws(StorageError) -> Store {
         let root: File
         do throws(Errno) {
@@ -54,6 +58,9 @@ package final class Store: Sendable {
             root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
             // The directory above gets the name; it may be one that we cannot open.
             if isNew { try root.synchronizeFileSystem() }
+            // Nobody else may see the key, nor what is in files that they may not read. Where the
+            // directory is another user's, its files are closed all the same.
+            if try root.status().mode & 0o077 != 0 { _ = fchmod(root.descriptor, 0o700) }
         } catch {
             throw .system(error, doing: "open the store", path: path)
         }
@@ -61,7 +68,7 @@ package final class Store: Sendable {
         let disk = HostDisk(root: root)
         let superblock = try SpaceReserve(disk).whileFull(opening: { () throws(StorageError) in
             try openSuperblock(
-                disk, path, basePath: basePath, baseInode: baseInode, now: now)
+                disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key)
         })
         return try Store(
             path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
@@ -69,10 +76,11 @@ package final class Store: Sendable {
 
     /// A store on any disk, without a lock and with databases in memory, rebuilt at each open.
     package static func open(
-        on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64
+        on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64,
+        key: ChecksumKey? = nil
     ) throws(StorageError) -> Store {
         let superblock = try openSuperblock(
-            disk, "store", basePath: basePath, baseInode: baseInode, now: now)
+            disk, "store", basePath: basePath, baseInode: baseInode, now: now, key: key)
         return try Store(
             path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil)
     }
@@ -130,15 +138,13 @@ package final class Store: Sendable {
     }
 
     private static func openSuperblock(
-        _ disk: any Disk, _ path: String, basePath: [UInt8], baseInode: UInt64, now: Int64
+        _ disk: any Disk, _ path: String, basePath: [UInt8], baseInode: UInt64, now: Int64,
+        key: ChecksumKey?
     ) throws(StorageError) -> Superblock {
         if disk.exists(Superblock.path) {
             var superblock = try Superblock(from: disk)
-            let isCurrent = superblock.version == Format.storeVersion
-            superblock.version = Format.storeVersion
+            try checkKey(superblock, disk)
             if superblock.basePath == basePath, superblock.baseInode == baseInode {
-                // An older draftfs must not open what this one may write from now on.
-                if !isCurrent { try superblock.write(to: disk) }
                 return superblock
             }
             // A base that was moved keeps its inode, one that was made anew keeps its path. With
@@ -164,18 +170,28 @@ package final class Store: Sendable {
         if isBegun, (try? disk.list("workspaces").isEmpty) != true {
             throw .damaged(path: path, what: "its superblock is missing")
         }
-        let begun = ["lock", "workspaces", Superblock.path + ".new"]
+        let begun = [
+            "lock", "workspaces", Superblock.path + ".new", StoreKey.path, StoreKey.path + ".new",
+        ]
         if names.contains(where: { !begun.contains($0) }) {
             throw .damaged(path: path, what: "it is no store, and it is not empty")
         }
-        let superblock = Superblock(
-            id: UInt64.random(in: 1...UInt64.max), created: now, basePath: basePath,
-            baseInode: baseInode)
+        let superblock: Superblock
+        do throws(Errno) {
+            let fresh: ChecksumKey
+            if let key { fresh = key } else { fresh = try .random() }
+            superblock = Superblock(
+                id: UInt64.random(in: 1...UInt64.max), created: now, basePath: basePath,
+                baseInode: baseInode, key: fresh)
+        } catch {
+            throw .system(error, doing: "get random numbers for", path: path)
+        }
         do throws(Errno) {
             if !isBegun { try disk.makeDirectory("workspaces") }
         } catch {
             throw .system(error, doing: "make a directory in the store", path: path)
         }
+        try StoreKey(superblock).write(to: disk)
         try superblock.write(to: disk)
         do throws(Errno) {
             try disk.synchronizeDirectory("")
@@ -213,7 +229,10 @@ extension Store {
                     from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
             } catch {
                 // One lost record must not make all the other workspaces unusable.
-                if case .newerVersion = error { throw error }
+                switch error {
+                case .newerVersion, .olderVersion: throw error
+                default: break
+                }
                 unreadable[id] = error
                 continue
             }

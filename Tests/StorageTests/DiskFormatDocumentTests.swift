@@ -45,7 +45,7 @@ struct DiskFormatDocumentTests {
         for path in ["workspaces", "workspaces/0001", "workspaces/0001/logs"] {
             try disk.makeDirectory(path)
         }
-        let logs = LogDirectory(disk, openFiles: 4)
+        let logs = LogDirectory(disk, openFiles: 4, key: testKey)
         let id: UInt64 = 1 << 48 | 42
         let start: Int64 = 1_700_000_000_000_000_000
         let log = try EditLog.create(
@@ -114,7 +114,8 @@ struct DiskFormatDocumentTests {
         let disk = SimulatedDisk(seed: 1)
         let file = try disk.open("log", .create)
         try file.writeBytes(try workedLog(), at: 0)
-        let repair = LogRepair(file, log: 1 << 48 | 42, time: 1_700_000_000_000_000_000)
+        let repair = LogRepair(
+            file, log: 1 << 48 | 42, key: testKey, time: 1_700_000_000_000_000_000)
         #expect(try repair.fill(0x40..<0x98, before: 0, after: 3))
         let real = try file.readBytes(0x58, at: 0x40)
         let documented = try documentedBytes("A worked filler", from: 0x40)
@@ -137,6 +138,7 @@ struct DiskFormatDocumentTests {
             "workspaceMagic": text(Format.workspaceMagic), "piecesMagic": text(Format.piecesMagic),
             "cutMagic": text(Format.cutMagic),
             "limitsMagic": text(Format.limitsMagic), "usageMagic": text(Format.usageMagic),
+            "keyMagic": text(Format.keyMagic),
             "recordMagic": String(text(UInt64(Format.recordMagic)).prefix(4)),
             "logHeaderLength": "\(Format.logHeaderLength)",
             "recordHeaderLength": "\(Format.recordHeaderLength)",
