@@ -86,7 +86,9 @@ let package = Package(
         .testTarget(
             name: "CrashTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
             swiftSettings: settings),
-        .testTarget(name: "FuseTests", dependencies: ["Fuse", "Platform"], swiftSettings: settings),
+        .testTarget(
+            name: "FuseTests", dependencies: ["Fuse", "Platform", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "CommandTests",
             dependencies: ["draftfs", "Overlay", "TestSupport", argumentParser],

@@ -13,8 +13,7 @@ struct CrashTests {
     private let base: CrashBase
     private let first: Model
     private let parted: (base: CrashBase, first: Model)
-    /// Of what is chosen at random in this run.
-    let runSeed = TestEnvironment.seed()
+    private static let seeds = TestSeeds.list("crashes")
 
     init() throws {
         base = try CrashBase()
@@ -31,7 +30,7 @@ struct CrashTests {
     }
 
     private func calls(_ count: Int, step: Int) -> StrideTo<Int> {
-        stride(from: Int(runSeed % UInt64(step)), to: count, by: step)
+        stride(from: Int(Self.seeds[Self.seeds.count - 1].value % UInt64(step)), to: count, by: step)
     }
 
     /// Changing calls, and all calls, of the workload on a disk that never fails.
@@ -60,8 +59,8 @@ struct CrashTests {
         #expect(calls > 80)
         // All of them take minutes; which ones are left out changes from run to run.
         let step = TestEnvironment.isFull ? 1 : 4 * more
-        let start = Int(runSeed % UInt64(step))
-        for call in stride(from: start, to: calls, by: step) {
+        let seed = Self.seeds[Self.seeds.count - 1]
+        for call in stride(from: Int(seed.value % UInt64(step)), to: calls, by: step) {
             let disk = try base.newDisk(seed: UInt64(call))
             disk.set(
                 SimulatedDisk.Plan(
@@ -70,7 +69,7 @@ struct CrashTests {
             do {
                 try runWithFailure(disk, base, first, isExact: times == 1)
             } catch {
-                Issue.record("call \(call) fails \(times) times (DRAFTFS_TEST_SEED=\(runSeed)): \(error)")
+                Issue.record("call \(call) fails \(times) times (\(seed)): \(error)")
             }
         }
     }
@@ -87,7 +86,8 @@ struct CrashTests {
         for (index, step) in Step.workload.enumerated() where model.allows(step) {
             do {
                 model.apply(step, index, created: try session.run(step, index))
-            } catch is DoneUnsynced {
+            } catch is DoneButNotDurable {
+                // Only a power cut could take it back.
                 model.apply(step, index, created: nil)
                 failed.append(step)
             } catch {
@@ -144,10 +144,17 @@ struct CrashTests {
         }
     }
 
-    /// Outcomes of each power cut that are looked at: other ones in each run.
+    /// Outcomes of each power cut that are looked at.
     private static let cuts =
-        TestEnvironment.variable("DRAFTFS_TEST_CUTS").flatMap { UInt64($0) }
+        TestEnvironment.variable("DRAFTFS_TEST_CUTS").flatMap { Int($0) }
         ?? (TestEnvironment.isFull ? 40 : 4)
+
+    /// The seeds of a power cut at one call: each seed has its turn after as many calls as it takes
+    /// to come round. One that was asked for is there at each call.
+    private static func seeds(at call: Int) -> [TestSeed] {
+        let count = min(cuts, seeds.count)
+        return (0..<count).map { seeds[(call * count + $0) % seeds.count] }
+    }
 
     /// After a power cut the machine has started anew: the mark of use is of another boot.
     private static func boot(_ disk: SimulatedDisk) {
@@ -164,8 +171,8 @@ struct CrashTests {
             let disk = try base.newDisk(seed: UInt64(call) &* 104_729)
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
             let history = History.untilStop(disk, base, first: first)
-            for cut in 0..<Self.cuts {
-                let after = disk.afterPowerCut(seed: (runSeed &* 1009 &+ UInt64(call)) &* 97 &+ cut)
+            for (cut, seed) in Self.seeds(at: call).enumerated() {
+                let after = disk.afterPowerCut(seed: seed.value &* 1009 &+ UInt64(call))
                 do {
                     Self.boot(after)
                     let session = try Session(after, base)
@@ -174,11 +181,7 @@ struct CrashTests {
                     if cut > 0 { continue }
                     try checkThatWorkGoesOn(session, after, base)
                 } catch {
-                    Issue.record(
-                        """
-                        power cut at call \(call), outcome \(cut), parts \(inParts) \
-                        (DRAFTFS_TEST_SEED=\(runSeed)): \(error)
-                        """)
+                    Issue.record("power cut at call \(call), parts \(inParts) (\(seed)): \(error)")
                 }
             }
         }

@@ -53,9 +53,9 @@ final class CrashBase: Sendable {
     }
 }
 
-/// A command was done, and the sync after it failed.
-struct DoneUnsynced: Error {
-    var errno: Errno
+/// A command that did what it should, and could not sync it.
+struct DoneButNotDurable: Error {
+    let errno: Errno
 }
 
 struct Session {
@@ -160,7 +160,7 @@ struct Session {
             }
             return nil
         } catch let error as CommandError {
-            if error.done != nil { throw DoneUnsynced(errno: error.errno) }
+            if error.done != nil { throw DoneButNotDurable(errno: error.errno) }
             throw error.errno
         }
     }

@@ -32,7 +32,7 @@ struct WithdrawnRollbackTests {
         do {
             _ = try session.run(.rollback("one"), 99)
             return nil
-        } catch is DoneUnsynced {
+        } catch is DoneButNotDurable {
             return nil
         } catch {
             disk.set(nil)

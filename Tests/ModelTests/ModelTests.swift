@@ -6,26 +6,22 @@ import TestSupport
 import Testing
 
 @Suite struct ModelTests {
-    /// The seed asked for, or new ones.
-    private static let seeds: [UInt64] = {
-        if TestEnvironment.variable("DRAFTFS_TEST_SEED") != nil { return [TestEnvironment.seed()] }
-        return (0..<3).map { _ in TestEnvironment.seed() }
-    }()
+    private static let seeds = TestSeeds.all()
 
-    private static var chunks: Int { TestEnvironment.isFull ? 200 : 16 }
+    /// Few for each of many seeds.
+    private static var chunks: Int { TestEnvironment.isFull ? 48 : 6 }
 
     @Test("A workspace does what a plain tree does", arguments: seeds)
-    func ordinaryLimits(seed: UInt64) throws { try Self.run(seed, Limits()) }
+    func ordinaryLimits(seed: TestSeed) throws { try Self.run(seed, Limits()) }
 
     @Test("A workspace that keeps nothing in memory does what a plain tree does", arguments: seeds)
-    func tinyLimits(seed: UInt64) throws { try Self.run(seed, ModelRun.tinyLimits) }
+    func tinyLimits(seed: TestSeed) throws { try Self.run(seed, ModelRun.tinyLimits) }
 
-    private static func run(_ seed: UInt64, _ limits: Limits) throws {
-        print("model: DRAFTFS_TEST_SEED=\(seed)")
-        let run = try ModelRun(seed: seed, limits: limits)
+    private static func run(_ seed: TestSeed, _ limits: Limits) throws {
+        let run = try ModelRun(seed: seed.value, limits: limits)
         try run.run(chunks: chunks, steps: 120)
         // Steps that all fail test nothing.
-        #expect(run.succeeded > chunks * 20, "seed \(seed)")
-        #expect(run.fixture.messages.filter { $0.contains("EIO") } == [], "seed \(seed)")
+        #expect(run.succeeded > chunks * 20, "\(seed)")
+        #expect(run.fixture.messages.filter { $0.contains("EIO") } == [], "\(seed)")
     }
 }

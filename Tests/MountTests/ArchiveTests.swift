@@ -5,7 +5,9 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canRun && TestEnvironment.isRoot))
+    @Suite(
+        .serialized,
+        .enabled(if: TestEnvironment.canRun && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct Archive {
         /// Every kind of thing that tools meet in a tree.
         static let tree = """

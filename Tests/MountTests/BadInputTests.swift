@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct BadInput {
         @Test("A base or mount point that is missing or no directory")
         func wrongPlaces() throws {
@@ -66,7 +66,7 @@ extension MountTests {
         }
 
         @Test("Another user without rights to the base, the mount point or the store",
-            .enabled(if: TestEnvironment.isRoot))
+            .enabled(if: TestEnvironment.isRoot, "needs root"))
         func noPermission() throws {
             let places = try Places()
             let other = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
@@ -88,7 +88,7 @@ extension MountTests {
 
         @Test(
             "Another user mounts unprivileged what is theirs",
-            .enabled(if: TestEnvironment.isRoot))
+            .enabled(if: TestEnvironment.isRoot, "needs root"))
         func unprivileged() throws {
             let places = try Places()
             let other = "setpriv --reuid=1000 --regid=1000 --clear-groups"
@@ -116,7 +116,7 @@ extension MountTests {
         }
 
         @Test(
-            "A FUSE device that is missing or is none", .enabled(if: TestEnvironment.isRoot),
+            "A FUSE device that is missing or is none", .enabled(if: TestEnvironment.isRoot, "needs root"),
             arguments: [
                 "mount --bind /dev/null /dev/fuse",
                 "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; "

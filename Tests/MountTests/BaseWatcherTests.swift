@@ -6,7 +6,9 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain))
+    @Suite(
+        .serialized,
+        .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain, "needs /dev/fuse"))
     struct BaseWatching {
         private static func eventually(
             _ what: String, _ holds: () throws -> Bool

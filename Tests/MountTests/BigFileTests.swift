@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canRun))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canRun, "needs /dev/fuse"))
     struct BigFile {
         static let size = 500_000_000
 

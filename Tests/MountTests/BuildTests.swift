@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canRun))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canRun, "needs /dev/fuse"))
     struct Build {
         /// A hundred sources, each with a header of its own, and one that all include.
         static let project = """

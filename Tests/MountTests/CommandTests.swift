@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct Commands {
         private func command(_ mount: TestMount, _ file: String, _ text: String) throws {
             let found = try ControlFiles.command(mount(".draft/\(file)"), text)

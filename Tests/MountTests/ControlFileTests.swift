@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct ControlFiles {
         static let all = [
             "at", "backup", "backups", "blame", "clone", "diff", "drift", "edit", "events",
@@ -143,7 +143,7 @@ extension MountTests {
         }
 
         @Test("Nobody but the daemon's user may read or write control files",
-            .enabled(if: TestEnvironment.isRoot))
+            .enabled(if: TestEnvironment.isRoot, "needs root"))
         func permissions() throws {
             try mounted(options: ["-o", "allow_other"], prepare: Workspaces.prepare) { mount in
                 try same(try Self.asOther(["cat", mount("top")]).text, "top", "a plain file")

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct DamagedStore {
         /// What is done to one file of the store.
         enum Damage: String, CaseIterable {

@@ -21,7 +21,9 @@ private final class SmallDisk {
 
 extension MountTests {
     @Suite(
-        .serialized, .enabled(if: TestEnvironment.canMount && TestEnvironment.isRoot))
+        .serialized,
+        .enabled(
+            if: TestEnvironment.canMount && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct FullDisk {
         @Test("Disk full: ENOSPC, the daemon alive, nothing acknowledged lost")
         func full() throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canRun))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canRun, "needs /dev/fuse"))
     struct Git {
         /// The same identity and no configuration of the user, so that nothing outside decides.
         static let environment = [

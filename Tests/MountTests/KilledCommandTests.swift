@@ -6,7 +6,10 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount && TestEnvironment.isRoot))
+    @Suite(
+        .serialized,
+        .enabled(
+            if: TestEnvironment.canMount && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct KilledCommands {
         static let files = 1_500
 

@@ -6,7 +6,9 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain))
+    @Suite(
+        .serialized,
+        .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain, "needs /dev/fuse"))
     struct LimitControl {
         private static func command(_ mount: TestMount, _ file: String, _ text: String) throws -> Int32 {
             try withOpen(mount(".draft/\(file)"), O_WRONLY) { held in

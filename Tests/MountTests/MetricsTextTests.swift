@@ -70,7 +70,9 @@ import Testing
 
     @Test(
         "promtool has nothing to say",
-        .enabled(if: (try? ChildProcess.run(["sh", "-c", "command -v promtool"]).succeeded) == true))
+        .enabled(
+            if: (try? ChildProcess.run(["sh", "-c", "command -v promtool"]).succeeded) == true,
+            "needs promtool"))
     func promtool() throws {
         let directory = try TemporaryDirectory("metrics")
         try writeFile(directory("text"), MetricsText.render(sample))

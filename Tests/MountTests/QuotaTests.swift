@@ -7,7 +7,9 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain))
+    @Suite(
+        .serialized,
+        .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain, "needs /dev/fuse"))
     struct Quotas {
         /// Sets limits of the first workspace while nothing is mounted.
         private static func set(_ mount: TestMount, _ values: [(OperatorLimits.Key, UInt64)]) throws {

@@ -8,20 +8,23 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canRun && TestEnvironment.isRoot))
+    @Suite(
+        .serialized,
+        .enabled(if: TestEnvironment.canRun && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct RandomOperations {
         static let threads = 4
-        static let phases = 6
+        static let phases = TestEnvironment.isFull ? 6 : 2
         /// Trees for the serial steps. A link from here into a thread's tree would let two threads
         /// meet at one inode, and outcomes would depend on who comes first.
         static let serialTops = ["shared", "other"]
 
-        @Test("Random operations leave a mount as they leave a plain directory")
-        func randomOperations() throws {
-            let seed = TestEnvironment.seed()
+        @Test(
+            "Random operations leave a mount as they leave a plain directory",
+            arguments: TestSeeds.all())
+        func randomOperations(testSeed: TestSeed) throws {
+            let seed = testSeed.value
             let asked = TestEnvironment.variable("DRAFTFS_TEST_STEPS").flatMap { Int($0) }
-            let steps = asked ?? (TestEnvironment.isFull ? 400_000 : 60_000)
-            print("random operations: DRAFTFS_TEST_SEED=\(seed) DRAFTFS_TEST_STEPS=\(steps)")
+            let steps = asked ?? (TestEnvironment.isFull ? 30_000 : 3_000)
             let plain = try TemporaryDirectory("plain")
             try mounted(limit: 1_800, prepare: { base in
                 try Self.populate(base, seed: seed)

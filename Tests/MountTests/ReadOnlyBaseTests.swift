@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct ReadOnlyBase {
         /// Stands in every file of the base, so that a copy in the store is found.
         static let marker = "marker-7c1f90e2-of-base-content"

@@ -7,7 +7,10 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount && TestEnvironment.isRoot))
+    @Suite(
+        .serialized,
+        .enabled(
+            if: TestEnvironment.canMount && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct RemoveAll {
         /// Files of the base, which the workspace edits, and files that the workspace makes.
         static let (edited, made) = (4_000, 6_000)

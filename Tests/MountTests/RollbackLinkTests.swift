@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct RollbackLinks {
         static func prepare(_ base: String) throws {
             try makeDirectory("\(base)/dir")

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canRun))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canRun, "needs /dev/fuse"))
     struct SQLite {
         static let rounds = 20
 
@@ -64,7 +64,7 @@ extension MountTests {
 
         @Test(
             "No acknowledged row is lost when the daemon is killed",
-            .enabled(if: TestEnvironment.canMount), arguments: ["wal", "delete"])
+            .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"), arguments: ["wal", "delete"])
         func daemonKilled(mode: String) throws {
             let seed = TestEnvironment.seed()
             var random = SeededGenerator(seed: seed)

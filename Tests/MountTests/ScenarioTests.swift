@@ -55,7 +55,7 @@ extension Substring {
 }
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct Scenarios {
         @Test("The scenarios are found")
         func found() { #expect(Scenario.all.count >= 50) }

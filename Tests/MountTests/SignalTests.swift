@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct Signals {
         @Test("SIGTERM and SIGINT unmount cleanly", arguments: [SIGTERM, SIGINT])
         func cleanEnd(signal: Int32) throws {

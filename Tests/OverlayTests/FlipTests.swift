@@ -18,27 +18,30 @@ import Testing
 
     @Test("A flipped bit of any file of a store is named, never read, and repaired")
     func thousandFlips() throws {
-        let seed = TestEnvironment.seed()
-        var random = SeededGenerator(seed: seed)
-        print("flipped bits: DRAFTFS_TEST_SEED=\(seed)")
+        let seeds = TestSeeds.list("flipped bits")
         let sample = try FlipSample()
         #expect(sample.copy.files.contains { $0.path.hasSuffix(".pieces") })
         #expect(sample.copy.files.contains { $0.path.hasSuffix(".sum") })
         #expect(sample.copy.files.contains { $0.path.hasSuffix(".cut") })
         let steps = Int(TestEnvironment.variable("DRAFTFS_TEST_STEPS") ?? "") ?? 1_000
+        var generators = seeds.map(\.generator)
         var failures = 0
         var counts = Counts()
         for step in 0..<steps {
+            // Each seed in turn.
+            let seed = seeds[step % seeds.count]
+            var random = generators[step % seeds.count]
+            defer { generators[step % seeds.count] = random }
             let file = sample.copy.files[Int.random(in: 0..<sample.copy.files.count, using: &random)]
             guard !file.bytes.isEmpty else { continue }
             // Headers are few among the bytes, and more depends on them.
-            let end = step % 4 == 0 ? min(64, file.bytes.count) : file.bytes.count
+            let end = step / seeds.count % 4 == 0 ? min(64, file.bytes.count) : file.bytes.count
             let flip = Flip(
                 file: file.path, byte: Int.random(in: 0..<end, using: &random),
                 bit: UInt8.random(in: 0..<8, using: &random))
             for problem in try check(flip, sample, &counts) {
                 failures += 1
-                Issue.record("seed \(seed), step \(step), \(flip): \(problem)")
+                Issue.record("\(seed), step \(step), \(flip): \(problem)")
             }
             if failures > 20 { break }
         }

@@ -230,10 +230,13 @@ import Testing
 
     @Test("Any larger damage: never wrong bytes, and after a repair the rest is there")
     func largerDamage() throws {
-        let seed = TestEnvironment.seed()
-        var random = SeededGenerator(seed: seed)
-        print("larger damage: DRAFTFS_TEST_SEED=\(seed)")
+        let seeds = TestSeeds.list("larger damage")
+        var generators = seeds.map(\.generator)
         for step in 0..<200 {
+            // Each seed in turn.
+            let seed = seeds[step % seeds.count]
+            var random = generators[step % seeds.count]
+            defer { generators[step % seeds.count] = random }
             let file = sample.copy.files[Int.random(in: 0..<sample.copy.files.count, using: &random)]
             guard file.path != "lock", file.bytes.count > 8 else { continue }
             let start = Int.random(in: 0..<file.bytes.count, using: &random)
@@ -247,7 +250,7 @@ import Testing
                 default: bytes.removeLast(bytes.count - start)
                 }
             }
-            let place = "seed \(seed), step \(step), kind \(kind), \(file.path), \(start)..<\(end)"
+            let place = "\(seed), step \(step), kind \(kind), \(file.path), \(start)..<\(end)"
             if file.path == "superblock", try fsck().check.findings.contains(where: {
                 $0.file == "superblock" && $0.what.contains("missing")
             }) {

@@ -15,9 +15,8 @@ import Testing
 
     @Test("A flipped bit in a store that was killed gives no wrong byte, and fsck makes it usable")
     func flips() throws {
-        let seed = TestEnvironment.seed()
-        var random = SeededGenerator(seed: seed)
-        print("flipped after a kill: DRAFTFS_TEST_SEED=\(seed)")
+        let seeds = TestSeeds.list("flipped after a kill")
+        var generators = seeds.map(\.generator)
         let fixture = try WorkspaceFixture { base in
             for index in 0..<6 { try writeFile("\(base)/b\(index)", Self.content(index + 20)) }
         }
@@ -32,13 +31,17 @@ import Testing
         let place = try TemporaryDirectory("killed", inMemory: true)
         let path = place("store")
         for step in 0..<200 {
+            // Each seed in turn.
+            let seed = seeds[step % seeds.count]
+            var random = generators[step % seeds.count]
+            defer { generators[step % seeds.count] = random }
             let file = copy.files[Int.random(in: 0..<copy.files.count, using: &random)]
             guard !file.bytes.isEmpty else { continue }
             let byte = Int.random(in: 0..<file.bytes.count, using: &random)
             try copy.write(to: path) { name, bytes in
                 if name == file.path { bytes[byte] ^= 1 << UInt8.random(in: 0..<8, using: &random) }
             }
-            let what = "seed \(seed), step \(step), byte \(byte) of \(file.path)"
+            let what = "\(seed), step \(step), byte \(byte) of \(file.path)"
             let before = try StoreCopy(path)
             _ = try Fsck(path).run()
             // SQLite's index of its write-ahead log is no content.

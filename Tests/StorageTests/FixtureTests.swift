@@ -90,6 +90,7 @@ struct FixtureTests {
         }
         #expect(result.damage.isEmpty && result.tornBytes == 0 && result.records == 2)
         #expect(changes == [Self.transaction(0), Self.transaction(1)])
+        let logs = store.logs
         for (file, bytes) in zip(Self.files, [Self.contents[0], Self.expected]) {
             let log = try EditLog.open(file, in: logs) { Issue.record("\($0)") }
             #expect(log.version.size == UInt64(bytes.count))

@@ -123,13 +123,13 @@ struct PieceTreeModelTests {
         }
     }
 
-    @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
-    func `Random changes agree with an array of bytes`(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+    @Test(arguments: TestSeeds.all())
+    func `Random changes agree with an array of bytes`(seed: TestSeed) {
+        var generator = seed.generator
         var tree = PieceTree()
         var model: Bytes = []
         var kept: [(PieceTree, Bytes)] = []
-        for step in 0..<2500 {
+        for step in 0..<800 {
             let name = Self.change(&tree, &model, &generator)
             if model.count > 4000 {
                 tree.truncate(to: 2500)
@@ -137,15 +137,15 @@ struct PieceTreeModelTests {
             }
             let range = Self.randomRange(tree.length, &generator)
             if let problem = Self.problem(tree, model, range, step) {
-                Issue.record("seed \(seed), step \(step), \(name): \(problem)")
+                Issue.record("\(seed), step \(step), \(name): \(problem)")
                 return
             }
             if step % 100 == 50 { kept.append((tree, model)) }
         }
-        #expect(tree.allocatedBytes == UInt64(model.count { $0 != .hole }), "seed \(seed)")
+        #expect(tree.allocatedBytes == UInt64(model.count { $0 != .hole }), "\(seed)")
         for (index, (copy, bytes)) in kept.enumerated() {
-            #expect(copy.checkInvariants() == nil, "seed \(seed), copy \(index)")
-            #expect(Self.bytes(copy.allPieces) == bytes, "seed \(seed), copy \(index)")
+            #expect(copy.checkInvariants() == nil, "\(seed), copy \(index)")
+            #expect(Self.bytes(copy.allPieces) == bytes, "\(seed), copy \(index)")
         }
     }
 
@@ -177,14 +177,14 @@ struct PieceTreeModelTests {
         return result
     }
 
-    @Test(arguments: [11, 12, 13, 14] as [UInt64])
-    func `Random changes of many pieces agree with an array of pieces`(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+    @Test(arguments: TestSeeds.all())
+    func `Random changes of many pieces agree with an array of pieces`(seed: TestSeed) {
+        var generator = seed.generator
         let start = (0..<9000).map { _ in Self.randomPiece(1000, &generator) }
         var tree = PieceTree(start)
         var model = Self.spliced([], 0..<0, start)
         var kept: [(PieceTree, [Piece])] = [(tree, model)]
-        for step in 0..<240 {
+        for step in 0..<60 {
             let length = tree.length
             let low = UInt64.random(in: 0...length, using: &generator)
             let kind = Int.random(in: 0..<10, using: &generator)
@@ -200,20 +200,20 @@ struct PieceTreeModelTests {
                 tree.checkInvariants()
                 ?? (Array(tree.allPieces) == model ? nil : "pieces differ")
             if let problem {
-                Issue.record("seed \(seed), step \(step), \(range), \(fresh.count): \(problem)")
+                Issue.record("\(seed), step \(step), \(range), \(fresh.count): \(problem)")
                 return
             }
             if step % 40 == 20 { kept.append((tree, model)) }
         }
         for (index, (copy, pieces)) in kept.enumerated() {
-            #expect(copy.checkInvariants() == nil, "seed \(seed), copy \(index)")
-            #expect(Array(copy.allPieces) == pieces, "seed \(seed), copy \(index)")
+            #expect(copy.checkInvariants() == nil, "\(seed), copy \(index)")
+            #expect(Array(copy.allPieces) == pieces, "\(seed), copy \(index)")
         }
     }
 
-    @Test(arguments: [21, 22] as [UInt64])
-    func `A tree of many pieces shrinks in order to nothing by small deletions`(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+    @Test(arguments: TestSeeds.all().suffix(4))
+    func `A tree of many pieces shrinks in order to nothing by small deletions`(seed: TestSeed) {
+        var generator = seed.generator
         var tree = PieceTree(
             (0..<9000).map { Piece(.log(log: 1, record: $0 * 100, skip: 0), length: 10) })
         let full = tree
@@ -222,9 +222,9 @@ struct PieceTreeModelTests {
             let low = UInt64.random(in: 0..<tree.length, using: &generator)
             let expected = tree.length - min(tree.length - low, 25)
             tree.delete(low..<low + 25)
-            #expect(tree.length == expected, "seed \(seed), step \(step)")
+            #expect(tree.length == expected, "\(seed), step \(step)")
             if step % 50 == 0 || tree.length < 2000 {
-                #expect(tree.checkInvariants() == nil, "seed \(seed), step \(step)")
+                #expect(tree.checkInvariants() == nil, "\(seed), step \(step)")
             }
             step += 1
         }

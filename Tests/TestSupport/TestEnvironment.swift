@@ -3,7 +3,7 @@
 //   DRAFTFS_TEST_PLAIN=1   the control group: a copy of the base takes the place of every mount
 //   DRAFTFS_TEST_FULL=1    sizes of the full run where a smaller one is the default
 //   DRAFTFS_TEST_STEPS=N   steps of the random operation test
-//   DRAFTFS_TEST_SEED=N    its seed
+//   DRAFTFS_TEST_SEED=N    the seed of random tests, and DRAFTFS_TEST_SEEDS: see TestSeeds
 //   DRAFTFS_TEST_CUTS=N    outcomes of each simulated power cut that are looked at
 //   DRAFTFS_BINARY=PATH    the program to test, else the package's own release or debug build
 
