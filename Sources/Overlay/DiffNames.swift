@@ -126,6 +126,8 @@ struct DiffNames {
     }
 
     private func isBelowMoved(_ path: [UInt8]) -> Bool {
-        path.indices.contains { path[$0] == 0x2f && movedPaths.contains(Array(path[..<$0])) }
+        // A deep path has many directories above it.
+        if movedPaths.isEmpty { return false }
+        return path.indices.contains { path[$0] == 0x2f && movedPaths.contains(Array(path[..<$0])) }
     }
 }

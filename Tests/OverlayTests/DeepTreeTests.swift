@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 @Suite struct DeepTreeTests {
-    private static let depth = TestEnvironment.isFull ? 20_000 : 3_000
+    private static let depth = TestEnvironment.isFull ? 20_000 : 2_500
     private static let name = FileName(trusted: [0x64])
 
     private func path(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -107,7 +107,7 @@ import Testing
             "\($0.status) \(String(decoding: $0.path, as: UTF8.self))"
         }
         #expect(tops == ["added copy", "added top"])
-        #expect(lines.allSatisfy { $0.path.count < 4_096 + 256 } && lines.count > 4_000 || Self.depth < 4_000)
+        #expect(lines.allSatisfy { $0.path.count < 4_096 + 256 } && lines.count > 2 * min(Self.depth, 2_000))
         var change = AttributeChange()
         change.mode = 0o700
         let before = fixture.workspace.statistics.sequence
@@ -130,7 +130,7 @@ import Testing
     @Test("A base that is deeper than any path is edited, cloned, compared and rolled back")
     func deepBase() throws {
         let name = "directory"
-        let count = 600
+        let count = 450
         let fixture = try WorkspaceFixture { base in
             try makeDeepDirectory(base, name: name, depth: count) { bottom in
                 let file = try must("openat", openat(bottom, "file", O_WRONLY | O_CREAT, 0o644))
