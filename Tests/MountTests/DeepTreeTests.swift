@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct DeepTrees {
         private static let levels = TestEnvironment.isFull ? 20_000 : 6_000
 

@@ -167,7 +167,7 @@ import Testing
         try? fixture.reopenAfterKill()
     }
 
-    @Test("Origins, backups and numbers given out may say anything")
+    @Test("Origins, backups, numbers given out and the place in the tree log may say anything")
     func others() throws {
         for index in 0..<5 {
             let fixture = try fixture()
@@ -202,15 +202,34 @@ import Testing
         }
     }
 
+    @Test("Where a checkpoint stands may be anywhere")
+    func position() throws {
+        for position in [
+            CheckpointPosition(journal: .max, sequence: .max, lastNumber: .max),
+            CheckpointPosition(journal: UInt64(Int64.max), sequence: 0, lastNumber: 1 << 47),
+            CheckpointPosition(journal: 1, sequence: .max - 1, lastNumber: 0),
+        ] {
+            let fixture = try fixture()
+            do {
+                try fixture.damageRows(at: position) { _, _ in }
+            } catch {
+                // Refused, with a sentence.
+                #expect(!"\(error)".isEmpty)
+                continue
+            }
+            exercise(fixture)
+        }
+    }
+
     @Test("Records of the tree log may say anything", arguments: 0..<8)
     func journal(index: Int) throws {
         let fixture = try fixture()
         let numbers = try ["f", "d", "made", "made/file"].map(fixture.tree.resolve)
         let last = fixture.workspace.statistics.sequence
+        let key = fixture.set.store.logs.key
         try? fixture.reopenAfterKill { directory in
             let disk = HostDisk(root: try File.open(directory, flags: O_RDONLY | O_DIRECTORY))
-            let journal = try Journal(
-                "tree.log", id: 1 << 48, key: Self.key(directory), on: disk, now: 0)
+            let journal = try Journal("tree.log", id: 1 << 48, key: key, on: disk, now: 0)
             _ = try journal.replay(from: 0, after: 0) { _, _ in }
             let sequence = index == 7 ? UInt64.max : last + 1
             try journal.append(
@@ -219,13 +238,6 @@ import Testing
         }
         guard fixture.tree != nil else { return }
         exercise(fixture)
-    }
-
-    /// - Parameter directory: of a workspace.
-    private static func key(_ directory: String) throws -> ChecksumKey {
-        let root = String(directory.dropLast("/workspaces/0001".count))
-        let disk = HostDisk(root: try File.open(root, flags: O_RDONLY | O_DIRECTORY))
-        return try StoreKey(from: disk).key
     }
 
     private static func changes(_ index: Int, _ numbers: [InodeNumber]) -> [TreeChange] {
@@ -264,10 +276,11 @@ import Testing
             for offset in [0, 5, limit - piece.length] {
                 let fixture = try fixture()
                 let number = try fixture.tree.resolve("made/file")
+                let key = fixture.set.store.logs.key
                 try? fixture.reopenAfterKill { directory in
                     let root = String(directory.dropLast("/workspaces/0001".count))
                     let disk = HostDisk(root: try File.open(root, flags: O_RDONLY | O_DIRECTORY))
-                    let logs = LogDirectory(disk, openFiles: 8, key: try Self.key(directory))
+                    let logs = LogDirectory(disk, openFiles: 8, key: key)
                     let log = try EditLog.open(number, in: logs) { _ in }
                     let stamp = Stamp(time: .max, pid: .max, uid: .max)
                     _ = try log.share([piece], at: offset, stamp: stamp, sequence: SequenceCounter(1_000))

@@ -118,10 +118,9 @@ private struct Names {
     }
 
     @Test("Whatever was moved, linked, removed and brought back, links are the names",
-        arguments: (0..<6).map { _ in TestEnvironment.seed() })
-    func random(seed: UInt64) throws {
-        print("links: DRAFTFS_TEST_SEED=\(seed)")
-        var random = SeededGenerator(seed: seed)
+        arguments: TestSeeds.all())
+    func random(seed: TestSeed) throws {
+        var random = seed.generator
         let fixture = try WorkspaceFixture(prepare: Self.prepare)
         var moments: [UInt64] = [0]
         for step in 0..<120 {
@@ -147,17 +146,17 @@ private struct Names {
                     try Self.rollback(fixture, to: moment, path)
                 }
             } catch {
-                #expect(error != .inputOutput && error != .stale, "seed \(seed), \(done): \(error)")
+                #expect(error != .inputOutput && error != .stale, "\(seed), \(done): \(error)")
                 continue
             }
             let faults = try Names(tree).faults
             guard faults.isEmpty else {
-                Issue.record("seed \(seed), step \(step), \(done): \(faults)")
+                Issue.record("\(seed), step \(step), \(done): \(faults)")
                 return
             }
             if step % 20 == 19 {
                 let report = try fixture.workspace.verify()
-                #expect(report.isClean, "seed \(seed): \(report.findings.map(\.sentence))")
+                #expect(report.isClean, "\(seed): \(report.findings.map(\.sentence))")
                 if Bool.random(using: &random) { tree.forget() }
                 if Bool.random(using: &random) { try fixture.reopenAfterKill() }
             }
