@@ -35,6 +35,8 @@ let package = Package(
 
         // The engine: knows nothing of FUSE.
         .target(name: "Platform", dependencies: ["CPlatform", "CXXHash"], swiftSettings: settings),
+        // A protocol alone: knows no file system.
+        .target(name: "MCP", dependencies: [], swiftSettings: settings),
         .target(name: "Tools", dependencies: ["Platform"], swiftSettings: settings),
         .target(
             name: "Storage", dependencies: ["Platform", "CSQLite"], swiftSettings: settings),
@@ -67,6 +69,7 @@ let package = Package(
         .testTarget(
             name: "PlatformTests", dependencies: ["Platform", "TestSupport"],
             swiftSettings: settings),
+        .testTarget(name: "MCPTests", dependencies: ["MCP", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ToolsTests", dependencies: ["Tools", "Platform", "TestSupport"],
             swiftSettings: settings),

@@ -8,6 +8,7 @@ struct ImportTests {
     /// The modules of the program, from below to above, and what each may import.
     static let arrows: [(directory: String, imports: Set<String>)] = [
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
+        ("Sources/MCP", ["Glibc", "Synchronization", "FoundationEssentials"]),
         ("Sources/Tools", ["Platform", "Glibc", "Synchronization", "FoundationEssentials"]),
         ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
@@ -33,6 +34,10 @@ struct ImportTests {
     static let glibc: [String: Set<String>] = [
         "Sources/Storage": ["SQLite.swift", "Store.swift"],
         "Sources/Overlay": ["BaseTree.swift", "Placement.swift", "Recovery.swift", "SessionMark.swift"],
+        "Sources/MCP": [
+            "LineReader.swift", "MCPServer.swift", "OutputChannel.swift", "StandardStreams.swift",
+            "WorkerPool.swift",
+        ],
         "Sources/Tools": [
             "ControlFiles.swift", "HostGround.swift", "HostGround+Names.swift",
             "HostGround+Splicing.swift",
@@ -98,7 +103,9 @@ struct ImportTests {
         let manifest = Tree.files.first { $0.path == "Package.swift" }
         let text = manifest?.lines.joined(separator: "\n") ?? ""
         var rest = text[...]
-        for name in ["Platform", "Tools", "Storage", "Overlay", "Control", "Fuse", "MountServer", "draftfs"] {
+        for name in [
+            "Platform", "MCP", "Tools", "Storage", "Overlay", "Control", "Fuse", "MountServer", "draftfs",
+        ] {
             guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
                 ?? rest.firstRange(of: "name: \"\(name)\",")
             else {

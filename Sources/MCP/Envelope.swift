@@ -1,0 +1,59 @@
+// Envelope: what a request says about itself in `_meta`: its revision, since 2026-07-28, and what
+// it wants to hear while it runs.
+
+struct Envelope: Sendable {
+    /// nil if neither the request nor `initialize` says.
+    let revision: Revision?
+    /// Messages from this level up go to the client; nil for none.
+    let logLevel: LogLevel?
+    /// A string or a whole number.
+    let progressToken: JSON?
+
+    /// - Parameters:
+    ///   - session: what `initialize` agreed on.
+    ///   - logLevel: what `logging/setLevel` set.
+    init(_ request: Request, session: Revision?, logLevel: LogLevel) throws(RPCError) {
+        let meta = request.meta
+        if let version = meta[MetaKey.protocolVersion] {
+            guard let name = version.text else {
+                throw .invalidParameters(
+                    "\(MetaKey.protocolVersion) is a string, not \(version.kind).")
+            }
+            guard let revision = Revision(rawValue: name), revision.isStateless else {
+                throw .unsupported(name)
+            }
+            guard meta[MetaKey.clientCapabilities]?.members != nil else {
+                throw .invalidParameters(
+                    "\(MetaKey.clientCapabilities) is missing in params._meta, or no object.")
+            }
+            self.revision = revision
+            // Without a level the client gets no messages.
+            self.logLevel = try meta[MetaKey.logLevel].map { level throws(RPCError) in
+                try Self.level(level)
+            }
+        } else {
+            revision = session
+            self.logLevel = logLevel
+        }
+        progressToken = try Self.token(meta[MetaKey.progressToken])
+    }
+
+    static func level(_ json: JSON?) throws(RPCError) -> LogLevel {
+        guard let level = json?.text.flatMap(LogLevel.init) else {
+            let names = LogLevel.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .invalidParameters("The level of the log is one of \(names).")
+        }
+        return level
+    }
+
+    private static func token(_ json: JSON?) throws(RPCError) -> JSON? {
+        guard let json, !json.isNull else { return nil }
+        // The same rules as for ids; and it comes back in each report.
+        guard let token = RequestID(json) else {
+            throw .invalidParameters(
+                "progressToken is a whole number, or a string of at most "
+                    + "\(RequestID.longestText) bytes.")
+        }
+        return token.json
+    }
+}
