@@ -7,12 +7,12 @@ internal import Storage
 internal import Synchronization
 
 extension Workspace {
-    /// The base's content of now becomes the ground under a file's edits.
-    ///
-    /// Edits stay at their offsets. Bytes of the base beyond its new end become holes; a file that
-    /// ended where the base ended follows the base's end.
-    /// - Throws: ENOENT where the file or its base is gone, EINVAL where nothing drifted,
-    ///   EOPNOTSUPP for a file that shows holes below the base's old end.
+    /// The base file as it is now becomes what a file stands on, where that changes no byte that the
+    /// file shows: its attributes alone were changed, or the file was written anew and needs nothing
+    /// of the base. Edits that were made over another content are never laid over this one: their
+    /// offsets mean nothing there.
+    /// - Throws: ENOENT where the file or its base is gone, EINVAL where nothing drifted, EBUSY where
+    ///   edits depend on the content of then.
     package func acceptDrift(
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
@@ -22,16 +22,28 @@ extension Workspace {
                 .noEntry, "\(Self.text(path)): there is no base file to accept, "
                     + "\(drifted.reason): drop the edits, or write the file anew")
         }
+        let number = drifted.number
+        // As git tells whether a file changed; its ctime goes with modes and links too.
+        let isSameContent = drifted.origin.inode == status.inode
+            && drifted.origin.size == status.size
+            && drifted.origin.modificationTime == status.modificationTime
         return try commanding(path) { () throws(Errno) in
-            let number = drifted.number
-            if withTreeSafely({ $0.recordWithoutLoading(number)?.flags.contains(.hasLog) }) == true {
-                try checkDense(number, below: drifted.origin.size)
-                _ = try edit(number, isRelease: true, caller: caller) { (log, stamp) throws(Errno) in
-                    try ground(
-                        log, oldSize: drifted.origin.size, newSize: status.size, stamp: stamp)
-                }
+            // From the look at the pieces to the new origin no edit may come in between.
+            try gate.alone { () throws(Errno) in
+                if !isSameContent, try needsBase(number) { throw .busy }
+                return try recordOrigin(drifted, status, as: .acceptDrift, caller: caller)
             }
-            return try recordOrigin(drifted, status, as: .acceptDrift, caller: caller)
+        }
+    }
+
+    /// Whether a file was edited and still shows bytes of its base.
+    private func needsBase(_ number: InodeNumber) throws(Errno) -> Bool {
+        guard let log = try withTree({ (tree) throws(Errno) in
+            try tree.log(of: tree.inode(number))
+        }) else { return false }
+        return try log.snapshot().allPieces.contains {
+            if case .base(number, _) = $0.source { return true }
+            return false
         }
     }
 
@@ -79,7 +91,11 @@ extension Workspace {
         do throws(Errno) {
             return try body()
         } catch {
-            throw CommandError(error, "\(Self.text(path)): \(error)")
+            let reason = error == .busy
+                ? "its edits were made over another content of the base file, and over this one they "
+                    + "would make wrong bytes: drop them (a backup keeps them), or write the file anew"
+                : "\(error)"
+            throw CommandError(error, "\(Self.text(path)): \(reason)")
         }
     }
 
@@ -126,45 +142,6 @@ extension Workspace {
     }
 
     // MARK: Changing
-
-    /// Holes of the base were recorded as holes, so what the base has there now would not show; they
-    /// cannot be told from holes that were made here.
-    private func checkDense(_ number: InodeNumber, below size: UInt64) throws(Errno) {
-        guard let log = try withTree({ (tree) throws(Errno) in
-            try tree.log(of: tree.inode(number))
-        }) else { return }
-        let isDense = try log.snapshot().forEach(in: 0..<size) { _, piece in !piece.isHole }
-        if !isDense { throw .notSupported }
-    }
-
-    /// Fits the base pieces of a log to the base's new length.
-    private func ground(
-        _ log: EditLog, oldSize: UInt64, newSize: UInt64, stamp: Stamp
-    ) throws(Errno) -> ContentVersion? {
-        var cuts: [Range<UInt64>] = []
-        var at: UInt64 = 0
-        var endsWithBase = false
-        for piece in try log.snapshot().allPieces {
-            endsWithBase = false
-            if case .base(log.id, let offset) = piece.source {
-                let end = offset.adding(clamping: piece.length)
-                endsWithBase = end == oldSize
-                if end > newSize { cuts.append(at + max(offset, newSize) - offset..<at + piece.length) }
-            }
-            at += piece.length
-        }
-        var version: ContentVersion?
-        if endsWithBase, newSize < oldSize, let last = cuts.popLast() {
-            version = try log.truncate(to: last.lowerBound, stamp: stamp, sequence: sequence)
-        }
-        for cut in cuts { version = try log.punch(cut, stamp: stamp, sequence: sequence) }
-        if endsWithBase, newSize > oldSize {
-            version = try log.share(
-                [Piece(.base(file: log.id, offset: oldSize), length: newSize - oldSize)], at: at,
-                stamp: stamp, sequence: sequence)
-        }
-        return version
-    }
 
     /// Makes a log's content all of the base's.
     private func reset(

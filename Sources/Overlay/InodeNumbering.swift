@@ -63,11 +63,14 @@ extension Tree {
 
     /// Aliases that nothing is recorded for are let go when their inodes have left memory.
     private func notePassing(_ key: AliasKey, _ number: InodeNumber) {
-        if passingAliases.count >= passingBound {
-            passingAliases = passingAliases.filter { inodes[$0.value] != nil }
-            passingBound = 2 * passingAliases.count + limits.passingAliases
-        }
+        if passingAliases.count >= passingBound { dropPassingAliases() }
         passingAliases[key] = number
+    }
+
+    /// Lets go of the numbers of files that nobody knows any more.
+    func dropPassingAliases() {
+        passingAliases = passingAliases.filter { inodes[$0.value] != nil }
+        passingBound = 2 * passingAliases.count + limits.passingAliases
     }
 
     /// Has the number of a base inode recorded, if the inode alone does not say it.

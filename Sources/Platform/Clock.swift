@@ -29,6 +29,6 @@ package struct Clock: Sendable {
     }
 
     private static func nanoseconds(_ time: timespec) -> Int64 {
-        Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+        Int64(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
     }
 }

@@ -176,12 +176,13 @@ package final class PinFile: Sendable {
             }
             return
         }
-        let last = (offset + UInt64(buffer.count) - 1) / size
+        let end = offset.adding(clamping: UInt64(buffer.count))
+        let last = (end - 1) / size
         let sums = try table(first...last)
         for block in first...last {
             let bounds = range(ofBlock: block)
             let wanted = max(bounds.lowerBound, offset)
-                ..< min(bounds.upperBound, offset + UInt64(buffer.count))
+                ..< min(bounds.upperBound, end)
             let place = Int(wanted.lowerBound - offset)
             let part = UnsafeMutableRawBufferPointer(
                 rebasing: buffer[place..<place + Int(wanted.upperBound - wanted.lowerBound)])

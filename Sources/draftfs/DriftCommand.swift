@@ -8,7 +8,9 @@ struct DriftCommand: ParsableCommand {
         abstract: "List edited files whose base file was changed by others, or settle one.")
 
     @Option(
-        help: ArgumentHelp("The new content becomes the ground under the edits.", valueName: "path"),
+        help: ArgumentHelp(
+            "The base file of now is the one to go by, where that changes no byte.",
+            valueName: "path"),
         completion: .file())
     var accept: String?
 

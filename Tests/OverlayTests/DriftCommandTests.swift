@@ -67,30 +67,41 @@ struct DriftCommandTests {
         #expect(steps.last == fixture.workspace.statistics.touchedInodes)
     }
 
-    @Test("Accept puts the new content under the edits", arguments: [0, 30, 100_000, 150_000])
+    @Test("Edits are never laid over another content of the base", arguments: [0, 30, 100_000, 150_000])
     func accept(newSize: Int) throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "start")
         try fixture.tree.write("d/f", "middle", at: 50_000)
-        var expected = bytes(newSize, fill: 2)
-        try writeFile(fixture.base("d/f"), expected)
+        try writeFile(fixture.base("d/f"), bytes(newSize, fill: 2))
         #expect(throws: Errno.inputOutput) { try contents(fixture, "d/f") }
         #expect(fixture.workspace.driftedReads == 1)
         #expect(fixture.workspace.driftedReadPaths(atMost: 9) == [path("d/f")])
-        let outcome = try fixture.workspace.acceptDrift(path("/d/f"), caller: fixture.tree.caller)
-        #expect(outcome.stale.inodes[try fixture.tree.resolve("d/f")] == true)
-        for (offset, text) in [(0, "start"), (50_000, "middle")] {
-            let end = offset + text.utf8.count
-            if expected.count < end {
-                expected += [UInt8](repeating: 0, count: end - expected.count)
-            }
-            expected.replaceSubrange(offset..<end, with: Array(text.utf8))
+        do throws(CommandError) {
+            _ = try fixture.workspace.acceptDrift(path("/d/f"), caller: fixture.tree.caller)
+            Issue.record("it was accepted")
+        } catch {
+            #expect(error.errno == .busy)
+            #expect(error.description.contains("wrong bytes"))
         }
-        #expect(try contents(fixture, "d/f") == expected)
+        #expect(throws: Errno.inputOutput) { try contents(fixture, "d/f") }
+        #expect(try drifted(fixture) == ["d/f"])
+        try fixture.reopenAfterKill()
+        #expect(throws: Errno.inputOutput) { try contents(fixture, "d/f") }
+    }
+
+    @Test("A file that was written anew is accepted over any base, and stays what it is")
+    func acceptWrittenAnew() throws {
+        let fixture = try fixture()
+        try fixture.tree.write("d/f", "start")
+        try writeFile(fixture.base("d/f"), bytes(70_000, fill: 2))
+        try fixture.tree.truncate("d/f", to: 0)
+        try fixture.tree.write("d/f", "all of it")
+        _ = try fixture.workspace.acceptDrift(path("d/f"), caller: fixture.tree.caller)
+        #expect(try fixture.tree.text("d/f") == "all of it")
         #expect(try drifted(fixture) == [])
         #expect(fixture.workspace.driftedReads == 0)
         try fixture.reopenAfterKill()
-        #expect(try contents(fixture, "d/f") == expected)
+        #expect(try fixture.tree.text("d/f") == "all of it")
         #expect(throws: CommandError.self) {
             try fixture.workspace.acceptDrift(path("d/f"), caller: fixture.tree.caller)
         }
@@ -154,7 +165,7 @@ struct DriftCommandTests {
         }
     }
 
-    @Test("A base file with holes cannot be accepted, where the holes would hide the new content")
+    @Test("A base file with holes cannot be accepted under edits, and can be dropped")
     func sparse() throws {
         let fixture = try WorkspaceFixture { base in
             try writeFile("\(base)/s", bytes(4_096, fill: 1))
@@ -167,7 +178,7 @@ struct DriftCommandTests {
             _ = try fixture.workspace.acceptDrift(path("s"), caller: fixture.tree.caller)
             Issue.record("it was taken")
         } catch {
-            #expect(error.errno == .notSupported)
+            #expect(error.errno == .busy)
         }
         let outcome = try fixture.workspace.dropDrift(path("s"), caller: fixture.tree.caller)
         #expect(fixture.workspace.backups.map(\.name) == [try #require(outcome.backup)])

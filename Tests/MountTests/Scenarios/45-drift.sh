@@ -17,11 +17,11 @@ has drift '"path":"notes"'
 refused 'Input/output error' cat a.txt
 within 10 grep -q 'a.txt' .draft/events
 has status 'a.txt'
+fails_with 'Device or resource busy' drift 'accept a.txt' 'wrong bytes'
+printf 'all\nanew\n' > a.txt
 does drift 'accept a.txt'
-content a.txt 'XXX
-2nd
-3rd
-4th'
+content a.txt 'all
+anew'
 does drift 'drop notes'
 content notes 'other notes'
 is drift ''
