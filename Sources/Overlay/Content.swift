@@ -36,6 +36,13 @@ extension Tree {
                     path: LogDirectory.path(inode.number),
                     what: "its last records are missing; the file answers EIO")
             }
+            // Its header is written before the row that says there is a log: one without has lost all,
+            // as a disk does that goes away and comes back.
+            if log.isUnwritten, inode.record.flags.contains(.hasOrigin), !isRecovering {
+                throw StorageError.damaged(
+                    path: LogDirectory.path(inode.number),
+                    what: "it is empty, and the file was edited; the file answers EIO")
+            }
             inode.log = log
             return log
         } catch {

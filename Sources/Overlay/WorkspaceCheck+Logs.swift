@@ -34,7 +34,9 @@ extension WorkspaceCheck {
     }
 
     private func noteEmptyLog(_ id: UInt64, _ path: String, _ known: UInt64?) {
-        guard let known, known > 0 else { return }
+        // A log that stands on the base has its header before its row.
+        let standsOnBase = ((try? database?.origin(id)) ?? nil) != nil
+        guard let known, known > 0 || standsOnBase else { return }
         shortLogs.append((id, known))
         var finding = Finding(
             .error, path, path: database?.path(of: id), range: 0..<1,

@@ -106,6 +106,9 @@ package final class EditLog: Sendable {
 extension EditLog {
     package var version: ContentVersion { state.withLock { $0.version } }
 
+    /// Whether not even its header is on disk.
+    package var isUnwritten: Bool { state.withLock { !$0.unwrittenHeader.isEmpty } }
+
     package var memoryBytes: Int { state.withLock { $0.pieces.memoryBytes } + 256 }
 
     package var end: UInt64 { state.withLock { $0.end } }

@@ -166,4 +166,20 @@ import Testing
         try fixture.reopenAfterKill()
         #expect(try fixture.tree.names("") == ["f"])
     }
+
+    @Test("A log that lost all its bytes without a power cut is EIO, never an empty file")
+    func emptiedLog() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", bytes(5_000, fill: 1)) }
+        try fixture.tree.write("f", "edit", at: 80)
+        let number = try fixture.tree.resolve("f")
+        try fixture.reopenAfterKill { directory in
+            let path = LogDirectory.path(number).dropFirst("workspaces/0001".count)
+            try must("truncate", truncate(directory + path, 0))
+        }
+        #expect(throws: Errno.inputOutput) {
+            try fixture.tree.contents(try fixture.tree.resolve("f"))
+        }
+        #expect(try !fixture.workspace.verify().isClean)
+        #expect(fixture.messages.contains { $0.contains("it is empty, and the file was edited") })
+    }
 }
