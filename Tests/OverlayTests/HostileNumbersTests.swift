@@ -167,7 +167,7 @@ import Testing
         try? fixture.reopenAfterKill()
     }
 
-    @Test("Origins, backups, numbers given out and the place in the tree log may say anything")
+    @Test("Origins, backups and numbers given out may say anything")
     func others() throws {
         for index in 0..<5 {
             let fixture = try fixture()
@@ -198,25 +198,6 @@ import Testing
                 }
             }
             guard fixture.tree != nil else { continue }
-            exercise(fixture)
-        }
-    }
-
-    @Test("Where a checkpoint stands may be anywhere")
-    func position() throws {
-        for position in [
-            CheckpointPosition(journal: .max, sequence: .max, lastNumber: .max),
-            CheckpointPosition(journal: UInt64(Int64.max), sequence: 0, lastNumber: 1 << 47),
-            CheckpointPosition(journal: 1, sequence: .max - 1, lastNumber: 0),
-        ] {
-            let fixture = try fixture()
-            do {
-                try fixture.damageRows(at: position) { _, _ in }
-            } catch {
-                // Refused, with a sentence.
-                #expect(!"\(error)".isEmpty)
-                continue
-            }
             exercise(fixture)
         }
     }
