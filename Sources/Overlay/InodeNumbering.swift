@@ -87,7 +87,9 @@ extension Tree {
             if !isThere { changes.append(.device(device, path: path)) }
         }
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
-        guard number != rootNumber, numbers.isGivenOut(number), aliases[key] == nil else { return }
+        // Only a number that was given to this base inode: a copy has a given one too, and the place of
+        // the file that it was made from.
+        guard number != rootNumber, passingAliases[key] == number, aliases[key] == nil else { return }
         changes.append(
             .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))
     }
