@@ -46,7 +46,13 @@ extension Tree {
         if place.name.isEmpty { return rootNumber }
         let device = deviceIndex(status, at: place)
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
-        if let known = aliases[key] ?? passingAliases[key] { return known }
+        if let known = aliases[key] { return known }
+        if isPast, let natural = numbers.natural(device: device, inode: status.inode),
+            try knownOrigin(natural).map({ $0.isSameFile(status, at: place) }) ?? true {
+            // Live or not: what a name led to then had the inode's own number.
+            return natural
+        }
+        if let known = passingAliases[key] { return known }
         if let natural = numbers.natural(device: device, inode: status.inode) {
             if !touched.contains(natural) { return natural }
             // A touched inode of that number: the same file, unless the base's file system has
