@@ -57,10 +57,8 @@ extension Tree {
             if !touched.contains(natural) { return natural }
             // A touched inode of that number: the same file, unless the base's file system has
             // given the number out again, or the base was made anew.
-            if let origin = try knownOrigin(natural), origin.isSameFile(status, at: place) {
-                if isPast { return natural }
-                if try isAlive(natural) { return natural }
-            }
+            if let origin = try knownOrigin(natural), origin.isSameFile(status, at: place),
+                try isAlive(natural) { return natural }
         }
         let number = try nextNumber()
         notePassing(key, number)

@@ -62,7 +62,7 @@ extension HostGround {
             let fresh = try File.open(
                 temporary, in: directory, flags: OpenFlags.createNew | O_NOFOLLOW, mode: 0o600)
             do throws(Errno) {
-                try write(file, splices, size: status.size, to: fresh)
+                _ = try write(file, from: 0, splices, size: status.size, to: fresh)
                 try copyMetadata(of: file, status, to: fresh)
                 // The name must not lead to a file whose bytes a power cut takes.
                 try fresh.synchronize()
@@ -78,10 +78,12 @@ extension HostGround {
         }
     }
 
+    /// Writes what a file is to be from byte `start` on, which is not behind the first splice.
+    /// - Returns: its length in bytes.
     private func write(
-        _ file: File, _ splices: [ByteSplice], size: UInt64, to fresh: File
-    ) throws(Errno) {
-        var from: UInt64 = 0
+        _ file: File, from start: UInt64, _ splices: [ByteSplice], size: UInt64, to fresh: File
+    ) throws(Errno) -> UInt64 {
+        var from = start
         var to: UInt64 = 0
         for splice in splices {
             try copy(file, from..<splice.offset, to: fresh, at: to)
@@ -91,7 +93,9 @@ extension HostGround {
             from = splice.offset + splice.delete
         }
         try copy(file, from..<size, to: fresh, at: to)
-        try fresh.truncate(to: to + (size - from))
+        let total = to + (size - from)
+        try fresh.truncate(to: total)
+        return total
     }
 
     private func copy(
@@ -131,18 +135,7 @@ extension HostGround {
         guard let first = splices.first else { return }
         do throws(Errno) {
             let fresh = try File.open("/var/tmp", flags: OpenFlags.temporary, mode: 0o600)
-            var from = first.offset
-            var to: UInt64 = 0
-            for splice in splices {
-                try copy(file, from..<splice.offset, to: fresh, at: to)
-                to += splice.offset - from
-                try fresh.writeBytes(splice.insert, at: to)
-                to += UInt64(splice.insert.count)
-                from = splice.offset + splice.delete
-            }
-            try copy(file, from..<size, to: fresh, at: to)
-            let total = to + (size - from)
-            try fresh.truncate(to: total)
+            let total = try write(file, from: first.offset, splices, size: size, to: fresh)
             try copyWhole(fresh, total, to: file, at: first.offset)
             try file.truncate(to: first.offset + total)
         } catch {
