@@ -99,6 +99,7 @@ extension Tree {
     /// Notes in the journal, once between two checkpoints, that this file's log may grow.
     private func markContent(_ inode: Inode, caller: Caller) throws(Errno) {
         guard !contentMarked.contains(inode.number) else { return }
+        try keepRoom(own: 128)
         try appendMark([inode.number], stamp: caller.stamp(clock.realtime()))
         contentMarked.insert(inode.number)
     }

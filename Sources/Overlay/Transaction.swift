@@ -234,6 +234,7 @@ extension Tree {
         if transaction.changes.isEmpty { return }
         let growth = Quota.growth(transaction.changes)
         try quota.admit(transaction.operation, files: growth)
+        try keepRoom(for: transaction)
         try journal.append(
             transaction.operation, transaction.changes, sequence: transaction.sequence,
             stamp: transaction.stamp)

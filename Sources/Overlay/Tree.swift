@@ -54,6 +54,8 @@ final class Tree: @unchecked Sendable {
     var deviceIndexes: [UInt64: UInt32] = [:]
     /// The sequence of the journal's last record since the workspace was opened.
     var journaledSequence: UInt64 = 0
+    /// Bytes that the tree log is to have set aside; those of names that are gone are counted still.
+    var roomNeeded: UInt64 = 0
     /// Changed since the last checkpoint, and being written by the one under way.
     var dirty = CheckpointBatch()
     var flushing = CheckpointBatch()
