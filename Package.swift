@@ -35,6 +35,7 @@ let package = Package(
 
         // The engine: knows nothing of FUSE.
         .target(name: "Platform", dependencies: ["CPlatform", "CXXHash"], swiftSettings: settings),
+        .target(name: "Tools", dependencies: ["Platform"], swiftSettings: settings),
         .target(
             name: "Storage", dependencies: ["Platform", "CSQLite"], swiftSettings: settings),
         .target(name: "Overlay", dependencies: ["Storage", "Platform"], swiftSettings: settings),
@@ -54,8 +55,8 @@ let package = Package(
         .executableTarget(
             name: "draftfs",
             dependencies: [
-                "MountServer", "Fuse", "Control", "Overlay", "Storage", "Platform", argumentParser,
-                logging,
+                "MountServer", "Fuse", "Control", "Overlay", "Storage", "Tools", "Platform",
+                argumentParser, logging,
             ],
             swiftSettings: settings),
 
@@ -65,6 +66,9 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "PlatformTests", dependencies: ["Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ToolsTests", dependencies: ["Tools", "Platform", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Platform", "TestSupport"],

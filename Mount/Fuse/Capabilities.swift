@@ -1,6 +1,8 @@
-// Capabilities: the flags of the FUSE_INIT exchange (linux/fuse.h), numbered as the kernel
-// does: bits 0 to 31 are `flags`, 32 to 63 `flags2`. For the bits that libfuse knows at all,
-// its FUSE_CAP_* have the same numbers up to bit 25.
+// Capabilities: the flags of the FUSE_INIT exchange (FUSE_* of linux/fuse.h), numbered as the
+// kernel does: bits 0 to 31 are `flags`, 32 to 63 `flags2`. libfuse has numbers of its own
+// (FUSE_CAP_*), most of them equal, two of them the other way round; `libraryFlags` translates.
+
+internal import CFuse
 
 /// What kernel and server may agree on when a mount starts.
 package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertible {
@@ -24,8 +26,8 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
     package static let writebackCache = Capabilities(bit: 16)
     package static let noOpen = Capabilities(bit: 17)
     package static let parallelDirectoryOperations = Capabilities(bit: 18)
-    package static let posixACL = Capabilities(bit: 19)
-    package static let handleKillPrivilege = Capabilities(bit: 20)
+    package static let handleKillPrivilege = Capabilities(bit: 19)
+    package static let posixACL = Capabilities(bit: 20)
     package static let maximumPages = Capabilities(bit: 22)
     package static let cacheSymlinks = Capabilities(bit: 23)
     package static let noOpenDirectory = Capabilities(bit: 24)
@@ -46,14 +48,33 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
         .extendedSetXattr,
     ]
 
-    /// The bits that libfuse 3.14 has a name for (FUSE_CAP_*), apart from splice, which has
-    /// other numbers in the kernel's flags and is never wanted: requests are read into buffers.
-    static let knownToLibrary: Capabilities = [
-        .asyncRead, .posixLocks, .atomicTruncate, .exportSupport, .dontMask, .fileLocks,
-        .autoInvalidateData, .readDirectoryPlus, .readDirectoryPlusAuto, .asyncDirectIO,
-        .writebackCache, .noOpen, .parallelDirectoryOperations, .posixACL,
-        .handleKillPrivilege, .cacheSymlinks, .noOpenDirectory, .explicitInvalidateData,
+    /// What libfuse 3.14 has a name for, but for splice, which is never wanted: requests are read
+    /// into buffers. The kernel numbers POSIX_ACL and HANDLE_KILLPRIV the other way round.
+    private static let library: [(flag: Capabilities, theirs: Int32)] = [
+        (.asyncRead, FUSE_CAP_ASYNC_READ), (.posixLocks, FUSE_CAP_POSIX_LOCKS),
+        (.atomicTruncate, FUSE_CAP_ATOMIC_O_TRUNC), (.exportSupport, FUSE_CAP_EXPORT_SUPPORT),
+        (.dontMask, FUSE_CAP_DONT_MASK), (.fileLocks, FUSE_CAP_FLOCK_LOCKS),
+        (.autoInvalidateData, FUSE_CAP_AUTO_INVAL_DATA),
+        (.readDirectoryPlus, FUSE_CAP_READDIRPLUS),
+        (.readDirectoryPlusAuto, FUSE_CAP_READDIRPLUS_AUTO),
+        (.asyncDirectIO, FUSE_CAP_ASYNC_DIO), (.writebackCache, FUSE_CAP_WRITEBACK_CACHE),
+        (.noOpen, FUSE_CAP_NO_OPEN_SUPPORT),
+        (.parallelDirectoryOperations, FUSE_CAP_PARALLEL_DIROPS),
+        (.posixACL, FUSE_CAP_POSIX_ACL), (.handleKillPrivilege, FUSE_CAP_HANDLE_KILLPRIV),
+        (.cacheSymlinks, FUSE_CAP_CACHE_SYMLINKS),
+        (.noOpenDirectory, FUSE_CAP_NO_OPENDIR_SUPPORT),
+        (.explicitInvalidateData, FUSE_CAP_EXPLICIT_INVAL_DATA),
     ]
+
+    /// The kernel's bits of all that libfuse has a name for.
+    static let knownToLibrary = Capabilities(library.map { $0.flag })
+
+    /// The same flags as libfuse numbers them (fuse_conn_info); what it has no name for is left out.
+    var libraryFlags: UInt32 {
+        Capabilities.library.reduce(0) { word, pair in
+            contains(pair.flag) ? word | UInt32(bitPattern: pair.theirs) : word
+        }
+    }
 
     private static let names: [(Capabilities, String)] = [
         (.asyncRead, "ASYNC_READ"), (.posixLocks, "POSIX_LOCKS"),
@@ -62,8 +83,9 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
         (.autoInvalidateData, "AUTO_INVAL_DATA"), (.readDirectoryPlus, "DO_READDIRPLUS"),
         (.readDirectoryPlusAuto, "READDIRPLUS_AUTO"), (.asyncDirectIO, "ASYNC_DIO"),
         (.writebackCache, "WRITEBACK_CACHE"), (.noOpen, "NO_OPEN_SUPPORT"),
-        (.parallelDirectoryOperations, "PARALLEL_DIROPS"), (.posixACL, "POSIX_ACL"),
-        (.handleKillPrivilege, "HANDLE_KILLPRIV"), (.maximumPages, "MAX_PAGES"),
+        (.parallelDirectoryOperations, "PARALLEL_DIROPS"),
+        (.handleKillPrivilege, "HANDLE_KILLPRIV"), (.posixACL, "POSIX_ACL"),
+        (.maximumPages, "MAX_PAGES"),
         (.cacheSymlinks, "CACHE_SYMLINKS"), (.noOpenDirectory, "NO_OPENDIR_SUPPORT"),
         (.explicitInvalidateData, "EXPLICIT_INVAL_DATA"),
         (.handleKillPrivilegeV2, "HANDLE_KILLPRIV_V2"), (.extendedSetXattr, "SETXATTR_EXT"),

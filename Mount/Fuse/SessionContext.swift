@@ -39,9 +39,7 @@ final class SessionContext: Sendable {
     /// libfuse decoded FUSE_INIT: choose, in its structure, what it can choose.
     func initialize(_ connection: UnsafeMutablePointer<fuse_conn_info>) {
         let offered = Capabilities(rawValue: self.offered.load(ordering: .relaxed))
-        let known = wanted.intersection(.knownToLibrary).rawValue
-        connection.pointee.want =
-            UInt32(truncatingIfNeeded: known) & connection.pointee.capable
+        connection.pointee.want = wanted.libraryFlags & connection.pointee.capable
         operations.initialize(
             ProtocolInfo(
                 major: connection.pointee.proto_major, minor: connection.pointee.proto_minor,

@@ -16,13 +16,8 @@ extension DraftOperations {
             let place = try place(node)
             try place.workspace.setXattr(
                 name, of: place.number, to: bytes,
-                mode: flags.create ? .create : flags.replace ? .replace : .either, caller: caller)
-            if isACL, flags.killSetGroupID {
-                let mode = try place.workspace.attributes(place.number).mode
-                var change = Overlay.AttributeChange()
-                change.mode = mode & ~0o2000
-                _ = try place.workspace.setAttributes(place.number, change, caller: caller)
-            }
+                mode: flags.create ? .create : flags.replace ? .replace : .either,
+                clearsSetGroup: flags.killSetGroupID, caller: caller)
             // An access ACL changes the mode, which the kernel has cached.
             if isACL { notifier?.invalidateInode(node, offset: -1) }
         }

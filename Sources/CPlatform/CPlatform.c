@@ -25,6 +25,7 @@ _Static_assert(sizeof(off_t) == 8, "offsets are 64 bits");
 _Static_assert(sizeof(int) == 4, "int is 32 bits");
 
 const int CP_O_PATH = O_PATH, CP_O_NOATIME = O_NOATIME, CP_O_DIRECT = O_DIRECT;
+const int CP_O_TMPFILE = O_TMPFILE;
 const int CP_SEEK_DATA = SEEK_DATA, CP_SEEK_HOLE = SEEK_HOLE;
 const unsigned CP_RENAME_NOREPLACE = RENAME_NOREPLACE, CP_RENAME_EXCHANGE = RENAME_EXCHANGE;
 const int CP_FALLOC_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE = FALLOC_FL_PUNCH_HOLE,
@@ -46,6 +47,13 @@ int cp_statx(int dirfd, const char *path, cp_statx_t *out) {
     out->atime_ns = nanoseconds(s.stx_atime); out->mtime_ns = nanoseconds(s.stx_mtime);
     out->ctime_ns = nanoseconds(s.stx_ctime);
     out->btime_ns = (s.stx_mask & STATX_BTIME) ? nanoseconds(s.stx_btime) : 0;
+    return 0;
+}
+
+int cp_device(const char *path, uint64_t *device) {
+    struct statx s;
+    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &s) != 0) return -1;
+    *device = cp_makedev(s.stx_dev_major, s.stx_dev_minor);
     return 0;
 }
 
@@ -137,6 +145,16 @@ int64_t cp_copy_file_range(
     int source_fd, int64_t *source, int destination_fd, int64_t *destination, size_t count) {
     return copy_file_range(source_fd, source, destination_fd, destination, count, 0);
 }
+int64_t cp_fgetxattr(int fd, const char *name, void *value, size_t size) {
+    return fgetxattr(fd, name, value, size);
+}
+
+int64_t cp_flistxattr(int fd, char *list, size_t size) { return flistxattr(fd, list, size); }
+
+int cp_fsetxattr(int fd, const char *name, const void *value, size_t size) {
+    return fsetxattr(fd, name, value, size, 0);
+}
+
 int cp_setxattr(const char *path, const char *name, const void *value, size_t size, int flags) {
     return lsetxattr(path, name, value, size, flags);
 }

@@ -37,17 +37,22 @@ extension Tree {
         let inode = try inode(number)
         var transaction = begin(.setAttributes, caller.stamp(clock.realtime()))
         let now = transaction.stamp.time
+        let clearsSetID = (change.user != nil || change.group != nil) && change.mode == nil
+            && inode.type != .directory
+        // The kernel does not say who has CAP_FSETID: root has.
+        let old = inode.record
+        let mode = clearsSetID
+            ? ModeBits.withoutSetID(
+                old.mode, isMember: caller.user == 0 || caller.isMember(of: old.group))
+            : old.mode
         try update(inode, in: &transaction) { record in
             record.changeTime = now
+            record.mode = mode
             if let mode = change.mode {
                 record.mode = (record.mode & ModeBits.type) | (mode & ModeBits.permissions)
             }
             if let user = change.user { record.user = user }
             if let group = change.group { record.group = group }
-            if change.user != nil || change.group != nil, inode.type != .directory,
-                change.mode == nil {
-                record.mode = ModeBits.withoutSetID(record.mode)
-            }
             switch change.accessTime {
             case nil: break
             case .now: record.accessTime = now
@@ -97,7 +102,10 @@ extension Tree {
     func clearPrivileges(
         of inode: Inode, setID: Bool, caller: Caller
     ) throws(Errno) -> Bool {
-        let mode = setID ? ModeBits.withoutSetID(inode.record.mode) : inode.record.mode
+        let before = inode.record
+        let mode = setID
+            ? ModeBits.withoutSetID(before.mode, isMember: caller.isMember(of: before.group))
+            : before.mode
         let changesMode = mode != inode.record.mode
         guard changesMode || inode.record.flags.contains(.hasCapability) else { return false }
         var transaction = begin(.setAttributes, caller.stamp(clock.realtime()))

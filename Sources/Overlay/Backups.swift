@@ -69,6 +69,7 @@ extension Workspace {
     package func backup(
         _ name: FileName, comment: [UInt8], caller: Caller
     ) throws(CommandError) -> Backup {
+        let made: BackupRecord
         do throws(Errno) {
             let record = try gate.alone { () throws(Errno) in
                 try withTree { (tree) throws(Errno) in
@@ -82,9 +83,8 @@ extension Workspace {
                     return record
                 }
             }
-            makeJournalDurable()
             wantsSync.store(true, ordering: .relaxed)
-            return Backup(name, record)
+            made = record
         } catch {
             if error == .exists {
                 throw CommandError(
@@ -93,16 +93,20 @@ extension Workspace {
             }
             throw CommandError(error, "the backup \(name) could not be recorded: \(error)")
         }
+        try makeDurable(CommandOutcome(sequence: made.sequence), "the backup \(name)")
+        return Backup(name, made)
     }
 
-    /// After a command that is done and cannot be undone by a failure to sync it.
-    func makeJournalDurable() {
+    /// The last step of a command whose success says that it survives a power cut. A failed sync does
+    /// not take back what was done; it makes the answer a failure that says so.
+    func makeDurable(_ outcome: CommandOutcome, _ subject: String) throws(CommandError) {
         do throws(Errno) {
             try journal.synchronize()
         } catch {
-            events.post(
-                .error,
-                "\(journal.path) cannot be synced (\(error)): what was done may not survive a power cut")
+            let sentence = "\(subject) was done, but \(journal.path) cannot be synced (\(error)), so a "
+                + "power cut may take it back: look after the store's disk, then mount anew"
+            events.post(.error, sentence)
+            throw CommandError(error, sentence, done: outcome)
         }
     }
 
@@ -150,14 +154,17 @@ extension Workspace {
     private func changeBackup(
         _ name: FileName, _ caller: Caller, _ changes: (BackupRecord) -> [TreeChange]
     ) throws(CommandError) {
+        let number: UInt64
         do throws(Errno) {
-            try withTree { (tree) throws(Errno) in
-                guard let record = tree.backups[name] else { throw .noEntry }
-                var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
-                transaction.changes += changes(record)
-                try tree.commit(&transaction)
+            number = try withReserve { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    guard let record = tree.backups[name] else { throw .noEntry }
+                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    transaction.changes += changes(record)
+                    try tree.commit(&transaction)
+                    return transaction.sequence
+                }
             }
-            makeJournalDurable()
         } catch {
             if error == .noEntry {
                 throw CommandError(
@@ -165,6 +172,7 @@ extension Workspace {
             }
             throw CommandError(error, "the backup \(name) could not be changed: \(error)")
         }
+        try makeDurable(CommandOutcome(sequence: number), "the change of the backup \(name)")
     }
 }
 

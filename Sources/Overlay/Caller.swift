@@ -1,5 +1,6 @@
 // Caller: on whose behalf an operation runs.
 
+internal import Platform
 package import Storage
 
 package struct Caller: Sendable {
@@ -17,6 +18,12 @@ package struct Caller: Sendable {
     }
 
     package func stamp(_ time: Int64) -> Stamp { Stamp(time: time, pid: pid, uid: user) }
+
+    /// Whether the process is in a group. A request names the process's own group only: the others
+    /// are asked of /proc, while the process waits for the answer to its call.
+    func isMember(of group: UInt32) -> Bool {
+        self.group == group || ProcessFacts.groups(of: pid).contains(group)
+    }
 }
 
 /// Bits of a mode (inode(7)).
@@ -27,11 +34,11 @@ enum ModeBits {
     static let setGroup: UInt32 = 0o2000
     static let groupExecute: UInt32 = 0o010
 
-    /// The mode after a write or chown by somebody who may not keep set-id bits: setgid goes
-    /// only where it means set-id, not mandatory locking (no group execute).
-    static func withoutSetID(_ mode: UInt32) -> UInt32 {
-        var mode = mode & ~setUser
-        if mode & groupExecute != 0 { mode &= ~setGroup }
-        return mode
+    /// The mode after a write or chown by somebody who may not keep set-id bits. Without group
+    /// execute setgid is a mark for locking, which members of the file's group may keep.
+    static func withoutSetID(_ mode: UInt32, isMember: @autoclosure () -> Bool) -> UInt32 {
+        let mode = mode & ~setUser
+        guard mode & setGroup != 0 else { return mode }
+        return mode & groupExecute != 0 || !isMember() ? mode & ~setGroup : mode
     }
 }

@@ -93,6 +93,8 @@ extension ChangeEvent {
             oldPlace = names.dropLast().last?.place
             inode = names.last?.after?.inode
         case .setXattr, .removeXattr:
+            // An ACL that says no more than the mode changes the mode alone.
+            inode = inodes.first
             for case .xattr(let number, _, _, _) in changes { inode = number }
         case .clone:
             takeClone(changes)
@@ -102,7 +104,11 @@ extension ChangeEvent {
         case .rollback, .undo:
             isMany = true
             fixedPath = []
-        case .touch, .edit, .setAttributes, .acceptDrift, .dropDrift:
+        case .acceptDrift, .dropDrift:
+            // One inode comes in the place of another.
+            place = names.last?.place
+            inode = names.last?.after?.inode ?? inodes.first
+        case .touch, .edit, .setAttributes:
             inode = inodes.first
         }
         if inode == 0 { inode = nil }

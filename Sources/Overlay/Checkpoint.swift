@@ -25,15 +25,18 @@ extension Tree {
         // An edit that is under way lands in its log after this position, so its mark must stand
         // after it too.
         contentMarked = []
-        let busy = inodes.values.filter { $0.writers > 0 }.map(\.number)
+        // One that ends in a record which was taken back and could not be cut off, likewise: recovery
+        // cuts marked logs only.
+        let busy = Set(inodes.values.filter { $0.writers > 0 }.map(\.number))
+            .union(logs.pendingCuts(of: workspace))
         if !busy.isEmpty {
             let stamp = Stamp(time: clock.realtime(), pid: 0, uid: 0)
-            if (try? appendMark(busy, stamp: stamp)) == nil {
+            if (try? appendMark(Array(busy), stamp: stamp)) == nil {
                 // The disk is full: these stay in the next checkpoint instead.
                 takeBack()
                 return nil
             }
-            contentMarked = Set(busy)
+            contentMarked = busy
         }
         return (flushing, position)
     }
@@ -89,7 +92,7 @@ extension Workspace {
                 do throws(Errno) {
                     // Nor before the logs that a rollback changed: the journal has what it takes to
                     // change them again, up to here.
-                    if withTreeSafely({ $0.takeUnsyncedRestores() }) { try disk.synchronizeAll() }
+                    try synchronizeRestores()
                     // Behind the position nobody looks which contents may not be durable yet.
                     try synchronizePins(withTreeSafely { $0.unsyncedPins })
                     // The database must not be durable before the journal that it stands for.
@@ -112,9 +115,10 @@ extension Workspace {
                 }
             } catch {
                 withTreeSafely { $0.finishCheckpoint(written: false) }
-                checkpointFailed.store(true, ordering: .relaxed)
+                // Told once: on a full disk each one fails until there is room.
+                let isNews = !checkpointFailed.exchange(true, ordering: .relaxed)
                 checkpointFailures.wrappingAdd(1, ordering: .relaxed)
-                events.post(.warning, "the checkpoint is put off: \(error)")
+                if isNews { events.post(.warning, "the checkpoint is put off: \(error)") }
                 return false
             }
             withTreeSafely { $0.finishCheckpoint(written: true) }
@@ -123,12 +127,35 @@ extension Workspace {
         }
     }
 
+    /// Content that a rollback or a clone put into logs since the last checkpoint.
+    private func synchronizeRestores() throws(Errno) {
+        let restored = withTreeSafely { tree in
+            defer { tree.unsyncedRestores = [] }
+            return tree.unsyncedRestores
+        }
+        do throws(Errno) {
+            try logs.synchronize(restored)
+        } catch {
+            withTreeSafely { $0.unsyncedRestores.formUnion(restored) }
+            throw error
+        }
+    }
+
     /// Makes the database of a workspace that had none.
     func openWriter(_ writer: inout TreeDatabase?) throws(StorageError) {
         guard writer == nil, databasePath != ":memory:" else { return }
-        writer = try TreeDatabase(databasePath)
-        let reader = ReaderBox(try TreeDatabase(databasePath))
-        withTreeSafely { $0.reader = reader.database }
+        let isNew = !DatabaseSeal.exists(databasePath)
+        do throws(StorageError) {
+            let made = try TreeDatabase(databasePath)
+            // Both or none: what one writes the other is asked for.
+            let reader = ReaderBox(try TreeDatabase(databasePath))
+            writer = made
+            withTreeSafely { $0.reader = reader.database }
+        } catch {
+            // A database without tables says nothing, and hides that there is none.
+            if isNew { DatabaseSeal.removeDatabase(databasePath) }
+            throw error
+        }
     }
 
     /// What the maintenance thread does every second or so: checkpoint if due, drop what is idle

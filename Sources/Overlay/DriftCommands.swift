@@ -1,59 +1,78 @@
-// What people do about drift: accept the base's new content as the ground under the edits, or drop
-// the edits. The edit log is changed first and the new origin recorded last, in one transaction: cut
-// off between the two, the file is still drifted, and the command can be given again.
+// What people do about drift. The name gets a new inode that stands on the base file of now; the one
+// that was there keeps its origin. So what other files, the past and backups have of the old base stays
+// what it is, and a rollback brings all of it back. One transaction, whole or not at all.
 
 internal import Platform
 internal import Storage
 internal import Synchronization
 
 extension Workspace {
-    /// The base's content of now becomes the ground under a file's edits.
-    ///
-    /// Edits stay at their offsets. Bytes of the base beyond its new end become holes; a file that
-    /// ended where the base ended follows the base's end.
-    /// - Throws: ENOENT where the file or its base is gone, EINVAL where nothing drifted,
-    ///   EOPNOTSUPP for a file that shows holes below the base's old end.
+    /// Settles a file where nothing can go wrong: it was not edited here, holds nothing of the base, or
+    /// the base has the content that it had.
+    /// - Throws: ENOENT where the file or its base is gone, EINVAL where nothing drifted, EBUSY where
+    ///   both were changed and somebody has to decide.
     package func acceptDrift(
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         let drifted = try findDrifted(path)
         guard let status = drifted.status, status.type == .regular else {
             throw CommandError(
-                .noEntry, "\(Self.text(path)): there is no base file to accept, "
-                    + "\(drifted.reason): drop the edits, or write the file anew")
+                .noEntry, "\(shown(path)): there is no base file to accept, \(drifted.reason): "
+                    + "ours keeps what is here, theirs removes it")
         }
         return try commanding(path) { () throws(Errno) in
-            let number = drifted.number
-            if withTreeSafely({ $0.recordWithoutLoading(number)?.flags.contains(.hasLog) }) == true {
-                try checkDense(number, below: drifted.origin.size)
-                _ = try edit(number, isRelease: true, caller: caller) { (log, stamp) throws(Errno) in
-                    try ground(
-                        log, oldSize: drifted.origin.size, newSize: status.size, stamp: stamp)
-                }
+            if !drifted.hasLog {
+                return try replace(drifted, by: .theirs(status), as: .acceptDrift, caller: caller)
             }
-            return try recordOrigin(drifted, status, as: .acceptDrift, caller: caller)
+            var isClear = !dependsOnBase(drifted.number)
+            if !isClear { isClear = try hasSameContent(drifted, status) }
+            guard isClear else { throw .busy }
+            return try replace(drifted, by: .ours(status), as: .acceptDrift, caller: caller)
+        }
+    }
+
+    /// The file keeps what it holds here.
+    /// - Parameter version: which base file it was compared with, as `drift` shows it; nil for any.
+    /// - Throws: as above; EBUSY where the base was changed since; EIO where the base's content of then
+    ///   is needed and not kept.
+    package func keepOurs(
+        _ path: [UInt8], over version: [UInt8]? = nil, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let drifted = try findDrifted(path)
+        if let version, version != Array((drifted.status?.version ?? "").utf8) {
+            throw CommandError(.busy, "the base file of \(shown(path)) was changed again: look anew")
+        }
+        guard drifted.hasLog else {
+            throw CommandError(
+                .invalid, "\(shown(path)) was not edited here: theirs takes the base's content")
+        }
+        guard hasPin(drifted.origin) || !dependsOnBase(drifted.number) else {
+            throw CommandError(
+                .inputOutput,
+                "\(shown(path)) shows parts of the base that are not kept, so it is not whole: "
+                    + "theirs takes the base's content, or write the file anew")
+        }
+        let status = drifted.status?.type == .regular ? drifted.status : nil
+        return try commanding(path) { () throws(Errno) in
+            try replace(drifted, by: .ours(status), as: .acceptDrift, caller: caller)
         }
     }
 
     /// The edits of a file go, and it shows the base again; where the base has none, its name goes.
-    /// A backup of the state before is made first.
+    /// The state before is a backup.
     /// - Throws: ENOENT where the file is gone, EINVAL where nothing drifted.
     package func dropDrift(
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         let drifted = try findDrifted(path)
+        if let status = drifted.status, status.type == .regular {
+            return try commanding(path) { () throws(Errno) in
+                try replace(drifted, by: .theirs(status), as: .dropDrift, caller: caller)
+            }
+        }
         let backup = try backUp(before: "drift drop", caller: caller)
-        var outcome = try commanding(path) { () throws(Errno) -> CommandOutcome in
-            guard let status = drifted.status, status.type == .regular else {
-                return try removeDrifted(drifted, caller: caller)
-            }
-            let number = drifted.number
-            if withTreeSafely({ $0.recordWithoutLoading(number)?.flags.contains(.hasLog) }) == true {
-                _ = try edit(number, isRelease: true, caller: caller) { (log, stamp) throws(Errno) in
-                    try self.reset(log, to: status.size, stamp: stamp)
-                }
-            }
-            return try recordOrigin(drifted, status, as: .dropDrift, caller: caller)
+        var outcome = try commanding(path) { () throws(Errno) in
+            try removeDrifted(drifted, caller: caller)
         }
         outcome.backup = backup
         return outcome
@@ -61,17 +80,17 @@ extension Workspace {
 
     // MARK: Finding
 
-    private struct Drifted {
+    fileprivate struct Drifted {
         var number: InodeNumber
         var parent: InodeNumber
         var name: FileName?
         var origin: Origin
+        /// Its content is in a log.
+        var hasLog: Bool
         /// Of the base file now; nil where there is none.
         var status: FileStatus?
         var reason: String
     }
-
-    private static func text(_ path: [UInt8]) -> String { shown(path) }
 
     private func commanding<R>(
         _ path: [UInt8], _ body: () throws(Errno) -> R
@@ -79,32 +98,53 @@ extension Workspace {
         do throws(Errno) {
             return try body()
         } catch {
-            throw CommandError(error, "\(Self.text(path)): \(error)")
+            guard error == .busy else { throw CommandError(error, "\(shown(path)): \(error)") }
+            throw CommandError(
+                .busy, "\(shown(path)) was changed here and in the base: draftfs drift --merge "
+                    + "merges both, ours keeps what is here, theirs takes the base's content")
         }
     }
 
     private func findDrifted(_ path: [UInt8]) throws(CommandError) -> Drifted {
-        let (number, parent, name, found) = try commanding(path) { () throws(Errno) in
-            try withTree {
-                (tree) throws(Errno) -> (InodeNumber, InodeNumber, FileName?, Origin?) in
+        let found = try commanding(path) { () throws(Errno) in
+            try withTree { (tree) throws(Errno) -> (Drifted?) in
                 let (inode, parent, name) = try tree.find(path: path)
-                return (inode.number, parent.number, name, try tree.knownOrigin(inode.number))
+                guard let origin = try tree.knownOrigin(inode.number),
+                    FileType(mode: origin.mode) == .regular else { return nil }
+                return Drifted(
+                    number: inode.number, parent: parent.number, name: name, origin: origin,
+                    hasLog: inode.record.flags.contains(.hasLog), reason: "")
             }
         }
-        guard let origin = found, FileType(mode: origin.mode) == .regular,
-            let reason = driftReason(origin)
-        else {
+        guard var drifted = found, let (reason, status) = drift(of: drifted.origin) else {
             throw CommandError(
-                .invalid, "\(Self.text(path)) has not drifted: the base under it is what it was")
+                .invalid, "\(shown(path)) has not drifted: the base under it is what it was")
         }
-        let place = BasePlace(path: origin.path)
-        base.forget(place)
-        let status = try commanding(path) { () throws(Errno) in
-            try base.status(ifPresent: place.name, in: place.directory)
+        base.forget(BasePlace(path: drifted.origin.path))
+        drifted.reason = reason
+        drifted.status = status
+        return drifted
+    }
+
+    /// Bytes up to which contents are compared; beyond, somebody has to decide.
+    private static let mostCompared: UInt64 = 64 << 20
+
+    /// Whether the base has the content that it had, which the pool still knows.
+    private func hasSameContent(_ drifted: Drifted, _ status: FileStatus) throws(Errno) -> Bool {
+        let size = drifted.origin.size
+        guard status.size == size, size <= Self.mostCompared, hasPin(drifted.origin) else {
+            return false
         }
-        return Drifted(
-            number: number, parent: parent, name: name, origin: origin, status: status,
-            reason: reason)
+        let place = BasePlace(path: drifted.origin.path)
+        var at: UInt64 = 0
+        while at < size {
+            let range = at..<min(size, at + 1 << 20)
+            let then = try bytes(range, of: drifted.number, drifted.origin)
+            let now = try base.file(place).readBytes(then.count, at: at)
+            if then != now { return false }
+            at = range.upperBound
+        }
+        return try base.status(of: base.file(place)) == status
     }
 
     /// Names the moment before a command, as the other commands do.
@@ -127,86 +167,25 @@ extension Workspace {
 
     // MARK: Changing
 
-    /// Holes of the base were recorded as holes, so what the base has there now would not show; they
-    /// cannot be told from holes that were made here.
-    private func checkDense(_ number: InodeNumber, below size: UInt64) throws(Errno) {
-        guard let log = try withTree({ (tree) throws(Errno) in
-            try tree.log(of: tree.inode(number))
-        }) else { return }
-        let isDense = try log.snapshot().forEach(in: 0..<size) { _, piece in !piece.isHole }
-        if !isDense { throw .notSupported }
+    fileprivate enum Choice {
+        /// The content of the base file of now.
+        case theirs(FileStatus)
+        /// What the file holds here, over the base file of now; nil where there is none.
+        case ours(FileStatus?)
     }
 
-    /// Fits the base pieces of a log to the base's new length.
-    private func ground(
-        _ log: EditLog, oldSize: UInt64, newSize: UInt64, stamp: Stamp
-    ) throws(Errno) -> ContentVersion? {
-        var cuts: [Range<UInt64>] = []
-        var at: UInt64 = 0
-        var endsWithBase = false
-        for piece in try log.snapshot().allPieces {
-            endsWithBase = false
-            if case .base(log.id, let offset) = piece.source {
-                let end = offset + piece.length
-                endsWithBase = end == oldSize
-                if end > newSize { cuts.append(at + max(offset, newSize) - offset..<at + piece.length) }
-            }
-            at += piece.length
-        }
-        var version: ContentVersion?
-        if endsWithBase, newSize < oldSize, let last = cuts.popLast() {
-            version = try log.truncate(to: last.lowerBound, stamp: stamp, sequence: sequence)
-        }
-        for cut in cuts { version = try log.punch(cut, stamp: stamp, sequence: sequence) }
-        if endsWithBase, newSize > oldSize {
-            version = try log.share(
-                [Piece(.base(file: log.id, offset: oldSize), length: newSize - oldSize)], at: at,
-                stamp: stamp, sequence: sequence)
-        }
-        return version
-    }
-
-    /// Makes a log's content all of the base's.
-    private func reset(
-        _ log: EditLog, to size: UInt64, stamp: Stamp
-    ) throws(Errno) -> ContentVersion? {
-        let old = log.version.size
-        if size == 0 { return try log.truncate(to: 0, stamp: stamp, sequence: sequence) }
-        let version = try log.share(
-            [Piece(.base(file: log.id, offset: 0), length: size)], at: 0, stamp: stamp,
-            sequence: sequence)
-        return old > size ? try log.truncate(to: size, stamp: stamp, sequence: sequence) : version
-    }
-
-    /// The base file as it is now is what the inode stands on.
-    private func recordOrigin(
-        _ drifted: Drifted, _ status: FileStatus, as operation: TreeOperation, caller: Caller
+    private func replace(
+        _ drifted: Drifted, by choice: Choice, as operation: TreeOperation, caller: Caller
     ) throws(Errno) -> CommandOutcome {
-        let number = drifted.number
-        let last = try withTree { (tree) throws(Errno) in
-            let inode = try tree.regular(number)
-            var transaction = tree.begin(operation, caller.stamp(clock.realtime()))
-            let time = transaction.stamp.time
-            let origin = Origin(
-                path: drifted.origin.path,
-                device: tree.deviceIndex(status, at: BasePlace(path: drifted.origin.path)),
-                status: status)
-            transaction.update(inode) { record in
-                if !record.flags.contains(.hasLog) {
-                    record.size = status.size
-                    record.allocated = status.blocks * 512
-                }
-                record.modificationTime = time
-                record.changeTime = time
+        let outcome = try gate.alone { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                var plan = ChangePlan(tree, stamp: caller.stamp(clock.realtime()))
+                try plan.replace(drifted, choice)
+                return try plan.commit(
+                    operation, backupComment: operation == .dropDrift ? "before drift drop" : nil)
             }
-            transaction.changes.append(
-                .origin(number, before: drifted.origin, after: origin))
-            try tree.commit(&transaction)
-            return transaction.sequence
         }
-        driftMet.withLock { _ = $0.remove(number) }
-        var outcome = CommandOutcome(sequence: last, changed: 1)
-        outcome.stale.inodes[number] = true
+        driftMet.withLock { _ = $0.remove(drifted.number) }
         return outcome
     }
 
@@ -221,5 +200,66 @@ extension Workspace {
         outcome.stale.inodes[drifted.parent] = true
         outcome.stale.entries.append((drifted.parent, name))
         return outcome
+    }
+}
+
+extension ChangePlan {
+    /// Another inode in the place of a drifted one.
+    fileprivate mutating func replace(
+        _ drifted: Workspace.Drifted, _ choice: Workspace.Choice
+    ) throws(Errno) {
+        guard let name = drifted.name,
+            try tree.entry(name, in: drifted.parent)?.inode == drifted.number,
+            let old = try row(drifted.number)
+        else { throw .again }
+        var record = old
+        record.number = tree.nextNumber()
+        record.links = 1
+        record.contentSequence = 0
+        record.birthTime = stamp.time
+        record.changeTime = stamp.time
+        record.flags = old.flags.intersection([.hasCapability])
+        let status: FileStatus?
+        switch choice {
+        case .theirs(let now):
+            status = now
+            record.size = now.size
+            record.allocated = min(now.blocks, 1 << 50) * 512
+            record.modificationTime = stamp.time
+        case .ours(let now):
+            status = now
+            guard let log = try tree.log(of: tree.inode(drifted.number)) else { throw .again }
+            let pieces = try log.snapshot()
+            record.size = pieces.length
+            record.allocated = pieces.allocatedBytes
+            record.flags.insert(.hasLog)
+            setContent(
+                NewContent(
+                    number: record.number, source: drifted.number, sequence: tree.sequence.last,
+                    pieces: pieces))
+        }
+        if let status {
+            let place = BasePlace(path: drifted.origin.path)
+            setOrigin(
+                record.number,
+                Origin(
+                    path: drifted.origin.path, device: tree.deviceIndex(status, at: place),
+                    status: status))
+            record.flags.insert(.hasOrigin)
+        }
+        for (key, value) in try tree.xattrs(of: drifted.number) {
+            setXattr(key, of: record.number, value)
+            record.flags.insert(.hasXattrs)
+        }
+        setRow(record.number, record)
+        setEntry(name, in: drifted.parent, Entry(inode: record.number, type: .regular))
+        if old.links > 1 {
+            var rest = old
+            rest.links -= 1
+            rest.changeTime = stamp.time
+            setRow(drifted.number, rest)
+        } else {
+            setRow(drifted.number, nil)
+        }
     }
 }

@@ -67,8 +67,11 @@ extension Tree {
         return names + own.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
+    /// - Parameter clearsSetGroup: the caller is not in the file's group, so that a new access ACL
+    ///   takes the set-group-id bit with it, as chmod(2) would.
     func setXattr(
-        _ number: InodeNumber, _ name: [UInt8], _ value: [UInt8], mode: XattrMode, caller: Caller
+        _ number: InodeNumber, _ name: [UInt8], _ value: [UInt8], mode: XattrMode,
+        clearsSetGroup: Bool = false, caller: Caller
     ) throws(Errno) {
         if name.isEmpty || name.count > 255 { throw .range }
         if value.count > limits.xattrValueBytes { throw .tooBigList }
@@ -79,6 +82,9 @@ extension Tree {
         if mode == .replace, !exists { throw .noData }
         var transaction = begin(.setXattr, caller.stamp(clock.realtime()))
         try setCheckedXattr(name, of: inode, to: value, in: &transaction)
+        if clearsSetGroup, name == AccessControlList.accessName {
+            transaction.update(inode) { $0.mode &= ~ModeBits.setGroup }
+        }
         try commit(&transaction)
     }
 
@@ -98,7 +104,11 @@ extension Tree {
             return
         }
         let bits = acl.mode
-        try update(inode, in: &transaction) { $0.mode = ($0.mode & ~0o777) | bits }
+        let time = transaction.stamp.time
+        try update(inode, in: &transaction) { record in
+            record.mode = (record.mode & ~0o777) | bits
+            record.changeTime = time
+        }
         if acl.isMinimal {
             if try xattrValue(name, of: inode) != nil {
                 try removeXattr(name, of: inode, in: &transaction)

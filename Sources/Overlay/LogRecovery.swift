@@ -7,6 +7,9 @@ internal import Storage
 extension Workspace {
     /// Takes sizes and times from the logs of `marked` files.
     func refresh(_ marked: Set<InodeNumber>) throws(StorageError) {
+        // After a checkpoint that failed (a full disk) all stays in memory.
+        var checkpoints = true
+        var mostInodes = 50_000
         for number in marked {
             do throws(Errno) {
                 try withTree { (tree) throws(Errno) in
@@ -23,11 +26,14 @@ extension Workspace {
                     } else {
                         tree.applyVersion(version, to: inode)
                     }
-                    if tree.isCheckpointDue || tree.inodes.count > 50_000 { throw .again }
+                    if checkpoints && tree.isCheckpointDue || tree.inodes.count > mostInodes {
+                        throw .again
+                    }
                 }
             } catch {
-                checkpoint()
+                if checkpoints { checkpoints = checkpoint() }
                 sweep()
+                mostInodes = 50_000 + withTreeSafely { $0.inodes.count }
             }
         }
     }

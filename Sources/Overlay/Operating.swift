@@ -9,10 +9,14 @@ package struct CommandError: Error, Sendable, CustomStringConvertible {
     package let errno: Errno
     /// What failed, on what, what to do.
     package let description: String
+    /// What was done all the same: it was to be durable and is not, as far as known. The kernel's
+    /// caches are stale nevertheless.
+    package let done: CommandOutcome?
 
-    package init(_ errno: Errno, _ description: String) {
+    package init(_ errno: Errno, _ description: String, done: CommandOutcome? = nil) {
         self.errno = errno
         self.description = description
+        self.done = done
     }
 }
 

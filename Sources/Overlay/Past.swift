@@ -11,8 +11,8 @@ struct PastValues: Sendable {
     var entries: [InodeNumber: [FileName: Entry?]] = [:]
     var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
     var origins: [InodeNumber: Origin] = [:]
-    /// Files whose logs may have grown since: a removed file that was edited afterwards, by somebody
-    /// who had it open, is told by nothing else.
+    /// Files whose logs may have grown since: they were marked, or had their first edit. Nothing else
+    /// tells that a removed file was edited by somebody who had it open.
     var marked: Set<InodeNumber> = []
     /// The youngest edit that any of the changes since knew of.
     var lastEdits: [InodeNumber: UInt64] = [:]
@@ -21,7 +21,11 @@ struct PastValues: Sendable {
     /// they must come in order.
     mutating func note(_ change: TreeChange) {
         switch change {
-        case .inode(let number, let before, _):
+        case .inode(let number, let before, let after):
+            // A first edit is a transaction and gets no mark of its own.
+            if after?.flags.contains(.hasLog) == true, before?.flags.contains(.hasLog) != true {
+                marked.insert(number)
+            }
             if let edit = before?.contentSequence, edit > lastEdits[number] ?? 0 {
                 lastEdits[number] = edit
             }
@@ -141,18 +145,16 @@ extension Tree {
         if let noted = past.inodes[number] { known = noted } else { known = try row(number) }
         guard var record = known, record.links > 0 else { return nil }
         if record.type != .regular || sequence == .max { return PastRow(record: record) }
-        guard record.contentSequence > sequence else {
-            guard record.flags.contains(.hasLog) else { return PastRow(record: record) }
-            // Most files that come back were not edited since: their logs need not be opened.
-            let now = try row(number)
-            let mayBeNewer = now.map { $0.links > 0 && $0.contentSequence > sequence } == true
-                || past.marked.contains(number) || past.lastEdits[number] ?? 0 > sequence
-            guard mayBeNewer else { return PastRow(record: record) }
-            let log = try historicLog(number)
-            guard log.lastSequence > sequence else { return PastRow(record: record) }
-            return PastRow(record: record, pieces: try log.content(at: sequence).pieces)
+        if record.contentSequence <= sequence {
+            guard record.flags.contains(.hasLog), try wasEdited(record, past) else {
+                return PastRow(record: record)
+            }
         }
         let (pieces, version) = try historicLog(number).content(at: sequence)
+        // Nothing was written between what the row knows and the moment.
+        if version.sequence == record.contentSequence {
+            return PastRow(record: record, pieces: pieces)
+        }
         record.size = version.size
         record.allocated = version.allocated
         record.contentSequence = version.sequence
@@ -165,6 +167,19 @@ extension Tree {
             record.changeTime = older.changeTime
         }
         return PastRow(record: record, pieces: pieces)
+    }
+
+    /// Whether a file's log may have grown past what `record`, its row of some moment, knows of. No log
+    /// is opened for the answer; most files that come back were not edited since.
+    ///
+    /// It is never wrong towards no. A log grows only while its file has a row that follows it, or
+    /// after a mark or a first edit: a removal ends the marks from before it. A row says its last
+    /// edit, and when a row is changed or goes, the change says what it was before.
+    private func wasEdited(_ record: InodeRecord, _ past: PastValues) throws(Errno) -> Bool {
+        if past.marked.contains(record.number) { return true }
+        let known = max(
+            try row(record.number)?.contentSequence ?? 0, past.lastEdits[record.number] ?? 0)
+        return known > record.contentSequence
     }
 
     /// The row as change `sequence` left it.

@@ -22,11 +22,21 @@ package struct RecoveryReport: Sendable {
 }
 
 extension Workspace {
-    /// Opens the workspace `record` of `store`.
+    /// Opens the workspace `record` of `store`. What that writes finds room in the reserve, if the disk
+    /// has none.
     package static func open(
         _ record: WorkspaceRecord, in store: Store, base: BaseTree, clock: Clock = .system,
         limits: Limits = Limits(), events: EventLog = EventLog(), quota whole: Quota? = nil,
         memory: MemoryBudget? = nil
+    ) throws(StorageError) -> (Workspace, RecoveryReport) {
+        try store.logs.reserve.whileFull(opening: { () throws(StorageError) in
+            try openOnce(record, store, base, clock, limits, events, whole, memory)
+        })
+    }
+
+    private static func openOnce(
+        _ record: WorkspaceRecord, _ store: Store, _ base: BaseTree, _ clock: Clock,
+        _ limits: Limits, _ events: EventLog, _ whole: Quota?, _ memory: MemoryBudget?
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         var report = RecoveryReport()
         let events = EventLog(of: record.id, in: events)
@@ -65,8 +75,10 @@ extension Workspace {
             // A clean close has synced everything; after a power cut what is left now is made so.
             if report.afterPowerCut { try store.disk.synchronizeAll() }
             let isSynced = report.afterPowerCut || isClosed
-            try SessionMark.set(
-                directory, synced: isSynced ? workspace.sequence.last : synced, store.disk)
+            try workspace.withReserve { () throws(Errno) in
+                try SessionMark.set(
+                    directory, synced: isSynced ? workspace.sequence.last : synced, store.disk)
+            }
         } catch {
             events.post(
                 .warning,
@@ -133,6 +145,7 @@ extension Workspace {
         from position: CheckpointPosition, report: inout RecoveryReport
     ) throws(StorageError) {
         var marked: Set<InodeNumber> = []
+        var spills = true
         var damage: StorageError?
         var processRecords = 0
         let result = try journal.replay(
@@ -158,10 +171,11 @@ extension Workspace {
                         }
                     }
                 }
-                if withTreeSafely({ $0.isCheckpointDue }) {
+                if spills, withTreeSafely({ $0.isCheckpointDue }) {
                     // Not a checkpoint yet: sizes are known only after the marked logs are read.
-                    // Memory is let go by writing rows under the old position.
-                    spill(position)
+                    // Memory is let go by writing rows under the old position. Where that fails (a
+                    // full disk) all stays in memory: a try for each record would take for ever.
+                    spills = spill(position)
                 }
             case .process:
                 processRecords += 1
@@ -216,14 +230,26 @@ extension Workspace {
         sweep()
     }
 
-    private func spill(_ position: CheckpointPosition) {
+    /// - Returns: whether the rows were written, or there is no database to write them to.
+    private func spill(_ position: CheckpointPosition) -> Bool {
         checkpointWriter.withLock { writer in
-            try? openWriter(&writer)
-            guard writer != nil, let (batch, _) = withTreeSafely({ $0.startCheckpoint() }) else {
-                return
+            do throws(StorageError) {
+                try openWriter(&writer)
+                guard let writer, let (batch, _) = withTreeSafely({ $0.startCheckpoint() }) else {
+                    return true
+                }
+                do throws(StorageError) {
+                    try writer.apply(batch, at: position)
+                } catch {
+                    withTreeSafely { $0.finishCheckpoint(written: false) }
+                    throw error
+                }
+                withTreeSafely { $0.finishCheckpoint(written: true) }
+                return true
+            } catch {
+                // The checkpoint at the end says why.
+                return false
             }
-            let done = (try? writer?.apply(batch, at: position)) != nil
-            withTreeSafely { $0.finishCheckpoint(written: done) }
         }
     }
 
@@ -231,6 +257,7 @@ extension Workspace {
     /// - Returns: false if the database could not be written; the journal has it all then.
     @discardableResult
     package func close() -> Bool {
+        let isCut = finishCuts()
         let written = checkpoint()
         for log in withTreeSafely({ tree in tree.inodes.values.compactMap(\.log) }) {
             try? log.checkpoint(ifMoreThan: limits.replayRecords)
@@ -243,7 +270,7 @@ extension Workspace {
             tree.inodes = [:]
             tree.reader.close()
         }
-        guard written else { return false }
+        guard written, isCut else { return false }
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
             // Without it the next start reads row by row.
             try? DatabaseSeal.write(databasePath)
@@ -256,6 +283,26 @@ extension Workspace {
                 "workspace \(id) could not be marked as closed: \(error); the next start replays")
         }
         return true
+    }
+}
+
+extension Workspace {
+    /// Cuts off what the disk would not let go of when a transaction failed. Where it still does not,
+    /// the workspace stays marked as in use, and recovery does it.
+    private func finishCuts() -> Bool {
+        var isDone = true
+        for number in logs.pendingCuts(of: id) {
+            do throws(Errno) {
+                try logs.finishCut(of: number)
+            } catch {
+                isDone = false
+                events.post(
+                    .warning,
+                    "an unfinished change cannot be cut off \(LogDirectory.path(number)): \(error); the "
+                        + "next start does it")
+            }
+        }
+        return isDone
     }
 }
 

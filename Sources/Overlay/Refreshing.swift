@@ -105,6 +105,7 @@ extension Tree {
 
     fileprivate func refreshFromBase(_ number: InodeNumber, _ stale: inout StaleCaches) {
         guard let inode = inodes[number], let place = inode.place else { return }
+        inode.defaultACL = nil
         if inode.isPersistent || place.name.isEmpty {
             // What a touched directory shows of the base is not on record: it is looked up anew.
             dropListing(of: inode)

@@ -44,19 +44,12 @@ extension Tree {
             if !log.isDurable { sources[number] = log }
         }
         if sources.isEmpty { return }
-        if sources.count > Self.singleSyncs {
-            let ends = sources.values.map { (log: $0, end: $0.end) }
-            try logs.disk.synchronizeAll()
-            for (log, end) in ends { log.noteDurable(upTo: end) }
-        } else {
-            for log in sources.values { try log.synchronize() }
-        }
+        let ends = sources.values.map { (log: $0, end: $0.logEnd) }
+        try logs.synchronize(sources.keys)
+        for (log, end) in ends { log.noteDurable(upTo: end) }
         // The rows of the sources, whose numbers must not be given out again.
         try journal.synchronize()
     }
-
-    /// More logs than this are synced by one sync of the file system.
-    private static let singleSyncs = 16
 
     /// Commits a transaction together with the content of files, whole or not at all.
     func commit(
@@ -68,22 +61,23 @@ extension Tree {
         do throws(Errno) {
             for content in contents {
                 let log = try logToRestore(content.number)
-                done.append((log, log.mark))
+                done.append((log, log.beginProvisional()))
                 _ = try log.splice(
                     [.whole(Array(content.pieces.allPieces))], kind: .restore, stamp: transaction.stamp,
                     number: { number })
                 transaction.changes.append(
                     .content(content.number, source: content.source, sequence: content.sequence))
             }
-            hasUnsyncedRestores = true
+            unsyncedRestores.formUnion(contents.map(\.number))
             try commit(&transaction)
         } catch {
             for (log, mark) in done.reversed() { log.withdraw(to: mark) }
             throw error
         }
-        for (log, _) in done where inodes[log.id]?.log == nil {
+        for (log, _) in done {
+            log.settle()
             // Of a file that is brought back: from now on its log is the inode's.
-            inodes[log.id]?.log = log
+            if inodes[log.id]?.log == nil { inodes[log.id]?.log = log }
         }
     }
 
@@ -100,11 +94,6 @@ extension Tree {
         }
         return try EditLog.create(
             number, baseFile: 0, baseLength: 0, now: clock.realtime(), in: logs)
-    }
-
-    func takeUnsyncedRestores() -> Bool {
-        defer { hasUnsyncedRestores = false }
-        return hasUnsyncedRestores
     }
 
     // MARK: Recovery
@@ -138,7 +127,11 @@ extension Workspace {
                 do throws(StorageError) {
                     try EditLog.cutUncommitted(
                         number, after: committed, in: tree.logs, afterPowerCut: isStrict
-                    ) { known.contains($0) }
+                    ) { transaction in
+                        if known.contains(transaction) { return true }
+                        guard transaction <= committed else { return false }
+                        return (try? tree.journal.mayHave(transaction: transaction)) ?? true
+                    }
                     return .success(())
                 } catch {
                     return .failure(error)
@@ -174,7 +167,7 @@ extension Tree {
         let number = restore.transaction
         _ = try log.splice(
             [.whole(Array(pieces.allPieces))], kind: .restore, stamp: restore.stamp, number: { number })
-        hasUnsyncedRestores = true
+        unsyncedRestores.insert(restore.number)
         if let inode, inode.log == nil { inode.log = log }
     }
 

@@ -32,20 +32,24 @@ extension Workspace {
         to target: UInt64, as operation: TreeOperation, comment: String, paths: [[UInt8]],
         keepsTimes: Bool, caller: Caller
     ) throws(CommandError) -> CommandOutcome {
+        let outcome: CommandOutcome
         do throws(Errno) {
-            let outcome = try gate.alone { () throws(Errno) in
-                try withTree { (tree) throws(Errno) in
-                    var plan = try Rollback.plan(
-                        tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
-                        keepsTimes: keepsTimes)
-                    return try plan.commit(operation, backupComment: comment)
+            outcome = try gate.alone { () throws(Errno) in
+                // What went wrong on a full disk can be taken back.
+                try withReserve { () throws(Errno) in
+                    try withTree { (tree) throws(Errno) in
+                        var plan = try Rollback.plan(
+                            tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
+                            keepsTimes: keepsTimes)
+                        return try plan.commit(operation, backupComment: comment)
+                    }
                 }
             }
-            makeJournalDurable()
-            return outcome
         } catch {
             throw CommandError(error, rollbackFailure(error, operation, paths))
         }
+        try makeDurable(outcome, operation == .undo ? "the undo" : "the rollback")
+        return outcome
     }
 
     private func rollbackFailure(
@@ -59,8 +63,8 @@ extension Workspace {
         case .noSpace:
             return "the store is full: the \(verb)\(subject) did nothing; make room and try again"
         case .inputOutput:
-            return "a log that the \(verb)\(subject) needs is damaged, so it did nothing: "
-                + "verify names it; rolling back single paths may still work"
+            return "a log that the \(verb)\(subject) needs cannot be read or synced, so it did "
+                + "nothing: verify and events name it; rolling back single paths may still work"
         default:
             return "the \(verb)\(subject) did nothing: \(error)"
         }

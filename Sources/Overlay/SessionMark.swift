@@ -125,5 +125,14 @@ enum DatabaseSeal {
         try? File.open(directory, flags: O_RDONLY | O_DIRECTORY).synchronizeAll()
     }
 
-    static func exists(_ database: String) -> Bool { access(database, F_OK) == 0 }
+    /// Whether there is a database. An empty file is one whose making a full disk cut off.
+    static func exists(_ database: String) -> Bool {
+        guard let file = try? File.open(database, flags: O_RDONLY) else { return false }
+        return ((try? file.length()) ?? 1) > 0 || hasLog(database)
+    }
+
+    /// With what SQLite has beside it.
+    static func removeDatabase(_ database: String) {
+        for suffix in ["-wal", "-shm", ""] { _ = Glibc.unlink(database + suffix) }
+    }
 }

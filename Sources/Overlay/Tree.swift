@@ -44,8 +44,8 @@ final class Tree: @unchecked Sendable {
     var restores: [Restore] = []
     /// Set while a command changes many files: rows of inodes that are not in memory are kept as rows.
     var keepsRowsOnly = false
-    /// Set while edit logs hold restored content that is not durable yet.
-    var hasUnsyncedRestores = false
+    /// Edit logs with restored content that is not known to be durable.
+    var unsyncedRestores: Set<InodeNumber> = []
     /// Inodes of the base whose rows the transaction under way takes back.
     var taken: [Inode] = []
     var devices: [UInt32: [UInt8]] = [:]

@@ -233,18 +233,22 @@ extension Workspace {
     }
 
     package func setXattr(
-        _ name: [UInt8], of number: InodeNumber, to value: [UInt8], mode: XattrMode, caller: Caller
+        _ name: [UInt8], of number: InodeNumber, to value: [UInt8], mode: XattrMode,
+        clearsSetGroup: Bool = false, caller: Caller
     ) throws(Errno) {
         try withTree { (tree) throws(Errno) in
-            try tree.setXattr(number, name, value, mode: mode, caller: caller)
+            try tree.setXattr(
+                number, name, value, mode: mode, clearsSetGroup: clearsSetGroup, caller: caller)
         }
     }
 
     package func removeXattr(
         _ name: [UInt8], of number: InodeNumber, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
-            try tree.removeXattr(number, name, caller: caller)
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                try tree.removeXattr(number, name, caller: caller)
+            }
         }
     }
 }

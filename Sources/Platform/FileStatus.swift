@@ -44,6 +44,16 @@ package struct FileStatus: Equatable, Sendable {
     }
 
     package var type: FileType { FileType(mode: mode) }
+
+    /// The device of the file system that a path leads to, symlinks and those of /proc followed; nil
+    /// where it leads nowhere. Asks no server of a file system anything.
+    package static func device(at path: String) -> UInt64? {
+        var device: UInt64 = 0
+        return cp_device(path, &device) == 0 ? device : nil
+    }
+
+    /// As st_dev has it.
+    package static func device(major: UInt32, minor: UInt32) -> UInt64 { cp_makedev(major, minor) }
 }
 
 /// The type bits of a mode, as inode(7) numbers them (shifted right by 12, so DT_* of dirent.h).

@@ -41,11 +41,22 @@ extension File {
 
     /// The target of the symlink `name` in this directory.
     package func readSymlink(_ name: [UInt8]) throws(Errno) -> [UInt8] {
+        try Self.readSymlink(name, below: descriptor)
+    }
+
+    /// The target of the symlink at an absolute path, whose names are bytes.
+    package static func readSymlink(at path: [UInt8]) throws(Errno) -> [UInt8] {
+        try readSymlink(path, below: AT_FDCWD)
+    }
+
+    private static func readSymlink(
+        _ name: [UInt8], below directory: Int32
+    ) throws(Errno) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = withCString(name) { path in
             buffer.withUnsafeMutableBytes { raw in
                 cp_readlink(
-                    descriptor, path, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
+                    directory, path, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
             }
         }
         if count < 0 { throw .last }
@@ -89,12 +100,57 @@ extension File {
         return buffer.prefix(Int(count)).split(separator: 0).map(Array.init)
     }
 
+    /// All extended attributes of this file itself, which is open for reading.
+    package func extendedAttributes() throws(Errno) -> [(name: [UInt8], value: [UInt8])] {
+        var names = [UInt8](repeating: 0, count: 64 << 10)
+        let length = names.withUnsafeMutableBytes { raw in
+            cp_flistxattr(
+                descriptor, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
+        }
+        if length < 0 {
+            if errno == EOPNOTSUPP { return [] }
+            throw .last
+        }
+        var found: [(name: [UInt8], value: [UInt8])] = []
+        for name in names.prefix(Int(length)).split(separator: 0) {
+            var value = [UInt8](repeating: 0, count: 64 << 10)
+            let count = withCString(Array(name)) { name in
+                value.withUnsafeMutableBytes { cp_fgetxattr(descriptor, name, $0.baseAddress, $0.count) }
+            }
+            if count < 0 { throw .last }
+            found.append((Array(name), Array(value.prefix(Int(count)))))
+        }
+        return found
+    }
+
+    /// Sets an extended attribute of this file itself.
+    package func setExtendedAttribute(_ name: [UInt8], to value: [UInt8]) throws(Errno) {
+        let result = withCString(name) { name in
+            value.withUnsafeBytes { cp_fsetxattr(descriptor, name, $0.baseAddress, $0.count) }
+        }
+        if result != 0 { throw .last }
+    }
+
     /// A read-only, noatime copy of the mount below `path`, so that not even an atime changes.
     /// Needs CAP_SYS_ADMIN (open_tree(2), mount_setattr(2)).
     package static func cloneMountReadOnly(_ path: String) throws(Errno) -> File {
         let descriptor = cp_clone_mount_read_only(path)
         if descriptor < 0 { throw .last }
         return File(owning: descriptor)
+    }
+
+    /// renameat2(2) of a name in this directory.
+    /// - Throws: `Errno.exists` where the new name is there and must not be replaced.
+    package func rename(
+        _ name: [UInt8], to newName: [UInt8], in directory: File, replaces: Bool
+    ) throws(Errno) {
+        let result = withCString(name) { name in
+            withCString(newName) {
+                cp_renameat2(
+                    descriptor, name, directory.descriptor, $0, replaces ? 0 : CP_RENAME_NOREPLACE)
+            }
+        }
+        if result != 0 { throw .last }
     }
 
     /// Makes this file share the extents of `source` (FICLONE of ioctl_ficlonerange(2)).
@@ -109,6 +165,8 @@ package enum OpenFlags {
     package static let createNew = O_RDWR | O_CREAT | O_EXCL
     package static let path = CP_O_PATH
     package static let noAccessTime = CP_O_NOATIME
+    /// A file without a name; the path is its directory.
+    package static let temporary = O_RDWR | CP_O_TMPFILE
 }
 
 /// Modes of fallocate(2).

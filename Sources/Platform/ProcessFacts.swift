@@ -1,4 +1,4 @@
-// ProcessFacts: what /proc says of this process.
+// ProcessFacts: what /proc says of this process, and a little of others.
 
 internal import CPlatform
 import Glibc
@@ -15,6 +15,20 @@ package struct ProcessFacts: Sendable {
             var name = try? file.readBytes(64, at: 0) else { return nil }
         if name.last == 0x0a { name.removeLast() }
         return name
+    }
+
+    /// The supplementary groups of a process or thread (proc(5), /proc/PID/status); none where
+    /// /proc does not show it.
+    package static func groups(of pid: UInt32) -> [UInt32] {
+        // NGROUPS_MAX is 65,536: up to 11 bytes each.
+        guard let file = try? File.open("/proc/\(pid)/status", flags: O_RDONLY),
+            let bytes = try? file.readBytes(1 << 20, at: 0) else { return [] }
+        let mark = Array("Groups:".utf8)
+        for line in bytes.split(separator: 0x0a) where line.starts(with: mark) {
+            return line.dropFirst(mark.count).split(whereSeparator: { $0 == 0x20 || $0 == 0x09 })
+                .compactMap { UInt32(String(decoding: $0, as: UTF8.self)) }
+        }
+        return []
     }
 
     package init() {

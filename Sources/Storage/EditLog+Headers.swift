@@ -15,6 +15,7 @@ extension EditLog {
         do throws(Errno) {
             let file = try logs.file(id)
             guard try file.length() > UInt64(Format.logHeaderLength) else { return }
+            let end = min(end, logs.pendingCut(of: id) ?? .max)
             scanner = try LogScanner(file, log: id, end: end)
         } catch {
             // A file that nobody has edited has none.

@@ -21,6 +21,7 @@ extension EditLog {
         let length: UInt64
         do throws(Errno) {
             file = try logs.file(id)
+            if cutsTail { try logs.finishCut(of: id) }
             length = try file.length()
         } catch {
             // Its name was not synced before a power cut; ENOENT would say that the file is gone.

@@ -96,16 +96,32 @@ extension EditLog {
         fileprivate let state: State
     }
 
-    package var mark: Mark { Mark(state: state.withLock { $0 }) }
+    /// Begins appending for a transaction that may not come about: `settle` or `withdraw` ends it.
+    package func beginProvisional() -> Mark {
+        state.withLock { state in
+            defer { state.isProvisional = true }
+            return Mark(state: state)
+        }
+    }
 
-    /// Takes back what was appended since `mark`; nothing else may have been appended meanwhile.
+    /// The transaction came about: what was appended since the mark stays.
+    package func settle() { state.withLock { $0.isProvisional = false } }
+
+    /// Takes back what was appended since `mark`; nothing else may have been appended meanwhile. A
+    /// sync may run, or may have run: what it made durable behind the mark counts for nothing then.
+    /// No lock of it is waited for.
     package func withdraw(to mark: Mark) {
         let file = try? logs.file(id)
         state.withLock { state in
             var old = mark.state
+            old.recordsSinceCheckpoint = min(
+                old.recordsSinceCheckpoint, state.recordsSinceCheckpoint)
+            old.cuts = state.cuts + 1
             let length = old.end - UInt64(old.unwrittenHeader.count)
             let isCut = file.map { (try? $0.truncate(to: length)) != nil } ?? false
-            old.needsCut = old.needsCut || !isCut
+            old.needsCut = !isCut
+            // The log may be closed and opened again before anything is appended to it.
+            if isCut { logs.forgetCut(of: id) } else { logs.noteCut(of: id, at: length) }
             counter.take(logBytes: state.end - min(state.end, old.end))
             state = old
         }
@@ -139,10 +155,10 @@ extension EditLog {
 
     /// Cuts a record off that belongs to a transaction which did not come about.
     /// - Parameters:
-    ///   - committed: transactions up to here came about.
+    ///   - committed: transactions up to here came about, or are the last that the log has.
     ///   - afterPowerCut: one with others behind it is cut off with them. A sync of the file makes
     ///     the transaction durable too, so none of these was synced. Otherwise only a last one is.
-    ///   - isCommitted: whether a younger transaction came about.
+    ///   - isCommitted: whether a transaction came about.
     package static func cutUncommitted(
         _ id: UInt64, after committed: UInt64, in logs: LogDirectory, afterPowerCut: Bool,
         isCommitted: (UInt64) -> Bool
@@ -153,8 +169,11 @@ extension EditLog {
             var scanner = try LogScanner(file, log: id)
             var cut: UInt64?
             do throws(StorageError) {
-                let start = try scanner.bisect { $0.sequence > committed }.position
-                try scanner.headers(from: start) { (record) throws(StorageError) in
+                // The last one from before too: a record that could not be cut off may have been
+                // left behind a checkpoint.
+                let (later, before) = try scanner.bisect { $0.sequence > committed }
+                try scanner.headers(from: before?.position ?? later) {
+                    (record) throws(StorageError) in
                     let header = record.header
                     let isCut = header.kind == RecordKind.restore.rawValue
                         && !isCommitted(header.sequence)

@@ -30,6 +30,11 @@ package final class EditLog: Sendable {
         /// A record was lost, so what the file holds is not known: every read answers EIO.
         var isDamaged = false
         var recordsSinceCheckpoint = 0
+        /// How often records were taken back.
+        var cuts: UInt64 = 0
+        /// The last records belong to a transaction that has not come about yet: no piece
+        /// checkpoint may know them.
+        var isProvisional = false
         /// What a failed append left could not be cut off yet.
         var needsCut = false
         /// The header of a log that is empty yet: it is written together with the first record.
@@ -42,7 +47,7 @@ package final class EditLog: Sendable {
     }
 
     private struct SyncState: Sendable {
-        var end: UInt64 = 0
+        var end = LogEnd()
         var nameIsDurable: Bool
     }
 
@@ -105,6 +110,11 @@ extension EditLog {
 
     package var end: UInt64 { state.withLock { $0.end } }
 
+    /// What a sync that begins now makes durable.
+    package var logEnd: LogEnd {
+        state.withLock { LogEnd(position: $0.end, cuts: $0.cuts) }
+    }
+
     /// The pieces of `range`, cut to the file's end.
     /// - Throws: `Errno.inputOutput` if a record was lost, so that nothing wrong is read.
     package func pieces(in range: Range<UInt64>) throws(Errno) -> [Piece] {
@@ -137,13 +147,18 @@ extension EditLog {
                 kind: kind, sequence: number(), stamp: stamp, offset: offset,
                 length: length, payloadLength: payload.count)
             let position = state.end
+            let hadToCut = state.needsCut
             do throws(Errno) {
                 state.end = try LogFile.append(
                     header, payload: payload, to: file, log: id, at: position,
                     needsCut: &state.needsCut, prefix: state.unwrittenHeader)
                 counter.add(logBytes: state.end - position)
                 if !state.unwrittenHeader.isEmpty { state.unwrittenHeader = [] }
+                if hadToCut { logs.forgetCut(of: id) }
             } catch {
+                if state.needsCut {
+                    logs.noteCut(of: id, at: position - UInt64(state.unwrittenHeader.count))
+                }
                 return .failure(error)
             }
             apply(&state.pieces, position)
@@ -225,12 +240,14 @@ extension EditLog {
 
     /// Makes everything appended so far survive a power cut, the log's name included.
     package func synchronize() throws(Errno) {
-        let target = end
+        let target = logEnd
         let file = try logs.file(id)
         let failure: Errno? = synced.withLock { synced in
             if let failure = logs.syncFailure(of: id) { return failure }
-            if synced.end >= target, synced.nameIsDurable { return nil }
-            let end = self.end
+            if synced.end.covers(target), synced.nameIsDurable { return nil }
+            // Records may be taken back while the sync runs: this end then covers nothing that is
+            // appended in their place.
+            let end = logEnd
             do throws(Errno) {
                 try file.synchronize()
                 if !synced.nameIsDurable {
@@ -251,27 +268,47 @@ extension EditLog {
 
     /// Whether a power cut would take nothing of it.
     package var isDurable: Bool {
-        let target = end
-        return synced.withLock { $0.nameIsDurable && $0.end >= target }
+        let target = logEnd
+        return synced.withLock { $0.nameIsDurable && $0.end.covers(target) }
     }
 
-    /// After the whole disk was synced: what stood in the log up to `end` is durable.
-    package func noteDurable(upTo end: UInt64) {
+    /// After the whole disk was synced: what stood in the log up to `end`, which was asked for before
+    /// the sync began, is durable.
+    package func noteDurable(upTo end: LogEnd) {
         synced.withLock { synced in
-            synced.end = max(synced.end, end)
+            if !synced.end.covers(end) { synced.end = end }
             synced.nameIsDurable = true
         }
     }
 
-    /// Writes the piece checkpoint if at least `records` were appended since the last.
+    /// Writes the piece checkpoint if more than `records` were appended since the last. One that
+    /// knew records which are taken back would be believed once the log has grown past its position
+    /// again, so none is written while the last records are provisional.
     package func checkpoint(ifMoreThan records: Int) throws(StorageError) {
-        let checkpoint: PieceCheckpoint? = state.withLock { state in
-            if state.recordsSinceCheckpoint <= records || state.isDamaged { return nil }
+        let (checkpoint, count): (PieceCheckpoint?, Int) = state.withLock { state in
+            let count = state.recordsSinceCheckpoint
+            if count <= records || state.isDamaged || state.isProvisional { return (nil, 0) }
             state.recordsSinceCheckpoint = 0
-            return PieceCheckpoint(
+            let checkpoint = PieceCheckpoint(
                 pieces: state.pieces, position: state.end, sequence: state.sequence,
                 time: state.time)
+            return (checkpoint, count)
         }
-        try checkpoint?.write(log: id, on: logs.disk)
+        do throws(StorageError) {
+            try checkpoint?.write(log: id, on: logs.disk)
+        } catch {
+            state.withLock { $0.recordsSinceCheckpoint += count }
+            throw error
+        }
     }
+}
+
+/// How far a log reached at some moment, and how often records had been taken back by then: what was
+/// durable up to an end of before a cut says nothing of what was appended since.
+package struct LogEnd: Equatable, Sendable {
+    var position: UInt64 = 0
+    var cuts: UInt64 = 0
+
+    /// Whether all of a log that ends at `other` is durable where it is durable up to here.
+    func covers(_ other: LogEnd) -> Bool { cuts == other.cuts && position >= other.position }
 }

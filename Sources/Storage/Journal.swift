@@ -169,6 +169,17 @@ package final class Journal: Sendable {
         return try scanner.bisect { $0.sequence > limit }.before?.header.sequence ?? 0
     }
 
+    /// Whether transaction `sequence` came about. True too where that is not known: a filler or damage
+    /// stands where it would be.
+    package func mayHave(transaction sequence: UInt64) throws(StorageError) -> Bool {
+        var scanner = try scanner()
+        let (position, before) = try scanner.bisect { $0.sequence >= sequence }
+        let expected = before.map { $0.position + $0.header.recordLength }
+        guard position == expected ?? UInt64(Format.logHeaderLength) else { return true }
+        guard let next = try scanner.record(at: position) else { return position < end }
+        return next.header.sequence == sequence || next.header.kind == RecordKind.gap.rawValue
+    }
+
     private func scanner() throws(StorageError) -> LogScanner {
         do throws(Errno) {
             return try LogScanner(file, log: id, end: end)

@@ -11,6 +11,9 @@ package final class LogDirectory: Sendable {
     /// A sync that failed may have dropped what it should have written, and the next one would not
     /// say so (fsync(2), errors): from then on every sync of that log fails, as long as we run.
     private let failedSyncs = Mutex<[UInt64: Errno]>([:])
+    /// Where logs end whose last records were taken back and could not be cut off: the disk failed the
+    /// cut too. A log without anybody who has it open would show them when it is opened again.
+    private let pendingCuts = Mutex<[UInt64: UInt64]>([:])
     /// What was added to all logs since the store was opened, and to those of each workspace.
     package let counter: SpaceCounter
     /// The contents of base files that all workspaces share.
@@ -54,6 +57,58 @@ package final class LogDirectory: Sendable {
 
     func noteSyncFailure(_ error: Errno, of log: UInt64) {
         failedSyncs.withLock { $0[log] = error }
+    }
+
+    /// More logs than this are synced by one sync of the file system.
+    private static let singleSyncs = 16
+
+    /// Makes all that stands in some logs survive a power cut, their names included.
+    package func synchronize(_ ids: some Collection<UInt64>) throws(Errno) {
+        for id in ids {
+            if let failure = syncFailure(of: id) { throw failure }
+        }
+        if ids.count > Self.singleSyncs {
+            do throws(Errno) {
+                return try disk.synchronizeAll()
+            } catch {
+                // It says once that something was lost, and not of which file: each is asked.
+            }
+        }
+        for id in ids { try synchronize(id) }
+    }
+
+    private func synchronize(_ id: UInt64) throws(Errno) {
+        let file = try file(id)
+        let shard = Self.shardPath(id)
+        do throws(Errno) {
+            try file.synchronize()
+            try disk.synchronizeDirectory(shard)
+            try disk.synchronizeDirectory(String(shard.dropLast(3)))
+        } catch {
+            noteSyncFailure(error, of: id)
+            throw error
+        }
+    }
+
+    func noteCut(of log: UInt64, at length: UInt64) {
+        pendingCuts.withLock { $0[log] = length }
+    }
+
+    func forgetCut(of log: UInt64) { pendingCuts.withLock { $0[log] = nil } }
+
+    func pendingCut(of log: UInt64) -> UInt64? { pendingCuts.withLock { $0[log] } }
+
+    /// The logs of a workspace that wait for their cut.
+    package func pendingCuts(of workspace: UInt16) -> [UInt64] {
+        pendingCuts.withLock { $0.keys.filter { UInt16($0 >> 48) == workspace } }
+    }
+
+    /// Makes up for a cut that failed. Nobody may be appending to the log.
+    package func finishCut(of log: UInt64) throws(Errno) {
+        guard let length = pendingCut(of: log) else { return }
+        let file = try self.file(log)
+        if try file.length() > length { try file.truncate(to: length) }
+        forgetCut(of: log)
     }
 
     package func counter(_ workspace: UInt16) -> SpaceCounter {

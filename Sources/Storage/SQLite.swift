@@ -2,6 +2,7 @@
 // The tree database needs a dozen statements; a larger binding would cost a minute of build time.
 
 internal import CSQLite
+internal import Glibc
 internal import Platform
 
 /// One connection. Not thread-safe: its owner serialises.
@@ -17,12 +18,13 @@ package final class SQLiteConnection {
         var flags = SQLITE_OPEN_NOMUTEX
         switch access {
         case .readWrite: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-        case .readOnly: flags |= SQLITE_OPEN_READONLY
+        case .readOnly: flags |= SQLITE_OPEN_READWRITE
         case .immutable:
             flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             name = Self.immutable(path)
         }
-        let code = sqlite3_open_v2(name, &handle, flags, nil)
+        if access == .readWrite, path != ":memory:" { try Self.makeFiles(path) }
+        let code = sqlite3_open_v2(name, &handle, flags, Self.fileSystem)
         if code != SQLITE_OK {
             let failure = error(code)
             sqlite3_close_v2(handle)
@@ -31,6 +33,8 @@ package final class SQLiteConnection {
         }
         sqlite3_busy_timeout(handle, 10_000)
         if access != .readWrite {
+            csqlite_keep_log_on_close(handle)
+            try execute("PRAGMA query_only = ON")
             try execute("PRAGMA cache_size = -4096")
             return
         }
@@ -42,14 +46,32 @@ package final class SQLiteConnection {
         try execute("PRAGMA wal_autocheckpoint = 1000")
     }
 
+    /// SQLite's own, with the index of the write-ahead log in memory that the connections of this
+    /// process share (sqlite.org/vfs.html). As a file (`-shm`) it would be mapped, and a page for which a
+    /// full disk has no block kills who touches it (SIGBUS). The store's lock keeps other processes off.
+    private static let fileSystem = "unix-excl"
+
     /// How a database is opened. The last two change nothing in it, and make none.
     package enum Access: Sendable {
         case readWrite
-        /// Beside a writer.
+        /// Beside a writer of this process, or after one that was killed. The descriptor can write,
+        /// as the index in memory asks for; no statement can, and the write-ahead log stays.
         case readOnly
         /// While nobody else has it open, and nothing waits in its write-ahead log: makes no file
         /// beside it.
         case immutable
+    }
+
+    /// Makes the two files that SQLite makes. Where it cannot it tries to read them, and answers that they
+    /// are not there; that the disk has no room for them is lost.
+    private static func makeFiles(_ path: String) throws(StorageError) {
+        for name in [path, path + "-wal"] {
+            do throws(Errno) {
+                _ = try File.open(name, flags: O_RDWR | O_CREAT)
+            } catch {
+                throw .system(error, doing: "make", path: name)
+            }
+        }
     }
 
     /// A URI (sqlite.org/uri.html): bytes that mean something there are escaped.
@@ -75,6 +97,13 @@ package final class SQLiteConnection {
         handle = nil
     }
 
+    /// What the system said, where it is something that room or rights would mend.
+    private var cause: Errno? {
+        guard let handle else { return nil }
+        let errno = Errno(sqlite3_system_errno(handle))
+        return [.noSpace, .quota, .readOnly].contains(errno) ? errno : nil
+    }
+
     private func error(_ code: Int32) -> StorageError {
         let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "error \(code)"
         switch code & 0xff {
@@ -85,9 +114,9 @@ package final class SQLiteConnection {
         case SQLITE_READONLY:
             return .system(.readOnly, doing: "write", path: path)
         case SQLITE_CANTOPEN, SQLITE_PERM:
-            return .system(.accessDenied, doing: "open", path: path)
+            return .system(cause ?? .accessDenied, doing: "open", path: path)
         case SQLITE_IOERR:
-            return .system(.inputOutput, doing: "use", path: path)
+            return .system(cause ?? .inputOutput, doing: "use", path: path)
         default:
             return .database(message, path: path)
         }

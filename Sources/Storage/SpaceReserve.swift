@@ -1,6 +1,6 @@
-// SpaceReserve: room on the store's disk that is kept for removals, so that they work when the disk
-// is full: a file of allocated blocks which is given back in steps. While it is short, what grows is
-// refused: the room is not for that.
+// SpaceReserve: room on the store's disk that is kept for what must work when the disk is full: opening
+// the store, removing, rolling back. A file of allocated blocks which is given back in steps. While it
+// is short, what grows is refused: the room is not for that.
 
 package import Platform
 internal import Synchronization
@@ -9,12 +9,19 @@ package final class SpaceReserve: Sendable {
     package static let path = "reserve"
     /// Bytes: some 1,500 removals.
     package static let size: UInt64 = 1 << 20
-    private static let step: UInt64 = 128 << 10
+    /// Bytes for each file: the record of its removal, and its part of a rollback's.
+    private static let perFile: UInt64 = 1 << 10
+    private static let largest: UInt64 = 256 << 20
+    /// It grows by no less than this.
+    private static let growth: UInt64 = 256 << 10
+    /// Bytes that are given back at first; each further step of one call is twice as large.
+    private static let firstStep: UInt64 = 128 << 10
 
     private struct State: Sendable {
         var file: (any DiskFile)?
-        /// Bytes that are kept now.
+        /// Bytes that are kept now, and that are to be kept.
         var length: UInt64 = 0
+        var wanted = SpaceReserve.size
     }
 
     private let disk: any Disk
@@ -26,31 +33,49 @@ package final class SpaceReserve: Sendable {
     /// Some of it is in use: the disk is full.
     package var isShort: Bool { short.load(ordering: .relaxed) }
 
-    package var isWhole: Bool { length == Self.size }
+    package var isWhole: Bool { state.withLock { $0.length >= $0.wanted } }
 
     package var length: UInt64 { state.withLock { $0.length } }
+
+    /// Has it be large enough for the removal of `files`. It does not get smaller: what was removed
+    /// may be rolled back.
+    /// - Parameter limit: bytes that the disk can spare.
+    package func want(files: UInt64, atMost limit: UInt64) {
+        let bytes = files < Self.largest / Self.perFile ? files * Self.perFile : Self.largest
+        let wanted = min(max(bytes, Self.size), max(limit, Self.size))
+        state.withLock { state in
+            if wanted >= state.wanted + Self.growth { state.wanted = wanted }
+        }
+    }
+
+    /// Takes the file of an earlier session over. Its length is what was wanted then.
+    private func open(_ state: inout State, create: Bool) throws(Errno) -> any DiskFile {
+        if let known = state.file { return known }
+        let file = try disk.open(Self.path, create ? .create : .readWrite)
+        let length = try file.length()
+        state.length = min(length, Self.largest)
+        if length > state.length { try file.truncate(to: state.length) }
+        state.wanted = max(state.wanted, state.length)
+        state.file = file
+        return file
+    }
 
     /// Makes the reserve, or makes it whole again where the disk has room for all of it.
     /// - Returns: whether it is whole.
     @discardableResult
     package func fill() -> Bool {
         state.withLock { state in
-            if state.length == Self.size { return true }
+            let isKnown = state.file != nil
+            if isKnown, state.length >= state.wanted { return true }
             do throws(Errno) {
-                let file: any DiskFile
-                if let known = state.file {
-                    file = known
-                } else {
-                    file = try disk.open(Self.path, .create)
-                    state.file = file
-                    state.length = min(try file.length(), Self.size)
-                    try file.truncate(to: state.length)
-                }
-                try file.allocate(to: Self.size)
-                state.length = Self.size
+                let file = try open(&state, create: true)
+                try file.allocate(to: state.wanted)
+                state.length = state.wanted
             } catch {
                 // Part of it may have been allocated.
                 try? state.file?.truncate(to: state.length)
+                // The disk is as full as it was when the reserve was used, or fuller.
+                if error == .noSpace || error == .quota { short.store(true, ordering: .relaxed) }
                 return false
             }
             short.store(false, ordering: .relaxed)
@@ -58,16 +83,45 @@ package final class SpaceReserve: Sendable {
         }
     }
 
-    /// Gives room for a few removals back to the disk.
+    /// Gives room back to the disk.
+    /// - Parameter bytes: at least that much, as far as there is.
     /// - Returns: false where nothing is left.
-    package func giveBack() -> Bool {
+    package func giveBack(_ bytes: UInt64 = firstStep) -> Bool {
         state.withLock { state in
-            guard let file = state.file, state.length > 0 else { return false }
-            let rest = state.length - min(state.length, Self.step)
+            guard let file = try? open(&state, create: false), state.length > 0 else { return false }
+            let rest = state.length - min(state.length, bytes)
             guard (try? file.truncate(to: rest)) != nil else { return false }
             state.length = rest
             short.store(true, ordering: .relaxed)
+            // A journaling file system frees blocks for good when it has committed that they are free.
+            try? file.synchronize()
             return true
         }
+    }
+
+    /// Runs what must work on a full disk, and again each time after more room was given back. What
+    /// fails for want of space must leave nothing behind.
+    package func whileFull<R, Failure: Error>(
+        _ isFull: (Failure) -> Bool, _ body: () throws(Failure) -> R
+    ) throws(Failure) -> R {
+        var step = Self.firstStep
+        while true {
+            do throws(Failure) {
+                return try body()
+            } catch {
+                guard isFull(error), giveBack(step) else { throw error }
+                step *= 2
+            }
+        }
+    }
+
+    package func whileFull<R>(_ body: () throws(Errno) -> R) throws(Errno) -> R {
+        try whileFull({ $0 == .noSpace || $0 == .quota }, body)
+    }
+
+    package func whileFull<R>(
+        opening body: () throws(StorageError) -> R
+    ) throws(StorageError) -> R {
+        try whileFull({ $0.errno == .noSpace || $0.errno == .quota }, body)
     }
 }

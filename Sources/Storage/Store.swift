@@ -52,19 +52,21 @@ package final class Store: Sendable {
     ) throws(StorageError) -> Store {
         let root: File
         do throws(Errno) {
-            if mkdir(path, 0o700) == 0 {
-                try? File.open("\(path)/..", flags: O_RDONLY | O_DIRECTORY).synchronizeAll()
-            } else if errno != EEXIST {
-                throw Errno.last
-            }
+            let isNew = mkdir(path, 0o700) == 0
+            if !isNew, errno != EEXIST { throw Errno.last }
             root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
+            // The directory above gets the name; it may be one that we cannot open.
+            if isNew { try root.synchronizeFileSystem() }
         } catch {
             throw .system(error, doing: "open the store", path: path)
         }
         let lock = try takeLock(root, path, holder)
         let disk = HostDisk(root: root)
-        let (superblock, isReplaced) = try openSuperblock(
-            disk, path, basePath: basePath, baseInode: baseInode, now: now)
+        let (superblock, isReplaced) = try SpaceReserve(disk).whileFull(
+            opening: { () throws(StorageError) in
+                try openSuperblock(
+                    disk, path, basePath: basePath, baseInode: baseInode, now: now)
+            })
         return try Store(
             path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock,
             isBaseReplaced: isReplaced)
@@ -92,8 +94,7 @@ package final class Store: Sendable {
             do throws(Errno) {
                 let lock = try File.open("lock", in: root, flags: O_RDWR | O_CREAT)
                 if try lock.lockExclusively() {
-                    try lock.truncate(to: 0)
-                    try lock.writeBytes(ChecksummedText.encode(Array(holder.utf8)), at: 0)
+                    try write(ChecksummedText.encode(Array(holder.utf8)), to: lock)
                     return lock
                 }
                 let text = ChecksummedText(decoding: try lock.readBytes(16_384, at: 0)).text
@@ -108,6 +109,18 @@ package final class Store: Sendable {
         }
     }
 
+    /// Says in the lock who holds it. Written over what stands there: that needs no free block. Where a
+    /// new text finds no room the lock says nothing; it is held all the same.
+    package static func write(_ text: [UInt8], to lock: File) throws(Errno) {
+        do throws(Errno) {
+            try lock.writeBytes(text, at: 0)
+            try lock.truncate(to: UInt64(text.count))
+        } catch {
+            guard error == .noSpace || error == .quota else { throw error }
+            try lock.truncate(to: 0)
+        }
+    }
+
     private static let closing = "closing, "
     /// Tries of 20 ms each: an unmount's daemon has that long to say that it closes, and then a
     /// minute to close.
@@ -118,7 +131,8 @@ package final class Store: Sendable {
     package func noteClosing() {
         guard let lock, let bytes = try? lock.readBytes(16_384, at: 0) else { return }
         let text = Array(Self.closing.utf8) + ChecksummedText(decoding: bytes).text
-        try? lock.writeBytes(ChecksummedText.encode(text), at: 0)
+        // Who waits for the lock waits less long without it.
+        try? Self.write(ChecksummedText.encode(text), to: lock)
     }
 
     private static func openSuperblock(
@@ -276,6 +290,7 @@ extension Store {
                 try disk.synchronizeDirectory("workspaces")
                 try disk.removeTree(path + ".dead")
             } catch {
+                // Gone for whoever looks. A power cut may bring it back, as it is: without changes.
                 return known[id] == nil ? nil : error
             }
             return nil
@@ -294,6 +309,7 @@ extension Store {
             } catch {
                 return error.errno
             }
+            // rename(2) promises nothing of a power cut: where this fails the old name may come back.
             try? disk.synchronizeDirectory(LogDirectory.workspacePath(id))
             known[id] = record
             return nil

@@ -1,4 +1,5 @@
-// draftfs edit: splices bytes into a file without writing what lies behind them.
+// draftfs edit: splices bytes into a file without writing what lies behind them. Text and lines are
+// found first: see TextEditOptions.
 
 import ArgumentParser
 import Glibc
@@ -7,8 +8,17 @@ import Platform
 struct EditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edit",
-        abstract: "Delete and insert bytes in a file, whatever its size, in one step.",
+        abstract: "Replace text, lines or bytes in a file, whatever its size, in one step.",
         discussion: """
+            draftfs edit main.c --old 'int x = 1;' --new 'int x = 2;'
+            draftfs edit log.txt --lines 3:5 --new 'one line for three'
+            draftfs edit log.txt --at 0 --insert '# a line at the front'
+
+            Text must stand in the file once, or give --all; where it does not fit as it is, lines \
+            are compared without the white space at their ends. The file's line ends and encoding \
+            are kept. --lines 3:2 inserts before line 3. These work in any directory; --at, which \
+            counts bytes, and JSON work in a workspace.
+
             Several splices at once are given as JSON: {"path": "src/a.c", "edits": [{"at": 10, \
             "delete": 3, "insert": "text"}]}, with "insert_base64" for bytes that are no text. \
             Offsets are those before the edit. Paths in JSON are relative to the workspace's root.
@@ -36,12 +46,20 @@ struct EditCommand: ParsableCommand {
         completion: .file())
     var jsonFile: String?
 
+    @OptionGroup var text: TextEditOptions
+
     @OptionGroup var workspace: WorkspaceOptions
 
     /// The longest command that the mount takes.
     static let longest = 16 << 20
 
     func validate() throws {
+        if text.isGiven {
+            guard path != nil, at == nil, delete == nil, insert == nil, insertFile == nil,
+                jsonFile == nil
+            else { throw ValidationError("--old and --lines take a path and --new, and nothing else") }
+            return
+        }
         if jsonFile != nil {
             guard path == nil, at == nil, delete == nil, insert == nil, insertFile == nil else {
                 throw ValidationError("--json-file holds path and edits: give nothing else")
@@ -61,24 +79,29 @@ struct EditCommand: ParsableCommand {
     }
 
     func run() throws {
+        if text.isGiven, let path {
+            let edited = try text.edit(path, from: workspace.directory)
+            if workspace.json { print(edited.line) }
+            return
+        }
         let place = try workspace.place(path.map { [$0] } ?? [])
-        let text: [UInt8]
+        let command: [UInt8]
         if let jsonFile {
-            text = try Self.contents(of: jsonFile)
+            command = try Self.contents(of: jsonFile)
         } else {
             let inserted = try insertFile.map { file throws(Failure) in try Self.contents(of: file) }
-            text = Array(
+            command = Array(
                 Self.json(
                     try place.path(path ?? "."), at: at ?? "0", delete: delete,
                     insert: insert, bytes: inserted
                 ).line.utf8)
         }
-        guard text.count <= Self.longest else {
+        guard command.count <= Self.longest else {
             throw Failure(
-                "the edit is \(text.count) bytes of JSON, and one takes at most \(Self.longest): "
+                "the edit is \(command.count) bytes of JSON, and one takes at most \(Self.longest): "
                     + "make it in several")
         }
-        try ProgressLine.during(place) { () throws(Failure) in try place.write("edit", text) }
+        try ProgressLine.during(place) { () throws(Failure) in try place.write("edit", command) }
         if workspace.json { printJSON(["edited": .boolean(true)]) }
     }
 

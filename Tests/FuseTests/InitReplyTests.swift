@@ -7,7 +7,7 @@ import Testing
 @Suite struct InitReplyTests {
     @Test func `Flags are added and taken away in the fourth word`() {
         let raw = RawBytes(count: 64)
-        raw.set(UInt32(1 << 0 | 1 << 20), at: 12)
+        raw.set(UInt32(1 << 0 | 1 << 19), at: 12)
         let flags = InitReply.amend(
             raw.all, adding: .handleKillPrivilegeV2, removing: .handleKillPrivilege)
         #expect(flags == [.asyncRead, .handleKillPrivilegeV2])
@@ -28,7 +28,7 @@ import Testing
         raw.set(UInt32(1 << 30), at: 12)
         let flags = InitReply.amend(raw.all, adding: [.ioUring, .posixACL], removing: [])
         #expect(flags == .posixACL)
-        #expect(raw.get(UInt32.self, at: 12) == 1 << 19)
+        #expect(raw.get(UInt32.self, at: 12) == 1 << 20)
     }
 
     @Test func `An answer without flags stays as it is`() {

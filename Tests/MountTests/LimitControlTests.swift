@@ -35,32 +35,6 @@ extension MountTests {
             }
         }
 
-        @Test("Drift is listed, accepted and dropped")
-        func drift() throws {
-            try mounted(expectErrors: true, prepare: { base in
-                for name in ["f", "g"] { try writeFile("\(base)/\(name)", bytes(5_000, fill: 1)) }
-            }) { mount in
-                try same(try Self.command(mount, "limits", "pin 0"), 0, "nothing is kept")
-                for name in ["f", "g"] {
-                    try withOpen(mount(name), O_WRONLY) { try writeAll($0, Array("edit".utf8)) }
-                    try writeFile("\(mount.base)/\(name)", bytes(6_000, fill: 2))
-                }
-                // On a file system that can share extents the content is pinned.
-                if try readText(mount(".draft/drift")).isEmpty { return }
-                let list = try readText(mount(".draft/drift"))
-                try expect(list.contains("\"path\":\"f\"") && list.contains("\"path\":\"g\""), list)
-                try same(try Self.command(mount, "drift", "accept f"), 0, "accept")
-                try same(try Self.command(mount, "drift", "drop g"), 0, "drop")
-                let whole = bytes(6_000, fill: 2)
-                try same(
-                    try readFile(mount("f")) == Array("edit".utf8) + whole.dropFirst(4), true,
-                    "accepted")
-                try same(try readFile(mount("g")) == whole, true, "dropped")
-                try same(try readText(mount(".draft/drift")), "", "drift afterwards")
-                try same(try Self.command(mount, "drift", "accept f"), EINVAL, "accept again")
-            }
-        }
-
         @Test("A refresh and the metrics answer")
         func others() throws {
             try mounted(prepare: { try writeFile("\($0)/f", "old") }) { mount in

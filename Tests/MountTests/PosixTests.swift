@@ -6,20 +6,50 @@ import Testing
 extension MountTests {
     @Suite(.serialized)
     struct Posix {
-        static var table: [PosixCheck] {
-            PosixCheck.all.filter { TestEnvironment.isRoot || !$0.needsRoot }
-        }
+        static let anybody = PosixCheck.all(needing: .nothing)
+        static let root = PosixCheck.all(needing: .root)
+        static let acls = PosixCheck.all(needing: .acls)
+        static let canACL = TestEnvironment.isRoot && TestEnvironment.keepsACLs
 
-        @Test("A plain directory passes", arguments: table)
-        func plainDirectory(check: PosixCheck) throws {
+        @Test("A plain directory passes", arguments: anybody)
+        func plainDirectory(check: PosixCheck) throws { try Self.runPlain(check) }
+
+        @Test(
+            "A plain directory passes what needs root",
+            .enabled(if: TestEnvironment.isRoot, "needs root"), arguments: root)
+        func plainDirectoryAsRoot(check: PosixCheck) throws { try Self.runPlain(check) }
+
+        @Test(
+            "A plain directory passes what needs ACLs",
+            .enabled(if: canACL, "needs root, and a TMPDIR that keeps ACLs"), arguments: acls)
+        func plainDirectoryWithACLs(check: PosixCheck) throws { try Self.runPlain(check) }
+
+        @Test(
+            "A workspace passes",
+            .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"), arguments: anybody)
+        func workspace(check: PosixCheck) throws { try Self.runMounted(check) }
+
+        @Test(
+            "A workspace passes what needs root",
+            .enabled(
+                if: TestEnvironment.canMount && TestEnvironment.isRoot, "needs /dev/fuse and root"),
+            arguments: root)
+        func workspaceAsRoot(check: PosixCheck) throws { try Self.runMounted(check) }
+
+        @Test(
+            "A workspace passes what needs ACLs",
+            .enabled(
+                if: TestEnvironment.canMount && canACL,
+                "needs /dev/fuse, root, and a TMPDIR that keeps ACLs"), arguments: acls)
+        func workspaceWithACLs(check: PosixCheck) throws { try Self.runMounted(check) }
+
+        private static func runPlain(_ check: PosixCheck) throws {
             let directory = try TemporaryDirectory("plain")
             try check.prepare(base: directory.path)
             if let failure = check.run(in: directory.path) { Issue.record("\(failure)") }
         }
 
-        @Test(
-            "A workspace passes", .enabled(if: TestEnvironment.canMount), arguments: table)
-        func workspace(check: PosixCheck) throws {
+        private static func runMounted(_ check: PosixCheck) throws {
             try mounted(limit: 120, prepare: { try check.prepare(base: $0) }) { mount in
                 let before = try TreeWalk(mount.base).entries
                 if let failure = check.run(in: mount.root) { throw CheckFailure(failure) }

@@ -81,7 +81,7 @@ extension MountTests {
             ) { mount in
                 let result = try ChildProcess.run(
                     ["sh", Scenario.path(scenario.name), mount.root, mount.base, mount.store],
-                    seconds: 60)
+                    seconds: 60, environment: ["draftfs": TestEnvironment.binary])
                 try expect(
                     result.succeeded,
                     "\(scenario.name) \(result.timedOut ? "is late" : "ended with \(result.status)")"

@@ -75,12 +75,16 @@ import Testing
         #expect(try fixture.tree.mode("f") == 0o755)
     }
 
-    @Test("A set-group-id bit without group execute means locking and stays")
+    @Test("A set-group-id bit without group execute means locking: only others clear it")
     func lockingBit() throws {
         let fixture = try WorkspaceFixture()
         let file = try fixture.tree.makeFile("f", mode: 0o2640)
         _ = try write(fixture.tree, file, kill: true)
         #expect(try fixture.tree.mode("f") == 0o2640)
+        fixture.tree.caller = Caller(user: 5, group: 5, pid: UInt32(getpid()), umask: 0)
+        let mine = Set(ProcessFacts.groups(of: UInt32(getpid())) + [5])
+        #expect(try write(fixture.tree, file, kill: true) == !mine.contains(0))
+        #expect(try fixture.tree.mode("f") == (mine.contains(0) ? 0o2640 : 0o640))
     }
 
     @Test("chown clears the bits of a file and leaves those of a directory")

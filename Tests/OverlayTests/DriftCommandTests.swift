@@ -67,68 +67,6 @@ struct DriftCommandTests {
         #expect(steps.last == fixture.workspace.statistics.touchedInodes)
     }
 
-    @Test("Accept puts the new content under the edits", arguments: [0, 30, 100_000, 150_000])
-    func accept(newSize: Int) throws {
-        let fixture = try fixture()
-        try fixture.tree.write("d/f", "start")
-        try fixture.tree.write("d/f", "middle", at: 50_000)
-        var expected = bytes(newSize, fill: 2)
-        try writeFile(fixture.base("d/f"), expected)
-        #expect(throws: Errno.inputOutput) { try contents(fixture, "d/f") }
-        #expect(fixture.workspace.driftedReads == 1)
-        #expect(fixture.workspace.driftedReadPaths(atMost: 9) == [path("d/f")])
-        let outcome = try fixture.workspace.acceptDrift(path("/d/f"), caller: fixture.tree.caller)
-        #expect(outcome.stale.inodes[try fixture.tree.resolve("d/f")] == true)
-        for (offset, text) in [(0, "start"), (50_000, "middle")] {
-            let end = offset + text.utf8.count
-            if expected.count < end {
-                expected += [UInt8](repeating: 0, count: end - expected.count)
-            }
-            expected.replaceSubrange(offset..<end, with: Array(text.utf8))
-        }
-        #expect(try contents(fixture, "d/f") == expected)
-        #expect(try drifted(fixture) == [])
-        #expect(fixture.workspace.driftedReads == 0)
-        try fixture.reopenAfterKill()
-        #expect(try contents(fixture, "d/f") == expected)
-        #expect(throws: CommandError.self) {
-            try fixture.workspace.acceptDrift(path("d/f"), caller: fixture.tree.caller)
-        }
-    }
-
-    @Test("Accept mends a file of which only the attributes were changed, in the base and here")
-    func acceptAttributes() throws {
-        let fixture = try fixture()
-        try fixture.tree.write("d/f", "edit")
-        try fixture.tree.changeMode("e", 0o600)
-        for name in ["d/f", "e"] { try must("chmod", chmod(fixture.base(name), 0o640)) }
-        try writeFile(fixture.base("e"), "longer")
-        #expect(try drifted(fixture) == ["d/f", "e"])
-        for name in ["d/f", "e"] {
-            _ = try fixture.workspace.acceptDrift(path(name), caller: fixture.tree.caller)
-        }
-        #expect(try contents(fixture, "d/f") == Array("edit".utf8) + bytes(Self.size, fill: 1).dropFirst(4))
-        #expect(try fixture.tree.text("e") == "longer")
-        #expect(try drifted(fixture) == [])
-    }
-
-    @Test("Drop shows the base again, or nothing where the base has nothing")
-    func drop() throws {
-        let fixture = try fixture()
-        for name in ["f", "g"] { try fixture.tree.write("d/\(name)", "edit", at: 99_999) }
-        let other = bytes(5_000, fill: 9)
-        try writeFile(fixture.base("d/f"), other)
-        try must("unlink", unlink(fixture.base("d/g")))
-        for name in ["f", "g"] {
-            _ = try fixture.workspace.dropDrift(path("d/\(name)"), caller: fixture.tree.caller)
-        }
-        #expect(try contents(fixture, "d/f") == other)
-        #expect(throws: Errno.noEntry) { try fixture.tree.resolve("d/g") }
-        try fixture.reopen()
-        #expect(try contents(fixture, "d/f") == other)
-        #expect(try drifted(fixture) == [])
-    }
-
     @Test("Commands about what has not drifted, or is not there, fail with a sentence")
     func refused() throws {
         let fixture = try fixture()
@@ -152,26 +90,6 @@ struct DriftCommandTests {
         #expect(throws: CommandError.self) {
             try fixture.workspace.acceptDrift(path("d/f"), caller: caller)
         }
-    }
-
-    @Test("A base file with holes cannot be accepted, where the holes would hide the new content")
-    func sparse() throws {
-        let fixture = try WorkspaceFixture { base in
-            try writeFile("\(base)/s", bytes(4_096, fill: 1))
-            try must("truncate", truncate("\(base)/s", 1 << 20))
-        }
-        try fixture.workspace.setLimit(.pin, to: 0)
-        try fixture.tree.write("s", "edit")
-        try writeFile(fixture.base("s"), bytes(1 << 20, fill: 3))
-        do throws(CommandError) {
-            _ = try fixture.workspace.acceptDrift(path("s"), caller: fixture.tree.caller)
-            Issue.record("it was taken")
-        } catch {
-            #expect(error.errno == .notSupported)
-        }
-        let outcome = try fixture.workspace.dropDrift(path("s"), caller: fixture.tree.caller)
-        #expect(fixture.workspace.backups.map(\.name) == [try #require(outcome.backup)])
-        #expect(try contents(fixture, "s") == bytes(1 << 20, fill: 3))
     }
 
     @Test("A refresh shows what others changed in untouched files, and says what is stale")

@@ -43,6 +43,13 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         try tree.removeDirectory("old")
         try tree.setXattr(Array("user.x".utf8), of: try tree.resolve("src/f"), to: [1], mode: .either)
         try tree.removeXattr(Array("user.x".utf8), of: try tree.resolve("src/f"))
+        // An ACL that says no more than a mode of 750.
+        let minimal: [UInt8] = [
+            2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 4, 0, 5, 0, 255, 255, 255, 255,
+            32, 0, 0, 0, 255, 255, 255, 255,
+        ]
+        let acl = AccessControlList.accessName
+        try tree.setXattr(acl, of: try tree.resolve("src/a"), to: minimal, mode: .either)
         try tree.allocate(
             try tree.resolve("src/a"), mode: [.punchHole, .keepSize], offset: 1, length: 2)
         try tree.unlink("link")
@@ -51,12 +58,15 @@ private func lines(_ items: [HistoryItem]) -> [String] {
             "write src/a 2-6", "mkdir new", "create new/f", "write new/f 0-3",
             "rename old < new", "write old/f 3-6", "truncate old/f 1-1", "setattr src/a",
             "link link", "rename src/f < old/f", "rmdir old", "setxattr src/f",
-            "removexattr src/f", "punch src/a 1-3", "unlink link", "unlink src/f",
+            "removexattr src/f", "setxattr src/a", "punch src/a 1-3", "unlink link", "unlink src/f",
         ]
         for turn in 0..<4 {
             let found = try all(fixture)
             // A file with two names is shown by one of them.
-            let shown = lines(found).map { $0 == "setattr link" ? "setattr src/a" : $0 }
+            let shown = lines(found).map { line in
+                ["setattr link", "setxattr link"].contains(line)
+                    ? line.replacing("link", with: "src/a") : line
+            }
             #expect(shown == expected, "turn \(turn)")
             #expect(found.map(\.sequence) == found.map(\.sequence).sorted())
             for (one, next) in zip(found, found.dropFirst()) {

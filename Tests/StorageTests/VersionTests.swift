@@ -71,7 +71,7 @@ struct VersionTests {
         let log = try bench.create()
         try bench.write([1, 2, 3], at: 0, to: log)
         let before = bench.bytes
-        let mark = log.mark
+        let mark = log.beginProvisional()
         try bench.splice([(0, 3, [7])], in: log)
         log.withdraw(to: mark)
         #expect(bench.bytes.starts(with: before))

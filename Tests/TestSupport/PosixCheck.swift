@@ -13,20 +13,28 @@ package struct PosixPlace: Sendable {
 }
 
 package struct PosixCheck: Sendable, CustomStringConvertible {
+    /// What a check needs of the host.
+    package enum Need: Sendable {
+        case nothing
+        /// The rights of root: other users, device nodes, trusted attributes.
+        case root
+        /// These, and a file system below that keeps ACLs.
+        case acls
+    }
+
     package let description: String
-    /// Whether it needs the rights of root: other users, device nodes, trusted attributes.
-    package let needsRoot: Bool
+    package let need: Need
     /// Fills the base's directory before it is mounted; without one the check starts from nothing.
     private let prepare: @Sendable (PosixPlace) throws -> Void
     private let body: @Sendable (PosixPlace) throws -> Void
 
     init(
-        _ description: String, needsRoot: Bool = false,
+        _ description: String, needs need: Need = .nothing,
         prepare: @escaping @Sendable (PosixPlace) throws -> Void = { _ in },
         body: @escaping @Sendable (PosixPlace) throws -> Void
     ) {
         self.description = description
-        self.needsRoot = needsRoot
+        self.need = need
         self.prepare = prepare
         self.body = body
     }
@@ -51,7 +59,9 @@ package struct PosixCheck: Sendable, CustomStringConvertible {
     /// The whole table.
     package static let all: [PosixCheck] =
         nameChecks + listingChecks + linkChecks + renameChecks + dataChecks + rangeChecks
-        + attributeChecks + ownerChecks + sharingChecks
+        + attributeChecks + ownerChecks + accessControlChecks + sharingChecks
+
+    package static func all(needing need: Need) -> [PosixCheck] { all.filter { $0.need == need } }
 }
 
 /// The user that stands for anybody without rights.

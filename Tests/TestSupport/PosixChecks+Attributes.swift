@@ -99,7 +99,7 @@ extension PosixCheck {
             try refuse(EPERM, "symlink", cp_setxattr(p("l"), "user.a", "1", 1, 0))
             try refuse(EPERM, "fifo", cp_setxattr(p("pipe"), "user.a", "1", 1, 0))
         },
-        PosixCheck("attributes of the trusted namespace, on symlinks too", needsRoot: true) { p in
+        PosixCheck("attributes of the trusted namespace, on symlinks too", needs: .root) { p in
             try must("symlink", symlink("x", p("l")))
             try must("set", cp_setxattr(p("l"), "trusted.draft", "v", 1, 0))
             try same(try attributeNames(p("l")), ["trusted.draft"], "list")
@@ -107,6 +107,7 @@ extension PosixCheck {
         },
         PosixCheck(
             "ACLs: set, shown in the mode, changed by chmod, removed",
+            needs: .acls,
             prepare: { p in
                 try writeFile(p("f"), "x", mode: 0o640)
                 try ChildProcess.check(["setfacl", "-m", "u:1234:rw", p("f")])
@@ -128,6 +129,7 @@ extension PosixCheck {
         },
         PosixCheck(
             "default ACLs are inherited by files and directories, and beat the umask",
+            needs: .acls,
             prepare: { p in
                 try makeDirectory(p("based"))
                 try ChildProcess.check(["setfacl", "-d", "-m", "u:1234:rwx,o::-", p("based")])

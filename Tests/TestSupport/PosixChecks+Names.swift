@@ -141,7 +141,7 @@ extension PosixCheck {
                 [TestEnvironment.python, "-c", script], seconds: 30, directory: p.path)
             try same(try status(p("sock")).st_mode & S_IFMT, S_IFSOCK, "kind")
         },
-        PosixCheck("device nodes keep their numbers", needsRoot: true) { p in
+        PosixCheck("device nodes keep their numbers", needs: .root) { p in
             try must("mknod", mknod(p("null"), S_IFCHR | 0o666, 0x103))
             try must("mknod", mknod(p("block"), S_IFBLK | 0o600, 0x7_00FF))
             let (character, block) = (try status(p("null")), try status(p("block")))

@@ -7,7 +7,7 @@ extension PosixCheck {
     static let ownerChecks: [PosixCheck] = [
         PosixCheck(
             "a write by another user clears suid and sgid, a write by root does not",
-            needsRoot: true,
+            needs: .root,
             prepare: { p in
                 for name in ["b1", "b2"] { try program(p(name)) }
             }
@@ -23,7 +23,7 @@ extension PosixCheck {
             try same(try status(p("b2")).st_mode & 0o7777, 0o777, "after truncation")
         },
         PosixCheck(
-            "chown clears suid and sgid, of directories never", needsRoot: true,
+            "chown clears suid and sgid, of directories never", needs: .root,
             prepare: { p in
                 try program(p("f"))
                 try makeDirectory(p("d"))
@@ -49,7 +49,7 @@ extension PosixCheck {
             try same(kept, 0o2767, "sgid without group execute is a lock mark and stays")
         },
         PosixCheck(
-            "new names in a set-group-ID directory take its group", needsRoot: true,
+            "new names in a set-group-ID directory take its group", needs: .root,
             prepare: { p in
                 try makeDirectory(p("d"))
                 chown(p("d"), 0, 4_242)
@@ -67,7 +67,7 @@ extension PosixCheck {
             try writeFile(p("d/sub/deep"), "x")
             try same(try status(p("d/sub/deep")).st_gid, 4_242, "group further down")
         },
-        PosixCheck("a sticky directory guards the names of others", needsRoot: true) { p in
+        PosixCheck("a sticky directory guards the names of others", needs: .root) { p in
             try makeDirectory(p("d"))
             chmod(p("d"), 0o1777)
             try writeFile(p("d/mine"), "x")
@@ -78,7 +78,7 @@ extension PosixCheck {
             try expect(exists(p("d/mine")), "it is gone")
         },
         PosixCheck(
-            "modes are enforced for another user", needsRoot: true,
+            "modes are enforced for another user", needs: .root,
             prepare: { p in
                 try writeFile(p("secret"), "x", mode: 0o600)
                 try writeFile(p("none"), "x")
@@ -104,7 +104,7 @@ extension PosixCheck {
             try same([own.st_uid, own.st_gid, own.st_mode & 0o777], [1_000, 1_000, 0o640], "own")
         },
         PosixCheck(
-            "modes of any bits survive, the umask is applied once", needsRoot: true
+            "modes of any bits survive, the umask is applied once", needs: .root
         ) { p in
             try writeFile(p("f"), "x")
             for mode: mode_t in [0, 0o1, 0o7777, 0o4755, 0o2644, 0o1777, 0o644] {

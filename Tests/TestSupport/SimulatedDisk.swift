@@ -39,6 +39,10 @@ package final class SimulatedDisk: Disk {
 
     /// Whether a planned failure or stop has not happened yet.
     package var isPlanOpen: Bool { state.withLock { $0.plan != nil } }
+    /// From now on each sync fails with that; nil ends it.
+    package func failSyncs(_ errno: Errno?) { state.withLock { $0.syncFailure = errno } }
+    /// Syncs that were asked for so far, of files, directories and all.
+    package var syncs: Int { state.withLock { $0.syncs } }
     package var isStopped: Bool { state.withLock { $0.isStopped } }
     /// Calls so far that change something, and all of them.
     package var changes: Int { state.withLock { $0.changes } }
@@ -158,6 +162,7 @@ package final class SimulatedDisk: Disk {
 
     package func synchronizeDirectory(_ path: String) throws(Errno) {
         try change { (state) throws(Errno) in
+            try state.beginSync()
             guard let node = state.node(path) else { throw .noEntry }
             state.nodes[node]?.synchronize()
         }
@@ -165,6 +170,7 @@ package final class SimulatedDisk: Disk {
 
     package func synchronizeAll() throws(Errno) {
         try change { (state) throws(Errno) in
+            try state.beginSync()
             for number in Array(state.nodes.keys) { state.nodes[number]?.synchronize() }
         }
     }
@@ -236,6 +242,9 @@ private final class SimulatedFile: DiskFile {
     }
 
     func synchronize() throws(Errno) {
-        try disk.change { (state) throws(Errno) in state.nodes[node]?.synchronize() }
+        try disk.change { (state) throws(Errno) in
+            try state.beginSync()
+            state.nodes[node]?.synchronize()
+        }
     }
 }

@@ -80,6 +80,14 @@ struct SimulatedDiskState: Sendable {
     var calls = 0
     var plan: SimulatedDisk.Plan?
     var isStopped = false
+    var syncs = 0
+    var syncFailure: Errno?
+
+    /// What a sync does before anything else.
+    mutating func beginSync() throws(Errno) {
+        syncs += 1
+        if let syncFailure { throw syncFailure }
+    }
 
     init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 

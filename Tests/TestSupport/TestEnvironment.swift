@@ -34,6 +34,14 @@ package enum TestEnvironment {
     /// Whether tests that make sense only on a real mount can run.
     package static let canMount = !isPlain && hasDevice
 
+    /// Whether the file system of the tests' directories keeps ACLs.
+    package static let keepsACLs: Bool = {
+        guard let directory = try? TemporaryDirectory("acl"),
+            let set = try? ChildProcess.run(["setfacl", "-m", "u:1:r", directory.path], seconds: 20)
+        else { return false }
+        return set.succeeded
+    }()
+
     /// The directory of Package.swift.
     package static let packageRoot: String = {
         var parts = #filePath.split(separator: "/")

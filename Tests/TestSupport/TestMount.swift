@@ -55,6 +55,9 @@ package final class TestMount {
         TestEnvironment.isPlain || (daemon.map { $0.poll() == nil } ?? false)
     }
 
+    /// The exit status of a daemon that has ended; nil while it runs.
+    package var exitStatus: Int32? { daemon?.poll() }
+
     /// All that the daemons of this mount have printed on stderr.
     package var log: String {
         String(decoding: printed + (daemon?.errors() ?? []), as: UTF8.self)

@@ -8,6 +8,7 @@ struct ImportTests {
     /// The modules of the program, from below to above, and what each may import.
     static let arrows: [(directory: String, imports: Set<String>)] = [
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
+        ("Sources/Tools", ["Platform", "Glibc", "Synchronization", "FoundationEssentials"]),
         ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Control", ["Overlay", "Storage", "Platform", "Synchronization"]),
@@ -22,8 +23,8 @@ struct ImportTests {
         (
             "Sources/draftfs",
             [
-                "MountServer", "Fuse", "Control", "Overlay", "Storage", "Platform", "Logging",
-                "ArgumentParser", "Glibc", "Synchronization",
+                "MountServer", "Fuse", "Control", "Overlay", "Storage", "Tools", "Platform",
+                "Logging", "ArgumentParser", "Glibc", "Synchronization",
             ]
         ),
     ]
@@ -32,6 +33,10 @@ struct ImportTests {
     static let glibc: [String: Set<String>] = [
         "Sources/Storage": ["Store.swift"],
         "Sources/Overlay": ["BaseTree.swift", "Placement.swift", "Recovery.swift", "SessionMark.swift"],
+        "Sources/Tools": [
+            "ControlFiles.swift", "HostGround.swift", "HostGround+Names.swift",
+            "HostGround+Splicing.swift",
+        ],
         "Mount/Server": [
             "ControlCommands.swift", "ControlDirectory.swift", "MountServer.swift",
             "NamespaceOperations.swift",
@@ -84,7 +89,7 @@ struct ImportTests {
         for arrow in Self.arrows {
             let last = arrow.directory.split(separator: "/").last.map(String.init) ?? ""
             let module = last == "Server" ? "MountServer" : last
-            let system: Set<String> = ["Glibc", "Synchronization"]
+            let system: Set<String> = ["Glibc", "Synchronization", "FoundationEssentials"]
             #expect(Self.dependencies(of: module) == arrow.imports.subtracting(system), "\(module)")
         }
     }
@@ -93,7 +98,7 @@ struct ImportTests {
         let manifest = Tree.files.first { $0.path == "Package.swift" }
         let text = manifest?.lines.joined(separator: "\n") ?? ""
         var rest = text[...]
-        for name in ["Platform", "Storage", "Overlay", "Control", "Fuse", "MountServer", "draftfs"] {
+        for name in ["Platform", "Tools", "Storage", "Overlay", "Control", "Fuse", "MountServer", "draftfs"] {
             guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
                 ?? rest.firstRange(of: "name: \"\(name)\",")
             else {

@@ -44,6 +44,7 @@ struct PageTests {
             "Sources/Overlay/Overlay.docc/Past.md",
             "Sources/Overlay/Overlay.docc/Semantics.md",
             "Sources/Overlay/Overlay.docc/Locking.md",
+            "Sources/Tools/Tools.docc/Tools.md",
             "Sources/Control/Control.docc/ControlFiles.md",
             "Mount/Server/MountServer.docc/KernelCaching.md",
         ]

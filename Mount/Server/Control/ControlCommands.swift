@@ -129,8 +129,9 @@ extension ControlDirectory {
     ) throws(Errno) {
         try changeBackups(place) { (workspace) throws(CommandError) in
             try workspace.removeBackup(name, caller: caller)
+        } then: {
+            table.retire(name, workspace: place.workspace)
         }
-        table.retire(name, workspace: place.workspace)
     }
 
     /// - Parameter flags: those of renameat2(2); a backup never replaces another.
@@ -146,18 +147,22 @@ extension ControlDirectory {
                 throw CommandError(.exists, "there is a backup \(checked) already")
             }
             try workspace.renameBackup(name, to: checked, caller: caller)
+        } then: {
+            table.rename(name, to: newName, workspace: place.workspace)
         }
-        table.rename(name, to: newName, workspace: place.workspace)
     }
 
+    /// - Parameter then: called where the change was made, durable or not.
     private func changeBackups(
-        _ place: ControlPlace, _ change: (Workspace) throws(CommandError) -> Void
+        _ place: ControlPlace, _ change: (Workspace) throws(CommandError) -> Void, then: () -> Void
     ) throws(Errno) {
         guard let workspace = try workspace(place.workspace) else { throw .noEntry }
         do throws(CommandError) {
             try change(workspace)
+            then()
             errors.set(nil, workspace: place.workspace)
         } catch {
+            if error.done != nil { then() }
             errors.set(error, workspace: place.workspace)
             throw error.errno.forKernel
         }

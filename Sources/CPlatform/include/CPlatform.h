@@ -16,6 +16,8 @@ typedef struct cp_statx {
 
 // statx(2) relative to dirfd, never following a symlink at the end; an empty path means dirfd itself.
 int cp_statx(int dirfd, const char *path, cp_statx_t *out);
+// The device, as cp_makedev makes it, that path leads to; asks no file system's server (AT_STATX_DONT_SYNC).
+int cp_device(const char *path, uint64_t *device);
 // openat2(2), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS.
 int cp_open_beneath(int dirfd, const char *path, int flags);
 int cp_openat(int dirfd, const char *path, int flags, uint32_t mode);
@@ -46,6 +48,9 @@ uint64_t cp_makedev(uint32_t major, uint32_t minor);
 int64_t cp_copy_file_range(
     int source_fd, int64_t *source, int destination_fd, int64_t *destination, size_t count);
 int cp_setxattr(const char *path, const char *name, const void *value, size_t size, int flags); // lsetxattr
+int64_t cp_fgetxattr(int fd, const char *name, void *value, size_t size);           // fgetxattr
+int64_t cp_flistxattr(int fd, char *list, size_t size);                             // flistxattr
+int cp_fsetxattr(int fd, const char *name, const void *value, size_t size);         // fsetxattr
 int cp_removexattr(const char *path, const char *name);                             // lremovexattr
 int cp_unmount_detach(const char *path);                                            // umount2, MNT_DETACH
 
@@ -67,7 +72,7 @@ int cp_wait_readable(int fd, int milliseconds);
 int cp_fanotify_next(const uint8_t *bytes, size_t length, size_t *position, cp_base_event_t *event);
 
 extern const long CP_UTIME_NOW, CP_UTIME_OMIT; // for tv_nsec of utimensat(2)
-extern const int CP_O_PATH, CP_O_NOATIME, CP_O_DIRECT;
+extern const int CP_O_PATH, CP_O_NOATIME, CP_O_DIRECT, CP_O_TMPFILE;
 extern const int CP_SEEK_DATA, CP_SEEK_HOLE;
 extern const unsigned CP_RENAME_NOREPLACE, CP_RENAME_EXCHANGE;
 extern const int CP_FALLOC_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE, CP_FALLOC_ZERO_RANGE;

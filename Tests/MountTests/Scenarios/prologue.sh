@@ -1,6 +1,7 @@
 # prologue.sh: what the scenarios share. A scenario is run with the mount point, the base and the
 # store as arguments; from here on it is in the mount point. FILE is a control file, below .draft
-# unless `control` says otherwise. The first thing that is not as it should be ends the scenario.
+# unless `control` says otherwise. $draftfs is the program. The first thing that is not as it should
+# be ends the scenario.
 #
 # Comments in a scenario that tell the test how to mount:
 #   # options: …    more words for `draftfs mount`

@@ -1,0 +1,88 @@
+// MountHolders: who keeps a mounted file system in use, as /proc shows it: a process that stands in
+// it, runs, holds or maps a file of it, or has it mounted in another mount namespace. Asks the server
+// of the mount nothing, for it may hang. What the caller may not see is left out.
+
+internal import Glibc
+internal import Platform
+
+/// A process, and how it uses the file system.
+package struct MountHolder: Equatable, Sendable, CustomStringConvertible {
+    package enum Use: String, Sendable {
+        case directory = "stands in it"
+        case root = "has its root in it"
+        case program = "runs a program of it"
+        case file = "holds a file of it"
+        case mapping = "maps a file of it"
+        case namespace = "has it in another mount namespace"
+    }
+
+    package let pid: UInt32
+    package let name: String
+    package let uses: [Use]
+
+    /// `sh (pid 12, stands in it)`
+    package var description: String {
+        "\(name) (pid \(pid), \(uses.map(\.rawValue).joined(separator: ", ")))"
+    }
+}
+
+package struct MountHolders: Equatable, Sendable {
+    /// In order of their numbers. Of those that share a mount namespace, the first stands for all,
+    /// unless another uses the file system itself.
+    package private(set) var processes: [MountHolder] = []
+    /// Where else it is mounted in the namespace of the caller.
+    package private(set) var mountPoints: [String] = []
+
+    package var isEmpty: Bool { processes.isEmpty && mountPoints.isEmpty }
+
+    /// Processes that a sentence names.
+    private static let shown = 8
+
+    /// `sh (pid 12, stands in it), sleep (pid 15, holds a file of it) and 3 more processes`
+    package var sentence: String {
+        var parts = processes.prefix(Self.shown).map(\.description)
+        parts += mountPoints.prefix(Self.shown).map { "the mount on \($0)" }
+        let more = max(0, processes.count - Self.shown) + max(0, mountPoints.count - Self.shown)
+        return parts.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+    }
+
+    /// - Parameters:
+    ///   - mount: one mount of the file system.
+    ///   - server: the process that serves it, which is no holder.
+    package init(of mount: MountedFileSystem, except server: UInt32?) {
+        let device = mount.device
+        let own = ProcessTable.mountNamespace(of: "self")
+        var others: [String: Bool] = [:]
+        for pid in ProcessTable.processes where pid != server && pid != UInt32(getpid()) {
+            var uses = Self.uses(of: pid, device)
+            if let space = ProcessTable.mountNamespace(of: "\(pid)"), space != own {
+                let isKnown = others[space] != nil
+                let has = others[space]
+                    ?? MountedFileSystem.table(of: "\(pid)").contains { $0.device == device }
+                others[space] = has
+                if has, !isKnown || !uses.isEmpty { uses.append(.namespace) }
+            }
+            if uses.isEmpty { continue }
+            processes.append(MountHolder(pid: pid, name: ProcessTable.name(of: pid), uses: uses))
+        }
+        mountPoints = MountedFileSystem.table().filter { $0.device == device && $0 != mount }
+            .map { String(decoding: $0.mountPoint, as: UTF8.self) }
+    }
+
+    private static func uses(of pid: UInt32, _ device: UInt64) -> [MountHolder.Use] {
+        let directory = "/proc/\(pid)"
+        var uses: [MountHolder.Use] = []
+        let links: [(String, MountHolder.Use)] = [
+            ("cwd", .directory), ("root", .root), ("exe", .program),
+        ]
+        for (link, use) in links where FileStatus.device(at: "\(directory)/\(link)") == device {
+            uses.append(use)
+        }
+        let holds = ProcessTable.descriptors(of: pid).contains {
+            FileStatus.device(at: "\(directory)/fd/\($0)") == device
+        }
+        if holds { uses.append(.file) }
+        if ProcessTable.mappedDevices(of: pid).contains(device) { uses.append(.mapping) }
+        return uses
+    }
+}

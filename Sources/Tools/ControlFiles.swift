@@ -1,0 +1,89 @@
+// ControlFiles: the `.draft` directory of the workspace that a path lies in, as a shell would use it.
+// A command is one write; where it fails, `last-error` has the sentence.
+
+import FoundationEssentials
+import Glibc
+internal import Platform
+
+/// A workspace that is mounted.
+struct ControlFiles {
+    /// The workspace's root.
+    let root: ToolPath
+
+    /// The workspace that holds a path; nil for a plain directory, or where the control files are
+    /// not the caller's.
+    init?(above path: ToolPath) {
+        var directory = path.parent
+        while true {
+            let status = directory.bytes + Array("/.draft/status".utf8)
+            if (try? FileStatus(status, in: nil)) != nil {
+                root = directory
+                return
+            }
+            if directory.names.isEmpty { return nil }
+            directory = directory.parent
+        }
+    }
+
+    private func file(_ name: String) -> String { "\(root)/.draft/\(name)" }
+
+    /// Has a command carried out; it is done, or failed, when this returns.
+    func command(_ name: String, _ text: some Collection<UInt8>) throws(ToolError) {
+        let file: File
+        do throws(Errno) {
+            file = try File.open(self.file(name), flags: O_WRONLY)
+        } catch {
+            throw ToolError(error, "use", self.file(name))
+        }
+        do throws(Errno) {
+            try file.writeBytes(Array(text), at: 0)
+        } catch {
+            throw failure(error, name)
+        }
+    }
+
+    private func failure(_ errno: Errno, _ name: String) -> ToolError {
+        let sentence = (try? File.open(file("last-error"), flags: O_RDONLY).readBytes(4096, at: 0))
+            .map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let line = sentence.prefix { $0 != "\n" }
+        let plain = ToolError(errno, "use", file(name))
+        return line.isEmpty ? plain : ToolError(plain.kind, String(line))
+    }
+
+    // MARK: Edits
+
+    private struct Edit: Encodable {
+        struct Splice: Encodable {
+            var at: UInt64
+            var delete: UInt64
+            var insert_base64: String
+        }
+        var path: String
+        var edits: [Splice]
+    }
+
+    /// - Parameter path: below the workspace's root.
+    func edit(_ path: ToolPath, _ splices: [ByteSplice]) throws(ToolError) {
+        guard let names = path.names(below: root) else {
+            throw ToolError(.denied, "\(path) is not in the workspace \(root)")
+        }
+        let below = ToolPath(names: Array(names))
+        guard String(validating: below.bytes, as: UTF8.self) != nil else {
+            throw ToolError(.unsupported, "the name of \(path) is not UTF-8: rename it first")
+        }
+        let edit = Edit(
+            path: below.description,
+            edits: splices.map {
+                Edit.Splice(
+                    at: $0.offset, delete: $0.delete,
+                    insert_base64: Data($0.insert).base64EncodedString())
+            })
+        let text: Data
+        do {
+            text = try JSONEncoder().encode(edit)
+        } catch {
+            throw ToolError(.system, "the edit of \(path) cannot be written as JSON: \(error)")
+        }
+        try command("edit", text)
+    }
+}

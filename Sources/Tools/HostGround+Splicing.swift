@@ -1,0 +1,164 @@
+// Splicing on the host: in a workspace the engine does it, in one record. In a plain directory the
+// file is written anew beside itself and takes the name, unless it has other names, which it would
+// lose: then it is written in place.
+
+import Glibc
+internal import Platform
+
+extension HostGround {
+    package func splice(
+        _ path: ToolPath, _ splices: [ByteSplice], expecting expected: FileVersion?
+    ) throws(ToolError) -> FileVersion {
+        let (file, location) = try open(
+            path, flags: O_RDWR | O_NONBLOCK | O_NOCTTY, writing: true, doing: "edit")
+        let host = HostFile(file: file, name: path.description)
+        let status = try host.status()
+        guard status.type == .regular else {
+            throw ToolError(.wrongType, "\(path) is no regular file: name a file")
+        }
+        if let expected, expected != FileVersion(status) {
+            throw ToolError(
+                .stale, "\(path) has changed since it was read: read the part again, then edit it")
+        }
+        try checkOrder(splices, size: status.size, path)
+        let changes = splices.filter { $0.delete > 0 || !$0.insert.isEmpty }
+        if changes.isEmpty { return FileVersion(status) }
+        if let controls = ControlFiles(above: location.path) {
+            try controls.edit(location.path, changes)
+            return FileVersion(try host.status())
+        }
+        if status.links > 1 {
+            try rewriteInPlace(file, changes, size: status.size, path)
+            return FileVersion(try host.status())
+        }
+        return try rewriteBeside(file, status, changes, location)
+    }
+
+    private func checkOrder(
+        _ splices: [ByteSplice], size: UInt64, _ path: ToolPath
+    ) throws(ToolError) {
+        var end: UInt64 = 0
+        for splice in splices {
+            guard splice.offset >= end, splice.offset <= size, splice.delete <= size - splice.offset
+            else { throw ToolError(.usage, "the edits of \(path) overlap, or lie outside of it") }
+            end = splice.offset + splice.delete
+        }
+    }
+
+    // MARK: Plain files
+
+    /// Bytes that are copied at once.
+    private static let chunk: UInt64 = 1 << 20
+
+    private func rewriteBeside(
+        _ file: File, _ status: FileStatus, _ splices: [ByteSplice], _ location: Location
+    ) throws(ToolError) -> FileVersion {
+        let path = location.path
+        guard let name = path.names.last else { throw ToolError(.wrongType, "\(path) is no file") }
+        let directory = try open(
+            path.parent, flags: O_RDONLY | O_DIRECTORY, writing: true, doing: "edit in").file
+        let temporary = Self.temporaryName()
+        do throws(Errno) {
+            let fresh = try File.open(
+                temporary, in: directory, flags: OpenFlags.createNew | O_NOFOLLOW, mode: 0o600)
+            do throws(Errno) {
+                try write(file, splices, size: status.size, to: fresh)
+                try copyMetadata(of: file, status, to: fresh)
+                // The name must not lead to a file whose bytes a power cut takes.
+                try fresh.synchronize()
+                try directory.rename(
+                    Array(temporary.utf8), to: name.bytes, in: directory, replaces: true)
+            } catch {
+                unlinkat(directory.descriptor, temporary, 0)
+                throw error
+            }
+            return FileVersion(try fresh.status())
+        } catch {
+            throw ToolError(error, "edit", "\(path)")
+        }
+    }
+
+    private func write(
+        _ file: File, _ splices: [ByteSplice], size: UInt64, to fresh: File
+    ) throws(Errno) {
+        var from: UInt64 = 0
+        var to: UInt64 = 0
+        for splice in splices {
+            try copy(file, from..<splice.offset, to: fresh, at: to)
+            to += splice.offset - from
+            try fresh.writeBytes(splice.insert, at: to)
+            to += UInt64(splice.insert.count)
+            from = splice.offset + splice.delete
+        }
+        try copy(file, from..<size, to: fresh, at: to)
+        try fresh.truncate(to: to + (size - from))
+    }
+
+    private func copy(
+        _ file: File, _ range: Range<UInt64>, to fresh: File, at offset: UInt64
+    ) throws(Errno) {
+        var done: UInt64 = 0
+        let total = range.upperBound - range.lowerBound
+        while done < total {
+            // Blocks of zeros are left out: a sparse file stays one.
+            let bytes = try file.readBytes(
+                Int(min(Self.chunk, total - done)), at: range.lowerBound + done)
+            if bytes.isEmpty { throw .stale }
+            if bytes.contains(where: { $0 != 0 }) { try fresh.writeBytes(bytes, at: offset + done) }
+            done += UInt64(bytes.count)
+        }
+    }
+
+    private func copyMetadata(
+        of file: File, _ status: FileStatus, to fresh: File
+    ) throws(Errno) {
+        // The owner first: it takes set-id bits away.
+        if fchown(fresh.descriptor, status.user, status.group) != 0 {
+            // Who does not own the file may not give its copy away; the group may be had.
+            _ = fchown(fresh.descriptor, uid_t.max, status.group)
+        }
+        for (name, value) in try file.extendedAttributes() {
+            try fresh.setExtendedAttribute(name, to: value)
+        }
+        if fchmod(fresh.descriptor, status.mode & 0o7777) != 0 { throw .last }
+    }
+
+    /// The new end of the file, from the first splice on, is made in a file without a name, then
+    /// written: what is read stays as it is until all is read.
+    private func rewriteInPlace(
+        _ file: File, _ splices: [ByteSplice], size: UInt64, _ path: ToolPath
+    ) throws(ToolError) {
+        guard let first = splices.first else { return }
+        do throws(Errno) {
+            let fresh = try File.open("/var/tmp", flags: OpenFlags.temporary, mode: 0o600)
+            var from = first.offset
+            var to: UInt64 = 0
+            for splice in splices {
+                try copy(file, from..<splice.offset, to: fresh, at: to)
+                to += splice.offset - from
+                try fresh.writeBytes(splice.insert, at: to)
+                to += UInt64(splice.insert.count)
+                from = splice.offset + splice.delete
+            }
+            try copy(file, from..<size, to: fresh, at: to)
+            let total = to + (size - from)
+            try fresh.truncate(to: total)
+            try copyWhole(fresh, total, to: file, at: first.offset)
+            try file.truncate(to: first.offset + total)
+        } catch {
+            throw ToolError(error, "edit", "\(path)")
+        }
+    }
+
+    private func copyWhole(
+        _ source: File, _ size: UInt64, to file: File, at offset: UInt64
+    ) throws(Errno) {
+        var done: UInt64 = 0
+        while done < size {
+            let bytes = try source.readBytes(Int(min(Self.chunk, size - done)), at: done)
+            if bytes.isEmpty { throw .inputOutput }
+            try file.writeBytes(bytes, at: offset + done)
+            done += UInt64(bytes.count)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+// HostGround: plain directories and mounts as a ground. A path is resolved link by link, and what it
+// comes to must lie in a root; it is then opened below the root's descriptor with openat2(2), which
+// refuses symlinks: a name that becomes a link in between is met as an error, never followed out.
+
+import Glibc
+package import Platform
+
+package final class HostGround: Ground {
+    package let roots: Roots
+    /// Of each root.
+    let directories: [File]
+
+    /// Links that are followed in one path, as path_resolution(7) has it.
+    private static let mostLinks = 40
+    /// Tries where a name changes between the look at it and its opening.
+    private static let attempts = 4
+
+    /// - Parameter paths: directories, with whether each is read-only; `~` and symlinks resolved.
+    package init(
+        _ paths: [(path: String, isReadOnly: Bool)], home: String?
+    ) throws(ToolError) {
+        var all: [Root] = []
+        var directories: [File] = []
+        for (path, isReadOnly) in paths {
+            guard let real = realpath(path, nil) else {
+                throw ToolError(.last, "use the directory", path)
+            }
+            defer { free(real) }
+            let bytes = Array(String(cString: real).utf8)
+            do throws(Errno) {
+                directories.append(
+                    try File.open(String(cString: real), flags: OpenFlags.path | O_DIRECTORY))
+            } catch {
+                throw ToolError(error, "use the directory", path)
+            }
+            all.append(Root(path: bytes, isReadOnly: isReadOnly))
+        }
+        roots = try Roots(all, home: home.map { Array($0.utf8) })
+        self.directories = directories
+    }
+
+    // MARK: Resolving
+
+    /// The path without symlinks. What does not exist is taken as it is written.
+    /// - Parameter followsLast: whether a link in the last place is followed.
+    func resolve(_ path: ToolPath, followsLast: Bool = true) throws(ToolError) -> ToolPath {
+        var found = ToolPath(names: [])
+        var waiting = Array(path.names.reversed())
+        var links = 0
+        while let name = waiting.popLast() {
+            let next = found.appending(name)
+            guard followsLast || !waiting.isEmpty, let target = link(next) else {
+                found = next
+                continue
+            }
+            links += 1
+            guard links <= Self.mostLinks else {
+                throw ToolError(.denied, "\(path) goes through more than \(Self.mostLinks) symlinks")
+            }
+            // A target begins at the top, or where the link stands; `..` in it goes up from there.
+            let start = target.first == 0x2f ? [] : found.bytes + [0x2f]
+            let whole = try ToolPath(start + target)
+            found = ToolPath(names: [])
+            waiting += whole.names.reversed()
+            guard waiting.count < Roots.longestPath else {
+                throw ToolError(.bounds, "\(path) is too long with its symlinks resolved")
+            }
+        }
+        return found
+    }
+
+    /// Nil where there is no link.
+    private func link(_ path: ToolPath) -> [UInt8]? {
+        // EINVAL for what is no link, ENOENT for what is not there: both are taken as they are.
+        try? File.readSymlink(at: path.bytes)
+    }
+
+    /// Where a path leads: a root, and names below it without symlinks.
+    struct Location {
+        var path: ToolPath
+        var root: Int
+        var below: [UInt8]
+    }
+
+    func locate(
+        _ path: ToolPath, followsLast: Bool = true, writing: Bool = false
+    ) throws(ToolError) -> Location {
+        let real = try resolve(path, followsLast: followsLast)
+        guard let (index, names) = roots.root(of: real) else { throw roots.refusal(path) }
+        if writing, roots.all[index].isReadOnly {
+            let root = String(decoding: roots.all[index].path, as: UTF8.self)
+            throw ToolError(.denied, "\(path) is in \(root), which is read-only here")
+        }
+        let below = names.isEmpty ? [0x2e] : Array(ToolPath(names: names).bytes.dropFirst())
+        return Location(path: real, root: index, below: below)
+    }
+
+    /// Opens what a path leads to, below its root.
+    func open(
+        _ path: ToolPath, flags: Int32, followsLast: Bool = true, writing: Bool = false,
+        doing: String
+    ) throws(ToolError) -> (file: File, at: Location) {
+        var attempt = 1
+        while true {
+            let location = try locate(path, followsLast: followsLast, writing: writing)
+            do throws(Errno) {
+                return (
+                    try File.openBeneath(
+                        location.below, in: directories[location.root], flags: flags | O_CLOEXEC),
+                    location
+                )
+            } catch {
+                // A name has become a link meanwhile.
+                let isRace = error.code == ELOOP || error == .crossDevice || error == .again
+                guard isRace, attempt < Self.attempts else { throw ToolError(error, doing, "\(path)") }
+                attempt += 1
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    package func open(_ path: ToolPath) throws(ToolError) -> any GroundFile {
+        // Without O_NONBLOCK a FIFO would be waited for.
+        let file = try open(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY, doing: "read").file
+        let host = HostFile(file: file, name: path.description)
+        switch try host.status().type {
+        case .regular: return host
+        case .directory: throw ToolError(.wrongType, "\(path) is a directory: list it, or name a file")
+        default: throw ToolError(.wrongType, "\(path) is no regular file")
+        }
+    }
+
+    package func status(_ path: ToolPath) throws(ToolError) -> FileStatus {
+        let found = try open(
+            path, flags: OpenFlags.path | O_NOFOLLOW, followsLast: false, doing: "look at")
+        return try HostFile(file: found.file, name: path.description).status()
+    }
+
+    package func list(_ path: ToolPath) throws(ToolError) -> [HostEntry] {
+        let file = try open(path, flags: O_RDONLY | O_DIRECTORY, doing: "list").file
+        do throws(Errno) {
+            return try file.listDirectory()
+        } catch {
+            throw ToolError(error, "list", "\(path)")
+        }
+    }
+}
+
+/// An open file of the host.
+struct HostFile: GroundFile {
+    let file: File
+    let name: String
+
+    func status() throws(ToolError) -> FileStatus {
+        do throws(Errno) {
+            return try file.status()
+        } catch {
+            throw ToolError(error, "look at", name)
+        }
+    }
+
+    func read(_ count: Int, at offset: UInt64) throws(ToolError) -> [UInt8] {
+        do throws(Errno) {
+            return try file.readBytes(count, at: offset)
+        } catch {
+            throw ToolError(error, "read", name)
+        }
+    }
+}

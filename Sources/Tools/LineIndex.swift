@@ -1,0 +1,215 @@
+// LineIndex: how many lines and characters stand in each block of a file, so that a line or a
+// character is found by one sum over the blocks and one read. It is filled as far as somebody asked,
+// and an edit replaces the blocks that it touches: it stays right without a new scan.
+//
+// Bounded: blocks grow with the file, so that there are at most about 65,000 of them.
+
+package struct LineIndex: Sendable {
+    /// What a run of bytes holds.
+    package struct Block: Equatable, Sendable {
+        package var bytes: UInt64 = 0
+        /// Line ends: LF, also those after CR.
+        package var lines: UInt64 = 0
+        /// Characters that begin here.
+        package var characters: UInt64 = 0
+
+        static func + (one: Block, other: Block) -> Block {
+            Block(
+                bytes: one.bytes &+ other.bytes, lines: one.lines &+ other.lines,
+                characters: one.characters &+ other.characters)
+        }
+    }
+
+    package let encoding: TextEncoding
+    /// Bytes of the file.
+    package private(set) var size: UInt64
+    /// From the file's start, without gaps; the first `counted` bytes of it.
+    private(set) var blocks: [Block] = []
+    private(set) var counted = Block()
+    /// Bytes of a block that is counted anew.
+    let blockLength: UInt64
+
+    private let smallestBlock: UInt64
+
+    package static let smallestBlock: UInt64 = 256 << 10
+    static let mostBlocks: UInt64 = 1 << 16
+
+    /// - Parameter smallestBlock: bytes of a block of a file that is not large.
+    package init(size: UInt64, encoding: TextEncoding, smallestBlock: UInt64 = Self.smallestBlock) {
+        self.size = size
+        self.encoding = encoding
+        self.smallestBlock = smallestBlock
+        var length = max(smallestBlock, 2)
+        while size / length >= Self.mostBlocks / 2, length < 1 << 60 { length *= 2 }
+        blockLength = length
+    }
+
+    package var isComplete: Bool { counted.bytes >= size }
+
+    /// Lines of the whole file: one without a line end at the file's end counts. Nil until all is
+    /// counted.
+    package func lineCount(endsWithNewline: Bool) -> UInt64? {
+        guard isComplete else { return nil }
+        return counted.lines + (size == 0 || endsWithNewline ? 0 : 1)
+    }
+
+    package var characterCount: UInt64? { isComplete ? counted.characters : nil }
+
+    /// Counts on until `isEnough` holds of what was counted, or the file ends.
+    /// - Parameter read: reads bytes of the file; fewer only at its end.
+    mutating func extend(
+        until isEnough: (Block) -> Bool, isCancelled: () -> Bool = { false },
+        read: (Int, UInt64) throws(ToolError) -> [UInt8]
+    ) throws(ToolError) {
+        while counted.bytes < size, !isEnough(counted) {
+            if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
+            let block = try measure(counted.bytes, min(blockLength, size - counted.bytes), read)
+            if block.bytes == 0 { throw Self.shrank }
+            blocks.append(block)
+            counted = counted + block
+        }
+    }
+
+    private static var shrank: ToolError {
+        ToolError(.stale, "the file became shorter while it was read: read it again")
+    }
+
+    /// Bytes of one read while a block is counted.
+    private static let readLength: UInt64 = 1 << 20
+
+    private func measure(
+        _ start: UInt64, _ length: UInt64, _ read: (Int, UInt64) throws(ToolError) -> [UInt8]
+    ) throws(ToolError) -> Block {
+        var block = Block()
+        while block.bytes < length {
+            let wanted = min(Self.readLength, length - block.bytes)
+            let bytes = try read(Int(wanted), start + block.bytes)
+            if bytes.isEmpty { return block }
+            block = block + TextCount.count(bytes, encoding, startsAt: start + block.bytes)
+        }
+        return block
+    }
+
+    /// Where a block with the wanted line or character begins, and what comes before it. What is
+    /// wanted must be counted, or be the end.
+    /// - Parameter isBefore: whether what is wanted comes after so much.
+    func find(_ isBefore: (Block) -> Bool) -> Block {
+        var before = Block()
+        for block in blocks {
+            let next = before + block
+            if isBefore(next) { before = next } else { break }
+        }
+        return before
+    }
+
+    /// The index after an edit: blocks that the splices touch are counted anew from the new file.
+    /// - Parameters:
+    ///   - splices: in order, offsets before the edit.
+    ///   - read: reads the new file.
+    mutating func apply(
+        _ splices: [ByteSplice], read: (Int, UInt64) throws(ToolError) -> [UInt8]
+    ) throws(ToolError) {
+        var fresh: [Block] = []
+        var newSize = size
+        for splice in splices {
+            newSize = newSize &- min(splice.delete, newSize) &+ UInt64(splice.insert.count)
+        }
+        // Units that move by half of their length are others from there on.
+        let unit = UInt64(encoding.unit)
+        let keepsUnits = splices.allSatisfy {
+            $0.offset % unit == 0 && $0.delete % unit == 0 && UInt64($0.insert.count) % unit == 0
+        }
+        guard keepsUnits else {
+            self = LineIndex(size: newSize, encoding: encoding, smallestBlock: smallestBlock)
+            return
+        }
+        var oldStart: UInt64 = 0
+        var newStart: UInt64 = 0
+        var next = 0
+        var index = 0
+        while index < blocks.count {
+            var oldEnd = oldStart + blocks[index].bytes
+            // A splice at a block's end is counted with the next block, but for the last one.
+            guard next < splices.count, splices[next].offset < oldEnd else {
+                fresh.append(blocks[index])
+                newStart += blocks[index].bytes
+                oldStart = oldEnd
+                index += 1
+                continue
+            }
+            var length = blocks[index].bytes
+            var last = index
+            while next < splices.count, splices[next].offset < oldEnd {
+                let end = splices[next].offset &+ splices[next].delete
+                while end > oldEnd, last + 1 < blocks.count {
+                    last += 1
+                    length += blocks[last].bytes
+                    oldEnd += blocks[last].bytes
+                }
+                let deleted = min(splices[next].delete, oldEnd - splices[next].offset)
+                length = length - deleted + UInt64(splices[next].insert.count)
+                next += 1
+            }
+            var left = length
+            while left > 0 {
+                let part = try measure(newStart, min(left, blockLength), read)
+                if part.bytes == 0 { throw Self.shrank }
+                fresh.append(part)
+                newStart += part.bytes
+                left -= min(part.bytes, left)
+            }
+            oldStart = oldEnd
+            index = last + 1
+        }
+        size = newSize
+        blocks = fresh
+        counted = fresh.reduce(Block()) { $0 + $1 }
+        joinSmallBlocks()
+    }
+
+    /// Edits at many places leave small blocks: neighbours are joined when there are too many.
+    private mutating func joinSmallBlocks() {
+        guard UInt64(blocks.count) > Self.mostBlocks else { return }
+        var joined: [Block] = []
+        for block in blocks {
+            if let last = joined.last, last.bytes + block.bytes <= blockLength * 2 {
+                joined[joined.count - 1] = last + block
+            } else {
+                joined.append(block)
+            }
+        }
+        blocks = joined
+    }
+}
+
+/// Counting in runs of bytes.
+enum TextCount {
+    /// - Parameter start: where the run stands in the file: units of UTF-16 begin at even offsets.
+    static func count(
+        _ bytes: [UInt8], _ encoding: TextEncoding, startsAt start: UInt64
+    ) -> LineIndex.Block {
+        var lines: UInt64 = 0
+        var characters: UInt64 = 0
+        switch encoding {
+        case .utf8:
+            for byte in bytes {
+                lines &+= byte == 0x0a ? 1 : 0
+                characters &+= byte & 0xc0 != 0x80 ? 1 : 0
+            }
+        case .latin1, .binary:
+            for byte in bytes { lines &+= byte == 0x0a ? 1 : 0 }
+            characters = UInt64(bytes.count)
+        case .utf16LittleEndian, .utf16BigEndian:
+            let isLittle = encoding == .utf16LittleEndian
+            var index = Int(start & 1)
+            while index + 1 < bytes.count {
+                let low = isLittle ? bytes[index] : bytes[index + 1]
+                let high = isLittle ? bytes[index + 1] : bytes[index]
+                if high == 0, low == 0x0a { lines &+= 1 }
+                if !(0xdc...0xdf).contains(high) { characters &+= 1 }
+                index += 2
+            }
+        }
+        return LineIndex.Block(bytes: UInt64(bytes.count), lines: lines, characters: characters)
+    }
+}

@@ -1,0 +1,138 @@
+// Roots: the directories that tools may touch, and how a path that an agent writes leads into them.
+// A path is resolved in text first (`~`, `\`, drive letters, `.` and `..`), then on disk without
+// ever following a symlink out of all roots: see HostGround.
+
+package import Platform
+
+/// One directory that tools may touch.
+package struct Root: Sendable, Equatable {
+    /// Absolute, without symlinks; names are bytes.
+    package var path: [UInt8]
+    package var isReadOnly: Bool
+
+    package init(path: [UInt8], isReadOnly: Bool) {
+        self.path = path
+        self.isReadOnly = isReadOnly
+    }
+}
+
+/// An absolute path as its names: no `.`, no `..`, nothing empty.
+package struct ToolPath: Hashable, Sendable, CustomStringConvertible {
+    package var names: [FileName]
+
+    package init(names: [FileName]) { self.names = names }
+
+    package var bytes: [UInt8] {
+        if names.isEmpty { return [0x2f] }
+        var bytes: [UInt8] = []
+        for name in names {
+            bytes.append(0x2f)
+            bytes += name.bytes
+        }
+        return bytes
+    }
+
+    /// For people and replies: bytes that are no UTF-8 become replacement characters.
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
+
+    package var parent: ToolPath { ToolPath(names: Array(names.dropLast())) }
+
+    package func appending(_ name: FileName) -> ToolPath { ToolPath(names: names + [name]) }
+
+    /// The names below `directory`; nil for what is not at or below it.
+    package func names(below directory: ToolPath) -> ArraySlice<FileName>? {
+        guard names.starts(with: directory.names) else { return nil }
+        return names.dropFirst(directory.names.count)
+    }
+
+    /// Takes the names of a path apart: `..` goes up and stops at the root.
+    /// - Throws: `usage` for a name that cannot be one: NUL, or more than 255 bytes.
+    package init(_ bytes: some Sequence<UInt8>) throws(ToolError) {
+        names = []
+        for part in Array(bytes).split(separator: 0x2f) {
+            if part.elementsEqual([0x2e]) { continue }
+            if part.elementsEqual([0x2e, 0x2e]) {
+                _ = names.popLast()
+                continue
+            }
+            do throws(Errno) {
+                names.append(try FileName(Array(part)))
+            } catch {
+                throw ToolError(
+                    .usage,
+                    "a name in the path is not possible (\(error)): names have 1 to 255 bytes, "
+                        + "without NUL")
+            }
+        }
+    }
+}
+
+package struct Roots: Sendable {
+    /// In the order given: relative paths are relative to the first one.
+    package let all: [Root]
+    private let paths: [ToolPath]
+    private let home: [UInt8]?
+
+    /// The longest path that is looked at, in bytes: PATH_MAX of limits.h.
+    package static let longestPath = 4096
+
+    /// - Parameter home: what `~` stands for; nil where there is none.
+    package init(_ all: [Root], home: [UInt8]?) throws(ToolError) {
+        self.all = all
+        self.home = home
+        var paths: [ToolPath] = []
+        for root in all { paths.append(try ToolPath(root.path)) }
+        self.paths = paths
+    }
+
+    /// The path that a text means. It need not exist, and need not lie in a root.
+    ///
+    /// `/` and `\` both separate names where the text has no `/`; `C:\x` and `C:/x` lose their
+    /// drive. On this system a name may hold a backslash: such a file is reached with `/` in the
+    /// path, as `./a\b`.
+    package func path(_ text: String) throws(ToolError) -> ToolPath {
+        var bytes = Array(text.utf8)
+        guard bytes.count <= Self.longestPath else {
+            throw ToolError(
+                .bounds, "the path has \(bytes.count) bytes, and \(Self.longestPath) is the most")
+        }
+        guard !bytes.isEmpty else { throw ToolError(.usage, "the path is empty: give a file's path") }
+        bytes = Self.withoutDrive(bytes)
+        if bytes.first == 0x7e, bytes.count == 1 || bytes[1] == 0x2f {
+            guard let home else { throw ToolError(.usage, "~ is not known here: give the whole path") }
+            return try ToolPath(home + [0x2f] + bytes.dropFirst())
+        }
+        if bytes.first == 0x2f { return try ToolPath(bytes) }
+        guard let first = all.first else {
+            throw ToolError(.denied, "no directory may be touched: start the server with --root DIR")
+        }
+        return try ToolPath(first.path + [0x2f] + bytes)
+    }
+
+    private static func withoutDrive(_ bytes: [UInt8]) -> [UInt8] {
+        var rest = bytes
+        let isLetter = rest.first.map { (0x41...0x5a).contains($0 & ~0x20) } ?? false
+        let hasDrive = rest.count >= 3 && isLetter && rest[1] == 0x3a
+            && (rest[2] == 0x5c || rest[2] == 0x2f)
+        if hasDrive { rest.removeFirst(2) }
+        guard hasDrive || !rest.contains(0x2f) else { return rest }
+        return rest.map { $0 == 0x5c ? 0x2f : $0 }
+    }
+
+    /// The root with the longest path that holds `path`, and the names below it.
+    package func root(of path: ToolPath) -> (index: Int, names: [FileName])? {
+        var best: (index: Int, names: [FileName])?
+        for (index, root) in paths.enumerated() {
+            guard let names = path.names(below: root) else { continue }
+            if best.map({ names.count < $0.names.count }) ?? true { best = (index, Array(names)) }
+        }
+        return best
+    }
+
+    /// The sentence for a path outside.
+    package func refusal(_ path: ToolPath) -> ToolError {
+        let names = paths.prefix(8).map(\.description).joined(separator: ", ")
+        return ToolError(
+            .denied, "\(path) is outside of the directories that may be touched (\(names))")
+    }
+}

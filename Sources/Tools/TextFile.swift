@@ -1,0 +1,159 @@
+// TextFile: one file as text: its encoding, its index, and where lines and characters stand. It is
+// kept between calls as long as the file is what it was.
+
+internal import Platform
+
+package final class TextFile {
+    package let file: any GroundFile
+    package let encoding: TextEncoding
+    /// Bytes.
+    package let size: UInt64
+    package let version: FileVersion
+    package private(set) var index: LineIndex
+    /// Asked between blocks: whether the caller wants no answer any more.
+    var isCancelled: @Sendable () -> Bool = { false }
+
+    /// Bytes from the front that the encoding is told by.
+    static let sampleLength = 64 << 10
+
+    /// - Parameter index: of an earlier call, for the same version.
+    package init(
+        _ file: any GroundFile, encoding: TextEncoding? = nil, index: LineIndex? = nil
+    ) throws(ToolError) {
+        self.file = file
+        let status = try file.status()
+        size = status.size
+        version = FileVersion(status)
+        if let encoding {
+            self.encoding = encoding
+        } else {
+            let sample = try file.read(Self.sampleLength, at: 0)
+            self.encoding = TextEncoding.detect(sample, isWhole: UInt64(sample.count) >= size)
+        }
+        if let index, index.size == size, index.encoding == self.encoding {
+            self.index = index
+        } else {
+            self.index = LineIndex(size: size, encoding: self.encoding)
+        }
+    }
+
+    package func read(_ range: Range<UInt64>) throws(ToolError) -> [UInt8] {
+        let end = min(range.upperBound, size)
+        guard range.lowerBound < end else { return [] }
+        return try file.read(Int(clamping: end - range.lowerBound), at: range.lowerBound)
+    }
+
+    private func extend(_ isEnough: (LineIndex.Block) -> Bool) throws(ToolError) {
+        let file = file
+        try index.extend(until: isEnough, isCancelled: isCancelled) {
+            (count, offset) throws(ToolError) in try file.read(count, at: offset)
+        }
+    }
+
+    /// Counts all of the file.
+    package func countAll() throws(ToolError) { try extend { _ in false } }
+
+    private var endsWithNewline: Bool {
+        get throws(ToolError) {
+            let unit = UInt64(encoding.unit)
+            guard size >= unit else { return false }
+            return isLineEnd(try read(size - unit..<size), 0)
+        }
+    }
+
+    /// Lines of the whole file, counted if they were not.
+    package func lineCount() throws(ToolError) -> UInt64 {
+        try countAll()
+        return index.lineCount(endsWithNewline: try endsWithNewline) ?? 0
+    }
+
+    /// Where line `number` (from 1) begins; nil behind the last one.
+    package func start(ofLine number: UInt64) throws(ToolError) -> UInt64? {
+        if number <= 1 { return 0 }
+        let ends = number - 1
+        try extend { $0.lines >= ends }
+        guard index.counted.lines >= ends else { return nil }
+        let before = index.find { $0.lines < ends }
+        var missing = ends - before.lines
+        let found = try scan(from: before.bytes) { bytes, index in
+            guard isLineEnd(bytes, index) else { return false }
+            missing -= 1
+            return missing == 0
+        }
+        guard let found else { return nil }
+        let start = found + UInt64(encoding.unit)
+        return start < size ? start : nil
+    }
+
+    /// The line (from 1) in which a byte stands; a file's end is in its last line.
+    package func line(at offset: UInt64) throws(ToolError) -> UInt64 {
+        let offset = min(offset, size)
+        try extend { $0.bytes >= offset }
+        let before = index.find { $0.bytes <= offset }
+        var line = before.lines + 1
+        _ = try scan(from: before.bytes, to: offset) { bytes, index in
+            if isLineEnd(bytes, index) { line += 1 }
+            return false
+        }
+        return line
+    }
+
+    /// Where character `number` (from 0) begins; the file's end for its count, nil behind.
+    package func start(ofCharacter number: UInt64) throws(ToolError) -> UInt64? {
+        if number == 0 { return 0 }
+        try extend { $0.characters > number }
+        if index.counted.characters <= number {
+            return index.counted.characters == number ? size : nil
+        }
+        let before = index.find { $0.characters <= number }
+        var left = number - before.characters
+        return try scan(from: before.bytes) { bytes, index in
+            guard isCharacterStart(bytes, index) else { return false }
+            if left == 0 { return true }
+            left -= 1
+            return false
+        }
+    }
+
+    /// Bytes of one read of a scan.
+    private static let scanLength: UInt64 = 256 << 10
+
+    /// The first unit of the file at or after `start` for which `isWanted` holds.
+    private func scan(
+        from start: UInt64, to end: UInt64 = .max, _ isWanted: ([UInt8], Int) -> Bool
+    ) throws(ToolError) -> UInt64? {
+        let end = min(end, size)
+        let unit = UInt64(encoding.unit)
+        // Blocks may begin inside a unit after an edit by bytes.
+        var position = start + (unit - start % unit) % unit
+        while position < end {
+            let bytes = try read(position..<min(end, position + Self.scanLength))
+            if bytes.isEmpty { return nil }
+            var index = 0
+            while index + Int(unit) <= bytes.count {
+                if isWanted(bytes, index) { return position + UInt64(index) }
+                index += Int(unit)
+            }
+            if index == 0 { return nil }
+            position += UInt64(index)
+        }
+        return nil
+    }
+
+    func isLineEnd(_ bytes: [UInt8], _ index: Int) -> Bool {
+        switch encoding {
+        case .utf16LittleEndian: bytes[index] == 0x0a && bytes[index + 1] == 0
+        case .utf16BigEndian: bytes[index] == 0 && bytes[index + 1] == 0x0a
+        default: bytes[index] == 0x0a
+        }
+    }
+
+    private func isCharacterStart(_ bytes: [UInt8], _ index: Int) -> Bool {
+        switch encoding {
+        case .utf8: bytes[index] & 0xc0 != 0x80
+        case .utf16LittleEndian: !(0xdc...0xdf).contains(bytes[index + 1])
+        case .utf16BigEndian: !(0xdc...0xdf).contains(bytes[index])
+        case .latin1, .binary: true
+        }
+    }
+}

@@ -1,0 +1,73 @@
+// A rollback that fails, on a disk that fails the taking back too: what it wrote never comes up, not
+// behind a checkpoint and a kill, nor after a clean end.
+
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite("A rollback that fails")
+struct WithdrawnRollbackTests {
+    private let base: CrashBase
+
+    init() throws { base = try CrashBase() }
+
+    private static let steps: [Step] = [
+        .create("a"), .write("a", at: 0, count: 900), .create("b"), .write("b", at: 0, count: 50),
+        .backup("one"), .write("a", at: 500, count: 9000), .write("b", at: 10, count: 7),
+        .checkpoint,
+    ]
+
+    /// The state before a rollback of which the calls from number `call` on fail; nil where all went
+    /// well.
+    private func rollBack(
+        failingAt call: Int, times: Int
+    ) throws -> (session: Session, disk: SimulatedDisk, before: [String: [UInt8]])? {
+        let disk = try base.newDisk(seed: UInt64(call))
+        let session = try Session(disk, base)
+        for (index, step) in Self.steps.enumerated() { _ = try session.run(step, index) }
+        let before = try session.visible()
+        disk.set(SimulatedDisk.Plan(callsBefore: call, errno: .noSpace, times: times))
+        do {
+            _ = try session.run(.rollback("one"), 99)
+            return nil
+        } catch {
+            disk.set(nil)
+        }
+        return (session, disk, before)
+    }
+
+    @Test("Nothing of it is there after a checkpoint and a kill", arguments: 1...4)
+    func killed(times: Int) throws {
+        var failures = 0
+        for call in 0..<40 {
+            guard let (session, disk, before) = try rollBack(failingAt: call, times: times) else {
+                continue
+            }
+            failures += 1
+            let isAsBefore = try session.visible() == before
+            #expect(isAsBefore, "call \(call)")
+            session.workspace.maintain(checkpointNow: true)
+            let isStill = try session.visible() == before
+            #expect(isStill, "call \(call), after a checkpoint")
+            let isFound = try Session(disk.afterKill(), base).visible() == before
+            #expect(isFound, "call \(call), the next process")
+        }
+        #expect(failures > 3)
+    }
+
+    @Test("Nothing of it is there after the workspace was closed", arguments: 1...4)
+    func closed(times: Int) throws {
+        for call in 0..<40 {
+            guard let (session, disk, before) = try rollBack(failingAt: call, times: times) else {
+                continue
+            }
+            // The disk lets nothing be cut yet.
+            disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .noSpace))
+            session.workspace.close()
+            let isFound = try Session(disk.afterKill(), base).visible() == before
+            #expect(isFound, "call \(call)")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// Syncs that fail, on a simulated disk: a command whose success says that it is durable answers the
+// failure, and says that it is done nevertheless. And what needs no sync makes none.
+
+import Glibc
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite struct SyncFailureTests {
+    private final class Bench {
+        let directory: TemporaryDirectory
+        let disk = SimulatedDisk(seed: 1)
+        let events = EventLog()
+        let set: WorkspaceSet
+        let tree: WorkspaceTree
+        var workspace: Workspace { tree.workspace }
+
+        init() throws {
+            directory = try TemporaryDirectory("syncs")
+            try writeFile(directory("large"), bytes(70_000, fill: 4))
+            let base = try BaseTree(directory.path)
+            let store = try Store.open(on: disk, basePath: [0x2f], baseInode: 1, now: 1)
+            set = WorkspaceSet(store: store, base: base, events: events)
+            tree = WorkspaceTree(try set.workspace(try set.create(try FileName("w"))))
+            tree.caller = Caller(user: getuid(), group: getgid(), pid: 1, umask: 0)
+        }
+
+        /// What a command throws while no sync works.
+        func failure(_ body: () throws(CommandError) -> Void) -> CommandError? {
+            disk.failSyncs(.inputOutput)
+            defer { disk.failSyncs(nil) }
+            do throws(CommandError) {
+                try body()
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    private func expectDone(_ error: CommandError?, _ word: String) {
+        #expect(error?.errno == .inputOutput, "\(word)")
+        #expect(error?.done != nil, "\(word)")
+        let sentence = error?.description ?? ""
+        #expect(
+            sentence.contains(word) && sentence.contains("cannot be synced")
+                && sentence.contains("was done"), "\(sentence)")
+    }
+
+    @Test("A rollback whose sync fails answers the failure, and is done")
+    func rollback() throws {
+        let bench = try Bench()
+        try bench.tree.write(bench.tree.makeFile("a"), [1], at: 0)
+        try bench.tree.makeFile("b")
+        let error = bench.failure { () throws(CommandError) in
+            _ = try bench.workspace.rollback(
+                to: .sequence(0), paths: [], keepsTimes: false, caller: bench.tree.caller)
+        }
+        expectDone(error, "rollback")
+        #expect(try bench.tree.names("") == ["large"])
+        #expect(error?.done?.sequence == bench.workspace.statistics.sequence)
+        #expect(bench.events.events.contains { $0.severity == .error })
+    }
+
+    @Test("An undo whose sync fails answers the failure, and is done")
+    func undo() throws {
+        let bench = try Bench()
+        try bench.tree.makeFile("a")
+        let error = bench.failure { () throws(CommandError) in
+            _ = try bench.workspace.undo(1, paths: [], caller: bench.tree.caller)
+        }
+        expectDone(error, "undo")
+        #expect(try bench.tree.names("") == ["large"])
+        // The failed sync may have dropped what it was to write: none is believed any more.
+        let later = bench.failure { () throws(CommandError) in
+            bench.disk.failSyncs(nil)
+            _ = try bench.workspace.undo(1, paths: [], caller: bench.tree.caller)
+        }
+        expectDone(later, "undo")
+        #expect(throws: Errno.inputOutput) { try bench.workspace.synchronizeNames() }
+    }
+
+    @Test("A backup, its new name and its end answer a failed sync", arguments: 0..<3)
+    func backups(which: Int) throws {
+        let bench = try Bench()
+        let one = try FileName("one")
+        let caller = bench.tree.caller
+        if which > 0 { _ = try bench.workspace.backup(one, comment: [], caller: caller) }
+        let error = bench.failure { () throws(CommandError) in
+            switch which {
+            case 0: _ = try bench.workspace.backup(one, comment: [], caller: caller)
+            case 1:
+                try bench.workspace.renameBackup(one, to: FileName(trusted: [0x62]), caller: caller)
+            default: try bench.workspace.removeBackup(one, caller: caller)
+            }
+        }
+        expectDone(error, "backup one")
+        let names = bench.workspace.backups.map { $0.name.description }
+        #expect(names == [["one"], ["b"], []][which])
+    }
+
+    @Test("A checkpoint does not go past restored content that could not be synced")
+    func restoredContent() throws {
+        let bench = try Bench()
+        try bench.tree.write(bench.tree.makeFile("a"), bytes(900, fill: 1), at: 0)
+        let caller = bench.tree.caller
+        _ = try bench.workspace.backup(try FileName("one"), comment: [], caller: caller)
+        try bench.tree.write(bench.tree.resolve("a"), bytes(900, fill: 2), at: 0)
+        #expect(bench.workspace.checkpoint())
+        _ = try bench.workspace.rollback(
+            to: .backup(try FileName("one")), paths: [], keepsTimes: false, caller: caller)
+        bench.disk.failSyncs(.inputOutput)
+        #expect(!bench.workspace.checkpoint())
+        bench.disk.failSyncs(nil)
+        // The log's own sync has failed, and the next one would not say so.
+        #expect(!bench.workspace.checkpoint())
+        #expect(bench.workspace.statistics.checkpointFailed)
+    }
+
+    @Test("The first edit of a large base file makes a backup and no sync")
+    func largeFile() throws {
+        let bench = try Bench()
+        try bench.workspace.setLimit(.largeFile, to: 60_000)
+        let before = bench.disk.syncs
+        try bench.tree.write(bench.tree.resolve("large"), [7], at: 100)
+        #expect(bench.disk.syncs == before)
+        #expect(bench.workspace.backups.map(\.isAutomatic) == [true])
+        bench.workspace.maintain(checkpointNow: false)
+        #expect(bench.disk.syncs == before, "not in the background either, before a checkpoint")
+    }
+}

@@ -1,0 +1,83 @@
+// Patterns: the rules of gitignore, compared with git itself.
+
+import TestSupport
+import Testing
+import Tools
+
+@Suite struct GlobTests {
+    private static func names(_ path: String) -> [[UInt8]] {
+        path.split(separator: "/").map { Array($0.utf8) }
+    }
+
+    @Test("Patterns fit as gitignore(5) says", arguments: [
+        ("*.py", "a.py", true), ("*.py", "d/a.py", true), ("*.py", "a.pyc", false),
+        ("**/*.py", "a.py", true), ("**/*.py", "d/e/a.py", true), ("d/*.py", "d/a.py", true),
+        ("d/*.py", "d/e/a.py", false), ("/a.py", "a.py", true), ("/a.py", "d/a.py", false),
+        ("d/**", "d/a", true), ("d/**", "d/e/a", true), ("d/**", "d", false),
+        ("a/**/b", "a/b", true), ("a/**/b", "a/x/y/b", true), ("a/**/b", "a/bb", false),
+        ("?.c", "é.c", true), ("[a-c]x", "bx", true), ("[!a-c]x", "bx", false), ("[]]x", "]x", true),
+        ("\\*", "*", true), ("\\*", "a", false), ("a\\ ", "a ", true), ("a ", "a", true),
+        ("foo/bar", "x/foo/bar", false), ("**", "a/b", true), ("a*b*c", "aXbYbZc", true),
+    ])
+    func fits(pattern: String, path: String, expected: Bool) throws {
+        let glob = try #require(try Glob(pattern.utf8))
+        #expect(glob.matches(Self.names(path), isDirectory: false) == expected, "\(pattern) \(path)")
+    }
+
+    @Test("Comments and blank lines are none, a slash at the end means directories")
+    func special() throws {
+        #expect(try Glob("# comment".utf8) == nil)
+        #expect(try Glob("".utf8) == nil)
+        #expect(try Glob("   ".utf8) == nil)
+        let glob = try #require(try Glob("build/".utf8))
+        #expect(glob.matches([Array("build".utf8)], isDirectory: true))
+        #expect(!glob.matches([Array("build".utf8)], isDirectory: false))
+        #expect(try #require(try Glob("!keep".utf8)).isNegated)
+        #expect(kind { () throws(ToolError) in _ = try Glob("[a".utf8) } == .usage)
+    }
+
+    @Test("A pattern that would take for ever by trying all ways is decided at once")
+    func explosive() throws {
+        let glob = try #require(try Glob((String(repeating: "a*", count: 200) + "b").utf8))
+        #expect(!glob.matches([[UInt8](repeating: 0x61, count: 255)], isDirectory: false))
+        let deep = try #require(try Glob((String(repeating: "**/a/", count: 100) + "b").utf8))
+        #expect(!deep.matches([[UInt8]](repeating: [0x61], count: 1_000), isDirectory: false))
+    }
+
+    @Test("Random patterns agree with git check-ignore")
+    func git() throws {
+        let directory = try TemporaryDirectory("glob")
+        try ChildProcess.check(["git", "-C", directory.path, "init", "-q"])
+        for seed in UInt64(0)..<25 {
+            var random = SeededGenerator(seed: seed)
+            func pick(_ texts: [String]) -> String {
+                texts[Int.random(in: 0..<texts.count, using: &random)]
+            }
+            let pieces = ["a", "b", "ab", "*", "?", "**", "/", "/", "[ab]", "[!a]", "a*", "*b"]
+            let patterns = (0..<4).map { _ in
+                (0..<Int.random(in: 1...5, using: &random)).map { _ in pick(pieces) }.joined()
+            }.filter { !$0.contains("***") && !$0.hasPrefix("//") && !$0.contains("//") }
+            try writeFile(directory(".gitignore"), patterns.joined(separator: "\n") + "\n")
+            let rules = try GlobRules(patterns)
+            var paths: Set<String> = []
+            for _ in 0..<40 {
+                paths.insert(
+                    (0..<Int.random(in: 1...3, using: &random)).map { _ in pick(["a", "b", "ab", "ba", "c"]) }
+                        .joined(separator: "/"))
+            }
+            let list = paths.sorted()
+            try writeFile(directory("list"), list.joined(separator: "\n") + "\n")
+            let result = try ChildProcess.run(
+                ["sh", "-c", "cd '\(directory.path)' && git check-ignore --no-index --stdin < list"])
+            let ignored = Set(result.text.split(separator: "\n").map(String.init))
+            for path in list {
+                let names = Self.names(path)
+                // As git does: a directory that is ignored takes all below it along.
+                let found = (1...names.count).contains { count in
+                    rules.verdict(names.prefix(count), isDirectory: count < names.count) == true
+                }
+                #expect(found == ignored.contains(path), "seed \(seed): \(patterns) on \(path)")
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+// Paths and links of the host: what leads out of the roots is refused, what stays inside works, and an
+// edit keeps all that is not content.
+
+import Glibc
+import Platform
+import TestSupport
+import Testing
+import Tools
+
+@Suite struct HostGroundTests {
+    @Test("Paths are absolute, relative to the first root, with backslashes or a drive")
+    func paths() throws {
+        let bench = try Bench()
+        try makeDirectory(bench("d"))
+        try bench.write("d/f", "here")
+        for text in ["d/f", "./d//f", "d/../d/f", bench("d/f"), "d\\f", "C:\\" + "d\\f"] {
+            let path = try bench.path(text)
+            let absolute = text.hasPrefix("C:") ? try bench.path("d/f") : path
+            #expect(try bench.ground.status(absolute).type == .regular, "\(text)")
+        }
+        #expect(kind { () throws(ToolError) in _ = try bench.path("") } == .usage)
+        #expect(kind { () throws(ToolError) in _ = try bench.path("a\0b") } == .usage)
+        #expect(
+            kind { () throws(ToolError) in
+                _ = try bench.path(String(repeating: "x/", count: 3_000))
+            } == .bounds)
+    }
+
+    @Test("What leads out of the roots is refused, by .., absolute paths and symlinks")
+    func escapes() throws {
+        let bench = try Bench()
+        try writeFile(bench.directory("secret"), "secret")
+        try makeDirectory(bench.directory("outside"))
+        try writeFile(bench.directory("outside/f"), "secret")
+        try must("link", symlink("../secret", bench("relative")))
+        try must("link", symlink(bench.directory("secret"), bench("absolute")))
+        try must("link", symlink(bench.directory("outside"), bench("directory")))
+        try must("link", symlink("loop", bench("loop")))
+        for text in ["../secret", bench.directory("secret"), "relative", "absolute", "directory/f",
+            "directory/../../secret", "/etc/passwd", "loop"] {
+            #expect(
+                kind { () throws(ToolError) in
+                    _ = try bench.ground.open(try bench.path(text))
+                } == .denied, "\(text)")
+        }
+        // A link itself may be looked at.
+        #expect(try bench.ground.status(try bench.path("absolute")).type == .symlink)
+    }
+
+    @Test("Symlinks that stay inside are followed, relative and absolute")
+    func inside() throws {
+        let bench = try Bench()
+        try makeDirectory(bench("d"))
+        try bench.write("d/f", "here")
+        try must("link", symlink("d/f", bench("relative")))
+        try must("link", symlink(bench("d"), bench("absolute")))
+        for text in ["relative", "absolute/f"] {
+            #expect(try bench.text(text).read(0..<9) == Array("here".utf8), "\(text)")
+            try bench.edit(text, .replace(old: "here", new: "here", everywhere: false))
+        }
+        #expect(try bench.ground.status(try bench.path("relative")).type == .symlink)
+        try bench.edit("relative", .replace(old: "here", new: "there", everywhere: false))
+        #expect(try bench.string("d/f") == "there")
+        #expect(try bench.ground.status(try bench.path("relative")).type == .symlink)
+    }
+
+    @Test("Directories, FIFOs and missing files are answered at once")
+    func others() throws {
+        let bench = try Bench()
+        try makeDirectory(bench("d"))
+        try must("fifo", mkfifo(bench("fifo"), 0o600))
+        for (text, expected) in [("d", ToolError.Kind.wrongType), ("fifo", .wrongType), ("none", .missing)] {
+            #expect(
+                kind { () throws(ToolError) in
+                    _ = try bench.ground.open(try bench.path(text))
+                } == expected, "\(text)")
+        }
+    }
+
+    @Test("An edit keeps mode, owner, attributes, other names and holes")
+    func metadata() throws {
+        let bench = try Bench()
+        try bench.write("f", "one two")
+        try must("chmod", chmod(bench("f"), 0o4751))
+        try File.open(bench("f"), flags: O_RDWR).setExtendedAttribute(
+            Array("user.note".utf8), to: Array("kept".utf8))
+        try bench.edit("f", .replace(old: "two", new: "three", everywhere: false))
+        let attributes = try File.open(bench("f"), flags: O_RDONLY).extendedAttributes()
+        #expect(attributes.map { String(decoding: $0.name, as: UTF8.self) } == ["user.note"])
+        #expect(try bench.ground.status(try bench.path("f")).mode & 0o7777 == 0o4751)
+        try must("link", link(bench("f"), bench("g")))
+        try bench.edit("f", .replace(old: "one", new: "1", everywhere: false))
+        #expect(try bench.string("g") == "1 three")
+        #expect(try bench.ground.status(try bench.path("g")).links == 2)
+        try must("truncate", truncate(bench("f"), 0))
+        try must("unlink", unlink(bench("g")))
+        try must("truncate", truncate(bench("f"), 64 << 20))
+        _ = try bench.ground.splice(
+            try bench.path("f"), [ByteSplice(offset: 32 << 20, delete: 0, insert: [1])],
+            expecting: nil)
+        let status = try bench.ground.status(try bench.path("f"))
+        #expect(status.size == 64 << 20 + 1)
+        #expect(status.blocks < 8192)
+    }
+
+    @Test("A file that has changed since it was read is not edited")
+    func stale() throws {
+        let bench = try Bench()
+        try bench.write("f", "one")
+        let version = try bench.text("f").version
+        try bench.write("f", "two!")
+        #expect(
+            kind { () throws(ToolError) in
+                _ = try bench.ground.splice(
+                    try bench.path("f"), [ByteSplice(offset: 0, delete: 1, insert: [])],
+                    expecting: version)
+            } == .stale)
+        #expect(try bench.string("f") == "two!")
+    }
+
+    @Test("A root that is read-only can be read, and nothing in it edited")
+    func readOnly() throws {
+        let bench = try Bench(isReadOnly: true)
+        try bench.write("f", "one")
+        #expect(try bench.text("f").size == 3)
+        #expect(
+            kind { () throws(ToolError) in
+                try bench.edit("f", .replace(old: "one", new: "two", everywhere: false))
+            } == .denied)
+    }
+}
