@@ -1,6 +1,7 @@
 // NodeAttributes: what replies say of a node, and its conversion to the structures of libfuse.
 
 internal import CFuse
+internal import Platform
 
 /// The attributes of one node; times in nanoseconds since 1970.
 package struct NodeAttributes: Sendable, Equatable {
@@ -150,9 +151,6 @@ extension timespec {
 
     /// Saturates: an Int64 of nanoseconds reaches from 1677 to 2262.
     var nanoseconds: Int64 {
-        let (scaled, overflow) = Int64(tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return tv_sec < 0 ? .min : .max }
-        let (sum, carry) = scaled.addingReportingOverflow(Int64(tv_nsec))
-        return carry ? .max : sum
+        Int64(seconds: Int64(tv_sec), nanoseconds: Int64(tv_nsec))
     }
 }

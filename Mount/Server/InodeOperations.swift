@@ -77,10 +77,16 @@ extension DraftOperations {
         do throws(StorageError) {
             workspace = try set.workspace(record)
         } catch {
-            set.events.post(.error, "\(error)")
+            // Removed since its name was looked up: no event.
+            if error.errno != .noEntry { set.events.post(.error, "\(error)") }
             throw error.errno
         }
-        return entry(try workspace.attributes(workspace.rootNumber), in: workspace)
+        do throws(Errno) {
+            return entry(try workspace.attributes(workspace.rootNumber), in: workspace)
+        } catch {
+            // It is being removed just now.
+            throw error == .stale ? .noEntry : error
+        }
     }
 
     package func forget(node: UInt64, count: UInt64) {

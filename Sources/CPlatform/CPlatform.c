@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <linux/openat2.h>
 #include <malloc.h>
 #include <sched.h>
@@ -32,7 +33,13 @@ const int CP_FALLOC_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE = FALL
           CP_FALLOC_ZERO_RANGE = FALLOC_FL_ZERO_RANGE;
 const int CP_XATTR_CREATE = XATTR_CREATE, CP_XATTR_REPLACE = XATTR_REPLACE;
 
-static int64_t nanoseconds(struct statx_timestamp t) { return t.tv_sec * 1000000000LL + t.tv_nsec; }
+// The first or last moment that can be said where a file system tells one beyond.
+static int64_t nanoseconds(struct statx_timestamp t) {
+    int64_t ns;
+    if (__builtin_mul_overflow((int64_t)t.tv_sec, 1000000000LL, &ns) ||
+        __builtin_add_overflow(ns, (int64_t)t.tv_nsec, &ns)) return t.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+    return ns;
+}
 
 int cp_statx(int dirfd, const char *path, cp_statx_t *out) {
     struct statx s;
@@ -160,3 +167,15 @@ int cp_setxattr(const char *path, const char *name, const void *value, size_t si
 }
 int cp_removexattr(const char *path, const char *name) { return lremovexattr(path, name); }
 int cp_unmount_detach(const char *path) { return umount2(path, MNT_DETACH); }
+
+int cp_getrandom(void *buffer, size_t count) {
+    unsigned char *at = buffer;
+    while (count > 0) {
+        ssize_t done = getrandom(at, count, 0);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return -1;
+        at += done;
+        count -= (size_t)done;
+    }
+    return 0;
+}

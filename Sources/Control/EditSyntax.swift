@@ -214,7 +214,7 @@ private struct EditSyntax {
         }
         for (one, two) in zip(sorted, sorted.dropFirst())
         where two.splice.offset != Splice.end
-            && two.splice.offset < one.splice.offset + one.splice.delete {
+            && two.splice.offset < one.splice.offset.adding(clamping: one.splice.delete) {
             let numbers = [one.index + 1, two.index + 1].sorted()
             throw fault(
                 "numbers \(numbers[0]) and \(numbers[1]) of \"edits\" overlap; offsets are those "

@@ -139,7 +139,7 @@ extension Workspace {
     /// Takes away automatic backups that are older than the limit `retention` lets them be.
     func expireBackups() {
         guard let age = operatorLimits[.retention] else { return }
-        let oldest = clock.realtime() - Int64(clamping: age)
+        let oldest = clock.realtime().subtracting(clamping: Int64(clamping: age))
         try? withTree { (tree) throws(Errno) in
             let old = tree.backups.filter { $0.value.isAutomatic && $0.value.time < oldest }
             if old.isEmpty { return }

@@ -84,6 +84,9 @@ package final class BaseTree: Sendable {
         directories.withLock { $0.count } + files.withLock { $0.count }
     }
 
+    /// Bytes of a path that are opened at once: PATH_MAX is 4,096, and so that a name fits.
+    private static let longestStep = 4_000
+
     /// A descriptor (O_PATH) of the directory at `path`.
     package func directory(_ path: [UInt8]) throws(Errno) -> File {
         if path.isEmpty { return root }
@@ -95,12 +98,19 @@ package final class BaseTree: Sendable {
         return file
     }
 
-    /// Opens a path of any length: in steps where it is longer than one system call takes.
+    /// Opens a path of any length: one that is longer than a system call takes from the directory above
+    /// it, if that is open, else in steps.
     private func openBeneath(_ path: [UInt8], flags: Int32) throws(Errno) -> File {
         var directory = root
         var rest = path[...]
-        while rest.count > 4000 {
-            guard let cut = rest.prefix(4000).lastIndex(of: 0x2f) else { throw .nameTooLong }
+        if path.count > Self.longestStep {
+            let place = BasePlace(path: path)
+            if let above = directories.withLock({ $0.value(for: place.directory) }) {
+                return try File.openBeneath(place.name, in: above, flags: flags)
+            }
+        }
+        while rest.count > Self.longestStep {
+            guard let cut = rest.prefix(Self.longestStep).lastIndex(of: 0x2f) else { throw .nameTooLong }
             directory = try File.openBeneath(
                 Array(rest[..<cut]), in: directory, flags: OpenFlags.path | O_DIRECTORY | O_NOFOLLOW)
             rest = rest[(cut + 1)...]

@@ -53,7 +53,6 @@ extension ChangeEvent {
     init?(_ header: RecordHeader, of inode: InodeNumber) {
         self.init(header)
         self.inode = inode
-        let end = header.offset + header.length
         switch RecordKind(rawValue: header.kind) {
         case .write: operation = "write"
         case .punch: operation = "punch"
@@ -62,7 +61,7 @@ extension ChangeEvent {
         case .truncate: operation = "truncate"
         default: return nil
         }
-        range = header.offset..<end
+        range = Range(at: header.offset, count: header.length)
     }
 }
 

@@ -46,17 +46,21 @@ struct ChangePlan {
 
     /// Whether the workspace shows a base file that it has no row for.
     func isShown(_ place: BasePlace) throws(Errno) -> Bool {
-        if place.name.isEmpty { return true }
-        let directory = BasePlace(path: place.directory)
-        // One that is gone keeps its number: it may come back.
-        guard let status = try? tree.base.status(directory) else { return false }
-        let parent = try tree.number(of: status, at: directory, isPast: true)
-        if try tree.pastEntry(FileName(trusted: place.name), in: parent, values) != nil {
-            return false
+        var place = place
+        // Upwards until a directory is known to be there or not.
+        while !place.name.isEmpty {
+            let directory = BasePlace(path: place.directory)
+            // One that is gone keeps its number: it may come back.
+            guard let status = try? tree.base.status(directory) else { return false }
+            let parent = try tree.number(of: status, at: directory, isPast: true)
+            let name = FileName(trusted: place.name)
+            if try tree.pastEntry(name, in: parent, values) != nil { return false }
+            if try row(parent) != nil { return true }
+            // Without a row it may have lost its name.
+            if tree.touched.contains(parent) { return false }
+            place = directory
         }
-        if try row(parent) != nil { return true }
-        // Without a row it may have lost its name.
-        return tree.touched.contains(parent) ? false : try isShown(directory)
+        return true
     }
 
     // MARK: Making it real
@@ -161,10 +165,19 @@ struct ChangePlan {
     /// - Returns: their numbers.
     private func hideGone(_ changes: [TreeChange]) -> [InodeNumber] {
         var hidden: Set<[UInt8]> = []
-        for case .entry(let parent, let name, nil, .some) in changes {
-            guard let path = (try? tree.inode(parent))?.basePath else { continue }
-            let place = BasePlace(directory: path, name: name.bytes)
-            if (try? isShown(place)) == false { hidden.insert(place.path) }
+        for change in changes {
+            var place: BasePlace?
+            switch change {
+            case .entry(let parent, let name, nil, .some):
+                let path = (try? tree.inode(parent))?.basePath
+                place = path.map { BasePlace(directory: $0, name: name.bytes) }
+            case .inode(let number, let before?, nil)
+            where before.type == .directory && before.flags.contains(.hasOrigin):
+                // What showed through in it, wherever it lay, goes with it.
+                place = (try? tree.knownOrigin(number)).flatMap { $0 }.map { BasePlace(path: $0.path) }
+            default: break
+            }
+            if let place, (try? isShown(place)) == false { hidden.insert(place.path) }
         }
         if hidden.isEmpty { return [] }
         var gone: [Inode] = []
@@ -218,8 +231,7 @@ extension Tree {
                 let number = try? number(of: status, at: BasePlace(directory: path, name: name.bytes)),
                 let inode = inodes[number], !inode.isPersistent, inode.record.links == 0
             else { continue }
-            inode.log = nil
-            inode.refresh(
+            inode.revive(
                 InodeRecord(number: number, status: status),
                 at: BasePlace(directory: path, name: name.bytes))
         }

@@ -161,6 +161,7 @@ extension Workspace {
     /// What the maintenance thread does every second or so: checkpoint if due, drop what is idle
     /// or too much.
     package func maintain(checkpointNow: Bool) {
+        if withTreeSafely({ $0.isGoing }) { return }
         if wantsSync.exchange(false, ordering: .relaxed) { synchronizeForBackup() }
         let isDue = withTreeSafely { $0.isCheckpointDue }
         if checkpointNow || isDue { checkpoint() }

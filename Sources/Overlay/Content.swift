@@ -97,11 +97,16 @@ extension Tree {
     }
 
     func appendMark(_ numbers: [InodeNumber], stamp: Stamp) throws(Errno) {
-        var writer = ByteWriter(capacity: 8 * numbers.count)
-        for number in numbers { writer.integer(number) }
-        let number = sequence.next()
-        try journal.append(.contentMark, sequence: number, stamp: stamp, payload: writer.bytes)
-        journaledSequence = number
+        // As many as a record may have; each is a mark by itself.
+        let most = max(1, journal.partLength / 8)
+        for start in stride(from: 0, to: numbers.count, by: most) {
+            let part = numbers[start..<min(start + most, numbers.count)]
+            var writer = ByteWriter(capacity: 8 * part.count)
+            for number in part { writer.integer(number) }
+            let number = sequence.next()
+            try journal.append(.contentMark, sequence: number, stamp: stamp, payload: writer.bytes)
+            journaledSequence = number
+        }
         for item in views { item.view?.noteMarks(numbers) }
     }
 

@@ -9,7 +9,31 @@ extension Rollback {
     mutating func copy(
         _ old: ViewNode, _ name: FileName, in directory: ViewNode, withChildren: Bool
     ) throws(Errno) -> ViewNode {
-        let number = tree.nextNumber()
+        let node = try copy(old, name, in: directory)
+        var open: [Placing] = []
+        if withChildren { try openCopies(of: old, in: node, &open) }
+        // Step by step: a tree may be deeper than a stack.
+        while let next = open.popLast() {
+            let old = next.old
+            if old.type != .directory, let known = placed[old.number],
+                var record = try plan.row(known) {
+                record.links = record.links.adding(clamping: 1)
+                plan.setRow(known, record)
+                plan.setEntry(
+                    next.name, in: next.directory.number, Entry(inode: known, type: old.type))
+                continue
+            }
+            let node = try copy(old, next.name, in: next.directory)
+            try openCopies(of: old, in: node, &open)
+        }
+        return node
+    }
+
+    /// One file, or a directory without what is in it.
+    private mutating func copy(
+        _ old: ViewNode, _ name: FileName, in directory: ViewNode
+    ) throws(Errno) -> ViewNode {
+        let number = try tree.nextNumber()
         var record = old.record
         record.number = number
         record.birthTime = plan.stamp.time
@@ -37,36 +61,31 @@ extension Rollback {
         for (key, value) in xattrs { plan.setXattr(key, of: number, value) }
         if !xattrs.isEmpty { record.flags.insert(.hasXattrs) }
         plan.setRow(number, record)
-        plan.setEntry(name, in: directory.number, Entry(inode: number, type: record.type))
+        try setName(name, in: directory, to: Entry(inode: number, type: record.type))
         if record.type != .directory { placed[old.number] = number }
-        let node = try tree.pastNode(number, plan.values, at: .max)
-        if record.type == .directory, withChildren { try copyChildren(of: old, into: node) }
-        return node
+        return try tree.pastNode(number, plan.values, at: .max)
     }
 
-    private mutating func copyChildren(of old: ViewNode, into node: ViewNode) throws(Errno) {
-        var names = try tree.pastEntries(of: old.number, past)
+    /// What is in a directory that was copied, the first name last.
+    private mutating func openCopies(
+        of old: ViewNode, in node: ViewNode, _ open: inout [Placing]
+    ) throws(Errno) {
+        guard old.type == .directory else { return }
+        let entries = try tree.pastEntries(of: old.number, past)
+        var names = Set(entries.filter { $0.value != .whiteout }.keys)
         if let path = old.basePath {
-            for entry in try tree.base.list(path) where names[entry.name] == nil {
-                names[entry.name] = Entry(inode: 0, type: .regular)
+            for entry in try tree.base.list(path) where entries[entry.name] == nil {
+                names.insert(entry.name)
             }
         }
         var subdirectories: UInt32 = 0
-        for (name, entry) in names.sorted(by: { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) })
-        where entry != .whiteout {
+        for name in names.sorted(by: { $1.bytes.lexicographicallyPrecedes($0.bytes) }) {
             guard let child = try tree.pastChild(name, of: old, past, at: target) else { continue }
             if child.type == .directory { subdirectories += 1 }
-            if child.type != .directory, let known = placed[child.number],
-                var record = try plan.row(known) {
-                record.links += 1
-                plan.setRow(known, record)
-                plan.setEntry(name, in: node.number, Entry(inode: known, type: child.type))
-                continue
-            }
-            _ = try copy(child, name, in: node, withChildren: true)
+            open.append(Placing(old: child, name: name, directory: node))
         }
         guard subdirectories > 0, var record = try plan.row(node.number) else { return }
-        record.links += subdirectories
+        record.links = record.links.adding(clamping: subdirectories)
         plan.setRow(node.number, record)
     }
 

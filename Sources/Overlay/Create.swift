@@ -26,7 +26,7 @@ extension Tree {
         default: .create
         }
         var transaction = begin(operation, caller.stamp(clock.realtime()))
-        let number = nextNumber()
+        let number = try nextNumber()
         let (permissions, acls) = try initialPermissions(mode, in: parent, caller: caller)
         var record = InodeRecord(
             number: number, mode: type.modeBits | permissions, user: caller.user,
@@ -52,7 +52,7 @@ extension Tree {
         let inode = Inode(record, isPersistent: false, place: nil, parent: parent.number)
         inode.xattrs = [:]
         inode.defaultACL = acls[AccessControlList.defaultName] == nil ? [] : nil
-        transaction.updated.append((inode, record))
+        transaction.add(inode, record)
         for (key, value) in acls {
             transaction.changes.append(.xattr(number, key, before: nil, after: .value(value)))
         }
@@ -87,7 +87,7 @@ extension Tree {
     func adjustLinks(of directory: Inode, by change: Int, in transaction: inout Transaction) {
         guard transaction.record(of: directory).links >= 2 else { return }
         transaction.update(directory) { record in
-            record.links = UInt32(max(2, Int(record.links) + change))
+            record.links = UInt32(clamping: max(2, Int64(record.links).adding(clamping: Int64(change))))
         }
     }
 
@@ -105,7 +105,7 @@ extension Tree {
         var transaction = begin(.link, caller.stamp(clock.realtime()))
         let time = transaction.stamp.time
         try update(inode, in: &transaction) { record in
-            record.links += 1
+            record.links = record.links.adding(clamping: 1)
             record.changeTime = time
         }
         try update(parent, in: &transaction) { _ in }

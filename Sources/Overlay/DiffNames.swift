@@ -1,5 +1,6 @@
 // DiffNames: which paths of two trees lead to something else. It looks at names that may differ only,
-// and goes into directories only where a whole one came or went.
+// and goes into directories only where a whole one came or went. No path is longer than what a system
+// call takes: what differs deeper is told of the directory above it.
 
 internal import Platform
 internal import Storage
@@ -12,6 +13,8 @@ struct DiffNames {
     private(set) var added: [[UInt8]: DiffSide.Child] = [:]
     private var movedPaths: Set<[UInt8]> = []
     private(set) var moved: [(from: [UInt8], to: [UInt8], child: DiffSide.Child)] = []
+    /// Directories below which something differs that lies too deep for a path.
+    private(set) var deep: Set<[UInt8]> = []
 
     /// - Parameter names: names that may differ, by directory.
     init(
@@ -41,10 +44,20 @@ struct DiffNames {
             let was = oldPath == nil ? nil : try old.child(name, of: directory)
             let now = newPath == nil ? nil : try new.child(name, of: directory)
             if was?.key == now?.key { continue }
-            if let was, let oldPath { removed[Self.join(oldPath, name)] = was }
-            if let now, let newPath { added[Self.join(newPath, name)] = now }
+            if let was, let oldPath {
+                if oldPath.isCut { noteDeep(oldPath) } else {
+                    removed[Self.join(oldPath.bytes, name)] = was
+                }
+            }
+            if let now, let newPath {
+                if newPath.isCut { noteDeep(newPath) } else {
+                    added[Self.join(newPath.bytes, name)] = now
+                }
+            }
         }
     }
+
+    mutating func noteDeep(_ path: FoundPath) { deep.insert(path.bytes) }
 
     static func join(_ path: [UInt8], _ name: FileName) -> [UInt8] {
         path.isEmpty ? name.bytes : path + [0x2f] + name.bytes
@@ -60,7 +73,9 @@ struct DiffNames {
                 let inner = Self.join(path, name)
                 guard removed[inner] == nil else { continue }
                 removed[inner] = child
-                if child.type == .directory { open.append((inner, child.key)) }
+                if child.type == .directory, inner.count <= PathFinder.longestPath {
+                    open.append((inner, child.key))
+                }
             }
         }
         open = added.filter { $0.value.type == .directory }.map { ($0.key, $0.value.key) }
@@ -70,7 +85,9 @@ struct DiffNames {
                 let inner = Self.join(path, name)
                 guard added[inner] == nil else { continue }
                 added[inner] = child
-                if child.type == .directory { open.append((inner, child.key)) }
+                if child.type == .directory, inner.count <= PathFinder.longestPath {
+                    open.append((inner, child.key))
+                }
             }
         }
     }

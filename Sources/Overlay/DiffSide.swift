@@ -61,18 +61,20 @@ struct DiffSide {
     }
 
     mutating func hint(_ key: InodeNumber, _ path: [UInt8]) {
-        if let number = number(key), finder.hints[number] == nil { finder.hints[number] = path }
+        if let number = number(key) { finder.hint(number, path) }
     }
 
     /// Nil where no name leads to it.
-    mutating func path(_ key: InodeNumber) throws(Errno) -> [UInt8]? {
+    mutating func path(_ key: InodeNumber) throws(Errno) -> FoundPath? {
         guard let number = number(key) else { return nil }
-        guard isBase else { return try finder.path(of: number, tree) }
-        guard let path = try finder.basePath(of: number, tree) else { return nil }
-        return try status(path) == nil ? nil : path
+        guard isBase else { return try finder.find(number, tree) }
+        guard let path = try finder.basePath(of: number, tree), try status(path) != nil else {
+            return nil
+        }
+        return FoundPath(cutting: path)
     }
 
-    mutating func paths(_ key: InodeNumber) throws(Errno) -> [[UInt8]] {
+    mutating func paths(_ key: InodeNumber) throws(Errno) -> [FoundPath] {
         guard let number = number(key), !isBase else { return [] }
         return try finder.paths(of: number, tree)
     }
@@ -98,8 +100,7 @@ struct DiffSide {
         else { return nil }
         let place = BasePlace(directory: path, name: name.bytes)
         let found = try tree.number(of: status, at: place, isPast: true)
-        let inner = place.path
-        if finder.hints[found] == nil { finder.hints[found] = inner }
+        finder.hint(found, place.path)
         return Child(key: key(found), type: status.type)
     }
 

@@ -10,6 +10,8 @@ extension WorkspaceSet {
     /// A file or directory that lies elsewhere now is one line, R, and so is what else changed in it.
     /// All files and directories of a tree that came or went have their lines. M is for bytes that
     /// differ, not for files that were written to; P is for mode, owner and extended attributes.
+    /// What lies too deep for a path of 4,095 bytes is told by its directory above: M, or the line of
+    /// the tree that came or went.
     /// Times are not compared. A file with several names has a line for each that is known.
     /// - Throws: ENOENT where there is no such moment or workspace.
     package func differences(
@@ -131,11 +133,16 @@ struct DiffDraft: Sendable {
         for key in rows {
             try names.shareBasePath(of: key)
             guard try names.old.path(key) != nil else { continue }
-            let paths = try names.new.paths(key).filter { names.added[$0] == nil }
+            let paths = try names.new.paths(key).filter { $0.isCut || names.added[$0.bytes] == nil }
             guard !paths.isEmpty, let was = try names.old.node(key),
                 let now = try names.new.node(key)
             else { continue }
-            for path in paths { try add(names, path, was, now) }
+            for path in paths {
+                if path.isCut { names.noteDeep(path) } else { try add(names, path.bytes, was, now) }
+            }
+        }
+        for path in names.deep where names.removed[path] == nil && names.added[path] == nil {
+            try add(.modified, path, was: nil, now: nil, .directory)
         }
     }
 

@@ -224,7 +224,7 @@ extension ChangePlan {
         case .theirs(let now):
             status = now
             record.size = now.size
-            record.allocated = min(now.blocks, 1 << 50) * 512
+            record.allocated = now.allocatedBytes
             record.modificationTime = stamp.time
         case .ours(let now):
             status = now

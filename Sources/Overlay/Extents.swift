@@ -12,10 +12,8 @@ extension Workspace {
         caller: Caller
     ) throws(Errno) {
         guard length > 0 else { throw .invalid }
-        guard offset <= EditLog.maximumSize - min(length, EditLog.maximumSize) else {
-            throw .fileTooBig
-        }
-        let end = offset + length
+        let end = offset.adding(clamping: length)
+        guard end <= EditLog.maximumSize else { throw .fileTooBig }
         let size = try withTree { (tree) throws(Errno) in try tree.regular(number).record.size }
         // What changes no byte still counts as a change (file_modified of the kernel).
         var isTouchOnly = false
@@ -96,7 +94,7 @@ extension Workspace {
         if pieces.isEmpty { return 0 }
         let count = pieces.reduce(0) { $0 + $1.length }
         try quota.admit(
-            bytes: UInt64(pieces.count * Piece.encodedSize), end: targetOffset + count)
+            bytes: UInt64(pieces.count * Piece.encodedSize), end: targetOffset.adding(clamping: count))
         // The target's record must not outlive the records that it points to: after a power cut
         // others could stand in their place. Where they are durable already, this does nothing.
         let pointsToSource = pieces.contains {

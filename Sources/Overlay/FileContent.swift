@@ -11,7 +11,7 @@ extension Workspace {
         _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
         let source = try withTree { (tree) throws(Errno) in try tree.source(number) }
-        let wanted = offset..<(offset + UInt64(buffer.count))
+        let wanted = Range(at: offset, count: UInt64(buffer.count))
         switch source {
         case .empty:
             return 0
@@ -60,7 +60,7 @@ extension Workspace {
                 do throws(Errno) {
                     try LogFile.readPayload(
                         into: part, skip: Int(skip), from: try logs.file(log), log: log,
-                        at: record, cache: &table)
+                        key: logs.key, at: record, cache: &table)
                 } catch {
                     events.post(
                         .error,

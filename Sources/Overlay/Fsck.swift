@@ -87,14 +87,18 @@ package struct Fsck {
         _ disk: HostDisk, _ lock: File, _ lockText: [UInt8]?, _ log: CheckLog
     ) throws(StorageError) {
         try StoreFilesCheck(disk, log).run(repairs: options.repairs, lock: lockText ?? [])
-        let superblock = try superblock(disk, log)
-        let base = openBase(superblock, log)
         let pins = PinCheck(disk, log, repairs: options.repairs)
         let names = ((try? disk.list("workspaces")) ?? []).sorted()
+        let superblock = try superblock(disk, log)
+        guard let key = superblock?.key ?? (try? StoreKey(from: disk))?.key else {
+            return reportLostKey(log)
+        }
+        let base = openBase(superblock, log)
         for name in names {
             if let id = Self.number(name) {
                 try WorkspaceCheck(
-                    id, disk, base: nil, log: log, situation: .closed, repairs: false, now: 0
+                    id, disk, key: key, base: nil, log: log, situation: .closed, repairs: false,
+                    now: 0
                 ).expectBytes()
             }
         }
@@ -110,10 +114,20 @@ package struct Fsck {
                 log.add(Finding(.notice, "workspaces/\(name)", "it is no workspace"))
                 continue
             }
-            try check(id, disk, lock, superblock, base, log, pins)
+            try check(id, disk, key, lock, superblock, base, log, pins)
         }
         // Without a base nobody has looked which files need them.
         if base != nil { try pins.checkRest() }
+    }
+
+    /// No new key is made: by it all records would be damage, and a repair would replace them.
+    private func reportLostKey(_ log: CheckLog) {
+        log.add(
+            Finding(
+                .error, StoreKey.path,
+                "the superblock and this file are both lost, and with them the key of the checksums: "
+                    + "no record can be told from damage, so no workspace was looked at or changed",
+                advice: "bring one of the two files back from a copy of the store"))
     }
 
     private static func number(_ name: String) -> UInt16? {
@@ -138,10 +152,11 @@ package struct Fsck {
                 advice: "give --repair --base DIR")
             defer { log.add(finding) }
             guard options.repairs, let path = options.base,
+                let known = try? StoreKey(from: disk),
                 let base = try? BaseTree(Placement.resolve(path)) else { return nil }
             let made = Superblock(
-                id: UInt64.random(in: 1...UInt64.max), created: clock.realtime(),
-                basePath: Array(base.path.utf8), baseInode: base.rootStatus.inode)
+                id: known.id, created: clock.realtime(), basePath: Array(base.path.utf8),
+                baseInode: base.rootStatus.inode, key: known.key)
             try made.write(to: disk)
             finding.isRepaired = true
             return made
@@ -174,8 +189,8 @@ package struct Fsck {
     // MARK: One workspace
 
     private func check(
-        _ id: UInt16, _ disk: HostDisk, _ lock: File, _ superblock: Superblock?,
-        _ base: BaseTree?, _ log: CheckLog, _ pins: PinCheck
+        _ id: UInt16, _ disk: HostDisk, _ key: ChecksumKey, _ lock: File,
+        _ superblock: Superblock?, _ base: BaseTree?, _ log: CheckLog, _ pins: PinCheck
     ) throws(StorageError) {
         let directory = LogDirectory.workspacePath(id)
         func situation() -> WorkspaceCheck.Situation {
@@ -191,16 +206,16 @@ package struct Fsck {
         if options.repairs, situation() == .afterPowerCut {
             if SessionMark.state(directory, disk) == .damaged {
                 try WorkspaceCheck(
-                    id, disk, base: nil, log: log, situation: .afterPowerCut, repairs: true,
-                    now: clock.realtime()
+                    id, disk, key: key, base: nil, log: log, situation: .afterPowerCut,
+                    repairs: true, now: clock.realtime()
                 ).checkMark()
             }
             hasFailed = reopen(id, disk, lock, superblock, base) != nil
         }
         let errors = log.report.errors
         let check = WorkspaceCheck(
-            id, disk, base: base, log: log, situation: situation(), repairs: options.repairs,
-            now: clock.realtime(), pins: pins)
+            id, disk, key: key, base: base, log: log, situation: situation(),
+            repairs: options.repairs, now: clock.realtime(), pins: pins)
         try check.run(databasePath: "\(path)/\(directory)/tree.db")
         guard options.repairs, hasFailed || log.report.errors > errors else { return }
         if let failure = reopen(id, disk, lock, superblock, base) {

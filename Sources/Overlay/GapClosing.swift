@@ -1,5 +1,5 @@
 // What a recovery does behind a filler in the tree log: names that lead to inodes whose making was lost
-// go, and inodes whose names were lost get one in the root. Each is an event.
+// go, inodes whose names were lost get one in the root, and links are counted anew. Each is an event.
 //
 // The values after later changes are whole, so replaying them gives the right rows whatever the lost
 // ones did; only what no later change mentions is missing.
@@ -14,6 +14,15 @@ extension Workspace {
             do throws(StorageError) {
                 try tree.dropDanglingEntries(stamp)
                 try tree.nameOrphans(stamp)
+            } catch {
+                events.post(.error, "\(error)")
+            }
+        }
+        // The database is asked, so it must know the names.
+        checkpoint()
+        withTreeSafely { tree in
+            do throws(StorageError) {
+                try tree.countLinks(stamp)
             } catch {
                 events.post(.error, "\(error)")
             }
@@ -68,6 +77,26 @@ extension Tree {
                     .error, "the name of inode \(number) was lost; it is \(text) in the root now")
             } catch {
                 events.post(.error, "inode \(number) has no name: \(error)")
+            }
+        }
+    }
+
+    fileprivate func countLinks(_ stamp: Stamp) throws(StorageError) {
+        var found: [TreeDatabase.LinkFault] = []
+        try reader.visitLinkFaults { (fault) throws(StorageError) in
+            if found.count < Self.mostAtOnce { found.append(fault) }
+        }
+        for fault in found {
+            guard let links = fault.right, links > 0 else { continue }
+            var transaction = begin(.setAttributes, stamp)
+            do throws(Errno) {
+                let inode = try inode(fault.inode)
+                transaction.update(inode) { $0.links = links }
+                try commit(&transaction)
+                events.post(
+                    .error, "inode \(fault.inode) counted \(fault.links) links, and has \(links) now")
+            } catch {
+                events.post(.error, "inode \(fault.inode) counts \(fault.links) links: \(error)")
             }
         }
     }

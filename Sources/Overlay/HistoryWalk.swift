@@ -12,6 +12,8 @@ struct Change: Sendable {
     /// The path after it; nil where no name was found.
     var path: [UInt8]?
     var oldPath: [UInt8]?
+    /// A path was too long to be said: it is that of a directory above.
+    var isCut = false
     /// Whether it was done in the scope of the walk.
     var isInScope = true
 }
@@ -25,10 +27,16 @@ struct HistoryWalk: Sendable {
     /// Changes of files that had no name: the names they had before are looked for.
     private var nameless: [InodeNumber: [Int]] = [:]
     var scope: ChangeScope?
+    private let wantsPaths: Bool
 
-    init(_ tree: Tree, from upper: UInt64, scope: ChangeScope? = nil) throws(Errno) {
+    /// - Parameter wantsPaths: false where nobody looks at them, and there is no scope.
+    init(
+        _ tree: Tree, from upper: UInt64, scope: ChangeScope? = nil, wantsPaths: Bool = true
+    ) throws(Errno) {
+        self.wantsPaths = wantsPaths || scope != nil
         let past = try tree.past(after: upper)
-        finder = PathFinder(tree, past)
+        // Long enough to tell what lies below the paths of the scope.
+        finder = PathFinder(tree, past, longest: scope?.paths.map(\.count).max() ?? 0)
         self.upper = upper
         self.scope = scope
         for case (let number, let record?) in past.inodes { edited[number] = record.contentSequence }
@@ -137,6 +145,13 @@ extension HistoryWalk {
         _ events: [ChangeEvent], _ tree: Tree, lower: UInt64
     ) throws(Errno) -> [Change] {
         try finder.catchUp(tree)
+        if !wantsPaths {
+            upper = lower - 1
+            for event in events {
+                for (number, sequence) in event.edited { edited[number] = sequence }
+            }
+            return events.filter { !$0.operation.isEmpty }.map { Change(event: $0) }
+        }
         var found: [Change] = []
         nameless = [:]
         for event in events {
@@ -158,8 +173,14 @@ extension HistoryWalk {
     ) throws(Errno) {
         var change = Change(event: event)
         if let place = event.place {
-            change.path = try finder.path(of: place, tree)
-            if let old = event.oldPlace { change.oldPath = try finder.path(of: old, tree) }
+            let path = try finder.find(place, tree)
+            change.path = path?.bytes
+            change.isCut = path?.isCut == true
+            if let old = event.oldPlace {
+                let path = try finder.find(old, tree)
+                change.oldPath = path?.bytes
+                if path?.isCut == true { change.isCut = true }
+            }
         } else if let path = event.fixedPath {
             change.path = path
             change.oldPath = event.fixedOldPath
@@ -177,7 +198,7 @@ extension HistoryWalk {
     private mutating func takeBack(
         _ event: ChangeEvent, _ found: inout [Change], _ tree: Tree
     ) throws(Errno) {
-        for name in event.names.reversed() { finder.set(name.place, name.before) }
+        finder.takeBack(event)
         for (number, sequence) in event.edited { edited[number] = sequence }
         if !nameless.isEmpty {
             for name in event.names {
@@ -197,8 +218,8 @@ extension HistoryWalk {
     private func lastPath(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {
         if let inode = tree.inodes[number], let name = inode.name {
             var finder = PathFinder(tree)
-            if let path = try finder.path(of: NamePlace(parent: inode.parent, name: name), tree) {
-                return path
+            if let path = try finder.find(NamePlace(parent: inode.parent, name: name), tree) {
+                return path.bytes
             }
         }
         return try finder.basePath(of: number, tree)
@@ -214,7 +235,9 @@ extension HistoryWalk {
             if let path = try finder.path(of: number, tree), scope.contains(path) { return true }
         }
         for name in event.names {
-            if let path = try finder.path(of: name.place, tree), scope.contains(path) { return true }
+            if let path = try finder.find(name.place, tree), scope.contains(path.bytes) {
+                return true
+            }
         }
         return false
     }

@@ -69,6 +69,13 @@ final class Inode {
         defaultACL = nil
     }
 
+    /// A base file that had lost its name has it again, and is as the base has it.
+    func revive(_ record: InodeRecord, at place: BasePlace) {
+        log = nil
+        xattrs = nil
+        refresh(record, at: place)
+    }
+
     var number: InodeNumber { record.number }
     var type: FileType { record.type }
     var isDirectory: Bool { record.type == .directory }
@@ -83,7 +90,7 @@ extension InodeRecord {
         InodeAttributes(
             number: number, mode: mode, links: links, user: user,
             group: group, specialDevice: specialDevice, size: size,
-            blocks: (allocated + 511) / 512, accessTime: accessTime,
+            blocks: allocated.blocksOf512, accessTime: accessTime,
             modificationTime: modificationTime, changeTime: changeTime)
     }
 
@@ -91,10 +98,12 @@ extension InodeRecord {
     init(number: InodeNumber, status: FileStatus) {
         self.init(
             number: number, mode: status.mode, user: status.user, group: status.group,
-            links: status.links, time: 0)
+            // None would mean that it was removed; some file systems count none.
+            links: max(1, status.links), time: 0)
         specialDevice = status.specialDevice
-        size = status.size
-        allocated = status.blocks * 512
+        // As the kernel counts: off_t is signed.
+        size = min(status.size, UInt64(Int64.max))
+        allocated = status.allocatedBytes
         accessTime = status.accessTime
         modificationTime = status.modificationTime
         changeTime = status.changeTime

@@ -17,6 +17,8 @@ package struct InodeNumbering: Sendable {
     private static let givenOut: UInt64 = 1 << 47
     private static let deviceShift: UInt64 = 40
     package static let maximumDevice: UInt32 = 127
+    /// Of the numbers that the overlay gives out.
+    static let lastGivenOut: UInt64 = givenOut - 1
 
     package init(workspace: UInt16) { self.workspace = workspace }
 
@@ -54,7 +56,7 @@ extension Tree {
                 if try isAlive(natural) { return natural }
             }
         }
-        let number = nextNumber()
+        let number = try nextNumber()
         notePassing(key, number)
         return number
     }
@@ -97,7 +99,9 @@ extension Tree {
         }
     }
 
-    func nextNumber() -> InodeNumber {
+    /// - Throws: ENOSPC once all are given out.
+    func nextNumber() throws(Errno) -> InodeNumber {
+        guard lastNumber < InodeNumbering.lastGivenOut else { throw .noSpace }
         lastNumber += 1
         return numbers.givenOut(lastNumber)
     }
@@ -107,7 +111,9 @@ extension Tree {
     func deviceIndex(_ status: FileStatus, at place: BasePlace) -> UInt32 {
         if status.device == base.rootStatus.device { return 0 }
         if let known = deviceIndexes[status.device] { return known }
-        let index = max(devices.keys.max() ?? 0, passingDevices.keys.max() ?? 0) + 1
+        // The first free one: the last that is taken may be the last that there is.
+        var index: UInt32 = 1
+        while devices[index] != nil || passingDevices[index] != nil { index += 1 }
         passingDevices[index] = place.path
         deviceIndexes[status.device] = index
         return index

@@ -87,15 +87,17 @@ extension Workspace {
     /// - Returns: what its quota did not know.
     func startCounting(_ record: UsageRecord?) -> (bytes: Int64, files: Int64) {
         let growth = logs.counter(id).growth
-        let journalBytes = Int64(clamping: journal.end) - Int64(clamping: growth.journalBytes)
+        let journalBytes = Int64(clamping: journal.end)
+            .subtracting(clamping: Int64(clamping: growth.journalBytes))
         if let record, Int64(clamping: record.journalBytes) == journalBytes {
             usageAtFirstLook.withLock {
                 $0 = WorkspaceUsage(logFiles: record.logFiles, logBytes: record.logBytes)
             }
         }
-        let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes) + journalBytes
+        let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes)
+            .adding(clamping: journalBytes)
         let files = Int64(clamping: withTreeSafely { $0.countFiles() })
-            - Int64(clamping: quota.usedFiles)
+            .subtracting(clamping: Int64(clamping: quota.usedFiles))
         quota.add(bytes: bytes, files: files)
         return (bytes, files)
     }

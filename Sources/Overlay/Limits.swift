@@ -1,6 +1,8 @@
 // Limits: every bound of the overlay in one place, with its reason. Those of memory hold for a budget of
 // 256 MiB and are scaled with it (MemoryBudget).
 
+internal import Storage
+
 package struct Limits: Sendable {
     /// Descriptors kept for directories and for files of the base. With those of the edit logs they
     /// stay far below the usual limit of 1,024.
@@ -27,6 +29,9 @@ package struct Limits: Sendable {
     package var links: UInt32 = 65_000
     /// Extents of a sparse base file that are looked up one by one; beyond, holes count as data.
     package var baseExtents = 100_000
+
+    /// Bytes of changes in one record of the journal; a longer transaction has several.
+    package var transactionPart = Format.partLength
 
     package init() {}
 }

@@ -246,8 +246,8 @@ extension Journal {
     fileprivate func changes(
         _ header: RecordHeader, _ payload: [UInt8]
     ) throws(StorageError) -> (operation: TreeOperation, changes: [TreeChange]) {
-        guard let found = TreeChange.decode(payload) else {
-            throw .damaged(path: path, what: "record \(header.sequence) cannot be understood")
+        guard let found = try transaction(header, payload) else {
+            throw .damaged(path: path, what: "record \(header.sequence) has lost a part")
         }
         return found
     }

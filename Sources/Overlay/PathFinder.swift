@@ -1,6 +1,9 @@
 // PathFinder: which names lead to an inode, now or at an earlier moment. It starts at one moment and
 // can be taken further back, change by change. All its questions go to one tree under its lock.
 // Invariant: `entries` says what each name meant at its moment where that is not what the tree says.
+//
+// A tree may be deeper than any path that a system call takes: the paths found have a bound, and what
+// was found of directories is kept, so that each costs its last step only.
 
 internal import Platform
 internal import Storage
@@ -19,15 +22,27 @@ struct PathFinder: Sendable {
     private var stored: [InodeNumber: [NamePlace]] = [:]
     private var baseDirectories: [[UInt8]: InodeNumber] = [:]
     /// Base paths of inodes for which this tree has no origin.
-    var hints: [InodeNumber: [UInt8]] = [:]
+    private var hints: [InodeNumber: [UInt8]] = [:]
     /// The last change of the tree that is taken into account.
     private var end: UInt64
+    /// What was found of directories at this moment: paths, those without one, and the name of each.
+    private var known: [InodeNumber: FoundPath] = [:]
+    private var lost: Set<InodeNumber> = []
+    private var firstPlaces: [InodeNumber: NamePlace] = [:]
+    /// Bytes of the paths in `known`, at most about.
+    private var knownBytes = 0
+    private static let mostKnownBytes = 32 << 20
+    /// Bytes up to which a path is given whole.
+    private let longest: Int
 
-    /// Directories above a file, at most: a damaged store may hold a loop.
-    private static let deepest = 100_000
+    /// The longest path that a system call takes.
+    static let longestPath = 4_095
 
-    /// - Parameter past: what was different at the moment; nil for the present.
-    init(_ tree: Tree, _ past: PastValues? = nil) {
+    /// - Parameters:
+    ///   - past: what was different at the moment; nil for the present.
+    ///   - longest: bytes up to which paths are whole, if more are needed.
+    init(_ tree: Tree, _ past: PastValues? = nil, longest: Int = 0) {
+        self.longest = max(longest, Self.longestPath)
         end = tree.sequence.last
         for batch in [tree.flushing, tree.dirty] {
             for (parent, names) in batch.entries {
@@ -44,15 +59,49 @@ struct PathFinder: Sendable {
     }
 
     /// Says what a name meant at the moment.
-    mutating func set(_ place: NamePlace, _ entry: Entry?) {
+    private mutating func set(_ place: NamePlace, _ entry: Entry?) {
         entries[place] = .some(entry)
         if let entry, !entry.isWhiteout { holders[entry.inode, default: []].insert(place) }
+    }
+
+    /// Goes back over a change: names become what they were before it.
+    mutating func takeBack(_ event: ChangeEvent) {
+        for name in event.names.reversed() { set(name.place, name.before) }
+        // What the base shows where a rollback took a name away is not known by number.
+        if event.isMany { return forgetPaths() }
+        let entries = event.names.flatMap { [$0.before, $0.after] }.compactMap { $0 }
+            .filter { $0.type == .directory }
+        if entries.isEmpty { return }
+        // A directory that was just made, or is about to be removed, is empty: no other path depends
+        // on it.
+        guard event.operation == "mkdir" || event.operation == "rmdir" else { return forgetPaths() }
+        for entry in entries {
+            known[entry.inode] = nil
+            lost.remove(entry.inode)
+            firstPlaces[entry.inode] = nil
+        }
+    }
+
+    private mutating func forgetPaths() {
+        known = [:]
+        knownBytes = 0
+        lost = []
+        firstPlaces = [:]
+    }
+
+    /// Says where in the base a file lies, if the tree does not know.
+    mutating func hint(_ number: InodeNumber, _ path: [UInt8]) {
+        guard hints[number] == nil else { return }
+        hints[number] = path
+        // It may be what was missing.
+        if !lost.isEmpty { lost = [] }
     }
 
     /// Takes note of what the tree has changed since it was asked last: the moment stays the same.
     mutating func catchUp(_ tree: Tree) throws(Errno) {
         let last = tree.sequence.last
         guard last > end else { return }
+        forgetPaths()
         let newer = try tree.past(after: end)
         for (parent, names) in newer.entries {
             for (name, entry) in names {
@@ -130,36 +179,125 @@ struct PathFinder: Sendable {
         else { return nil }
         let number = try tree.number(of: status, at: place, isPast: true)
         baseDirectories[path] = number
-        if hints[number] == nil { hints[number] = path }
+        hint(number, path)
         return number
     }
 
+    // MARK: Paths
+
     /// The path of an inode, one of them if it has several names; nil where none leads to it.
     mutating func path(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {
-        var parts: [[UInt8]] = []
-        var number = number
-        while parts.count < Self.deepest {
-            if number == tree.rootNumber { return Array(parts.reversed().joined(separator: [0x2f])) }
-            guard let place = try places(of: number, tree).first else { return nil }
-            parts.append(place.name.bytes)
-            number = place.parent
+        try find(number, tree)?.bytes
+    }
+
+    mutating func find(_ number: InodeNumber, _ tree: Tree) throws(Errno) -> FoundPath? {
+        var chain: [(number: InodeNumber, name: FileName)] = []
+        var at = number
+        var loop = LoopGuard()
+        var found: FoundPath?
+        while found == nil {
+            if at == tree.rootNumber {
+                found = FoundPath()
+            } else if let known = known[at] {
+                found = known
+            } else if !lost.contains(at), !loop.closes(with: at),
+                let place = try firstPlace(of: at, keeps: !chain.isEmpty, tree) {
+                chain.append((at, place.name))
+                at = place.parent
+            } else {
+                // All but the first are directories.
+                lost.formUnion(chain.dropFirst().map(\.number))
+                if !chain.isEmpty { lost.insert(at) }
+                return nil
+            }
         }
-        return nil
+        guard var path = found else { return nil }
+        for (index, item) in chain.enumerated().reversed() {
+            path.append(item.name, atMost: longest)
+            if index > 0 { keep(path, of: item.number) }
+        }
+        return path
+    }
+
+    private mutating func keep(_ path: FoundPath, of number: InodeNumber) {
+        // Those that are cut are one array.
+        if !path.isCut { knownBytes += path.bytes.count }
+        if knownBytes > Self.mostKnownBytes {
+            known = [:]
+            knownBytes = 0
+        }
+        known[number] = path
+    }
+
+    private mutating func firstPlace(
+        of number: InodeNumber, keeps: Bool, _ tree: Tree
+    ) throws(Errno) -> NamePlace? {
+        if let known = firstPlaces[number] { return known }
+        let place = try places(of: number, tree).first
+        if keeps, let place { firstPlaces[number] = place }
+        return place
     }
 
     /// The path of a name, whether or not it leads anywhere.
-    mutating func path(of place: NamePlace, _ tree: Tree) throws(Errno) -> [UInt8]? {
-        guard let directory = try path(of: place.parent, tree) else { return nil }
-        return directory.isEmpty ? place.name.bytes : directory + [0x2f] + place.name.bytes
+    mutating func find(_ place: NamePlace, _ tree: Tree) throws(Errno) -> FoundPath? {
+        var path = try find(place.parent, tree)
+        path?.append(place.name, atMost: longest)
+        return path
     }
 
     /// Every path of an inode that the overlay knows.
-    mutating func paths(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [[UInt8]] {
-        if number == tree.rootNumber { return [[]] }
-        var found: [[UInt8]] = []
+    mutating func paths(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [FoundPath] {
+        if number == tree.rootNumber { return [FoundPath()] }
+        var found: [FoundPath] = []
         for place in try places(of: number, tree) {
-            if let path = try path(of: place, tree) { found.append(path) }
+            if let path = try find(place, tree) { found.append(path) }
         }
         return found
+    }
+}
+
+/// A path as far as it can be said: of a longer one that of the directory above it which is short enough.
+struct FoundPath: Sendable {
+    var bytes: [UInt8] = []
+    var isCut = false
+
+    init() {}
+
+    /// A path that is known whole.
+    init(cutting path: [UInt8]) {
+        bytes = path
+        guard path.count > PathFinder.longestPath else { return }
+        let end = path[...PathFinder.longestPath].lastIndex(of: 0x2f) ?? 0
+        bytes = Array(path[..<end])
+        isCut = true
+    }
+
+    mutating func append(_ name: FileName, atMost longest: Int) {
+        if isCut { return }
+        guard bytes.count + 1 + name.bytes.count <= longest else {
+            isCut = true
+            return
+        }
+        if !bytes.isEmpty { bytes.append(0x2f) }
+        bytes += name.bytes
+    }
+}
+
+/// Notices that a walk from directory to directory goes round, which only a damaged store makes it do,
+/// by looking at the numbers 1, 2, 4, 8… steps back (Brent).
+struct LoopGuard {
+    private var mark: InodeNumber?
+    private var steps = 0
+    private var limit = 1
+
+    mutating func closes(with number: InodeNumber) -> Bool {
+        if mark == number { return true }
+        steps += 1
+        if steps == limit {
+            mark = number
+            steps = 0
+            limit = limit.multiplied(clamping: 2)
+        }
+        return false
     }
 }

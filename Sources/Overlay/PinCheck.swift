@@ -46,7 +46,7 @@ final class PinCheck {
     /// Contents that no file of now needs: moments of the past may.
     func checkRest() throws(StorageError) {
         var rest: [PinIdentity] = []
-        LogDirectory(disk, openFiles: 1).pool.visit { path in
+        PinPool(disk, counter: SpaceCounter(), openFiles: 1).visit { path in
             guard let identity = PinIdentity(path: path) else {
                 log.add(Finding(.notice, path, "it is no file of draftfs"))
                 return

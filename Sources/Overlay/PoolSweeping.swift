@@ -43,14 +43,15 @@ extension WorkspaceSet {
         let path = "\(LogDirectory.workspacePath(record.id))/tree.log"
         guard store.disk.exists(path) else { return }
         let journal = try Journal(
-            reading: path, id: UInt64(record.id) << 48, on: store.disk)
+            reading: path, id: UInt64(record.id) << 48, key: store.logs.key, on: store.disk)
         var devices: [UInt32: [UInt8]] = [:]
         try journal.records(after: 0) { (header, payload) throws(StorageError) in
             guard header.kind == RecordKind.transaction.rawValue else { return }
-            guard let (_, changes) = TreeChange.decode(payload) else {
-                throw .damaged(path: path, what: "record \(header.sequence) cannot be understood")
+            // What a lost one named is not known.
+            guard let transaction = try journal.transaction(header, payload) else {
+                throw .damaged(path: path, what: "the changes of \(header.sequence) were lost")
             }
-            for change in changes {
+            for change in transaction.changes {
                 switch change {
                 case .device(let index, let path): devices[index] = path
                 case .origin(_, let before, let after):

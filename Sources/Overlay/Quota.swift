@@ -36,7 +36,7 @@ package final class Quota: Sendable {
     }
 
     package var usedBytes: UInt64 {
-        UInt64(clamping: bytesBefore.load(ordering: .relaxed) + counter.bytes)
+        UInt64(clamping: bytesBefore.load(ordering: .relaxed).adding(clamping: counter.bytes))
     }
     /// Files and directories that have a row and a name.
     package var usedFiles: UInt64 { UInt64(clamping: files.load(ordering: .relaxed)) }
@@ -81,8 +81,8 @@ extension Quota {
         let limit = bytesLimit.load(ordering: .relaxed)
         if limit != OperatorLimits.none {
             // Every 16 KiB of payload have a checksum of 8 bytes.
-            let needed = count + count >> 11 + Self.recordBytes
-            if usedBytes + needed > limit {
+            let needed = count.adding(clamping: count >> 11).adding(clamping: Self.recordBytes)
+            if usedBytes.adding(clamping: needed) > limit {
                 bytesRefused.store(true, ordering: .relaxed)
                 throw .quota
             }
@@ -102,7 +102,7 @@ extension Quota {
     func admit(files count: Int) throws(Errno) {
         guard count > 0 else { return }
         let limit = filesLimit.load(ordering: .relaxed)
-        if limit != OperatorLimits.none, usedFiles + UInt64(count) > limit {
+        if limit != OperatorLimits.none, usedFiles.adding(clamping: UInt64(count)) > limit {
             filesRefused.store(true, ordering: .relaxed)
             throw .quota
         }

@@ -43,8 +43,9 @@ extension Workspace {
         let directory = LogDirectory.workspacePath(record.id)
         let journalPath = "\(directory)/tree.log"
         let journal = try Journal(
-            journalPath, id: UInt64(record.id) << 48, on: store.disk, now: clock.realtime(),
-            counter: store.logs.counter(record.id))
+            journalPath, id: UInt64(record.id) << 48, key: store.logs.key, on: store.disk,
+            now: clock.realtime(), counter: store.logs.counter(record.id),
+            partLength: limits.transactionPart)
         do throws(Errno) {
             // Each time: a kill may have come between the making of the journal and this.
             try store.disk.synchronizeDirectory(directory)
@@ -146,6 +147,7 @@ extension Workspace {
     ) throws(StorageError) {
         var marked: Set<InodeNumber> = []
         var spills = true
+        var lost: Set<UInt64> = []
         var damage: StorageError?
         var processRecords = 0
         let result = try journal.replay(
@@ -154,9 +156,20 @@ extension Workspace {
             (header, payload) throws(StorageError) in
             switch RecordKind(rawValue: header.kind) {
             case .transaction:
-                guard let (_, changes) = TreeChange.decode(payload) else {
-                    damage = .damaged(
-                        path: journal.path, what: "record \(header.sequence) cannot be understood")
+                let found: (operation: TreeOperation, changes: [TreeChange])?
+                do throws(StorageError) {
+                    found = try journal.transaction(header, payload)
+                } catch {
+                    damage = error
+                    return
+                }
+                guard let changes = found?.changes else {
+                    report.metGap = true
+                    lost.insert(header.sequence)
+                    events.post(
+                        .error,
+                        "\(journal.path): change \(header.sequence) was lost, and a repair has put a "
+                            + "filler in place of a part of it; what came after it is there")
                     return
                 }
                 withTreeSafely { tree in
@@ -214,7 +227,7 @@ extension Workspace {
             try emptyUnwritten(marked)
         }
         try finishRestores(
-            marked, committed: position.sequence,
+            marked, committed: position.sequence, lost: lost,
             // A filler stands for transactions that are not known.
             afterPowerCut: report.afterPowerCut && !report.metGap)
         try refresh(marked)
@@ -311,7 +324,7 @@ extension Tree {
     func load() throws(StorageError) -> CheckpointPosition {
         let position = try reader.position()
         sequence.advance(to: position.sequence)
-        lastNumber = position.lastNumber
+        lastNumber = min(position.lastNumber, InodeNumbering.lastGivenOut)
         touched = Set(try reader.touchedInodes())
         backups = try reader.backups()
         directoriesWithEntries = Set(try reader.directoriesWithEntries())

@@ -111,16 +111,18 @@ extension Workspace {
     /// Makes marked logs and the transactions that were replayed agree.
     /// - Parameters:
     ///   - committed: transactions up to here are all there.
+    ///   - lost: those that came about, and of which parts were lost.
     ///   - isStrict: what a log has of other transactions goes, and all behind it.
     func finishRestores(
-        _ marked: Set<InodeNumber>, committed: UInt64, afterPowerCut isStrict: Bool
+        _ marked: Set<InodeNumber>, committed: UInt64, lost: Set<UInt64>,
+        afterPowerCut isStrict: Bool
     ) throws(StorageError) {
         let restores = withTreeSafely { tree in
             let found = tree.restores
             tree.restores = []
             return found
         }
-        let known = Set(restores.map(\.transaction))
+        let known = Set(restores.map(\.transaction)).union(lost)
         for number in marked {
             let result: Result<Void, StorageError> = withTreeSafely { tree in
                 guard EditLog.exists(number, in: tree.logs) else { return .success(()) }
@@ -203,9 +205,7 @@ extension Tree {
             status.type == inode.type,
             (try? number(of: status, at: place, isPast: true)) == inode.number
         else { return }
-        inode.log = nil
-        inode.xattrs = nil
         base.forget(place)
-        inode.refresh(InodeRecord(number: inode.number, status: status), at: place)
+        inode.revive(InodeRecord(number: inode.number, status: status), at: place)
     }
 }

@@ -33,11 +33,14 @@ extension Workspace {
         keepsTimes: Bool, caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         let outcome: CommandOutcome
+        var reason: String?
         do throws(Errno) {
             outcome = try gate.alone { () throws(Errno) in
                 // What went wrong on a full disk can be taken back.
                 try withReserve { () throws(Errno) in
                     try withTree { (tree) throws(Errno) in
+                        tree.reason = nil
+                        defer { reason = tree.reason }
                         var plan = try Rollback.plan(
                             tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
                             keepsTimes: keepsTimes)
@@ -46,14 +49,14 @@ extension Workspace {
                 }
             }
         } catch {
-            throw CommandError(error, rollbackFailure(error, operation, paths))
+            throw CommandError(error, rollbackFailure(error, reason, operation, paths))
         }
         try makeDurable(outcome, operation == .undo ? "the undo" : "the rollback")
         return outcome
     }
 
     private func rollbackFailure(
-        _ error: Errno, _ operation: TreeOperation, _ paths: [[UInt8]]
+        _ error: Errno, _ reason: String?, _ operation: TreeOperation, _ paths: [[UInt8]]
     ) -> String {
         let verb = operation == .undo ? "undo" : "rollback"
         let subject = paths.count == 1 ? " of \(String(decoding: paths[0], as: UTF8.self))" : ""
@@ -62,9 +65,13 @@ extension Workspace {
             return "nothing of that name is there, now or then: the \(verb)\(subject) did nothing"
         case .noSpace:
             return "the store is full: the \(verb)\(subject) did nothing; make room and try again"
-        case .inputOutput:
-            return "a log that the \(verb)\(subject) needs cannot be read or synced, so it did "
-                + "nothing: verify and events name it; rolling back single paths may still work"
+        case .inputOutput, .stale:
+            return "the \(verb)\(subject) did nothing: "
+                + (reason ?? "a log that it needs cannot be read or synced (\(error))")
+                + "; verify and events say more; rolling back single paths may still work"
+        case .fileTooBig:
+            return "a file that would come back is in more pieces than one record can hold: the "
+                + "\(verb)\(subject) did nothing; leave that file out by naming other paths"
         default:
             return "the \(verb)\(subject) did nothing: \(error)"
         }
@@ -82,6 +89,8 @@ struct Rollback {
     var placed: [InodeNumber: InodeNumber] = [:]
     /// The same the other way round.
     var claimed: [InodeNumber: InodeNumber] = [:]
+    /// Names that this rollback took from files which others still lead to.
+    var unlinked: [InodeNumber: Int] = [:]
     /// Directories with the times of then, which a change of their names leaves as they are.
     var timed: Set<InodeNumber> = []
     /// What is to be placed once everything that stays is known: a link to that, if it is one.

@@ -25,14 +25,12 @@ extension Rollback {
             }
             old = oldChild
         }
-        let oldNode = try child(last, of: old)
-        let nowNode = try nowChild(last, of: now)
-        if oldNode == nil, nowNode == nil { throw .noEntry }
-        try bring(last, in: now, to: oldNode, from: nowNode)
+        if try child(last, of: old) == nil, try nowChild(last, of: now) == nil { throw .noEntry }
+        try bring(last, in: now, from: old)
     }
 
     /// What a name led to then.
-    private func child(_ name: FileName, of directory: ViewNode?) throws(Errno) -> ViewNode? {
+    func child(_ name: FileName, of directory: ViewNode?) throws(Errno) -> ViewNode? {
         guard let directory, directory.type == .directory else { return nil }
         return try tree.pastChild(name, of: directory, past, at: target)
     }
@@ -42,18 +40,42 @@ extension Rollback {
         try tree.pastChild(name, of: directory, plan.values, at: .max)
     }
 
+    /// A name that is to become what it was, in a directory of then and of now.
+    private struct Open {
+        var name: FileName
+        var old: ViewNode?
+        var now: ViewNode
+    }
+
+    /// With all that is below; step by step, since a tree may be deeper than a stack.
+    private mutating func bring(_ name: FileName, in now: ViewNode, from old: ViewNode?) throws(Errno) {
+        var open = [Open(name: name, old: old, now: now)]
+        while let next = open.popLast() {
+            let oldChild = try child(next.name, of: next.old)
+            let nowChild = try nowChild(next.name, of: next.now)
+            guard oldChild != nil || nowChild != nil else { continue }
+            guard let (old, now) = try bring(next.name, in: next.now, to: oldChild, from: nowChild)
+            else { continue }
+            try bringAttributes(of: now, to: old)
+            for name in try namesThatMayDiffer(old, now) {
+                open.append(Open(name: name, old: old, now: now))
+            }
+        }
+    }
+
+    /// - Returns: the directories whose names are to be looked at, where both are some.
     private mutating func bring(
         _ name: FileName, in directory: ViewNode, to old: ViewNode?, from now: ViewNode?
-    ) throws(Errno) {
+    ) throws(Errno) -> (old: ViewNode, now: ViewNode)? {
         guard let old else {
             if let now { try remove(now, name, from: directory) }
-            return
+            return nil
         }
         guard var now else {
             deferred.append((old, name, directory))
-            return
+            return nil
         }
-        if !old.hasRow, !now.hasRow, old.number == now.number { return }
+        if !old.hasRow, !now.hasRow, old.number == now.number { return nil }
         let areDirectories = old.type == .directory && now.type == .directory
         if !now.hasRow, old.number == now.number || areDirectories {
             try touch(now)
@@ -61,22 +83,21 @@ extension Rollback {
         }
         if old.type == now.type {
             switch old.type {
-            case .directory:
-                try bringDirectory(now, to: old)
-                return
+            case .directory: return (old, now)
             case .regular where (now.hasRow || old.number == now.number) && canStay(now, for: old):
                 try bringFile(now, to: old, name, in: directory)
-                return
+                return nil
             case .regular: break
             case _ where old.number == now.number:
                 placed[old.number] = now.number
                 try bringAttributes(of: now, to: old)
-                return
+                return nil
             default: break
             }
         }
         try remove(now, name, from: directory)
         deferred.append((old, name, directory))
+        return nil
     }
 
     /// Puts there what is missing.
@@ -97,19 +118,6 @@ extension Rollback {
 
     // MARK: What is there
 
-    private mutating func bringDirectory(
-        _ now: ViewNode, to old: ViewNode
-    ) throws(Errno) {
-        try bringAttributes(of: now, to: old)
-        for name in try namesThatMayDiffer(old, now) {
-            let oldChild = try child(name, of: old)
-            let nowChild = try nowChild(name, of: now)
-            if oldChild != nil || nowChild != nil {
-                try bring(name, in: now, to: oldChild, from: nowChild)
-            }
-        }
-    }
-
     /// Names of which either side says something; over one base directory the others are equal.
     private func namesThatMayDiffer(
         _ old: ViewNode, _ now: ViewNode
@@ -128,7 +136,7 @@ extension Rollback {
         return names
     }
 
-    private mutating func bringAttributes(of now: ViewNode, to old: ViewNode) throws(Errno) {
+    mutating func bringAttributes(of now: ViewNode, to old: ViewNode) throws(Errno) {
         guard var record = try plan.row(now.number) else { return }
         let before = record
         (record.mode, record.user, record.group) = (old.record.mode, old.record.user, old.record.group)
@@ -144,7 +152,7 @@ extension Rollback {
     }
 
     /// Content and attributes of a file that stays the inode that it is.
-    private mutating func bringFile(
+    mutating func bringFile(
         _ now: ViewNode, to old: ViewNode, _ name: FileName, in directory: ViewNode
     ) throws(Errno) {
         placed[old.number] = now.number
@@ -169,7 +177,7 @@ extension Rollback {
             record = try takeBackContent(
                 PastRow(record: old.record, pieces: old.pieces), of: now.number)
             record.links = before.links
-        } else {
+        } else if old.number != now.number || before.flags.contains(.hasLog) {
             let pieces = try pieces(of: old)
             record.size = pieces.length
             record.allocated = pieces.allocatedBytes
@@ -211,175 +219,5 @@ extension Rollback {
             plan.setXattr(name, of: now.number, value ?? (hidden.contains(name) ? .hidden : nil))
         }
         if !names.isEmpty { record.flags.insert(.hasXattrs) }
-    }
-
-    // MARK: What is gone by now
-
-    /// Puts a file or tree of then at a name where there is nothing.
-    mutating func place(
-        _ old: ViewNode, _ name: FileName, in directory: ViewNode, withChildren: Bool = true
-    ) throws(Errno) -> ViewNode {
-        try touchDirectory(directory, links: old.type == .directory ? 1 : 0)
-        if old.type != .directory, let number = placed[old.number],
-            var record = try plan.row(number) {
-            record.links += 1
-            record.changeTime = plan.stamp.time
-            plan.setRow(number, record)
-            plan.setEntry(name, in: directory.number, Entry(inode: number, type: old.type))
-            return try tree.pastNode(number, plan.values, at: .max)
-        }
-        if try isThere(old) || !withChildren && !old.hasRow {
-            return try copy(old, name, in: directory, withChildren: withChildren)
-        }
-        guard old.hasRow else {
-            guard old.place == directory.basePath.map({ BasePlace(directory: $0, name: name.bytes) })
-            else { return try copy(old, name, in: directory, withChildren: true) }
-            for key in try tree.xattrs(of: old.number).keys {
-                plan.setXattr(key, of: old.number, nil)
-            }
-            if !keepsTimes, old.type == .regular, old.record.links == 1, let place = old.place {
-                plan.setOrigin(old.number, try origin(of: old, at: place))
-                plan.setRow(old.number, freshRow(of: old))
-                plan.setEntry(name, in: directory.number, Entry(inode: old.number, type: .regular))
-                return old
-            }
-            // It shows through once nothing hides it.
-            plan.setEntry(name, in: directory.number, nil)
-            plan.setRow(old.number, nil)
-            if old.type == .directory { try placeChildren(of: old) }
-            if old.type != .directory, old.record.links > 1 { return try placeName(of: old) }
-            return old
-        }
-        var record = try takeBackContent(
-            PastRow(record: old.record, pieces: old.pieces), of: old.number)
-        if record.type != .directory {
-            record.links = 1
-        } else if !withChildren {
-            record.links = 2
-        }
-        if !keepsTimes { record.modificationTime = plan.stamp.time }
-        record.changeTime = plan.stamp.time
-        plan.setRow(old.number, record)
-        plan.setEntry(name, in: directory.number, Entry(inode: old.number, type: old.type))
-        let then = try tree.pastXattrs(of: old.number, past)
-        for key in Set(then.keys).union(try tree.xattrs(of: old.number).keys) {
-            plan.setXattr(key, of: old.number, then[key])
-        }
-        placed[old.number] = old.number
-        claimed[old.number] = old.number
-        if keepsTimes { timed.insert(old.number) }
-        if old.type == .directory, withChildren { try placeChildren(of: old) }
-        return try tree.pastNode(old.number, plan.values, at: .max)
-    }
-
-    /// The row of a base file that comes back: as in the base, but changed now, so that make(1) sees it.
-    private func freshRow(of old: ViewNode) -> InodeRecord {
-        var record = old.record
-        record.modificationTime = plan.stamp.time
-        record.changeTime = plan.stamp.time
-        record.flags.insert(.hasOrigin)
-        if let place = old.place, (try? tree.base.xattr(XattrNames.capability, of: place)) != nil {
-            record.flags.insert(.hasCapability)
-        }
-        return record
-    }
-
-    /// A base file of several names, all of which were gone: one of them is there again, which only a
-    /// row can say.
-    private mutating func placeName(of old: ViewNode) throws(Errno) -> ViewNode {
-        guard let place = old.place else { throw .stale }
-        plan.setOrigin(old.number, try origin(of: old, at: place))
-        var record = old.record
-        record.flags.insert(.hasOrigin)
-        record.links = 1
-        record.changeTime = plan.stamp.time
-        plan.setRow(old.number, record)
-        placed[old.number] = old.number
-        claimed[old.number] = old.number
-        return try tree.pastNode(old.number, plan.values, at: .max)
-    }
-
-    /// Whether a file of then has a name now, as the plan stands.
-    private func isThere(_ old: ViewNode) throws(Errno) -> Bool {
-        if try plan.row(old.number) != nil { return true }
-        guard let place = old.place, !tree.touched.contains(old.number) else { return false }
-        return try plan.isShown(place)
-    }
-
-    /// The names in a directory that comes back as itself.
-    private mutating func placeChildren(of old: ViewNode) throws(Errno) {
-        let then = try tree.pastEntries(of: old.number, past)
-        let names = Set(then.keys).union(try tree.entries(in: old.number).keys)
-        // All names go first: what is placed finds nothing in its way, and counts its own link.
-        for name in names { plan.setEntry(name, in: old.number, then[name] == .whiteout ? .whiteout : nil) }
-        for name in names where then[name] != .whiteout {
-            guard let node = try child(name, of: old) else { continue }
-            _ = try place(node, name, in: old)
-        }
-        guard var record = try plan.row(old.number) else { return }
-        // Placing has counted subdirectories that its own row counts already.
-        record.links = old.record.links
-        plan.setRow(old.number, record)
-    }
-
-    /// Makes a file or directory of the base the overlay's own, by a transaction that changes nothing
-    /// which can be seen.
-    mutating func touch(_ node: ViewNode) throws(Errno) {
-        guard let place = node.place, plan.values.inodes[node.number] == nil,
-            try tree.row(node.number) == nil
-        else { return }
-        let inode = try tree.inode(at: place)
-        guard inode.number == node.number else { throw .stale }
-        var transaction = tree.begin(.touch, plan.stamp)
-        try tree.update(inode, in: &transaction) { _ in }
-        try tree.commit(&transaction)
-    }
-
-    /// The directory's times, its links if it counts them; an untouched one needs neither.
-    mutating func touchDirectory(_ directory: ViewNode, links: Int) throws(Errno) {
-        guard var record = try plan.row(directory.number) else { return }
-        if !timed.contains(directory.number) { record.modificationTime = plan.stamp.time }
-        record.changeTime = plan.stamp.time
-        if record.links >= 2 { record.links = UInt32(max(2, Int(record.links) + links)) }
-        plan.setRow(directory.number, record)
-    }
-
-    // MARK: What was not there
-
-    /// Takes a file or tree away that came later.
-    mutating func remove(
-        _ now: ViewNode, _ name: FileName, from directory: ViewNode
-    ) throws(Errno) {
-        try touch(directory)
-        try removeBelow(now)
-        try touchDirectory(directory, links: now.type == .directory ? -1 : 0)
-        var hides = false
-        if let path = directory.basePath {
-            hides = try tree.base.status(ifPresent: name.bytes, in: path) != nil
-        }
-        plan.setEntry(name, in: directory.number, hides ? .whiteout : nil)
-    }
-
-    private mutating func removeBelow(_ now: ViewNode) throws(Errno) {
-        if now.type == .directory {
-            let entries = try tree.pastEntries(of: now.number, plan.values)
-            var names = Set(entries.keys)
-            if let path = now.basePath { names.formUnion(try tree.base.list(path).map(\.name)) }
-            for name in names where entries[name]?.isWhiteout != true {
-                if let child = try nowChild(name, of: now) { try removeBelow(child) }
-            }
-        } else if !now.hasRow, now.record.links > 1 {
-            // Its other names show that one is gone.
-            try touch(now)
-        }
-        guard var record = try plan.row(now.number) else { return }
-        if record.type != .directory, record.links > 1 {
-            record.links -= 1
-            record.changeTime = plan.stamp.time
-            plan.setRow(now.number, record)
-        } else {
-            plan.setRow(now.number, nil)
-            plan.dropContent(now.number)
-        }
     }
 }

@@ -90,12 +90,6 @@ extension Workspace {
         return usage
     }
 
-    /// Whether anything was ever changed in the workspace. Numbers given to base inodes that do
-    /// not fit are no change.
-    package var hasChanges: Bool {
-        withTreeSafely { !$0.touched.isEmpty || !$0.directoriesWithEntries.isEmpty }
-    }
-
     /// Names that the kernel could forget, those used longest ago first: for keeping the number of
     /// inodes in memory bounded.
     package func pruneCandidates(

@@ -106,7 +106,7 @@ package final class TimeView: Sendable {
         }
         let size = node.record.size
         guard offset < size, !buffer.isEmpty else { return 0 }
-        let wanted = offset..<min(size, offset + UInt64(buffer.count))
+        let wanted = offset..<min(size, offset.adding(clamping: UInt64(buffer.count)))
         let part = UnsafeMutableRawBufferPointer(
             rebasing: buffer[..<Int(wanted.upperBound - wanted.lowerBound)])
         if node.pieces == nil, !node.record.flags.contains(.hasLog), let place = node.place {
@@ -236,6 +236,7 @@ extension Tree {
         _ number: InodeNumber, _ past: PastValues, at sequence: UInt64
     ) throws(Errno) -> ViewNode {
         guard let node = try pastNode(ifThere: number, past, at: sequence) else {
+            reason = "a name leads to inode \(number), which is not there"
             throw .inputOutput
         }
         return node

@@ -10,19 +10,59 @@ struct Transaction {
     let stamp: Stamp
     var changes: [TreeChange] = []
     /// Inodes with their new records; each becomes one change.
-    var updated: [(inode: Inode, record: InodeRecord)] = []
+    private(set) var updated: [(inode: Inode, record: InodeRecord)] = []
+    /// Where in `updated` an inode is, once there are many: a touch takes every directory above along.
+    private var slots: [ObjectIdentifier: Int] = [:]
+    private static let searched = 16
+    /// Names that `changes` says something of.
+    private var named: Set<NamePlace> = []
+
+    init(operation: TreeOperation, sequence: UInt64, stamp: Stamp) {
+        self.operation = operation
+        self.sequence = sequence
+        self.stamp = stamp
+    }
+
+    private func slot(of inode: Inode) -> Int? {
+        let index = slots[ObjectIdentifier(inode)]
+        if index != nil || updated.count > Self.searched { return index }
+        return updated.firstIndex { $0.inode === inode }
+    }
+
+    /// Adds an inode that has no record yet, or that this transaction has not changed before.
+    mutating func add(_ inode: Inode, _ record: InodeRecord) {
+        updated.append((inode, record))
+        if updated.count <= Self.searched { return }
+        let known = slots.isEmpty ? 0 : updated.count - 1
+        for index in known..<updated.count { slots[ObjectIdentifier(updated[index].inode)] = index }
+    }
 
     /// Changes an inode's record; several calls for one inode add up.
     mutating func update(_ inode: Inode, _ body: (inout InodeRecord) -> Void) {
-        let slot: Int
-        if let known = updated.firstIndex(where: { $0.inode === inode }) {
-            slot = known
-        } else {
-            slot = updated.count
-            updated.append((inode, inode.record))
-        }
+        var slot = updated.count
+        if let known = self.slot(of: inode) { slot = known } else { add(inode, inode.record) }
         body(&updated[slot].record)
         updated[slot].record.sequence = sequence
+    }
+
+    /// Whether it makes an inode of the base the overlay's own.
+    func touches(_ inode: Inode) -> Bool {
+        slot(of: inode).map { updated[$0].record.flags.contains(.hasOrigin) } ?? false
+    }
+
+    /// Whether it has a change for a name.
+    func names(_ place: NamePlace) -> Bool { named.contains(place) }
+
+    /// Adds what a name is to lead to; an earlier change of it gives way.
+    mutating func setEntry(_ place: NamePlace, before: Entry?, after: Entry?) {
+        if !named.insert(place).inserted {
+            changes.removeAll {
+                if case .entry(place.parent, place.name, _, _) = $0 { return true }
+                return false
+            }
+        }
+        if before == after { return }
+        changes.append(.entry(place.parent, place.name, before: before, after: after))
     }
 
     /// Moves behind transactions that were committed since this one began.
@@ -35,7 +75,7 @@ struct Transaction {
 
     /// The record as this transaction leaves it.
     func record(of inode: Inode) -> InodeRecord {
-        updated.first { $0.inode === inode }?.record ?? inode.record
+        slot(of: inode).map { updated[$0].record } ?? inode.record
     }
 
     /// mtime and ctime of a directory whose names change.
@@ -58,13 +98,37 @@ extension Tree {
     /// origin, and entries that pin the names it was reached by, so that a change of the base
     /// behind us is noticed and cannot let edits vanish. Content stays in the base.
     func touch(_ inode: Inode, in transaction: inout Transaction) throws(Errno) {
-        guard !inode.isPersistent, let place = inode.place else { return }
-        let isTouched = transaction.updated.contains {
-            $0.inode === inode && $0.record.flags.contains(.hasOrigin)
-        }
-        if isTouched { return }
+        var next: Inode? = inode
+        // Step by step upwards: a tree may be deeper than a stack.
+        while let inode = next { next = try touchAlone(inode, in: &transaction) }
+    }
+
+    /// - Returns: the directory above, which is to be touched too.
+    private func touchAlone(
+        _ inode: Inode, in transaction: inout Transaction
+    ) throws(Errno) -> Inode? {
+        guard !inode.isPersistent, let place = inode.place, !transaction.touches(inode)
+        else { return nil }
         let status = try base.settledStatus(place)
         guard status.type == inode.type else { throw .stale }
+        try recordOrigin(of: inode, at: place, status, in: &transaction)
+        guard !place.name.isEmpty, inode.record.links > 0 else { return nil }
+        let parent = try directory(above: inode, at: place)
+        // A removed directory takes no names, not even those that it had.
+        guard parent.record.links > 0 else { return nil }
+        let name = NamePlace(parent: parent.number, name: FileName(trusted: place.name))
+        if parent.basePath == place.directory, !transaction.names(name),
+            try index(of: parent).entries[name.name] == nil {
+            transaction.setEntry(
+                name, before: nil, after: Entry(inode: inode.number, type: inode.type))
+        }
+        return parent
+    }
+
+    private func recordOrigin(
+        of inode: Inode, at place: BasePlace, _ status: FileStatus,
+        in transaction: inout Transaction
+    ) throws(Errno) {
         let origin = Origin(
             path: place.path, device: deviceIndex(status, at: place), status: status)
         recordNumber(inode.number, status, at: place, in: &transaction.changes)
@@ -82,28 +146,12 @@ extension Tree {
             if drifted {
                 // Changed since it was looked up and before anybody edited it: the new one counts.
                 record.size = status.size
-                record.allocated = status.blocks * 512
+                record.allocated = status.allocatedBytes
                 record.modificationTime = status.modificationTime
             }
         }
         let known = try knownOrigin(inode.number)
         transaction.changes.append(.origin(inode.number, before: known, after: origin))
-        guard !place.name.isEmpty, inode.record.links > 0 else { return }
-        let parent = try directory(above: inode, at: place)
-        try touch(parent, in: &transaction)
-        let name = FileName(trusted: place.name)
-        guard parent.basePath == place.directory, try index(of: parent).entries[name] == nil
-        else { return }
-        let alreadyThere = transaction.changes.contains {
-            if case .entry(parent.number, name, _, _) = $0 { return true }
-            return false
-        }
-        if !alreadyThere {
-            transaction.changes.append(
-                .entry(
-                    parent.number, name, before: nil,
-                    after: Entry(inode: inode.number, type: inode.type)))
-        }
     }
 
     /// The directory that an inode was found in. It may be forgotten while the inode is held: a
@@ -121,13 +169,29 @@ extension Tree {
     }
 
     private func baseDirectory(_ path: [UInt8]) throws(Errno) -> Inode {
-        if path.isEmpty { return try directory(rootNumber) }
-        let place = BasePlace(path: path)
-        let status = try base.status(place)
-        guard status.type == .directory else { throw .stale }
-        let number = try number(of: status, at: place)
-        if inodes[number] != nil || touched.contains(number) { return try directory(number) }
-        return try baseInode(status, at: place, parent: try baseDirectory(place.directory))
+        var missing: [(place: BasePlace, status: FileStatus)] = []
+        var place = BasePlace(path: path)
+        var found: Inode?
+        while found == nil {
+            if place.name.isEmpty {
+                found = try directory(rootNumber)
+                break
+            }
+            let status = try base.status(place)
+            guard status.type == .directory else { throw .stale }
+            let number = try number(of: status, at: place)
+            if inodes[number] != nil || touched.contains(number) {
+                found = try directory(number)
+            } else {
+                missing.append((place, status))
+                place = BasePlace(path: place.directory)
+            }
+        }
+        guard var directory = found else { throw .stale }
+        for (place, status) in missing.reversed() {
+            directory = try baseInode(status, at: place, parent: directory)
+        }
+        return directory
     }
 
     private func hasBaseCapability(_ place: BasePlace) throws(Errno) -> Bool {
@@ -151,14 +215,10 @@ extension Tree {
     func setEntry(
         _ name: FileName, of directory: Inode, to entry: Entry?, in transaction: inout Transaction
     ) throws(Errno) {
-        let before = try index(of: directory).entries[name]
         // A pin that this same transaction put there gives way.
-        transaction.changes.removeAll {
-            if case .entry(directory.number, name, _, _) = $0 { return true }
-            return false
-        }
-        if before == entry { return }
-        transaction.changes.append(.entry(directory.number, name, before: before, after: entry))
+        transaction.setEntry(
+            NamePlace(parent: directory.number, name: name),
+            before: try index(of: directory).entries[name], after: entry)
     }
 
     /// Appends the transaction to the journal and applies it.
@@ -175,8 +235,8 @@ extension Tree {
         let growth = Quota.growth(transaction.changes)
         try quota.admit(transaction.operation, files: growth)
         try journal.append(
-            .transaction, sequence: transaction.sequence, stamp: transaction.stamp,
-            payload: TreeChange.encode(transaction.operation, transaction.changes))
+            transaction.operation, transaction.changes, sequence: transaction.sequence,
+            stamp: transaction.stamp)
         quota.count(files: growth)
         journaledSequence = transaction.sequence
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {

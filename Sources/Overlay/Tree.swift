@@ -72,6 +72,10 @@ final class Tree: @unchecked Sendable {
     var unsyncedPins: Set<PinIdentity> = []
     /// Names in all cached listings.
     var listedNames = 0
+    /// Set once the workspace is being removed: nothing is answered, and nothing is written, any more.
+    var isGoing = false
+    /// Why the last call failed, in words, where an errno says less than is known.
+    var reason: String?
     /// Bytes of loaded logs and indexes, as counted at the last sweep.
     var cachedBytes = 0
 
@@ -96,6 +100,7 @@ final class Tree: @unchecked Sendable {
     /// Turns an error of the store into an event and the errno a caller sees.
     func failing(_ error: StorageError) -> Errno {
         events.post(.error, "\(error)")
+        reason = "\(error)"
         return error.errno
     }
 
@@ -172,6 +177,9 @@ final class Tree: @unchecked Sendable {
 
     /// What a name leads to, counting no reference; nil where there is nothing.
     func child(_ name: FileName, of directory: Inode) throws(Errno) -> Inode? {
+        // One that was removed while somebody stood in it shows no names. What its entries say is
+        // kept for rollbacks only: the rows that they lead to may be gone.
+        if directory.record.links == 0 { return nil }
         if let entry = try index(of: directory).entries[name] {
             if entry.isWhiteout { return nil }
             let inode = try inode(entry.inode)
@@ -197,6 +205,10 @@ final class Tree: @unchecked Sendable {
             known.parent = parent.number
             tick &+= 1
             known.lastUse = tick
+            if known.record.links == 0, !known.isPersistent {
+                // Hidden by a rollback together with a directory above, and shown by another one.
+                known.revive(InodeRecord(number: number, status: status), at: place)
+            }
             refresh(known, status, at: place)
             return known
         }

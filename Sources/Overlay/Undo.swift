@@ -40,8 +40,14 @@ extension Workspace {
                     ? "nothing was changed in \(place): there is nothing to undo"
                     : "\(place) has only \(steps.count) steps to take back, not \(count)")
         }
+        if steps.metCutName {
+            throw CommandError(
+                .nameTooLong,
+                "a file was renamed from or to a path of more than \(PathFinder.longestPath) bytes: "
+                    + "nothing was undone; undo without a path")
+        }
         return try rollback(
-            to: first - 1, as: .undo,
+            to: first.subtracting(clamping: 1), as: .undo,
             comment: "before \(count) step\(count == 1 ? " was" : "s were") undone",
             paths: isWhole ? [] : scoped + steps.otherNames, keepsTimes: false, caller: caller)
     }
@@ -65,7 +71,8 @@ extension Workspace {
                     if let number = try? tree.number(at: path) { scope?.numbers.insert(number) }
                 }
             }
-            return try HistoryWalk(tree, from: sequence.last, scope: scope)
+            return try HistoryWalk(
+                tree, from: sequence.last, scope: scope, wantsPaths: scope != nil)
         }
         var block = Self.firstBlock
         while !walk.isAtStart, !steps.isComplete {
@@ -91,6 +98,8 @@ struct UndoSteps {
     private(set) var isComplete = false
     /// Names outside of the paths that renames inside led from or to.
     private(set) var otherNames: [[UInt8]] = []
+    /// A name that such a rename led from or to is too long to be said.
+    private(set) var metCutName = false
     /// The earliest change of the step under way.
     private var current: ChangeEvent?
 
@@ -117,6 +126,7 @@ struct UndoSteps {
         first = event.sequence
         guard !paths.isEmpty, event.operation == "rename" else { return }
         let scope = ChangeScope(paths: paths, numbers: [])
+        if change.isCut { metCutName = true }
         for case let name? in [change.path, change.oldPath] where !scope.contains(name) {
             otherNames.append(name)
         }

@@ -19,7 +19,8 @@ extension Workspace {
         checkpoint()
         let log = CheckLog(started: started, progress: progress)
         let check = WorkspaceCheck(
-            id, disk, base: base, log: log, situation: .inUse, repairs: false, now: started)
+            id, disk, key: logs.key, base: base, log: log, situation: .inUse, repairs: false,
+            now: started)
         check.isUsed = { number in
             self.withTreeSafely { tree in
                 guard let inode = try? tree.inode(number) else { return false }
@@ -101,6 +102,7 @@ struct StoreFilesCheck {
                     .error, Superblock.path, range: 0..<max(1, length), "no copy of it can be read",
                     advice: "draftfs fsck --repair --base DIR makes a new one"))
         }
+        try checkKey(repairs: repairs)
         try LimitFilesCheck.limits("", on: disk, log: log, repairs: repairs)
         let bytes = lock ?? (try? disk.open("lock", .readOnly).readAll()) ?? []
         log.countFile()
@@ -113,6 +115,29 @@ struct StoreFilesCheck {
             .error, "lock", range: 0..<UInt64(bytes.count), "it has a wrong checksum",
             advice: "its text is only shown; each mount writes it anew")
         finding.isRepaired = repairs
+        log.add(finding)
+    }
+
+    /// The file `key`, which the superblock can make anew.
+    private func checkKey(repairs: Bool) throws(StorageError) {
+        let payload = try SealedCopies.check(
+            StoreKey.path, magic: Format.keyMagic, copies: 2, on: disk, log: log, repairs: repairs,
+            advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+        let expected = (try? Superblock(from: disk)).map { StoreKey($0) }
+        var finding: Finding
+        if payload == nil {
+            let length = (try? disk.open(StoreKey.path, .readOnly).length()) ?? 0
+            finding = Finding(
+                .error, StoreKey.path, range: 0..<max(1, length), "no copy of it can be read",
+                advice: "the next start writes it anew, as long as the superblock is good")
+            finding.isRepaired = repairs && (try? expected?.write(to: disk)) != nil
+        } else if let expected, (try? StoreKey(from: disk)) != expected {
+            finding = Finding(
+                .error, StoreKey.path, "it and the superblock are of two stores",
+                advice: "bring back the one that was copied over")
+        } else {
+            return
+        }
         log.add(finding)
     }
 }

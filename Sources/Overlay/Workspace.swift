@@ -67,8 +67,12 @@ package final class Workspace: Sendable {
     }
 
     /// Runs `body` with the tree locked. Only values leave it.
+    /// - Throws: ESTALE for all that comes after the workspace began to be removed.
     func withTree<R: Sendable>(_ body: (Tree) throws(Errno) -> R) throws(Errno) -> R {
-        try tree.withLock { (tree) throws(Errno) -> R in try body(tree) }
+        try tree.withLock { (tree) throws(Errno) -> R in
+            if tree.isGoing { throw .stale }
+            return try body(tree)
+        }
     }
 
     func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }

@@ -97,7 +97,7 @@ extension WorkspaceCheck {
         var isFound = false
         return mendFile("repair", path) { () throws(Errno) in
             let file = try disk.open(path, .readWrite)
-            isFound = try LogRepair(file, log: id, time: now).flipBack(block: block, of: record)
+            isFound = try LogRepair(file, log: id, key: key, time: now).flipBack(block: block, of: record)
             if isFound { try file.synchronize() }
         } && isFound
     }
@@ -122,7 +122,7 @@ extension WorkspaceCheck {
                     }
                     (isDone, isWhole) = try self.fill(fault, file, id, atLeast, isTree)
                 case .padding:
-                    try LogRepair(file, log: id, time: now).clear(fault.range)
+                    try LogRepair(file, log: id, key: key, time: now).clear(fault.range)
                 case .block, .knownLoss:
                     break
                 }
@@ -139,7 +139,7 @@ extension WorkspaceCheck {
     private func fill(
         _ fault: LogFault, _ file: any DiskFile, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool
     ) throws(Errno) -> (isDone: Bool, isWhole: Bool) {
-        let repair = LogRepair(file, log: id, time: now)
+        let repair = LogRepair(file, log: id, key: key, time: now)
         var rest = fault
         // The last record's padding is not in the file.
         let end = (fault.range.upperBound + 7) & ~7
@@ -197,7 +197,7 @@ extension WorkspaceCheck {
             let file = try self.open(path)
             let end = record.position + record.header.recordLength
             try KeptBytes.keep(record.position..<end, of: file, log: id, path: path, on: disk)
-            let repair = LogRepair(file, log: id, time: now)
+            let repair = LogRepair(file, log: id, key: key, time: now)
             do throws(Errno) {
                 if !isTree, record.header.kind == RecordKind.write.rawValue {
                     try repair.lose(blocks, of: record)

@@ -15,11 +15,11 @@ extension WorkspaceCheck {
         // Made, and then the first write did not come, or a kill cut it short.
         if length < UInt64(Format.logHeaderLength) { return noteEmptyLog(id, path, known) }
         var check = try EditLog.check(
-            id, on: disk, upTo: endOfLog(id) ?? length, visit: count, shared: note)
+            id, on: disk, key: key, upTo: endOfLog(id) ?? length, visit: count, shared: note)
         if situation == .inUse, !check.log.faults.isEmpty || isUnfit(check.pieces) {
             // It may have been opened, cut or appended to meanwhile: only what stays counts.
             let limit = endOfLog(id) ?? (try? disk.open(path, .readOnly).length()) ?? length
-            check = try EditLog.check(id, on: disk, upTo: limit)
+            check = try EditLog.check(id, on: disk, key: key, upTo: limit)
         }
         try log.advance(UInt64(Format.logHeaderLength) + check.piecesLength)
         if known == nil, database != nil { dropUnwritten(&check.log, path) }
@@ -107,13 +107,13 @@ extension WorkspaceCheck {
                     let header = LogHeader(kind: .edit, id: id, created: now)
                     try file.writeBytes(header.bytes, at: 0)
                 }
-                let checked = try? EditLog.check(id, on: disk).log
+                let checked = try? EditLog.check(id, on: disk, key: key).log
                 let end = checked?.end ?? UInt64(Format.logHeaderLength)
                 let named = max(
                     references[id] ?? 0, PieceCheckpoint(log: id, on: disk)?.position ?? 0)
                 let last = max(min(named, LogRepair.farthest), end)
                 let length = (last - end + 7) & ~7 + UInt64(Format.recordHeaderLength)
-                _ = try LogRepair(file, log: id, time: now).fill(
+                _ = try LogRepair(file, log: id, key: key, time: now).fill(
                     end..<(end + length), before: checked?.lastSequence ?? 0, after: nil,
                     atLeast: sequence)
                 try file.synchronize()
@@ -139,13 +139,15 @@ extension WorkspaceCheck {
             throw .system(error, doing: "open", path: path)
         }
         let end = endOfJournal()
-        var verifier = LogVerifier(file, kind: .tree, id: id, path: path, upTo: end)
+        let transactions = TransactionReader(file, log: id, key: key)
+        var verifier = LogVerifier(
+            file, kind: .tree, id: id, key: key, path: path, upTo: end)
         var check = try verifier.verify { (record) throws(StorageError) in
             try count(record)
             // A payload that is damaged is a fault already.
             guard record.header.kind == RecordKind.transaction.rawValue,
-                let payload = try? LogFile.payload(of: record, in: file, log: id),
-                TreeChange.decode(payload) == nil else { return }
+                let payload = try? LogFile.payload(of: record, in: file, log: id, key: key),
+                !isUnderstood(record.header, payload, transactions) else { return }
             log.add(
                 Finding(
                     .error, path, range: record.position..<record.payloadPosition
@@ -155,13 +157,26 @@ extension WorkspaceCheck {
         }
         try log.advance(UInt64(Format.logHeaderLength))
         if situation == .inUse, check.hasDamage {
-            var again = LogVerifier(file, kind: .tree, id: id, path: path, upTo: end)
+            var again = LogVerifier(
+                file, kind: .tree, id: id, key: key, path: path, upTo: end)
             check = try again.verify()
         }
         report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
         if situation != .afterPowerCut, check.end < position.journal,
             !check.faults.contains(where: { $0.range.upperBound >= check.end }) {
             reportShortJournal(check, path, id)
+        }
+    }
+
+    /// A part that is damaged, or was lost, is a fault of its own.
+    private func isUnderstood(
+        _ header: RecordHeader, _ payload: [UInt8], _ transactions: TransactionReader
+    ) -> Bool {
+        do throws(TransactionFault) {
+            _ = try transactions.changes(header, payload)
+            return true
+        } catch {
+            return error != .unknown
         }
     }
 
@@ -175,7 +190,7 @@ extension WorkspaceCheck {
             try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
             let start = UInt64(Format.logHeaderLength)
             let end = max(position.journal, start + UInt64(Format.recordHeaderLength))
-            _ = try LogRepair(file, log: id, time: now).fill(
+            _ = try LogRepair(file, log: id, key: key, time: now).fill(
                 start..<end, before: 0, after: nil, atLeast: position.sequence &+ 1)
             try file.synchronize()
             try disk.synchronizeDirectory(directory)
@@ -190,7 +205,7 @@ extension WorkspaceCheck {
         let end = max(position.journal, check.end + UInt64(Format.recordHeaderLength))
         finding.isRepaired = mendFile("fill", path) { () throws(Errno) in
             let file = try disk.open(path, .readWrite)
-            _ = try LogRepair(file, log: id, time: now).fill(
+            _ = try LogRepair(file, log: id, key: key, time: now).fill(
                 check.end..<end, before: check.lastSequence, after: nil,
                 atLeast: position.sequence &+ 1)
             try file.synchronize()

@@ -95,6 +95,17 @@ extension WorkspaceCheck {
             finding.isRepaired = repairs && base != nil
             log.add(finding)
         }
+        try database.visitLinkFaults { (fault) throws(StorageError) in
+            let number = fault.inode
+            let kind = fault.isDirectory ? "directory" : "file"
+            var finding = Finding(
+                .error, file, path: database.path(of: number),
+                "\(kind) \(number) counts \(fault.links) links, and \(fault.names) names lead to it",
+                advice: fault.right == nil
+                    ? "rename one of them: a directory has one name" : "a repair counts them anew")
+            finding.isRepaired = repairs && base != nil && fault.right != nil
+            log.add(finding)
+        }
         try database.visitMissingOrigins { (number) throws(StorageError) in
             log.add(
                 Finding(

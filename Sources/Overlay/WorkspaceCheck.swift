@@ -17,6 +17,8 @@ final class WorkspaceCheck {
 
     let id: UInt16
     let disk: any Disk
+    /// Of the checksums of records.
+    let key: ChecksumKey
     let directory: String
     let base: BaseTree?
     let log: CheckLog
@@ -47,12 +49,13 @@ final class WorkspaceCheck {
     var devicePaths: [UInt32: [UInt8]] = [:]
 
     init(
-        _ id: UInt16, _ disk: any Disk, base: BaseTree?, log: CheckLog, situation: Situation,
-        repairs: Bool, now: Int64, pins: PinCheck? = nil
+        _ id: UInt16, _ disk: any Disk, key: ChecksumKey, base: BaseTree?, log: CheckLog,
+        situation: Situation, repairs: Bool, now: Int64, pins: PinCheck? = nil
     ) {
         self.pins = pins ?? PinCheck(disk, log, repairs: repairs)
         self.id = id
         self.disk = disk
+        self.key = key
         self.base = base
         self.log = log
         self.situation = situation

@@ -1,5 +1,5 @@
 // WorkspaceSet: the workspaces of a store over one base: opened when first asked for, made,
-// renamed, removed, kept in order in the background, closed.
+// renamed, kept in order in the background, closed. They are removed in WorkspaceRemoval.
 
 package import Platform
 package import Storage
@@ -11,10 +11,10 @@ package final class WorkspaceSet: Sendable {
     package let events: EventLog
     package let limits: Limits
     let clock: Clock
-    private let open: Mutex<[UInt16: Workspace]>
+    let open: Mutex<[UInt16: Workspace]>
     /// Held while one is recovered: whoever asks for it meanwhile must wait for it, but requests to
     /// those that are open must not.
-    private let opening = Mutex<Void>(())
+    let opening = Mutex<Void>(())
     private let lastCheckpoint: Mutex<Int64>
     package let memory: MemoryBudget
     let lastShrink = Mutex<Int64>(0)
@@ -70,6 +70,12 @@ package final class WorkspaceSet: Sendable {
         if let known = opened(record.id) { return known }
         let result: Result<Workspace, StorageError> = opening.withLock { _ in
             if let known = opened(record.id) { return .success(known) }
+            // It may have been removed since its record was looked up.
+            guard store.workspaces.contains(where: { $0.id == record.id }) else {
+                return .failure(
+                    .system(
+                        .noEntry, doing: "open", path: LogDirectory.workspacePath(record.id)))
+            }
             do throws(StorageError) {
                 let usage = try takeUsage(of: record)
                 let (workspace, report) = try Workspace.open(
@@ -108,24 +114,6 @@ package final class WorkspaceSet: Sendable {
 
     package func rename(_ id: UInt16, to name: FileName) throws(Errno) {
         try store.renameWorkspace(id, to: name)
-    }
-
-    /// Removes a workspace that holds no changes.
-    /// - Throws: ENOTEMPTY if it holds any.
-    package func remove(_ record: WorkspaceRecord) throws(Errno) {
-        let workspace: Workspace
-        do throws(StorageError) {
-            workspace = try self.workspace(record)
-        } catch {
-            events.post(.error, "\(error)")
-            throw error.errno
-        }
-        guard !workspace.hasChanges else { throw .notEmpty }
-        open.withLock { $0[record.id] = nil }
-        stopCounting(workspace)
-        workspace.close()
-        try store.removeWorkspace(record.id)
-        wantsPoolSweep.store(true, ordering: .relaxed)
     }
 
     /// The background work; called every second or so.

@@ -1,5 +1,6 @@
 // XXH3 (64 bits) from libxxhash: the checksum of every record, block and checkpoint.
 
+internal import CPlatform
 internal import CXXHash
 
 /// The 64-bit XXH3 checksum, seed 0 (https://github.com/Cyan4973/xxHash).
@@ -14,5 +15,37 @@ package enum Checksum {
 
     package static func xxh3(_ bytes: ArraySlice<UInt8>) -> UInt64 {
         bytes.withUnsafeBytes { xxh3($0) }
+    }
+}
+
+/// A secret that checksums are made with (XXH3's own secret is replaced), so that who does not know it
+/// cannot tell the checksum of anything. XXH3 is no cryptographic hash: that holds only against somebody
+/// who sees none of its values.
+package struct ChecksumKey: Equatable, Sendable {
+    /// Bytes; as many as XXH3 has of its own.
+    package static let length = 192
+    package let secret: [UInt8]
+
+    /// Nil unless `secret` has the right length.
+    package init?(_ secret: [UInt8]) {
+        guard secret.count == Self.length else { return nil }
+        self.secret = secret
+    }
+
+    /// A new one, from getrandom(2).
+    package static func random() throws(Errno) -> ChecksumKey {
+        var secret = [UInt8](repeating: 0, count: length)
+        let isFilled = secret.withUnsafeMutableBytes {
+            cp_getrandom($0.baseAddress, $0.count) == 0
+        }
+        guard isFilled, let key = ChecksumKey(secret) else { throw .last }
+        return key
+    }
+
+    package func xxh3(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        secret.withUnsafeBytes { secret in
+            XXH3_64bits_withSecret(
+                bytes.baseAddress, bytes.count, secret.baseAddress, secret.count)
+        }
     }
 }

@@ -153,16 +153,20 @@ package struct HostDisk: Disk {
     }
 
     package func removeTree(_ path: String) throws(Errno) {
-        let directory = try File.open(path, in: root, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        for entry in try directory.listDirectory() {
-            let below = path + "/" + entry.name.description
-            if entry.type == .directory {
-                try removeTree(below)
-            } else {
-                try remove(below)
+        var open: [(path: String, isEmptied: Bool)] = [(path, false)]
+        while let (path, isEmptied) = open.popLast() {
+            if isEmptied {
+                try remove(path)
+                continue
+            }
+            open.append((path, true))
+            let directory = try File.open(
+                path, in: root, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            for entry in try directory.listDirectory() {
+                let below = path + "/" + entry.name.description
+                if entry.type == .directory { open.append((below, false)) } else { try remove(below) }
             }
         }
-        try remove(path)
     }
 
     package func list(_ path: String) throws(Errno) -> [String] {

@@ -44,7 +44,7 @@ package final class File: Sendable {
         while done < buffer.count {
             let count = cp_pread(
                 descriptor, buffer.baseAddress! + done, buffer.count - done,
-                Int64(clamping: offset) + Int64(done))
+                Int64(clamping: offset).adding(clamping: Int64(done)))
             if count < 0 {
                 if errno == EINTR { continue }
                 throw .last
@@ -68,7 +68,7 @@ package final class File: Sendable {
             let tail = done < first.count ? second : UnsafeRawBufferPointer(start: nil, count: 0)
             let count = cp_pwrite2(
                 descriptor, head.baseAddress, head.count, tail.baseAddress, tail.count,
-                Int64(clamping: offset) + Int64(done))
+                Int64(clamping: offset).adding(clamping: Int64(done)))
             if count < 0 {
                 if errno == EINTR { continue }
                 throw .last

@@ -45,6 +45,9 @@ package struct FileStatus: Equatable, Sendable {
 
     package var type: FileType { FileType(mode: mode) }
 
+    /// Bytes that its blocks take.
+    package var allocatedBytes: UInt64 { blocks.multiplied(clamping: 512) }
+
     /// The device of the file system that a path leads to, symlinks and those of /proc followed; nil
     /// where it leads nowhere. Asks no server of a file system anything.
     package static func device(at path: String) -> UInt64? {

@@ -40,8 +40,8 @@ package struct ProcessFacts: Sendable {
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
             let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
             guard words.count >= 2, let kibibytes = UInt64(words[1]) else { continue }
-            if words[0] == "VmRSS:" { residentBytes = kibibytes * 1024 }
-            if words[0] == "VmHWM:" { peakResidentBytes = kibibytes * 1024 }
+            if words[0] == "VmRSS:" { residentBytes = kibibytes.multiplied(clamping: 1024) }
+            if words[0] == "VmHWM:" { peakResidentBytes = kibibytes.multiplied(clamping: 1024) }
         }
     }
 }
@@ -54,7 +54,7 @@ package enum ProcessMemory {
             let bytes = try? file.readBytes(256, at: 0) else { return 0 }
         let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
         guard words.count > 1, let pages = UInt64(words[1]) else { return 0 }
-        return pages * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+        return pages.multiplied(clamping: UInt64(max(0, sysconf(Int32(_SC_PAGESIZE)))))
     }
 
     /// Gives freed memory back to the system (malloc_trim(3)).

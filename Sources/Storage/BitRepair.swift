@@ -10,7 +10,7 @@ extension LogRepair {
     /// Flips the one bit back that makes a block fit its checksum.
     /// - Returns: false where there is none.
     package func flipBack(block: Int, of record: ScannedRecord) throws(Errno) -> Bool {
-        let table = try RecordTable(reading: file, log: log, at: record.position)
+        let table = try RecordTable(reading: file, log: log, key: key, at: record.position)
         guard block < table.blockCount else { return false }
         let size = 1 << Int(record.header.blockShift)
         let start = block * size
@@ -47,7 +47,7 @@ extension LogRepair {
             guard let header = RecordHeader(tried), header.tableEnd <= tried.count,
                 header.sequence > before, header.sequence < after ?? .max,
                 position + header.recordLength <= range.upperBound,
-                header.fits(tried, log: log, position: position) else { continue }
+                header.fits(tried, log: log, key: key, position: position) else { continue }
             try file.writeBytes([tried[bit >> 3]], at: position + UInt64(bit >> 3))
             return (position + header.recordLength, header.sequence)
         }

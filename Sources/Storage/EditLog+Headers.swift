@@ -16,7 +16,7 @@ extension EditLog {
             let file = try logs.file(id)
             guard try file.length() > UInt64(Format.logHeaderLength) else { return }
             let end = min(end, logs.pendingCut(of: id) ?? .max)
-            scanner = try LogScanner(file, log: id, end: end)
+            scanner = try LogScanner(file, log: id, key: logs.key, end: end)
         } catch {
             // A file that nobody has edited has none.
             if error == .noEntry { return }
@@ -38,7 +38,7 @@ extension EditLog {
         let path = LogDirectory.path(id)
         var scanner: LogScanner
         do throws(Errno) {
-            scanner = try LogScanner(try logs.file(id), log: id)
+            scanner = try LogScanner(try logs.file(id), log: id, key: logs.key)
         } catch {
             throw .system(error, doing: "read", path: path)
         }

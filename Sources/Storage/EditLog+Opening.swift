@@ -62,7 +62,7 @@ extension EditLog {
                 pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0,
                 time: header.created)
         }
-        let result = try replay(file, id, &state, gapEndsLog: afterPowerCut, synced)
+        let result = try replay(file, id, logs.key, &state, gapEndsLog: afterPowerCut, synced)
         if result.tornBytes > 0, cutsTail {
             do throws(Errno) {
                 if afterPowerCut { try logs.keepTail(of: file, id, from: result.end) }
@@ -90,12 +90,13 @@ extension EditLog {
     }
 
     private static func replay(
-        _ file: any DiskFile, _ id: UInt64, _ state: inout State, gapEndsLog: Bool,
-        _ synced: UInt64
+        _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey, _ state: inout State,
+        gapEndsLog: Bool, _ synced: UInt64
     ) throws(StorageError) -> ScanResult {
         var scanner: LogScanner
         do throws(Errno) {
-            scanner = try LogScanner(file, log: id, gapEndsLog: gapEndsLog, synced: synced)
+            scanner = try LogScanner(
+                file, log: id, key: key, gapEndsLog: gapEndsLog, synced: synced)
         } catch {
             throw .system(error, doing: "read", path: LogDirectory.path(id))
         }
@@ -105,7 +106,7 @@ extension EditLog {
             (record) throws(StorageError) in
             if record.position != previousEnd { replayed.isDamaged = true }
             previousEnd = record.position + record.header.recordLength
-            try apply(record, file, id, &replayed)
+            try apply(record, file, id, key, &replayed)
         }
         // A lost last record has none behind it that would show the gap.
         if let range = result.damage.last, range.upperBound == result.end {
@@ -117,10 +118,11 @@ extension EditLog {
     }
 
     static func apply(
-        _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ state: inout State
+        _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey,
+        _ state: inout State
     ) throws(StorageError) {
         let header = record.header
-        let range = header.offset..<(header.offset + header.length)
+        let range = Range(at: header.offset, count: header.length)
         switch RecordKind(rawValue: header.kind) {
         case .write where UInt64(header.payloadLength) == header.length && header.length > 0:
             state.pieces.overwrite(
@@ -133,7 +135,7 @@ extension EditLog {
         case .punch:
             state.pieces.punch(range)
         case .splice, .restore:
-            if let bytes = try? LogFile.payload(of: record, in: file, log: id),
+            if let bytes = try? LogFile.payload(of: record, in: file, log: id, key: key),
                 let splices = PieceSplice.decode(bytes) {
                 if PieceSplice.replacesAll(splices) { state.isDamaged = false }
                 PieceSplice.apply(
@@ -142,7 +144,7 @@ extension EditLog {
                 state.isDamaged = true
             }
         case .share:
-            if let pieces = sharedPieces(record, file, id) {
+            if let pieces = sharedPieces(record, file, id, key) {
                 Self.place(pieces, at: header.offset, length: header.length, in: &state.pieces)
             } else {
                 state.isDamaged = true
@@ -160,9 +162,11 @@ extension EditLog {
     }
 
     static func sharedPieces(
-        _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64
+        _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey
     ) -> [Piece]? {
-        guard let bytes = try? LogFile.payload(of: record, in: file, log: id) else { return nil }
+        guard let bytes = try? LogFile.payload(of: record, in: file, log: id, key: key) else {
+            return nil
+        }
         var reader = ByteReader(bytes)
         var pieces: [Piece] = []
         var total: UInt64 = 0
@@ -179,6 +183,6 @@ extension EditLog {
         _ pieces: [Piece], at offset: UInt64, length: UInt64, in tree: inout PieceTree
     ) {
         if offset > tree.length { tree.truncate(to: offset) }
-        tree.replace(offset..<(offset + length), with: pieces)
+        tree.replace(Range(at: offset, count: length), with: pieces)
     }
 }

@@ -5,7 +5,8 @@ package import Platform
 extension EditLog {
     /// The end of the last record of log `id` that any other log of its workspace names: behind it
     /// no piece can lie, whatever became of the log itself.
-    private static func highestReference(to id: UInt64, on disk: any Disk) -> UInt64 {
+    private static func highestReference(to id: UInt64, in directory: LogDirectory) -> UInt64 {
+        let disk = directory.disk
         let logs = String(LogDirectory.shardPath(id).dropLast(3))
         var highest: UInt64 = 0
         for shard in (try? disk.list(logs)) ?? [] {
@@ -14,9 +15,9 @@ extension EditLog {
                     let file = try? disk.open("\(logs)/\(shard)/\(name)", .readOnly)
                 else { continue }
                 let other = (id >> 48) << 48 | low
-                var scanner = try? LogScanner(file, log: other)
+                var scanner = try? LogScanner(file, log: other, key: directory.key)
                 _ = try? scanner?.scan(from: UInt64(Format.logHeaderLength), after: 0) { record in
-                    for piece in pieces(takenBy: record, file, other) {
+                    for piece in pieces(takenBy: record, file, other, directory.key) {
                         if case .log(id, let position, _) = piece.source {
                             highest = max(highest, position)
                         }
@@ -40,7 +41,7 @@ extension EditLog {
         let length = (try? disk.open(path, .readOnly).length()) ?? 0
         let checkpoint = PieceCheckpoint(log: id, on: disk)?.position ?? 0
         let start = UInt64(Format.logHeaderLength)
-        let named = max(checkpoint, highestReference(to: id, on: disk))
+        let named = max(checkpoint, highestReference(to: id, in: logs))
         let last = max(length, min(named, LogRepair.farthest), start)
         logs.forget(id)
         var aside: String?
@@ -58,7 +59,7 @@ extension EditLog {
         let file = try logs.create(id)
         try file.writeBytes(LogHeader(kind: .edit, id: id, created: now).bytes, at: 0)
         let end = ((last + 7) & ~7) + UInt64(Format.recordHeaderLength)
-        _ = try LogRepair(file, log: id, time: now).fill(
+        _ = try LogRepair(file, log: id, key: logs.key, time: now).fill(
             start..<end, before: 0, after: nil, atLeast: sequence, isZero: true)
         // Durable at once: recovery after a power cut must not find the old positions free.
         try file.synchronize()

@@ -29,7 +29,7 @@ extension EditLog {
             }
             var scanner: LogScanner
             do throws(Errno) {
-                scanner = try LogScanner(file, log: id, end: end)
+                scanner = try LogScanner(file, log: id, key: logs.key, end: end)
             } catch {
                 throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
             }
@@ -38,7 +38,7 @@ extension EditLog {
                 (record) throws(StorageError) in
                 if record.position != previousEnd { old.isDamaged = true }
                 previousEnd = record.position + record.header.recordLength
-                try Self.apply(record, file, id, &old)
+                try Self.apply(record, file, id, logs.key, &old)
             }
             // What was lost behind the last record may belong to the version that is asked for.
             if let range = result.damage.last, range.upperBound > previousEnd,
@@ -64,8 +64,10 @@ extension EditLog {
         _ splices: [PieceSplice], bytes: [UInt8] = [], kind: RecordKind = .splice, stamp: Stamp,
         number: () -> UInt64
     ) throws(Errno) -> ContentVersion {
+        guard PieceSplice.headLength(splices) + bytes.count <= logs.maximumPayload else {
+            throw .fileTooBig
+        }
         let payload = PieceSplice.encode(splices, bytes: bytes)
-        guard payload.count <= Format.maximumPayloadLength else { throw .fileTooBig }
         let replacesAll = PieceSplice.replacesAll(splices)
         let length = version.size
         guard PieceSplice.fit(splices, length: length) else {
@@ -140,7 +142,7 @@ extension EditLog {
         do throws(StorageError) {
             var scanner: LogScanner
             do throws(Errno) {
-                scanner = try LogScanner(file, log: id, end: end)
+                scanner = try LogScanner(file, log: id, key: logs.key, end: end)
             } catch {
                 throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
             }
@@ -166,7 +168,7 @@ extension EditLog {
         let path = LogDirectory.path(id)
         do throws(Errno) {
             let file = try logs.file(id)
-            var scanner = try LogScanner(file, log: id)
+            var scanner = try LogScanner(file, log: id, key: logs.key)
             var cut: UInt64?
             do throws(StorageError) {
                 // The last one from before too: a record that could not be cut off may have been

@@ -140,6 +140,8 @@ extension EditLog {
         stamp: Stamp, number: () -> UInt64, replacesAll: Bool = false,
         apply: (inout PieceTree, UInt64) -> Void
     ) throws(Errno) -> ContentVersion {
+        // Nobody could read it again.
+        guard payload.count <= logs.maximumPayload else { throw .fileTooBig }
         let file = try logs.file(id)
         let result: Result<ContentVersion, Errno> = state.withLock { state in
             if state.isDamaged, !replacesAll { return .failure(.inputOutput) }
@@ -150,7 +152,7 @@ extension EditLog {
             let hadToCut = state.needsCut
             do throws(Errno) {
                 state.end = try LogFile.append(
-                    header, payload: payload, to: file, log: id, at: position,
+                    header, payload: payload, to: file, log: id, key: logs.key, at: position,
                     needsCut: &state.needsCut, prefix: state.unwrittenHeader)
                 counter.add(logBytes: state.end - position)
                 if !state.unwrittenHeader.isEmpty { state.unwrittenHeader = [] }
@@ -217,7 +219,8 @@ extension EditLog {
     package func share(
         _ list: [Piece], at offset: UInt64, stamp: Stamp, sequence: SequenceCounter
     ) throws(Errno) -> ContentVersion {
-        var writer = ByteWriter(capacity: 32 * list.count)
+        guard list.count <= logs.maximumPayload / Piece.encodedSize else { throw .fileTooBig }
+        var writer = ByteWriter(capacity: Piece.encodedSize * list.count)
         var length: UInt64 = 0
         for piece in list {
             piece.encode(into: &writer)

@@ -21,7 +21,7 @@ extension EditLog {
     ///   - visit: called for each record; may throw to stop.
     ///   - shared: called for each piece that a record takes from elsewhere.
     package static func check(
-        _ id: UInt64, on disk: any Disk, upTo limit: UInt64 = .max,
+        _ id: UInt64, on disk: any Disk, key: ChecksumKey, upTo limit: UInt64 = .max,
         visit: (ScannedRecord) throws(StorageError) -> Void = { (_) throws(StorageError) in },
         shared: (Piece, ScannedRecord) -> Void = { _, _ in }
     ) throws(StorageError) -> EditLogCheck {
@@ -33,12 +33,13 @@ extension EditLog {
             if error == .noEntry { throw .damaged(path: path, what: "it is missing") }
             throw .system(error, doing: "open", path: path)
         }
-        var comparison = PiecesComparison(id, disk, file)
-        var verifier = LogVerifier(file, kind: .edit, id: id, path: path, upTo: limit)
+        var comparison = PiecesComparison(id, key, disk, file)
+        var verifier = LogVerifier(
+            file, kind: .edit, id: id, key: key, path: path, upTo: limit)
         let log = try verifier.verify { (record) throws(StorageError) in
             try visit(record)
             try comparison.take(record)
-            for piece in pieces(takenBy: record, file, id) { shared(piece, record) }
+            for piece in pieces(takenBy: record, file, id, key) { shared(piece, record) }
         }
         return EditLogCheck(
             log: log, pieces: comparison.finish(log), piecesLength: comparison.length)
@@ -47,12 +48,16 @@ extension EditLog {
 
 extension EditLog {
     /// The pieces that a record takes from elsewhere.
-    static func pieces(takenBy record: ScannedRecord, _ file: any DiskFile, _ id: UInt64) -> [Piece] {
+    static func pieces(
+        takenBy record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey
+    ) -> [Piece] {
         switch RecordKind(rawValue: record.header.kind) {
         case .share:
-            return sharedPieces(record, file, id) ?? []
+            return sharedPieces(record, file, id, key) ?? []
         case .splice, .restore:
-            guard let bytes = try? LogFile.payload(of: record, in: file, log: id) else { return [] }
+            guard let bytes = try? LogFile.payload(of: record, in: file, log: id, key: key) else {
+                return []
+            }
             // Record 0 of the own log stands for the record's own payload.
             return (PieceSplice.decode(bytes) ?? []).flatMap(\.pieces)
         default:
@@ -64,14 +69,16 @@ extension EditLog {
 /// Replays a log up to the position of its piece checkpoint, and compares.
 private struct PiecesComparison {
     private let id: UInt64
+    private let key: ChecksumKey
     private let file: any DiskFile
     private var checkpoint: PieceCheckpoint?
     private var state: EditLog.State?
     private var verdict: EditLogCheck.Pieces = .none
     let length: UInt64
 
-    init(_ id: UInt64, _ disk: any Disk, _ file: any DiskFile) {
+    init(_ id: UInt64, _ key: ChecksumKey, _ disk: any Disk, _ file: any DiskFile) {
         self.id = id
+        self.key = key
         self.file = file
         let path = LogDirectory.piecesPath(id)
         guard disk.exists(path) else {
@@ -107,7 +114,7 @@ private struct PiecesComparison {
         if record.position != state?.end { state?.isDamaged = true }
         if var next = state {
             state = nil
-            try EditLog.apply(record, file, id, &next)
+            try EditLog.apply(record, file, id, key, &next)
             next.end = record.position + record.header.recordLength
             state = next
         }

@@ -2,18 +2,19 @@
 // bytes, is Storage.docc/DiskFormat.md; a test reads both.
 
 package enum Format {
-    /// Version of the store's layout as a whole; a store of another one is refused. Since version 3
-    /// the root has a number of its own.
+    /// Version of the store's layout as a whole; a store of any other one is refused. Version 3 has
+    /// checksums of records that are made with a secret of the store, and a number of its own for the
+    /// root.
     package static let storeVersion: UInt32 = 3
     /// Version of log files (edit logs and tree logs).
-    package static let logVersion: UInt32 = 1
+    package static let logVersion: UInt32 = 2
     /// Version of sealed files (superblock, workspace record, limits, usage, pieces).
     package static let sealedVersion: UInt32 = 1
     /// `PRAGMA user_version` of the tree database.
     package static let databaseVersion: Int32 = 2
 
-    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse", "draftpin" in
-    /// ASCII, little endian.
+    /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse", "draftkey",
+    /// "draftpin" in ASCII, little endian.
     package static let logMagic = magic("draftlog")
     package static let superblockMagic = magic("draftsup")
     package static let workspaceMagic = magic("draftwks")
@@ -21,6 +22,7 @@ package enum Format {
     package static let cutMagic = magic("draftcut")
     package static let limitsMagic = magic("draftlim")
     package static let usageMagic = magic("draftuse")
+    package static let keyMagic = magic("draftkey")
     package static let pinMagic = magic("draftpin")
     /// Version of the files of the pool.
     package static let pinVersion: UInt32 = 1
@@ -39,8 +41,11 @@ package enum Format {
     package static let pageLength: UInt64 = 4096
     /// The last bytes of a file of the pool.
     package static let pinFooterLength = 80
-    /// A longer payload is refused by readers: no write(2) through the kernel is larger.
+    /// A longer payload is refused by readers, and never written.
     package static let maximumPayloadLength = 256 << 20
+    /// A transaction whose changes take more is written in parts of about this length, so that a
+    /// bisection that lands in one of them reads little.
+    package static let partLength = 1 << 20
 
     private static func magic(_ text: StaticString) -> UInt64 {
         var value: UInt64 = 0
@@ -72,6 +77,9 @@ package enum RecordKind: UInt8, Sendable {
     case transaction = 16
     /// The payload lists inodes whose edit logs may have grown past the checkpoint.
     case contentMark = 17
+    /// The payload is a run of changes of the transaction that follows, and has the same number.
+    /// Without that one it is nothing.
+    case part = 18
     /// The payload names the process whose number the records after it carry.
     case process = 20
     // Both.

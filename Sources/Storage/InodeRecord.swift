@@ -126,7 +126,7 @@ package struct Origin: Equatable, Sendable {
         self.device = device
         inode = status.inode
         mode = status.mode
-        size = status.size
+        size = min(status.size, UInt64(Int64.max))
         modificationTime = status.modificationTime
         changeTime = status.changeTime
         birthTime = status.birthTime

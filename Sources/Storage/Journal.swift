@@ -7,6 +7,9 @@ package import Platform
 package final class Journal: Sendable {
     package let path: String
     package let id: UInt64
+    private let key: ChecksumKey
+    /// Bytes of changes that one record of a transaction has.
+    package let partLength: Int
     private let file: any DiskFile
     private let counter: SpaceCounter?
     private let tail: Mutex<Tail>
@@ -25,10 +28,13 @@ package final class Journal: Sendable {
 
     /// Opens the journal at `path`, or makes an empty one.
     package init(
-        _ path: String, id: UInt64, on disk: any Disk, now: Int64, counter: SpaceCounter? = nil
+        _ path: String, id: UInt64, key: ChecksumKey, on disk: any Disk, now: Int64,
+        counter: SpaceCounter? = nil, partLength: Int = Format.partLength
     ) throws(StorageError) {
+        self.partLength = partLength
         self.path = path
         self.id = id
+        self.key = key
         self.counter = counter
         do throws(Errno) {
             var known: (any DiskFile)?
@@ -51,10 +57,12 @@ package final class Journal: Sendable {
 
     /// A journal that is only read, up to where it ends now. Nothing is made or cut.
     package init(
-        reading path: String, id: UInt64, on disk: any Disk
+        reading path: String, id: UInt64, key: ChecksumKey, on disk: any Disk
     ) throws(StorageError) {
         self.path = path
         self.id = id
+        self.key = key
+        partLength = Format.partLength
         counter = nil
         let length: UInt64
         do throws(Errno) {
@@ -87,7 +95,10 @@ package final class Journal: Sendable {
 
     package var end: UInt64 { tail.withLock { $0.end } }
 
-    /// Reads records from `position` on, and cuts a torn tail off.
+    var transactionReader: TransactionReader { TransactionReader(file, log: id, key: key) }
+
+    /// Reads records from `position` on, and cuts a torn tail off, parts without their transaction
+    /// included. Parts are not visited: `transaction` reads them.
     package func replay(
         from position: UInt64, after sequence: UInt64, afterPowerCut: Bool = false,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
@@ -97,20 +108,33 @@ package final class Journal: Sendable {
         do throws(Errno) {
             // What is replayed may go into the database, which must not be durable before it.
             try file.synchronize()
-            scanner = try LogScanner(file, log: id, gapEndsLog: afterPowerCut)
+            scanner = try LogScanner(file, log: id, key: key, gapEndsLog: afterPowerCut)
         } catch {
             throw .system(error, doing: "read", path: path)
         }
+        var parts = 0
+        // Where parts begin that no transaction has followed yet.
+        var run: UInt64?
         var result = try scanner.scan(from: start, after: sequence) {
             (record) throws(StorageError) in
+            if record.header.kind == RecordKind.part.rawValue {
+                if run == nil { run = record.position }
+                parts += 1
+                return
+            }
+            run = nil
             // A filler holds nothing that can be read.
             let isGap = record.header.kind == RecordKind.gap.rawValue
             try visit(record.header, isGap ? [] : try self.payload(of: record))
         }
+        result.records -= parts
         // Shorter than the checkpoint knows: the database was durable before the journal was.
         result.end = max(result.end, start)
-        if result.tornBytes > 0 {
+        // With damage behind them it is not known what came after.
+        if let run, result.damage.last?.upperBound ?? 0 <= run { result.end = run }
+        if result.tornBytes > 0 || run == result.end {
             do throws(Errno) {
+                result.tornBytes = try file.length() - min(result.end, file.length())
                 try file.truncate(to: result.end)
             } catch {
                 throw .system(error, doing: "cut the torn tail off", path: path)
@@ -120,7 +144,8 @@ package final class Journal: Sendable {
         return result
     }
 
-    /// The records younger than `sequence` and not younger than `limit`, in order, found by bisection.
+    /// The records younger than `sequence` and not younger than `limit`, in order, found by bisection,
+    /// but for parts.
     /// - Throws: `damaged` where records cannot be read.
     package func records(
         after sequence: UInt64, upTo limit: UInt64 = .max,
@@ -130,6 +155,7 @@ package final class Journal: Sendable {
         let start = try scanner.bisect { $0.sequence > sequence }.position
         let result = try scanner.scan(from: start, after: sequence, upTo: limit) {
             (record) throws(StorageError) in
+            if record.header.kind == RecordKind.part.rawValue { return }
             try visit(record.header, try self.payload(of: record))
         }
         if let range = result.damage.first {
@@ -160,7 +186,7 @@ package final class Journal: Sendable {
         var scanner = try scanner()
         let position = try scanner.bisect { $0.time > time }.position
         guard let next = try scanner.record(at: position) else { return .max }
-        return next.header.sequence - 1
+        return next.header.sequence.subtracting(clamping: 1)
     }
 
     /// The number of the last record that is not younger than `limit`; 0 where there is none.
@@ -175,14 +201,15 @@ package final class Journal: Sendable {
         var scanner = try scanner()
         let (position, before) = try scanner.bisect { $0.sequence >= sequence }
         let expected = before.map { $0.position + $0.header.recordLength }
-        guard position == expected ?? UInt64(Format.logHeaderLength) else { return true }
-        guard let next = try scanner.record(at: position) else { return position < end }
+            ?? UInt64(Format.logHeaderLength)
+        if expected >= end { return false }
+        guard position == expected, let next = try scanner.record(at: position) else { return true }
         return next.header.sequence == sequence || next.header.kind == RecordKind.gap.rawValue
     }
 
     private func scanner() throws(StorageError) -> LogScanner {
         do throws(Errno) {
-            return try LogScanner(file, log: id, end: end)
+            return try LogScanner(file, log: id, key: key, end: end)
         } catch {
             throw .system(error, doing: "read", path: path)
         }
@@ -190,7 +217,7 @@ package final class Journal: Sendable {
 
     private func payload(of record: ScannedRecord) throws(StorageError) -> [UInt8] {
         do throws(Errno) {
-            return try LogFile.payload(of: record, in: file, log: id)
+            return try LogFile.payload(of: record, in: file, log: id, key: key)
         } catch {
             throw .damaged(
                 path: path, what: "the record at byte \(record.position) has a wrong checksum")
@@ -201,21 +228,43 @@ package final class Journal: Sendable {
     package func append(
         _ kind: RecordKind, sequence: UInt64, stamp: Stamp, payload: [UInt8]
     ) throws(Errno) {
-        let header = RecordHeader(
-            kind: kind, sequence: sequence, stamp: stamp, offset: 0, length: 0,
-            payloadLength: payload.count)
+        try appendAll { (append) throws(Errno) in
+            _ = try append(kind, sequence, stamp, 0, 0, payload)
+        }
+    }
+
+    /// Appends a record with these: kind, sequence, stamp, offset, length, payload; answers where.
+    typealias Appending = (
+        RecordKind, UInt64, Stamp, UInt64, UInt64, [UInt8]
+    ) throws(Errno) -> UInt64
+
+    /// Appends what `body` says, all of it or nothing; the log's end moves at the end only.
+    func appendAll(
+        _ body: (_ append: Appending) throws(Errno) -> Void
+    ) throws(Errno) {
         let failure: Errno? = tail.withLock { tail in
-            payload.withUnsafeBytes { raw in
-                do throws(Errno) {
-                    let start = tail.end
-                    tail.end = try LogFile.append(
-                        header, payload: raw, to: file, log: id, at: start,
-                        needsCut: &tail.needsCut)
-                    counter?.add(journalBytes: tail.end - start)
-                    return nil
-                } catch {
-                    return error
+            let start = tail.end
+            var end = start
+            var needsCut = tail.needsCut
+            do throws(Errno) {
+                try body { (kind, sequence, stamp, offset, length, payload) throws(Errno) in
+                    let position = end
+                    let header = RecordHeader(
+                        kind: kind, sequence: sequence, stamp: stamp, offset: offset,
+                        length: length, payloadLength: payload.count)
+                    end = try LogFile.append(
+                        header, payload: payload, to: file, log: id, key: key, at: position,
+                        needsCut: &needsCut)
+                    return position
                 }
+                tail.end = end
+                tail.needsCut = needsCut
+                counter?.add(journalBytes: end - start)
+                return nil
+            } catch {
+                tail.needsCut = needsCut
+                if end > start { tail.needsCut = (try? file.truncate(to: start)) == nil }
+                return error
             }
         }
         if let failure { throw failure }
@@ -253,6 +302,9 @@ package final class SequenceCounter: Sendable {
         value.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    /// Makes the counter at least `sequence`, after a log showed it.
-    package func advance(to sequence: UInt64) { value.max(sequence, ordering: .relaxed) }
+    /// Makes the counter at least `sequence`, after a log showed it. One of a forged record leaves room
+    /// for those to come.
+    package func advance(to sequence: UInt64) {
+        value.max(min(sequence, UInt64(Int64.max)), ordering: .relaxed)
+    }
 }

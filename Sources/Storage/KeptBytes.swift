@@ -30,7 +30,8 @@ package struct KeptBytes: Equatable, Sendable {
     }
 
     package init(from path: String, on disk: any Disk) throws(StorageError) {
-        let payload = try SealedFile.read(magic: Format.cutMagic, from: path, on: disk)
+        let payload = try SealedFile.read(
+            magic: Format.cutMagic, copies: 1, from: path, on: disk)
         var reader = ByteReader(payload)
         guard let log: UInt64 = reader.integer(), let position: UInt64 = reader.integer(),
             let bytes = reader.raw(reader.remaining)

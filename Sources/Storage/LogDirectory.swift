@@ -6,6 +6,10 @@ package import Platform
 
 package final class LogDirectory: Sendable {
     package let disk: any Disk
+    /// What the checksums of records are made with.
+    package let key: ChecksumKey
+    /// Bytes of the payload of one record of an edit log; what needs more is refused (EFBIG).
+    package let maximumPayload: Int
     package let reserve: SpaceReserve
     private let open: Mutex<LRUCache<UInt64, any DiskFile>>
     /// A sync that failed may have dropped what it should have written, and the next one would not
@@ -23,8 +27,13 @@ package final class LogDirectory: Sendable {
     /// Descriptors kept for contents of the pool.
     private static let openPins = 64
 
-    package init(_ disk: any Disk, openFiles: Int) {
+    package init(
+        _ disk: any Disk, openFiles: Int, key: ChecksumKey,
+        maximumPayload: Int = Format.maximumPayloadLength
+    ) {
         self.disk = disk
+        self.maximumPayload = min(maximumPayload, Format.maximumPayloadLength)
+        self.key = key
         reserve = SpaceReserve(disk)
         counter = SpaceCounter()
         pool = PinPool(disk, counter: counter, openFiles: Self.openPins)
@@ -59,6 +68,27 @@ package final class LogDirectory: Sendable {
         failedSyncs.withLock { $0[log] = error }
     }
 
+    func noteCut(of log: UInt64, at length: UInt64) {
+        pendingCuts.withLock { $0[log] = length }
+    }
+
+    func forgetCut(of log: UInt64) { pendingCuts.withLock { $0[log] = nil } }
+
+    func pendingCut(of log: UInt64) -> UInt64? { pendingCuts.withLock { $0[log] } }
+
+    /// The logs of a workspace that wait for their cut.
+    package func pendingCuts(of workspace: UInt16) -> [UInt64] {
+        pendingCuts.withLock { $0.keys.filter { UInt16($0 >> 48) == workspace } }
+    }
+
+    /// Makes up for a cut that failed. Nobody may be appending to the log.
+    package func finishCut(of log: UInt64) throws(Errno) {
+        guard let length = pendingCut(of: log) else { return }
+        let file = try self.file(log)
+        if try file.length() > length { try file.truncate(to: length) }
+        forgetCut(of: log)
+    }
+
     /// More logs than this are synced by one sync of the file system.
     private static let singleSyncs = 16
 
@@ -88,27 +118,6 @@ package final class LogDirectory: Sendable {
             noteSyncFailure(error, of: id)
             throw error
         }
-    }
-
-    func noteCut(of log: UInt64, at length: UInt64) {
-        pendingCuts.withLock { $0[log] = length }
-    }
-
-    func forgetCut(of log: UInt64) { pendingCuts.withLock { $0[log] = nil } }
-
-    func pendingCut(of log: UInt64) -> UInt64? { pendingCuts.withLock { $0[log] } }
-
-    /// The logs of a workspace that wait for their cut.
-    package func pendingCuts(of workspace: UInt16) -> [UInt64] {
-        pendingCuts.withLock { $0.keys.filter { UInt16($0 >> 48) == workspace } }
-    }
-
-    /// Makes up for a cut that failed. Nobody may be appending to the log.
-    package func finishCut(of log: UInt64) throws(Errno) {
-        guard let length = pendingCut(of: log) else { return }
-        let file = try self.file(log)
-        if try file.length() > length { try file.truncate(to: length) }
-        forgetCut(of: log)
     }
 
     package func counter(_ workspace: UInt16) -> SpaceCounter {

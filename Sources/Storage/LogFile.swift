@@ -54,6 +54,9 @@ package struct LogHeader: Equatable, Sendable {
         if version > Format.logVersion {
             throw .newerVersion(path: path, found: version, known: Format.logVersion)
         }
+        if version < Format.logVersion {
+            throw .olderVersion(path: path, found: version, known: Format.logVersion)
+        }
         guard let kind = LogKind(rawValue: rawKind), baseLength <= UInt64(Int64.max) else {
             throw .damaged(path: path, what: "its header names an unknown kind of log")
         }
@@ -72,7 +75,8 @@ package enum LogFile {
     ///   - prefix: bytes that go in front in the same write: the header of a new log.
     package static func append(
         _ header: RecordHeader, payload: UnsafeRawBufferPointer, to file: any DiskFile,
-        log: UInt64, at position: UInt64, needsCut: inout Bool, prefix: [UInt8] = []
+        log: UInt64, key: ChecksumKey, at position: UInt64, needsCut: inout Bool,
+        prefix: [UInt8] = []
     ) throws(Errno) -> UInt64 {
         if needsCut {
             try file.truncate(to: position - UInt64(prefix.count))
@@ -100,9 +104,8 @@ package enum LogFile {
                 at = end
                 slot += 8
             }
-            let sum = RecordHeader.checksum(
-                UnsafeRawBufferPointer(head), tableEnd: placed.tableEnd, log: log, position: position)
-            head.storeBytes(of: sum.littleEndian, toByteOffset: 64, as: UInt64.self)
+            RecordHeader.seal(
+                head, tableEnd: placed.tableEnd, log: log, key: key, position: position)
             do throws(Errno) {
                 try file.write(
                     UnsafeRawBufferPointer(whole), payload, at: position - UInt64(front))
@@ -119,17 +122,38 @@ package enum LogFile {
         return position + header.recordLength
     }
 
+    /// As above, with an array; one that readers would refuse is not written.
+    static func append(
+        _ header: RecordHeader, payload: [UInt8], to file: any DiskFile, log: UInt64,
+        key: ChecksumKey, at position: UInt64, needsCut: inout Bool
+    ) throws(Errno) -> UInt64 {
+        guard payload.count <= Format.maximumPayloadLength else { throw .fileTooBig }
+        var isCut = needsCut
+        let result: Result<UInt64, Errno> = payload.withUnsafeBytes { raw in
+            do throws(Errno) {
+                return .success(
+                    try append(
+                        header, payload: raw, to: file, log: log, key: key, at: position,
+                        needsCut: &isCut))
+            } catch {
+                return .failure(error)
+            }
+        }
+        needsCut = isCut
+        return try result.get()
+    }
+
     /// Reads `buffer.count` bytes of the payload of the record at `position`, from `skip` on.
     /// - Throws: `Errno.inputOutput` where a checksum does not fit: never wrong bytes.
     package static func readPayload(
         into buffer: UnsafeMutableRawBufferPointer, skip: Int, from file: any DiskFile,
-        log: UInt64, at position: UInt64, cache: inout RecordTable?
+        log: UInt64, key: ChecksumKey, at position: UInt64, cache: inout RecordTable?
     ) throws(Errno) {
         let table: RecordTable
         if let known = cache, known.position == position, known.log == log {
             table = known
         } else {
-            table = try RecordTable(reading: file, log: log, at: position)
+            table = try RecordTable(reading: file, log: log, key: key, at: position)
             cache = table
         }
         guard skip >= 0, skip + buffer.count <= table.payloadLength else { throw .inputOutput }
@@ -164,17 +188,31 @@ package enum LogFile {
         if let failure { throw failure }
     }
 
+    /// The header of the record at `position`; nil where there is none that is right.
+    static func header(
+        at position: UInt64, in file: any DiskFile, log: UInt64, key: ChecksumKey
+    ) -> RecordHeader? {
+        guard let bytes = try? file.readBytes(Format.recordHeaderLength, at: position),
+            let header = RecordHeader(bytes)
+        else { return nil }
+        let fits = bytes.withUnsafeBytes {
+            RecordHeader.headerFits($0, log: log, key: key, position: position)
+        }
+        return fits ? header : nil
+    }
+
     /// The whole payload of a record.
     /// - Throws: `Errno.inputOutput` where a checksum does not fit.
     package static func payload(
-        of record: ScannedRecord, in file: any DiskFile, log: UInt64
+        of record: ScannedRecord, in file: any DiskFile, log: UInt64, key: ChecksumKey
     ) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(record.header.payloadLength))
         let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
             var cache: RecordTable?
             do throws(Errno) {
                 try readPayload(
-                    into: raw, skip: 0, from: file, log: log, at: record.position, cache: &cache)
+                    into: raw, skip: 0, from: file, log: log, key: key, at: record.position,
+                    cache: &cache)
                 return nil
             } catch {
                 return error
@@ -194,7 +232,9 @@ package struct RecordTable: Sendable {
     package let blockShift: Int
     private let sums: [UInt64]
 
-    package init(reading file: any DiskFile, log: UInt64, at position: UInt64) throws(Errno) {
+    package init(
+        reading file: any DiskFile, log: UInt64, key: ChecksumKey, at position: UInt64
+    ) throws(Errno) {
         // One read for header and table of a record of up to 4 MiB.
         var bytes = try file.readBytes(Format.recordHeaderLength + 8 * 256, at: position)
         guard let header = bytes.withUnsafeBytes({ RecordHeader(decoding: $0) }) else {
@@ -204,7 +244,7 @@ package struct RecordTable: Sendable {
             bytes = try file.readBytes(header.tableEnd, at: position)
         }
         guard header.tableEnd <= bytes.count else { throw .inputOutput }
-        guard header.fits(bytes, log: log, position: position) else { throw .inputOutput }
+        guard header.fits(bytes, log: log, key: key, position: position) else { throw .inputOutput }
         self.log = log
         self.position = position
         payloadStart = Int(header.payloadStart)

@@ -7,11 +7,13 @@ package import Platform
 package struct LogRepair {
     let file: any DiskFile
     let log: UInt64
+    let key: ChecksumKey
     private let time: Int64
 
-    package init(_ file: any DiskFile, log: UInt64, time: Int64) {
+    package init(_ file: any DiskFile, log: UInt64, key: ChecksumKey, time: Int64) {
         self.file = file
         self.log = log
+        self.key = key
         self.time = time
     }
 
@@ -21,10 +23,10 @@ package struct LogRepair {
 
     /// Fills `range`, where no record can be made out.
     /// - Parameters:
-    ///   - before: sequence of the record before, 0 for none.
-    ///   - after: of the one behind; nil where none is.
-    ///   - atLeast: what the last filler is to reach where nothing follows: the sequence that the
-    ///     inode knows of.
+    ///   - before: the fillers have a greater sequence number.
+    ///   - after: they have a smaller one; nil where nothing follows.
+    ///   - atLeast: what they are to reach where nothing follows: the sequence that the inode knows
+    ///     of.
     ///   - isZero: the bytes are zeros already, or behind the file's end.
     /// - Returns: false where there is no number left between the neighbours.
     package func fill(
@@ -32,17 +34,14 @@ package struct LogRepair {
         isZero: Bool = false
     ) throws(Errno) -> Bool {
         let lengths = Self.lengths(UInt64(range.count))
-        let count = UInt64(lengths.count)
         guard range.lowerBound % Format.recordAlignment == 0, !lengths.isEmpty,
-            before < UInt64.max - count, after ?? .max > before + count
+            before < UInt64.max - 1, after ?? .max > before + 1
         else { return false }
+        // As late as can be: a checkpoint's number may lie between the neighbours' numbers, and from
+        // its position on only later records count. All fillers of a range have one number.
+        let sequence = after.map { $0 - 1 } ?? max(before + 1, atLeast)
         var at = range.lowerBound
-        for (index, length) in lengths.enumerated() {
-            // As late as can be: a checkpoint's number may lie between the neighbours' numbers, and
-            // from its position on only later records count.
-            var sequence = before + UInt64(index) + 1
-            if let after { sequence = after - count + UInt64(index) }
-            if after == nil, index == lengths.count - 1 { sequence = max(sequence, atLeast) }
+        for length in lengths {
             let stamp = Stamp(time: time, pid: 0, uid: 0)
             try write(
                 RecordHeader(
@@ -117,12 +116,13 @@ package struct LogRepair {
             sums.append(
                 count == block ? whole : ~Checksum.xxh3([UInt8](repeating: 0, count: count)))
         }
-        try file.writeBytes(header.bytes(sums, log: log, position: position), at: position)
+        try file.writeBytes(
+            header.bytes(sums, log: log, key: key, position: position), at: position)
     }
 
     /// Gives damaged blocks of a record up: the rest of it stays readable.
     package func lose(_ blocks: [Int], of record: ScannedRecord) throws(Errno) {
-        let table = try RecordTable(reading: file, log: log, at: record.position)
+        let table = try RecordTable(reading: file, log: log, key: key, at: record.position)
         let size = 1 << Int(record.header.blockShift)
         var sums = (0..<table.blockCount).map { table.sum(of: $0) }
         for block in blocks where block < sums.count {
@@ -133,7 +133,8 @@ package struct LogRepair {
             try file.writeBytes(zeros, at: record.payloadPosition + UInt64(start))
         }
         try file.writeBytes(
-            record.header.bytes(sums, log: log, position: record.position), at: record.position)
+            record.header.bytes(sums, log: log, key: key, position: record.position),
+            at: record.position)
     }
 
     package func clear(_ range: Range<UInt64>) throws(Errno) {

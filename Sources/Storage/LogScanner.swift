@@ -29,6 +29,7 @@ package struct ScanResult: Equatable, Sendable {
 package struct LogScanner {
     private let file: any DiskFile
     private let log: UInt64
+    private let key: ChecksumKey
     private let fileLength: UInt64
     private var window: [UInt8] = []
     private var windowStart: UInt64 = 0
@@ -44,13 +45,14 @@ package struct LogScanner {
     ///   - synced: records up to here are known to have been synced; their payloads are not read.
     ///   - end: where the log ends for this reader: what is appended meanwhile is not met.
     package init(
-        _ file: any DiskFile, log: UInt64, gapEndsLog: Bool = false, synced: UInt64 = 0,
-        end: UInt64 = .max
+        _ file: any DiskFile, log: UInt64, key: ChecksumKey, gapEndsLog: Bool = false,
+        synced: UInt64 = 0, end: UInt64 = .max
     ) throws(Errno) {
         self.file = file
         self.gapEndsLog = gapEndsLog
         syncedSequence = synced
         self.log = log
+        self.key = key
         fileLength = min(end, try file.length())
     }
 
@@ -101,9 +103,11 @@ package struct LogScanner {
     ) throws(StorageError) -> ScanResult {
         var result = ScanResult(end: start, lastSequence: sequence)
         var position = start
+        // The next record's number is greater.
+        var floor = sequence
         var last: ScannedRecord?
         while position < fileLength {
-            if let header = try header(at: position, after: result.lastSequence) {
+            if let header = try header(at: position, after: floor) {
                 if header.sequence > limit {
                     if let last { try visit(last) }
                     return result
@@ -115,10 +119,11 @@ package struct LogScanner {
                 }
                 last = ScannedRecord(header: header, position: position)
                 result.lastSequence = header.sequence
+                floor = header.floor
                 result.records += 1
                 position += header.recordLength
                 result.end = position
-            } else if !gapEndsLog, let next = try search(from: position, after: result.lastSequence) {
+            } else if !gapEndsLog, let next = try search(from: position, after: floor) {
                 result.damage.append(position..<next)
                 position = next
             } else {
@@ -134,7 +139,7 @@ package struct LogScanner {
             }
         }
         if let last {
-            let table = try? RecordTable(reading: file, log: log, at: last.position)
+            let table = try? RecordTable(reading: file, log: log, key: key, at: last.position)
             if table?.payloadIsGood(in: file) ?? false {
                 try visit(last)
             } else if !gapEndsLog {
@@ -160,7 +165,7 @@ package struct LogScanner {
     /// Whether a power cut took part of a record's payload.
     private func isTorn(_ record: ScannedRecord) -> Bool {
         guard gapEndsLog, record.header.sequence > syncedSequence else { return false }
-        let table = try? RecordTable(reading: file, log: log, at: record.position)
+        let table = try? RecordTable(reading: file, log: log, key: key, at: record.position)
         return !(table?.payloadIsGood(in: file) ?? false)
     }
 
@@ -190,11 +195,15 @@ package struct LogScanner {
         guard try fill(position, count: Format.recordHeaderLength),
             let header = peek(position, { RecordHeader(decoding: $0) }),
             header.sequence > sequence,
-            position + UInt64(header.payloadStart) + UInt64(header.payloadLength) <= fileLength,
-            try fill(position, count: header.tableEnd)
+            position + UInt64(header.payloadStart) + UInt64(header.payloadLength) <= fileLength
         else { return nil }
-        let log = log
-        let fits = peek(position) { header.fits($0, log: log, position: position) }
+        // A payload may be full of what looks like headers of records with large tables: these are
+        // not read.
+        let (log, key) = (log, key)
+        guard peek(position, {
+            RecordHeader.headerFits($0, log: log, key: key, position: position)
+        }), try fill(position, count: header.tableEnd) else { return nil }
+        let fits = peek(position) { header.fits($0, log: log, key: key, position: position) }
         return fits ? header : nil
     }
 

@@ -21,7 +21,7 @@ package struct LogFault: Sendable {
     }
     package var kind: Kind
     package var range: Range<UInt64>
-    /// Sequence numbers of the records around; nil where none follows.
+    /// What stands there may have sequence numbers between these two; nil where nothing follows.
     package var before: UInt64
     package var after: UInt64?
 }
@@ -51,22 +51,29 @@ package struct LogVerifier {
     private let file: any DiskFile
     private let kind: LogKind
     private let id: UInt64
+    private let key: ChecksumKey
     private let path: String
     private let limit: UInt64
     private var check = LogCheck()
     /// Faults of records wait for the sequence of the record behind them.
     private var open = 0
+    /// The next record's number is greater.
+    private var floor: UInt64 = 0
+    /// Where parts begin that no transaction has followed yet, and the number of the record before.
+    private var run: (start: UInt64, before: UInt64)?
 
     /// More faults than these are counted as one more check after a repair.
     package static let maximumFaults = 10_000
 
     /// - Parameter limit: the end of the log, for one that is being appended to.
     package init(
-        _ file: any DiskFile, kind: LogKind, id: UInt64, path: String, upTo limit: UInt64 = .max
+        _ file: any DiskFile, kind: LogKind, id: UInt64, key: ChecksumKey, path: String,
+        upTo limit: UInt64 = .max
     ) {
         self.file = file
         self.kind = kind
         self.id = id
+        self.key = key
         self.path = path
         self.limit = limit
     }
@@ -102,7 +109,7 @@ package struct LogVerifier {
             check.end = start
             return
         }
-        var scanner = try LogScanner(file, log: id, end: limit)
+        var scanner = try LogScanner(file, log: id, key: key, end: limit)
         var expected = start
         var failure: StorageError?
         let result: ScanResult
@@ -123,9 +130,17 @@ package struct LogVerifier {
         }
         // The last record's payload is damaged, or nothing can be made out behind it.
         if result.end > expected { try examineEnd(expected..<result.end, length) }
-        if result.tornBytes > 0 { add(.tornTail, result.end..<length) }
         check.end = result.end
         check.lastSequence = max(check.lastSequence, result.lastSequence)
+        if let run, result.end == expected {
+            // A transaction of which only parts were written.
+            floor = run.before
+            check.end = run.start
+            check.lastSequence = run.before
+            add(.tornTail, run.start..<length)
+        } else if result.tornBytes > 0 {
+            add(.tornTail, result.end..<length)
+        }
     }
 
     private mutating func lost(_ range: Range<UInt64>) { add(.lostRecords, range) }
@@ -136,19 +151,24 @@ package struct LogVerifier {
             return
         }
         check.faults.append(
-            LogFault(kind: kind, range: range, before: check.lastSequence, after: nil))
+            LogFault(kind: kind, range: range, before: floor, after: nil))
     }
 
     private mutating func examine(_ record: ScannedRecord, _ length: UInt64) {
         // What was found since the record before now has this one behind it.
         for index in open..<check.faults.count where check.faults[index].after == nil {
-            check.faults[index].after = record.header.sequence
+            check.faults[index].after =
+                record.header.sequence &+ (record.header.mayRepeat ? 1 : 0)
         }
         open = check.faults.count
         let end = record.position + record.header.recordLength
         check.records += 1
-        defer { check.lastSequence = record.header.sequence }
-        guard let table = try? RecordTable(reading: file, log: id, at: record.position) else {
+        defer {
+            noteRun(record)
+            check.lastSequence = record.header.sequence
+            floor = record.header.floor
+        }
+        guard let table = try? RecordTable(reading: file, log: id, key: key, at: record.position) else {
             lost(record.position..<end)
             return
         }
@@ -165,14 +185,22 @@ package struct LogVerifier {
         for range in padding { add(.padding, range) }
     }
 
+    private mutating func noteRun(_ record: ScannedRecord) {
+        guard record.header.kind == RecordKind.part.rawValue else {
+            run = nil
+            return
+        }
+        if run == nil { run = (record.position, check.lastSequence) }
+    }
+
     /// What the scanner calls damage at the end: a whole record with a damaged payload, or bytes.
     private mutating func examineEnd(
         _ range: Range<UInt64>, _ length: UInt64
     ) throws(Errno) {
         let bytes = try file.readBytes(Format.recordHeaderLength, at: range.lowerBound)
-        if let header = RecordHeader(bytes), header.sequence > check.lastSequence,
+        if let header = RecordHeader(bytes), header.sequence > floor,
             range.lowerBound + header.recordLength <= range.upperBound,
-            (try? RecordTable(reading: file, log: id, at: range.lowerBound)) != nil {
+            (try? RecordTable(reading: file, log: id, key: key, at: range.lowerBound)) != nil {
             let record = ScannedRecord(header: header, position: range.lowerBound)
             examine(record, length)
             let end = range.lowerBound + header.recordLength

@@ -86,7 +86,8 @@ package struct OperatorLimits: Equatable, Sendable {
     package init(from directory: String, on disk: any Disk) throws(StorageError) {
         let path = Self.path(directory)
         guard disk.exists(path) else { return }
-        let payload = try SealedFile.read(magic: Format.limitsMagic, from: path, on: disk)
+        let payload = try SealedFile.read(
+            magic: Format.limitsMagic, copies: 2, from: path, on: disk)
         var reader = ByteReader(payload)
         guard let version: UInt32 = reader.integer(), let count: UInt32 = reader.integer() else {
             throw .damaged(path: path, what: "it is too short")

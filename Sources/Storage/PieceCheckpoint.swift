@@ -39,7 +39,8 @@ package struct PieceCheckpoint: Sendable {
     package init?(log: UInt64, on disk: any Disk) {
         let path = LogDirectory.piecesPath(log)
         guard disk.exists(path),
-            let payload = try? SealedFile.read(magic: Format.piecesMagic, from: path, on: disk)
+            let payload = try? SealedFile.read(
+                magic: Format.piecesMagic, copies: 1, from: path, on: disk)
         else { return nil }
         var reader = ByteReader(payload)
         guard reader.integer() == log, let position: UInt64 = reader.integer(),

@@ -32,7 +32,7 @@ package struct PieceSplice: Equatable, Sendable {
     var insertedLength: UInt64 { pieces.reduce(0) { $0 + $1.length } }
 
     /// Bytes of a payload before its new bytes.
-    private static func headLength(_ splices: [PieceSplice]) -> Int {
+    static func headLength(_ splices: [PieceSplice]) -> Int {
         splices.reduce(8) { $0 + 24 + Piece.encodedSize * $1.pieces.count }
     }
 
@@ -90,7 +90,7 @@ package struct PieceSplice: Equatable, Sendable {
                 offset <= PieceTree.maximumLength,
                 Int(pieceCount) <= reader.remaining / Piece.encodedSize
             else { return nil }
-            end = offset + delete
+            end = offset.adding(clamping: delete)
             var pieces: [Piece] = []
             pieces.reserveCapacity(Int(pieceCount))
             for _ in 0..<pieceCount {

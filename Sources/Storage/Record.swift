@@ -5,14 +5,15 @@
 // 24 u32 pid              28 u32 uid
 // 32 u64 offset           40 u64 length (both in bytes of the file that is edited)
 // 48 u32 payload length   52 u32 payload start, counted from the record's first byte
-// 56 u64 zero             64 u64 header checksum
+// 56 u64 header checksum  64 u64 table checksum
 // 72 u64 × blocks: XXH3 of each block of the payload, then zeros up to the payload's start
 //
-// The header checksum is the XXH3 of bytes 0 to 63 and the table, xored with the XXH3 of the log's
-// id and the record's position: a record that landed elsewhere is not taken for one of this log.
-// The whole record is padded to 8 bytes.
+// The header checksum is that of bytes 0 to 55, the log's id and the record's position, so a record
+// that landed elsewhere is not taken for one of this log. The table checksum is that of the table,
+// xored with the header checksum. Both are made with the store's key: who writes a payload cannot
+// write a record into it. The whole record is padded to 8 bytes.
 
-internal import Platform
+package import Platform
 
 package struct RecordHeader: Equatable, Sendable {
     package var kind: UInt8
@@ -37,8 +38,23 @@ package struct RecordHeader: Equatable, Sendable {
         uid = stamp.uid
         self.offset = offset
         self.length = length
-        self.payloadLength = UInt32(payloadLength)
+        self.payloadLength = UInt32(clamping: payloadLength)
     }
+
+    /// A record that is followed by another one of the same number: a part of a transaction, or a
+    /// filler that may stand in place of one.
+    package var mayBeRepeated: Bool {
+        kind == RecordKind.part.rawValue || kind == RecordKind.gap.rawValue
+    }
+
+    /// A record that may have one of the same number before it.
+    var mayRepeat: Bool {
+        kind == RecordKind.part.rawValue
+            || (kind == RecordKind.transaction.rawValue && length > 0)
+    }
+
+    /// Numbers above this are those that the next record of the log may have.
+    var floor: UInt64 { mayBeRepeated && sequence > 0 ? sequence - 1 : sequence }
 
     /// Blocks of the payload; each has a checksum of 8 bytes in the table.
     package var blockCount: Int {
@@ -64,7 +80,7 @@ package struct RecordHeader: Equatable, Sendable {
         payloadStart = UInt32(start)
     }
 
-    /// Writes bytes 0 to 63; the checksum and the table are the caller's.
+    /// Writes bytes 0 to 55; the checksums and the table are the caller's.
     package func encode(into raw: UnsafeMutableRawBufferPointer) {
         func put<T: FixedWidthInteger>(_ value: T, _ at: Int) {
             raw.storeBytes(of: value.littleEndian, toByteOffset: at, as: T.self)
@@ -81,7 +97,6 @@ package struct RecordHeader: Equatable, Sendable {
         put(length, 40)
         put(payloadLength, 48)
         put(payloadStart, 52)
-        put(UInt64(0), 56)
     }
 
     /// Reads a header and checks its form, not its checksum; nil if it cannot be one.
@@ -90,9 +105,9 @@ package struct RecordHeader: Equatable, Sendable {
         func get<T: FixedWidthInteger>(_ at: Int, _: T.Type = T.self) -> T {
             T(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: T.self))
         }
-        guard get(0, UInt32.self) == Format.recordMagic, get(6, UInt16.self) == 0,
-            get(56, UInt64.self) == 0
-        else { return nil }
+        guard get(0, UInt32.self) == Format.recordMagic, get(6, UInt16.self) == 0 else {
+            return nil
+        }
         kind = get(4)
         blockShift = get(5)
         sequence = get(8)
@@ -110,19 +125,39 @@ package struct RecordHeader: Equatable, Sendable {
         else { return nil }
     }
 
-    /// The checksum for `raw`, which holds header and table, of a record of log `log` at `position`.
-    package static func checksum(
-        _ raw: UnsafeRawBufferPointer, tableEnd: Int, log: UInt64, position: UInt64
+    private static let headerSumAt = 56
+    private static let tableSumAt = 64
+
+    /// The header checksum for `raw`, which begins with a header, in log `log` at `position`.
+    package static func headerSum(
+        _ raw: UnsafeRawBufferPointer, log: UInt64, key: ChecksumKey, position: UInt64
     ) -> UInt64 {
-        // Hashing around the checksum field: the field is zero while we hash.
-        var sum = Checksum.xxh3(UnsafeRawBufferPointer(rebasing: raw[0..<64]))
-        if tableEnd > Format.recordHeaderLength {
-            let table = UnsafeRawBufferPointer(rebasing: raw[Format.recordHeaderLength..<tableEnd])
-            sum ^= Checksum.xxh3(table)
+        withUnsafeTemporaryAllocation(byteCount: headerSumAt + 16, alignment: 8) { whole in
+            whole.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[0..<headerSumAt]))
+            whole.storeBytes(of: log.littleEndian, toByteOffset: headerSumAt, as: UInt64.self)
+            whole.storeBytes(
+                of: position.littleEndian, toByteOffset: headerSumAt + 8, as: UInt64.self)
+            return key.xxh3(UnsafeRawBufferPointer(whole))
         }
-        var place = (log.littleEndian, position.littleEndian)
-        sum ^= withUnsafeBytes(of: &place) { Checksum.xxh3($0) }
-        return sum
+    }
+
+    private static func tableSum(
+        _ raw: UnsafeRawBufferPointer, tableEnd: Int, key: ChecksumKey, headerSum: UInt64
+    ) -> UInt64 {
+        let table = UnsafeRawBufferPointer(rebasing: raw[Format.recordHeaderLength..<tableEnd])
+        return key.xxh3(table) ^ headerSum
+    }
+
+    /// Puts both checksums into `raw`, which holds header and table.
+    static func seal(
+        _ raw: UnsafeMutableRawBufferPointer, tableEnd: Int, log: UInt64, key: ChecksumKey,
+        position: UInt64
+    ) {
+        let bytes = UnsafeRawBufferPointer(raw)
+        let header = headerSum(bytes, log: log, key: key, position: position)
+        let table = tableSum(bytes, tableEnd: tableEnd, key: key, headerSum: header)
+        raw.storeBytes(of: header.littleEndian, toByteOffset: headerSumAt, as: UInt64.self)
+        raw.storeBytes(of: table.littleEndian, toByteOffset: tableSumAt, as: UInt64.self)
     }
 }
 
@@ -147,18 +182,34 @@ extension RecordHeader {
         self = header
     }
 
-    /// Whether `bytes`, which hold header and table, have the right header checksum.
-    func fits(_ bytes: [UInt8], log: UInt64, position: UInt64) -> Bool {
-        bytes.withUnsafeBytes { fits($0, log: log, position: position) }
+    /// Whether `bytes`, which hold header and table, have the right checksums.
+    func fits(_ bytes: [UInt8], log: UInt64, key: ChecksumKey, position: UInt64) -> Bool {
+        bytes.withUnsafeBytes { fits($0, log: log, key: key, position: position) }
     }
 
-    func fits(_ raw: UnsafeRawBufferPointer, log: UInt64, position: UInt64) -> Bool {
-        Self.checksum(raw, tableEnd: tableEnd, log: log, position: position)
-            == UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 64, as: UInt64.self))
+    func fits(
+        _ raw: UnsafeRawBufferPointer, log: UInt64, key: ChecksumKey, position: UInt64
+    ) -> Bool {
+        guard Self.headerFits(raw, log: log, key: key, position: position) else { return false }
+        let header = Self.sum(raw, at: Self.headerSumAt)
+        return Self.sum(raw, at: Self.tableSumAt)
+            == Self.tableSum(raw, tableEnd: tableEnd, key: key, headerSum: header)
+    }
+
+    /// Whether the header alone has the right checksum. It tells a record from bytes that look like
+    /// one without a look at the table that they claim to have.
+    static func headerFits(
+        _ raw: UnsafeRawBufferPointer, log: UInt64, key: ChecksumKey, position: UInt64
+    ) -> Bool {
+        sum(raw, at: headerSumAt) == headerSum(raw, log: log, key: key, position: position)
+    }
+
+    private static func sum(_ raw: UnsafeRawBufferPointer, at offset: Int) -> UInt64 {
+        UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
     /// Header and table as they stand in a log.
-    func bytes(_ sums: [UInt64], log: UInt64, position: UInt64) -> [UInt8] {
+    func bytes(_ sums: [UInt64], log: UInt64, key: ChecksumKey, position: UInt64) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: tableEnd)
         bytes.withUnsafeMutableBytes { raw in
             encode(into: raw)
@@ -167,9 +218,7 @@ extension RecordHeader {
                     of: sum.littleEndian, toByteOffset: Format.recordHeaderLength + 8 * index,
                     as: UInt64.self)
             }
-            let sum = Self.checksum(
-                UnsafeRawBufferPointer(raw), tableEnd: tableEnd, log: log, position: position)
-            raw.storeBytes(of: sum.littleEndian, toByteOffset: 64, as: UInt64.self)
+            Self.seal(raw, tableEnd: tableEnd, log: log, key: key, position: position)
         }
         return bytes
     }

@@ -25,7 +25,7 @@ extension SealedFile {
         let length = UInt64(bytes.count)
         let payload: [UInt8]
         do throws(StorageError) {
-            payload = try read(magic: magic, from: path, on: disk)
+            payload = try read(magic: magic, copies: copies, from: path, on: disk)
         } catch {
             guard case .damaged = error else { throw error }
             return SealedCheck(payload: nil, damage: [0..<length], length: length)

@@ -38,9 +38,11 @@ package enum SealedFile {
     }
 
     /// The payload of the first good copy.
+    /// - Parameter copies: where there is only one, it is looked for at the file's start alone: what it
+    ///   holds may have been chosen by somebody who put the likeness of a copy into it.
     /// - Throws: `newerVersion`, `damaged`, or `system` (ENOENT when there is no such file).
     package static func read(
-        magic: UInt64, from path: String, on disk: any Disk
+        magic: UInt64, copies: Int, from path: String, on disk: any Disk
     ) throws(StorageError) -> [UInt8] {
         let bytes: [UInt8]
         do throws(Errno) {
@@ -51,7 +53,7 @@ package enum SealedFile {
         // Copies are equally long; a damaged length must not hide the others, so every position
         // where the magic stands is tried.
         var start = 0
-        while start + 24 <= bytes.count {
+        while start + 24 <= bytes.count, start == 0 || copies > 1 {
             var reader = ByteReader(bytes, from: start)
             if reader.integer(UInt64.self) == magic, let version: UInt32 = reader.integer(),
                 let length: UInt32 = reader.integer(), let payload = reader.raw(Int(length)),

@@ -8,7 +8,7 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
     case system(Errno, doing: String, path: String)
     /// A file of the store was written by a newer draftfs.
     case newerVersion(path: String, found: UInt32, known: UInt32)
-    /// The store was written by an older draftfs, in a format that this one does not read.
+    /// A file of the store was written by an older draftfs, whose format nothing reads any more.
     case olderVersion(path: String, found: UInt32, known: UInt32)
     /// A file of the store does not hold what it must.
     case damaged(path: String, what: String)
@@ -39,8 +39,8 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
             return "\(path) has format version \(found), and this draftfs knows only up to "
                 + "\(known): use the draftfs that wrote it, or a newer one"
         case .olderVersion(let path, let found, let known):
-            return "\(path) has format version \(found), and this draftfs reads only \(known): "
-                + "copy what the workspaces hold with the draftfs that wrote it, into a new store"
+            return "\(path) has format version \(found), and this draftfs knows only \(known): use the "
+                + "draftfs that wrote it, or give another store with --store"
         case .damaged(let path, let what):
             return "\(path) is damaged: \(what)"
         case .outdated(let path):

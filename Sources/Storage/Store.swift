@@ -1,6 +1,7 @@
 // Store: the directory with all of draftfs's data: its superblock, its lock, its workspaces.
 //
-// superblock            which base, which version
+// superblock            which base, which version, the key of the checksums
+// key                   that key once more
 // lock                  held (flock) by the one daemon that may use the store; says who that is
 // workspaces/ID/        workspace (its record), tree.log, tree.db, logs/XX/NUMBER.log and .pieces
 
@@ -31,7 +32,7 @@ package final class Store: Sendable {
 
     package init(
         path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
-        lock: File?, isBaseReplaced: Bool = false
+        lock: File?, isBaseReplaced: Bool = false, maximumPayload: Int = Format.maximumPayloadLength
     ) throws(StorageError) {
         self.isBaseReplaced = isBaseReplaced
         self.path = path
@@ -39,16 +40,20 @@ package final class Store: Sendable {
         self.superblock = superblock
         self.databaseDirectory = databaseDirectory
         self.lock = lock
-        logs = LogDirectory(disk, openFiles: Self.openLogFiles)
+        logs = LogDirectory(
+            disk, openFiles: Self.openLogFiles, key: superblock.key, maximumPayload: maximumPayload)
         let (records, unreadable) = try Self.readWorkspaces(disk, path)
         registry = Mutex(records)
         self.unreadable = unreadable
     }
 
     /// Opens the store at `path`, or makes one there, and takes its lock.
-    /// - Parameter holder: who we are, for the message of whoever comes second.
+    /// - Parameters:
+    ///   - holder: who we are, for the message of whoever comes second.
+    ///   - key: of a store that is made here; nil for a random one.
     package static func open(
-        _ path: String, basePath: [UInt8], baseInode: UInt64, holder: String, now: Int64
+        _ path: String, basePath: [UInt8], baseInode: UInt64, holder: String, now: Int64,
+        key: ChecksumKey? = nil
     ) throws(StorageError) -> Store {
         let root: File
         do throws(Errno) {
@@ -65,8 +70,13 @@ package final class Store: Sendable {
         let (superblock, isReplaced) = try SpaceReserve(disk).whileFull(
             opening: { () throws(StorageError) in
                 try openSuperblock(
-                    disk, path, basePath: basePath, baseInode: baseInode, now: now)
+                    disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key)
             })
+        // Nobody else may see the key, nor what is in files that they may not read. Where the directory
+        // is another user's this fails, and its files are closed to others all the same.
+        if let mode = try? root.status().mode, mode & 0o077 != 0 {
+            _ = fchmod(root.descriptor, 0o700)
+        }
         return try Store(
             path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock,
             isBaseReplaced: isReplaced)
@@ -74,13 +84,14 @@ package final class Store: Sendable {
 
     /// A store on any disk, without a lock and with databases in memory, rebuilt at each open.
     package static func open(
-        on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64
+        on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64,
+        key: ChecksumKey? = nil, maximumPayload: Int = Format.maximumPayloadLength
     ) throws(StorageError) -> Store {
         let (superblock, isReplaced) = try openSuperblock(
-            disk, "store", basePath: basePath, baseInode: baseInode, now: now)
+            disk, "store", basePath: basePath, baseInode: baseInode, now: now, key: key)
         return try Store(
             path: "store", disk: disk, superblock: superblock, databaseDirectory: nil, lock: nil,
-            isBaseReplaced: isReplaced)
+            isBaseReplaced: isReplaced, maximumPayload: maximumPayload)
     }
 
     /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint
@@ -136,10 +147,12 @@ package final class Store: Sendable {
     }
 
     private static func openSuperblock(
-        _ disk: any Disk, _ path: String, basePath: [UInt8], baseInode: UInt64, now: Int64
+        _ disk: any Disk, _ path: String, basePath: [UInt8], baseInode: UInt64, now: Int64,
+        key: ChecksumKey?
     ) throws(StorageError) -> (Superblock, isReplaced: Bool) {
         if disk.exists(Superblock.path) {
             var superblock = try Superblock(from: disk)
+            try checkKey(superblock, disk)
             if superblock.basePath == basePath, superblock.baseInode == baseInode {
                 return (superblock, false)
             }
@@ -167,18 +180,28 @@ package final class Store: Sendable {
         if isBegun, (try? disk.list("workspaces").isEmpty) != true {
             throw .damaged(path: path, what: "its superblock is missing")
         }
-        let begun = ["lock", "workspaces", Superblock.path + ".new"]
+        let begun = [
+            "lock", "workspaces", Superblock.path + ".new", StoreKey.path, StoreKey.path + ".new",
+        ]
         if names.contains(where: { !begun.contains($0) }) {
             throw .damaged(path: path, what: "it is no store, and it is not empty")
         }
-        let superblock = Superblock(
-            id: UInt64.random(in: 1...UInt64.max), created: now, basePath: basePath,
-            baseInode: baseInode)
+        let superblock: Superblock
+        do throws(Errno) {
+            let fresh: ChecksumKey
+            if let key { fresh = key } else { fresh = try .random() }
+            superblock = Superblock(
+                id: UInt64.random(in: 1...UInt64.max), created: now, basePath: basePath,
+                baseInode: baseInode, key: fresh)
+        } catch {
+            throw .system(error, doing: "get random numbers for", path: path)
+        }
         do throws(Errno) {
             if !isBegun { try disk.makeDirectory("workspaces") }
         } catch {
             throw .system(error, doing: "make a directory in the store", path: path)
         }
+        try StoreKey(superblock).write(to: disk)
         try superblock.write(to: disk)
         do throws(Errno) {
             try disk.synchronizeDirectory("")
@@ -216,7 +239,10 @@ extension Store {
                     from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
             } catch {
                 // One lost record must not make all the other workspaces unusable.
-                if case .newerVersion = error { throw error }
+                switch error {
+                case .newerVersion, .olderVersion: throw error
+                default: break
+                }
                 unreadable[id] = error
                 continue
             }

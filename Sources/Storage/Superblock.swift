@@ -2,7 +2,7 @@
 // Both are sealed files with two copies, synced when written.
 //
 // superblock payload: store version u32 | zero u32 | store id u64 | created i64 | base path (u32, bytes)
-//     | base root inode u64
+//     | base root inode u64 | key, 192 bytes
 // workspace payload: id u16 | zeros, 6 bytes | created i64 | name (u32, bytes)
 
 package import Platform
@@ -16,12 +16,17 @@ package struct Superblock: Equatable, Sendable {
     /// The real path of the base that the store's workspaces lie over.
     package var basePath: [UInt8]
     package var baseInode: UInt64
+    /// What the checksums of records are made with; the file `key` has it too.
+    package var key: ChecksumKey
 
-    package init(id: UInt64, created: Int64, basePath: [UInt8], baseInode: UInt64) {
+    package init(
+        id: UInt64, created: Int64, basePath: [UInt8], baseInode: UInt64, key: ChecksumKey
+    ) {
         self.id = id
         self.created = created
         self.basePath = basePath
         self.baseInode = baseInode
+        self.key = key
     }
 
     package func write(to disk: any Disk) throws(StorageError) {
@@ -32,6 +37,7 @@ package struct Superblock: Equatable, Sendable {
         writer.integer(created)
         writer.string(basePath)
         writer.integer(baseInode)
+        writer.raw(key.secret)
         try SealedFile.write(
             writer.bytes, magic: Format.superblockMagic, copies: 2, to: Self.path, on: disk,
             durable: true)
@@ -39,7 +45,7 @@ package struct Superblock: Equatable, Sendable {
 
     package init(from disk: any Disk) throws(StorageError) {
         let payload = try SealedFile.read(
-            magic: Format.superblockMagic, from: Self.path, on: disk)
+            magic: Format.superblockMagic, copies: 2, from: Self.path, on: disk)
         var reader = ByteReader(payload)
         guard let version: UInt32 = reader.integer() else {
             throw .damaged(path: Self.path, what: "it is too short")
@@ -52,13 +58,15 @@ package struct Superblock: Equatable, Sendable {
         }
         guard reader.integer(UInt32.self) != nil, let id: UInt64 = reader.integer(),
             let created: Int64 = reader.integer(), let basePath = reader.string(),
-            let baseInode: UInt64 = reader.integer()
+            let baseInode: UInt64 = reader.integer(),
+            let key = reader.raw(ChecksumKey.length).flatMap({ ChecksumKey($0) })
         else { throw .damaged(path: Self.path, what: "it is too short") }
         self.version = version
         self.id = id
         self.created = created
         self.basePath = basePath
         self.baseInode = baseInode
+        self.key = key
     }
 }
 
@@ -89,7 +97,8 @@ package struct WorkspaceRecord: Equatable, Sendable {
     }
 
     package init(from path: String, on disk: any Disk) throws(StorageError) {
-        let payload = try SealedFile.read(magic: Format.workspaceMagic, from: path, on: disk)
+        let payload = try SealedFile.read(
+            magic: Format.workspaceMagic, copies: 2, from: path, on: disk)
         var reader = ByteReader(payload)
         guard let id: UInt16 = reader.integer(), reader.integer(UInt16.self) != nil,
             reader.integer(UInt32.self) != nil, let created: Int64 = reader.integer(),

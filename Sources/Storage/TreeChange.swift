@@ -1,7 +1,8 @@
 // TreeChange: one key of the tree with its value before and after. A transaction of the journal is
 // a list of them that happen together. "After" replays, "before" takes back.
 //
-// transaction payload: operation u8 | zeros, 3 bytes | count u32 | changes
+// transaction payload: operation u8 | zeros, 3 bytes | count u32 | changes (of a long one only those
+//     that are not in its parts, see TransactionReader)
 // change: tag u8 | flags u8 (1 = has before, 2 = has after) | zero u16 | key | before | after
 
 package import Platform
@@ -241,12 +242,26 @@ extension TreeChange {
         }
     }
 
-    /// A transaction's payload.
-    package static func encode(_ operation: TreeOperation, _ changes: [TreeChange]) -> [UInt8] {
-        var writer = ByteWriter(capacity: 160 * changes.count + 8)
+    /// What the payload of a transaction's record begins with.
+    static func encodeHead(_ operation: TreeOperation, count: UInt32) -> [UInt8] {
+        var writer = ByteWriter(capacity: 8)
         writer.integer(operation.rawValue)
         writer.raw([0, 0, 0])
-        writer.integer(UInt32(changes.count))
+        writer.integer(count)
+        return writer.bytes
+    }
+
+    static func decodeHead(_ reader: inout ByteReader) -> (operation: TreeOperation, count: UInt32)? {
+        guard let raw: UInt8 = reader.integer(), let operation = TreeOperation(rawValue: raw),
+            reader.raw(3) != nil, let count: UInt32 = reader.integer()
+        else { return nil }
+        return (operation, count)
+    }
+
+    /// The payload of a transaction that has no parts.
+    package static func encode(_ operation: TreeOperation, _ changes: [TreeChange]) -> [UInt8] {
+        var writer = ByteWriter(capacity: 160 * changes.count + 8)
+        writer.raw(encodeHead(operation, count: UInt32(clamping: changes.count)))
         for change in changes { change.encode(into: &writer) }
         return writer.bytes
     }
@@ -254,9 +269,7 @@ extension TreeChange {
     /// Nil if any part of the payload is not what `encode` writes.
     package static func decode(_ payload: [UInt8]) -> (TreeOperation, [TreeChange])? {
         var reader = ByteReader(payload)
-        guard let raw: UInt8 = reader.integer(), let operation = TreeOperation(rawValue: raw),
-            reader.raw(3) != nil, let count: UInt32 = reader.integer()
-        else { return nil }
+        guard let (operation, count) = decodeHead(&reader) else { return nil }
         var changes: [TreeChange] = []
         for _ in 0..<count {
             guard let change = TreeChange(decoding: &reader) else { return nil }

@@ -32,7 +32,7 @@ extension TreeDatabase {
         return found
     }
 
-    /// Names of directories that are there, which lead to inodes that are not.
+    /// Names of directories that are there, which lead to inodes that are not, or that count no link.
     package func visitDanglingEntries(
         _ visit: (_ parent: InodeNumber, _ name: [UInt8], _ inode: InodeNumber)
             throws(StorageError) -> Void
@@ -40,8 +40,8 @@ extension TreeDatabase {
         try connection.run(
             """
             SELECT parent, name, inode FROM entries WHERE inode != 0
-            AND NOT EXISTS (SELECT 1 FROM inodes WHERE number = entries.inode)
-            AND EXISTS (SELECT 1 FROM inodes WHERE number = entries.parent)
+            AND NOT EXISTS (SELECT 1 FROM inodes WHERE number = entries.inode AND links > 0)
+            AND EXISTS (SELECT 1 FROM inodes WHERE number = entries.parent AND links > 0)
             """
         ) { (row) throws(StorageError) in
             try visit(row.unsigned(0), row.blob(1), row.unsigned(2))
@@ -57,10 +57,58 @@ extension TreeDatabase {
             """
             SELECT number, mode >> 12 FROM inodes
             WHERE number & (1 << 47) AND NOT flags & 2 AND links > 0
-            AND number NOT IN (SELECT inode FROM entries)
+            AND NOT EXISTS (SELECT 1 FROM entries JOIN inodes AS above
+                ON above.number = entries.parent AND above.links > 0
+                WHERE entries.inode = inodes.number)
             """
         ) { (row) throws(StorageError) in
             try visit(row.unsigned(0), UInt8(truncatingIfNeeded: row.integer(1) & 15))
+        }
+    }
+
+    /// A count of links that names do not bear out.
+    package struct LinkFault: Sendable {
+        package var inode: InodeNumber
+        package var isDirectory: Bool
+        /// As the row counts them.
+        package var links: UInt32
+        /// Names that lead to it, in directories that are there.
+        package var names: UInt64
+        /// What the row would count; nil for a directory of several names, which no count mends.
+        package var right: UInt32?
+    }
+
+    /// Rows that count other links than there are names. Names of the base that no entry speaks of
+    /// are not known here: a base file may have more links than names, never fewer.
+    package func visitLinkFaults(
+        _ visit: (LinkFault) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        // A directory of ours counts itself, its name, and each directory in it.
+        try connection.run(
+            """
+            WITH counted AS (
+                SELECT number, links, flags, mode >> 12 & 15 = 4 AS directory,
+                    number & (1 << 47) AND number NOT IN (SELECT inode FROM aliases) AS ours,
+                    (SELECT count(*) FROM entries JOIN inodes AS above
+                        ON above.number = entries.parent AND above.links > 0
+                        WHERE entries.inode = inodes.number) AS names,
+                    (SELECT count(*) FROM entries
+                        WHERE entries.parent = inodes.number AND entries.type = 4) AS below
+                FROM inodes WHERE links > 0)
+            SELECT number, directory, links, names, CASE
+                WHEN NOT directory THEN names WHEN names <= 1 THEN 2 + below END FROM counted
+            WHERE CASE
+                WHEN directory THEN names > 1 OR ours AND names = 1 AND links != 2 + below
+                WHEN NOT ours THEN names > links
+                WHEN names = 0 THEN flags & 2
+                ELSE names != links END
+            """
+        ) { (row) throws(StorageError) in
+            try visit(
+                LinkFault(
+                    inode: row.unsigned(0), isDirectory: row.integer(1) != 0, links: row.word(2),
+                    names: row.unsigned(3),
+                    right: row.isNull(4) ? nil : UInt32(clamping: row.integer(4))))
         }
     }
 

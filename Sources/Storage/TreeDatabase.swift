@@ -311,6 +311,17 @@ package final class TreeDatabase {
         return found
     }
 
+    /// Some inodes that were made in the workspace and have a name.
+    package func ownInodes(atMost count: Int) throws(StorageError) -> [InodeRecord] {
+        var found: [InodeRecord] = []
+        try connection.run(
+            """
+            SELECT * FROM inodes WHERE number & (1 << 47) AND NOT flags & 2 AND links > 0 LIMIT ?
+            """, [.integer(Int64(count))]
+        ) { (row) throws(StorageError) in found.append(try self.inode(row)) }
+        return found
+    }
+
     /// How many inodes and names the checkpoint holds.
     package func counts() throws(StorageError) -> (inodes: Int64, entries: Int64) {
         var inodes: Int64 = 0

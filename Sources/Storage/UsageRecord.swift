@@ -35,7 +35,7 @@ package struct UsageRecord: Equatable, Sendable {
     package init?(of workspace: UInt16, on disk: any Disk) {
         guard disk.exists(Self.path(workspace)),
             let payload = try? SealedFile.read(
-                magic: Format.usageMagic, from: Self.path(workspace), on: disk)
+                magic: Format.usageMagic, copies: 1, from: Self.path(workspace), on: disk)
         else { return nil }
         var reader = ByteReader(payload)
         guard let logFiles: UInt64 = reader.integer(), let logBytes: UInt64 = reader.integer(),

@@ -116,13 +116,19 @@ private struct Tree {
 
     /// The path itself, or the files and symlinks below it, in order. Pipes and devices are none.
     func files(_ path: [UInt8]) -> [[UInt8]] {
-        switch kind(path) {
-        case .file, .symlink: return [path]
-        case .directory:
-            return names(path).sorted { $0.lexicographicallyPrecedes($1) }
-                .flatMap { files(path + [0x2f] + $0) }
-        default: return []
+        var found: [[UInt8]] = []
+        var open = [path]
+        while let path = open.popLast() {
+            switch kind(path) {
+            case .file, .symlink: found.append(path)
+            case .directory:
+                // The first name is taken first.
+                open += names(path).sorted { $1.lexicographicallyPrecedes($0) }
+                    .map { path + [0x2f] + $0 }
+            default: break
+            }
         }
+        return found
     }
 
     private func names(_ path: [UInt8]) -> [[UInt8]] {

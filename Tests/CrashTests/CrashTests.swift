@@ -7,27 +7,45 @@ import Storage
 import TestSupport
 import Testing
 
+/// With transactions in one record each, and with all but the shortest in several.
 @Suite("Crashes", .serialized)
 struct CrashTests {
-    let base: CrashBase
-    let first: Model
+    private let base: CrashBase
+    private let first: Model
+    private let parted: (base: CrashBase, first: Model)
     /// Of what is chosen at random in this run.
     let runSeed = TestEnvironment.seed()
 
     init() throws {
         base = try CrashBase()
         first = try Session(base.newDisk(seed: 0), base).firstModel(base)
+        let other = try CrashBase(transactionPart: 100)
+        parted = (other, try Session(other.newDisk(seed: 0), other).firstModel(other))
+    }
+
+    /// What a test runs on, and every how many of the calls it looks at: those of the run with parts
+    /// are taken in turns.
+    private func setUp(inParts: Bool) -> (base: CrashBase, first: Model, step: Int) {
+        if inParts { return (parted.base, parted.first, TestEnvironment.isFull ? 1 : 4) }
+        return (base, first, 1)
+    }
+
+    private func calls(_ count: Int, step: Int) -> StrideTo<Int> {
+        stride(from: Int(runSeed % UInt64(step)), to: count, by: step)
     }
 
     /// Changing calls, and all calls, of the workload on a disk that never fails.
-    private func counts() throws -> (changes: Int, calls: Int) {
+    private func counts(
+        _ base: CrashBase, _ first: Model
+    ) throws -> (changes: Int, calls: Int) {
         let disk = try base.newDisk(seed: 0)
         _ = History.untilStop(disk, base, first: first)
         return (disk.changes, disk.calls)
     }
 
-    @Test("Without any failure, the next process finds every byte")
-    func nothingFails() throws {
+    @Test("Without any failure, the next process finds every byte", arguments: [false, true])
+    func nothingFails(inParts: Bool) throws {
+        let (base, first, _) = setUp(inParts: inParts)
         let disk = try base.newDisk(seed: 0)
         let history = History.untilStop(disk, base, first: first)
         #expect(history.states.count == Step.workload.count + 1)
@@ -35,12 +53,13 @@ struct CrashTests {
         #expect(throws: Never.self) { try history.checkKill(found) }
     }
 
-    @Test("A failing call makes its operation fail and harms nothing", arguments: [1, 2])
-    func failures(times: Int) throws {
-        let calls = try counts().calls
+    @Test("A failing call makes its operation fail and harms nothing", arguments: [1, 2], [false, true])
+    func failures(times: Int, inParts: Bool) throws {
+        let (base, first, more) = setUp(inParts: inParts)
+        let calls = try counts(base, first).calls
         #expect(calls > 80)
         // All of them take minutes; which ones are left out changes from run to run.
-        let step = TestEnvironment.isFull ? 1 : 4
+        let step = TestEnvironment.isFull ? 1 : 4 * more
         let start = Int(runSeed % UInt64(step))
         for call in stride(from: start, to: calls, by: step) {
             let disk = try base.newDisk(seed: UInt64(call))
@@ -49,14 +68,16 @@ struct CrashTests {
                     callsBefore: call, errno: call % 2 == 0 ? .inputOutput : .noSpace,
                     times: times, countsReads: true))
             do {
-                try runWithFailure(disk, isExact: times == 1)
+                try runWithFailure(disk, base, first, isExact: times == 1)
             } catch {
                 Issue.record("call \(call) fails \(times) times (DRAFTFS_TEST_SEED=\(runSeed)): \(error)")
             }
         }
     }
 
-    private func runWithFailure(_ disk: SimulatedDisk, isExact: Bool) throws {
+    private func runWithFailure(
+        _ disk: SimulatedDisk, _ base: CrashBase, _ first: Model, isExact: Bool
+    ) throws {
         var opened: Session?
         for _ in 0..<3 where opened == nil { opened = try? Session(disk, base) }
         guard let session = opened else { throw CheckFailure("the workspace does not open") }
@@ -66,6 +87,9 @@ struct CrashTests {
         for (index, step) in Step.workload.enumerated() where model.allows(step) {
             do {
                 model.apply(step, index, created: try session.run(step, index))
+            } catch is DoneUnsynced {
+                model.apply(step, index, created: nil)
+                failed.append(step)
             } catch {
                 guard error as? Errno == .inputOutput || error as? Errno == .noSpace else {
                     throw CheckFailure("\(step) answers \(error)")
@@ -91,9 +115,10 @@ struct CrashTests {
         }
     }
 
-    @Test("A killed process loses nothing that it acknowledged")
-    func kills() throws {
-        for call in 0..<(try counts().changes) {
+    @Test("A killed process loses nothing that it acknowledged", arguments: [false, true])
+    func kills(inParts: Bool) throws {
+        let (base, first, step) = setUp(inParts: inParts)
+        for call in calls(try counts(base, first).changes, step: step) {
             let disk = try base.newDisk(seed: UInt64(call) &* 7919)
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
             let history = History.untilStop(disk, base, first: first)
@@ -132,9 +157,10 @@ struct CrashTests {
         }
     }
 
-    @Test("A power cut takes nothing that was synced, and shows no wrong bytes")
-    func powerCuts() throws {
-        for call in 0..<(try counts().changes) {
+    @Test("A power cut takes nothing that was synced, and shows no wrong bytes", arguments: [false, true])
+    func powerCuts(inParts: Bool) throws {
+        let (base, first, step) = setUp(inParts: inParts)
+        for call in calls(try counts(base, first).changes, step: step) {
             let disk = try base.newDisk(seed: UInt64(call) &* 104_729)
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
             let history = History.untilStop(disk, base, first: first)
@@ -149,7 +175,10 @@ struct CrashTests {
                     try checkThatWorkGoesOn(session, after, base)
                 } catch {
                     Issue.record(
-                        "power cut at call \(call), outcome \(cut) (DRAFTFS_TEST_SEED=\(runSeed)): \(error)")
+                        """
+                        power cut at call \(call), outcome \(cut), parts \(inParts) \
+                        (DRAFTFS_TEST_SEED=\(runSeed)): \(error)
+                        """)
                 }
             }
         }

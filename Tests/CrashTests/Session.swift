@@ -13,8 +13,19 @@ final class CrashBase: Sendable {
     let tree: BaseTree
     /// The bytes of each base file.
     let files: [String: [UInt8]]
+    let limits: Limits
+    private let maximumPayload: Int
 
-    init() throws {
+    /// - Parameters:
+    ///   - transactionPart: bytes of changes in one record of the tree log.
+    ///   - maximumPayload: bytes of one record of an edit log.
+    init(
+        transactionPart: Int = Format.partLength, maximumPayload: Int = Format.maximumPayloadLength
+    ) throws {
+        var limits = Limits()
+        limits.transactionPart = transactionPart
+        self.limits = limits
+        self.maximumPayload = maximumPayload
         directory = try TemporaryDirectory("crash")
         var files: [String: [UInt8]] = [:]
         for (seed, item) in [("old", 10_000), ("base", 100), ("gone", 5000)].enumerated() {
@@ -36,8 +47,15 @@ final class CrashBase: Sendable {
     }
 
     func openStore(_ disk: SimulatedDisk) throws -> Store {
-        try Store.open(on: disk, basePath: [0x2f], baseInode: 1, now: 1)
+        try Store.open(
+            on: disk, basePath: [0x2f], baseInode: 1, now: 1, key: testKey,
+            maximumPayload: maximumPayload)
     }
+}
+
+/// A command was done, and the sync after it failed.
+struct DoneUnsynced: Error {
+    var errno: Errno
 }
 
 struct Session {
@@ -49,7 +67,9 @@ struct Session {
         let store = try base.openStore(disk)
         guard let record = store.workspaces.first else { throw CheckFailure("no workspace") }
         events = EventLog()
-        workspace = try Workspace.open(record, in: store, base: base.tree, events: events).0
+        workspace = try Workspace.open(
+            record, in: store, base: base.tree, limits: base.limits, events: events
+        ).0
     }
 
     private var root: InodeNumber { workspace.rootNumber }
@@ -140,6 +160,7 @@ struct Session {
             }
             return nil
         } catch let error as CommandError {
+            if error.done != nil { throw DoneUnsynced(errno: error.errno) }
             throw error.errno
         }
     }

@@ -93,10 +93,11 @@ extension ModelRun {
         let touched = before.identities(below: path).union(after.identities(below: path))
         let outside = before.without(path, touched).differences(
             to: after.without(path, touched), comparesLinks: false)
-        if !inside.isEmpty || !outside.isEmpty {
+        let links = after.linkFaults
+        if !inside.isEmpty || !outside.isEmpty || !links.isEmpty {
             throw CheckFailure(
                 "seed \(seed), rollback of \(shown) to \(moment.name):\n"
-                    + (inside + ["outside:"] + outside).joined(separator: "\n"))
+                    + (inside + ["outside:"] + outside + links).joined(separator: "\n"))
         }
         try adopt()
         for moment in moments.shuffled(using: &random).prefix(1) { try lookBack(to: moment) }

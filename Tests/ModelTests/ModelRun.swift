@@ -41,6 +41,7 @@ final class ModelRun {
         limits.listedNames = 10
         limits.openBaseDirectories = 2
         limits.openBaseFiles = 2
+        limits.transactionPart = 150
         return limits
     }
 

@@ -77,6 +77,27 @@ struct TreeImage {
         return part
     }
 
+    /// Files that count other links than they have names, and directories that count others than the
+    /// directories in them.
+    var linkFaults: [String] {
+        var names: [UInt64: UInt32] = [:]
+        var below: [[UInt8]: UInt32] = [:]
+        for (path, number) in identities {
+            names[number, default: 0] += 1
+            guard !path.isEmpty, FileType(mode: items[path]?.facts.mode ?? 0) == .directory else {
+                continue
+            }
+            below[path.lastIndex(of: 0x2F).map { Array(path[..<$0]) } ?? [], default: 0] += 1
+        }
+        return identities.compactMap { path, number in
+            guard let facts = items[path]?.facts else { return nil }
+            let right = FileType(mode: facts.mode) == .directory
+                ? 2 + below[path, default: 0] : names[number, default: 0]
+            return facts.links == right
+                ? nil : "\(Self.shown(path)) counts \(facts.links) links, not \(right)"
+        }
+    }
+
     /// The first differences, in words.
     func differences(to other: TreeImage, comparesLinks: Bool = true) -> [String] {
         var found: [String] = []

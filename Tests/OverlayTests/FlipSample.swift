@@ -26,6 +26,8 @@ final class FlipSample {
     init() throws {
         var limits = Limits()
         limits.replayRecords = 20
+        // Some of the transactions have parts.
+        limits.transactionPart = 150
         self.limits = limits
         directory = try TemporaryDirectory("flips", inMemory: true)
         basePath = directory("base")

@@ -107,6 +107,39 @@ import Testing
         #expect(try readAll() == [:])
     }
 
+    @Test("A lost key is made anew from the superblock, by fsck and by the next start")
+    func lostKey() throws {
+        func lose() throws {
+            try damage { name, bytes in
+                if name == "key" { bytes = [UInt8](repeating: 0, count: bytes.count) }
+            }
+        }
+        try lose()
+        #expect(try fsck().outcome == .damaged)
+        let report = try fsck(repairs: true)
+        #expect(report.outcome == .repaired, "\(sentences(report))")
+        #expect(try fsck().outcome == .clean)
+        #expect(try readAll() == [:])
+        try StoreCopy.remove(path)
+        try lose()
+        #expect(try readAll() == [:])
+        #expect(try fsck().outcome == .clean)
+    }
+
+    @Test("Without superblock and key nothing is repaired or changed, and it is said why")
+    func lostKeyAndSuperblock() throws {
+        try damage { name, bytes in
+            if name == "superblock" || name == "key" { bytes = Array(bytes.prefix(10)) }
+        }
+        let before = try StoreCopy(path)
+        let report = try fsck(repairs: true, base: sample.directory("base"))
+        #expect(report.outcome == .damaged)
+        #expect(sentences(report).contains("no record can be told from damage"))
+        let changed = try StoreCopy(path).differences(to: before).filter { !$0.contains("lock") }
+        #expect(changed == [])
+        #expect(throws: StorageError.self) { try sample.open(path) }
+    }
+
     @Test("Lost records of the tree log do no harm while the database is good")
     func lostChanges() throws {
         try damage { name, bytes in

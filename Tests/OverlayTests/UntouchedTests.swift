@@ -26,7 +26,7 @@ import Testing
         #expect(throws: Errno.noEntry) { try fixture.tree.resolve("d/none") }
         #expect(fixture.journalBytes == before)
         #expect(fixture.workspace.statistics.touchedInodes == 0)
-        #expect(!fixture.workspace.hasChanges)
+        #expect(!fixture.workspace.isTouched)
         #expect(fixture.logBytes == 0)
         #expect(try TreeWalk(fixture.basePath).entries == walk)
     }
@@ -40,7 +40,7 @@ import Testing
         #expect(throws: Errno.isDirectory) { try fixture.tree.unlink("d") }
         #expect(throws: Errno.notDirectory) { try fixture.tree.rename("d", to: "link") }
         #expect(fixture.journalBytes == before)
-        #expect(!fixture.workspace.hasChanges)
+        #expect(!fixture.workspace.isTouched)
     }
 
     @Test("A call that fails leaves no inode in memory")

@@ -110,7 +110,7 @@ import Testing
         #expect(found.touchedInodes == 2, "the file and the root")
         #expect(found.dirtyKeys > 0)
         #expect(found.sequence > 0)
-        #expect(fixture.workspace.hasChanges)
+        #expect(fixture.workspace.isTouched)
         #expect(fixture.workspace.usage.logFiles == 1)
         #expect(fixture.workspace.usage.databaseBytes == 0)
         fixture.tree.forget()

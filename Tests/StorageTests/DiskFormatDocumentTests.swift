@@ -45,7 +45,7 @@ struct DiskFormatDocumentTests {
         for path in ["workspaces", "workspaces/0001", "workspaces/0001/logs"] {
             try disk.makeDirectory(path)
         }
-        let logs = LogDirectory(disk, openFiles: 4)
+        let logs = LogDirectory(disk, openFiles: 4, key: testKey)
         let id: UInt64 = 1 << 48 | 42
         let start: Int64 = 1_700_000_000_000_000_000
         let log = try EditLog.create(
@@ -114,7 +114,8 @@ struct DiskFormatDocumentTests {
         let disk = SimulatedDisk(seed: 1)
         let file = try disk.open("log", .create)
         try file.writeBytes(try workedLog(), at: 0)
-        let repair = LogRepair(file, log: 1 << 48 | 42, time: 1_700_000_000_000_000_000)
+        let repair = LogRepair(
+            file, log: 1 << 48 | 42, key: testKey, time: 1_700_000_000_000_000_000)
         #expect(try repair.fill(0x40..<0x98, before: 0, after: 3))
         let real = try file.readBytes(0x58, at: 0x40)
         let documented = try documentedBytes("A worked filler", from: 0x40)
@@ -138,6 +139,7 @@ struct DiskFormatDocumentTests {
             "cutMagic": text(Format.cutMagic), "pinMagic": text(Format.pinMagic),
             "pinVersion": "\(Format.pinVersion)", "pinFooterLength": "\(Format.pinFooterLength)",
             "limitsMagic": text(Format.limitsMagic), "usageMagic": text(Format.usageMagic),
+            "keyMagic": text(Format.keyMagic),
             "recordMagic": String(text(UInt64(Format.recordMagic)).prefix(4)),
             "logHeaderLength": "\(Format.logHeaderLength)",
             "recordHeaderLength": "\(Format.recordHeaderLength)",
@@ -146,6 +148,7 @@ struct DiskFormatDocumentTests {
             "alignedPayloadLength": "\(Format.alignedPayloadLength)",
             "pageLength": "\(Format.pageLength)",
             "maximumPayloadLength": "\(Format.maximumPayloadLength)",
+            "partLength": "\(Format.partLength)",
             "Piece.encodedSize": "\(Piece.encodedSize)",
             "WorkspaceRecord.maximumID": "\(WorkspaceRecord.maximumID)",
             "InodeRecordwithouttarget": "\(inode.bytes.count)",

@@ -1,5 +1,5 @@
-// A store written by format version 1, kept in Fixtures/v1: it is refused with a sentence. Its logs have
-// not changed since, so the same changes must still give the same bytes.
+// A store of format version 3 as it was first written, kept in Fixtures/v3: whatever calls itself that
+// version must read it, and must give the same bytes for the same changes.
 
 import Glibc
 import Platform
@@ -7,7 +7,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Fixture of format version 1")
+@Suite("Fixture of format version 3")
 struct FixtureTests {
     private static let files: [UInt64] = [1 << 48 | 1 << 47 | 1, 1 << 48 | 1 << 47 | 2]
     private static let names = ["one-byte", "bytes-5000"]
@@ -19,7 +19,7 @@ struct FixtureTests {
 
     private static var fixture: String {
         let parts = "\(#filePath)".split(separator: "/").dropLast()
-        return "/" + parts.joined(separator: "/") + "/Fixtures/v1"
+        return "/" + parts.joined(separator: "/") + "/Fixtures/v3"
     }
 
     private static func transaction(_ index: Int) -> [TreeChange] {
@@ -45,11 +45,12 @@ struct FixtureTests {
 
     private static func make(_ path: String) throws {
         let store = try Store.open(
-            path, basePath: Array("/base".utf8), baseInode: 2, holder: "the fixture", now: 1)
+            path, basePath: Array("/base".utf8), baseInode: 2, holder: "the fixture", now: 1,
+            key: testKey)
         let id = try store.createWorkspace(FileName("fixture"), now: 2).id
         let journal = try Journal(
-            "\(LogDirectory.workspacePath(id))/tree.log", id: UInt64(id) << 48, on: store.disk,
-            now: 3)
+            "\(LogDirectory.workspacePath(id))/tree.log", id: UInt64(id) << 48, key: store.logs.key,
+            on: store.disk, now: 3)
         let sequence = SequenceCounter(0)
         _ = try journal.replay(from: 0, after: 0) { (_, _) throws(StorageError) in }
         for index in 0..<2 {
@@ -70,21 +71,17 @@ struct FixtureTests {
         }
     }
 
-    @Test("A store of version 1 is refused and left as it is, and its logs can be read")
-    func refused() throws {
+    @Test("The store opens, with all its names and bytes")
+    func opens() throws {
         let directory = try TemporaryDirectory("fixture")
         let path = directory("store")
         _ = try ChildProcess.run(["cp", "-r", Self.fixture, path], seconds: 30)
-        do throws(StorageError) {
-            _ = try Store.open(
-                path, basePath: Array("/base".utf8), baseInode: 2, holder: "a test", now: 9)
-            Issue.record("it was opened")
-        } catch {
-            #expect("\(error)".contains("version 1") && error.errno == .invalid)
-        }
-        let disk = HostDisk(root: try File.open(path, flags: O_RDONLY))
-        let logs = LogDirectory(disk, openFiles: 4)
-        let journal = try Journal("workspaces/0001/tree.log", id: 1 << 48, on: disk, now: 9)
+        let store = try Store.open(
+            path, basePath: Array("/base".utf8), baseInode: 2, holder: "a test", now: 9)
+        #expect(store.workspaces.map(\.name.description) == ["fixture"])
+        #expect(store.superblock.key == testKey)
+        let journal = try Journal(
+            "workspaces/0001/tree.log", id: 1 << 48, key: store.logs.key, on: store.disk, now: 9)
         var changes: [[TreeChange]] = []
         let result = try journal.replay(from: 0, after: 0) { (_, payload) throws(StorageError) in
             if let (operation, list) = TreeChange.decode(payload), operation == .create {
@@ -108,8 +105,8 @@ struct FixtureTests {
                 var cache: RecordTable?
                 try part.withUnsafeMutableBytes {
                     try LogFile.readPayload(
-                        into: $0, skip: Int(skip), from: try logs.file(id), log: id, at: record,
-                        cache: &cache)
+                        into: $0, skip: Int(skip), from: try logs.file(id), log: id, key: logs.key,
+                        at: record, cache: &cache)
                 }
             }
             bytes += part

@@ -10,7 +10,7 @@ struct JournalTests {
     private let disk = SimulatedDisk(seed: 4)
     private let id: UInt64 = 1 << 48
 
-    private func open() throws -> Journal { try Journal("tree.log", id: id, on: disk, now: 5) }
+    private func open() throws -> Journal { try Journal("tree.log", id: id, key: testKey, on: disk, now: 5) }
 
     private func replay(
         _ journal: Journal, from position: UInt64 = 0, after sequence: UInt64 = 0
@@ -100,7 +100,7 @@ struct JournalTests {
     func otherLog() throws {
         _ = try open()
         #expect(throws: StorageError.self) {
-            try Journal("tree.log", id: id + 1, on: disk, now: 1)
+            try Journal("tree.log", id: id + 1, key: testKey, on: disk, now: 1)
         }
     }
 
@@ -116,7 +116,7 @@ struct JournalTests {
             if number == 3 { try journal.synchronize() }
         }
         let after = disk.afterPowerCut(seed: UInt64(seed))
-        let kept = try replay(Journal("tree.log", id: id, on: after, now: 1)).payloads
+        let kept = try replay(Journal("tree.log", id: id, key: testKey, on: after, now: 1)).payloads
         #expect(kept.count >= 3)
         for (index, payload) in kept.enumerated() {
             #expect(payload == [UInt8](repeating: UInt8(index + 1), count: 700))

@@ -23,7 +23,8 @@ struct LogScannerTests {
     private func scan(
         _ bench: LogBench, log: UInt64 = testLog
     ) throws -> (result: ScanResult, positions: [Int]) {
-        var scanner = try LogScanner(bench.disk.open(bench.path, .readOnly), log: log)
+        var scanner = try LogScanner(
+            bench.disk.open(bench.path, .readOnly), log: log, key: testKey)
         var positions: [Int] = []
         let result = try scanner.scan(from: 64, after: 0) { (record) throws(StorageError) in
             positions.append(Int(record.position))
@@ -96,7 +97,8 @@ struct LogScannerTests {
         change(other) { $0[places[1] + 100] ^= 1 }
         #expect(try scan(other).positions == places)
         let file = try other.disk.open(other.path, .readOnly)
-        let table = try RecordTable(reading: file, log: testLog, at: UInt64(places[1]))
+        let table = try RecordTable(
+            reading: file, log: testLog, key: testKey, at: UInt64(places[1]))
         #expect(!table.payloadIsGood(in: file))
     }
 
@@ -161,11 +163,13 @@ struct LogScannerTests {
         #expect(try scan(bench, log: testLog + 1).positions.isEmpty)
     }
 
-    @Test("A log of a newer version is refused with a sentence that names the versions")
-    func newerVersion() throws {
+    @Test("A log of another version is refused with a sentence that names the versions", arguments: [
+        (3, "only up to 2"), (1, "only 2"),
+    ])
+    func otherVersion(version: UInt8, known: String) throws {
         let (bench, _) = try makeLog([1])
         change(bench) { bytes in
-            bytes[8] = 2
+            bytes[8] = version
             var writer = ByteWriter()
             writer.integer(Checksum.xxh3(bytes[0..<56]))
             bytes.replaceSubrange(56..<64, with: writer.bytes)
@@ -174,8 +178,8 @@ struct LogScannerTests {
             _ = try bench.reopen()
             Issue.record("it was opened")
         } catch let error as StorageError {
-            #expect(error.description.contains("format version 2"))
-            #expect(error.description.contains("only up to 1"))
+            #expect(error.description.contains("format version \(version)"))
+            #expect(error.description.contains(known))
             #expect(error.errno == .invalid)
         }
     }

@@ -9,7 +9,8 @@ import Testing
 struct LogVerifierTests {
     private func verify(_ bench: LogBench) throws -> LogCheck {
         let file = try bench.disk.open(bench.path, .readOnly)
-        var verifier = LogVerifier(file, kind: .edit, id: testLog, path: bench.path)
+        var verifier = LogVerifier(
+            file, kind: .edit, id: testLog, key: testKey, path: bench.path)
         return try verifier.verify()
     }
 
@@ -56,7 +57,7 @@ struct LogVerifierTests {
         let check = try verify(bench)
         #expect(check.faults.count == 1)
         let fault = try #require(check.faults.first)
-        try LogRepair(bench.disk.open(bench.path, .readWrite), log: testLog, time: 1)
+        try LogRepair(bench.disk.open(bench.path, .readWrite), log: testLog, key: testKey, time: 1)
             .clear(fault.range)
         #expect(bench.bytes == good)
     }
@@ -69,7 +70,7 @@ struct LogVerifierTests {
         let log = try bench.reopen().log
         let start = log.end
         let file = try bench.disk.open(bench.path, .readWrite)
-        let repair = LogRepair(file, log: testLog, time: 7)
+        let repair = LogRepair(file, log: testLog, key: testKey, time: 7)
         #expect(try repair.fill(start..<(start + length), before: 1, after: nil, atLeast: 40))
         bench.sequence.advance(to: 100)
         let check = try verify(bench)
@@ -81,7 +82,7 @@ struct LogVerifierTests {
             var byte: [UInt8] = [0]
             try byte.withUnsafeMutableBytes {
                 try LogFile.readPayload(
-                    into: $0, skip: 0, from: file, log: testLog, at: start, cache: &table)
+                    into: $0, skip: 0, from: file, log: testLog, key: testKey, at: start, cache: &table)
             }
         }
         let again = try bench.reopen().log
@@ -96,7 +97,7 @@ struct LogVerifierTests {
     func noRoom() throws {
         let bench = try bench([10])
         let repair = LogRepair(
-            try bench.disk.open(bench.path, .readWrite), log: testLog, time: 7)
+            try bench.disk.open(bench.path, .readWrite), log: testLog, key: testKey, time: 7)
         let before = bench.bytes
         #expect(try !repair.fill(64..<160, before: 4, after: 5))
         #expect(try !repair.fill(64..<128, before: 4, after: nil))
@@ -116,7 +117,7 @@ struct LogVerifierTests {
                 return
             }
             let repair = LogRepair(
-                try bench.disk.open(bench.path, .readWrite), log: testLog, time: 7)
+                try bench.disk.open(bench.path, .readWrite), log: testLog, key: testKey, time: 7)
             try repair.lose([index], of: record)
             let check = try verify(bench)
             #expect(!check.hasDamage && check.faults.count == 1)
@@ -145,20 +146,20 @@ struct LogVerifierTests {
         let bench = LogBench()
         let log = try bench.create()
         _ = try EditScript(bench, log, edits: 50, seed: 8, longest: 300)
-        #expect(try EditLog.check(testLog, on: bench.disk).pieces == .none)
+        #expect(try EditLog.check(testLog, on: bench.disk, key: testKey).pieces == .none)
         try log.checkpoint(ifMoreThan: 0)
-        #expect(try EditLog.check(testLog, on: bench.disk).pieces == .fit)
+        #expect(try EditLog.check(testLog, on: bench.disk, key: testKey).pieces == .fit)
         try bench.write([1, 2, 3], at: 5, to: log)
-        #expect(try EditLog.check(testLog, on: bench.disk).pieces == .fit)
+        #expect(try EditLog.check(testLog, on: bench.disk, key: testKey).pieces == .fit)
         let good = try #require(PieceCheckpoint(log: testLog, on: bench.disk))
         var wrong = good
         wrong.pieces.truncate(to: wrong.pieces.length + 1)
         try wrong.write(log: testLog, on: bench.disk)
-        #expect(try EditLog.check(testLog, on: bench.disk).pieces != .fit)
+        #expect(try EditLog.check(testLog, on: bench.disk, key: testKey).pieces != .fit)
         wrong = good
         wrong.position += 8
         try wrong.write(log: testLog, on: bench.disk)
-        #expect(try EditLog.check(testLog, on: bench.disk).pieces != .fit)
+        #expect(try EditLog.check(testLog, on: bench.disk, key: testKey).pieces != .fit)
     }
 
     @Test("A text with a checksum is read back; each flipped bit shows; older texts are read")

@@ -9,7 +9,7 @@ import Testing
 struct PowerCutTests {
     private func open(_ bench: LogBench, synced: UInt64 = 0) throws -> EditLog {
         try EditLog.open(
-            testLog, in: LogDirectory(bench.disk, openFiles: 8), afterPowerCut: true,
+            testLog, in: LogDirectory(bench.disk, openFiles: 8, key: testKey), afterPowerCut: true,
             synced: synced
         ) { _ in }
     }
@@ -86,11 +86,11 @@ struct PowerCutTests {
         for call in 0..<6 {
             let disk = SimulatedDisk(seed: UInt64(call))
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
-            _ = try? Journal("tree.log", id: 1, on: disk, now: 1)
+            _ = try? Journal("tree.log", id: 1, key: testKey, on: disk, now: 1)
             for seed in 0..<UInt64(60) {
                 let after = disk.afterPowerCut(seed: seed)
                 #expect(throws: Never.self, "call \(call), seed \(seed)") {
-                    _ = try Journal("tree.log", id: 1, on: after, now: 1)
+                    _ = try Journal("tree.log", id: 1, key: testKey, on: after, now: 1)
                 }
             }
         }
@@ -99,7 +99,7 @@ struct PowerCutTests {
     @Test("A torn record in the middle ends a tree log")
     func tornTransaction() throws {
         let disk = SimulatedDisk(seed: 1)
-        let journal = try Journal("tree.log", id: 1, on: disk, now: 1)
+        let journal = try Journal("tree.log", id: 1, key: testKey, on: disk, now: 1)
         var middle = 0
         for number in 1...3 {
             if number == 2 { middle = Int(journal.end) }
@@ -111,7 +111,7 @@ struct PowerCutTests {
         for index in (middle + 600)..<(middle + 1112) { bytes[index] = 0 }
         disk.setContents(of: "tree.log", to: bytes)
         var found: [UInt64] = []
-        let result = try Journal("tree.log", id: 1, on: disk, now: 1).replay(
+        let result = try Journal("tree.log", id: 1, key: testKey, on: disk, now: 1).replay(
             from: 0, after: 0, afterPowerCut: true) { header, _ in found.append(header.sequence) }
         #expect(found == [1])
         #expect(result.end == UInt64(middle))

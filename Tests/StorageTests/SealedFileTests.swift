@@ -10,8 +10,8 @@ struct SealedFileTests {
     private let disk = SimulatedDisk(seed: 1)
     private let magic: UInt64 = 0x1122_3344_5566_7788
 
-    private func read() throws(StorageError) -> [UInt8] {
-        try SealedFile.read(magic: magic, from: "file", on: disk)
+    private func read(copies: Int = 2) throws(StorageError) -> [UInt8] {
+        try SealedFile.read(magic: magic, copies: copies, from: "file", on: disk)
     }
 
     private func write(_ payload: [UInt8], copies: Int) throws {
@@ -23,7 +23,7 @@ struct SealedFileTests {
     func roundTrip(count: Int) throws {
         let payload = [UInt8](repeating: 3, count: count)
         try write(payload, copies: 1)
-        #expect(try read() == payload)
+        #expect(try read(copies: 1) == payload)
         try write(payload, copies: 2)
         #expect(try read() == payload)
         #expect(!disk.exists("file.new"))
@@ -49,6 +49,20 @@ struct SealedFileTests {
                 }
             }
         }
+    }
+
+    @Test("The likeness of a copy inside of a damaged single copy is not taken for it")
+    func likeness() throws {
+        try write([6, 6, 6], copies: 1)
+        let likeness = disk.contents(of: "file") ?? []
+        try write([1] + likeness + [2], copies: 1)
+        var bytes = disk.contents(of: "file") ?? []
+        bytes[bytes.count - 1] ^= 1
+        disk.setContents(of: "file", to: bytes)
+        #expect(throws: StorageError.self) { try read(copies: 1) }
+        #expect(try SealedFile.check(magic: magic, copies: 1, path: "file", on: disk).payload == nil)
+        // The first one of two would be there, too.
+        #expect(try read(copies: 2) == [6, 6, 6])
     }
 
     @Test("A failing write leaves the old file", arguments: 0..<5)
@@ -83,7 +97,7 @@ struct SuperblockTests {
     private let disk = SimulatedDisk(seed: 1)
 
     private var superblock: Superblock {
-        Superblock(id: 5, created: 6, basePath: Array("/some/base".utf8), baseInode: 7)
+        Superblock(id: 5, created: 6, basePath: Array("/some/base".utf8), baseInode: 7, key: testKey)
     }
 
     @Test("It reads back, also with either copy damaged")
@@ -101,17 +115,21 @@ struct SuperblockTests {
         #expect(throws: StorageError.self) { try Superblock(from: disk) }
     }
 
-    @Test("A store of a newer version is refused with a sentence that says what to do")
-    func newerVersion() throws {
-        var newer = superblock
-        newer.version = 3
-        try newer.write(to: disk)
+    @Test("A store of another version is refused with a sentence that says what to do", arguments: [
+        (4, "use the draftfs that wrote it, or a newer one"),
+        (2, "use the draftfs that wrote it, or give another store with --store"),
+        (1, "use the draftfs that wrote it, or give another store with --store"),
+    ])
+    func otherVersion(version: UInt32, advice: String) throws {
+        var other = superblock
+        other.version = version
+        try other.write(to: disk)
         do {
             _ = try Superblock(from: disk)
             Issue.record("it was read")
         } catch {
-            #expect(error.description.contains("superblock has format version 3"))
-            #expect(error.description.contains("use the draftfs that wrote it, or a newer one"))
+            #expect(error.description.contains("superblock has format version \(version)"))
+            #expect(error.description.contains(advice))
             #expect(error.errno == .invalid)
         }
     }

@@ -58,6 +58,67 @@ struct StoreTests {
         #expect(sentence { _ = try open() }.contains("format version 7"))
     }
 
+    @Test("A store of an older version is refused and left as it is")
+    func olderVersion() throws {
+        let store = try open()
+        // What version 2 had in its superblock: no key.
+        var writer = ByteWriter()
+        writer.integer(UInt32(2))
+        writer.integer(UInt32(0))
+        writer.integer(store.superblock.id)
+        writer.integer(store.superblock.created)
+        writer.string(store.superblock.basePath)
+        writer.integer(store.superblock.baseInode)
+        try SealedFile.write(
+            writer.bytes, magic: Format.superblockMagic, copies: 2, to: Superblock.path,
+            on: store.disk, durable: true)
+        try store.disk.remove(StoreKey.path)
+        #expect(sentence { _ = try Superblock(from: store.disk) }.contains("format version 2"))
+        #expect(!store.disk.exists(StoreKey.path))
+    }
+
+    @Test("The key is made anew from the superblock, and one of another store is refused")
+    func key() throws {
+        let key = try open().superblock.key
+        let disk = HostDisk(root: try File.open(directory("store"), flags: O_RDONLY))
+        #expect(try StoreKey(from: disk).key == key)
+        try disk.remove(StoreKey.path)
+        #expect(try open().logs.key == key)
+        #expect(try StoreKey(from: disk).key == key)
+        let file = try disk.open(StoreKey.path, .readWrite)
+        try file.writeBytes([UInt8](repeating: 0, count: Int(try file.length())), at: 0)
+        #expect(try open().logs.key == key)
+        #expect(try StoreKey(from: disk).key == key)
+        let other = Superblock(
+            id: 5, created: 1, basePath: Array("/base".utf8), baseInode: 2, key: testKey)
+        try StoreKey(other).write(to: disk)
+        #expect(sentence { _ = try open() }.contains("of two stores"))
+        #expect(try StoreKey(from: disk).key == testKey)
+    }
+
+    @Test("Two stores have two keys")
+    func keys() throws {
+        let first = try open().superblock.key
+        let other = try Store.open(
+            directory("other"), basePath: [0x2f], baseInode: 1, holder: "a test", now: 1)
+        #expect(other.superblock.key != first)
+    }
+
+    @Test("Nobody but the owner may look into a store")
+    func permissions() throws {
+        #expect(mkdir(directory("store"), 0o755) == 0 && chmod(directory("store"), 0o755) == 0)
+        let old = umask(0)
+        defer { umask(old) }
+        let store = try open()
+        _ = try store.createWorkspace(FileName("one"), now: 1)
+        func mode(_ path: String) throws -> UInt32 {
+            try File.open(directory("store" + path), flags: O_RDONLY).status().mode & 0o777
+        }
+        #expect(try mode("") == 0o700)
+        #expect(try mode("/key") == 0o600 && mode("/superblock") == 0o600)
+        #expect(try mode("/workspaces") == 0o700)
+    }
+
     @Test("A directory that is no store is left alone")
     func noStore() throws {
         #expect(mkdir(directory("store"), 0o700) == 0)

@@ -27,7 +27,7 @@ struct LogBench {
         where !disk.exists(path) {
             try? disk.makeDirectory(path)
         }
-        logs = LogDirectory(disk, openFiles: 8)
+        logs = LogDirectory(disk, openFiles: 8, key: testKey)
     }
 
     var path: String { LogDirectory.path(testLog) }
@@ -40,7 +40,7 @@ struct LogBench {
     /// Opens the log as the next process does, with what it reports.
     func reopen(_ id: UInt64 = testLog) throws -> (log: EditLog, report: ScanResult?) {
         var report: ScanResult?
-        let fresh = LogDirectory(disk, openFiles: 8)
+        let fresh = LogDirectory(disk, openFiles: 8, key: testKey)
         let log = try EditLog.open(id, in: fresh) { report = $0 }
         return (log, report)
     }
@@ -73,7 +73,7 @@ struct LogBench {
     func read(_ log: EditLog) throws -> [UInt8] { try read(log.pieces(in: 0..<UInt64(1 << 40))) }
 
     func read(_ pieces: [Piece]) throws -> [UInt8] {
-        let fresh = LogDirectory(disk, openFiles: 8)
+        let fresh = LogDirectory(disk, openFiles: 8, key: testKey)
         var bytes: [UInt8] = []
         for piece in pieces {
             var part = [UInt8](repeating: 0, count: Int(piece.length))
@@ -82,7 +82,8 @@ struct LogBench {
                 let file = try fresh.file(log)
                 try part.withUnsafeMutableBytes {
                     try LogFile.readPayload(
-                        into: $0, skip: Int(skip), from: file, log: log, at: record, cache: &cache)
+                        into: $0, skip: Int(skip), from: file, log: log, key: testKey, at: record,
+                        cache: &cache)
                 }
             }
             bytes += part

@@ -68,7 +68,7 @@ struct WithdrawTests {
             let bench = LogBench()
             try bench.disk.synchronizeAll()
             let hooked = HookedDisk(bench.disk)
-            let logs = LogDirectory(hooked, openFiles: 8)
+            let logs = LogDirectory(hooked, openFiles: 8, key: testKey)
             let log = try EditLog.create(testLog, baseFile: 0, baseLength: 0, now: 1, in: logs)
             try bench.write([1, 2, 3], at: 0, to: log)
             try log.synchronize()

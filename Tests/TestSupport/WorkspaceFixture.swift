@@ -4,7 +4,7 @@
 import Glibc
 package import Overlay
 package import Platform
-internal import Storage
+package import Storage
 
 package final class WorkspaceFixture {
     package let directory: TemporaryDirectory
@@ -12,10 +12,10 @@ package final class WorkspaceFixture {
     package private(set) var storePath: String
     package let events = EventLog()
     package let limits: Limits
-    private let clock: Clock
-    private let probe: BaseProbe
-    package private(set) var set: WorkspaceSet!
-    package private(set) var tree: WorkspaceTree!
+    fileprivate let clock: Clock
+    fileprivate let probe: BaseProbe
+    package fileprivate(set) var set: WorkspaceSet!
+    package fileprivate(set) var tree: WorkspaceTree!
     private var copies = 0
 
     /// - Parameter prepare: fills the base, whose path it is given.
@@ -38,7 +38,7 @@ package final class WorkspaceFixture {
     package var workspace: Workspace { tree.workspace }
     package func base(_ path: String) -> String { "\(basePath)/\(path)" }
 
-    private static func openSet(
+    fileprivate static func openSet(
         _ store: String, _ base: String, _ limits: Limits, _ clock: Clock, _ probe: BaseProbe,
         _ events: EventLog
     ) throws -> WorkspaceSet {
@@ -66,7 +66,7 @@ package final class WorkspaceFixture {
         }
     }
 
-    private static func openTree(_ set: WorkspaceSet) throws -> WorkspaceTree {
+    fileprivate static func openTree(_ set: WorkspaceSet) throws -> WorkspaceTree {
         let name = try FileName("main")
         let record = try set.find(name) ?? set.create(name)
         return WorkspaceTree(try set.workspace(record))
@@ -88,7 +88,7 @@ package final class WorkspaceFixture {
         try openAnew()
     }
 
-    private func openAnew() throws {
+    fileprivate func openAnew() throws {
         let caller = tree.caller
         // The store's lock goes with the last reference to it.
         tree = nil
@@ -119,4 +119,43 @@ package final class WorkspaceFixture {
     package var logBytes: UInt64 { workspace.usage.logBytes }
     package var journalBytes: UInt64 { workspace.statistics.journalBytes }
     package var messages: [String] { events.events.map(\.message) }
+}
+
+extension WorkspaceFixture {
+    /// Ends cleanly, changes rows of the database behind everybody's back, with checksums that are
+    /// right, and opens again.
+    /// - Parameters:
+    ///   - position: where the checkpoint is to say it stands; nil for where it does.
+    ///   - change: is given the batch to fill, and what reads a row.
+    package func damageRows(
+        at position: CheckpointPosition? = nil,
+        _ change: (inout CheckpointBatch, (InodeNumber) throws -> InodeRecord?) throws -> Void
+    ) throws {
+        guard set.close() else { throw CheckFailure("the workspaces did not close") }
+        let path = "\(storePath)/workspaces/0001/tree.db"
+        let database = try TreeDatabase(path)
+        var batch = CheckpointBatch()
+        try change(&batch) { number in try database.inode(number) }
+        try database.apply(batch, at: position ?? database.position())
+        try database.flushLog()
+        database.close()
+        // Rows are read one by one then.
+        unlink(path + ".sum")
+        try openAnew()
+    }
+
+    /// Ends cleanly, repairs the store and opens it again.
+    package func repaired() throws -> Fsck.Report {
+        guard set.close() else { throw CheckFailure("the workspaces did not close") }
+        let caller = tree.caller
+        tree = nil
+        set = nil
+        var options = Fsck.Options()
+        options.repairs = true
+        let report = try Fsck(storePath, options, clock: clock).run()
+        set = try Self.openSet(storePath, basePath, limits, clock, probe, events)
+        tree = try Self.openTree(set)
+        tree.caller = caller
+        return report
+    }
 }

@@ -15,7 +15,6 @@ struct SourceTests {
         "Sources/Platform/Disk.swift", "Sources/Platform/File.swift",
         "Sources/Platform/Gate.swift", "Sources/Platform/HostDirectory.swift",
         "Sources/Storage/EditLog.swift", "Sources/Storage/EditLog+Versions.swift",
-        "Sources/Storage/Journal.swift",
         "Sources/Storage/LogFile.swift", "Sources/Storage/LogScanner.swift",
         "Sources/Storage/PinFile.swift",
         "Sources/Storage/Record.swift", "Sources/Storage/SQLite.swift",
@@ -61,6 +60,40 @@ struct SourceTests {
             for word in Self.banned {
                 #expect(!text.contains(word), "\(file.path):\(number) has \(word)")
             }
+        }
+    }
+
+    /// Where such a sum cannot be too large: a valid piece ends at or below 2⁶³ − 1.
+    static let checked: Set<String> = [
+        "Sources/Platform/Arithmetic.swift", "Sources/Storage/Piece.swift",
+        "Sources/Storage/PieceTree.swift",
+    ]
+
+    /// Numbers from the base, the disk, the kernel or a user are as large as their type: what the
+    /// operators do with them traps. See Sources/Platform/Arithmetic.swift.
+    @Test(arguments: Tree.program.filter { !checked.contains($0.path) && !$0.isIn("Sources/draftfs") })
+    func `Sums, products and casts of what comes from outside have a bound`(file: SourceFile) {
+        for (number, text) in file.code {
+            let place = "\(file.path):\(number)"
+            // Plain words first: a regular expression takes long.
+            if text.contains("512") {
+                #expect(!text.contains(/\*\s*512\b|\b512\s*\*/), "\(place): multiplied(clamping:)")
+            }
+            if text.contains("1_000_000_000") {
+                #expect(
+                    !text.contains(/(\*|by:)\s*1_000_000_000\b/),
+                    "\(place): Int64(seconds:nanoseconds:)")
+            }
+            if text.contains("ffset +") {
+                let sum = /ffset\s*\+\s*([A-Za-z.]*([lL]ength|[cC]ount|delete)\b|UInt64\()/
+                #expect(!text.contains(sum), "\(place): adding(clamping:), or Range(at:count:)")
+            }
+            if text.contains("Int") {
+                let cast =
+                    /\b(UInt8|UInt16|UInt32|Int8|Int16|Int32)\((status|raw|row|header|record|max|min)\b/
+                #expect(!text.contains(cast), "\(place): clamping: or truncatingIfNeeded:")
+            }
+            if text.contains("links +") { Issue.record("\(place): adding(clamping:)") }
         }
     }
 

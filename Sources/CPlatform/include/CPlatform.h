@@ -31,6 +31,7 @@ int64_t cp_pwrite2(
     int64_t offset);
 int64_t cp_getdents(int fd, void *buffer, size_t count);
 int cp_syncfs(int fd);
+int cp_getrandom(void *buffer, size_t count);               // getrandom, until all is filled
 
 // Gives the calling thread a table of descriptors of its own that has 0 to 2 only. -1 and errno.
 int cp_detach_descriptors(void);

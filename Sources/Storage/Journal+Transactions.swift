@@ -1,0 +1,55 @@
+// Transactions in the journal: appended in as many parts as they need, whole or not at all.
+
+package import Platform
+
+extension Journal {
+    /// Appends the changes of one call; when it returns, they survive the death of this process. What
+    /// is longer than a part is written in several records, of which the last one makes them valid;
+    /// nobody sees the log's end move before that.
+    package func append(
+        _ operation: TreeOperation, _ changes: [TreeChange], sequence: UInt64, stamp: Stamp
+    ) throws(Errno) {
+        guard let count = UInt32(exactly: changes.count) else { throw .fileTooBig }
+        try appendAll { (append) throws(Errno) in
+            var writer = ByteWriter(capacity: min(160 * changes.count, partLength + 4096) + 8)
+            var first: UInt64 = 0
+            var parts: UInt64 = 0
+            for change in changes {
+                let before = writer.count
+                change.encode(into: &writer)
+                guard writer.count > partLength, before > 0 else { continue }
+                let position = try append(
+                    .part, sequence, stamp, 0, 0, Array(writer.bytes[..<before]))
+                if parts == 0 { first = position }
+                parts += 1
+                let rest = Array(writer.bytes[before...])
+                writer = ByteWriter(capacity: partLength + 4096)
+                writer.raw(rest)
+            }
+            let head = TreeChange.encodeHead(operation, count: count)
+            _ = try append(.transaction, sequence, stamp, first, parts, head + writer.bytes)
+        }
+    }
+
+    /// The changes of a transaction that `records` or `replay` has visited; nil where a part of it was
+    /// lost and a repair has closed the gap.
+    /// - Throws: damage.
+    package func transaction(
+        _ header: RecordHeader, _ payload: [UInt8]
+    ) throws(StorageError) -> (operation: TreeOperation, changes: [TreeChange])? {
+        do throws(TransactionFault) {
+            return try transactionReader.changes(header, payload)
+        } catch {
+            switch error {
+            case .lost: return nil
+            case .damaged(let position):
+                throw .damaged(
+                    path: path,
+                    what: "the part at byte \(position) of record \(header.sequence) cannot be read")
+            case .unknown:
+                throw .damaged(
+                    path: path, what: "record \(header.sequence) cannot be understood")
+            }
+        }
+    }
+}

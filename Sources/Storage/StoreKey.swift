@@ -1,0 +1,59 @@
+// StoreKey: the file `key`: what the checksums of records are made with, a second time. The superblock
+// has it too; without it no record of the store can be told from bytes that look like one, so each of
+// the two files is enough to make the other one anew.
+//
+// sealed payload, two copies: store id u64 | key, 192 bytes
+
+package import Platform
+
+package struct StoreKey: Equatable, Sendable {
+    package static let path = "key"
+
+    /// The store's, as in the superblock.
+    package var id: UInt64
+    package var key: ChecksumKey
+
+    package init(_ superblock: Superblock) {
+        id = superblock.id
+        key = superblock.key
+    }
+
+    package func write(to disk: any Disk) throws(StorageError) {
+        var writer = ByteWriter(capacity: 8 + ChecksumKey.length)
+        writer.integer(id)
+        writer.raw(key.secret)
+        try SealedFile.write(
+            writer.bytes, magic: Format.keyMagic, copies: 2, to: Self.path, on: disk, durable: true)
+    }
+
+    package init(from disk: any Disk) throws(StorageError) {
+        let payload = try SealedFile.read(
+            magic: Format.keyMagic, copies: 2, from: Self.path, on: disk)
+        var reader = ByteReader(payload)
+        guard let id: UInt64 = reader.integer(),
+            let key = reader.raw(ChecksumKey.length).flatMap({ ChecksumKey($0) })
+        else { throw .damaged(path: Self.path, what: "it is too short") }
+        self.id = id
+        self.key = key
+    }
+}
+
+extension Store {
+    /// Makes the file `key` anew where it is missing or damaged.
+    /// - Throws: where it is whole and holds the key of another store: one of the two files was put
+    ///   there by somebody, and which one fits the logs is not known.
+    static func checkKey(_ superblock: Superblock, _ disk: any Disk) throws(StorageError) {
+        let expected = StoreKey(superblock)
+        do throws(StorageError) {
+            guard try StoreKey(from: disk) != expected else { return }
+        } catch {
+            switch error {
+            case .damaged, .system(.noEntry, _, _): return try expected.write(to: disk)
+            default: throw error
+            }
+        }
+        throw .damaged(
+            path: StoreKey.path,
+            what: "it and the superblock are of two stores: one of them was copied from elsewhere")
+    }
+}

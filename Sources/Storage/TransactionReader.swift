@@ -1,0 +1,96 @@
+// TransactionReader: the changes of a transaction, from one record or from parts and the record that
+// makes them valid.
+//
+// part payload: changes
+// transaction payload: operation u8 | zeros, 3 bytes | count of all changes u32 | the rest of them
+// The transaction's header has in `offset` where its first part stands, in `length` how many there are.
+
+package import Platform
+
+/// Why the changes of a transaction cannot be had.
+package enum TransactionFault: Error, Equatable, Sendable {
+    /// A part was lost, and a repair has put a filler in its place.
+    case lost
+    /// The part at that position cannot be read.
+    case damaged(UInt64)
+    /// It can be read, and is nothing that this draftfs writes.
+    case unknown
+}
+
+package struct TransactionReader {
+    private let file: any DiskFile
+    private let log: UInt64
+    private let key: ChecksumKey
+
+    package init(_ file: any DiskFile, log: UInt64, key: ChecksumKey) {
+        self.file = file
+        self.log = log
+        self.key = key
+    }
+
+    /// - Parameters: the header and the payload of the transaction's own record.
+    package func changes(
+        _ header: RecordHeader, _ payload: [UInt8]
+    ) throws(TransactionFault) -> (operation: TreeOperation, changes: [TreeChange]) {
+        var reader = ByteReader(payload)
+        guard let (operation, count) = TreeChange.decodeHead(&reader) else { throw .unknown }
+        var changes: [TreeChange] = []
+        var position = header.offset
+        var parts = header.length
+        while parts > 0 {
+            let part = try self.part(at: position, of: header)
+            var reader = ByteReader(part.payload)
+            try Self.decode(&reader, to: count, into: &changes)
+            position = part.end
+            parts -= 1
+        }
+        try Self.decode(&reader, to: count, into: &changes)
+        guard changes.count == Int(count) else { throw .unknown }
+        return (operation, changes)
+    }
+
+    private static func decode(
+        _ reader: inout ByteReader, to count: UInt32, into changes: inout [TreeChange]
+    ) throws(TransactionFault) {
+        while !reader.atEnd {
+            guard changes.count < Int(count), let change = TreeChange(decoding: &reader) else {
+                throw .unknown
+            }
+            changes.append(change)
+        }
+    }
+
+    private func part(
+        at position: UInt64, of transaction: RecordHeader
+    ) throws(TransactionFault) -> (payload: [UInt8], end: UInt64) {
+        guard let header = LogFile.header(at: position, in: file, log: log, key: key) else {
+            throw isFilled(position, before: transaction) ? .lost : .damaged(position)
+        }
+        if header.kind == RecordKind.gap.rawValue { throw .lost }
+        guard header.kind == RecordKind.part.rawValue, header.sequence == transaction.sequence else {
+            throw .unknown
+        }
+        let record = ScannedRecord(header: header, position: position)
+        guard let payload = try? LogFile.payload(of: record, in: file, log: log, key: key) else {
+            throw .damaged(position)
+        }
+        return (payload, position + header.recordLength)
+    }
+
+    /// Whether a filler that begins further up has taken the place of a part. One that covers a part
+    /// and has another one, or the transaction, behind it has their number.
+    private func isFilled(_ position: UInt64, before transaction: RecordHeader) -> Bool {
+        var isFilled = false
+        // What cannot be read is damage, and is reported as that.
+        guard var scanner = try? LogScanner(file, log: log, key: key),
+            let first = try? scanner.bisect(where: { $0.sequence >= transaction.sequence })
+        else { return false }
+        try? scanner.headers(from: first.position) { record in
+            if record.position > position { return false }
+            isFilled = record.header.kind == RecordKind.gap.rawValue
+                && record.position + record.header.recordLength > position
+            return !isFilled
+        }
+        return isFilled
+    }
+}

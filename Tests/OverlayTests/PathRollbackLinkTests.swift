@@ -1,0 +1,187 @@
+// Rollbacks of single paths over hard links and moved directories: each file counts the names that
+// lead to it, and names that led to one file then and come back lead to one file again.
+
+import Glibc
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+/// All names of a tree, by the inode that they lead to.
+private struct Names {
+    var byInode: [InodeNumber: [String]] = [:]
+    var facts: [InodeNumber: NodeFacts] = [:]
+    private var subdirectories: [InodeNumber: UInt32] = [:]
+
+    init(_ tree: WorkspaceTree) throws(Errno) {
+        var open = [("", tree.root)]
+        while let (path, node) = open.popLast() {
+            let found = try tree.facts(node)
+            byInode[node, default: []].append(path)
+            facts[node] = found
+            guard FileType(mode: found.mode) == .directory else { continue }
+            for (name, type) in try tree.list(node) {
+                if type == .directory { subdirectories[node, default: 0] += 1 }
+                let text = String(decoding: name, as: UTF8.self)
+                open.append((
+                    path.isEmpty ? text : "\(path)/\(text)",
+                    try tree.lookup(FileName(name), in: node)
+                ))
+            }
+        }
+    }
+
+    var faults: [String] {
+        byInode.compactMap { number, names in
+            guard let found = facts[number] else { return nil }
+            let isDirectory = FileType(mode: found.mode) == .directory
+            let right = isDirectory ? 2 + subdirectories[number, default: 0] : UInt32(names.count)
+            if found.links == right, !isDirectory || names.count == 1 { return nil }
+            return "\(names.sorted()) count \(found.links) links, not \(right)"
+        }
+    }
+
+    var paths: [String] { byInode.values.flatMap { $0 }.filter { !$0.isEmpty }.sorted() }
+    var directories: [String] {
+        byInode.filter { FileType(mode: facts[$0.key]?.mode ?? 0) == .directory }
+            .values.flatMap { $0 }.sorted()
+    }
+}
+
+@Suite struct PathRollbackLinkTests {
+    private static func prepare(_ base: String) throws {
+        for path in ["top", "top/d", "top/d/in", "out"] { try makeDirectory("\(base)/\(path)") }
+        for name in ["f", "g", "in/h"] { try writeFile("\(base)/top/d/\(name)", "content of \(name)") }
+        for (from, to) in [("f", "one"), ("g", "two"), ("in/h", "three")] {
+            try must("link", Glibc.link("\(base)/top/d/\(from)", "\(base)/out/\(to)"))
+        }
+    }
+
+    private func rollback(_ fixture: WorkspaceFixture, to moment: UInt64, _ path: String) throws {
+        _ = try fixture.workspace.rollback(
+            to: .sequence(moment), paths: [Array(path.utf8)], keepsTimes: false,
+            caller: fixture.tree.caller)
+    }
+
+    private func check(_ fixture: WorkspaceFixture, _ step: String) throws {
+        let faults = try Names(fixture.tree).faults
+        #expect(faults.isEmpty, "\(step): \(faults)")
+        let report = try fixture.workspace.verify()
+        #expect(report.isClean, "\(step): \(report.findings.map(\.sentence))")
+    }
+
+    /// - Parameter touched: which of the names outside is edited before the moment.
+    @Test("Hard links in a moved base directory are links again when it comes back elsewhere",
+        arguments: [[], ["out/one"], ["top/d/g"], ["out/one", "out/two", "top/d/in/h"]])
+    func moved(touched: [String]) throws {
+        let fixture = try WorkspaceFixture(prepare: Self.prepare)
+        let tree = fixture.tree!
+        for path in touched { try tree.write(path, "EDITED") }
+        let moment = fixture.workspace.statistics.sequence
+        try tree.rename("top/d", to: "top/e")
+        try rollback(fixture, to: moment, "top")
+        try check(fixture, "at once")
+        for (inner, outer) in [("f", "one"), ("g", "two"), ("in/h", "three")] {
+            #expect(try tree.resolve("top/d/\(inner)") == tree.resolve("out/\(outer)"), "\(inner)")
+            #expect(try tree.facts(tree.resolve("out/\(outer)")).links == 2)
+            let isEdited = touched.contains("top/d/\(inner)") || touched.contains("out/\(outer)")
+            #expect(
+                try tree.text("top/d/\(inner)").hasPrefix(isEdited ? "EDITED" : "content"), "\(inner)")
+        }
+        try fixture.reopenAfterKill()
+        try check(fixture, "after a kill")
+        #expect(try fixture.tree.resolve("top/d/f") == fixture.tree.resolve("out/one"))
+    }
+
+    @Test("A base directory that comes back after it was removed by a rollback has what it had")
+    func twice() throws {
+        let fixture = try WorkspaceFixture(prepare: Self.prepare)
+        let tree = fixture.tree!
+        try tree.makeDirectory("s")
+        try tree.write("out/one", "EDITED")
+        let empty = fixture.workspace.statistics.sequence
+        try tree.rename("top", to: "s/top")
+        let full = fixture.workspace.statistics.sequence
+        try rollback(fixture, to: empty, "s")
+        try check(fixture, "removed")
+        #expect(try tree.names("s").isEmpty && !tree.exists("top"))
+        try rollback(fixture, to: full, "s")
+        try check(fixture, "back")
+        #expect(try tree.text("s/top/d/f").hasPrefix("EDITED"))
+        #expect(try tree.text("s/top/d/in/h") == "content of in/h")
+        try rollback(fixture, to: empty, "top")
+        try check(fixture, "at its place")
+        try fixture.reopen()
+        try check(fixture, "reopened")
+        #expect(try fixture.tree.text("top/d/g") == "content of g")
+    }
+
+    @Test("Whatever was moved, linked, removed and brought back, links are the names",
+        arguments: (0..<6).map { _ in TestEnvironment.seed() })
+    func random(seed: UInt64) throws {
+        print("links: DRAFTFS_TEST_SEED=\(seed)")
+        var random = SeededGenerator(seed: seed)
+        let fixture = try WorkspaceFixture(prepare: Self.prepare)
+        var moments: [UInt64] = [0]
+        for step in 0..<120 {
+            let tree = fixture.tree!
+            let names = try Names(tree)
+            let path = names.paths.randomElement(using: &random) ?? "top"
+            let directory = names.directories.randomElement(using: &random) ?? ""
+            let target = (directory.isEmpty ? "" : directory + "/")
+                + ["x", "y", "d", "e", "f", "one"][Int.random(in: 0..<6, using: &random)]
+            var done = "\(path) and \(target)"
+            do throws(Errno) {
+                switch Int.random(in: 0..<9, using: &random) {
+                case 0, 1: try tree.rename(path, to: target)
+                case 2: try tree.link(path, to: target)
+                case 3: try tree.unlink(path)
+                case 4: try Self.removeAll(path, tree)
+                case 5: try tree.makeDirectory(target)
+                case 6: try tree.write(path, "step \(step)")
+                case 7: moments.append(fixture.workspace.statistics.sequence)
+                default:
+                    let moment = moments.randomElement(using: &random) ?? 0
+                    done = "rollback of \(path) to \(moment)"
+                    try Self.rollback(fixture, to: moment, path)
+                }
+            } catch {
+                #expect(error != .inputOutput && error != .stale, "seed \(seed), \(done): \(error)")
+                continue
+            }
+            let faults = try Names(tree).faults
+            guard faults.isEmpty else {
+                Issue.record("seed \(seed), step \(step), \(done): \(faults)")
+                return
+            }
+            if step % 20 == 19 {
+                let report = try fixture.workspace.verify()
+                #expect(report.isClean, "seed \(seed): \(report.findings.map(\.sentence))")
+                if Bool.random(using: &random) { tree.forget() }
+                if Bool.random(using: &random) { try fixture.reopenAfterKill() }
+            }
+        }
+    }
+
+    private static func rollback(
+        _ fixture: WorkspaceFixture, to moment: UInt64, _ path: String
+    ) throws(Errno) {
+        do throws(CommandError) {
+            _ = try fixture.workspace.rollback(
+                to: .sequence(moment), paths: [Array(path.utf8)], keepsTimes: moment % 2 == 0,
+                caller: fixture.tree.caller)
+        } catch {
+            throw error.errno
+        }
+    }
+
+    private static func removeAll(_ path: String, _ tree: WorkspaceTree) throws(Errno) {
+        let node = try tree.resolve(path)
+        guard FileType(mode: try tree.facts(node).mode) == .directory else {
+            return try tree.unlink(path)
+        }
+        for name in try tree.names(path) { try removeAll("\(path)/\(name)", tree) }
+        try tree.removeDirectory(path)
+    }
+}

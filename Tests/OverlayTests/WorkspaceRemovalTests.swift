@@ -1,0 +1,157 @@
+// rmdir of a workspace: what holds nothing of its own goes, whatever was done in it before; and no write
+// that was acknowledged goes with it.
+
+import Dispatch
+import Glibc
+import Overlay
+import Platform
+import Storage
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct WorkspaceRemovalTests {
+    private func fixture() throws -> WorkspaceFixture {
+        try WorkspaceFixture { base in
+            try makeDirectory("\(base)/d")
+            for name in ["f", "d/g"] { try writeFile("\(base)/\(name)", "of the base") }
+        }
+    }
+
+    private func open(
+        _ fixture: WorkspaceFixture, _ name: String
+    ) throws -> (record: WorkspaceRecord, tree: WorkspaceTree) {
+        let record = try fixture.set.create(try FileName(name))
+        return (record, WorkspaceTree(try fixture.set.workspace(record)))
+    }
+
+    private func change(_ tree: WorkspaceTree) throws {
+        try tree.write("f", "EDITED")
+        try tree.changeMode("d/g", 0o600)
+        try tree.makeDirectory("new")
+        try tree.makeFile("new/file")
+        try tree.unlink("d/g")
+    }
+
+    @Test("A workspace whose changes were all rolled back is removed", arguments: [false, true])
+    func rolledBack(checkpoints: Bool) throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        try change(tree)
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        if checkpoints { #expect(tree.workspace.checkpoint()) }
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        #expect(try tree.names("") == ["d", "f", "new"])
+        _ = try tree.workspace.rollback(
+            to: .sequence(0), paths: [], keepsTimes: false, caller: tree.caller)
+        if checkpoints { #expect(tree.workspace.checkpoint()) }
+        try fixture.set.remove(record)
+        #expect(fixture.set.find(record.name) == nil && fixture.set.opened(record.id) == nil)
+        let directory = "\(fixture.storePath)/\(LogDirectory.workspacePath(record.id))"
+        #expect(access(directory, F_OK) != 0 && access(directory + ".dead", F_OK) != 0)
+        #expect(throws: Errno.stale) { try tree.lookup(FileName("f"), in: tree.root) }
+        #expect(throws: Errno.noEntry) { try fixture.set.remove(record) }
+        try fixture.reopen()
+        #expect(fixture.set.records.map(\.name.description) == ["main"])
+    }
+
+    @Test("What was undone by hand is no change; what differs is one, however small")
+    func byHand() throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        try tree.makeFile("new")
+        try tree.unlink("new")
+        try tree.write("f", "OF the base")
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        try tree.write("f", "of")
+        try tree.changeMode("f", 0o600)
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        try tree.changeMode("f", 0o644)
+        try tree.rename("d", to: "e")
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        try tree.rename("e", to: "d")
+        try fixture.set.remove(record)
+    }
+
+    @Test("A removed name of the base is a change")
+    func removedName() throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        try tree.unlink("d/g")
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        #expect(!tree.exists("d/g"))
+    }
+
+    @Test("A backup that somebody named keeps the workspace, automatic ones do not")
+    func backups() throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        try tree.write("f", "EDITED")
+        let name = try FileName("kept")
+        _ = try tree.workspace.backup(name, comment: [], caller: tree.caller)
+        _ = try tree.workspace.rollback(
+            to: .sequence(0), paths: [], keepsTimes: false, caller: tree.caller)
+        #expect(tree.workspace.backups.contains { $0.isAutomatic })
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        try tree.workspace.removeBackup(name, caller: tree.caller)
+        try fixture.set.remove(record)
+    }
+
+    @Test("A file that was edited and put back shows the base's change, and keeps the workspace")
+    func drifted() throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        try tree.write("f", "OF")
+        try tree.write("f", "of")
+        try writeFile(fixture.base("f"), "of another base")
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+    }
+
+    /// Writers stop at their first error; what they were told is written must be somewhere.
+    @Test("Each acknowledged write is in a workspace that is there, or the removal failed",
+        arguments: 0..<12)
+    func race(round: Int) throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        let workspace = tree.workspace
+        let file = try tree.resolve("f")
+        let set = fixture.set!
+        let written = Mutex<[String]>([])
+        let removal = Mutex<Errno?>(nil)
+        DispatchQueue.concurrentPerform(iterations: 2) { index in
+            if index == 1 {
+                usleep(UInt32(round * 150))
+                let failure = failure { () throws(Errno) in try set.remove(record) }
+                removal.withLock { $0 = failure ?? Errno(0) }
+                return
+            }
+            usleep(UInt32(round % 4 * 200))
+            let own = WorkspaceTree(workspace)
+            for step in 0..<40 {
+                let name = step % 2 == round % 2 ? "n\(step)" : "w\(step)"
+                let failure = failure { () throws(Errno) in
+                    if name.hasPrefix("w") {
+                        try own.write(file, Array(name.utf8), at: 0)
+                    } else {
+                        try own.makeFile(name)
+                    }
+                }
+                if failure != nil { return }
+                written.withLock { $0.append(name) }
+            }
+        }
+        let acknowledged = written.withLock { $0 }
+        if removal.withLock({ $0 }) == Errno(0) {
+            #expect(acknowledged.isEmpty, "lost: \(acknowledged)")
+            #expect(fixture.set.find(record.name) == nil)
+        } else {
+            #expect(fixture.set.find(record.name) != nil)
+            let now = WorkspaceTree(try fixture.set.workspace(record))
+            let names = try now.names("")
+            for name in acknowledged where name.hasPrefix("n") { #expect(names.contains(name)) }
+            if let last = acknowledged.last(where: { $0.hasPrefix("w") }) {
+                #expect(try now.text("f").hasPrefix(last))
+            }
+        }
+    }
+}

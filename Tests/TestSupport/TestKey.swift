@@ -1,0 +1,12 @@
+// The key of the checksums in tests that make logs without a store: the same each time, so that their
+// bytes are too.
+
+package import Platform
+
+/// The bytes 0, 1, 2 and so on.
+package let testKey: ChecksumKey = {
+    guard let key = ChecksumKey((0..<ChecksumKey.length).map { UInt8($0) }) else {
+        preconditionFailure("a key has other than \(ChecksumKey.length) bytes")
+    }
+    return key
+}()
