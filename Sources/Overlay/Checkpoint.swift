@@ -94,7 +94,7 @@ extension Workspace {
                     // change them again, up to here.
                     try synchronizeRestores()
                     // The database must not be durable before the journal that it stands for.
-                    try journal.synchronize()
+                    try synchronizeJournal()
                 } catch {
                     throw StorageError.system(error, doing: "sync", path: journal.path)
                 }
@@ -161,6 +161,7 @@ extension Workspace {
     package func maintain(checkpointNow: Bool) {
         if withTreeSafely({ $0.isGoing }) { return }
         if wantsSync.exchange(false, ordering: .relaxed) { synchronizeForBackup() }
+        dueLogs.maintain(events)
         let isDue = withTreeSafely { $0.isCheckpointDue }
         if checkpointNow || isDue { checkpoint() }
         guard checkpointNow || isDue else { return }

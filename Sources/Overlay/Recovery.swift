@@ -70,6 +70,7 @@ extension Workspace {
         let workspace = Workspace(
             tree, writer: writer, disk: store.disk, databasePath: databasePath)
         tree.syncedSequence = synced
+        if report.afterPowerCut { try workspace.endBeforeLostContent(from: position, synced: synced) }
         try workspace.replay(from: position, report: &report)
         do throws(Errno) {
             // A clean close has synced everything; after a power cut what is left now is made so.
@@ -92,8 +93,14 @@ extension Workspace {
         _ directory: String, _ disk: any Disk, _ events: EventLog
     ) -> Bool {
         switch SessionMark.state(directory, disk) {
-        case .closed, .thisBoot: return false
+        case .closed, .same: return false
         case .otherBoot: return true
+        case .otherMount:
+            events.post(
+                .notice,
+                "the store's file system was mounted anew, or elsewhere, since \(directory) was in use: "
+                    + "it may lack what was never synced, so recovery goes on as after a power cut")
+            return true
         case .damaged:
             events.post(
                 .warning,
@@ -145,6 +152,7 @@ extension Workspace {
         from position: CheckpointPosition, report: inout RecoveryReport
     ) throws(StorageError) {
         var marked: Set<InodeNumber> = []
+        var begun: [InodeNumber: UInt64] = [:]
         var spills = true
         var damage: StorageError?
         var processRecords = 0
@@ -180,8 +188,10 @@ extension Workspace {
             case .process:
                 processRecords += 1
             case .contentMark:
-                var reader = ByteReader(payload)
-                while let number: UInt64 = reader.integer() { marked.insert(number) }
+                for mark in ContentMark.decode(payload) {
+                    marked.insert(mark.inode)
+                    if mark.hasBegun { begun[mark.inode] = header.sequence }
+                }
             case .gap:
                 report.metGap = true
                 events.post(
@@ -212,6 +222,8 @@ extension Workspace {
         if report.afterPowerCut {
             marked.formUnion(try allLogs())
             try emptyUnwritten(marked)
+        } else {
+            noteLostLogs(marked, begun: begun)
         }
         try finishRestores(
             marked, committed: position.sequence,
@@ -226,7 +238,7 @@ extension Workspace {
             }
         }
         checkpoint()
-        if report.metGap { closeGaps() }
+        if report.metGap { closeGaps(looksForLogs: true) }
         sweep()
     }
 
@@ -239,6 +251,12 @@ extension Workspace {
                     return true
                 }
                 do throws(StorageError) {
+                    // A power cut now must not end the journal before what these rows have.
+                    do throws(Errno) {
+                        try dueLogs.synchronize()
+                    } catch {
+                        throw StorageError.system(error, doing: "sync", path: journal.path)
+                    }
                     try writer.apply(batch, at: position)
                 } catch {
                     withTreeSafely { $0.finishCheckpoint(written: false) }

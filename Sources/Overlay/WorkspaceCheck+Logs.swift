@@ -34,7 +34,35 @@ extension WorkspaceCheck {
     }
 
     private func noteEmptyLog(_ id: UInt64, _ path: String, _ known: UInt64?) {
-        guard let known, known > 0 else { return }
+        // The log of a base file has its header before its row says that there is one.
+        let isOfBase = ((try? database?.origin(id)) ?? nil) != nil
+        guard let known, known > 0 || isOfBase else { return }
+        addEmptyLog(id, path, known)
+    }
+
+    /// What a killed daemon left in the tree log, and no log bears out.
+    func checkJournaledLogs() {
+        let known = Set(shortLogs.map(\.id))
+        for (id, sequence) in journaledLogs.sorted(by: { $0.key < $1.key }) where !known.contains(id) {
+            let path = LogDirectory.path(id)
+            let length = (try? disk.open(path, .readOnly).length()) ?? 0
+            if length < UInt64(Format.logHeaderLength) { addEmptyLog(id, path, sequence) }
+        }
+    }
+
+    /// Takes note of what a record of the tree log says of logs.
+    private func noteLogs(_ changes: [TreeChange]) {
+        for case .inode(let number, _, let after) in changes {
+            guard let after, after.links > 0, after.type == .regular, after.flags.contains(.hasLog),
+                after.contentSequence > 0 || after.flags.contains(.hasOrigin) else {
+                journaledLogs[number] = nil
+                continue
+            }
+            journaledLogs[number] = max(after.contentSequence, 1)
+        }
+    }
+
+    private func addEmptyLog(_ id: UInt64, _ path: String, _ known: UInt64) {
         shortLogs.append((id, known))
         var finding = Finding(
             .error, path, path: database?.path(of: id), range: 0..<1,
@@ -144,9 +172,23 @@ extension WorkspaceCheck {
         var check = try verifier.verify { (record) throws(StorageError) in
             try count(record)
             // A payload that is damaged is a fault already.
-            guard record.header.kind == RecordKind.transaction.rawValue,
-                let payload = try? LogFile.payload(of: record, in: file, log: id, key: key),
-                TreeChange.decode(payload) == nil else { return }
+            guard let payload = try? LogFile.payload(of: record, in: file, log: id, key: key) else {
+                return
+            }
+            let isNew = situation == .killed && record.header.sequence > position.sequence
+            switch RecordKind(rawValue: record.header.kind) {
+            case .transaction:
+                if let (_, changes) = TreeChange.decode(payload) {
+                    if isNew { noteLogs(changes) }
+                    return
+                }
+            case .contentMark:
+                for mark in ContentMark.decode(payload) where isNew && mark.hasBegun {
+                    journaledLogs[mark.inode] = record.header.sequence
+                }
+                return
+            default: return
+            }
             log.add(
                 Finding(
                     .error, path, range: record.position..<record.payloadPosition

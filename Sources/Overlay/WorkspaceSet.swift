@@ -119,7 +119,7 @@ package final class WorkspaceSet: Sendable {
         let isDue = isTime || isCheckpointDue
         for workspace in opened { workspace.maintain(checkpointNow: isDue) }
         let isFillTime = lastFill.withLock { last in
-            guard last == .min || now - last >= 1_000_000_000 else { return false }
+            guard last == .min || now - last >= 200_000_000 else { return false }
             last = now
             return true
         }

@@ -106,6 +106,37 @@ package final class Journal: Sendable {
         return result
     }
 
+    /// Ends the journal before the first record for which `isLost` holds, after a power cut and before
+    /// the replay. What is cut is kept beside it.
+    /// - Returns: the record's number, and how many bytes were cut.
+    package func end(
+        before isLost: (RecordHeader, [UInt8]) -> Bool, from position: UInt64,
+        after sequence: UInt64, keepingOn disk: any Disk
+    ) throws(StorageError) -> (sequence: UInt64, bytes: UInt64)? {
+        var scanner: LogScanner
+        let length: UInt64
+        do throws(Errno) {
+            scanner = try LogScanner(file, log: id, key: key, gapEndsLog: true)
+            length = try file.length()
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+        let start = max(position, UInt64(Format.logHeaderLength))
+        var found: ScannedRecord?
+        _ = try scanner.scan(from: start, after: sequence) { (record) throws(StorageError) in
+            guard found == nil, record.header.kind != RecordKind.gap.rawValue else { return }
+            if isLost(record.header, try self.payload(of: record)) { found = record }
+        }
+        guard let found else { return nil }
+        try KeptBytes.keep(found.position..<length, of: file, log: id, path: path, on: disk)
+        do throws(Errno) {
+            try file.truncate(to: found.position)
+        } catch {
+            throw .system(error, doing: "cut what was not synced off", path: path)
+        }
+        return (found.header.sequence, length - found.position)
+    }
+
     /// The records younger than `sequence` and not younger than `limit`, in order, found by bisection.
     /// - Throws: `damaged` where records cannot be read.
     package func records(

@@ -41,8 +41,10 @@ package final class SpaceReserve: Sendable {
     /// may be rolled back.
     /// - Parameter limit: bytes that the disk can spare.
     package func want(files: UInt64, atMost limit: UInt64) {
-        let bytes = files < Self.largest / Self.perFile ? files * Self.perFile : Self.largest
-        let wanted = min(max(bytes, Self.size), max(limit, Self.size))
+        // Beside what is there: files are made between two rounds, until the disk is full.
+        let bytes = files < Self.largest / Self.perFile
+            ? Self.size + files * Self.perFile : Self.largest
+        let wanted = min(bytes, max(limit, Self.size), Self.largest)
         state.withLock { state in
             if wanted >= state.wanted + Self.growth { state.wanted = wanted }
         }

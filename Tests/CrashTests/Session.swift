@@ -40,6 +40,9 @@ final class CrashBase: Sendable {
     }
 }
 
+/// A command that was done, and whose sync failed.
+struct NotDurable: Error {}
+
 struct Session {
     let workspace: Workspace
     let events: EventLog
@@ -140,6 +143,7 @@ struct Session {
             }
             return nil
         } catch let error as CommandError {
+            if error.done != nil { throw NotDurable() }
             throw error.errno
         }
     }

@@ -226,9 +226,10 @@ import Testing
         let fixture = try fixture()
         let numbers = try ["f", "d", "made", "made/file"].map(fixture.tree.resolve)
         let last = fixture.workspace.statistics.sequence
+        let key = fixture.set.store.logs.key
         try? fixture.reopenAfterKill { directory in
             let disk = HostDisk(root: try File.open(directory, flags: O_RDONLY | O_DIRECTORY))
-            let journal = try Journal("tree.log", id: 1 << 48, on: disk, now: 0)
+            let journal = try Journal("tree.log", id: 1 << 48, key: key, on: disk, now: 0)
             _ = try journal.replay(from: 0, after: 0) { _, _ in }
             let sequence = index == 7 ? UInt64.max : last + 1
             try journal.append(
@@ -275,10 +276,12 @@ import Testing
             for offset in [0, 5, limit - piece.length] {
                 let fixture = try fixture()
                 let number = try fixture.tree.resolve("made/file")
+                let key = fixture.set.store.logs.key
                 try? fixture.reopenAfterKill { directory in
                     let root = String(directory.dropLast("/workspaces/0001".count))
                     let disk = HostDisk(root: try File.open(root, flags: O_RDONLY | O_DIRECTORY))
-                    let log = try EditLog.open(number, in: LogDirectory(disk, openFiles: 8)) { _ in }
+                    let logs = LogDirectory(disk, openFiles: 8, key: key)
+                    let log = try EditLog.open(number, in: logs) { _ in }
                     let stamp = Stamp(time: .max, pid: .max, uid: .max)
                     _ = try log.share([piece], at: offset, stamp: stamp, sequence: SequenceCounter(1_000))
                     _ = try log.truncate(to: limit, stamp: stamp, sequence: SequenceCounter(2_000))
