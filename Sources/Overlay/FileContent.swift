@@ -206,6 +206,7 @@ extension Workspace {
         if !isEmptyAlready {
             do throws(Errno) {
                 try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
+                if size == 0 { dueLogs.noteEmptied(number) }
             } catch {
                 // What is in a log that cannot be opened is to go anyway.
                 guard size == 0, error == .inputOutput, try startLogAnew(number) else { throw error }

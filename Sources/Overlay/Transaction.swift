@@ -300,6 +300,8 @@ extension Tree {
         case .content:
             // The log has its own record of it; a replay looks whether that is so.
             break
+        case .due(let number, let sequence):
+            dueLogs.insert(number, upTo: sequence)
         }
     }
 

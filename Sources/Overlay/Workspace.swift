@@ -12,6 +12,7 @@ package final class Workspace: Sendable {
     package let events: EventLog
     let logs: LogDirectory
     let journal: Journal
+    let dueLogs: DueLogs
     let sequence: SequenceCounter
     let clock: Clock
     let limits: Limits
@@ -55,6 +56,7 @@ package final class Workspace: Sendable {
         events = tree.events
         logs = tree.logs
         journal = tree.journal
+        dueLogs = tree.dueLogs
         sequence = tree.sequence
         clock = tree.clock
         limits = tree.limits
@@ -273,8 +275,12 @@ extension Workspace {
             )
         }
         try synchronizePins(pins)
-        try log?.synchronize()
-        try journal.synchronize()
+        if let log {
+            let last = log.lastSequence
+            try log.synchronize()
+            dueLogs.remove(number, upTo: last)
+        }
+        try synchronizeJournal()
     }
 
     /// Contents of other base files too: extents may be shared with them.
@@ -285,5 +291,5 @@ extension Workspace {
     }
 
     /// fsync(2) of a directory: every name and attribute of the workspace.
-    package func synchronizeNames() throws(Errno) { try journal.synchronize() }
+    package func synchronizeNames() throws(Errno) { try synchronizeJournal() }
 }
