@@ -131,9 +131,12 @@ extension Tree {
         for inode: Inode, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> EditLog {
         if inode.isPersistent, inode.place == nil { return try createLogOfNewFile(inode, caller) }
+        // The first edit is one of what the file shows.
+        try follow(inode)
         var transaction = begin(.edit, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
         try pin(inode, kept, in: &transaction)
+        endFollowing(inode, in: &transaction)
         transaction.update(inode) { $0.flags.insert(.hasLog) }
         let size = transaction.record(of: inode).size
         if let largeFile, size > largeFile, inode.place != nil {
@@ -250,6 +253,7 @@ extension Tree {
         _ number: InodeNumber, _ range: Range<UInt64>, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> [Piece] {
         let inode = try regular(number)
+        try follow(inode)
         let size = inode.record.size
         guard range.lowerBound < size else { return [] }
         let cut = range.lowerBound..<min(range.upperBound, size)
@@ -258,6 +262,7 @@ extension Tree {
         var transaction = begin(.touch, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
         try pin(inode, kept, in: &transaction)
+        endFollowing(inode, in: &transaction)
         try commit(&transaction)
         if let holes = try baseHoles(of: inode, size: size) {
             return PieceTree(holes).pieces(in: cut)

@@ -10,7 +10,13 @@ extension Workspace {
     package func read(
         _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
-        let source = try withTree { (tree) throws(Errno) in try tree.source(number) }
+        var (source, isBehind) = try withTree { (tree) throws(Errno) in
+            (try tree.source(number), try tree.newGround(tree.inode(number)) != nil)
+        }
+        // Once: what the base is changed to while it is read is told as drift.
+        if isBehind, try follow(number) {
+            source = try withTree { (tree) throws(Errno) in try tree.source(number) }
+        }
         let wanted = Range(at: offset, count: UInt64(buffer.count))
         switch source {
         case .empty:

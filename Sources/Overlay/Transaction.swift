@@ -148,6 +148,7 @@ extension Tree {
         let hasCapability = inode.type == .regular ? try hasBaseCapability(place) : false
         transaction.update(inode) { record in
             record.flags.insert(.hasOrigin)
+            if inode.type == .regular { record.flags.insert(.followsBase) }
             if hasCapability { record.flags.insert(.hasCapability) }
             if drifted {
                 // Changed since it was looked up and before anybody edited it: the new one counts.

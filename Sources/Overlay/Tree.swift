@@ -195,6 +195,7 @@ final class Tree: @unchecked Sendable {
             let inode = try inode(entry.inode)
             inode.parent = directory.number
             inode.name = name
+            followQuietly(inode)
             return inode
         }
         guard let basePath = directory.basePath,

@@ -215,7 +215,7 @@ extension Workspace {
         if let size = change.size {
             try truncate(number, to: size, killSetID: change.killSetID, caller: caller)
         }
-        return try withPin(touching: number) { (tree) throws(Errno) in
+        return try withTree { (tree) throws(Errno) in
             if change.changesMetadata || change.size == nil, !change.isOnlyKill {
                 try tree.setAttributes(number, change, caller: caller)
             }
@@ -246,7 +246,7 @@ extension Workspace {
         _ name: [UInt8], of number: InodeNumber, to value: [UInt8], mode: XattrMode,
         clearsSetGroup: Bool = false, caller: Caller
     ) throws(Errno) {
-        try withPin(touching: number) { (tree) throws(Errno) in
+        try withTree { (tree) throws(Errno) in
             try tree.setXattr(
                 number, name, value, mode: mode, clearsSetGroup: clearsSetGroup, caller: caller)
         }
@@ -256,7 +256,7 @@ extension Workspace {
         _ name: [UInt8], of number: InodeNumber, caller: Caller
     ) throws(Errno) {
         try withReserve { () throws(Errno) in
-            try withPin(touching: number) { (tree) throws(Errno) in
+            try withTree { (tree) throws(Errno) in
                 try tree.removeXattr(number, name, caller: caller)
             }
         }
