@@ -206,8 +206,12 @@ extension WorkspaceCheck {
             check = try again.verify()
         }
         report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
+        // A header that is damaged says nothing of the records behind it.
+        let header = UInt64(Format.logHeaderLength)
         if situation != .afterPowerCut, check.end < position.journal,
-            !check.faults.contains(where: { $0.range.upperBound >= check.end }) {
+            !check.faults.contains(where: {
+                $0.range.upperBound >= check.end && $0.range.lowerBound >= header
+            }) {
             reportShortJournal(check, path, id)
         }
     }
