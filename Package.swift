@@ -38,6 +38,10 @@ let package = Package(
         // A protocol alone: knows no file system.
         .target(name: "MCP", dependencies: [], swiftSettings: settings),
         .target(name: "Tools", dependencies: ["Platform"], swiftSettings: settings),
+        // Joins the two: the tools as agents see them.
+        .target(
+            name: "ToolServer", dependencies: ["Tools", "MCP", "Platform"],
+            swiftSettings: settings),
         .target(
             name: "Storage", dependencies: ["Platform", "CSQLite"], swiftSettings: settings),
         .target(name: "Overlay", dependencies: ["Storage", "Platform"], swiftSettings: settings),
@@ -57,8 +61,8 @@ let package = Package(
         .executableTarget(
             name: "draftfs",
             dependencies: [
-                "MountServer", "Fuse", "Control", "Overlay", "Storage", "Tools", "Platform",
-                argumentParser, logging,
+                "MountServer", "Fuse", "Control", "Overlay", "Storage", "ToolServer", "Tools",
+                "Platform", argumentParser, logging,
             ],
             swiftSettings: settings),
 
@@ -72,6 +76,10 @@ let package = Package(
         .testTarget(name: "MCPTests", dependencies: ["MCP", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ToolsTests", dependencies: ["Tools", "Platform", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ToolServerTests",
+            dependencies: ["ToolServer", "Tools", "MCP", "Platform", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Platform", "TestSupport"],

@@ -15,6 +15,8 @@ extension Workspace {
     /// Has the tree log have the room that what is there needs.
     /// - Returns: false where the disk has no space for it.
     func keepRoom() -> Bool {
+        // A workspace that nobody has written to takes no blocks: there may be thousands.
+        if quota.usedFiles == 0, journal.room == 0 { return true }
         let needed = withTreeSafely { $0.neededRoom(after: []) }
         do throws(Errno) {
             try journal.keepRoom(needed, own: 0)

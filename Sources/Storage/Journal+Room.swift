@@ -6,7 +6,8 @@ package import Platform
 internal import Synchronization
 
 extension Journal {
-    /// More than is needed is set aside at once: some 1,000 files between two calls of fallocate(2).
+    /// More than is needed is set aside at once, twice as much up to that: some 1,000 files between two
+    /// calls of fallocate(2).
     private static let step: UInt64 = 1 << 20
 
     /// Has blocks set aside for `bytes` behind what the log will have after a record of `own` bytes.
@@ -19,7 +20,7 @@ extension Journal {
         if room >= wanted { return }
         let start = max(end, roomEnd)
         // Not under the lock: on an almost full disk the file system may have to commit first.
-        for extra in [Self.step, 0] {
+        for extra in [min(Self.step, wanted), 0] {
             let target = end.adding(clamping: wanted).adding(clamping: extra)
             do throws(Errno) {
                 guard try file.setAside(from: start, length: target - start) else { return }

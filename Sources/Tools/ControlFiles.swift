@@ -15,14 +15,21 @@ struct ControlFiles {
     init?(above path: ToolPath) {
         var directory = path.parent
         while true {
-            let status = directory.bytes + Array("/.draft/status".utf8)
-            if (try? FileStatus(status, in: nil)) != nil {
+            if Self.are(in: directory) {
                 root = directory
                 return
             }
             if directory.names.isEmpty { return nil }
             directory = directory.parent
         }
+    }
+
+    /// The name of the directory that holds them.
+    static let name = Array(".draft".utf8)
+
+    /// Whether a directory is a workspace's root, or that of a mount.
+    static func are(in directory: ToolPath) -> Bool {
+        (try? FileStatus(directory.bytes + Array("/.draft/status".utf8), in: nil)) != nil
     }
 
     private func file(_ name: String) -> String { "\(root)/.draft/\(name)" }

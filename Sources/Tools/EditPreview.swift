@@ -34,13 +34,19 @@ package struct EditPreview {
         var shift: Int64 = 0
         let hunks = try hunks(planned)
         for (index, hunk) in hunks.enumerated() {
-            let shown = try show(hunk, &shift)
-            for line in shown { bytes += line.utf8.count + 1 }
-            if bytes > mostBytes, index > 0 {
+            if bytes > mostBytes {
                 lines.append("(and \(hunks.count - index) more hunks)")
                 break
             }
-            lines += shown
+            let shown = try show(hunk, &shift)
+            for (place, line) in shown.enumerated() {
+                bytes += line.utf8.count + 1
+                if bytes > mostBytes, place > 0 {
+                    lines.append("(and \(shown.count - place) more lines)")
+                    break
+                }
+                lines.append(line)
+            }
         }
         return lines.joined(separator: "\n") + "\n"
     }

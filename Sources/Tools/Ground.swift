@@ -50,6 +50,12 @@ package protocol Ground: Sendable {
     /// What a path leads to, the link itself where it is one.
     func status(_ path: ToolPath) throws(ToolError) -> FileStatus
     func list(_ path: ToolPath) throws(ToolError) -> [HostEntry]
+    /// The names of a directory, each with what it is; links are not followed.
+    func look(in path: ToolPath) throws(ToolError) -> [(entry: HostEntry, status: FileStatus)]
+    /// The path without symlinks. It need not exist, and is refused outside of the roots.
+    func resolved(_ path: ToolPath) throws(ToolError) -> ToolPath
+    /// What a symlink holds.
+    func symlinkTarget(_ path: ToolPath) throws(ToolError) -> [UInt8]
 
     /// Changes a file by splices, which are in order and do not overlap: all of them or none. Its
     /// mode, owner, attributes and links stay.
@@ -66,6 +72,60 @@ package protocol Ground: Sendable {
     /// - Parameter withParents: directories above are made too, and one that is there is no error.
     func makeDirectory(_ path: ToolPath, withParents: Bool) throws(ToolError)
 
+    /// Writes into a file that nobody else uses yet; it ends behind the bytes.
+    func writePart(
+        _ path: ToolPath, _ bytes: [UInt8], at offset: UInt64, isNew: Bool
+    ) throws(ToolError)
+
+    /// Gives a finished file its name, once its bytes are on the disk.
+    /// - Parameter replaces: what has that name goes, and its mode, owner, attributes and other names
+    ///   stay; else the call fails with `exists`.
+    func install(_ source: ToolPath, as path: ToolPath, replaces: Bool) throws(ToolError)
+
+    /// Takes a name away: of a file, a link itself, or a directory that is empty.
+    func remove(_ path: ToolPath) throws(ToolError)
+
     /// Renames a file or directory; what is at the new name already stays, and the call fails.
     func move(_ source: ToolPath, to destination: ToolPath) throws(ToolError)
+}
+
+extension Ground {
+    /// Writes all of a file anew, or makes it: mode, owner, attributes and links of one that is there
+    /// stay.
+    /// - Parameter expected: refused with `stale` if the file is another one by now, or is not there.
+    /// - Returns: whether the file is new.
+    @discardableResult
+    package func write(
+        _ path: ToolPath, _ bytes: [UInt8], expecting expected: FileVersion? = nil
+    ) throws(ToolError) -> Bool {
+        var attempt = 1
+        while true {
+            do throws(ToolError) {
+                let status = try open(path).status()
+                if let expected, expected != FileVersion(status) { throw Self.changed(path) }
+                let whole = ByteSplice(offset: 0, delete: status.size, insert: bytes)
+                _ = try splice(path, [whole], expecting: FileVersion(status))
+                return false
+            } catch {
+                // Somebody else writes: the size that goes is another one by now.
+                if error.kind == .stale, expected == nil, attempt < 4 {
+                    attempt += 1
+                    continue
+                }
+                guard error.kind == .missing else { throw error }
+            }
+            if expected != nil { throw Self.changed(path) }
+            do throws(ToolError) {
+                try create(path, bytes)
+                return true
+            } catch {
+                guard error.kind == .exists, attempt < 4 else { throw error }
+                attempt += 1
+            }
+        }
+    }
+
+    private static func changed(_ path: ToolPath) -> ToolError {
+        ToolError(.stale, "\(path) has changed since it was read: read it again, then write it")
+    }
 }

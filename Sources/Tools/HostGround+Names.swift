@@ -77,4 +77,64 @@ extension HostGround {
             throw ToolError(error, "move", "\(source) to \(destination)")
         }
     }
+
+    package func writePart(
+        _ path: ToolPath, _ bytes: [UInt8], at offset: UInt64, isNew: Bool
+    ) throws(ToolError) {
+        let (directory, name) = try parent(of: path, doing: "write")
+        do throws(Errno) {
+            let file = try File.open(
+                String(decoding: name.bytes, as: UTF8.self), in: directory,
+                flags: (isNew ? OpenFlags.createNew : O_RDWR) | O_NOFOLLOW, mode: 0o666)
+            try file.writeBytes(bytes, at: offset)
+            try file.truncate(to: offset &+ UInt64(bytes.count))
+        } catch {
+            throw ToolError(error, "write", "\(path)")
+        }
+    }
+
+    package func install(
+        _ source: ToolPath, as path: ToolPath, replaces: Bool
+    ) throws(ToolError) {
+        let file = try open(source, flags: O_RDONLY, followsLast: false, doing: "read").file
+        do throws(Errno) {
+            try file.synchronize()
+        } catch {
+            throw ToolError(error, "write", "\(path)")
+        }
+        guard replaces, let status = try? status(path) else {
+            return try move(source, to: path)
+        }
+        guard status.type == .regular else {
+            throw ToolError(.wrongType, "\(path) is no regular file: name a file")
+        }
+        let old = try open(path, flags: O_RDWR, followsLast: false, writing: true, doing: "write").file
+        let (from, name) = try parent(of: source, doing: "write")
+        let (to, newName) = try parent(of: path, doing: "write")
+        do throws(Errno) {
+            if status.links > 1 {
+                // A rename would leave the other names with the old content.
+                let size = try file.status().size
+                try copyWhole(file, size, to: old, at: 0)
+                try old.truncate(to: size)
+                unlinkat(from.descriptor, String(decoding: name.bytes, as: UTF8.self), 0)
+                return
+            }
+            try copyMetadata(of: old, status, to: file)
+            try from.rename(name.bytes, to: newName.bytes, in: to, replaces: true)
+        } catch {
+            throw ToolError(error, "write", "\(path)")
+        }
+    }
+
+    package func remove(_ path: ToolPath) throws(ToolError) {
+        let status = try status(path)
+        let (directory, name) = try parent(of: path, doing: "remove")
+        // A root stays, whatever is in it.
+        let real = try locate(path, followsLast: false, writing: true)
+        if real.below == [0x2e] { throw ToolError(.denied, "\(path) is one of the allowed directories") }
+        let flags = status.type == .directory ? AT_REMOVEDIR : 0
+        let result = withCString(name.bytes) { unlinkat(directory.descriptor, $0, flags) }
+        if result != 0 { throw ToolError(.last, "remove", "\(path)") }
+    }
 }

@@ -113,7 +113,7 @@ extension HostGround {
         }
     }
 
-    private func copyMetadata(
+    func copyMetadata(
         of file: File, _ status: FileStatus, to fresh: File
     ) throws(Errno) {
         // The owner first: it takes set-id bits away.
@@ -143,7 +143,7 @@ extension HostGround {
         }
     }
 
-    private func copyWhole(
+    func copyWhole(
         _ source: File, _ size: UInt64, to file: File, at offset: UInt64
     ) throws(Errno) {
         var done: UInt64 = 0

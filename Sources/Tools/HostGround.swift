@@ -9,6 +9,8 @@ package final class HostGround: Ground {
     package let roots: Roots
     /// Of each root.
     let directories: [File]
+    /// Whether `.draft` of a workspace is out of reach: what it does is asked for by name.
+    private let hidesControlFiles: Bool
 
     /// Links that are followed in one path, as path_resolution(7) has it.
     private static let mostLinks = 40
@@ -17,8 +19,9 @@ package final class HostGround: Ground {
 
     /// - Parameter paths: directories, with whether each is read-only; `~` and symlinks resolved.
     package init(
-        _ paths: [(path: String, isReadOnly: Bool)], home: String?
+        _ paths: [(path: String, isReadOnly: Bool)], home: String?, hidesControlFiles: Bool = false
     ) throws(ToolError) {
+        self.hidesControlFiles = hidesControlFiles
         var all: [Root] = []
         var directories: [File] = []
         for (path, isReadOnly) in paths {
@@ -91,8 +94,19 @@ package final class HostGround: Ground {
             let root = String(decoding: roots.all[index].path, as: UTF8.self)
             throw ToolError(.denied, "\(path) is in \(root), which is read-only here")
         }
+        if hidesControlFiles { try refuseControlFiles(real, path) }
         let below = names.isEmpty ? [0x2e] : Array(ToolPath(names: names).bytes.dropFirst())
         return Location(path: real, root: index, below: below)
+    }
+
+    private func refuseControlFiles(_ real: ToolPath, _ path: ToolPath) throws(ToolError) {
+        for (index, name) in real.names.enumerated() where name.bytes == ControlFiles.name {
+            if ControlFiles.are(in: ToolPath(names: Array(real.names[..<index]))) {
+                throw ToolError(
+                    .denied,
+                    "\(path) is one of the workspace's control files: use the tools for what they do")
+            }
+        }
     }
 
     /// Opens what a path leads to, below its root.
@@ -135,6 +149,35 @@ package final class HostGround: Ground {
         let found = try open(
             path, flags: OpenFlags.path | O_NOFOLLOW, followsLast: false, doing: "look at")
         return try HostFile(file: found.file, name: path.description).status()
+    }
+
+    package func resolved(_ path: ToolPath) throws(ToolError) -> ToolPath {
+        try locate(path).path
+    }
+
+    package func look(in path: ToolPath) throws(ToolError) -> [(entry: HostEntry, status: FileStatus)] {
+        let file = try open(path, flags: O_RDONLY | O_DIRECTORY, doing: "list").file
+        do throws(Errno) {
+            var found: [(entry: HostEntry, status: FileStatus)] = []
+            for entry in try file.listDirectory() {
+                // A name that went meanwhile is not there.
+                guard let status = try? FileStatus(entry.name.bytes, in: file) else { continue }
+                found.append((entry, status))
+            }
+            return found
+        } catch {
+            throw ToolError(error, "list", "\(path)")
+        }
+    }
+
+    package func symlinkTarget(_ path: ToolPath) throws(ToolError) -> [UInt8] {
+        let found = try open(
+            path, flags: OpenFlags.path | O_NOFOLLOW, followsLast: false, doing: "read").file
+        do throws(Errno) {
+            return try found.readSymlink([])
+        } catch {
+            throw ToolError(error, "read the link", "\(path)")
+        }
     }
 
     package func list(_ path: ToolPath) throws(ToolError) -> [HostEntry] {

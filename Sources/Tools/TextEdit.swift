@@ -7,11 +7,19 @@ internal import Platform
 package enum TextEdit: Equatable, Sendable {
     /// Text that stands in the file once, or `everywhere`: as it is, or else line by line without
     /// regard to white space at the lines' ends.
-    case replace(old: String, new: String, everywhere: Bool)
+    case replace(old: String, new: String, everywhere: Bool, match: TextMatch = .loose)
     /// Lines, the first is 1; `last` below `first` inserts before `first`.
     case lines(first: UInt64, last: UInt64, new: String)
     /// Bytes.
     case bytes(offset: UInt64, delete: UInt64, insert: [UInt8])
+}
+
+/// How a text is compared with a file.
+package enum TextMatch: String, Sendable, CaseIterable {
+    /// Byte for byte, or with the file's line ends.
+    case exact
+    /// Exactly, and where it is not there, line by line without white space at the lines' ends.
+    case loose = "whitespace"
 }
 
 /// One edit found in the file.
@@ -53,8 +61,8 @@ package struct EditPlanner {
         for (index, edit) in edits.enumerated() {
             let name = edits.count > 1 ? "edit \(index + 1): " : ""
             switch edit {
-            case .replace(let old, let new, let everywhere):
-                planned += try replacement(name, old, new, everywhere)
+            case .replace(let old, let new, let everywhere, let match):
+                planned += try replacement(name, old, new, everywhere, match)
             case .lines(let first, let last, let new):
                 planned.append(try lines(name, first, last, new))
             case .bytes(let offset, let delete, let insert):
@@ -77,7 +85,7 @@ package struct EditPlanner {
     // MARK: Text
 
     private func replacement(
-        _ name: String, _ old: String, _ new: String, _ everywhere: Bool
+        _ name: String, _ old: String, _ new: String, _ everywhere: Bool, _ match: TextMatch
     ) throws(ToolError) -> [PlannedEdit] {
         guard !old.isEmpty else {
             throw ToolError(.usage, "\(name)the text to replace is empty: say which text is to go")
@@ -110,6 +118,7 @@ package struct EditPlanner {
             }
             return planned
         }
+        if match == .exact { throw notFound(name, old) }
         return try looseReplacement(name, old, new, everywhere)
     }
 

@@ -11,7 +11,7 @@ package final class TextFile {
     package let version: FileVersion
     package private(set) var index: LineIndex
     /// Asked between blocks: whether the caller wants no answer any more.
-    var isCancelled: @Sendable () -> Bool = { false }
+    package var isCancelled: @Sendable () -> Bool = { false }
 
     /// Bytes from the front that the encoding is told by.
     static let sampleLength = 64 << 10
@@ -48,6 +48,20 @@ package final class TextFile {
         try index.extend(until: isEnough, isCancelled: isCancelled) {
             (count, offset) throws(ToolError) in try file.read(count, at: offset)
         }
+    }
+
+    /// The index after an edit that was made, for the next call: only what it touched is counted.
+    /// - Parameters:
+    ///   - splices: in order, over this file.
+    ///   - file: as it is now.
+    package func index(
+        after splices: [ByteSplice], in file: any GroundFile
+    ) throws(ToolError) -> LineIndex {
+        var next = index
+        try next.apply(splices) { (count, offset) throws(ToolError) in
+            try file.read(count, at: offset)
+        }
+        return next
     }
 
     /// Counts all of the file.

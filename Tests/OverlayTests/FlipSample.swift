@@ -59,26 +59,11 @@ final class FlipSample {
     }
 
     func open(_ path: String) throws -> WorkspaceSet {
-        let store = try Self.whenUnlocked {
-            try Store.open(
+        WorkspaceSet(
+            store: try Store.open(
                 path, basePath: Array(basePath.utf8), baseInode: base.rootStatus.inode,
-                holder: "a test", now: 1)
-        }
-        return WorkspaceSet(store: store, base: base, limits: limits, events: EventLog())
-    }
-
-    /// A program that another test starts holds our lock from its fork to its exec: we wait.
-    static func whenUnlocked<R>(_ body: () throws -> R) throws -> R {
-        var attempts = 0
-        while true {
-            do {
-                return try body()
-            } catch {
-                guard case StorageError.locked = error, attempts < 500 else { throw error }
-                attempts += 1
-                usleep(10_000)
-            }
-        }
+                holder: "a test", now: 1),
+            base: base, limits: limits, events: EventLog())
     }
 
     private static func makeBase(_ base: String) throws {

@@ -68,7 +68,7 @@ import Testing
         try write(flip, sample, path)
         var problems: [String] = []
         // Named, and nothing changed.
-        let report = try FlipSample.whenUnlocked { try Fsck(path).run() }
+        let report = try Fsck(path).run()
         problems += names(report, flip)
         let changed = try StoreCopy(path).differences(to: sample.copy)
         if changed != [flip.file] { problems.append("the check changed \(changed)") }
@@ -78,11 +78,11 @@ import Testing
         try write(flip, sample, path)
         var options = Fsck.Options()
         options.repairs = true
-        let repair = try FlipSample.whenUnlocked { try Fsck(path, options).run() }
+        let repair = try Fsck(path, options).run()
         if repair.outcome != .repaired {
             problems.append("the repair ended \(repair.outcome): \(sentences(repair))")
         }
-        let second = try FlipSample.whenUnlocked { try Fsck(path).run() }
+        let second = try Fsck(path).run()
         if second.outcome != .clean {
             problems.append("the second check ended \(second.outcome): \(sentences(second))")
         }

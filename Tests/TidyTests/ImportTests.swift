@@ -10,6 +10,10 @@ struct ImportTests {
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
         ("Sources/MCP", ["Glibc", "Synchronization", "FoundationEssentials"]),
         ("Sources/Tools", ["Platform", "Glibc", "Synchronization", "FoundationEssentials"]),
+        (
+            "Sources/ToolServer",
+            ["Tools", "MCP", "Platform", "Glibc", "Synchronization", "FoundationEssentials"]
+        ),
         ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Control", ["Overlay", "Storage", "Platform", "Synchronization"]),
@@ -24,8 +28,8 @@ struct ImportTests {
         (
             "Sources/draftfs",
             [
-                "MountServer", "Fuse", "Control", "Overlay", "Storage", "Tools", "Platform",
-                "Logging", "ArgumentParser", "Glibc", "Synchronization",
+                "MountServer", "Fuse", "Control", "Overlay", "Storage", "ToolServer", "Tools",
+                "Platform", "Logging", "ArgumentParser", "Glibc", "Synchronization",
             ]
         ),
     ]
@@ -42,6 +46,7 @@ struct ImportTests {
             "ControlFiles.swift", "HostGround.swift", "HostGround+Names.swift",
             "HostGround+Splicing.swift",
         ],
+        "Sources/ToolServer": ["Serving.swift"],
         "Mount/Server": [
             "ControlCommands.swift", "ControlDirectory.swift", "MountServer.swift",
             "NamespaceOperations.swift",
@@ -104,7 +109,8 @@ struct ImportTests {
         let text = manifest?.lines.joined(separator: "\n") ?? ""
         var rest = text[...]
         for name in [
-            "Platform", "MCP", "Tools", "Storage", "Overlay", "Control", "Fuse", "MountServer", "draftfs",
+            "Platform", "MCP", "Tools", "ToolServer", "Storage", "Overlay", "Control", "Fuse", "MountServer",
+            "draftfs",
         ] {
             guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
                 ?? rest.firstRange(of: "name: \"\(name)\",")

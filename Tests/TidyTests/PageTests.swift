@@ -46,6 +46,7 @@ struct PageTests {
             "Sources/Overlay/Overlay.docc/Locking.md",
             "Sources/MCP/MCP.docc/MCP.md",
             "Sources/Tools/Tools.docc/Tools.md",
+            "Sources/ToolServer/ToolServer.docc/ToolServer.md",
             "Sources/Control/Control.docc/ControlFiles.md",
             "Mount/Server/MountServer.docc/KernelCaching.md",
         ]

@@ -74,7 +74,8 @@ struct SourceTests {
     /// are processes of their own: the daemon does not run them.
     @Test(
         arguments: Tree.program.filter {
-            !checked.contains($0.path) && !$0.isIn("Sources/draftfs", "Sources/Tools")
+            !checked.contains($0.path)
+                && !$0.isIn("Sources/draftfs", "Sources/Tools", "Sources/ToolServer")
         })
     func `Sums, products and casts of what comes from outside have a bound`(file: SourceFile) {
         for (number, text) in file.code {

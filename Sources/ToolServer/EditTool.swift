@@ -1,0 +1,157 @@
+// edit_file: text for text, lines for lines, bytes for bytes, in files of any size. All edits of a call
+// are found in the file as it is before any is made; they are made together or not at all.
+
+internal import MCP
+internal import Platform
+internal import Tools
+
+extension Tool {
+    static let editFile = Tool(
+        "edit_file", .write, title: "Edit file",
+        "Changes parts of a text file of any size and returns the changes as a diff. Each edit is one "
+            + "of: oldText (must stand in the file once, or give all), start_line and end_line "
+            + "(whole lines; end_line below start_line inserts before it), offset and length (bytes), "
+            + "or append; newText comes in its place. All edits are found in the file as it is; if one "
+            + "cannot be made, none is. oldText that is not there as it is, is compared line by line "
+            + "without white space at the ends (match exact forbids that). Line ends, encoding, "
+            + "permissions and links are kept. " + Shape.budget + ".",
+        input: [
+            "path": Shape.path,
+            "edits": Shape.list(of: editShape, "The edits.", from: 1, to: 1000),
+            "dryRun": Shape.flag("Only show the diff.", default: false),
+            "version": Shape.version, "max_bytes": Shape.maxBytes,
+        ], required: ["path", "edits"],
+        output: [
+            "content": Shape.text("The diff."), "edits": Shape.integer("Places that changed."),
+            "lines": Shape.list(of: Shape.integer(), "Where, at most 100."),
+            "ignored_whitespace": Shape.flag("White space at line ends was different."),
+            "dry_run": Shape.flag(), "size": Shape.integer("Afterwards, in bytes."),
+            "version": Shape.text("Afterwards."),
+        ], outputRequired: ["content", "edits", "dry_run", "version"],
+        hints: ToolHints(isDestructive: true), run: edit)
+
+    private static let editShape = Shape.object(
+        [
+            "oldText": Shape.text("Text that goes; as it stands in the file, without line numbers."),
+            "newText": Shape.text("Text that comes; empty removes."),
+            "all": Shape.flag("Replace oldText wherever it stands.", default: false),
+            "match": Shape.choice(
+                TextMatch.allCases.map(\.rawValue), "How oldText is compared.", default: "whitespace"),
+            "start_line": Shape.integer("The first line that goes, from 1.", from: 1),
+            "end_line": Shape.integer("The last line that goes; start_line if left out."),
+            "offset": Shape.integer("The first byte that goes."),
+            "length": Shape.integer("How many bytes go.", default: 0),
+            "append": Shape.flag("newText comes behind all that is there.", default: false),
+            "base64": Shape.flag("newText is base64 of bytes; with offset or append.", default: false),
+        ], required: ["newText"], closed: true)
+
+    private static func edit(_ call: Call) throws(ToolError) -> ToolReply {
+        let path = try call.path("path")
+        let text = try call.textFile(path)
+        if let expected = call.version(), expected != text.version {
+            throw ToolError(
+                .stale, "\(path) has changed since that version was read: read the part again")
+        }
+        let items = call.arguments["edits"]?.items ?? []
+        var edits: [TextEdit] = []
+        for (index, item) in items.enumerated() {
+            let name = items.count > 1 ? "edit \(index + 1): " : ""
+            edits.append(try Self.edit(item, text, name))
+        }
+        let planned = try EditPlanner(text).plan(edits)
+        let fence = 20
+        let preview = try EditPreview(text, mostBytes: Int(call.textBytes) - fence)
+            .diff(planned, name: try call.name("path"))
+        call.keep(text)
+        try call.checkCancelled()
+        let isDry = call.flag("dryRun")
+        var version = text.version
+        if !isDry {
+            let splices = planned.map(\.splice)
+            version = try call.ground.splice(path, splices, expecting: text.version)
+            keepIndex(call, text, path, splices, version)
+        }
+        return reply(preview, planned, text, version, isDry: isDry)
+    }
+
+    /// The index of the new file. Without one the next call counts anew: not worth an error when the
+    /// edit is made.
+    private static func keepIndex(
+        _ call: Call, _ text: TextFile, _ path: ToolPath, _ splices: [ByteSplice],
+        _ version: FileVersion
+    ) {
+        guard let file = try? call.ground.open(path), let status = try? file.status(),
+            FileVersion(status) == version, let index = try? text.index(after: splices, in: file)
+        else { return }
+        call.workbench.indexes[version] = index
+    }
+
+    private static func reply(
+        _ preview: String, _ planned: [PlannedEdit], _ text: TextFile, _ version: FileVersion,
+        isDry: Bool
+    ) -> ToolReply {
+        var size = text.size
+        for edit in planned { size = size - edit.splice.delete + UInt64(edit.splice.insert.count) }
+        let isLoose = planned.contains(where: \.ignoredWhitespace)
+        var notes: [String] = []
+        if isDry { notes.append("dry run: nothing was changed") }
+        if isLoose { notes.append("white space at the ends of lines was different") }
+        if planned.count > 1 { notes.append("\(planned.count) places") }
+        notes.append("version \(version)")
+        return Reply.text(
+            "```diff\n\(preview)```", notes: notes,
+            [
+                "edits": Reply.integer(planned.count),
+                "lines": .list(planned.prefix(100).map { Reply.integer($0.line) }),
+                "ignored_whitespace": .boolean(isLoose), "dry_run": .boolean(isDry),
+                "size": Reply.integer(size), "version": .text(version.description),
+            ])
+    }
+
+    /// One edit as it was written.
+    private static func edit(
+        _ item: JSON, _ text: TextFile, _ name: String
+    ) throws(ToolError) -> TextEdit {
+        func number(_ key: String) -> UInt64? { item[key]?.integer.flatMap { UInt64(exactly: $0) } }
+        let new = item["newText"]?.text ?? ""
+        let isAppended = item["append"]?.boolean ?? false
+        let ways = ["oldText", "start_line", "offset"].filter { item[$0] != nil }
+            + (isAppended ? ["append"] : [])
+        guard ways.count == 1, let way = ways.first else {
+            throw ToolError(
+                .usage, "\(name)give one of oldText, start_line, offset and append: they say what goes")
+        }
+        let belonging: [String: Set<String>] = [
+            "all": ["oldText"], "match": ["oldText"], "end_line": ["start_line"],
+            "length": ["offset"], "base64": ["offset", "append"],
+        ]
+        for (key, owners) in belonging.sorted(by: { $0.key < $1.key })
+        where item[key] != nil && item[key] != false && !owners.contains(way) {
+            throw ToolError(
+                .usage,
+                "\(name)\(key) goes with \(owners.sorted().joined(separator: " or ")), not with \(way)")
+        }
+        switch way {
+        case "oldText":
+            let match = item["match"]?.text.flatMap { TextMatch(rawValue: $0) } ?? .loose
+            return .replace(
+                old: item["oldText"]?.text ?? "", new: new, everywhere: item["all"]?.boolean ?? false,
+                match: match)
+        case "start_line":
+            let first = number("start_line") ?? 1
+            return .lines(first: first, last: number("end_line") ?? first, new: new)
+        default:
+            let isBinary = item["base64"]?.boolean ?? false
+            guard let bytes = isBinary ? Reply.bytes(base64: new) : text.encoding.encode(new) else {
+                throw ToolError(
+                    .encoding,
+                    isBinary
+                        ? "\(name)newText is not base64 (RFC 4648, padded)"
+                        : "\(name)newText has characters that \(text.encoding.rawValue) does not have")
+            }
+            return .bytes(
+                offset: isAppended ? text.size : number("offset") ?? 0,
+                delete: number("length") ?? 0, insert: bytes)
+        }
+    }
+}

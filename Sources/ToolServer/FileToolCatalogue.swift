@@ -1,0 +1,70 @@
+// FileToolCatalogue: the tools that agents get, over one ground. It joins the operations of Tools with
+// the protocol of MCP, and is the only place that knows both.
+
+package import MCP
+package import Tools
+
+/// Which tools there are. What is not allowed is not listed either.
+package enum ToolGroup: String, Sendable, CaseIterable {
+    case read
+    /// Making, editing, copying and moving files.
+    case write
+    case delete
+}
+
+/// Bounds and permissions of one server.
+package struct ToolSettings: Sendable {
+    package var allowed: Set<ToolGroup> = [.read, .write, .delete]
+    /// Bytes of text in a reply, where the call does not ask for more.
+    package var replyBytes = 4096
+
+    /// Bytes of text in a reply at most, whatever a call asks for.
+    package static let mostReplyBytes = 256 << 10
+    /// Bytes of all arguments of a call that some clients pass on: no job needs more.
+    package static let argumentBytes = 9_500
+
+    package init() {}
+}
+
+package final class FileToolCatalogue: ToolCatalogue {
+    package let tools: [ToolDescription]
+    private let byName: [String: Tool]
+    private let workbench: Workbench
+
+    package init(_ ground: any Ground, settings: ToolSettings = ToolSettings()) {
+        let allowed = Self.all.filter { settings.allowed.contains($0.group) }
+        tools = allowed.map(\.description)
+        byName = Dictionary(allowed.map { ($0.description.name, $0) }) { first, _ in first }
+        workbench = Workbench(ground: ground, settings: settings)
+    }
+
+    /// In the order that clients see.
+    static let all: [Tool] = [
+        .readFile, .readTextFile, .readFileRange, .readMediaFile, .readMultipleFiles, .writeFile,
+        .editFile, .editFileAppendChunk, .createDirectory, .listDirectory, .listDirectoryWithSizes,
+        .directoryTree, .moveFile, .searchFiles, .getFileInfo, .listAllowedDirectories,
+    ]
+
+    package func call(
+        _ name: String, _ arguments: [String: JSON], _ context: CallContext
+    ) -> ToolReply {
+        guard let tool = byName[name] else {
+            return .failure("There is no tool \(name) here.")
+        }
+        do throws(ToolError) {
+            return try tool.run(Call(arguments: arguments, context: context, workbench: workbench))
+        } catch {
+            return Self.failure(error)
+        }
+    }
+
+    static func failure(_ error: ToolError) -> ToolReply {
+        .failure(
+            error.description,
+            structured: [
+                "error": [
+                    "kind": .text(error.kind.rawValue), "message": .text(error.description),
+                ]
+            ])
+    }
+}

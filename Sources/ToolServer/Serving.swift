@@ -1,0 +1,70 @@
+// Serving: one server on standard input and output, over directories.
+
+internal import Glibc
+internal import MCP
+package import Tools
+
+package enum ToolServing {
+    /// What a server is started with.
+    package struct Configuration: Sendable {
+        /// Directories, relative ones to the current directory, each with whether it is read-only.
+        package var roots: [(path: String, isReadOnly: Bool)] = []
+        package var settings = ToolSettings()
+        package var structuredContent = true
+        package var version = ""
+
+        package init() {}
+    }
+
+    /// Serves the client on standard input and output until it is gone.
+    /// - Throws: `missing` if none of the directories is there.
+    package static func run(
+        _ configuration: Configuration, warn: (String) -> Void
+    ) throws(ToolError) {
+        let ground = try ground(configuration.roots, warn: warn)
+        let catalogue = FileToolCatalogue(ground, settings: configuration.settings)
+        guard let (input, output) = StandardStreams.claim() else {
+            throw ToolError(.system, "there are no descriptors left for standard input and output")
+        }
+        var options = ServerOptions()
+        options.structuredContent = configuration.structuredContent
+        let server = MCPServer(
+            catalogue,
+            info: ServerInfo(
+                name: "draftfs", title: "draftfs files", version: configuration.version,
+                instructions: instructions),
+            options: options)
+        let end = server.run(input: input, output: output)
+        if end.unfinishedCalls > 0 {
+            warn("\(end.unfinishedCalls) calls did not end in time")
+        }
+    }
+
+    /// The roots that are there. One that is not is left out: clients name directories that they make
+    /// later, or never.
+    static func ground(
+        _ roots: [(path: String, isReadOnly: Bool)], warn: (String) -> Void
+    ) throws(ToolError) -> HostGround {
+        var found: [(path: String, isReadOnly: Bool)] = []
+        for root in roots {
+            var status = stat()
+            if stat(root.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+                found.append(root)
+            } else {
+                warn("\(root.path) is left out: it is no directory that can be reached")
+            }
+        }
+        guard !found.isEmpty else {
+            throw ToolError(.missing, "there is no directory to serve: give one that exists")
+        }
+        let home = getenv("HOME").map { String(cString: $0) }
+        return try HostGround(found, home: home, hidesControlFiles: true)
+    }
+
+    /// For the model: what saves calls and tokens.
+    static let instructions =
+        "Files of any size: read parts with read_file_range (next_offset says where to go on), change "
+        + "parts with edit_file instead of writing files anew, write long files with "
+        + "edit_file_append_chunk. All arguments of a call need at most "
+        + "\(ToolSettings.argumentBytes) bytes; replies are short unless max_bytes asks for more."
+}

@@ -1,0 +1,138 @@
+// Tool: one tool, its description and what it does; Call: what it is given. A tool that fails has
+// changed nothing and throws one sentence.
+
+internal import MCP
+internal import Platform
+internal import Synchronization
+internal import Tools
+
+struct Tool: Sendable {
+    let group: ToolGroup
+    let description: ToolDescription
+    let run: @Sendable (Call) throws(ToolError) -> ToolReply
+
+    /// - Parameters:
+    ///   - output: the properties of the structured result; nil for none.
+    init(
+        _ name: String, _ group: ToolGroup, title: String, _ description: String,
+        input: KeyValuePairs<String, JSON>, required: [String] = [],
+        output: KeyValuePairs<String, JSON>? = nil, outputRequired: [String] = [],
+        hints: ToolHints, run: @escaping @Sendable (Call) throws(ToolError) -> ToolReply
+    ) {
+        self.group = group
+        self.description = ToolDescription(
+            name: name, title: title, description: description,
+            inputSchema: Shape.object(input, required: required, closed: true),
+            outputSchema: output.map { Shape.object($0, required: outputRequired) }, hints: hints)
+        self.run = run
+    }
+}
+
+/// What all calls of a server share.
+final class Workbench: Sendable {
+    let ground: any Ground
+    let settings: ToolSettings
+    let indexes = IndexCache()
+
+    init(ground: any Ground, settings: ToolSettings) {
+        self.ground = ground
+        self.settings = settings
+    }
+}
+
+struct Call: Sendable {
+    let arguments: [String: JSON]
+    let context: CallContext
+    let workbench: Workbench
+
+    var ground: any Ground { workbench.ground }
+
+    // MARK: Arguments
+
+    // They fit the input schema by now, so what is missing was optional.
+    func text(_ key: String) -> String? { arguments[key]?.text }
+    func flag(_ key: String) -> Bool { arguments[key]?.boolean ?? false }
+    func number(_ key: String) -> UInt64? { arguments[key]?.integer.flatMap { UInt64(exactly: $0) } }
+    func list(_ key: String) -> [String] { (arguments[key]?.items ?? []).compactMap(\.text) }
+
+    func name(_ key: String) throws(ToolError) -> String {
+        guard let text = text(key) else { throw ToolError(.usage, "\(key) is missing") }
+        return text
+    }
+
+    func path(_ key: String) throws(ToolError) -> ToolPath {
+        try ground.roots.path(try name(key))
+    }
+
+    func version(_ key: String = "version") -> FileVersion? { text(key).map(FileVersion.init(token:)) }
+
+    func rules(_ key: String) throws(ToolError) -> GlobRules { try GlobRules(list(key)) }
+
+    // MARK: Bounds
+
+    /// Bytes of text that the reply may have. What a call asks for is a wish of its caller, who knows
+    /// what fits; what it does not ask for stays small.
+    var replyBytes: Int {
+        let wanted = number("max_bytes").map { Int(clamping: $0) } ?? workbench.settings.replyBytes
+        return max(64, min(wanted, ToolSettings.mostReplyBytes))
+    }
+
+    /// Of these, bytes for a file's text: the rest is for what is said about it.
+    var textBytes: UInt64 {
+        let bytes = replyBytes
+        return UInt64(arguments["max_bytes"] == nil ? max(bytes - 320, bytes / 2) : bytes)
+    }
+
+    func checkCancelled() throws(ToolError) {
+        if context.isCancelled { throw ToolError(.cancelled, "the call was cancelled") }
+    }
+
+    // MARK: Files
+
+    /// A file as text, with the index of an earlier call if it is the same still.
+    func textFile(
+        _ path: ToolPath, encoding: TextEncoding? = nil
+    ) throws(ToolError) -> TextFile {
+        let file = try ground.open(path)
+        let index = workbench.indexes[FileVersion(try file.status())]
+        let text = try TextFile(file, encoding: encoding, index: index)
+        text.isCancelled = { [context] in context.isCancelled }
+        return text
+    }
+
+    /// Keeps what was counted for the next call.
+    func keep(_ text: TextFile) { workbench.indexes[text.version] = text.index }
+}
+
+/// Line indexes of files that were read or edited last.
+final class IndexCache: Sendable {
+    private struct State {
+        var indexes: [FileVersion: (index: LineIndex, used: UInt64)] = [:]
+        var clock: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    /// An index has up to 65,000 blocks of 24 bytes.
+    private static let most = 8
+
+    subscript(version: FileVersion) -> LineIndex? {
+        get {
+            state.withLock { state in
+                guard let found = state.indexes[version] else { return nil }
+                state.clock += 1
+                state.indexes[version]?.used = state.clock
+                return found.index
+            }
+        }
+        set {
+            state.withLock { state in
+                state.clock += 1
+                state.indexes[version] = newValue.map { ($0, state.clock) }
+                guard state.indexes.count > Self.most,
+                    let oldest = state.indexes.min(by: { $0.value.used < $1.value.used })
+                else { return }
+                state.indexes[oldest.key] = nil
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// Making and moving: whole files, directories, names.
+
+internal import MCP
+internal import Platform
+internal import Tools
+
+extension Tool {
+    static let writeFile = Tool(
+        "write_file", .write, title: "Write file",
+        "Makes a file, or writes all of one anew; its permissions, attributes and links stay, and it "
+            + "changes as a whole or not at all. " + Shape.budget
+            + ": write longer files by edit_file_append_chunk, and change parts by edit_file.",
+        input: [
+            "path": Shape.path, "content": Shape.text("All of the file."),
+            "version": Shape.version,
+        ], required: ["path", "content"],
+        output: [
+            "content": Shape.content, "created": Shape.flag("The file is new."),
+            "size": Shape.integer(), "version": Shape.text(),
+        ], outputRequired: ["content", "created", "size", "version"],
+        hints: ToolHints(isDestructive: true, isIdempotent: true)
+    ) { call throws(ToolError) in
+        let path = try call.path("path")
+        let bytes = Array(try call.name("content").utf8)
+        let isNew = try call.ground.write(path, bytes, expecting: call.version())
+        let version = FileVersion(try call.ground.open(path).status())
+        return Reply.text(
+            "Successfully wrote to \(try call.name("path"))",
+            [
+                "created": .boolean(isNew), "size": Reply.integer(bytes.count),
+                "version": .text(version.description),
+            ])
+    }
+
+    static let createDirectory = Tool(
+        "create_directory", .write, title: "Create directory",
+        "Makes a directory, and those above it. One that is there already is no error.",
+        input: ["path": Shape.path], required: ["path"], output: ["content": Shape.content],
+        outputRequired: ["content"], hints: ToolHints(isDestructive: false, isIdempotent: true)
+    ) { call throws(ToolError) in
+        try call.ground.makeDirectory(try call.path("path"), withParents: true)
+        return Reply.text("Successfully created directory \(try call.name("path"))")
+    }
+
+    static let moveFile = Tool(
+        "move_file", .write, title: "Move or rename",
+        "Moves or renames a file or directory. What is at the destination already stays, and the "
+            + "call fails. A symlink is moved itself.",
+        input: [
+            "source": Shape.text("What to move."),
+            "destination": Shape.text("Its new path; the directory above must be there."),
+        ], required: ["source", "destination"], output: ["content": Shape.content],
+        outputRequired: ["content"], hints: ToolHints(isDestructive: false)
+    ) { call throws(ToolError) in
+        try call.ground.move(try call.path("source"), to: try call.path("destination"))
+        return Reply.text(
+            "Successfully moved \(try call.name("source")) to \(try call.name("destination"))")
+    }
+}

@@ -1,0 +1,80 @@
+// draftfs mcp: the file tools for an agent, by the Model Context Protocol on standard input and output.
+
+import ArgumentParser
+import ToolServer
+import Tools
+
+struct MCPCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mcp",
+        abstract: "Serve file tools to an agent, by the Model Context Protocol.",
+        discussion: """
+            The client starts this command and speaks to it on standard input and output. The tools \
+            may touch the directories that are given, in workspaces or anywhere else, and nothing \
+            outside of them. Relative paths are relative to the first one.
+
+            draftfs mcp ~/mnt/agent-1
+            draftfs mcp --root ~/mnt/agent-1 --root /usr/share/doc:ro
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "A directory the tools may touch; with :ro they may only read. Repeatable.",
+            valueName: "dir[:ro]"),
+        completion: .directory)
+    var root: [String] = []
+
+    @Argument(help: "More directories.", completion: .directory)
+    var directories: [String] = []
+
+    @Flag(help: "Leave structured results out: some clients show them beside the text.")
+    var noStructured = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Which tools there are: read, write, delete. Repeatable, or with commas.",
+            valueName: "groups"))
+    var allow: [String] = []
+
+    @Option(help: ArgumentHelp("Bytes of text in a reply, unless a call asks for more.", valueName: "bytes"))
+    var replyBytes = ToolSettings().replyBytes
+
+    func validate() throws {
+        guard !root.isEmpty || !directories.isEmpty else {
+            throw ValidationError("give a directory that the tools may touch")
+        }
+        for name in groupNames where ToolGroup(rawValue: name) == nil {
+            let all = ToolGroup.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--allow takes \(all), not \(name)")
+        }
+        guard (256...ToolSettings.mostReplyBytes).contains(replyBytes) else {
+            throw ValidationError("--reply-bytes takes 256 to \(ToolSettings.mostReplyBytes)")
+        }
+    }
+
+    private var groupNames: [String] {
+        allow.flatMap { $0.split(separator: ",").map(String.init) }
+    }
+
+    /// A directory, and whether it is read-only.
+    static func root(_ text: String) -> (path: String, isReadOnly: Bool) {
+        if text.hasSuffix(":ro") { return (String(text.dropLast(3)), true) }
+        if text.hasSuffix(":rw") { return (String(text.dropLast(3)), false) }
+        return (text, false)
+    }
+
+    func run() throws {
+        var configuration = ToolServing.Configuration()
+        configuration.roots = root.map(Self.root) + directories.map { ($0, false) }
+        configuration.structuredContent = !noStructured
+        configuration.version = Draftfs.version
+        configuration.settings.replyBytes = replyBytes
+        let groups = groupNames.compactMap { ToolGroup(rawValue: $0) }
+        if !groups.isEmpty { configuration.settings.allowed = Set(groups) }
+        do throws(ToolError) {
+            try ToolServing.run(configuration) { printError("draftfs: \($0)") }
+        } catch {
+            throw Failure(error.description)
+        }
+    }
+}

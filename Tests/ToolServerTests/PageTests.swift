@@ -1,0 +1,26 @@
+// The page on the tools: its table is what the schemas say.
+
+import MCP
+import TestSupport
+import Testing
+
+@testable import ToolServer
+
+@Suite struct ToolPageTests {
+    /// The line of the table for a tool: required arguments in bold, first.
+    static func row(_ tool: Tool) -> String {
+        let schema = tool.description.inputSchema
+        let required = (schema["required"]?.items ?? []).compactMap(\.text)
+        let others = Set((schema["properties"]?.members ?? [:]).keys).subtracting(required).sorted()
+        let words = required.map { "**\($0)**" } + others
+        return "| `\(tool.description.name)` | \(tool.group.rawValue) | \(words.joined(separator: ", ")) |"
+    }
+
+    @Test("The page has each tool with its arguments, and no other")
+    func table() throws {
+        let page = try readText(
+            "\(TestEnvironment.packageRoot)/Sources/ToolServer/ToolServer.docc/ToolServer.md")
+        let rows = page.split(separator: "\n").filter { $0.hasPrefix("| `") }.map(String.init)
+        #expect(rows == FileToolCatalogue.all.map(Self.row))
+    }
+}
