@@ -53,6 +53,8 @@ extension Workspace {
                 }
                 inode.record.flags.insert(.hasLog)
                 inode.record.contentSequence = max(inode.record.contentSequence, last, 1)
+                // The kernel asks for no byte of an empty file, and nobody would meet the EIO.
+                inode.record.size = max(inode.record.size, 1)
                 tree.markDirty(inode)
             }
         }

@@ -42,9 +42,12 @@ package final class EditLog: Sendable {
         /// The header of a log that is empty yet: it is written together with the first record.
         var unwrittenHeader: [UInt8] = []
 
+        /// Of a file whose records were lost the kernel must ask for at least a byte to meet EIO: of an
+        /// empty one it asks for none.
         var version: ContentVersion {
             ContentVersion(
-                size: pieces.length, allocated: pieces.allocatedBytes, sequence: sequence, time: time)
+                size: isDamaged ? max(1, pieces.length) : pieces.length,
+                allocated: pieces.allocatedBytes, sequence: sequence, time: time)
         }
     }
 

@@ -42,6 +42,7 @@ import Testing
         let tree = fixture.tree!
         for name in ["f", "n"] {
             #expect(throws: Errno.inputOutput, "\(name)") { try tree.text(name) }
+            #expect(try tree.facts(tree.resolve(name)).size > 0)
             #expect(fixture.messages.contains { $0.contains("answers EIO") || $0.contains("missing") })
         }
         #expect(try tree.text("empty") == "")
@@ -71,6 +72,8 @@ import Testing
         }
         for name in ["f", "n"] {
             #expect(throws: Errno.inputOutput, "\(name)") { try fixture.tree.text(name) }
+            // The kernel reads nothing of a file of 0 bytes.
+            #expect(try fixture.tree.facts(fixture.tree.resolve(name)).size > 0)
         }
         #expect(try fixture.tree.text("empty") == "")
     }
