@@ -30,7 +30,7 @@ extension Tool {
         ], outputRequired: ["content", "edits", "dry_run", "version"],
         hints: ToolHints(isDestructive: true), run: edit)
 
-    private static let editShape = Shape.object(
+    static let editShape = Shape.object(
         [
             "oldText": Shape.text("Text that goes; as it stands in the file, without line numbers."),
             "newText": Shape.text("Text that comes; empty removes."),
@@ -109,7 +109,7 @@ extension Tool {
     }
 
     /// One edit as it was written.
-    private static func edit(
+    static func edit(
         _ item: JSON, _ text: TextFile, _ name: String
     ) throws(ToolError) -> TextEdit {
         func number(_ key: String) -> UInt64? { item[key]?.integer.flatMap { UInt64(exactly: $0) } }

@@ -43,6 +43,8 @@ package final class FileToolCatalogue: ToolCatalogue {
         .readFile, .readTextFile, .readFileRange, .readMediaFile, .readMultipleFiles, .writeFile,
         .editFile, .editFileAppendChunk, .createDirectory, .listDirectory, .listDirectoryWithSizes,
         .directoryTree, .moveFile, .searchFiles, .getFileInfo, .listAllowedDirectories,
+        .copyFile, .copyFilesBatch, .copyFiles, .editFileCopy, .editFilesCopyBatch, .compareFiles,
+        .compareDirectories, .deleteFile, .deleteFilesBatch,
     ]
 
     package func call(

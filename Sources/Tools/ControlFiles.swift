@@ -57,6 +57,25 @@ struct ControlFiles {
         return line.isEmpty ? plain : ToolError(plain.kind, String(line))
     }
 
+    // MARK: Clones
+
+    /// A line for `clone`; nil where the paths are not both in this workspace.
+    func cloneLine(_ source: ToolPath, _ destination: ToolPath) -> [UInt8]? {
+        var line: [UInt8] = []
+        for path in [source, destination] {
+            guard let names = path.names(below: root), !names.isEmpty,
+                ControlFiles(above: path)?.root == root
+            else { return nil }
+            // As a shell quotes: whatever the bytes are.
+            line.append(0x27)
+            for byte in ToolPath(names: Array(names)).bytes {
+                line += byte == 0x27 ? Array("'\\''".utf8) : [byte]
+            }
+            line += [0x27, 0x20]
+        }
+        return line.dropLast() + [0x0a]
+    }
+
     // MARK: Edits
 
     private struct Edit: Encodable {

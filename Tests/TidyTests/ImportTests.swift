@@ -43,7 +43,8 @@ struct ImportTests {
             "WorkerPool.swift",
         ],
         "Sources/Tools": [
-            "ControlFiles.swift", "HostGround.swift", "HostGround+Names.swift",
+            "ControlFiles.swift", "HostGround.swift", "HostGround+Copying.swift",
+            "HostGround+Names.swift",
             "HostGround+Splicing.swift",
         ],
         "Sources/ToolServer": ["Serving.swift"],
