@@ -80,7 +80,7 @@ let package = Package(
         .testTarget(
             name: "ToolServerTests",
             dependencies: ["ToolServer", "Tools", "MCP", "Platform", "TestSupport"],
-            swiftSettings: settings),
+            exclude: ["Clients"], swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Platform", "TestSupport"],
             exclude: ["Fixtures"], swiftSettings: settings),

@@ -28,7 +28,7 @@ extension Tool {
                 "identical": Shape.list(of: Shape.text()),
                 "content_diffs": ["type": "object"],
             ]),
-        ], outputRequired: ["success", "operation"], hints: .readOnly, run: compareDirectories)
+        ], outputRequired: ["success", "operation"], hints: .readOnly, isLong: true, run: compareDirectories)
 
     private struct Side {
         var path: ToolPath
@@ -169,7 +169,7 @@ extension Tool {
                         "changed": Shape.integer(),
                     ]),
                 ], required: ["identical", "diff", "stats"]),
-        ], outputRequired: ["success", "operation"], hints: .readOnly
+        ], outputRequired: ["success", "operation"], hints: .readOnly, isLong: true
     ) { call throws(ToolError) in
         do throws(ToolError) {
             let (old, new) = (

@@ -25,7 +25,7 @@ extension Tool {
                     "file_count": Shape.integer("In a directory."),
                     "shared_bytes": Shape.integer("That the copy shares with its source."),
                 ], required: ["type", "source", "destination"]),
-        ], outputRequired: ["success", "operation", "details"], hints: ToolHints(isDestructive: true)
+        ], outputRequired: ["success", "operation", "details"], hints: ToolHints(isDestructive: true), isLong: true
     ) { call throws(ToolError) in
         let source = try call.path("source_path")
         let destination = try call.path("destination_path")
@@ -72,7 +72,7 @@ extension Tool {
             "exclude_patterns": nullable("What to leave out."),
             "overwrite": Shape.flag("Replace files that are there.", default: false),
         ], required: ["source_base_path"], output: batchOutput("copied"),
-        outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true),
+        outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true), isLong: true,
         run: copyBatch)
 
     /// Frameworks send null for what is left out.

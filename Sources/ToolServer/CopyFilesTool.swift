@@ -50,7 +50,7 @@ extension Tool {
         ],
         outputRequired: [
             "content", "files", "directories", "links", "bytes", "shared_bytes", "skipped", "dry_run",
-        ], hints: ToolHints(isDestructive: true), run: copyFiles)
+        ], hints: ToolHints(isDestructive: true), isLong: true, run: copyFiles)
 
     static let variables: JSON = [
         "type": "object", "additionalProperties": ["type": "string"],

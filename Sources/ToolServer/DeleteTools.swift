@@ -27,7 +27,7 @@ extension Tool {
                     "type": Shape.text(), "path": Shape.text(), "size": Shape.integer(),
                     "file_count": Shape.integer(),
                 ], required: ["type", "path"]),
-        ], outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true)
+        ], outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true), isLong: true
     ) { call throws(ToolError) in
         do throws(ToolError) {
             return try delete(call, try call.path("path"))
@@ -81,7 +81,7 @@ extension Tool {
             "include_patterns": nullable("What to delete; every file by default."),
             "exclude_patterns": nullable("What to keep."),
         ], required: ["base_path"], output: batchOutput("deleted"),
-        outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true),
+        outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true), isLong: true,
         run: deleteBatch)
 
     private struct Doomed {

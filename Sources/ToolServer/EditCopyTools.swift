@@ -22,7 +22,7 @@ extension Tool {
             "edits": Shape.integer("Places that were edited."), "shared_bytes": Shape.integer(),
             "replaced": Shape.flag(), "dry_run": Shape.flag(),
         ], outputRequired: ["content", "size", "edits", "shared_bytes", "dry_run"],
-        hints: ToolHints(isDestructive: true)
+        hints: ToolHints(isDestructive: true), isLong: true
     ) { call throws(ToolError) in
         let item = EditCopy.Item(
             source: try call.path("source_path"), destination: try call.path("destination_path"),
@@ -91,7 +91,7 @@ extension Tool {
             "content": Shape.content, "copied": Shape.integer(), "failed": Shape.integer(),
             "edits": Shape.integer(), "shared_bytes": Shape.integer(), "dry_run": Shape.flag(),
         ], outputRequired: ["content", "copied", "failed", "edits", "dry_run"],
-        hints: ToolHints(isDestructive: true), run: copyMany)
+        hints: ToolHints(isDestructive: true), isLong: true, run: copyMany)
 
     private static let itemShape = Shape.object(
         [

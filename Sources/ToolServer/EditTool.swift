@@ -28,7 +28,7 @@ extension Tool {
             "dry_run": Shape.flag(), "size": Shape.integer("Afterwards, in bytes."),
             "version": Shape.text("Afterwards."),
         ], outputRequired: ["content", "edits", "dry_run", "version"],
-        hints: ToolHints(isDestructive: true), run: edit)
+        hints: ToolHints(isDestructive: true), isLong: true, run: edit)
 
     static let editShape = Shape.object(
         [

@@ -104,6 +104,10 @@ package protocol Ground: Sendable {
     /// Gives a file one more name.
     func makeLink(_ path: ToolPath, as other: ToolPath) throws(ToolError)
 
+    /// The control files of the workspace that a path lies in.
+    /// - Throws: `unsupported` for what is in no workspace.
+    func past(of path: ToolPath, writing: Bool) throws(ToolError) -> any WorkspacePast
+
     /// Takes a name away: of a file, a link itself, or a directory that is empty.
     func remove(_ path: ToolPath) throws(ToolError)
 

@@ -14,7 +14,8 @@ struct Draftfs: ParsableCommand {
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DoctorCommand.self,
             BackupCommand.self, RollbackCommand.self, UndoCommand.self, HistoryCommand.self,
             BlameCommand.self, DiffCommand.self, CloneCommand.self, ReadCommand.self,
-            EditCommand.self, MCPCommand.self, VerifyCommand.self, LimitsCommand.self, DriftCommand.self,
+            EditCommand.self, CopyCommand.self, EditCopyCommand.self, MCPCommand.self,
+            VerifyCommand.self, LimitsCommand.self, DriftCommand.self,
             RefreshCommand.self, EventsCommand.self, ProgressCommand.self, TopCommand.self, FsckCommand.self,
             CompletionCommand.self, ManualCommand.self,
         ])

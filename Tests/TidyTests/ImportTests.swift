@@ -47,7 +47,7 @@ struct ImportTests {
             "HostGround+Names.swift",
             "HostGround+Splicing.swift",
         ],
-        "Sources/ToolServer": ["Serving.swift"],
+        "Sources/ToolServer": ["Jobs.swift", "Serving.swift"],
         "Mount/Server": [
             "ControlCommands.swift", "ControlDirectory.swift", "MountServer.swift",
             "NamespaceOperations.swift",
