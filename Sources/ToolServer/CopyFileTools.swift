@@ -25,7 +25,8 @@ extension Tool {
                     "file_count": Shape.integer("In a directory."),
                     "shared_bytes": Shape.integer("That the copy shares with its source."),
                 ], required: ["type", "source", "destination"]),
-        ], outputRequired: ["success", "operation", "details"], hints: ToolHints(isDestructive: true), isLong: true
+        ], outputRequired: ["success", "operation", "details"],
+        hints: ToolHints(isDestructive: true), isLong: true
     ) { call throws(ToolError) in
         let source = try call.path("source_path")
         let destination = try call.path("destination_path")

@@ -45,7 +45,8 @@ package final class FileToolCatalogue: ToolCatalogue {
     /// In the order that clients see.
     static let all: [Tool] = [
         .readFile, .readTextFile, .readFileRange, .readMediaFile, .readMultipleFiles, .writeFile,
-        .editFile, .editFileAppendChunk, .createDirectory, .listDirectory, .listDirectoryWithSizes,
+        .editFile, .editFileApplyPatch, .editFileAppendChunk, .createDirectory,
+        .listDirectory, .listDirectoryWithSizes,
         .directoryTree, .moveFile, .searchFiles, .getFileInfo, .listAllowedDirectories,
         .copyFile, .copyFilesBatch, .copyFiles, .editFileCopy, .editFilesCopyBatch, .compareFiles,
         .compareDirectories, .deleteFile, .deleteFilesBatch, .readJobProgress, .cancelJob,

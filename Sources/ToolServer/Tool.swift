@@ -19,7 +19,8 @@ struct Tool: Sendable {
         _ name: String, _ group: ToolGroup, title: String, _ description: String,
         input: KeyValuePairs<String, JSON>, required: [String] = [],
         output: KeyValuePairs<String, JSON>? = nil, outputRequired: [String] = [],
-        hints: ToolHints, isLong: Bool = false, run: @escaping @Sendable (Call) throws(ToolError) -> ToolReply
+        hints: ToolHints, isLong: Bool = false,
+        run: @escaping @Sendable (Call) throws(ToolError) -> ToolReply
     ) {
         self.group = group
         self.isLong = isLong

@@ -45,7 +45,8 @@ struct CopyCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Only files not modified within that time.", valueName: "age"))
     var olderThan: String?
 
-    @Option(help: ArgumentHelp("How names are made: {stem}, {ext}, {name}, {n}, {nnn}.", valueName: "pattern"))
+    @Option(
+        help: ArgumentHelp("How names are made: {stem}, {ext}, {name}, {n}, {nnn}.", valueName: "pattern"))
     var rename: String?
 
     @Flag(help: "All files directly into the destination.")
@@ -60,7 +61,9 @@ struct CopyCommand: ParsableCommand {
     @Option(help: "Where there is a file already: fail, skip, overwrite, rename or newer.")
     var onConflict = "fail"
 
-    @Option(help: ArgumentHelp("What stands for {{name}} in texts and names; repeatable.", valueName: "name=value"))
+    @Option(
+        help: ArgumentHelp(
+            "What stands for {{name}} in texts and names; repeatable.", valueName: "name=value"))
     var `var`: [String] = []
 
     @Flag(help: "Warn of names that other systems cannot hold.")

@@ -20,10 +20,17 @@ struct Draftfs: ParsableCommand {
             CompletionCommand.self, ManualCommand.self,
         ])
 
+    /// Under the name of the reference server for files the program is one: its arguments are the
+    /// directories.
+    static func words(_ all: [String]) -> [String] {
+        let name = all.first.flatMap { $0.split(separator: "/").last } ?? ""
+        return (name == "mcp-server-filesystem" ? ["mcp"] : []) + all.dropFirst()
+    }
+
     /// Like ParsableCommand's own, but wrong usage exits with 2, and a failure is one sentence.
     static func main() {
         do {
-            var command = try parseAsRoot(Moments.prepared(Array(CommandLine.arguments.dropFirst())))
+            var command = try parseAsRoot(Moments.prepared(words(CommandLine.arguments)))
             try command.run()
         } catch let failure as Failure {
             exitProcess(fail(failure.description).rawValue)

@@ -9,7 +9,7 @@ struct ImportTests {
     static let arrows: [(directory: String, imports: Set<String>)] = [
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
         ("Sources/MCP", ["Glibc", "Synchronization", "FoundationEssentials"]),
-        ("Sources/Tools", ["Platform", "Glibc", "Synchronization", "FoundationEssentials"]),
+        ("Sources/Tools", ["CPCRE2", "Platform", "Glibc", "Synchronization", "FoundationEssentials"]),
         (
             "Sources/ToolServer",
             ["Tools", "MCP", "Platform", "Glibc", "Synchronization", "FoundationEssentials"]
