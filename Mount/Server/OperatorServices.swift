@@ -29,11 +29,15 @@ extension ControlServices {
         drift = { workspace throws(CommandError) in
             let files = try workspace?.driftedFiles() ?? []
             return StateTexts.drift(files.map {
-                DriftLine(path: $0.path, reason: $0.reason, isKept: $0.isKept)
+                DriftLine(
+                    path: $0.path, reason: $0.reason, isKept: $0.isKept, version: $0.version)
             })
         }
         acceptDrift = { path, workspace, caller throws(CommandError) in
             try workspace.acceptDrift(path, caller: caller)
+        }
+        keepOurs = { path, version, workspace, caller throws(CommandError) in
+            try workspace.keepOurs(path, over: version, caller: caller)
         }
         dropDrift = { path, workspace, caller throws(CommandError) in
             try workspace.dropDrift(path, caller: caller)

@@ -19,7 +19,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
             #"{"path":P,"edits":[{"at":N|"end","delete":N,"insert":TEXT|"insert_base64":B64}]}"#
         case .verify: "[path…]"
         case .limits: "KEY VALUE | KEY none"
-        case .drift: "accept PATH | drop PATH"
+        case .drift: "accept PATH | ours PATH [BASE] | theirs PATH"
         case .refresh: "anything"
         }
     }
@@ -59,6 +59,8 @@ package enum Command: Equatable, Sendable {
     case verify(paths: [[UInt8]])
     case limit(LimitKey, LimitValue)
     case acceptDrift([UInt8])
+    /// With the base file that was compared, as `drift` names it.
+    case keepOurs([UInt8], over: [UInt8]?)
     case dropDrift([UInt8])
     case refresh
 }

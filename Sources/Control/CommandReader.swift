@@ -124,10 +124,16 @@ package struct CommandReader {
     }
 
     private func drift(_ words: [[UInt8]]) throws(CommandError) -> Command {
-        guard words.count == 2 else { throw usage("wants a verb and a path") }
-        switch String(decoding: words[0], as: UTF8.self) {
-        case "accept": return .acceptDrift(try paths(words[1...])[0])
-        case "drop": return .dropDrift(try paths(words[1...])[0])
+        let verb = words.first.map { String(decoding: $0, as: UTF8.self) }
+        guard words.count == 2 || words.count == 3 && verb == "ours" else {
+            throw usage("wants a verb and a path")
+        }
+        let path = try paths(words[1..<2])[0]
+        switch verb {
+        case "accept": return .acceptDrift(path)
+        case "ours": return .keepOurs(path, over: words.count > 2 ? words[2] : nil)
+        // "drop" as it was called at first.
+        case "theirs", "drop": return .dropDrift(path)
         default: throw usage("does not know \(shown(words[0]))")
         }
     }

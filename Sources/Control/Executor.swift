@@ -44,9 +44,13 @@ package protocol CommandHandlers<Target>: Sendable {
     func setLimit(
         _ key: LimitKey, to value: LimitValue, of target: Target, caller: Caller
     ) throws(CommandError)
-    /// The new content of the base becomes the ground under the edits.
+    /// A drifted file is settled where nobody has to decide.
     func acceptDrift(
         _ path: [UInt8], of target: Target, caller: Caller
+    ) throws(CommandError) -> CommandOutcome
+    /// A drifted file keeps what it holds.
+    func keepOurs(
+        _ path: [UInt8], over version: [UInt8]?, of target: Target, caller: Caller
     ) throws(CommandError) -> CommandOutcome
     /// The edits go, after a backup.
     func dropDrift(
@@ -112,6 +116,8 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
             try handlers.setLimit(key, to: value, of: target, caller: caller)
         case .acceptDrift(let path):
             return try handlers.acceptDrift(path, of: target, caller: caller)
+        case .keepOurs(let path, let version):
+            return try handlers.keepOurs(path, over: version, of: target, caller: caller)
         case .dropDrift(let path):
             return try handlers.dropDrift(path, of: target, caller: caller)
         case .refresh:

@@ -10,11 +10,14 @@ package struct DriftLine: Equatable, Sendable {
     package var reason: String
     /// The store has the base's content as it was.
     package var isKept: Bool
+    /// Which base file there is now; nil where there is none.
+    package var version: String?
 
-    package init(path: [UInt8], reason: String, isKept: Bool) {
+    package init(path: [UInt8], reason: String, isKept: Bool, version: String?) {
         self.path = path
         self.reason = reason
         self.isKept = isKept
+        self.version = version
     }
 }
 
@@ -36,10 +39,14 @@ package struct EventLine: Sendable {
 }
 
 package enum StateTexts {
-    /// {"path","reason","kept"}
+    /// {"path","reason","kept","base"}
     package static func drift(_ files: [DriftLine]) -> [UInt8] {
         ChangeTexts.lines(files) { file in
-            [("path", .bytes(file.path)), ("reason", .text(file.reason)), ("kept", .boolean(file.isKept))]
+            [
+                ("path", .bytes(file.path)), ("reason", .text(file.reason)),
+                ("kept", .boolean(file.isKept)),
+                ("base", file.version.map { .text($0) } ?? .null),
+            ]
         }
     }
 

@@ -103,7 +103,11 @@ extension ChangeEvent {
         case .rollback, .undo:
             isMany = true
             fixedPath = []
-        case .touch, .edit, .setAttributes, .acceptDrift, .dropDrift:
+        case .acceptDrift, .dropDrift:
+            // One inode comes in the place of another.
+            place = names.last?.place
+            inode = names.last?.after?.inode ?? inodes.first
+        case .touch, .edit, .setAttributes:
             inode = inodes.first
         }
         if inode == 0 { inode = nil }

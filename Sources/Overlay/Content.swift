@@ -81,7 +81,7 @@ extension Tree {
     /// Readies an inode for an edit, and counts the edit as under way: `endEdit` must follow.
     /// - Parameter kept: what the pool has for a first edit.
     func beginEdit(
-        _ number: InodeNumber, kept: PinIdentity? = nil, caller: Caller
+        _ number: InodeNumber, kept: Set<PinIdentity> = [], caller: Caller
     ) throws(Errno) -> EditLog {
         let inode = try regular(number)
         noteProcess(caller.pid, user: caller.user)
@@ -99,6 +99,7 @@ extension Tree {
     /// Notes in the journal, once between two checkpoints, that this file's log may grow.
     private func markContent(_ inode: Inode, caller: Caller) throws(Errno) {
         guard !contentMarked.contains(inode.number) else { return }
+        try keepRoom(own: 128)
         try appendMark([inode.number], stamp: caller.stamp(clock.realtime()))
         contentMarked.insert(inode.number)
     }
@@ -119,7 +120,7 @@ extension Tree {
 
     /// The first edit of a file: its log, which starts as the base's content.
     private func createLog(
-        for inode: Inode, kept: PinIdentity?, caller: Caller
+        for inode: Inode, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> EditLog {
         if inode.isPersistent, inode.place == nil { return try createLogOfNewFile(inode, caller) }
         var transaction = begin(.edit, caller.stamp(clock.realtime()))
@@ -228,7 +229,7 @@ extension Tree {
     /// The pieces of `range` of a file, for another to share. An untouched base file is touched, so
     /// that its identity is on record.
     func piecesToShare(
-        _ number: InodeNumber, _ range: Range<UInt64>, kept: PinIdentity?, caller: Caller
+        _ number: InodeNumber, _ range: Range<UInt64>, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> [Piece] {
         let inode = try regular(number)
         let size = inode.record.size

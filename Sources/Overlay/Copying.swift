@@ -124,8 +124,10 @@ extension Rollback {
         if let known = past.origins[old.number] { return known }
         if let known = try tree.knownOrigin(old.number, plan.values) { return known }
         let status = try tree.base.settledStatus(place)
-        return Origin(
+        var origin = Origin(
             path: place.path, device: tree.deviceIndex(status, at: place), status: status)
+        origin.isPinned = tree.kept.contains(tree.pinIdentity(origin))
+        return origin
     }
 }
 
@@ -137,17 +139,32 @@ extension Workspace {
         _ source: [UInt8], to target: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         do throws(Errno) {
-            return try gate.alone { () throws(Errno) in
-                try withTree { (tree) throws(Errno) in
-                    var copying = Rollback(
-                        tree, PastValues(), at: tree.sequence.last,
-                        stamp: caller.stamp(clock.realtime()), keepsTimes: true)
-                    try copying.clone(source, to: target)
-                    return try copying.plan.commit(.clone, backupComment: nil)
-                }
+            // The content of a single file is kept, as for cp; a directory may have any number of them.
+            // What is wrong with the path, the clone says.
+            let wish = try? withTree { (tree) throws(Errno) in
+                try tree.missingPin(tree.find(path: source).inode.number, kept: [])
+            }
+            return try keeping(wish ?? nil) { (kept) throws(Errno) in
+                try clone(source, to: target, kept: kept, caller: caller)
             }
         } catch {
             throw CommandError(error, cloneFailure(error, source, target))
+        }
+    }
+
+    private func clone(
+        _ source: [UInt8], to target: [UInt8], kept: Set<PinIdentity>, caller: Caller
+    ) throws(Errno) -> CommandOutcome {
+        try gate.alone { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                tree.kept = kept
+                defer { tree.kept = [] }
+                var copying = Rollback(
+                    tree, PastValues(), at: tree.sequence.last,
+                    stamp: caller.stamp(clock.realtime()), keepsTimes: true)
+                try copying.clone(source, to: target)
+                return try copying.plan.commit(.clone, backupComment: nil)
+            }
         }
     }
 

@@ -44,6 +44,7 @@ struct DiffNames {
             let was = oldPath == nil ? nil : try old.child(name, of: directory)
             let now = newPath == nil ? nil : try new.child(name, of: directory)
             if was?.key == now?.key { continue }
+            if let was, let now, try showSameDirectory(was, now) { continue }
             if let was, let oldPath {
                 if oldPath.isCut { noteDeep(oldPath) } else {
                     removed[Self.join(oldPath.bytes, name)] = was
@@ -55,6 +56,16 @@ struct DiffNames {
                 }
             }
         }
+    }
+
+    /// Whether two directories show the same one of the base, which another workspace may know by the
+    /// inode that it had before the base was made anew.
+    private func showSameDirectory(
+        _ was: DiffSide.Child, _ now: DiffSide.Child
+    ) throws(Errno) -> Bool {
+        guard was.type == .directory, now.type == .directory,
+            let path = try old.basePath(was.key) else { return false }
+        return try new.basePath(now.key) == path
     }
 
     mutating func noteDeep(_ path: FoundPath) { deep.insert(path.bytes) }

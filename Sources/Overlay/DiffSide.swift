@@ -99,7 +99,7 @@ struct DiffSide {
             let status = try tree.base.status(ifPresent: name.bytes, in: path)
         else { return nil }
         let place = BasePlace(directory: path, name: name.bytes)
-        let found = try tree.number(of: status, at: place, isPast: true)
+        let found = try finder.number(of: status, at: place, tree, areFilesHeld: isBase)
         finder.hint(found, place.path)
         return Child(key: key(found), type: status.type)
     }

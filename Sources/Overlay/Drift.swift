@@ -1,7 +1,7 @@
 // Drift: base files that changed after a workspace built on them. Found by asking the base for the
 // status of each touched file; what reads met is remembered beside that.
 
-internal import Storage
+package import Storage
 internal import Platform
 internal import Synchronization
 
@@ -14,6 +14,13 @@ package struct DriftedFile: Equatable, Sendable {
     package var reason: String
     /// The store has the base's content as it was: reads go on, and nothing is lost.
     package var isKept = false
+    /// Which base file there is now; nil where there is none.
+    package var version: String?
+}
+
+extension FileStatus {
+    /// Names the file and its content, for as long as nobody changes it.
+    var version: String { "\(inode)-\(size)-\(modificationTime)-\(changeTime)" }
 }
 
 extension Origin {
@@ -31,11 +38,19 @@ extension Origin {
     }
 }
 
+extension Origin {
+    /// Whether the content is the same as far as git(1) would tell.
+    func isUnmodified(_ status: FileStatus) -> Bool {
+        inode == status.inode && size == status.size
+            && modificationTime == status.modificationTime
+    }
+}
+
 extension Workspace {
     /// How many touched files are looked at under one lock.
     private static let batch = 64
 
-    /// All files that have drifted and whose content depends on the base.
+    /// All files that have drifted and whose content depends on the base, or can be merged with it.
     /// - Parameter progress: is told how many touched files were looked at, of how many; false ends
     ///   the walk.
     package func driftedFiles(
@@ -53,15 +68,19 @@ extension Workspace {
                 }
             }
             for (number, origin) in candidates {
-                guard let reason = driftReason(origin) else {
+                guard let (reason, status) = drift(of: origin) else {
                     _ = driftMet.withLock { $0.remove(number) }
                     continue
                 }
-                guard met.contains(number) || dependsOnBase(number) else { continue }
+                // What is kept for a file that was written anew, or merged, can be merged again.
+                guard met.contains(number) || dependsOnBase(number) || hasPin(origin) else {
+                    continue
+                }
                 let path = withTreeSafely { $0.path(of: number, hint: origin.path) }
                 found.append(
                     DriftedFile(
-                        path: path ?? origin.path, reason: reason, isKept: hasPin(origin)))
+                        path: path ?? origin.path, reason: reason, isKept: hasPin(origin),
+                        version: status?.version))
             }
             done += part.count
             if !progress(done, numbers.count) { break }
@@ -87,19 +106,50 @@ extension Workspace {
         driftMet.withLock { if $0.count < 10_000 { $0.insert(number) } }
     }
 
-    /// Nil where the base file is what it was.
-    func driftReason(_ origin: Origin) -> String? {
+    /// What is different of the base file, and how it is now; nil where it is what it was.
+    func drift(of origin: Origin) -> (reason: String, status: FileStatus?)? {
         let place = BasePlace(path: origin.path)
         do throws(Errno) {
-            return origin.drift(
-                to: try base.status(ifPresent: place.name, in: place.directory))
+            let status = try base.status(ifPresent: place.name, in: place.directory)
+            return origin.drift(to: status).map { ($0, status) }
         } catch {
-            return "the base file cannot be looked at (\(error))"
+            return ("the base file cannot be looked at (\(error))", nil)
+        }
+    }
+
+    /// Bytes of the largest base file that is handed out whole.
+    private static let largestText: UInt64 = 16 << 20
+
+    /// The base file under a file, whole: as it was when it was touched here, or as it is now.
+    /// - Throws: ENOENT where there is none, EFBIG above 16 MiB, EIO where it is not kept.
+    package func baseContent(
+        _ number: InodeNumber, isNow: Bool
+    ) throws(CommandError) -> [UInt8] {
+        do throws(Errno) {
+            let (origin, place) = try withTree { (tree) throws(Errno) in
+                (try tree.knownOrigin(number), try tree.regular(number).place)
+            }
+            guard let place else { throw .noEntry }
+            if let origin, !isNow {
+                if origin.size > Self.largestText { throw .fileTooBig }
+                return try bytes(0..<origin.size, of: number, origin)
+            }
+            base.forget(place)
+            let file = try base.file(place)
+            let status = try base.status(of: file)
+            if status.size > Self.largestText { throw .fileTooBig }
+            let bytes = try file.readBytes(Int(status.size), at: 0)
+            guard bytes.count == Int(status.size), try base.status(of: file) == status else {
+                throw .busy
+            }
+            return bytes
+        } catch {
+            throw CommandError(error, "the base file cannot be read: \(error)")
         }
     }
 
     /// Whether any byte of a file comes from the base file of its own number.
-    private func dependsOnBase(_ number: InodeNumber) -> Bool {
+    func dependsOnBase(_ number: InodeNumber) -> Bool {
         let source = try? withTree { (tree) throws(Errno) in try tree.source(number) }
         switch source {
         case .log(let log):

@@ -1,71 +1,83 @@
-// What people do about drift: accept the base's new content as the ground under the edits, or drop
-// the edits. The edit log is changed first and the new origin recorded last, in one transaction: cut
-// off between the two, the file is still drifted, and the command can be given again.
+// What people do about drift. The name gets a new inode that stands on the base file of now; the one
+// that was there keeps its origin. So what other files, the past and backups have of the old base stays
+// what it is, and a rollback brings all of it back. One transaction, whole or not at all.
 
 internal import Platform
 internal import Storage
 internal import Synchronization
 
 extension Workspace {
-    /// The base file as it is now becomes what a file stands on, where that changes no byte that the
-    /// file shows: its attributes alone were changed, or the file was written anew and needs nothing
-    /// of the base. Edits that were made over another content are never laid over this one: their
-    /// offsets mean nothing there.
+    /// Settles a file where nothing can go wrong: it was not edited here, holds nothing of the base, or
+    /// the base has the content that it had. Where that content is not kept, its inode, size and mtime say
+    /// so, as they do to git; somebody has asked.
     /// - Throws: ENOENT where the file or its base is gone, EINVAL where nothing drifted, EBUSY where
-    ///   edits depend on the content of then.
+    ///   both were changed and somebody has to decide.
     package func acceptDrift(
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         let drifted = try findDrifted(path)
         guard let status = drifted.status, status.type == .regular else {
             throw CommandError(
-                .noEntry, "\(Self.text(path)): there is no base file to accept, "
-                    + "\(drifted.reason): drop the edits, or write the file anew")
+                .noEntry, "\(shown(path)): there is no base file to accept, \(drifted.reason): "
+                    + "ours keeps what is here, theirs removes it")
         }
-        let number = drifted.number
-        // As git tells whether a file changed; its ctime goes with modes and links too.
-        let isSameContent = drifted.origin.inode == status.inode
-            && drifted.origin.size == status.size
-            && drifted.origin.modificationTime == status.modificationTime
         return try commanding(path) { () throws(Errno) in
-            // From the look at the pieces to the new origin no edit may come in between.
-            try gate.alone { () throws(Errno) in
-                if !isSameContent, try needsBase(number) { throw .busy }
-                return try recordOrigin(drifted, status, as: .acceptDrift, caller: caller)
+            if !drifted.hasLog {
+                return try replace(drifted, by: .theirs(status), as: .acceptDrift, caller: caller)
             }
+            // Where the content of then is kept, both sides can be merged: somebody is to see to it.
+            var isClear = !dependsOnBase(drifted.number) && !hasPin(drifted.origin)
+            if !isClear { isClear = try hasSameContent(drifted, status) }
+            if isClear {
+                return try replace(drifted, by: .ours(status), as: .acceptDrift, caller: caller)
+            }
+            guard !hasPin(drifted.origin), drifted.origin.isUnmodified(status) else { throw .busy }
+            return try renewOrigin(drifted, status, caller: caller)
         }
     }
 
-    /// Whether a file was edited and still shows bytes of its base.
-    private func needsBase(_ number: InodeNumber) throws(Errno) -> Bool {
-        guard let log = try withTree({ (tree) throws(Errno) in
-            try tree.log(of: tree.inode(number))
-        }) else { return false }
-        return try log.snapshot().allPieces.contains {
-            if case .base(number, _) = $0.source { return true }
-            return false
+    /// The file keeps what it holds here.
+    /// - Parameter version: which base file it was compared with, as `drift` shows it; nil for any.
+    /// - Throws: as above; EBUSY where the base was changed since; EIO where the base's content of then
+    ///   is needed and not kept.
+    package func keepOurs(
+        _ path: [UInt8], over version: [UInt8]? = nil, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let drifted = try findDrifted(path)
+        if let version, version != Array((drifted.status?.version ?? "").utf8) {
+            throw CommandError(.busy, "the base file of \(shown(path)) was changed again: look anew")
+        }
+        guard drifted.hasLog else {
+            throw CommandError(
+                .invalid, "\(shown(path)) was not edited here: theirs takes the base's content")
+        }
+        guard hasPin(drifted.origin) || !dependsOnBase(drifted.number) else {
+            throw CommandError(
+                .inputOutput,
+                "\(shown(path)) shows parts of the base that are not kept, so it is not whole: "
+                    + "theirs takes the base's content, or write the file anew")
+        }
+        let status = drifted.status?.type == .regular ? drifted.status : nil
+        return try commanding(path) { () throws(Errno) in
+            try replace(drifted, by: .ours(status), as: .acceptDrift, caller: caller)
         }
     }
 
     /// The edits of a file go, and it shows the base again; where the base has none, its name goes.
-    /// A backup of the state before is made first.
+    /// The state before is a backup.
     /// - Throws: ENOENT where the file is gone, EINVAL where nothing drifted.
     package func dropDrift(
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         let drifted = try findDrifted(path)
+        if let status = drifted.status, status.type == .regular {
+            return try commanding(path) { () throws(Errno) in
+                try replace(drifted, by: .theirs(status), as: .dropDrift, caller: caller)
+            }
+        }
         let backup = try backUp(before: "drift drop", caller: caller)
-        var outcome = try commanding(path) { () throws(Errno) -> CommandOutcome in
-            guard let status = drifted.status, status.type == .regular else {
-                return try removeDrifted(drifted, caller: caller)
-            }
-            let number = drifted.number
-            if withTreeSafely({ $0.recordWithoutLoading(number)?.flags.contains(.hasLog) }) == true {
-                _ = try edit(number, isRelease: true, caller: caller) { (log, stamp) throws(Errno) in
-                    try self.reset(log, to: status.size, stamp: stamp)
-                }
-            }
-            return try recordOrigin(drifted, status, as: .dropDrift, caller: caller)
+        var outcome = try commanding(path) { () throws(Errno) in
+            try removeDrifted(drifted, caller: caller)
         }
         outcome.backup = backup
         return outcome
@@ -73,17 +85,17 @@ extension Workspace {
 
     // MARK: Finding
 
-    private struct Drifted {
+    fileprivate struct Drifted {
         var number: InodeNumber
         var parent: InodeNumber
         var name: FileName?
         var origin: Origin
+        /// Its content is in a log.
+        var hasLog: Bool
         /// Of the base file now; nil where there is none.
         var status: FileStatus?
         var reason: String
     }
-
-    private static func text(_ path: [UInt8]) -> String { shown(path) }
 
     private func commanding<R>(
         _ path: [UInt8], _ body: () throws(Errno) -> R
@@ -91,36 +103,57 @@ extension Workspace {
         do throws(Errno) {
             return try body()
         } catch {
-            let reason = error == .busy
-                ? "its edits were made over another content of the base file, and over this one they "
-                    + "would make wrong bytes: drop them (a backup keeps them), or write the file anew"
-                : "\(error)"
-            throw CommandError(error, "\(Self.text(path)): \(reason)")
+            guard error == .busy else { throw CommandError(error, "\(shown(path)): \(error)") }
+            throw CommandError(
+                .busy, "\(shown(path)) was changed here and in the base: draftfs drift --merge "
+                    + "merges both, ours keeps what is here, theirs takes the base's content")
         }
     }
 
     private func findDrifted(_ path: [UInt8]) throws(CommandError) -> Drifted {
-        let (number, parent, name, found) = try commanding(path) { () throws(Errno) in
-            try withTree {
-                (tree) throws(Errno) -> (InodeNumber, InodeNumber, FileName?, Origin?) in
+        let found = try commanding(path) { () throws(Errno) in
+            try withTree { (tree) throws(Errno) -> (Drifted?) in
                 let (inode, parent, name) = try tree.find(path: path)
-                return (inode.number, parent.number, name, try tree.knownOrigin(inode.number))
+                guard let origin = try tree.knownOrigin(inode.number),
+                    FileType(mode: origin.mode) == .regular else { return nil }
+                return Drifted(
+                    number: inode.number, parent: parent.number, name: name, origin: origin,
+                    hasLog: inode.record.flags.contains(.hasLog), reason: "")
             }
         }
-        guard let origin = found, FileType(mode: origin.mode) == .regular,
-            let reason = driftReason(origin)
-        else {
+        guard var drifted = found, let (reason, status) = drift(of: drifted.origin) else {
             throw CommandError(
-                .invalid, "\(Self.text(path)) has not drifted: the base under it is what it was")
+                .invalid, "\(shown(path)) has not drifted: the base under it is what it was")
         }
-        let place = BasePlace(path: origin.path)
+        let place = BasePlace(path: drifted.origin.path)
         base.forget(place)
-        let status = try commanding(path) { () throws(Errno) in
-            try base.status(ifPresent: place.name, in: place.directory)
+        drifted.reason = reason
+        // It is to be an identity: a change in the same tick of the clock must show.
+        drifted.status = try commanding(path) { () throws(Errno) in
+            status?.type == .regular ? try base.settledStatus(place) : status
         }
-        return Drifted(
-            number: number, parent: parent, name: name, origin: origin, status: status,
-            reason: reason)
+        return drifted
+    }
+
+    /// Bytes up to which contents are compared; beyond, somebody has to decide.
+    private static let mostCompared: UInt64 = 64 << 20
+
+    /// Whether the base has the content that it had, which the pool still knows.
+    private func hasSameContent(_ drifted: Drifted, _ status: FileStatus) throws(Errno) -> Bool {
+        let size = drifted.origin.size
+        guard status.size == size, size <= Self.mostCompared, hasPin(drifted.origin) else {
+            return false
+        }
+        let place = BasePlace(path: drifted.origin.path)
+        var at: UInt64 = 0
+        while at < size {
+            let range = at..<min(size, at + 1 << 20)
+            let then = try bytes(range, of: drifted.number, drifted.origin)
+            let now = try base.file(place).readBytes(then.count, at: at)
+            if then != now { return false }
+            at = range.upperBound
+        }
+        return try base.status(of: base.file(place)) == status
     }
 
     /// Names the moment before a command, as the other commands do.
@@ -143,41 +176,61 @@ extension Workspace {
 
     // MARK: Changing
 
-    /// Makes a log's content all of the base's.
-    private func reset(
-        _ log: EditLog, to size: UInt64, stamp: Stamp
-    ) throws(Errno) -> ContentVersion? {
-        let old = log.version.size
-        if size == 0 { return try log.truncate(to: 0, stamp: stamp, sequence: sequence) }
-        let version = try log.share(
-            [Piece(.base(file: log.id, offset: 0), length: size)], at: 0, stamp: stamp,
-            sequence: sequence)
-        return old > size ? try log.truncate(to: size, stamp: stamp, sequence: sequence) : version
+    fileprivate enum Choice {
+        /// The content of the base file of now.
+        case theirs(FileStatus)
+        /// What the file holds here, over the base file of now; nil where there is none.
+        case ours(FileStatus?)
+
+        /// Of the base file of now.
+        var status: FileStatus? {
+            switch self {
+            case .theirs(let status): status
+            case .ours(let status): status
+            }
+        }
     }
 
-    /// The base file as it is now is what the inode stands on.
-    private func recordOrigin(
-        _ drifted: Drifted, _ status: FileStatus, as operation: TreeOperation, caller: Caller
+    private func replace(
+        _ drifted: Drifted, by choice: Choice, as operation: TreeOperation, caller: Caller
+    ) throws(Errno) -> CommandOutcome {
+        // The content of now is kept like that of a first edit: the base may move on again.
+        let wish = withTreeSafely { tree in
+            choice.status.map { status in
+                let origin = tree.origin(drifted, status)
+                return PinWish(
+                    place: BasePlace(path: origin.path), identity: tree.pinIdentity(origin),
+                    limit: tree.pinLimit)
+            }
+        }
+        let outcome = try keeping(wish) { (kept) throws(Errno) in
+            try gate.alone { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    tree.kept = kept
+                    defer { tree.kept = [] }
+                    var plan = ChangePlan(tree, stamp: caller.stamp(clock.realtime()))
+                    try plan.replace(drifted, choice)
+                    return try plan.commit(
+                        operation, backupComment: operation == .dropDrift ? "before drift drop" : nil)
+                }
+            }
+        }
+        driftMet.withLock { _ = $0.remove(drifted.number) }
+        return outcome
+    }
+
+    /// The base file of now has the content that it had: all that stands on it stands on this one.
+    private func renewOrigin(
+        _ drifted: Drifted, _ status: FileStatus, caller: Caller
     ) throws(Errno) -> CommandOutcome {
         let number = drifted.number
         let last = try withTree { (tree) throws(Errno) in
-            let inode = try tree.regular(number)
-            var transaction = tree.begin(operation, caller.stamp(clock.realtime()))
+            guard try tree.knownOrigin(number) == drifted.origin else { throw .again }
+            var transaction = tree.begin(.acceptDrift, caller.stamp(clock.realtime()))
             let time = transaction.stamp.time
-            let origin = Origin(
-                path: drifted.origin.path,
-                device: tree.deviceIndex(status, at: BasePlace(path: drifted.origin.path)),
-                status: status)
-            transaction.update(inode) { record in
-                if !record.flags.contains(.hasLog) {
-                    record.size = status.size
-                    record.allocated = status.allocatedBytes
-                }
-                record.modificationTime = time
-                record.changeTime = time
-            }
+            transaction.update(try tree.regular(number)) { $0.changeTime = time }
             transaction.changes.append(
-                .origin(number, before: drifted.origin, after: origin))
+                .origin(number, before: drifted.origin, after: tree.origin(drifted, status)))
             try tree.commit(&transaction)
             return transaction.sequence
         }
@@ -198,5 +251,70 @@ extension Workspace {
         outcome.stale.inodes[drifted.parent] = true
         outcome.stale.entries.append((drifted.parent, name))
         return outcome
+    }
+}
+
+extension Tree {
+    /// The base file of now as what a file stands on.
+    fileprivate func origin(_ drifted: Workspace.Drifted, _ status: FileStatus) -> Origin {
+        let place = BasePlace(path: drifted.origin.path)
+        return Origin(path: place.path, device: deviceIndex(status, at: place), status: status)
+    }
+}
+
+extension ChangePlan {
+    /// Another inode in the place of a drifted one.
+    fileprivate mutating func replace(
+        _ drifted: Workspace.Drifted, _ choice: Workspace.Choice
+    ) throws(Errno) {
+        guard let name = drifted.name,
+            try tree.entry(name, in: drifted.parent)?.inode == drifted.number,
+            let old = try row(drifted.number),
+            // An edit in between is not to go with what was looked at.
+            old.flags.contains(.hasLog) == drifted.hasLog
+        else { throw .again }
+        var record = old
+        record.number = try tree.nextNumber()
+        record.links = 1
+        record.contentSequence = 0
+        record.birthTime = stamp.time
+        record.changeTime = stamp.time
+        record.flags = old.flags.intersection([.hasCapability])
+        switch choice {
+        case .theirs(let now):
+            record.size = now.size
+            record.allocated = now.allocatedBytes
+            record.modificationTime = stamp.time
+        case .ours:
+            guard let log = try tree.log(of: tree.inode(drifted.number)) else { throw .again }
+            let pieces = try log.snapshot()
+            record.size = pieces.length
+            record.allocated = pieces.allocatedBytes
+            record.flags.insert(.hasLog)
+            setContent(
+                NewContent(
+                    number: record.number, source: drifted.number, sequence: tree.sequence.last,
+                    pieces: pieces))
+        }
+        if let status = choice.status {
+            var origin = tree.origin(drifted, status)
+            origin.isPinned = tree.kept.contains(tree.pinIdentity(origin))
+            setOrigin(record.number, origin)
+            record.flags.insert(.hasOrigin)
+        }
+        for (key, value) in try tree.xattrs(of: drifted.number) {
+            setXattr(key, of: record.number, value)
+            record.flags.insert(.hasXattrs)
+        }
+        setRow(record.number, record)
+        setEntry(name, in: drifted.parent, Entry(inode: record.number, type: .regular))
+        if old.links > 1 {
+            var rest = old
+            rest.links -= 1
+            rest.changeTime = stamp.time
+            setRow(drifted.number, rest)
+        } else {
+            setRow(drifted.number, nil)
+        }
     }
 }

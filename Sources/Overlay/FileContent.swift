@@ -229,6 +229,23 @@ extension Workspace {
 // MARK: Other content
 
 extension Workspace {
+    /// Bytes of the base file under a touched one, as it was then.
+    func bytes(
+        _ range: Range<UInt64>, of number: InodeNumber, _ origin: Origin
+    ) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
+        let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
+            do throws(Errno) {
+                try readOrigin(number, origin, into: raw, at: range.lowerBound)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
     /// Bytes of a content that need not be the one of now.
     func bytes(_ range: Range<UInt64>, of content: DiffContent) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))

@@ -67,7 +67,7 @@ package struct Fsck {
         defer {
             if !options.repairs {
                 // It says who held it last; nothing depends on that.
-                try? Store.write(lockText ?? [], to: lock)
+                try? Store.write(lockText ?? [], to: lock.file)
             }
         }
         let log = CheckLog(started: clock.realtime(), progress: progress)
@@ -84,7 +84,7 @@ package struct Fsck {
     }
 
     private func check(
-        _ disk: HostDisk, _ lock: File, _ lockText: [UInt8]?, _ log: CheckLog
+        _ disk: HostDisk, _ lock: FileLock, _ lockText: [UInt8]?, _ log: CheckLog
     ) throws(StorageError) {
         try StoreFilesCheck(disk, log).run(repairs: options.repairs, lock: lockText ?? [])
         let pins = PinCheck(disk, log, repairs: options.repairs)
@@ -189,7 +189,7 @@ package struct Fsck {
     // MARK: One workspace
 
     private func check(
-        _ id: UInt16, _ disk: HostDisk, _ key: ChecksumKey, _ lock: File,
+        _ id: UInt16, _ disk: HostDisk, _ key: ChecksumKey, _ lock: FileLock,
         _ superblock: Superblock?, _ base: BaseTree?, _ log: CheckLog, _ pins: PinCheck
     ) throws(StorageError) {
         let directory = LogDirectory.workspacePath(id)
@@ -229,7 +229,7 @@ package struct Fsck {
     /// Opens and closes the workspace: recovery makes the database anew, and seals it.
     /// - Returns: why it could not; nil too where the base is not there, which leaves it to a mount.
     private func reopen(
-        _ id: UInt16, _ disk: HostDisk, _ lock: File, _ superblock: Superblock?, _ base: BaseTree?
+        _ id: UInt16, _ disk: HostDisk, _ lock: FileLock, _ superblock: Superblock?, _ base: BaseTree?
     ) -> StorageError? {
         guard let superblock, let base else { return nil }
         do throws(StorageError) {

@@ -46,14 +46,16 @@ extension Tree {
         if place.name.isEmpty { return rootNumber }
         let device = deviceIndex(status, at: place)
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
-        if let known = aliases[key] { return known }
-        if isPast, let natural = numbers.natural(device: device, inode: status.inode),
+        if let known = aliases[key], try !isTaken(known, by: status) { return known }
+        let natural = try numbers.natural(device: device, inode: status.inode)
+            .flatMap { (number) throws(Errno) in try isTaken(number, by: status) ? nil : number }
+        if isPast, let natural,
             try knownOrigin(natural).map({ $0.isSameFile(status, at: place) }) ?? true {
             // Live or not: what a name led to then had the inode's own number.
             return natural
         }
         if let known = passingAliases[key] { return known }
-        if let natural = numbers.natural(device: device, inode: status.inode) {
+        if let natural {
             if !touched.contains(natural) { return natural }
             // A touched inode of that number: the same file, unless the base's file system has
             // given the number out again, or the base was made anew.
@@ -63,6 +65,16 @@ extension Tree {
         let number = try nextNumber()
         notePassing(key, number)
         return number
+    }
+
+    /// Whether a number that no row has stands for another content: copies of a file that was edited read
+    /// the base by its number, as it was then. With this file's identity in its place they would read this
+    /// one.
+    func isTaken(_ number: InodeNumber, by status: FileStatus) throws(Errno) -> Bool {
+        guard formerOrigins.contains(number), let origin = try knownOrigin(number) else {
+            return false
+        }
+        return FileType(mode: origin.mode) == .regular && !origin.fits(status)
     }
 
     /// Aliases that nothing is recorded for are let go when their inodes have left memory.
@@ -93,7 +105,9 @@ extension Tree {
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
         // Only a number that was given to this base inode: a copy has a given one too, and the place of
         // the file that it was made from.
-        guard number != rootNumber, passingAliases[key] == number, aliases[key] == nil else { return }
+        guard number != rootNumber, passingAliases[key] == number, aliases[key] != number else {
+            return
+        }
         changes.append(
             .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))
     }

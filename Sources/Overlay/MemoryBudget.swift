@@ -115,7 +115,7 @@ extension Tree {
         parts.caches = cachedBytes
         parts.listings = listedNames * MemoryParts.listedNameBytes
         parts.pending = (dirty.count + flushing.count) * MemoryParts.pendingKeyBytes
-        parts.numbers = (touched.count + directoriesWithEntries.count + aliases.count
+        parts.numbers = (touched.count + formerOrigins.count + directoriesWithEntries.count + aliases.count
                 + passingAliases.count)
             * MemoryParts.numberBytes
         return parts

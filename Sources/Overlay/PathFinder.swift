@@ -21,6 +21,8 @@ struct PathFinder: Sendable {
     /// What the database says of an inode's names; asked once.
     private var stored: [InodeNumber: [NamePlace]] = [:]
     private var baseDirectories: [[UInt8]: InodeNumber] = [:]
+    /// What has a row, by where it lies in the base; made when something without a row is met.
+    private var held: [[UInt8]: (number: InodeNumber, type: FileType)]?
     /// Base paths of inodes for which this tree has no origin.
     private var hints: [InodeNumber: [UInt8]] = [:]
     /// The last change of the tree that is taken into account.
@@ -102,6 +104,7 @@ struct PathFinder: Sendable {
         let last = tree.sequence.last
         guard last > end else { return }
         forgetPaths()
+        held = nil
         let newer = try tree.past(after: end)
         for (parent, names) in newer.entries {
             for (name, entry) in names {
@@ -177,10 +180,33 @@ struct PathFinder: Sendable {
         guard let status = try tree.base.status(ifPresent: place.name, in: place.directory),
             status.type == .directory
         else { return nil }
-        let number = try tree.number(of: status, at: place, isPast: true)
+        let number = try number(of: status, at: place, tree, areFilesHeld: false)
         baseDirectories[path] = number
         hint(number, path)
         return number
+    }
+
+    /// The number by which the workspace knows what lies at a place of the base. A directory that it
+    /// holds is the same, whichever inode it is by now: a base that was made anew has others.
+    /// - Parameter areFilesHeld: so are files, for who asks what became of them.
+    mutating func number(
+        of status: FileStatus, at place: BasePlace, _ tree: Tree, areFilesHeld: Bool
+    ) throws(Errno) -> InodeNumber {
+        let number = try tree.number(of: status, at: place, isPast: true)
+        let isHeld = status.type == .directory || areFilesHeld && status.type == .regular
+        guard isHeld, !tree.touched.contains(number) else { return number }
+        if held == nil {
+            var found: [[UInt8]: (number: InodeNumber, type: FileType)] = [:]
+            for number in tree.touched {
+                guard let origin = try tree.knownOrigin(number) else { continue }
+                // Of copies, which have the same place, it is the first.
+                if let other = found[origin.path], other.number < number { continue }
+                found[origin.path] = (number, FileType(mode: origin.mode))
+            }
+            held = found
+        }
+        guard let known = held?[place.path], known.type == status.type else { return number }
+        return known.number
     }
 
     // MARK: Paths

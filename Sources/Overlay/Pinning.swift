@@ -29,7 +29,7 @@ extension Tree {
 
     /// What is to be in the pool before a file is edited; nil where that is nothing.
     /// - Parameter kept: what is there already, for this edit.
-    func missingPin(_ number: InodeNumber, kept: PinIdentity?) throws(Errno) -> PinWish? {
+    func missingPin(_ number: InodeNumber, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
         let inode = try inode(number)
         guard inode.type == .regular, !inode.record.flags.contains(.hasLog),
             let place = inode.place, inode.record.size > 0 else { return nil }
@@ -44,27 +44,52 @@ extension Tree {
         let origin = known ?? Origin(
             path: place.path, device: deviceIndex(status, at: place), status: status)
         let identity = pinIdentity(origin)
-        return identity == kept ? nil : PinWish(place: place, identity: identity, limit: limit)
+        return kept.contains(identity)
+            ? nil : PinWish(place: place, identity: identity, limit: limit)
+    }
+
+    /// The same before a change of names or attributes, which is to stay cheap: only small files are
+    /// copied, when they are recorded.
+    func missingPin(touching inode: Inode, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
+        let most = limits.pinWithoutEdit
+        guard !inode.isPersistent, inode.record.size <= most || logs.pool.mayShareExtents,
+            var wish = try missingPin(inode.number, kept: kept) else { return nil }
+        wish.limit = min(wish.limit ?? most, most)
+        return wish
+    }
+
+    /// The same for the files that a rename gives other names.
+    func missingPin(
+        renaming places: [NamePlace], kept: Set<PinIdentity>
+    ) throws(Errno) -> PinWish? {
+        for place in places {
+            // What is wrong with a name, the rename itself says.
+            guard let directory = try? directory(place.parent),
+                let inode = (try? child(place.name, of: directory)).flatMap({ $0 }),
+                let wish = try missingPin(touching: inode, kept: kept) else { continue }
+            return wish
+        }
+        return nil
     }
 
     /// Says in the origin that `transaction` records, or that is on record, that the pool has the
     /// content.
     func pin(
-        _ inode: Inode, _ kept: PinIdentity?, in transaction: inout Transaction
+        _ inode: Inode, _ kept: Set<PinIdentity>, in transaction: inout Transaction
     ) throws(Errno) {
-        guard let kept, inode.type == .regular else { return }
+        guard !kept.isEmpty, inode.type == .regular else { return }
         let slot = transaction.changes.firstIndex {
             if case .origin(inode.number, _, _) = $0 { return true }
             return false
         }
         if let slot, case .origin(_, let before, var origin?) = transaction.changes[slot] {
             // Changed since it was copied: what is recorded is not what is kept.
-            guard pinIdentity(origin) == kept else { return }
+            guard kept.contains(pinIdentity(origin)) else { return }
             origin.isPinned = true
             transaction.changes[slot] = .origin(inode.number, before: before, after: origin)
         } else {
             guard var origin = try knownOrigin(inode.number), !origin.isPinned,
-                pinIdentity(origin) == kept else { return }
+                kept.contains(pinIdentity(origin)) else { return }
             let before = origin
             origin.isPinned = true
             transaction.changes.append(.origin(inode.number, before: before, after: origin))
@@ -84,32 +109,85 @@ extension Workspace {
     /// Runs `body` under the tree's lock with the content of a base file kept, if it can be kept.
     /// - Parameter number: nil where nothing of the content is needed.
     func withPin<R: Sendable>(
-        _ number: InodeNumber?, _ body: (Tree, PinIdentity?) throws(Errno) -> R
+        _ number: InodeNumber?, _ body: (Tree, Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {
-        var kept: PinIdentity?
-        defer { if let kept { logs.pool.release(kept) } }
+        try withPins({ (tree, kept) throws(Errno) in
+            guard let number else { return nil }
+            return try tree.missingPin(number, kept: kept)
+        }, body)
+    }
+
+    /// Runs `body`, which changes names or attributes, under the tree's lock, with the content of small
+    /// files kept that it records.
+    func withPin<R: Sendable>(
+        touching number: InodeNumber, _ body: (Tree) throws(Errno) -> R
+    ) throws(Errno) -> R {
+        try withTouchPins({ (tree, kept) throws(Errno) in
+            // What is wrong with the number, `body` says.
+            guard let inode = try? tree.inode(number) else { return nil }
+            return try tree.missingPin(touching: inode, kept: kept)
+        }, body)
+    }
+
+    /// - Parameter wish: what is to be kept beside what is.
+    func withTouchPins<R: Sendable>(
+        _ wish: (Tree, Set<PinIdentity>) throws(Errno) -> PinWish?,
+        _ body: (Tree) throws(Errno) -> R
+    ) throws(Errno) -> R {
+        try withPins(wish) { (tree, kept) throws(Errno) in
+            tree.kept = kept
+            defer { tree.kept = [] }
+            return try body(tree)
+        }
+    }
+
+    private func withPins<R: Sendable>(
+        _ wish: (Tree, Set<PinIdentity>) throws(Errno) -> PinWish?,
+        _ body: (Tree, Set<PinIdentity>) throws(Errno) -> R
+    ) throws(Errno) -> R {
+        var kept: Set<PinIdentity> = []
+        defer { for identity in kept { logs.pool.release(identity) } }
         var attempts = 0
         while true {
             let step = try withTree { (tree) throws(Errno) -> PinStep<R> in
-                if let number, attempts < Self.pinAttempts,
-                    let wish = try tree.missingPin(number, kept: kept) { return .keep(wish) }
+                if attempts < Self.pinAttempts, let wish = try wish(tree, kept) {
+                    return .keep(wish)
+                }
                 return .done(try body(tree, kept))
             }
             switch step {
             case .done(let result): return result
             case .keep(let wish):
                 attempts += 1
-                if let kept { logs.pool.release(kept) }
-                logs.pool.claim(wish.identity)
-                kept = wish.identity
-                switch keep(wish) {
-                case .kept: continue
-                case .changed: base.forget(wish.place)
-                case .tooLarge, .failed: attempts = Self.pinAttempts
-                }
-                logs.pool.release(wish.identity)
-                kept = nil
+                if !claim(wish, &kept) { attempts = Self.pinAttempts }
             }
+        }
+    }
+
+    /// Runs `body` with the content of a base file kept, without a lock, as far as the file does not
+    /// change in between.
+    func keeping<R>(
+        _ wish: PinWish?, _ body: (Set<PinIdentity>) throws(Errno) -> R
+    ) throws(Errno) -> R {
+        var kept: Set<PinIdentity> = []
+        defer { for identity in kept { logs.pool.release(identity) } }
+        if let wish, wish.identity.size > 0 { _ = claim(wish, &kept) }
+        return try body(kept)
+    }
+
+    /// Has a content in the pool, which no sweep takes until it is released.
+    /// - Returns: false where another try is no use.
+    private func claim(_ wish: PinWish, _ kept: inout Set<PinIdentity>) -> Bool {
+        logs.pool.claim(wish.identity)
+        let outcome = keep(wish)
+        if outcome == .kept, kept.insert(wish.identity).inserted { return true }
+        logs.pool.release(wish.identity)
+        switch outcome {
+        case .kept: return true
+        case .changed:
+            base.forget(wish.place)
+            return true
+        case .tooLarge, .failed: return false
         }
     }
 

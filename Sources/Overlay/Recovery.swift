@@ -326,6 +326,7 @@ extension Tree {
         sequence.advance(to: position.sequence)
         lastNumber = min(position.lastNumber, InodeNumbering.lastGivenOut)
         touched = Set(try reader.touchedInodes())
+        formerOrigins = Set(try reader.inodesWithOrigins()).subtracting(touched)
         backups = try reader.backups()
         directoriesWithEntries = Set(try reader.directoriesWithEntries())
         devices = try reader.devices()

@@ -96,9 +96,16 @@ struct Rollback {
     /// What is to be placed once everything that stays is known: a link to that, if it is one.
     var deferred: [(old: ViewNode, name: FileName, directory: ViewNode)] = []
 
+    /// Names in untouched directories that lead to changed files.
+    var links: ChangedLinks
+
     var tree: Tree { plan.tree }
 
-    init(_ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool) {
+    init(
+        _ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool,
+        links: ChangedLinks = ChangedLinks()
+    ) {
+        self.links = links
         plan = ChangePlan(tree, stamp: stamp)
         self.past = past
         self.target = target
@@ -108,8 +115,11 @@ struct Rollback {
     static func plan(
         _ tree: Tree, at target: UInt64, stamp: Stamp, paths: [[UInt8]], keepsTimes: Bool
     ) throws(Errno) -> ChangePlan {
+        let past = try tree.past(after: target)
+        // All keys that changed go back by themselves.
+        let links = paths.isEmpty ? ChangedLinks() : try ChangedLinks(tree, since: target, past)
         var rollback = Rollback(
-            tree, try tree.past(after: target), at: target, stamp: stamp, keepsTimes: keepsTimes)
+            tree, past, at: target, stamp: stamp, keepsTimes: keepsTimes, links: links)
         if paths.isEmpty { try rollback.takeBackEverything() }
         for path in paths { try rollback.takeBack(path) }
         try rollback.placeDeferred()

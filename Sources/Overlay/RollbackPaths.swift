@@ -75,7 +75,9 @@ extension Rollback {
             deferred.append((old, name, directory))
             return nil
         }
-        if !old.hasRow, !now.hasRow, old.number == now.number { return nil }
+        if !old.hasRow, !now.hasRow, old.number == now.number {
+            guard let path = now.basePath, try links.lieBelow(path, tree.base) else { return nil }
+        }
         let areDirectories = old.type == .directory && now.type == .directory
         if !now.hasRow, old.number == now.number || areDirectories {
             try touch(now)
@@ -118,22 +120,29 @@ extension Rollback {
 
     // MARK: What is there
 
-    /// Names of which either side says something; over one base directory the others are equal.
-    private func namesThatMayDiffer(
+    /// Names of which either side says something; over one base directory the others are equal. In
+    /// order: which of several links stays must not differ from one time to the next.
+    private mutating func namesThatMayDiffer(
         _ old: ViewNode, _ now: ViewNode
-    ) throws(Errno) -> Set<FileName> {
+    ) throws(Errno) -> [FileName] {
         var names = Set(try tree.pastEntries(of: old.number, past).keys)
         names.formUnion(try tree.pastEntries(of: now.number, plan.values).keys)
         let isSameBase = old.basePath == now.basePath
         for case let path? in isSameBase ? [old.basePath] : [old.basePath, now.basePath] {
             for entry in try tree.base.list(path) where names.contains(entry.name) == false {
-                // A base file with several names may have been changed under another one.
-                if isSameBase, let number = tree.numbers.natural(device: 0, inode: entry.inode),
-                    !tree.touched.contains(number), past.inodes[number] == nil { continue }
+                if isSameBase, !isKnown(entry), try !links.includes(entry, in: path, tree.base) {
+                    continue
+                }
                 names.insert(entry.name)
             }
         }
-        return names
+        return names.sorted(by: >)
+    }
+
+    /// Whether there is or was a row for a name of the base, however it came there.
+    private func isKnown(_ entry: HostEntry) -> Bool {
+        guard let number = tree.numbers.natural(device: 0, inode: entry.inode) else { return true }
+        return tree.touched.contains(number) || past.inodes[number] != nil
     }
 
     mutating func bringAttributes(of now: ViewNode, to old: ViewNode) throws(Errno) {

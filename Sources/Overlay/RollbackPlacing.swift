@@ -75,9 +75,10 @@ extension Rollback {
     /// - Returns: nil for any other file.
     private mutating func placeAgain(_ item: Placing) throws(Errno) -> ViewNode? {
         let old = item.old
-        guard let count = unlinked[old.number], count > 0, try plan.row(old.number) != nil else {
-            return nil
-        }
+        guard let count = unlinked[old.number], count > 0, try plan.row(old.number) != nil,
+            // It may stand for another file of then by now, under a name that it kept.
+            (claimed[old.number] ?? old.number) == old.number
+        else { return nil }
         unlinked[old.number] = count - 1
         let now = try addName(item.name, of: old.number, old.type, in: item.directory)
         guard now.type == old.type else { return now }
@@ -181,7 +182,7 @@ extension Rollback {
         for name in names {
             plan.setEntry(name, in: old.number, then[name] == .whiteout ? .whiteout : nil)
         }
-        for name in names where then[name] != .whiteout {
+        for name in names.sorted() where then[name] != .whiteout {
             guard let node = try child(name, of: old) else { continue }
             open.append(Placing(old: node, name: name, directory: old, isCounted: true))
         }
@@ -261,7 +262,7 @@ extension Rollback {
                 let entries = try tree.pastEntries(of: node.number, plan.values)
                 var names = Set(entries.keys)
                 if let path = node.basePath { names.formUnion(try tree.base.list(path).map(\.name)) }
-                for name in names where entries[name]?.isWhiteout != true {
+                for name in names.sorted() where entries[name]?.isWhiteout != true {
                     guard let child = try nowChild(name, of: node) else { continue }
                     open.append(Removing(node: child, name: name, directory: node))
                 }
@@ -301,6 +302,8 @@ extension Rollback {
         } else {
             plan.setRow(now.number, nil)
             plan.dropContent(now.number)
+            // What it stood for may still have names to come back, and it may come back as itself.
+            if let old = claimed.removeValue(forKey: now.number) { placed[old] = nil }
         }
     }
 }

@@ -129,8 +129,14 @@ extension Tree {
         of inode: Inode, at place: BasePlace, _ status: FileStatus,
         in transaction: inout Transaction
     ) throws(Errno) {
-        let origin = Origin(
+        // Looked up before the base file was changed: a look-up of now finds another number.
+        if try isTaken(inode.number, by: status) { throw .stale }
+        let known = try knownOrigin(inode.number)
+        var origin = Origin(
             path: place.path, device: deviceIndex(status, at: place), status: status)
+        origin.isPinned = kept.contains(pinIdentity(origin))
+            // What is kept already stays so for all who read it by this number.
+            || known.map { $0.isPinned && $0.fits(status) } == true
         recordNumber(inode.number, status, at: place, in: &transaction.changes)
         let drifted = inode.type == .regular
             && (status.size != inode.record.size
@@ -150,7 +156,6 @@ extension Tree {
                 record.modificationTime = status.modificationTime
             }
         }
-        let known = try knownOrigin(inode.number)
         transaction.changes.append(.origin(inode.number, before: known, after: origin))
     }
 
@@ -234,6 +239,7 @@ extension Tree {
         if transaction.changes.isEmpty { return }
         let growth = Quota.growth(transaction.changes)
         try quota.admit(transaction.operation, files: growth)
+        try keepRoom(for: transaction)
         try journal.append(
             transaction.operation, transaction.changes, sequence: transaction.sequence,
             stamp: transaction.stamp)
@@ -270,6 +276,11 @@ extension Tree {
         case .origin(let number, _, let after):
             // Touched is what has a row; a file whose content others took has an origin only.
             dirty.origins[number] = .some(after)
+            if after == nil {
+                formerOrigins.remove(number)
+            } else if !touched.contains(number) {
+                formerOrigins.insert(number)
+            }
             // Of a content that others took there may be no more than that.
             noteNumber(number)
             if let after, after.isPinned { unsyncedPins.insert(pinIdentity(after)) }
@@ -296,11 +307,14 @@ extension Tree {
         noteNumber(number)
         guard let after else {
             dirty.inodes[number] = .some(nil)
-            touched.remove(number)
+            noteUntouched(number)
             if let inode = inodes[number] { takeRow(from: inode) }
             return
         }
-        if after.flags.contains(.hasOrigin) { touched.insert(number) }
+        if after.flags.contains(.hasOrigin) {
+            touched.insert(number)
+            formerOrigins.remove(number)
+        }
         let inode: Inode
         if let known = inodes[number] {
             inode = known

@@ -27,6 +27,11 @@ final class Tree: @unchecked Sendable {
     var inodes: [InodeNumber: Inode] = [:]
     /// Base files that have a row; a set, so that looking at an untouched file asks no database.
     var touched: Set<InodeNumber> = []
+    /// Inodes that have an origin and no row: the base file is the base's again here, or gone, while
+    /// copies may read it by that number as it was.
+    var formerOrigins: Set<InodeNumber> = []
+    /// What the pool has for the call under way.
+    var kept: Set<PinIdentity> = []
     /// Directories with entries in the overlay, for the same reason.
     var directoriesWithEntries: Set<InodeNumber> = []
     var aliases: [AliasKey: InodeNumber] = [:]
@@ -54,6 +59,8 @@ final class Tree: @unchecked Sendable {
     var deviceIndexes: [UInt64: UInt32] = [:]
     /// The sequence of the journal's last record since the workspace was opened.
     var journaledSequence: UInt64 = 0
+    /// Bytes that the tree log is to have set aside; those of names that are gone are counted still.
+    var roomNeeded: UInt64 = 0
     /// Changed since the last checkpoint, and being written by the one under way.
     var dirty = CheckpointBatch()
     var flushing = CheckpointBatch()
@@ -269,13 +276,18 @@ final class Tree: @unchecked Sendable {
                 // Its last name is gone and nobody has it open: the row goes, the log stays.
                 inode.isPersistent = false
                 dirty.inodes[inode.number] = .some(nil)
-                touched.remove(inode.number)
+                noteUntouched(inode.number)
             }
             if inode.log != nil { logs.forget(inode.number) }
         } else if inode.log != nil {
             return
         }
         drop(inode)
+    }
+
+    /// The row of an inode goes; its origin stays.
+    func noteUntouched(_ number: InodeNumber) {
+        if touched.remove(number) != nil { formerOrigins.insert(number) }
     }
 
     func drop(_ inode: Inode) {

@@ -122,7 +122,7 @@ extension Workspace {
     package func makeLink(
         to number: InodeNumber, name: FileName, in parent: InodeNumber, caller: Caller
     ) throws(Errno) -> InodeAttributes {
-        try withTree { (tree) throws(Errno) in
+        try withPin(touching: number) { (tree) throws(Errno) in
             let inode = try tree.makeLink(to: number, name: name, in: parent, caller: caller)
             inode.lookups += 1
             return inode.attributes
@@ -153,8 +153,12 @@ extension Workspace {
         _ oldName: FileName, in oldParent: InodeNumber, to newName: FileName,
         in newParent: InodeNumber, flags: RenameFlags, caller: Caller
     ) throws(Errno) {
+        var places = [NamePlace(parent: oldParent, name: oldName)]
+        if flags.contains(.exchange) { places.append(NamePlace(parent: newParent, name: newName)) }
         try withReserve { () throws(Errno) in
-            try withTree { (tree) throws(Errno) in
+            try withTouchPins({ (tree, kept) throws(Errno) in
+                try tree.missingPin(renaming: places, kept: kept)
+            }) { (tree) throws(Errno) in
                 try tree.rename(
                     oldName, in: oldParent, to: newName, in: newParent, flags: flags,
                     caller: caller)
@@ -209,7 +213,7 @@ extension Workspace {
         if let size = change.size {
             try truncate(number, to: size, killSetID: change.killSetID, caller: caller)
         }
-        return try withTree { (tree) throws(Errno) in
+        return try withPin(touching: number) { (tree) throws(Errno) in
             if change.changesMetadata || change.size == nil, !change.isOnlyKill {
                 try tree.setAttributes(number, change, caller: caller)
             }
@@ -240,7 +244,7 @@ extension Workspace {
         _ name: [UInt8], of number: InodeNumber, to value: [UInt8], mode: XattrMode,
         clearsSetGroup: Bool = false, caller: Caller
     ) throws(Errno) {
-        try withTree { (tree) throws(Errno) in
+        try withPin(touching: number) { (tree) throws(Errno) in
             try tree.setXattr(
                 number, name, value, mode: mode, clearsSetGroup: clearsSetGroup, caller: caller)
         }
@@ -250,7 +254,7 @@ extension Workspace {
         _ name: [UInt8], of number: InodeNumber, caller: Caller
     ) throws(Errno) {
         try withReserve { () throws(Errno) in
-            try withTree { (tree) throws(Errno) in
+            try withPin(touching: number) { (tree) throws(Errno) in
                 try tree.removeXattr(number, name, caller: caller)
             }
         }

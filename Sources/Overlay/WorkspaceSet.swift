@@ -144,6 +144,8 @@ package final class WorkspaceSet: Sendable {
     @discardableResult
     package func close() -> Bool {
         var good = true
+        // The disk may have room by now for what was put off.
+        if store.logs.reserve.isShort { maintainReserve() }
         for workspace in opened {
             let usage = workspace.usageRecord
             if workspace.close() {

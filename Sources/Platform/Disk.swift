@@ -16,6 +16,10 @@ package protocol DiskFile: AnyObject, Sendable {
     func truncate(to length: UInt64) throws(Errno)
     /// Makes the file `length` bytes long, with blocks set aside for all of them (fallocate(2)).
     func allocate(to length: UInt64) throws(Errno)
+    /// Sets blocks aside for `length` bytes from `offset` on, behind the file's end too, and leaves the
+    /// file as long as it is (fallocate(2), FALLOC_FL_KEEP_SIZE). Cutting the file gives them back.
+    /// - Returns: false where the file system cannot.
+    func setAside(from offset: UInt64, length: UInt64) throws(Errno) -> Bool
     /// fdatasync(2).
     func synchronize() throws(Errno)
 }
@@ -51,6 +55,8 @@ package protocol Disk: Sendable {
 extension DiskFile {
     /// Where blocks cannot be set aside otherwise: bytes that no file system takes for a hole.
     package func allocate(to length: UInt64) throws(Errno) { try writeOut(to: length) }
+
+    package func setAside(from offset: UInt64, length: UInt64) throws(Errno) -> Bool { false }
 
     fileprivate func writeOut(to length: UInt64) throws(Errno) {
         var at = try self.length()
@@ -100,6 +106,17 @@ extension File: DiskFile {
             guard failure == .notSupported else { throw failure }
             return try writeOut(to: length)
         }
+    }
+
+    package func setAside(from offset: UInt64, length: UInt64) throws(Errno) -> Bool {
+        while cp_fallocate(
+            descriptor, Int32(CP_FALLOC_KEEP_SIZE), Int64(clamping: offset), Int64(clamping: length)) != 0 {
+            let failure = Errno.last
+            if failure == .interrupted { continue }
+            guard failure == .notSupported else { throw failure }
+            return false
+        }
+        return true
     }
 
     package func length() throws(Errno) -> UInt64 { try status().size }

@@ -143,13 +143,6 @@ package final class File: Sendable {
             descriptor, Int64(clamping: offset), data ? CP_SEEK_DATA : CP_SEEK_HOLE)
         return found < 0 ? nil : UInt64(found)
     }
-
-    /// Takes the advisory lock of flock(2) without waiting; false if another holds it.
-    package func lockExclusively() throws(Errno) -> Bool {
-        if cp_flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-        if errno == EWOULDBLOCK { return false }
-        throw .last
-    }
 }
 
 /// Gives the calling thread a table of descriptors of its own, with 0 to 2 only (unshare(2) with

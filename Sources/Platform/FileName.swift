@@ -24,3 +24,10 @@ package struct FileName: Hashable, Sendable, CustomStringConvertible {
     /// For people; bytes that are no UTF-8 become replacement characters.
     package var description: String { String(decoding: bytes, as: UTF8.self) }
 }
+
+/// In the order of their bytes.
+extension FileName: Comparable {
+    package static func < (one: FileName, two: FileName) -> Bool {
+        one.bytes.lexicographicallyPrecedes(two.bytes)
+    }
+}

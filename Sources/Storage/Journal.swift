@@ -10,14 +10,17 @@ package final class Journal: Sendable {
     private let key: ChecksumKey
     /// Bytes of changes that one record of a transaction has.
     package let partLength: Int
-    private let file: any DiskFile
+    let file: any DiskFile
     private let counter: SpaceCounter?
-    private let tail: Mutex<Tail>
+    let tail: Mutex<Tail>
 
-    private struct Tail: Sendable {
+    struct Tail: Sendable {
         var end: UInt64
         /// What a failed append left could not be cut off yet.
         var needsCut = false
+        /// Up to where blocks are set aside (`keepRoom`), and how often they were lost again.
+        var roomEnd: UInt64 = 0
+        var cuts = 0
     }
 
     /// How far the file is known durable. Held across fdatasync on purpose: whoever waits finds its
@@ -264,6 +267,7 @@ package final class Journal: Sendable {
             } catch {
                 tail.needsCut = needsCut
                 if end > start { tail.needsCut = (try? file.truncate(to: start)) == nil }
+                takeRoomBack(&tail)
                 return error
             }
         }

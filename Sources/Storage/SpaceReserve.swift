@@ -1,16 +1,17 @@
 // SpaceReserve: room on the store's disk that is kept for what must work when the disk is full: opening
-// the store, removing, rolling back. A file of allocated blocks which is given back in steps. While it
-// is short, what grows is refused: the room is not for that.
+// the store, emptying files, the part of a rollback that goes into edit logs, removing more than the
+// tree logs have room for. A file of allocated blocks which is given back in steps. While it is short,
+// what grows is refused: the room is not for that.
 
 package import Platform
 internal import Synchronization
 
 package final class SpaceReserve: Sendable {
     package static let path = "reserve"
-    /// Bytes: some 1,500 removals.
+    /// Bytes: some 2,500 removals of base files.
     package static let size: UInt64 = 1 << 20
-    /// Bytes for each file: the record of its removal, and its part of a rollback's.
-    private static let perFile: UInt64 = 1 << 10
+    /// Bytes for each file: what a rollback adds to its log.
+    private static let perFile: UInt64 = 1 << 8
     private static let largest: UInt64 = 256 << 20
     /// It grows by no less than this.
     private static let growth: UInt64 = 256 << 10
@@ -37,12 +38,17 @@ package final class SpaceReserve: Sendable {
 
     package var length: UInt64 { state.withLock { $0.length } }
 
-    /// Has it be large enough for the removal of `files`. It does not get smaller: what was removed
-    /// may be rolled back.
-    /// - Parameter limit: bytes that the disk can spare.
-    package func want(files: UInt64, atMost limit: UInt64) {
+    /// What tree logs could not set aside, or what is about to be given back, is not for what grows.
+    package func noteShort() { short.store(true, ordering: .relaxed) }
+
+    /// Has it be large enough for a rollback of `files`. It does not get smaller: what was removed may
+    /// be rolled back.
+    /// - Parameters:
+    ///   - least: bytes, whatever the files.
+    ///   - limit: bytes that the disk can spare.
+    package func want(files: UInt64, atLeast least: UInt64, atMost limit: UInt64) {
         let bytes = files < Self.largest / Self.perFile ? files * Self.perFile : Self.largest
-        let wanted = min(max(bytes, Self.size), max(limit, Self.size))
+        let wanted = min(max(bytes, least, Self.size), max(limit, Self.size))
         state.withLock { state in
             if wanted >= state.wanted + Self.growth { state.wanted = wanted }
         }
@@ -90,9 +96,10 @@ package final class SpaceReserve: Sendable {
         state.withLock { state in
             guard let file = try? open(&state, create: false), state.length > 0 else { return false }
             let rest = state.length - min(state.length, bytes)
+            // First: what was given back is not to be taken by what grows.
+            short.store(true, ordering: .relaxed)
             guard (try? file.truncate(to: rest)) != nil else { return false }
             state.length = rest
-            short.store(true, ordering: .relaxed)
             // A journaling file system frees blocks for good when it has committed that they are free.
             try? file.synchronize()
             return true

@@ -19,7 +19,7 @@ package final class Store: Sendable {
     package let logs: LogDirectory
     /// Where SQLite keeps databases; nil keeps them in memory (for tests on a simulated disk).
     package let databaseDirectory: String?
-    private let lock: File?
+    private let lock: FileLock?
     /// Workspaces whose record cannot be read. They are left as they are, and their ids are taken.
     package let unreadable: [UInt16: StorageError]
     /// Guards the making, renaming and removal of workspaces.
@@ -32,7 +32,7 @@ package final class Store: Sendable {
 
     package init(
         path: String, disk: any Disk, superblock: Superblock, databaseDirectory: String?,
-        lock: File?, isBaseReplaced: Bool = false, maximumPayload: Int = Format.maximumPayloadLength
+        lock: FileLock?, isBaseReplaced: Bool = false, maximumPayload: Int = Format.maximumPayloadLength
     ) throws(StorageError) {
         self.isBaseReplaced = isBaseReplaced
         self.path = path
@@ -98,17 +98,17 @@ package final class Store: Sendable {
     /// is written.
     package static func takeLock(
         _ root: File, _ path: String, _ holder: String
-    ) throws(StorageError) -> File {
+    ) throws(StorageError) -> FileLock {
         var attempts = 0
         while true {
             var other = "another daemon"
             do throws(Errno) {
-                let lock = try File.open("lock", in: root, flags: O_RDWR | O_CREAT)
-                if try lock.lockExclusively() {
-                    try write(ChecksummedText.encode(Array(holder.utf8)), to: lock)
+                let file = try File.open("lock", in: root, flags: O_RDWR | O_CREAT)
+                if let lock = try FileLock(file) {
+                    try write(ChecksummedText.encode(Array(holder.utf8)), to: file)
                     return lock
                 }
-                let text = ChecksummedText(decoding: try lock.readBytes(16_384, at: 0)).text
+                let text = ChecksummedText(decoding: try file.readBytes(16_384, at: 0)).text
                 if !text.isEmpty { other = String(decoding: text, as: UTF8.self) }
             } catch {
                 throw .system(error, doing: "lock the store", path: path)
@@ -140,10 +140,10 @@ package final class Store: Sendable {
 
     /// Says in the lock that its holder serves nothing any more.
     package func noteClosing() {
-        guard let lock, let bytes = try? lock.readBytes(16_384, at: 0) else { return }
+        guard let file = lock?.file, let bytes = try? file.readBytes(16_384, at: 0) else { return }
         let text = Array(Self.closing.utf8) + ChecksummedText(decoding: bytes).text
         // Who waits for the lock waits less long without it.
-        try? Self.write(ChecksummedText.encode(text), to: lock)
+        try? Self.write(ChecksummedText.encode(text), to: file)
     }
 
     private static func openSuperblock(

@@ -1,47 +1,89 @@
 // draftfs drift: edited files whose base was changed by others, and what to do with them.
 
 import ArgumentParser
+import Platform
 
 struct DriftCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drift",
-        abstract: "List edited files whose base file was changed by others, or settle one.")
+        abstract: "List edited files whose base file was changed by others, or settle one.",
+        discussion: """
+            --accept settles what is clear, and else merges what was changed here and in the base, \
+            as git merge-file does. Where both changed the same lines it does nothing: then --merge \
+            writes both with marks between them, --ours keeps what is here, and --theirs takes the \
+            base's content, after a backup.
+            """)
 
     @Option(
-        help: ArgumentHelp(
-            "The base file of now is the one to go by, where that changes no byte.",
-            valueName: "path"),
+        help: ArgumentHelp("Settle it, or merge what does not overlap.", valueName: "path"),
         completion: .file())
     var accept: String?
 
     @Option(
-        help: ArgumentHelp("The edits go, after a backup.", valueName: "path"),
+        help: ArgumentHelp("Merge, with marks where changes overlap.", valueName: "path"),
         completion: .file())
-    var drop: String?
+    var merge: String?
+
+    @Option(help: ArgumentHelp("Keep what is here.", valueName: "path"), completion: .file())
+    var ours: String?
+
+    @Option(
+        name: [.long, .customLong("drop")],
+        help: ArgumentHelp("Take the base's content, after a backup.", valueName: "path"),
+        completion: .file())
+    var theirs: String?
 
     @OptionGroup var workspace: WorkspaceOptions
 
+    private var choices: [(verb: String, path: String?)] {
+        [("accept", accept), ("merge", merge), ("ours", ours), ("theirs", theirs)]
+    }
+
     func validate() throws {
-        if accept != nil, drop != nil { throw ValidationError("give --accept or --drop, not both") }
+        guard choices.filter({ $0.path != nil }).count < 2 else {
+            throw ValidationError("give one of --accept, --merge, --ours and --theirs")
+        }
     }
 
     func run() throws {
-        let place = try workspace.place([accept ?? drop].compactMap { $0 })
-        for (verb, path) in [("accept", accept), ("drop", drop)] {
-            guard let path else { continue }
+        let chosen = choices.first { $0.path != nil }
+        let place = try workspace.place([chosen?.path].compactMap { $0 })
+        if let chosen, let path = chosen.path {
             let inside = try place.path(path)
-            try place.command("drift", [verb, inside])
-            if workspace.json { printJSON(["settled": .text(inside), "by": .text(verb)]) }
+            let by = try settle(inside, chosen.verb, place)
+            if workspace.json { printJSON(["settled": .text(inside), "by": .text(by)]) }
             return
         }
         let files = try place.objects("drift")
         if workspace.json {
             for file in files { print(file.line) }
         } else if !files.isEmpty {
-            let rows = files.map { [$0.value["path"], $0.value["reason"]].map {
-                Text.printable($0?.plain ?? "")
-            } }
-            printText(Text.table([["PATH", "REASON"]] + rows))
+            let rows = files.map { file in
+                [
+                    file.value["path"]?.plain ?? "", file.value["kept"]?.plain ?? "",
+                    file.value["reason"]?.plain ?? "",
+                ].map { Text.printable($0) }
+            }
+            printText(Text.table([["PATH", "KEPT", "REASON"]] + rows))
         }
+    }
+
+    /// - Returns: what was done in the end.
+    private func settle(_ path: String, _ verb: String, _ place: Place) throws(Failure) -> String {
+        switch verb {
+        case "ours", "theirs":
+            try place.command("drift", [verb, path])
+            return verb
+        case "accept":
+            do throws(Failure) {
+                try place.command("drift", [verb, path])
+                return verb
+            } catch {
+                guard error.errno == .busy else { throw error }
+            }
+        default: break
+        }
+        try DriftMerge(place, path).run(marksConflicts: verb == "merge")
+        return "merge"
     }
 }

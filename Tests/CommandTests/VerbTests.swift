@@ -34,7 +34,7 @@ extension CommandTests {
             ["edit", "f", "--at", "1", "--insert", "a", "--insert-file", "b"],
             ["edit", "f", "--json-file", "-"], ["backup", "x", "--list"], ["completion", "tcsh"],
             ["backup", "--rename", "one"], ["backup", "--list", "--comment", "c"],
-            ["drift", "--accept", "a", "--drop", "b"], ["diff", "--patch", "--json"], ["fsck"],
+            ["drift", "--accept", "a", "--ours", "b"], ["diff", "--patch", "--json"], ["fsck"],
             ["history", "--limit", "-1"], ["refresh", "what"], ["top", "--nosuch"],
         ])
         func `Wrong usage exits with 2`(arguments: [String]) throws {
@@ -60,7 +60,9 @@ extension CommandTests {
             (["undo", "2", "a", "b"], "undo", "2 /a /b\n"),
             (["clone", "a", "d/b"], "clone", "/a /d/b\n"),
             (["drift", "--accept", "a"], "drift", "accept /a\n"),
-            (["drift", "--drop", "a"], "drift", "drop /a\n"),
+            (["drift", "--drop", "a"], "drift", "theirs /a\n"),
+            (["drift", "--theirs", "a"], "drift", "theirs /a\n"),
+            (["drift", "--ours", "a"], "drift", "ours /a\n"),
             (["verify", "--no-wait"], "verify", "\n"),
             (["verify", "--no-wait", "a", "."], "verify", "/a /\n"),
             (["refresh"], "refresh", ".\n"),

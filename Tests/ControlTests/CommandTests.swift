@@ -52,6 +52,9 @@ struct CommandTests {
         (.limits, "retention 2w", [.limit(.retention, .value(1_209_600_000_000_000))]),
         (.drift, "accept a/b", [.acceptDrift(bytes("a/b"))]),
         (.drift, "drop ./-x", [.dropDrift(bytes("-x"))]),
+        (.drift, "theirs a", [.dropDrift(bytes("a"))]),
+        (.drift, "ours a", [.keepOurs(bytes("a"), over: nil)]),
+        (.drift, "ours a 1-2-3-4", [.keepOurs(bytes("a"), over: bytes("1-2-3-4"))]),
         (.refresh, ".", [.refresh]),
         (.refresh, "\n", [.refresh]),
     ]

@@ -69,6 +69,13 @@ private struct Handlers: CommandHandlers {
         try target.note("accept", text(path))
         return CommandOutcome(sequence: 10)
     }
+    func keepOurs(
+        _ path: [UInt8], over version: [UInt8]?, of target: Recorder, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try target.note("ours", text(path), version.map(text) ?? "any")
+        return CommandOutcome(sequence: 13)
+    }
+
     func dropDrift(
         _ path: [UInt8], of target: Recorder, caller: Caller
     ) throws(CommandError) -> CommandOutcome {

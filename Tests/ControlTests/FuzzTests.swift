@@ -92,7 +92,8 @@ struct FuzzTests {
         case .rollback(_, _, let paths), .verify(let paths): return paths.allSatisfy(isSoundPath)
         case .undo(let count, let paths): return count > 0 && paths.allSatisfy(isSoundPath)
         case .clone(let source, let target): return isSoundPath(source) && isSoundPath(target)
-        case .acceptDrift(let path), .dropDrift(let path): return isSoundPath(path)
+        case .acceptDrift(let path), .dropDrift(let path), .keepOurs(let path, _):
+            return isSoundPath(path)
         case .limit(_, .value(let value)): return value <= UInt64(Int64.max)
         case .limit, .refresh: return true
         case .edit(let path, let splices):

@@ -92,8 +92,10 @@ struct TextTests {
         #expect(
             text(
                 StateTexts.drift([
-                    DriftLine(path: bytes("a"), reason: "the base has another size", isKept: true)
-                ])) == #"{"path":"a","reason":"the base has another size","kept":true}"# + "\n")
+                    DriftLine(
+                        path: bytes("a"), reason: "the base has another size", isKept: true, version: nil)
+                ])) == #"{"path":"a","reason":"the base has another size","kept":true,"base":null}"#
+                + "\n")
         let events = [
             EventLine(time: noon, severity: .warning, workspace: "one", message: "x"),
             EventLine(time: noon, severity: .error, workspace: nil, message: "y\u{1}"),

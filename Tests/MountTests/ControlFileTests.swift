@@ -10,11 +10,12 @@ extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct ControlFiles {
         static let all = [
-            "at", "backup", "backups", "blame", "clone", "diff", "drift", "edit", "events",
+            "at", "backup", "backups", "base-now", "base-then", "blame", "clone", "diff", "drift", "edit",
+            "events",
             "history", "last-error", "limits", "metrics", "progress", "refresh", "rollback",
             "status", "undo", "verify",
         ]
-        static let directories: Set<String> = ["at", "backups", "blame"]
+        static let directories: Set<String> = ["at", "backups", "base-now", "base-then", "blame"]
         static let readOnly: Set<String> = [
             "diff", "events", "history", "last-error", "metrics", "progress", "status",
         ]

@@ -48,7 +48,8 @@ extension MountTests {
                 try mount.start()
                 try Self.expectBlocks(mount, acknowledged, block, "after a kill and remount")
                 try ChildProcess.check(["mount", "-o", "remount,size=64m", disk.path])
-                try writeFile(mount("more"), block)
+                // What grows waits until the reserve is whole again, a moment later.
+                for _ in 0..<400 where try Self.writeBlock(mount("more"), block) != 0 { usleep(10_000) }
                 acknowledged.append(-1)
                 try must("rename", rename(mount("more"), mount("f-1")))
                 try mount.remount()

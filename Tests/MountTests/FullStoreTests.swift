@@ -146,11 +146,6 @@ extension MountTests {
         @Test(
             "All files of a full xfs can be removed, and brought back",
             .enabled(if: LoopDisk.canMake("xfs"), "mkfs.xfs, root and /dev/fuse are needed"))
-        func removedOnXFS() throws {
-            // Files that are made within a second outrun the reserve, which a rollback of all needs.
-            withKnownIssue("the reserve may be short", isIntermittent: true) {
-                try Self.removedWhenFull("xfs")
-            }
-        }
+        func removedOnXFS() throws { try Self.removedWhenFull("xfs") }
     }
 }

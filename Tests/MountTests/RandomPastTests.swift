@@ -25,11 +25,7 @@ extension MountTests {
             let seed = testSeed.value
             let asked = TestEnvironment.variable("DRAFTFS_TEST_STEPS").flatMap { Int($0) }
             let steps = asked ?? (TestEnvironment.isFull ? 20_000 : 2_500)
-            // Numbers of base files are found anew since the base may be made anew; two faults of that
-            // were mended, and too few seeds were tried since to be sure of the rest.
-            withKnownIssue("a rollback of paths may mistake a base file", isIntermittent: true) {
-                try Self.run(seed: seed, steps: steps)
-            }
+            try Self.run(seed: seed, steps: steps)
         }
 
         private static func run(seed: UInt64, steps: Int) throws {

@@ -81,7 +81,7 @@ struct DriftCommandTests {
             Issue.record("it was accepted")
         } catch {
             #expect(error.errno == .busy)
-            #expect(error.description.contains("wrong bytes"))
+            #expect(error.description.contains("theirs"))
         }
         #expect(throws: Errno.inputOutput) { try contents(fixture, "d/f") }
         #expect(try drifted(fixture) == ["d/f"])

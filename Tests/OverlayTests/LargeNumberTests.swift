@@ -149,6 +149,30 @@ import Testing
         #expect(try fixture.workspace.driftedFiles().count == 1)
     }
 
+    @Test("A base file that is rewritten in the tick in which drift is settled is seen")
+    func settledInTick() throws {
+        let clock = SlowClock()
+        let fixture = try WorkspaceFixture(probe: clock.probe) { base in
+            try writeFile("\(base)/f", "first content")
+        }
+        clock.changed.value -= 1
+        try fixture.tree.write("f", "EDIT", at: 0)
+        clock.now.value += 9_000_000_000
+        clock.changed.value = clock.now.value
+        let path = fixture.base("f")
+        try writeFile(path, "other content")
+        clock.duringPause.value = { try? writeFile(path, "third content") }
+        _ = try fixture.workspace.dropDrift(Array("f".utf8), caller: fixture.tree.caller)
+        clock.duringPause.value = {}
+        #expect(clock.pauses.value == 1)
+        #expect(try fixture.tree.text("f") == "third content")
+        #expect(try fixture.workspace.driftedFiles().isEmpty)
+        try writeFile(path, "later content")
+        clock.changed.value = clock.now.value
+        #expect(try fixture.tree.text("f") == "third content")
+        #expect(try fixture.workspace.driftedFiles().map(\.isKept) == [true])
+    }
+
     @Test("A file that is old, or from the future, is not waited for")
     func settled() throws {
         let clock = SlowClock()

@@ -98,6 +98,43 @@ import Testing
         try check(fixture, "the old one")
     }
 
+    @Test("A difference is the same after the base was made anew", arguments: [true, false])
+    func difference(isEdited: Bool) throws {
+        let fixture = try WorkspaceFixture { base in
+            for name in ["d", "d/sub", "d/sub/deep", "e", "e/sub"] {
+                try makeDirectory("\(base)/\(name)")
+                for index in 0..<3 { try writeFile("\(base)/\(name)/u\(index)", "of the base") }
+            }
+        }
+        try fixture.tree.makeFile("d/own")
+        try fixture.tree.makeFile("d/sub/deep/own")
+        try fixture.tree.rename("e", to: "moved")
+        try fixture.tree.makeFile("moved/own")
+        try fixture.tree.unlink("moved/u1")
+        if isEdited {
+            try fixture.tree.write("d/u1", "EDIT")
+            try fixture.tree.write("moved/sub/u2", "EDIT")
+        }
+        let before = try differences(fixture)
+        #expect(before.contains("renamed moved") && before.contains("added d/own"))
+        try replace(fixture)
+        try fixture.reopen()
+        #expect(try differences(fixture) == before)
+        try fixture.reopenAfterKill()
+        #expect(try differences(fixture) == before)
+        // A moment against now knows the untouched files by their names too.
+        let moment = fixture.workspace.statistics.sequence
+        try fixture.tree.makeFile("d/sub/late")
+        let late = try fixture.set.differences(of: fixture.workspace, from: .moment(.sequence(moment)))
+        #expect(late.map(\.path) == [Array("d/sub/late".utf8)])
+    }
+
+    private func differences(_ fixture: WorkspaceFixture) throws -> [String] {
+        try fixture.set.differences(of: fixture.workspace, from: .base).map {
+            "\($0.status) \(String(decoding: $0.path, as: UTF8.self))"
+        }
+    }
+
     @Test("Inode numbers that the new base gives to other files show these, now and in the past")
     func reusedNumbers() throws {
         let fixture = try fixture()

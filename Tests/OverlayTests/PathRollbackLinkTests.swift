@@ -117,12 +117,32 @@ private struct Names {
         #expect(try fixture.tree.text("top/d/g") == "content of g")
     }
 
+    @Test("Names of one file that were two files come back as two, whichever is looked at first",
+        arguments: ["ab", "ba"])
+    func splits(names: String) throws {
+        let (own, other) = ("top/\(names.prefix(1))", "top/\(names.suffix(1))")
+        let fixture = try WorkspaceFixture(prepare: Self.prepare)
+        let tree = fixture.tree!
+        for name in [own, other] {
+            _ = try tree.makeFile(name)
+            try tree.write(name, name)
+        }
+        let moment = fixture.workspace.statistics.sequence
+        try tree.unlink(other)
+        try tree.link(own, to: other)
+        try rollback(fixture, to: moment, "top")
+        try check(fixture, "split")
+        #expect(try tree.text(own) == own)
+        #expect(try tree.text(other) == other)
+        #expect(try tree.resolve(own) != tree.resolve(other))
+    }
+
     @Test("Whatever was moved, linked, removed and brought back, links are the names",
         arguments: TestSeeds.all())
     func random(seed: TestSeed) throws {
         var random = seed.generator
         let fixture = try WorkspaceFixture(prepare: Self.prepare)
-        var moments: [UInt64] = [0]
+        var moments = [Moment(sequence: 0, texts: try Self.texts(fixture.tree))]
         for step in 0..<120 {
             let tree = fixture.tree!
             let names = try Names(tree)
@@ -139,11 +159,19 @@ private struct Names {
                 case 4: try Self.removeAll(path, tree)
                 case 5: try tree.makeDirectory(target)
                 case 6: try tree.write(path, "step \(step)")
-                case 7: moments.append(fixture.workspace.statistics.sequence)
+                case 7:
+                    moments.append(
+                        Moment(
+                            sequence: fixture.workspace.statistics.sequence,
+                            texts: try Self.texts(tree)))
                 default:
-                    let moment = moments.randomElement(using: &random) ?? 0
-                    done = "rollback of \(path) to \(moment)"
-                    try Self.rollback(fixture, to: moment, path)
+                    let moment = moments[Int.random(in: 0..<moments.count, using: &random)]
+                    done = "rollback of \(path) to \(moment.sequence)"
+                    try Self.rollback(fixture, to: moment.sequence, path)
+                    let (found, then) = (try Self.texts(tree), moment.texts)
+                    for (name, text) in then where name == path || name.hasPrefix(path + "/") {
+                        #expect(found[name] == text, "\(seed), step \(step), \(done): \(name)")
+                    }
                 }
             } catch {
                 #expect(error != .inputOutput && error != .stale, "\(seed), \(done): \(error)")
@@ -161,6 +189,21 @@ private struct Names {
                 if Bool.random(using: &random) { try fixture.reopenAfterKill() }
             }
         }
+    }
+
+    private struct Moment {
+        var sequence: UInt64
+        var texts: [String: String]
+    }
+
+    /// What the files of a tree hold, by path.
+    private static func texts(_ tree: WorkspaceTree) throws(Errno) -> [String: String] {
+        var found: [String: String] = [:]
+        for path in try Names(tree).paths {
+            guard FileType(mode: try tree.facts(tree.resolve(path)).mode) == .regular else { continue }
+            found[path] = try tree.text(path)
+        }
+        return found
     }
 
     private static func rollback(

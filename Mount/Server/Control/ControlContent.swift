@@ -16,9 +16,10 @@ extension ControlDirectory {
             case .named(let named):
                 guard let workspace else { throw CommandError(.noEntry, "no such text") }
                 return try text(of: named, workspace)
-            case .mirror(let number, _):
+            case .mirror(let file, let number, _):
                 guard let workspace else { throw CommandError(.noEntry, "no such file") }
-                return ChangeTexts.blame(try workspace.blame(number))
+                if file == .blame { return ChangeTexts.blame(try workspace.blame(number)) }
+                return try workspace.baseContent(number, isNow: file == .baseNow)
             case .view: throw CommandError(.invalid, "a file of a view is no text")
             }
         } catch {
@@ -30,7 +31,7 @@ extension ControlDirectory {
         of file: ControlFile, _ workspace: Workspace?
     ) throws(CommandError) -> [UInt8] {
         switch file {
-        case .root, .backups, .at, .blame: return []
+        case .root, .backups, .at, .blame, .baseThen, .baseNow: return []
         case .barrier: return [0x0a]
         case .status: return try services.status(workspace)
         case .metrics: return try services.metrics(workspace)

@@ -77,7 +77,7 @@ package final class ControlDirectory: Sendable {
         guard let gone = table.forget(id, count: count) else { return }
         texts.drop(id)
         listings.drop(id)
-        if case .mirror(let number, _) = gone.node {
+        if case .mirror(_, let number, _) = gone.node {
             // The one reference that the mirror held.
             set.opened(gone.workspace)?.forget(number, count: 1)
         }
@@ -122,7 +122,7 @@ package final class ControlDirectory: Sendable {
     func getattr(_ request: consuming Request, _ place: ControlPlace) {
         switch place.node {
         case .fixed(let file) where file.isDirectory: answerDirectory(request, place)
-        case .mirror(_, .directory): answerDirectory(request, place)
+        case .mirror(_, _, .directory): answerDirectory(request, place)
         case .view(let tree, let node):
             do throws(Errno) {
                 request.attributes(
@@ -196,7 +196,8 @@ package final class ControlDirectory: Sendable {
             case .fixed(let file): file
             case .named(.history): .history
             case .named(.diff): .diff
-            case .view, .mirror: .blame
+            case .mirror(let file, _, _): file
+            case .view: .blame
             }
         return (ControlID.fixed(file, in: place.workspace), file.isSlow)
     }
@@ -205,7 +206,7 @@ package final class ControlDirectory: Sendable {
         switch place.node {
         case .view(let tree, let node):
             read(request, tree, node, offset: offset, size: size)
-        case .mirror(_, .directory):
+        case .mirror(_, _, .directory):
             request.fail(.isDirectory)
         case .fixed(let file) where file.isDirectory:
             request.fail(.isDirectory)
@@ -232,7 +233,7 @@ package final class ControlDirectory: Sendable {
             } catch {
                 request.fail(error.forKernel)
             }
-        case .mirror(_, .directory):
+        case .mirror(_, _, .directory):
             request.fail(.invalid)
         case .fixed(let file) where file.isDirectory:
             request.fail(.invalid)

@@ -11,6 +11,8 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     case root = 1
     case status, backup, backups, at, rollback, undo, clone, edit, verify, progress, history, blame
     case diff, limits, drift, refresh, events, lastError, metrics
+    /// The base file under each file: as it was when it was edited, and now.
+    case baseThen, baseNow
     /// One byte, for MountSynchronizer; not listed.
     case barrier
 
@@ -18,6 +20,8 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
         switch self {
         case .root: ".draft"
         case .lastError: "last-error"
+        case .baseThen: "base-then"
+        case .baseNow: "base-now"
         default: "\(self)"
         }
     }
@@ -26,10 +30,13 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
 
     var isDirectory: Bool {
         switch self {
-        case .root, .backups, .at, .blame: true
+        case .root, .backups, .at, .blame, .baseThen, .baseNow: true
         default: false
         }
     }
+
+    /// Has the directories of the live tree, and a text for each regular file.
+    var isMirror: Bool { self == .blame || self == .baseThen || self == .baseNow }
 
     /// For a file that takes commands.
     var command: CommandFile? { CommandFile(rawValue: text) }
@@ -45,7 +52,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Whether its text may take so long that no worker should make it.
     var isSlow: Bool {
         switch self {
-        case .history, .diff, .blame, .drift: true
+        case .history, .diff, .blame, .drift, .baseThen, .baseNow: true
         default: false
         }
     }

@@ -1,6 +1,6 @@
 // Looking names up in control directories, and listing these. Names of control files are never
 // cached: each open by path comes here, and makes the text anew. What a look-up finds below `backups`,
-// `at` and `blame` is in ControlViews and ControlMirror.
+// `at`, `blame` and the like is in ControlViews and ControlMirror.
 
 internal import Control
 internal import Fuse
@@ -25,10 +25,10 @@ extension ControlDirectory {
         switch parent.node {
         case .fixed(.root): lookupFile(request, parent.workspace, name)
         case .fixed(.backups), .fixed(.at): lookupMoment(request, parent, name)
-        case .fixed(.blame):
-            lookupMirror(request, in: nil, workspace: parent.workspace, name)
-        case .mirror(let number, .directory):
-            lookupMirror(request, in: number, workspace: parent.workspace, name)
+        case .fixed(let file) where file.isMirror:
+            lookupMirror(request, file, in: nil, workspace: parent.workspace, name)
+        case .mirror(let file, let number, .directory):
+            lookupMirror(request, file, in: number, workspace: parent.workspace, name)
         case .view(let tree, let node):
             lookup(request, tree, node, name)
         default: request.fail(.notDirectory)
@@ -99,9 +99,9 @@ extension ControlDirectory {
         case .fixed(.root): listFiles(place.workspace, cookie, &buffer, plus)
         case .fixed(.backups): try listBackups(place.workspace, cookie, &buffer, plus)
         case .fixed(.at): return
-        case .fixed(.blame):
+        case .fixed(let file) where file.isMirror:
             try listMirror(of: nil, workspace: place.workspace, cookie, &buffer, plus)
-        case .mirror(let number, .directory):
+        case .mirror(_, let number, .directory):
             try listMirror(of: number, workspace: place.workspace, cookie, &buffer, plus)
         case .view(let tree, let node):
             try list(place.id, tree, node, cookie, &buffer, plus)

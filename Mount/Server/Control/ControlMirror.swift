@@ -1,6 +1,6 @@
 // ControlMirror: `blame/PATH` mirrors the live tree: its directories, and for each regular file the
-// text of who wrote which bytes. A mirror node holds one reference to the live inode, from its first
-// look-up until the kernel has forgotten it.
+// text of who wrote which bytes; `base-then` and `base-now` have the base file under it. A mirror node
+// holds one reference to the live inode, from its first look-up until the kernel has forgotten it.
 
 internal import Fuse
 internal import Overlay
@@ -17,7 +17,7 @@ extension ControlDirectory {
 
     /// - Parameter number: the live directory; nil for the root.
     func lookupMirror(
-        _ request: consuming Request, in number: InodeNumber?, workspace id: UInt16,
+        _ request: consuming Request, _ file: ControlFile, in number: InodeNumber?, workspace id: UInt16,
         _ name: FileName
     ) {
         do throws(Errno) {
@@ -29,13 +29,14 @@ extension ControlDirectory {
                 throw .noEntry
             }
             let (place, isNew) = table.refer(
-                .mirror(id, found.number), workspace: id, .mirror(found.number, found.type))
+                .mirror(id, file, found.number), workspace: id,
+                .mirror(file, found.number, found.type))
             // The node that is there has its reference already.
             if !isNew { workspace.forget(found.number, count: 1) }
             if found.type == .directory {
                 return answer(request, directoryEntry(place, isLasting: false))
             }
-            answerText(request, place, lane: ControlID.fixed(.blame, in: id))
+            answerText(request, place, lane: ControlID.fixed(file, in: id))
         } catch {
             request.fail(error.forKernel)
         }

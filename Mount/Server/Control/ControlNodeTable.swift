@@ -1,5 +1,5 @@
 // ControlNodeTable: the control nodes that came into being by a look-up: texts with an argument in
-// their name, nodes of views, and the mirror under `blame`. One lives until the kernel has given
+// their name, nodes of views, and the mirrors like `blame`. One lives until the kernel has given
 // back every reference to it. A file of a view is one node, whatever its names.
 
 internal import Overlay
@@ -36,8 +36,8 @@ enum ControlNode: Sendable {
     /// history.SEQ and diff.MOMENT.
     case named(NamedText)
     case view(ViewTree, ViewNode)
-    /// A directory or regular file of the live tree, below `blame`.
-    case mirror(InodeNumber, FileType)
+    /// A directory or regular file of the live tree, below `blame` or another mirror.
+    case mirror(ControlFile, InodeNumber, FileType)
 }
 
 /// A text with an argument in its name.
@@ -58,7 +58,7 @@ struct ControlPlace: Sendable {
 final class ControlNodeTable: Sendable {
     enum Key: Hashable {
         case view(tree: UInt64, InodeNumber)
-        case mirror(UInt16, InodeNumber)
+        case mirror(UInt16, ControlFile, InodeNumber)
         case named(UInt16, FileName)
     }
 

@@ -28,6 +28,9 @@ package struct ControlServices: Sendable {
         @Sendable ([UInt8], Workspace, Caller) throws(CommandError) -> CommandOutcome
     package var acceptDrift: PathCommand =
         { _, _, _ throws(CommandError) in throw Self.missing("drift") }
+    package var keepOurs:
+        @Sendable ([UInt8], [UInt8]?, Workspace, Caller) throws(CommandError) -> CommandOutcome =
+            { _, _, _, _ throws(CommandError) in throw Self.missing("drift") }
     package var dropDrift: PathCommand =
         { _, _, _ throws(CommandError) in throw Self.missing("drift") }
     package var refresh: @Sendable (Workspace, Caller) throws(CommandError) -> CommandOutcome =
@@ -58,6 +61,12 @@ struct ServiceHandlers: CommandHandlers {
     func acceptDrift(
         _ path: [UInt8], of target: Workspace, caller: Caller
     ) throws(CommandError) -> CommandOutcome { try services.acceptDrift(path, target, caller) }
+
+    func keepOurs(
+        _ path: [UInt8], over version: [UInt8]?, of target: Workspace, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try services.keepOurs(path, version, target, caller)
+    }
 
     func dropDrift(
         _ path: [UInt8], of target: Workspace, caller: Caller

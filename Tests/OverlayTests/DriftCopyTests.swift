@@ -1,0 +1,107 @@
+// Copies of files whose base changed: they keep what they read, whatever becomes of the original and of the
+// base file that both were made from.
+
+import Glibc
+import Overlay
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@Suite struct DriftCopyTests {
+    private static let old = bytes(20_000, fill: 1)
+    private static let new = bytes(20_000, fill: 2)
+    private static let edited = Array("edit".utf8) + old.dropFirst(4)
+
+    /// How the base file goes out of use here.
+    enum End: CaseIterable, CustomTestStringConvertible {
+        case theirs, ours, removal, rollback
+
+        var testDescription: String { "\(self)" }
+    }
+
+    private func contents(_ fixture: WorkspaceFixture, _ path: String) throws -> [UInt8] {
+        try fixture.tree.contents(try fixture.tree.resolve(path))
+    }
+
+    private func path(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+    private func end(_ fixture: WorkspaceFixture, _ end: End, at moment: UInt64) throws {
+        let caller = fixture.tree.caller
+        switch end {
+        case .theirs: _ = try fixture.workspace.dropDrift(path("f"), caller: caller)
+        case .ours: _ = try fixture.workspace.keepOurs(path("f"), caller: caller)
+        case .removal: try fixture.tree.unlink("f")
+        case .rollback:
+            _ = try fixture.workspace.rollback(
+                to: .sequence(moment), paths: [path("f")], keepsTimes: true, caller: caller)
+        }
+    }
+
+    /// A base file `f`, a copy of it as it was, its edit, and a copy of that.
+    private func fixture() throws -> WorkspaceFixture {
+        let fixture = try WorkspaceFixture { base in try writeFile("\(base)/f", Self.old) }
+        try fixture.tree.makeFile("plain")
+        _ = try fixture.tree.copyRange(
+            from: fixture.tree.resolve("f"), at: 0, to: fixture.tree.resolve("plain"), at: 0,
+            length: 20_000)
+        try fixture.tree.write("f", "edit")
+        _ = try fixture.workspace.clone(path("f"), to: path("clone"), caller: fixture.tree.caller)
+        return fixture
+    }
+
+    @Test(
+        "Copies keep what they read when the base file of the original is edited again",
+        arguments: End.allCases)
+    func editedAgain(way: End) throws {
+        let fixture = try fixture()
+        let before = fixture.workspace.statistics.sequence
+        // The same inode of the base, with another content.
+        try withOpen(fixture.base("f"), O_WRONLY) { try writeAll($0, Self.new, at: 0) }
+        try end(fixture, way, at: 0)
+        fixture.tree.forget()
+        fixture.workspace.maintain(checkpointNow: true)
+        // It shows under a name of which the workspace says nothing.
+        let name = way == .rollback ? "f" : "g"
+        if name == "g" { try must("rename", rename(fixture.base("f"), fixture.base("g"))) }
+        #expect(try contents(fixture, name) == Self.new)
+        try fixture.tree.write(name, "EDIT", at: 10)
+        var wanted = Self.new
+        wanted.replaceSubrange(10..<14, with: Array("EDIT".utf8))
+        for step in 0..<3 {
+            #expect(try contents(fixture, name) == wanted, "step \(step)")
+            #expect(try contents(fixture, "plain") == Self.old, "step \(step)")
+            #expect(try contents(fixture, "clone") == Self.edited, "step \(step)")
+            #expect(try fixture.workspace.verify().isClean, "step \(step)")
+            if step == 0 { try fixture.reopenAfterKill() } else { try fixture.reopen() }
+        }
+        // Again, now that the base file has had a number given to it.
+        try writeFile(fixture.base(name), bytes(30, fill: 3))
+        try must("unlink", unlink(fixture.base(name)))
+        #expect(try contents(fixture, name) == wanted)
+        // A rollback over all of it.
+        _ = try fixture.workspace.rollback(
+            to: .sequence(before), paths: [], keepsTimes: true, caller: fixture.tree.caller)
+        for step in 0..<2 {
+            for copy in ["f", "clone"] {
+                #expect(try contents(fixture, copy) == Self.edited, "step \(step)")
+            }
+            #expect(try contents(fixture, "plain") == Self.old, "step \(step)")
+            #expect(try fixture.workspace.verify().isClean, "step \(step)")
+            if step == 0 { try fixture.reopenAfterKill() }
+        }
+    }
+
+    @Test("What copies need stays kept when the original is touched anew")
+    func touchedAgain() throws {
+        let fixture = try fixture()
+        try end(fixture, .rollback, at: 0)
+        try fixture.tree.changeMode("f", 0o600)
+        try must("unlink", unlink(fixture.base("f")))
+        for step in 0..<2 {
+            #expect(try contents(fixture, "clone") == Self.edited, "step \(step)")
+            #expect(try contents(fixture, "plain") == Self.old, "step \(step)")
+            if step == 0 { try fixture.reopenAfterKill() }
+        }
+    }
+}
