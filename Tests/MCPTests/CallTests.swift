@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite("Calls", .timeLimit(.minutes(2)))
+@Suite("Calls", .timeLimit(.minutes(10)))
 struct CallTests {
     private func begin(configure: (inout ServerOptions) -> Void = { _ in }) throws -> Conversation {
         let conversation = try Conversation(configure: configure)

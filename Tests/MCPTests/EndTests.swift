@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite("The end", .timeLimit(.minutes(2)))
+@Suite("The end", .timeLimit(.minutes(10)))
 struct EndTests {
     private func begin(configure: (inout ServerOptions) -> Void = { _ in }) throws -> Conversation {
         let conversation = try Conversation(configure: configure)

@@ -4,7 +4,7 @@
 import Synchronization
 import Testing
 
-@Suite("Messages", .timeLimit(.minutes(2)))
+@Suite("Messages", .timeLimit(.minutes(10)))
 struct MessageTests {
     private func begin(
         _ version: String = "2025-11-25", configure: (inout ServerOptions) -> Void = { _ in }

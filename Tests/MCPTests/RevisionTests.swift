@@ -3,7 +3,7 @@
 @testable import MCP
 import Testing
 
-@Suite("Revisions", .timeLimit(.minutes(2)))
+@Suite("Revisions", .timeLimit(.minutes(10)))
 struct RevisionTests {
     static let handshake = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
 
