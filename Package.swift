@@ -51,6 +51,12 @@ let package = Package(
             name: "Control", dependencies: ["Overlay", "Storage", "Platform"],
             swiftSettings: settings),
 
+        // The engine as a ground of tools, where there is no mount.
+        .target(
+            name: "StoreGround",
+            dependencies: ["Tools", "Control", "Overlay", "Storage", "Platform"],
+            swiftSettings: settings),
+
         // The mount: everything that knows FUSE.
         .target(
             name: "Fuse", dependencies: ["CFuse", "Platform"], path: "Mount/Fuse",
@@ -63,8 +69,8 @@ let package = Package(
         .executableTarget(
             name: "draftfs",
             dependencies: [
-                "MountServer", "Fuse", "Control", "Overlay", "Storage", "ToolServer", "Tools",
-                "Platform", argumentParser, logging,
+                "MountServer", "Fuse", "StoreGround", "Control", "Overlay", "Storage", "ToolServer",
+                "Tools", "Platform", argumentParser, logging,
             ],
             swiftSettings: settings),
 
@@ -81,7 +87,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ToolServerTests",
-            dependencies: ["ToolServer", "Tools", "MCP", "Platform", "TestSupport"],
+            dependencies: [
+                "StoreGround", "Overlay", "ToolServer", "Tools", "MCP", "Platform", "TestSupport",
+            ],
             exclude: ["Clients"], swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Platform", "TestSupport"],

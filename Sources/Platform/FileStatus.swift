@@ -20,6 +20,27 @@ package struct FileStatus: Equatable, Sendable {
     package var changeTime: Int64
     package var birthTime: Int64
 
+    /// Of a file that is none of the host's.
+    package init(
+        device: UInt64, inode: UInt64, mode: UInt32, links: UInt32, user: UInt32, group: UInt32,
+        specialDevice: UInt64, size: UInt64, blocks: UInt64, accessTime: Int64,
+        modificationTime: Int64, changeTime: Int64, birthTime: Int64
+    ) {
+        self.device = device
+        self.inode = inode
+        self.mode = mode
+        self.links = links
+        self.user = user
+        self.group = group
+        self.specialDevice = specialDevice
+        self.size = size
+        self.blocks = blocks
+        self.accessTime = accessTime
+        self.modificationTime = modificationTime
+        self.changeTime = changeTime
+        self.birthTime = birthTime
+    }
+
     package init(of file: File) throws(Errno) { try self.init([], in: file) }
 
     /// Never follows a symlink in the last place; an empty name means `directory` itself.

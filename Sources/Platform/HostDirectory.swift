@@ -8,6 +8,12 @@ package struct HostEntry: Sendable {
     package let name: FileName
     package let inode: UInt64
     package let type: FileType
+
+    package init(name: FileName, inode: UInt64, type: FileType) {
+        self.name = name
+        self.inode = inode
+        self.type = type
+    }
 }
 
 extension File {

@@ -7,8 +7,6 @@ package import Tools
 package enum ToolServing {
     /// What a server is started with.
     package struct Configuration: Sendable {
-        /// Directories, relative ones to the current directory, each with whether it is read-only.
-        package var roots: [(path: String, isReadOnly: Bool)] = []
         package var settings = ToolSettings()
         package var structuredContent = true
         package var version = ""
@@ -17,11 +15,9 @@ package enum ToolServing {
     }
 
     /// Serves the client on standard input and output until it is gone.
-    /// - Throws: `missing` if none of the directories is there.
     package static func run(
-        _ configuration: Configuration, warn: (String) -> Void
+        _ ground: any Ground, _ configuration: Configuration, warn: (String) -> Void
     ) throws(ToolError) {
-        let ground = try ground(configuration.roots, warn: warn)
         let catalogue = FileToolCatalogue(ground, settings: configuration.settings)
         guard let (input, output) = StandardStreams.claim() else {
             throw ToolError(.system, "there are no descriptors left for standard input and output")
@@ -43,7 +39,8 @@ package enum ToolServing {
 
     /// The roots that are there. One that is not is left out: clients name directories that they make
     /// later, or never.
-    static func ground(
+    /// - Throws: `missing` if none of them is there.
+    package static func ground(
         _ roots: [(path: String, isReadOnly: Bool)], warn: (String) -> Void
     ) throws(ToolError) -> HostGround {
         var found: [(path: String, isReadOnly: Bool)] = []

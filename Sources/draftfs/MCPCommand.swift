@@ -1,6 +1,9 @@
 // draftfs mcp: the file tools for an agent, by the Model Context Protocol on standard input and output.
 
 import ArgumentParser
+import Glibc
+import Overlay
+import StoreGround
 import ToolServer
 import Tools
 
@@ -15,6 +18,10 @@ struct MCPCommand: ParsableCommand {
 
             draftfs mcp ~/mnt/agent-1
             draftfs mcp --root ~/mnt/agent-1 --root /usr/share/doc:ro
+            draftfs mcp --base project --store data --workspace agent-1
+
+            The last form needs no mount: the workspace is served by the engine in this process, and \
+            paths begin at its root. No daemon may use the store meanwhile.
             """)
 
     @Option(
@@ -26,6 +33,18 @@ struct MCPCommand: ParsableCommand {
 
     @Argument(help: "More directories.", completion: .directory)
     var directories: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Without a mount: the base of a store.", valueName: "dir"),
+        completion: .directory)
+    var base: String?
+
+    @Option(help: ArgumentHelp("Without a mount: the store.", valueName: "dir"), completion: .directory)
+    var store: String?
+
+    @Option(
+        help: ArgumentHelp("Without a mount: the workspace, made if it is not there.", valueName: "name"))
+    var workspace: String?
 
     @Flag(help: "Leave structured results out: some clients show them beside the text.")
     var noStructured = false
@@ -41,8 +60,15 @@ struct MCPCommand: ParsableCommand {
     var replyBytes = ToolSettings().replyBytes
 
     func validate() throws {
-        guard !root.isEmpty || !directories.isEmpty else {
-            throw ValidationError("give a directory that the tools may touch")
+        let parts = [base, store, workspace].compactMap { $0 }
+        if parts.isEmpty {
+            guard !root.isEmpty || !directories.isEmpty else {
+                throw ValidationError("give a directory that the tools may touch")
+            }
+        } else {
+            guard parts.count == 3, root.isEmpty, directories.isEmpty else {
+                throw ValidationError("--base, --store and --workspace go together, without directories")
+            }
         }
         for name in groupNames where ToolGroup(rawValue: name) == nil {
             let all = ToolGroup.allCases.map(\.rawValue).joined(separator: ", ")
@@ -66,16 +92,29 @@ struct MCPCommand: ParsableCommand {
 
     func run() throws {
         var configuration = ToolServing.Configuration()
-        configuration.roots = root.map(Self.root) + directories.map { ($0, false) }
         configuration.structuredContent = !noStructured
         configuration.version = Draftfs.version
         configuration.settings.replyBytes = replyBytes
         let groups = groupNames.compactMap { ToolGroup(rawValue: $0) }
         if !groups.isEmpty { configuration.settings.allowed = Set(groups) }
+        let warn = { (sentence: String) in printError("draftfs: \(sentence)") }
         do throws(ToolError) {
-            try ToolServing.run(configuration) { printError("draftfs: \($0)") }
+            if let base, let store, let workspace {
+                let ground = try StoreGround(
+                    base: base, store: store, workspace: workspace, caller: Self.caller)
+                defer { ground.close() }
+                return try ToolServing.run(ground, configuration, warn: warn)
+            }
+            let roots = root.map(Self.root) + directories.map { ($0, false) }
+            try ToolServing.run(try ToolServing.ground(roots, warn: warn), configuration, warn: warn)
         } catch {
             throw Failure(error.description)
         }
+    }
+
+    private static var caller: Caller {
+        let mask = umask(0o077)
+        umask(mask)
+        return Caller(user: geteuid(), group: getegid(), pid: UInt32(clamping: getpid()), umask: mask)
     }
 }

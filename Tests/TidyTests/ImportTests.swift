@@ -17,6 +17,10 @@ struct ImportTests {
         ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Control", ["Overlay", "Storage", "Platform", "Synchronization"]),
+        (
+            "Sources/StoreGround",
+            ["Tools", "Control", "Overlay", "Storage", "Platform", "Synchronization"]
+        ),
         ("Mount/Fuse", ["CFuse", "Platform", "Glibc", "Synchronization"]),
         (
             "Mount/Server",
@@ -28,8 +32,8 @@ struct ImportTests {
         (
             "Sources/draftfs",
             [
-                "MountServer", "Fuse", "Control", "Overlay", "Storage", "ToolServer", "Tools",
-                "Platform", "Logging", "ArgumentParser", "Glibc", "Synchronization",
+                "MountServer", "Fuse", "StoreGround", "Control", "Overlay", "Storage", "ToolServer",
+                "Tools", "Platform", "Logging", "ArgumentParser", "Glibc", "Synchronization",
             ]
         ),
     ]
@@ -110,8 +114,8 @@ struct ImportTests {
         let text = manifest?.lines.joined(separator: "\n") ?? ""
         var rest = text[...]
         for name in [
-            "Platform", "MCP", "Tools", "ToolServer", "Storage", "Overlay", "Control", "Fuse", "MountServer",
-            "draftfs",
+            "Platform", "MCP", "Tools", "ToolServer", "Storage", "Overlay", "Control", "StoreGround", "Fuse",
+            "MountServer",             "draftfs",
         ] {
             guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
                 ?? rest.firstRange(of: "name: \"\(name)\",")

@@ -1,8 +1,11 @@
 // Desk: a catalogue over a directory or a mount of its own, called as a server would call it: arguments and
 // results are checked against the tool's schemas.
 
+import Glibc
 import MCP
+import Overlay
 import Platform
+import StoreGround
 import TestSupport
 import Testing
 import Tools
@@ -11,12 +14,15 @@ import Tools
 
 /// Where a test's files are: the same tools, the same results.
 enum Place: String, CaseIterable, CustomTestStringConvertible {
-    case plain, mount
+    case plain, mount, store
 
     static let all: [Place] = {
         let isQuick = TestEnvironment.variable("DRAFTFS_TEST_QUICK") == "1"
         return TestEnvironment.canMount && !isQuick ? [.plain, .mount] : [.plain]
     }()
+
+    /// Also where files have no path on the host: for what is done by tools alone.
+    static let every = all + [.store]
 
     var testDescription: String { rawValue }
 }
@@ -43,19 +49,34 @@ final class Desk {
             try self.init(
                 mount.directory, root: mount.root, mount: mount, isReadOnly: isReadOnly,
                 configure: configure)
+        case .store:
+            let directory = try TemporaryDirectory("toolserver")
+            try makeDirectory(directory("base"))
+            let ground = try StoreGround(
+                base: directory("base"), store: directory("store"), workspace: "ws",
+                caller: Caller(user: geteuid(), group: getegid(), pid: 1, umask: 0o022))
+            self.init(directory, ground, root: "", configure: configure)
         }
     }
 
-    init(
+    convenience init(
         _ directory: TemporaryDirectory, root: String, mount: TestMount? = nil,
         isReadOnly: Bool = false, configure: (inout ToolSettings) -> Void = { _ in }
     ) throws {
+        let ground = try HostGround([(root, isReadOnly)], home: nil, hidesControlFiles: true)
+        self.init(directory, ground, root: root, mount: mount, configure: configure)
+    }
+
+    private init(
+        _ directory: TemporaryDirectory, _ ground: any Ground, root: String,
+        mount: TestMount? = nil, configure: (inout ToolSettings) -> Void
+    ) {
         self.directory = directory
+        self.ground = ground
         self.mount = mount
         self.root = root
         var settings = ToolSettings()
         configure(&settings)
-        ground = try HostGround([(root, isReadOnly)], home: nil, hidesControlFiles: true)
         catalogue = FileToolCatalogue(ground, settings: settings)
     }
 

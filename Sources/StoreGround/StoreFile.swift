@@ -1,0 +1,63 @@
+// StoreFile: a file of a workspace, read without a mount; and the writes of a ground, which pass buffers
+// to the engine.
+
+internal import Overlay
+internal import Platform
+internal import Tools
+
+struct StoreFile: GroundFile {
+    private let node: StoreGround.Node
+    private let workspace: Workspace
+    private let name: String
+
+    init(_ node: StoreGround.Node, _ workspace: Workspace, name: String) {
+        self.node = node
+        self.workspace = workspace
+        self.name = name
+    }
+
+    func status() throws(ToolError) -> FileStatus {
+        do throws(Errno) {
+            return FileStatus(try workspace.attributes(node.number))
+        } catch {
+            throw ToolError(error, "look at", name)
+        }
+    }
+
+    func read(_ count: Int, at offset: UInt64) throws(ToolError) -> [UInt8] {
+        var failure: Errno?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            do throws(Errno) {
+                filled = try workspace.read(
+                    node.number, into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw ToolError(failure, "read", name) }
+        return bytes
+    }
+}
+
+extension Workspace {
+    func write(
+        _ number: UInt64, _ bytes: [UInt8], at offset: UInt64, caller: Caller
+    ) throws(Errno) {
+        var done = 0
+        // The engine takes what one request of the kernel may bring.
+        while done < bytes.count {
+            let part = bytes[done..<min(bytes.count, done + (1 << 20))]
+            let result: Result<Bool, Errno> = part.withUnsafeBytes { raw in
+                do throws(Errno) {
+                    return .success(
+                        try write(
+                            number, raw, at: offset + UInt64(done), killSetID: false, caller: caller))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            _ = try result.get()
+            done += part.count
+        }
+    }
+}

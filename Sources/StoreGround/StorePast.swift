@@ -1,0 +1,163 @@
+// StorePast: the control files' commands and texts, without a mount: the same language, the same texts.
+
+internal import Control
+internal import Overlay
+internal import Platform
+internal import Synchronization
+package import Tools
+
+package final class StorePast: WorkspacePast {
+    package let root = ToolPath(names: [])
+    private let set: WorkspaceSet
+    private let workspace: Workspace
+    private let caller: Caller
+    private let executor: Executor<Handlers>
+    private let reports: Reports
+
+    init(_ set: WorkspaceSet, _ workspace: Workspace, _ caller: Caller) {
+        self.set = set
+        self.workspace = workspace
+        self.caller = caller
+        reports = Reports()
+        executor = Executor(Handlers(reports: reports))
+    }
+
+    package func command(_ file: String, _ words: [[UInt8]]) throws(ToolError) {
+        guard let file = CommandFile(rawValue: file) else {
+            throw ToolError(.unsupported, "there is no command \(file) here")
+        }
+        var line: [UInt8] = []
+        for word in words { line += Self.quoted(word) + [0x20] }
+        do throws(CommandError) {
+            try executor.write(line + [0x0a], to: file, of: workspace, caller: caller)
+        } catch {
+            throw ToolError(error)
+        }
+        set.maintain()
+    }
+
+    /// As a shell quotes: whatever the bytes are.
+    private static func quoted(_ word: [UInt8]) -> [UInt8] {
+        var quoted: [UInt8] = [0x27]
+        for byte in word { quoted += byte == 0x27 ? Array("'\\''".utf8) : [byte] }
+        return quoted + [0x27]
+    }
+
+    package func read(_ file: String, _ most: Int) throws(ToolError) -> [UInt8] {
+        do throws(CommandError) {
+            return Array(try text(file).prefix(most))
+        } catch {
+            throw ToolError(error)
+        }
+    }
+
+    private func text(_ file: String) throws(CommandError) -> [UInt8] {
+        switch file {
+        case "backup": return ChangeTexts.backups(workspace.backups)
+        case "history": return try history(upTo: workspace.lastSequence)
+        case "diff": return DiffText.lines(try set.differences(of: workspace, from: .base))
+        case "verify": return reports.text
+        case "status": return status()
+        default: break
+        }
+        if file.hasPrefix("blame/") {
+            do {
+                let number = try workspace.number(at: Array(file.dropFirst("blame/".count).utf8))
+                return ChangeTexts.blame(try workspace.blame(number))
+            } catch let error as CommandError {
+                throw error
+            } catch let error as Errno {
+                throw CommandError(error, "there is no blame of \(file.dropFirst(6)): \(error)")
+            } catch {
+                throw CommandError(.invalid, "\(error)")
+            }
+        }
+        guard let name = try? FileName(file) else { throw CommandError(.noEntry, "no text \(file)") }
+        if let sequence = HistoryName.sequence(controlFile: name) {
+            let last = workspace.lastSequence
+            guard sequence <= last else {
+                throw CommandError(.noEntry, "there is no change \(sequence) yet: the last is \(last)")
+            }
+            return try history(upTo: sequence)
+        }
+        guard let ground = DiffGround(controlFile: name, now: Clock.system.realtime()) else {
+            throw CommandError(.noEntry, "\(file) names no moment")
+        }
+        return DiffText.lines(try set.differences(of: workspace, from: ground))
+    }
+
+    private func history(upTo last: UInt64) throws(CommandError) -> [UInt8] {
+        guard let range = HistoryName.range(upTo: last) else { return [] }
+        return ChangeTexts.history(try workspace.history(range))
+    }
+
+    private func status() -> [UInt8] {
+        let statistics = workspace.statistics
+        return JSONText.render(
+            .object([
+                ("sequence", .unsigned(statistics.sequence)),
+                ("backups", .unsigned(UInt64(workspace.backups.count))),
+                ("mounted", .boolean(false)),
+            ]))
+    }
+}
+
+/// The report of the last check.
+private final class Reports: Sendable {
+    private let last = Mutex<[UInt8]>(JSONText.render(.object([("state", .text("none"))])))
+
+    var text: [UInt8] { last.withLock { $0 } }
+
+    func set(_ report: VerifyReport) {
+        let pairs = report.pairs.map { ($0.key, Self.value($0.value)) }
+        let text = JSONText.render(.object([("state", .text("done"))] + pairs))
+        last.withLock { $0 = text }
+    }
+
+    private static func value(_ value: ReportValue) -> JSONText.Value {
+        switch value {
+        case .number(let number): .unsigned(number)
+        case .time(let time): .text(ISOTime.text(time))
+        case .flag(let flag): .boolean(flag)
+        case .text(let text): .text(text)
+        case .path(let path): .bytes(path)
+        case .list(let items):
+            .list(items.map { .object($0.map { ($0.key, Self.value($0.value)) }) })
+        }
+    }
+}
+
+/// What commands need beyond the workspace. A check is done when its command returns; limits and drift
+/// are an operator's business, by a mount.
+private struct Handlers: CommandHandlers {
+    typealias Target = Workspace
+    let reports: Reports
+
+    func verify(_ target: Workspace, paths: [[UInt8]], caller: Caller) throws(CommandError) {
+        reports.set(try target.verify(paths) { _, _ in true })
+    }
+
+    private var refusal: CommandError {
+        CommandError(.notSupported, "limits and drift are settled by draftfs mount, not by tools")
+    }
+
+    func setLimit(
+        _ key: LimitKey, to value: LimitValue, of target: Workspace, caller: Caller
+    ) throws(CommandError) { throw refusal }
+
+    func acceptDrift(
+        _ path: [UInt8], of target: Workspace, caller: Caller
+    ) throws(CommandError) -> CommandOutcome { throw refusal }
+
+    func keepOurs(
+        _ path: [UInt8], over version: [UInt8]?, of target: Workspace, caller: Caller
+    ) throws(CommandError) -> CommandOutcome { throw refusal }
+
+    func dropDrift(
+        _ path: [UInt8], of target: Workspace, caller: Caller
+    ) throws(CommandError) -> CommandOutcome { throw refusal }
+
+    func refresh(_ target: Workspace, caller: Caller) throws(CommandError) -> CommandOutcome {
+        throw refusal
+    }
+}
