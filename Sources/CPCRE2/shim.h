@@ -37,7 +37,7 @@ static inline int cpcre2_group_number(const cpcre2_code *code, const uint8_t *na
     return pcre2_substring_number_from_name_8(code, name);
 }
 static const uint32_t CPCRE2_OPTIONS = PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
-static const uint32_t CPCRE2_UTF = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
+static const uint32_t CPCRE2_UTF = PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF;
 static const uint32_t CPCRE2_PARTIAL = PCRE2_PARTIAL_HARD;
 static const uint32_t CPCRE2_NOT_EMPTY_HERE = PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED;
 // Whether a group took part in a match.

@@ -133,6 +133,10 @@ extension StoreGround {
         _ = try existing(source, followsLast: false, doing: "move")
         let (from, name, real) = try place(source, doing: "move")
         let (to, newName, target) = try place(destination, doing: "move")
+        if flags.contains(.noReplace), try find(destination, followsLast: false).node != nil {
+            throw ToolError(
+                .exists, "there is something at \(destination) already: nothing was moved")
+        }
         // The kernel sees to this where there is one.
         if target.names(below: real) != nil, target != real {
             throw ToolError(.invalid, "move", "\(source) to \(destination)")

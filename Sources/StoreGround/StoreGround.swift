@@ -256,9 +256,12 @@ package final class StoreGround: Ground {
         guard node.attributes.type == .directory else { throw ToolError(.notDirectory, "list", "\(path)") }
         var found: [(entry: HostEntry, attributes: InodeAttributes?)] = []
         let dots: Set<[UInt8]> = [[0x2e], [0x2e, 0x2e]]
+        // Given back behind the listing, which holds the tree's lock.
+        var counted: [InodeNumber] = []
+        defer { for number in counted { workspace.forget(number, count: 1) } }
         return try change("list", path) { () throws(Errno) in
             try workspace.list(node.number, after: 0, withInodes: withInodes) { listed, number, attributes in
-                if withInodes, attributes != nil { workspace.forget(number, count: 1) }
+                if withInodes, attributes != nil { counted.append(number) }
                 if dots.contains(listed.name.bytes) { return true }
                 found.append(
                     (HostEntry(name: listed.name, inode: number, type: listed.type), attributes))
