@@ -29,6 +29,8 @@ let package = Package(
         .systemLibrary(
             name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(
+            name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(
             name: "CFuse", path: "Mount/CFuse", pkgConfig: "fuse3",
             providers: [.apt(["libfuse3-dev"])]),
         .target(name: "CPlatform"),
@@ -37,7 +39,7 @@ let package = Package(
         .target(name: "Platform", dependencies: ["CPlatform", "CXXHash"], swiftSettings: settings),
         // A protocol alone: knows no file system.
         .target(name: "MCP", dependencies: [], swiftSettings: settings),
-        .target(name: "Tools", dependencies: ["Platform"], swiftSettings: settings),
+        .target(name: "Tools", dependencies: ["CPCRE2", "Platform"], swiftSettings: settings),
         // Joins the two: the tools as agents see them.
         .target(
             name: "ToolServer", dependencies: ["Tools", "MCP", "Platform"],
@@ -80,7 +82,7 @@ let package = Package(
         .testTarget(
             name: "ToolServerTests",
             dependencies: ["ToolServer", "Tools", "MCP", "Platform", "TestSupport"],
-            swiftSettings: settings),
+            exclude: ["Clients"], swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Platform", "TestSupport"],
             exclude: ["Fixtures"], swiftSettings: settings),

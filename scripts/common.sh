@@ -9,7 +9,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 # Packages that a build or a mount needs.
 # shellcheck disable=SC2034
-build_packages=(libfuse3-dev fuse3 libsqlite3-dev libxxhash-dev pkg-config)
+build_packages=(libfuse3-dev fuse3 libsqlite3-dev libxxhash-dev libpcre2-dev pkg-config)
 
 # say TEXT: a line on stderr.
 say() { printf '%s\n' "${0##*/}: $*" >&2; }

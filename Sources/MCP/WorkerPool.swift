@@ -112,7 +112,7 @@ final class WorkerPool: Sendable {
 }
 
 /// A thread of its own, by pthread_create(3), that nobody joins.
-enum WorkerThread {
+package enum WorkerThread {
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -122,7 +122,7 @@ enum WorkerThread {
     private static let stack = 8 << 20
 
     /// False if the system has no thread to give.
-    static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
+    package static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
         var thread = pthread_t()
         var attributes = pthread_attr_t()
         guard pthread_attr_init(&attributes) == 0 else { return false }

@@ -101,6 +101,42 @@ package final class File: Sendable {
         if cp_syncfs(descriptor) != 0 { throw .last }
     }
 
+    /// copy_file_range(2) from the same offset of another file.
+    /// - Returns: the bytes copied; 0 also where the file systems cannot do it.
+    package func copyBytes(of source: File, at offset: UInt64, count: Int) throws(Errno) -> Int {
+        var from = Int64(clamping: offset)
+        var to = from
+        let done = cp_copy_file_range(source.descriptor, &from, descriptor, &to, count)
+        if done >= 0 { return Int(done) }
+        switch errno {
+        case EXDEV, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, EINTR: return 0
+        default: throw .last
+        }
+    }
+
+    /// Sets the times of access and modification to those of another file (futimens(2)).
+    package func setTimes(of status: FileStatus) throws(Errno) {
+        if futimens(descriptor, Self.times(status)) != 0 { throw .last }
+    }
+
+    /// The same for a symlink in this directory (utimensat(2)).
+    package func setTimes(of status: FileStatus, onSymlink name: [UInt8]) throws(Errno) {
+        let times = Self.times(status)
+        let result = withCString(name) { utimensat(descriptor, $0, times, AT_SYMLINK_NOFOLLOW) }
+        if result != 0 { throw .last }
+    }
+
+    private static func times(_ status: FileStatus) -> [timespec] {
+        [status.accessTime, status.modificationTime].map { time in
+            var (seconds, nanoseconds) = time.quotientAndRemainder(dividingBy: 1_000_000_000)
+            if nanoseconds < 0 {
+                seconds -= 1
+                nanoseconds += 1_000_000_000
+            }
+            return timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds))
+        }
+    }
+
     /// lseek(2) with SEEK_DATA or SEEK_HOLE; nil where there is none (ENXIO).
     package func seek(from offset: UInt64, data: Bool) -> UInt64? {
         let found = cp_lseek(

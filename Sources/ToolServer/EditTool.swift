@@ -13,7 +13,8 @@ extension Tool {
             + "(whole lines; end_line below start_line inserts before it), offset and length (bytes), "
             + "or append; newText comes in its place. All edits are found in the file as it is; if one "
             + "cannot be made, none is. oldText that is not there as it is, is compared line by line "
-            + "without white space at the ends (match exact forbids that). Line ends, encoding, "
+            + "without white space at the ends (match exact forbids that); with match regex it is an "
+            + "expression of PCRE, and $1 in newText its group. Line ends, encoding, "
             + "permissions and links are kept. " + Shape.budget + ".",
         input: [
             "path": Shape.path,
@@ -28,9 +29,9 @@ extension Tool {
             "dry_run": Shape.flag(), "size": Shape.integer("Afterwards, in bytes."),
             "version": Shape.text("Afterwards."),
         ], outputRequired: ["content", "edits", "dry_run", "version"],
-        hints: ToolHints(isDestructive: true), run: edit)
+        hints: ToolHints(isDestructive: true), isLong: true, run: edit)
 
-    private static let editShape = Shape.object(
+    static let editShape = Shape.object(
         [
             "oldText": Shape.text("Text that goes; as it stands in the file, without line numbers."),
             "newText": Shape.text("Text that comes; empty removes."),
@@ -48,10 +49,7 @@ extension Tool {
     private static func edit(_ call: Call) throws(ToolError) -> ToolReply {
         let path = try call.path("path")
         let text = try call.textFile(path)
-        if let expected = call.version(), expected != text.version {
-            throw ToolError(
-                .stale, "\(path) has changed since that version was read: read the part again")
-        }
+        try checkVersion(call, text, path)
         let items = call.arguments["edits"]?.items ?? []
         var edits: [TextEdit] = []
         for (index, item) in items.enumerated() {
@@ -59,19 +57,37 @@ extension Tool {
             edits.append(try Self.edit(item, text, name))
         }
         let planned = try EditPlanner(text).plan(edits)
+        let isDry = call.flag("dryRun")
+        let (preview, version) = try make(call, planned, text, path, isDry: isDry)
+        return reply(preview, planned, text, version, isDry: isDry)
+    }
+
+    static func checkVersion(
+        _ call: Call, _ text: TextFile, _ path: ToolPath
+    ) throws(ToolError) {
+        if let expected = call.version(), expected != text.version {
+            throw ToolError(
+                .stale, "\(path) has changed since that version was read: read the part again")
+        }
+    }
+
+    /// Makes planned edits, all or none.
+    /// - Returns: them as a fenced diff, and the version afterwards.
+    static func make(
+        _ call: Call, _ planned: [PlannedEdit], _ text: TextFile, _ path: ToolPath, isDry: Bool
+    ) throws(ToolError) -> (preview: String, version: FileVersion) {
         let fence = 20
         let preview = try EditPreview(text, mostBytes: Int(call.textBytes) - fence)
             .diff(planned, name: try call.name("path"))
         call.keep(text)
         try call.checkCancelled()
-        let isDry = call.flag("dryRun")
         var version = text.version
         if !isDry {
             let splices = planned.map(\.splice)
             version = try call.ground.splice(path, splices, expecting: text.version)
             keepIndex(call, text, path, splices, version)
         }
-        return reply(preview, planned, text, version, isDry: isDry)
+        return ("```diff\n\(preview)```", version)
     }
 
     /// The index of the new file. Without one the next call counts anew: not worth an error when the
@@ -99,7 +115,7 @@ extension Tool {
         if planned.count > 1 { notes.append("\(planned.count) places") }
         notes.append("version \(version)")
         return Reply.text(
-            "```diff\n\(preview)```", notes: notes,
+            preview, notes: notes,
             [
                 "edits": Reply.integer(planned.count),
                 "lines": .list(planned.prefix(100).map { Reply.integer($0.line) }),
@@ -109,7 +125,7 @@ extension Tool {
     }
 
     /// One edit as it was written.
-    private static func edit(
+    static func edit(
         _ item: JSON, _ text: TextFile, _ name: String
     ) throws(ToolError) -> TextEdit {
         func number(_ key: String) -> UInt64? { item[key]?.integer.flatMap { UInt64(exactly: $0) } }

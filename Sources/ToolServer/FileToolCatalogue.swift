@@ -10,6 +10,8 @@ package enum ToolGroup: String, Sendable, CaseIterable {
     /// Making, editing, copying and moving files.
     case write
     case delete
+    /// Backups, history and the way back, in workspaces.
+    case past
 }
 
 /// Bounds and permissions of one server.
@@ -17,6 +19,8 @@ package struct ToolSettings: Sendable {
     package var allowed: Set<ToolGroup> = [.read, .write, .delete]
     /// Bytes of text in a reply, where the call does not ask for more.
     package var replyBytes = 4096
+    /// How long a client waits for a call; what takes longer becomes a job.
+    package var patience = Duration.seconds(20)
 
     /// Bytes of text in a reply at most, whatever a call asks for.
     package static let mostReplyBytes = 256 << 10
@@ -41,8 +45,13 @@ package final class FileToolCatalogue: ToolCatalogue {
     /// In the order that clients see.
     static let all: [Tool] = [
         .readFile, .readTextFile, .readFileRange, .readMediaFile, .readMultipleFiles, .writeFile,
-        .editFile, .editFileAppendChunk, .createDirectory, .listDirectory, .listDirectoryWithSizes,
+        .editFile, .editFileApplyPatch, .editFileAppendChunk, .createDirectory,
+        .listDirectory, .listDirectoryWithSizes,
         .directoryTree, .moveFile, .searchFiles, .getFileInfo, .listAllowedDirectories,
+        .copyFile, .copyFilesBatch, .copyFiles, .editFileCopy, .editFilesCopyBatch, .compareFiles,
+        .compareDirectories, .deleteFile, .deleteFilesBatch, .readJobProgress, .cancelJob,
+        .createBackup, .listBackups, .writeRollback, .writeUndo, .readHistory, .readBlame,
+        .readWorkspaceDiff, .readWorkspaceStatus, .readIntegrityReport,
     ]
 
     package func call(
@@ -51,12 +60,20 @@ package final class FileToolCatalogue: ToolCatalogue {
         guard let tool = byName[name] else {
             return .failure("There is no tool \(name) here.")
         }
-        do throws(ToolError) {
-            return try tool.run(Call(arguments: arguments, context: context, workbench: workbench))
-        } catch {
-            return Self.failure(error)
+        let workbench = workbench
+        let body: @Sendable (CallContext) -> ToolReply = { context in
+            do throws(ToolError) {
+                return try tool.run(
+                    Call(arguments: arguments, context: context, workbench: workbench))
+            } catch {
+                return Self.failure(error)
+            }
         }
+        return tool.isLong ? workbench.run(name, context, body) : body(context)
     }
+
+    /// Ends the jobs that run, and waits a while for them to put things back.
+    package func end() { workbench.jobs.end() }
 
     static func failure(_ error: ToolError) -> ToolReply {
         .failure(

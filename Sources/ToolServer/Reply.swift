@@ -66,6 +66,31 @@ enum Reply {
         Data(base64Encoded: text).map { [UInt8]($0) }
     }
 
+    /// Entries of a list until the bytes are used up.
+    static func fitting(_ entries: [JSON], atMost bytes: Int) -> [JSON] {
+        var room = bytes
+        var shown: [JSON] = []
+        for entry in entries {
+            room -= (entry.line?.utf8.count ?? 0) + 1
+            if room < 0 { break }
+            shown.append(entry)
+        }
+        return shown
+    }
+
+    /// The first whole lines of a text.
+    static func cut(_ text: String, atMost bytes: Int) -> String {
+        if text.utf8.count <= bytes { return text }
+        var lines: [Substring] = []
+        var room = bytes
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            room -= line.utf8.count + 1
+            if room < 0 { break }
+            lines.append(line)
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
     /// Lines until the bytes are used up.
     /// - Returns: the text, and how many lines it has.
     static func lines(

@@ -21,7 +21,7 @@ extension Tool {
             "total": Shape.integer("Finds, as far as was searched."),
             "next_start": Shape.integer("Where the next call goes on."),
             "unreadable": Shape.integer("Directories that could not be opened."),
-        ], outputRequired: ["content", "shown", "total", "unreadable"], hints: .readOnly,
+        ], outputRequired: ["content", "shown", "total", "unreadable"], hints: .readOnly, isLong: true,
         run: search)
 
     /// Finds after which a search ends.

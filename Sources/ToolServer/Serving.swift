@@ -35,6 +35,7 @@ package enum ToolServing {
                 instructions: instructions),
             options: options)
         let end = server.run(input: input, output: output)
+        catalogue.end()
         if end.unfinishedCalls > 0 {
             warn("\(end.unfinishedCalls) calls did not end in time")
         }

@@ -6,6 +6,12 @@ enum Shape {
     static func object(
         _ properties: KeyValuePairs<String, JSON>, required: [String] = [], closed: Bool = false
     ) -> JSON {
+        object(pairs: Array(properties), required: required, closed: closed)
+    }
+
+    static func object(
+        pairs properties: [(key: String, value: JSON)], required: [String] = [], closed: Bool = false
+    ) -> JSON {
         .members([
             "type": "object",
             "properties": .object(Dictionary(properties.map { ($0, $1) }) { first, _ in first }),

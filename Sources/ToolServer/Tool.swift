@@ -9,6 +9,8 @@ internal import Tools
 struct Tool: Sendable {
     let group: ToolGroup
     let description: ToolDescription
+    /// It becomes a job when it takes long; its reply may then be that of a job.
+    let isLong: Bool
     let run: @Sendable (Call) throws(ToolError) -> ToolReply
 
     /// - Parameters:
@@ -17,13 +19,18 @@ struct Tool: Sendable {
         _ name: String, _ group: ToolGroup, title: String, _ description: String,
         input: KeyValuePairs<String, JSON>, required: [String] = [],
         output: KeyValuePairs<String, JSON>? = nil, outputRequired: [String] = [],
-        hints: ToolHints, run: @escaping @Sendable (Call) throws(ToolError) -> ToolReply
+        hints: ToolHints, isLong: Bool = false,
+        run: @escaping @Sendable (Call) throws(ToolError) -> ToolReply
     ) {
         self.group = group
+        self.isLong = isLong
+        let properties = output.map { Array($0) + (isLong ? Array(JobReport.properties) : []) }
         self.description = ToolDescription(
             name: name, title: title, description: description,
             inputSchema: Shape.object(input, required: required, closed: true),
-            outputSchema: output.map { Shape.object($0, required: outputRequired) }, hints: hints)
+            outputSchema: properties.map {
+                Shape.object(pairs: $0, required: isLong ? [] : outputRequired)
+            }, hints: hints)
         self.run = run
     }
 }
@@ -33,6 +40,7 @@ final class Workbench: Sendable {
     let ground: any Ground
     let settings: ToolSettings
     let indexes = IndexCache()
+    let jobs = JobTable()
 
     init(ground: any Ground, settings: ToolSettings) {
         self.ground = ground

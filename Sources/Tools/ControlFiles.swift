@@ -6,7 +6,7 @@ import Glibc
 internal import Platform
 
 /// A workspace that is mounted.
-struct ControlFiles {
+struct ControlFiles: WorkspacePast {
     /// The workspace's root.
     let root: ToolPath
 
@@ -55,6 +55,52 @@ struct ControlFiles {
         let line = sentence.prefix { $0 != "\n" }
         let plain = ToolError(errno, "use", file(name))
         return line.isEmpty ? plain : ToolError(plain.kind, String(line))
+    }
+
+    // MARK: Words
+
+    init(root: ToolPath) { self.root = root }
+
+    func command(_ file: String, _ words: [[UInt8]]) throws(ToolError) {
+        try command(file, Array(words.map(Self.quoted).joined(separator: [0x20])) + [0x0a])
+    }
+
+    func read(_ file: String, _ most: Int) throws(ToolError) -> [UInt8] {
+        let path = self.file(file)
+        do throws(Errno) {
+            let file = try File.open(path, flags: O_RDONLY)
+            var bytes: [UInt8] = []
+            // Such a file says that it has no length: it is read until its end.
+            while bytes.count < most {
+                let part = try file.readBytes(min(256 << 10, most - bytes.count), at: UInt64(bytes.count))
+                if part.isEmpty { break }
+                bytes += part
+            }
+            return bytes
+        } catch {
+            throw ToolError(error, "read", path)
+        }
+    }
+
+    /// As a shell quotes: whatever the bytes are.
+    private static func quoted(_ word: [UInt8]) -> [UInt8] {
+        var quoted: [UInt8] = [0x27]
+        for byte in word { quoted += byte == 0x27 ? Array("'\\''".utf8) : [byte] }
+        return quoted + [0x27]
+    }
+
+    // MARK: Clones
+
+    /// A line for `clone`; nil where the paths are not both in this workspace.
+    func cloneLine(_ source: ToolPath, _ destination: ToolPath) -> [UInt8]? {
+        var words: [[UInt8]] = []
+        for path in [source, destination] {
+            guard let names = path.names(below: root), !names.isEmpty,
+                ControlFiles(above: path)?.root == root
+            else { return nil }
+            words.append(ToolPath(names: Array(names)).bytes)
+        }
+        return Array(words.map(Self.quoted).joined(separator: [0x20])) + [0x0a]
     }
 
     // MARK: Edits

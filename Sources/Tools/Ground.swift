@@ -82,6 +82,32 @@ package protocol Ground: Sendable {
     ///   stay; else the call fails with `exists`.
     func install(_ source: ToolPath, as path: ToolPath, replaces: Bool) throws(ToolError)
 
+    /// Copies without data, as far as the ground can: all of them in this order, or it throws and some
+    /// may be there. Nothing may be at the destinations.
+    /// - Returns: false where it cannot; nothing was done.
+    func clone(_ pairs: [(source: ToolPath, destination: ToolPath)]) throws(ToolError) -> Bool
+
+    /// Copies a regular file to a name where there is nothing; holes stay holes.
+    /// - Returns: the bytes that both share.
+    func copyFile(
+        _ source: ToolPath, to path: ToolPath, keeping kept: KeptAttributes
+    ) throws(ToolError) -> UInt64
+
+    /// Gives one file or directory the attributes of another.
+    func keepAttributes(
+        of source: ToolPath, on path: ToolPath, _ kept: KeptAttributes
+    ) throws(ToolError)
+
+    /// - Parameter status: whose times it gets; nil for those of now.
+    func makeSymlink(_ path: ToolPath, to target: [UInt8], like status: FileStatus?) throws(ToolError)
+
+    /// Gives a file one more name.
+    func makeLink(_ path: ToolPath, as other: ToolPath) throws(ToolError)
+
+    /// The control files of the workspace that a path lies in.
+    /// - Throws: `unsupported` for what is in no workspace.
+    func past(of path: ToolPath, writing: Bool) throws(ToolError) -> any WorkspacePast
+
     /// Takes a name away: of a file, a link itself, or a directory that is empty.
     func remove(_ path: ToolPath) throws(ToolError)
 
@@ -123,6 +149,24 @@ extension Ground {
                 attempt += 1
             }
         }
+    }
+
+    /// Takes a directory away with all that is in it, or a file.
+    package func removeTree(_ path: ToolPath) throws(ToolError) {
+        if try status(path).type == .directory {
+            // Before anything goes: a root stays, and what it holds may be read-only.
+            guard !roots.lie(below: try resolved(path)) else {
+                throw ToolError(.denied, "\(path) is, or holds, one of the allowed directories: it stays")
+            }
+            var found: [ToolPath] = []
+            try TreeWalk(self).run(path) { entry throws(ToolError) in
+                found.append(entry.path)
+                return .enter
+            }
+            // What lies in a directory comes behind it in a walk.
+            for below in found.reversed() { try remove(below) }
+        }
+        try remove(path)
     }
 
     private static func changed(_ path: ToolPath) -> ToolError {

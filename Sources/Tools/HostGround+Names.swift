@@ -6,7 +6,7 @@ internal import Platform
 
 extension HostGround {
     /// The directory that a name stands in, opened, and the name.
-    private func parent(
+    func parent(
         of path: ToolPath, doing: String
     ) throws(ToolError) -> (directory: File, name: FileName) {
         guard let name = path.names.last else {
@@ -66,7 +66,10 @@ extension HostGround {
     package func move(_ source: ToolPath, to destination: ToolPath) throws(ToolError) {
         let (from, name) = try parent(of: source, doing: "move")
         // A link in the last place is what is moved.
-        _ = try locate(source, followsLast: false, writing: true)
+        let real = try locate(source, followsLast: false, writing: true).path
+        guard !roots.lie(below: real) else {
+            throw ToolError(.denied, "\(source) is, or holds, one of the allowed directories: it stays")
+        }
         let (to, newName) = try parent(of: destination, doing: "move")
         do throws(Errno) {
             try from.rename(name.bytes, to: newName.bytes, in: to, replaces: false)
@@ -130,7 +133,6 @@ extension HostGround {
     package func remove(_ path: ToolPath) throws(ToolError) {
         let status = try status(path)
         let (directory, name) = try parent(of: path, doing: "remove")
-        // A root stays, whatever is in it.
         let real = try locate(path, followsLast: false, writing: true)
         if real.below == [0x2e] { throw ToolError(.denied, "\(path) is one of the allowed directories") }
         let flags = status.type == .directory ? AT_REMOVEDIR : 0

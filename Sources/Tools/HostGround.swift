@@ -155,6 +155,14 @@ package final class HostGround: Ground {
         try locate(path).path
     }
 
+    package func past(of path: ToolPath, writing: Bool) throws(ToolError) -> any WorkspacePast {
+        let real = try locate(path, writing: writing).path
+        if ControlFiles.are(in: real) { return ControlFiles(root: real) }
+        if let found = ControlFiles(above: real) { return found }
+        throw ToolError(
+            .unsupported, "\(path) is in no draftfs workspace: backups and history are there only in one")
+    }
+
     package func look(in path: ToolPath) throws(ToolError) -> [(entry: HostEntry, status: FileStatus)] {
         let file = try open(path, flags: O_RDONLY | O_DIRECTORY, doing: "list").file
         do throws(Errno) {

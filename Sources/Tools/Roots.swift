@@ -35,6 +35,11 @@ package struct ToolPath: Hashable, Sendable, CustomStringConvertible {
     /// For people and replies: bytes that are no UTF-8 become replacement characters.
     package var description: String { String(decoding: bytes, as: UTF8.self) }
 
+    /// Names as a relative path, for people and replies.
+    package static func text(_ names: [[UInt8]]) -> String {
+        String(decoding: Array(names.joined(separator: [0x2f])), as: UTF8.self)
+    }
+
     package var parent: ToolPath { ToolPath(names: Array(names.dropLast())) }
 
     package func appending(_ name: FileName) -> ToolPath { ToolPath(names: names + [name]) }
@@ -127,6 +132,11 @@ package struct Roots: Sendable {
             if best.map({ names.count < $0.names.count }) ?? true { best = (index, Array(names)) }
         }
         return best
+    }
+
+    /// Whether one of the roots is `path` or lies below it.
+    package func lie(below path: ToolPath) -> Bool {
+        paths.contains { $0.names(below: path) != nil }
     }
 
     /// The sentence for a path outside.

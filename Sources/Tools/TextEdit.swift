@@ -20,6 +20,8 @@ package enum TextMatch: String, Sendable, CaseIterable {
     case exact
     /// Exactly, and where it is not there, line by line without white space at the lines' ends.
     case loose = "whitespace"
+    /// As an expression of PCRE2; the new text may name its groups: `$1`, `${name}`.
+    case expression = "regex"
 }
 
 /// One edit found in the file.
@@ -33,7 +35,7 @@ package struct PlannedEdit: Equatable, Sendable {
 
 package struct EditPlanner {
     private let text: TextFile
-    private let lineEnd: [UInt8]
+    let lineEnd: [UInt8]
     /// Places that an error lists.
     private static let shownPlaces = 5
     /// Edits that one replacement may come to.
@@ -84,9 +86,35 @@ package struct EditPlanner {
 
     // MARK: Text
 
+    private func expressions(
+        _ name: String, _ pattern: String, _ new: String, _ everywhere: Bool
+    ) throws(ToolError) -> [PlannedEdit] {
+        let expression = try RegularExpression(pattern, encoding: text.encoding)
+        let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
+        let matches = try expression.matches(in: text, atMost: most)
+        guard !matches.isEmpty else {
+            throw ToolError(
+                .noMatch, "\(name)the expression \(pattern.prefix(60)) fits nowhere in the file")
+        }
+        try checkCount(name, matches.map(\.range.lowerBound), everywhere)
+        guard let replacement = withLineEnds(new) else { throw unencodable(name, new) }
+        var planned: [PlannedEdit] = []
+        for match in matches {
+            planned.append(
+                PlannedEdit(
+                    splice: ByteSplice(
+                        offset: match.range.lowerBound,
+                        delete: match.range.upperBound - match.range.lowerBound,
+                        insert: try expression.replacement(replacement, for: match)),
+                    line: try text.line(at: match.range.lowerBound)))
+        }
+        return planned
+    }
+
     private func replacement(
         _ name: String, _ old: String, _ new: String, _ everywhere: Bool, _ match: TextMatch
     ) throws(ToolError) -> [PlannedEdit] {
+        if match == .expression { return try expressions(name, old, new, everywhere) }
         guard !old.isEmpty else {
             throw ToolError(.usage, "\(name)the text to replace is empty: say which text is to go")
         }

@@ -32,7 +32,8 @@ struct MCPCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Which tools there are: read, write, delete. Repeatable, or with commas.",
+            "Which tools there are: read, write, delete (without this option), past: backups, history "
+                + "and rollback. Repeatable, or with commas.",
             valueName: "groups"))
     var allow: [String] = []
 

@@ -14,15 +14,23 @@ struct Draftfs: ParsableCommand {
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DoctorCommand.self,
             BackupCommand.self, RollbackCommand.self, UndoCommand.self, HistoryCommand.self,
             BlameCommand.self, DiffCommand.self, CloneCommand.self, ReadCommand.self,
-            EditCommand.self, MCPCommand.self, VerifyCommand.self, LimitsCommand.self, DriftCommand.self,
+            EditCommand.self, CopyCommand.self, EditCopyCommand.self, MCPCommand.self,
+            VerifyCommand.self, LimitsCommand.self, DriftCommand.self,
             RefreshCommand.self, EventsCommand.self, ProgressCommand.self, TopCommand.self, FsckCommand.self,
             CompletionCommand.self, ManualCommand.self,
         ])
 
+    /// Under the name of the reference server for files the program is one: its arguments are the
+    /// directories.
+    static func words(_ all: [String]) -> [String] {
+        let name = all.first.flatMap { $0.split(separator: "/").last } ?? ""
+        return (name == "mcp-server-filesystem" ? ["mcp"] : []) + all.dropFirst()
+    }
+
     /// Like ParsableCommand's own, but wrong usage exits with 2, and a failure is one sentence.
     static func main() {
         do {
-            var command = try parseAsRoot(Moments.prepared(Array(CommandLine.arguments.dropFirst())))
+            var command = try parseAsRoot(Moments.prepared(words(CommandLine.arguments)))
             try command.run()
         } catch let failure as Failure {
             exitProcess(fail(failure.description).rawValue)

@@ -37,20 +37,19 @@ struct TextEditOptions: ParsableArguments {
         return (first, last ?? first)
     }
 
+    var textEdit: TextEdit {
+        if let old { return .replace(old: old, new: new ?? "", everywhere: all) }
+        let (first, last) = lines.flatMap(Self.lineRange) ?? (1, 1)
+        return .lines(first: first, last: last, new: new ?? "")
+    }
+
     /// - Parameter directory: where to act as if started.
     func edit(_ path: String, from directory: String?) throws -> JSONValue {
         do throws(ToolError) {
             let ground = try HostGround.everything(from: directory ?? ".")
             let path = try ground.roots.path(path)
             let text = try TextFile(try ground.open(path))
-            let edit: TextEdit
-            if let old {
-                edit = .replace(old: old, new: new ?? "", everywhere: all)
-            } else {
-                let (first, last) = lines.flatMap(Self.lineRange) ?? (1, 1)
-                edit = .lines(first: first, last: last, new: new ?? "")
-            }
-            let planned = try EditPlanner(text).plan([edit])
+            let planned = try EditPlanner(text).plan([textEdit])
             let version = try ground.splice(
                 path, planned.map(\.splice), expecting: text.version)
             return .members([

@@ -32,6 +32,29 @@ extension CommandTests {
             #expect(try ChildProcess.check(["find", directory.path, "-type", "f"]) == "")
         }
 
+        @Test func `A second name is installed on request, and is the server for agents`() throws {
+            let directory = try TemporaryDirectory("command")
+            let place = ["--prefix", "/opt/d", "--destdir", directory.path]
+            let installed = try ChildProcess.run(
+                ["\(TestEnvironment.packageRoot)/scripts/install", "--mcp"] + place,
+                environment: ["DRAFTFS_BINARY": Program.path])
+            #expect(installed.status == 0, "\(installed.errorText)")
+            let server = directory("opt/d/bin/mcp-server-filesystem")
+            #expect(exists(server))
+            // Its arguments are directories, as the reference server has them.
+            let asked = try ChildProcess.shell(
+                "echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":"
+                    + "{\"protocolVersion\":\"2025-11-25\"}}' | '\(server)' '\(directory.path)'")
+            #expect(asked.contains("\"serverInfo\":{\"name\":\"draftfs\""))
+            #expect(try ChildProcess.run([server, directory("none")]).status == 1)
+            #expect(try ChildProcess.run([server]).status == 2)
+            #expect(
+                try ChildProcess.run(
+                    ["\(TestEnvironment.packageRoot)/scripts/install", "--uninstall"] + place,
+                    environment: ["DRAFTFS_BINARY": Program.path]).status == 0)
+            #expect(!exists(server))
+        }
+
         @Test func `scripts/mount exits with 2 on wrong usage`() throws {
             #expect(try Self.run("mount", "only-one").status == 2)
             #expect(try Self.run("mount", "--help").status == 0)

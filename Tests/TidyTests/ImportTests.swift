@@ -9,7 +9,7 @@ struct ImportTests {
     static let arrows: [(directory: String, imports: Set<String>)] = [
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
         ("Sources/MCP", ["Glibc", "Synchronization", "FoundationEssentials"]),
-        ("Sources/Tools", ["Platform", "Glibc", "Synchronization", "FoundationEssentials"]),
+        ("Sources/Tools", ["CPCRE2", "Platform", "Glibc", "Synchronization", "FoundationEssentials"]),
         (
             "Sources/ToolServer",
             ["Tools", "MCP", "Platform", "Glibc", "Synchronization", "FoundationEssentials"]
@@ -43,10 +43,11 @@ struct ImportTests {
             "WorkerPool.swift",
         ],
         "Sources/Tools": [
-            "ControlFiles.swift", "HostGround.swift", "HostGround+Names.swift",
+            "ControlFiles.swift", "HostGround.swift", "HostGround+Copying.swift",
+            "HostGround+Names.swift",
             "HostGround+Splicing.swift",
         ],
-        "Sources/ToolServer": ["Serving.swift"],
+        "Sources/ToolServer": ["Jobs.swift", "Serving.swift"],
         "Mount/Server": [
             "ControlCommands.swift", "ControlDirectory.swift", "MountServer.swift",
             "NamespaceOperations.swift",

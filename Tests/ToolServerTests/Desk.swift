@@ -1,4 +1,4 @@
-// Desk: a catalogue over a directory of its own, called as a server would call it: arguments and
+// Desk: a catalogue over a directory or a mount of its own, called as a server would call it: arguments and
 // results are checked against the tool's schemas.
 
 import MCP
@@ -9,29 +9,54 @@ import Tools
 
 @testable import ToolServer
 
-struct Desk {
+/// Where a test's files are: the same tools, the same results.
+enum Place: String, CaseIterable, CustomTestStringConvertible {
+    case plain, mount
+
+    static let all: [Place] = {
+        let isQuick = TestEnvironment.variable("DRAFTFS_TEST_QUICK") == "1"
+        return TestEnvironment.canMount && !isQuick ? [.plain, .mount] : [.plain]
+    }()
+
+    var testDescription: String { rawValue }
+}
+
+final class Desk {
     let directory: TemporaryDirectory
     let catalogue: FileToolCatalogue
+    let root: String
+    private let mount: TestMount?
 
-    init(isReadOnly: Bool = false, configure: (inout ToolSettings) -> Void = { _ in }) throws {
-        let directory = try TemporaryDirectory("toolserver")
-        try makeDirectory(directory("root"))
-        try self.init(directory, root: directory("root"), isReadOnly: isReadOnly, configure: configure)
+    convenience init(
+        _ place: Place = .plain, isReadOnly: Bool = false,
+        configure: (inout ToolSettings) -> Void = { _ in }
+    ) throws {
+        switch place {
+        case .plain:
+            let directory = try TemporaryDirectory("toolserver")
+            try makeDirectory(directory("root"))
+            try self.init(
+                directory, root: directory("root"), isReadOnly: isReadOnly, configure: configure)
+        case .mount:
+            let mount = try TestMount()
+            try self.init(
+                mount.directory, root: mount.root, mount: mount, isReadOnly: isReadOnly,
+                configure: configure)
+        }
     }
 
     init(
-        _ directory: TemporaryDirectory, root: String, isReadOnly: Bool = false,
-        configure: (inout ToolSettings) -> Void = { _ in }
+        _ directory: TemporaryDirectory, root: String, mount: TestMount? = nil,
+        isReadOnly: Bool = false, configure: (inout ToolSettings) -> Void = { _ in }
     ) throws {
         self.directory = directory
+        self.mount = mount
+        self.root = root
         var settings = ToolSettings()
         configure(&settings)
         let ground = try HostGround([(root, isReadOnly)], home: nil, hidesControlFiles: true)
         catalogue = FileToolCatalogue(ground, settings: settings)
-        self.root = root
     }
-
-    let root: String
 
     func callAsFunction(_ name: String) -> String { "\(root)/\(name)" }
 

@@ -20,7 +20,8 @@ import Testing
     func table() throws {
         let page = try readText(
             "\(TestEnvironment.packageRoot)/Sources/ToolServer/ToolServer.docc/ToolServer.md")
-        let rows = page.split(separator: "\n").filter { $0.hasPrefix("| `") }.map(String.init)
+        let table = page.components("| Tool | GROUP | Arguments |\n|---|---|---|\n").last ?? ""
+        let rows = table.split(separator: "\n").prefix { $0.hasPrefix("| `") }.map(String.init)
         #expect(rows == FileToolCatalogue.all.map(Self.row))
     }
 }

@@ -126,7 +126,8 @@ import Testing
         try desk.write("wide", [0xff, 0xfe] + wide)
         let latin = try desk.use("read_file", ["path": "latin"])
         #expect(latin.text == "café\n" && latin["encoding"] == "latin-1")
-        #expect(try desk.use("read_file_range", ["path": "wide", "start_line": 1]).text.hasSuffix("grüße\n"))
+        let lines = try desk.use("read_file_range", ["path": "wide", "start_line": 1])
+        #expect(lines.text.hasSuffix("grüße\n"))
     }
 
     @Test("Several files share the reply, and one that fails does not keep the others")

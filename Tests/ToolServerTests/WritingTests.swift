@@ -9,9 +9,9 @@ import Testing
 @testable import ToolServer
 
 @Suite struct WritingTests {
-    @Test("A file is made, and written anew with its mode and its other names kept")
-    func write() throws {
-        let desk = try Desk()
+    @Test("A file is made, and written anew with its mode and its other names kept", arguments: Place.all)
+    func write(place: Place) throws {
+        let desk = try Desk(place)
         let made = try desk.use("write_file", ["path": "f", "content": "one\n"])
         #expect(made.text == "Successfully wrote to f" && made["created"] == true)
         try must("chmod", chmod(desk("f"), 0o751))
@@ -31,9 +31,9 @@ import Testing
         #expect(try desk.string("f") == "3")
     }
 
-    @Test("An edit takes each kind, keeps line ends and mode, and answers a diff")
-    func edit() throws {
-        let desk = try Desk()
+    @Test("An edit takes each kind, keeps line ends and mode, and answers a diff", arguments: Place.all)
+    func edit(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("f", "one\r\ntwo\r\nthree\r\nfour")
         try must("chmod", chmod(desk("f"), 0o755))
         let reply = try desk.use(
@@ -56,9 +56,9 @@ import Testing
         #expect(reply.text.contains("\n-two\n") && reply.text.contains("\n+2 $& $1 $$\n"))
     }
 
-    @Test("A dry run shows the diff and changes nothing")
-    func dry() throws {
-        let desk = try Desk()
+    @Test("A dry run shows the diff and changes nothing", arguments: Place.all)
+    func dry(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("f", "one\n")
         let reply = try desk.use(
             "edit_file",
@@ -67,9 +67,9 @@ import Testing
         #expect(try desk.string("f") == "one\n")
     }
 
-    @Test("What cannot be edited is refused in one sentence, and nothing changes")
-    func refused() throws {
-        let desk = try Desk()
+    @Test("What cannot be edited is refused in one sentence, and nothing changes", arguments: Place.all)
+    func refused(place: Place) throws {
+        let desk = try Desk(place)
         let text = "same\nsame\nother\n"
         try desk.write("f", text)
         func refuse(_ edits: JSON..., version: JSON? = nil) throws -> (kind: String, sentence: String) {
@@ -99,9 +99,9 @@ import Testing
         #expect(try desk.failure("edit_file", ["path": "none", "edits": edits]).kind == "missing")
     }
 
-    @Test("A version that a reply named lets an edit through, and the next names the next")
-    func versions() throws {
-        let desk = try Desk()
+    @Test("A version that a reply named lets an edit through", arguments: Place.all)
+    func versions(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("f", "1\n2\n3\n")
         var version = try desk.use("read_file_range", ["path": "f"])["version"] ?? .null
         for line in 1...3 {
@@ -117,9 +117,9 @@ import Testing
         #expect(try desk.use("get_file_info", ["path": "f"])["version"] == version)
     }
 
-    @Test("A text in many places is replaced in all of them when asked for")
-    func everywhere() throws {
-        let desk = try Desk()
+    @Test("A text in many places is replaced in all of them when asked for", arguments: Place.all)
+    func everywhere(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("f", String(repeating: "old and new\n", count: 3_000))
         let reply = try desk.use(
             "edit_file",
@@ -129,9 +129,9 @@ import Testing
         #expect(try desk.string("f") == String(repeating: "OLD and new\n", count: 3_000))
     }
 
-    @Test("A long file comes in parts and appears with the last one")
-    func chunks() throws {
-        let desk = try Desk()
+    @Test("A long file comes in parts and appears with the last one", arguments: Place.all)
+    func chunks(place: Place) throws {
+        let desk = try Desk(place)
         func part(_ index: Int64, _ text: String, _ more: [String: JSON] = [:]) -> [String: JSON] {
             more.merging(["path": "f", "content": .text(text), "chunk_index": .integer(index)]) { $1 }
         }
@@ -159,19 +159,20 @@ import Testing
         #expect(try desk.failure(tool, part(3, "x", ["overwrite": true])).kind == "stale")
     }
 
-    @Test("Parts go on after the server was started anew")
-    func chunksAcrossServers() throws {
-        let desk = try Desk()
+    @Test("Parts go on after the server was started anew", arguments: Place.all)
+    func chunksAcrossServers(place: Place) throws {
+        let desk = try Desk(place)
         let tool = "edit_file_append_chunk"
         try desk.use(tool, ["path": "f", "content": "a", "chunk_index": 0])
         let other = try Desk(desk.directory, root: desk.root)
-        try other.use(tool, ["path": "f", "content": "Yg==", "base64": true, "chunk_index": 1, "final": true])
+        try other.use(
+            tool, ["path": "f", "content": "Yg==", "base64": true, "chunk_index": 1, "final": true])
         #expect(try desk.string("f") == "ab")
     }
 
-    @Test("Directories are made with those above, and names move but do not replace")
-    func naming() throws {
-        let desk = try Desk()
+    @Test("Directories are made with those above, and names move but do not replace", arguments: Place.all)
+    func naming(place: Place) throws {
+        let desk = try Desk(place)
         #expect(
             try desk.use("create_directory", ["path": "a/b/c"]).text
                 == "Successfully created directory a/b/c")

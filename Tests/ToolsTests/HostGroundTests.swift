@@ -118,6 +118,22 @@ import Tools
         #expect(try bench.string("f") == "two!")
     }
 
+    @Test("A directory that holds a root is neither moved nor removed")
+    func nestedRoots() throws {
+        let bench = try Bench()
+        try makeDirectory(bench("d"))
+        try makeDirectory(bench("d/kept"))
+        try bench.write("d/f", "one")
+        try bench.write("d/kept/f", "two")
+        let ground = try HostGround([(bench(""), false), (bench("d/kept"), true)], home: nil)
+        let path = try ground.roots.path("d")
+        let other = try ground.roots.path("e")
+        #expect(kind { () throws(ToolError) in try ground.removeTree(path) } == .denied)
+        #expect(kind { () throws(ToolError) in try ground.move(path, to: other) } == .denied)
+        #expect(kind { () throws(ToolError) in try ground.removeTree(try ground.roots.path(".")) } == .denied)
+        #expect(try bench.string("d/f") == "one" && bench.string("d/kept/f") == "two")
+    }
+
     @Test("A root that is read-only can be read, and nothing in it edited")
     func readOnly() throws {
         let bench = try Bench(isReadOnly: true)

@@ -1,0 +1,44 @@
+#ifndef DRAFTFS_CPCRE2_H
+#define DRAFTFS_CPCRE2_H
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+// The names of the library are macros over the width of its characters, which Swift does not import.
+typedef pcre2_code_8 cpcre2_code;
+typedef pcre2_match_data_8 cpcre2_match_data;
+typedef pcre2_match_context_8 cpcre2_context;
+static inline cpcre2_code *cpcre2_compile(
+    const uint8_t *pattern, size_t length, uint32_t options, int *error, size_t *offset) {
+    pcre2_compile_context_8 *context = pcre2_compile_context_create_8((pcre2_general_context_8 *)0);
+    if (!context) return (cpcre2_code *)0;
+    // $ stands before CR LF too.
+    pcre2_set_newline_8(context, PCRE2_NEWLINE_ANYCRLF);
+    cpcre2_code *code = pcre2_compile_8(pattern, length, options, error, offset, context);
+    pcre2_compile_context_free_8(context);
+    return code;
+}
+// What one search may cost: steps for each place it begins at, nesting, and KiB of memory.
+static inline cpcre2_context *cpcre2_context_create(uint32_t steps, uint32_t depth, uint32_t heap) {
+    cpcre2_context *context = pcre2_match_context_create_8((pcre2_general_context_8 *)0);
+    if (!context) return context;
+    pcre2_set_match_limit_8(context, steps);
+    pcre2_set_depth_limit_8(context, depth);
+    pcre2_set_heap_limit_8(context, heap);
+    return context;
+}
+static inline int cpcre2_group_count(const cpcre2_code *code) {
+    uint32_t count = 0;
+    return pcre2_pattern_info_8(code, PCRE2_INFO_CAPTURECOUNT, &count) == 0 ? (int)count : 0;
+}
+static inline int cpcre2_longest_lookbehind(const cpcre2_code *code) {
+    uint32_t count = 0;
+    return pcre2_pattern_info_8(code, PCRE2_INFO_MAXLOOKBEHIND, &count) == 0 ? (int)count : 0;
+}
+static inline int cpcre2_group_number(const cpcre2_code *code, const uint8_t *name) {
+    return pcre2_substring_number_from_name_8(code, name);
+}
+static const uint32_t CPCRE2_OPTIONS = PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+static const uint32_t CPCRE2_UTF = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
+static const uint32_t CPCRE2_PARTIAL = PCRE2_PARTIAL_HARD;
+static const uint32_t CPCRE2_NOT_EMPTY_HERE = PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED;
+static const size_t CPCRE2_UNSET = PCRE2_UNSET;
+#endif

@@ -1,0 +1,143 @@
+// copy_files: trees with filters, names made by a pattern, templates, and a rule for what is in the way.
+
+internal import FoundationEssentials
+internal import MCP
+internal import Platform
+internal import Tools
+
+extension Tool {
+    static let copyFiles = Tool(
+        "copy_files", .write, title: "Copy files",
+        "Copies a file or a directory: filtered by patterns, size and age, renamed by a pattern, "
+            + "flattened, with templates filled in. The source's structure, hard links, holes, modes, "
+            + "times and attributes are kept. It is made as a whole or not at all; dry_run says what "
+            + "would happen. In a workspace a copy stores no data. " + Shape.patterns + " "
+            + Shape.budget + ".",
+        input: [
+            "source_path": Shape.text("A file or directory."),
+            "destination_path": Shape.text("The path of the copy; a directory that is there is merged."),
+            "include": Shape.list(of: Shape.text(), "What to copy; everything if left out."),
+            "exclude": Shape.list(of: Shape.text(), "What to leave out."),
+            "gitignore": Shape.flag("Leave out what .gitignore files name, and .git.", default: false),
+            "min_size": Shape.integer("Only files of at least so many bytes."),
+            "max_size": Shape.integer("Only files of at most so many bytes."),
+            "newer_than_seconds": Shape.integer("Only files modified within so many seconds."),
+            "older_than_seconds": Shape.integer("Only files not modified within so many seconds."),
+            "rename": Shape.text(
+                "How names of files are made: {stem}-old{ext}; {name}, {n} and {nnn} too."),
+            "flatten": Shape.flag("All files directly into the destination.", default: false),
+            "symlinks": Shape.choice(
+                CopyOptions.Symlinks.allCases.map(\.rawValue),
+                "follow copies what they lead to, inside the allowed directories.", default: "preserve"),
+            "preserve": Shape.list(
+                of: Shape.choice(["mode", "times", "xattrs", "owner"], "An attribute."),
+                "Attributes to keep; mode, times and xattrs if left out."),
+            "on_conflict": Shape.choice(
+                CopyOptions.Conflict.allCases.map(\.rawValue),
+                "Where there is a file already.", default: "fail"),
+            "variables": variables, "portable": Shape.flag(
+                "Report names that other systems cannot hold.", default: false),
+            "dry_run": Shape.flag("Only say what would happen.", default: false),
+            "max_bytes": Shape.maxBytes,
+        ], required: ["source_path", "destination_path"],
+        output: [
+            "content": Shape.content, "files": Shape.integer(), "directories": Shape.integer(),
+            "links": Shape.integer(), "bytes": Shape.integer("Of the files."),
+            "shared_bytes": Shape.integer("Of these, shared with the source."),
+            "replaced": Shape.integer(), "skipped": Shape.integer(), "templates": Shape.integer(),
+            "dry_run": Shape.flag(), "elapsed_ms": Shape.integer(),
+            "warnings": Shape.list(of: Shape.text()),
+        ],
+        outputRequired: [
+            "content", "files", "directories", "links", "bytes", "shared_bytes", "skipped", "dry_run",
+        ], hints: ToolHints(isDestructive: true), isLong: true, run: copyFiles)
+
+    static let variables: JSON = [
+        "type": "object", "additionalProperties": ["type": "string"],
+        "description": .text(
+            "What stands for {{name}} in text files and names; a name that is not among them is an "
+                + "error, \\{{ is two braces. Binary files stay as they are."),
+    ]
+
+    private static func copyFiles(_ call: Call) throws(ToolError) -> ToolReply {
+        let start = ContinuousClock.now
+        let options = try options(call)
+        let (source, destination) = (try call.path("source_path"), try call.path("destination_path"))
+        let plan = try CopyPlan(call.ground, source, options) { call.context.isCancelled }
+        var warnings = call.flag("portable") ? PortableNames.warnings(plan.items.map(\.names)) : []
+        let isDry = call.flag("dry_run")
+        let result: CopyResult
+        if isDry {
+            result = try CopyRun(call.ground, plan, to: destination, options).preview()
+        } else {
+            result = try run(call, plan, destination, options)
+        }
+        if plan.files == 0, plan.links == 0, plan.directories == 0 {
+            warnings.append("nothing fits the filters")
+        }
+        let elapsed = start.duration(to: .now)
+        return reply(call, result, warnings, elapsed, isDry: isDry)
+    }
+
+    private static func options(_ call: Call) throws(ToolError) -> CopyOptions {
+        var options = CopyOptions()
+        options.include = try call.rules("include")
+        options.exclude = try call.rules("exclude")
+        options.respectsGitignore = call.flag("gitignore")
+        options.smallest = call.number("min_size")
+        options.largest = call.number("max_size")
+        let now = Int64(Date().timeIntervalSince1970 * 1e9)
+        func moment(_ key: String) -> Int64? {
+            call.number(key).map { now - Int64(clamping: min($0, 9_000_000_000)) * 1_000_000_000 }
+        }
+        options.modifiedAfter = moment("newer_than_seconds")
+        options.modifiedBefore = moment("older_than_seconds")
+        options.names = try call.text("rename").map { text throws(ToolError) in
+            try NamePattern(text)
+        }
+        options.flattens = call.flag("flatten")
+        options.symlinks = call.text("symlinks").flatMap { .init(rawValue: $0) } ?? .preserve
+        options.conflict = call.text("on_conflict").flatMap { .init(rawValue: $0) } ?? .fail
+        if call.arguments["preserve"] != nil {
+            let known: [String: KeptAttributes] = [
+                "mode": .mode, "times": .times, "xattrs": .xattrs, "owner": .owner,
+            ]
+            options.keeps = call.list("preserve").reduce(into: []) { $0.formUnion(known[$1] ?? []) }
+        }
+        options.variables = call.arguments["variables"]?.members?.compactMapValues(\.text)
+        return options
+    }
+
+    private static func reply(
+        _ call: Call, _ result: CopyResult, _ warnings: [String], _ elapsed: Duration, isDry: Bool
+    ) -> ToolReply {
+        let milliseconds = elapsed.components.seconds * 1000
+            + elapsed.components.attoseconds / 1_000_000_000_000_000
+        var head = isDry ? "Would copy" : "Copied"
+        head += " \(result.files) files, \(result.directories) directories and \(result.links) links"
+        head += ", \(Reply.size(result.bytes))"
+        if !isDry { head += " (\(Reply.size(result.sharedBytes)) shared) in \(milliseconds) ms" }
+        if result.replaced > 0 { head += "; \(result.replaced) files replaced" }
+        if result.filledTemplates > 0 { head += "; \(result.filledTemplates) templates filled in" }
+        if !result.skipped.isEmpty { head += "; \(result.skipped.count) skipped" }
+        var lines = [head]
+        lines += warnings.map { "warning: \($0)" }
+        lines += result.skipped.prefix(20).map { "skipped \($0.path): \($0.reason)" }
+        lines += result.copies.prefix(20).map { "\($0.source) -> \($0.destination)" }
+        let more = max(0, result.files + result.links - 20)
+        if more > 0 { lines.append("(and \(more) more files)") }
+        let text = Reply.lines(lines, atMost: Int(call.textBytes)).text
+        return Reply.text(
+            text,
+            [
+                "files": Reply.integer(result.files), "directories": Reply.integer(result.directories),
+                "links": Reply.integer(result.links), "bytes": Reply.integer(result.bytes),
+                "shared_bytes": Reply.integer(result.sharedBytes),
+                "replaced": Reply.integer(result.replaced),
+                "skipped": Reply.integer(result.skipped.count),
+                "templates": Reply.integer(result.filledTemplates), "dry_run": .boolean(isDry),
+                "elapsed_ms": .integer(milliseconds),
+                "warnings": .list(warnings.prefix(20).map(JSON.text)),
+            ])
+    }
+}

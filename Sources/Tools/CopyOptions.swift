@@ -1,0 +1,138 @@
+// CopyOptions: what is copied, under which names, with what of its attributes, and what happens where
+// there is something already.
+
+internal import Platform
+
+/// Attributes of files that a copy keeps.
+package struct KeptAttributes: OptionSet, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package static let mode = KeptAttributes(rawValue: 1)
+    package static let times = KeptAttributes(rawValue: 2)
+    package static let xattrs = KeptAttributes(rawValue: 4)
+    /// As far as the system lets the caller give files away.
+    package static let owner = KeptAttributes(rawValue: 8)
+    package static let usual: KeptAttributes = [.mode, .times, .xattrs]
+    package static let all: KeptAttributes = [.mode, .times, .xattrs, .owner]
+}
+
+package struct CopyOptions: Sendable {
+    package enum Conflict: String, Sendable, CaseIterable {
+        /// Nothing is copied.
+        case fail
+        case skip
+        case overwrite
+        /// The copy gets a name that is free: `name (2).txt`.
+        case rename
+        /// Overwritten if the source was changed later.
+        case newer
+    }
+
+    package enum Symlinks: String, Sendable, CaseIterable {
+        case preserve
+        /// What they lead to is copied, as long as it lies in the roots.
+        case follow
+        case skip
+    }
+
+    /// Empty: everything.
+    package var include = GlobRules()
+    package var exclude = GlobRules()
+    package var respectsGitignore = false
+    /// Bytes; only of files.
+    package var smallest: UInt64?
+    package var largest: UInt64?
+    /// Nanoseconds since 1970: modified at or after, at or before.
+    package var modifiedAfter: Int64?
+    package var modifiedBefore: Int64?
+    /// How names of files are made; nil keeps them.
+    package var names: NamePattern?
+    /// All files directly in the destination.
+    package var flattens = false
+    package var symlinks = Symlinks.preserve
+    package var keeps = KeptAttributes.usual
+    package var conflict = Conflict.fail
+    /// What stands for `{{name}}` in texts and names; nil leaves them as they are.
+    package var variables: [String: String]?
+
+    package init() {}
+
+    /// Everything is copied as it is.
+    var isPlain: Bool {
+        include.isEmpty && exclude.isEmpty && !respectsGitignore && smallest == nil
+            && largest == nil && modifiedAfter == nil && modifiedBefore == nil && names == nil
+            && !flattens && symlinks == .preserve && variables == nil
+    }
+}
+
+/// How the names of copied files are made: `{stem}-old{ext}`.
+package struct NamePattern: Sendable {
+    private enum Part: Sendable {
+        case text([UInt8])
+        case name, stem, extension_
+        /// The number of the file, from 1, with at least so many digits.
+        case number(digits: Int)
+    }
+
+    private let parts: [Part]
+
+    /// - Throws: `usage` for a word in braces that is not known.
+    package init(_ text: String) throws(ToolError) {
+        var parts: [Part] = []
+        var rest = text[...]
+        while let open = rest.firstIndex(of: "{") {
+            if open > rest.startIndex { parts.append(.text(Array(rest[..<open].utf8))) }
+            guard let close = rest[open...].firstIndex(of: "}") else {
+                throw ToolError(.usage, "the pattern \(text) has a { without its }")
+            }
+            let word = rest[rest.index(after: open)..<close]
+            switch word {
+            case "name": parts.append(.name)
+            case "stem": parts.append(.stem)
+            case "ext": parts.append(.extension_)
+            default:
+                guard let zeros = Self.digits(word) else {
+                    throw ToolError(
+                        .usage,
+                        "{\(word)} is not known in a pattern of names: there are {name}, {stem}, {ext} "
+                            + "with its dot, {n}, {nnn}")
+                }
+                parts.append(.number(digits: zeros))
+            }
+            rest = rest[rest.index(after: close)...]
+        }
+        if !rest.isEmpty { parts.append(.text(Array(rest.utf8))) }
+        self.parts = parts
+    }
+
+    /// `n` is 1, `nnn` is 3.
+    private static func digits(_ word: Substring) -> Int? {
+        !word.isEmpty && word.count <= 9 && word.allSatisfy({ $0 == "n" }) ? word.count : nil
+    }
+
+    /// - Throws: `usage` where the result can be no name.
+    func name(for old: [UInt8], number: Int) throws(ToolError) -> [UInt8] {
+        let (stem, suffix) = Self.split(old)
+        var name: [UInt8] = []
+        for part in parts {
+            switch part {
+            case .text(let bytes): name += bytes
+            case .name: name += old
+            case .stem: name += stem
+            case .extension_: name += suffix
+            case .number(let digits):
+                let text = String(number)
+                name += Array(String(repeating: "0", count: max(0, digits - text.utf8.count)).utf8)
+                name += Array(text.utf8)
+            }
+        }
+        return try CopyPlan.checked(name)
+    }
+
+    /// The last dot parts them, but for one at the front.
+    static func split(_ name: [UInt8]) -> (stem: [UInt8], suffix: [UInt8]) {
+        guard let dot = name.lastIndex(of: 0x2e), dot > 0 else { return (name, []) }
+        return (Array(name[..<dot]), Array(name[dot...]))
+    }
+}

@@ -1,0 +1,332 @@
+// CopyRun: a plan carried out. All of it is made in a directory beside the destination, which nobody
+// looks at; then it takes its names, and what was in the way is put aside until all have theirs. So a
+// copy that fails or is cancelled leaves what was there before.
+
+internal import Platform
+
+package struct CopyResult: Sendable, Equatable {
+    package var files = 0
+    package var directories = 0
+    package var links = 0
+    /// Of the files that were copied.
+    package var bytes: UInt64 = 0
+    /// Of these, bytes that the copy shares with its source.
+    package var sharedBytes: UInt64 = 0
+    /// Files that were in the way and are replaced.
+    package var replaced = 0
+    package var filledTemplates = 0
+    /// There already, or left out by the plan, with the reason.
+    package var skipped: [CopyPlan.Skipped] = []
+    /// Where the first copies are.
+    package var copies: [(source: ToolPath, destination: ToolPath, size: UInt64)] = []
+
+    package static func == (one: CopyResult, other: CopyResult) -> Bool {
+        one.files == other.files && one.directories == other.directories && one.links == other.links
+            && one.bytes == other.bytes && one.replaced == other.replaced
+            && one.skipped == other.skipped
+    }
+}
+
+package struct CopyRun {
+    private let ground: any Ground
+    private let plan: CopyPlan
+    private let destination: ToolPath
+    private let options: CopyOptions
+    /// Files done, and bytes of them.
+    package var onProgress: (Int, UInt64) -> Void = { _, _ in }
+    package var isCancelled: () -> Bool = { false }
+
+    /// Copies that a result names.
+    package static let namedCopies = 50
+    /// Files that one command clones.
+    private static let cloneBatch = 500
+
+    package init(
+        _ ground: any Ground, _ plan: CopyPlan, to destination: ToolPath, _ options: CopyOptions
+    ) {
+        self.ground = ground
+        self.plan = plan
+        self.destination = destination
+        self.options = options
+    }
+
+    /// What would happen, with what is in the way: nothing is changed.
+    /// - Throws: `exists` where the policy is to fail.
+    package func preview() throws(ToolError) -> CopyResult {
+        result(of: try placements())
+    }
+
+    package func run() throws(ToolError) -> CopyResult {
+        if let top = plan.items.first, top.kind == .directory,
+            destination.names(below: top.source) != nil {
+            throw ToolError(.usage, "\(destination) lies in \(top.source): a copy cannot hold itself")
+        }
+        let placements = try placements()
+        var result = result(of: placements)
+        let stage = try Stage(ground, for: destination)
+        do throws(ToolError) {
+            try make(placements, stage, &result)
+            try checkCancelled()
+            try commit(placements, stage)
+        } catch {
+            stage.discard()
+            throw error
+        }
+        stage.discard()
+        return result
+    }
+
+    private func checkCancelled() throws(ToolError) {
+        if isCancelled() { throw ToolError(.cancelled, "the copy was cancelled: nothing was changed") }
+    }
+
+    // MARK: What is in the way
+
+    private struct Placement {
+        var item: Int
+        /// Below the destination.
+        var names: [[UInt8]]
+        var replaces = false
+        /// A directory that is there and stays.
+        var isThere = false
+    }
+
+    private struct Placements {
+        var all: [Placement] = []
+        var skipped: [CopyPlan.Skipped] = []
+        /// There is nothing at the destination itself.
+        var isNew = true
+    }
+
+    private func path(_ names: [[UInt8]], below top: ToolPath) -> ToolPath {
+        ToolPath(names: top.names + names.map { FileName(trusted: $0) })
+    }
+
+    private func placements() throws(ToolError) -> Placements {
+        var found = Placements()
+        found.isNew = (try? ground.status(destination)) == nil
+        if found.isNew {
+            found.all = plan.items.indices.map { Placement(item: $0, names: plan.items[$0].names) }
+            return found
+        }
+        var conflicts: [ToolPath] = []
+        for (index, item) in plan.items.enumerated() {
+            var placement = Placement(item: index, names: item.names)
+            let target = path(item.names, below: destination)
+            guard let status = try? ground.status(target) else {
+                found.all.append(placement)
+                continue
+            }
+            if item.kind == .directory || status.type == .directory {
+                guard item.kind == .directory, status.type == .directory else {
+                    throw ToolError(
+                        .exists,
+                        "\(target) is \(status.type == .directory ? "a" : "no") directory, and "
+                            + "\(item.source) is \(item.kind == .directory ? "one" : "none")")
+                }
+                placement.isThere = true
+                found.all.append(placement)
+                continue
+            }
+            switch options.conflict {
+            case .fail: conflicts.append(target)
+            case .skip:
+                found.skipped.append(.init(path: item.source, reason: "destination exists"))
+            case .newer where status.modificationTime >= item.status.modificationTime:
+                found.skipped.append(.init(path: item.source, reason: "destination is as new"))
+            case .overwrite, .newer:
+                placement.replaces = true
+                found.all.append(placement)
+            case .rename:
+                let names = item.names.isEmpty
+                    ? [destination.names.last?.bytes ?? []] : item.names
+                let top = item.names.isEmpty ? destination.parent : destination
+                placement.names = CopyPlan.free(names) { tried in
+                    (try? ground.status(path(tried, below: top))) != nil
+                }
+                found.all.append(placement)
+            }
+        }
+        if let first = conflicts.first {
+            let more = conflicts.count > 1 ? ", and \(conflicts.count - 1) more" : ""
+            throw ToolError(
+                .exists,
+                "there is something at \(first) already\(more): nothing was copied; say what happens "
+                    + "then (overwrite, skip, rename, newer)")
+        }
+        return found
+    }
+
+    private func target(_ placement: Placement) -> ToolPath {
+        // A file that takes another name than the destination's stands beside it.
+        let isBeside = plan.items[placement.item].names.isEmpty && !placement.names.isEmpty
+        return path(placement.names, below: isBeside ? destination.parent : destination)
+    }
+
+    private func result(of placements: Placements) -> CopyResult {
+        var result = CopyResult()
+        result.skipped = plan.skipped + placements.skipped
+        for placement in placements.all {
+            let item = plan.items[placement.item]
+            switch item.kind {
+            case .directory: result.directories += placement.isThere ? 0 : 1
+            case .file:
+                result.files += 1
+                result.bytes = result.bytes.addingReportingOverflow(item.status.size).partialValue
+            case .link: result.files += 1
+            case .symlink: result.links += 1
+            }
+            if placement.replaces { result.replaced += 1 }
+            if item.kind != .directory, result.copies.count < Self.namedCopies {
+                result.copies.append((item.source, target(placement), item.status.size))
+            }
+        }
+        return result
+    }
+
+    // MARK: Making
+
+    private func staged(_ placement: Placement, _ stage: Stage) -> ToolPath {
+        placement.names.isEmpty
+            ? stage.fresh : path(placement.names, below: stage.fresh)
+    }
+
+    private func make(
+        _ placements: Placements, _ stage: Stage, _ result: inout CopyResult
+    ) throws(ToolError) {
+        if plan.isWhole, placements.isNew, options.keeps.isSuperset(of: .usual),
+            let top = plan.items.first,
+            try ground.clone([(top.source, stage.fresh)]) {
+            result.sharedBytes = plan.bytes
+            onProgress(result.files, result.bytes)
+            return
+        }
+        // A file that gets a name of its own needs a directory around it.
+        if let first = placements.all.first, !first.names.isEmpty {
+            try ground.makeDirectory(stage.fresh, withParents: false)
+        }
+        var places: [Int: ToolPath] = [:]
+        var cloned: [(source: ToolPath, destination: ToolPath)] = []
+        var cloning: UInt64 = 0
+        var done: (files: Int, bytes: UInt64) = (0, 0)
+        func cloneAll() throws(ToolError) {
+            guard !cloned.isEmpty else { return }
+            if try ground.clone(cloned) {
+                result.sharedBytes += cloning
+            } else {
+                for (source, target) in cloned {
+                    try checkCancelled()
+                    result.sharedBytes += try ground.copyFile(source, to: target, keeping: options.keeps)
+                }
+            }
+            done.files += cloned.count
+            done.bytes += cloning
+            onProgress(done.files, done.bytes)
+            cloned = []
+            cloning = 0
+        }
+        for placement in placements.all {
+            let item = plan.items[placement.item]
+            let target = staged(placement, stage)
+            if item.kind != .directory { places[placement.item] = target }
+            switch item.kind {
+            case .directory:
+                if target == stage.fresh, (try? ground.status(target)) != nil { continue }
+                try ground.makeDirectory(target, withParents: false)
+            case .symlink(let link):
+                try ground.makeSymlink(
+                    target, to: link, like: options.keeps.contains(.times) ? item.status : nil)
+            case .link(let first):
+                try cloneAll()
+                if let place = places[first] {
+                    try ground.makeLink(place, as: target)
+                } else {
+                    _ = try ground.copyFile(item.source, to: target, keeping: options.keeps)
+                }
+            case .file:
+                if try fill(item, target, &result) { continue }
+                cloned.append((item.source, target))
+                cloning += item.status.size
+                if cloned.count >= Self.cloneBatch || cloning > 256 << 20 {
+                    try checkCancelled()
+                    try cloneAll()
+                }
+            }
+        }
+        try cloneAll()
+        try finishDirectories(placements, stage)
+    }
+
+    /// Times of directories, last: what is made in them changes these.
+    private func finishDirectories(_ placements: Placements, _ stage: Stage) throws(ToolError) {
+        for placement in placements.all.reversed() where !placement.isThere {
+            let item = plan.items[placement.item]
+            if item.kind == .directory {
+                try ground.keepAttributes(
+                    of: item.source, on: staged(placement, stage), options.keeps)
+            }
+        }
+    }
+
+    /// Fills in a template.
+    /// - Returns: false for a file that is none: it is copied as it is.
+    private func fill(
+        _ item: CopyPlan.Item, _ target: ToolPath, _ result: inout CopyResult
+    ) throws(ToolError) -> Bool {
+        guard let variables = options.variables else { return false }
+        let text = try TextFile(try ground.open(item.source))
+        guard text.encoding != .binary, let braces = text.encoding.encode("{{"),
+            let search = ByteSearch(braces),
+            try !search.places(in: text, 0..<text.size, atMost: 1).isEmpty
+        else { return false }
+        guard text.size <= Template.largestText else {
+            throw ToolError(
+                .bounds,
+                "\(item.source) has {{ in it and \(text.size) bytes: templates have at most "
+                    + "\(Template.largestText)")
+        }
+        let bytes = try text.read(0..<text.size)
+        guard let string = text.encoding.decode(bytes[...]) else {
+            throw ToolError(.encoding, "\(item.source) is not \(text.encoding.rawValue) throughout")
+        }
+        let filled = try Template(variables).fill(string, where: "\(item.source)")
+        guard let encoded = text.encoding.encode(filled) else {
+            throw ToolError(
+                .encoding,
+                "a variable has characters that \(text.encoding.rawValue) of \(item.source) does not have")
+        }
+        try ground.create(target, encoded)
+        try ground.keepAttributes(of: item.source, on: target, options.keeps.subtracting(.times))
+        result.filledTemplates += 1
+        return true
+    }
+
+    // MARK: Names
+
+    private func commit(_ placements: Placements, _ stage: Stage) throws(ToolError) {
+        if placements.isNew {
+            return try ground.move(stage.fresh, to: destination)
+        }
+        var journal = PlacingJournal(ground, stage)
+        do throws(ToolError) {
+            for placement in placements.all {
+                let target = target(placement)
+                if plan.items[placement.item].kind == .directory {
+                    if placement.isThere { continue }
+                    try journal.makeDirectory(target)
+                } else {
+                    try journal.place(
+                        staged(placement, stage), at: target, replaces: placement.replaces)
+                }
+            }
+            for placement in placements.all.reversed()
+            where plan.items[placement.item].kind == .directory && !placement.isThere {
+                try ground.keepAttributes(
+                    of: plan.items[placement.item].source, on: target(placement), options.keeps)
+            }
+        } catch {
+            journal.undo()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,15 @@
+// WorkspacePast: a workspace's control files as tools use them, whatever stands behind: a mount, or an
+// engine in the same process.
+
+internal import Platform
+
+package protocol WorkspacePast: Sendable {
+    /// The workspace's root.
+    var root: ToolPath { get }
+
+    /// Has a command carried out, as a line in one of the files: `backup`, `rollback`, `undo`, `verify`.
+    func command(_ file: String, _ words: [[UInt8]]) throws(ToolError)
+
+    /// A file's text, at most so many bytes: `backup`, `history`, `history.SEQ`, `diff`, `blame/PATH`.
+    func read(_ file: String, _ most: Int) throws(ToolError) -> [UInt8]
+}

@@ -1,0 +1,297 @@
+# Drives `draftfs mcp` with the client library of the protocol, lines 1 and 2, as agents do.
+#
+# usage: client.py PROGRAM ROOT KIND      KIND is plain or mount; ROOT is empty
+#
+# Every tool: success, errors, bounds of arguments and replies, progress, cancellation, two clients at
+# once. Prints "ok" and the number of checks, or fails with what was not as it should be.
+import asyncio
+import base64
+import contextlib
+import importlib.metadata
+import json
+import os
+import sys
+
+PROGRAM, ROOT, KIND = sys.argv[1:4]
+VERSION = importlib.metadata.version("mcp")
+FIRST = VERSION.startswith("1.")
+ARGUMENTS = ["mcp", "--root", ROOT, "--allow", "read,write,delete,past"]
+checks = 0
+
+
+def check(condition, what):
+    global checks
+    checks += 1
+    if not condition:
+        raise SystemExit(f"mcp {VERSION} on {KIND}: {what}")
+
+
+class Reply:
+    def __init__(self, result):
+        self.is_error = result.isError if FIRST else result.is_error
+        self.texts = [c.text for c in result.content if c.type == "text"]
+        self.content = result.content
+        self.data = result.structuredContent if FIRST else result.structured_content
+
+
+class Agent:
+    def __init__(self, session):
+        self.session = session
+
+    async def tools(self):
+        found, cursor = [], None
+        while True:
+            if FIRST:
+                import mcp.types as types
+                page = await self.session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
+                cursor = page.nextCursor
+            else:
+                page = await self.session.list_tools(cursor=cursor)
+                cursor = page.next_cursor
+            found += page.tools
+            if not cursor:
+                return found
+
+    async def ask(self, name, progress=None, **arguments):
+        size = len(json.dumps(arguments, ensure_ascii=False).encode())
+        check(size <= 9_500, f"{name}: {size} bytes of arguments")
+        reply = Reply(await self.session.call_tool(name, arguments, progress_callback=progress))
+        if "max_bytes" not in arguments and "length" not in arguments and name != "read_media_file":
+            size = sum(len(text.encode()) for text in reply.texts)
+            check(size <= 4096, f"{name}: a reply of {size} bytes")
+        return reply
+
+    async def use(self, name, **arguments):
+        reply = await self.ask(name, **arguments)
+        check(not reply.is_error, f"{name} {arguments}: {reply.texts}")
+        return reply
+
+    async def refuse(self, name, kind, **arguments):
+        reply = await self.ask(name, **arguments)
+        check(reply.is_error, f"{name} {arguments} is not refused: {reply.texts}")
+        found = (reply.data or {}).get("error", {}).get("kind")
+        check(found == kind, f"{name} {arguments}: {found}, not {kind}")
+
+
+@contextlib.asynccontextmanager
+async def agent():
+    if FIRST:
+        from mcp import ClientSession, StdioServerParameters
+        from mcp.client.stdio import stdio_client
+        parameters = StdioServerParameters(command=PROGRAM, args=ARGUMENTS)
+        async with stdio_client(parameters) as (reader, writer):
+            async with ClientSession(reader, writer) as session:
+                await session.initialize()
+                yield Agent(session)
+    else:
+        from mcp import Client, StdioServerParameters
+        async with Client(StdioServerParameters(command=PROGRAM, args=ARGUMENTS)) as session:
+            yield Agent(session)
+
+
+def path(name):
+    return os.path.join(ROOT, name)
+
+
+def read(name):
+    with open(path(name), "rb") as file:
+        return file.read()
+
+
+def leftovers():
+    found = []
+    for directory, names, files in os.walk(ROOT):
+        found += [name for name in names + files if name.startswith(".draftfs")]
+    return found
+
+
+async def reading(a):
+    await a.use("write_file", path="d.txt", content="one\ntwo\nthree\n")
+    for name in ["read_file", "read_text_file"]:
+        check((await a.use(name, path="d.txt")).texts == ["one\ntwo\nthree\n"], name)
+        check((await a.use(name, path="d.txt", head=1)).texts[0] == "one", name)
+        check((await a.use(name, path="d.txt", tail=1)).texts[0] == "three", name)
+        await a.refuse(name, "missing", path="none")
+        await a.refuse(name, "denied", path="/etc/passwd")
+    part = await a.use("read_file_range", path="d.txt", start_line=2, line_count=1)
+    check(part.texts[0] == "two\n" and part.data["next_offset"] == 8, part.texts)
+    await a.refuse("read_file_range", "usage", path="d.txt", offset=99)
+    several = await a.use("read_multiple_files", paths=["d.txt", "none"])
+    check(several.data["read"] == 1 and several.data["failed"] == 1, several.data)
+    with open(path("p.png"), "wb") as file:
+        file.write(b"\x89PNG")
+    image = (await a.use("read_media_file", path="p.png")).content[0]
+    check(image.type == "image" and base64.b64decode(image.data) == b"\x89PNG", image)
+    await a.refuse("read_media_file", "wrong_type", path="d.txt")
+
+
+async def large(a):
+    # A file far larger than a reply, in pieces of 9,000 characters, and edits all over it.
+    text = "".join(f"{number}: größer, 大きい, 😀\n" for number in range(20_000))
+    with open(path("large.txt"), "w") as file:
+        file.write(text)
+    found, offset = [], 0
+    while offset is not None:
+        piece = await a.use("read_file_range", path="large.txt", offset=offset, length=9_000)
+        found.append(piece.texts[0])
+        offset = piece.data.get("next_offset")
+    check("".join(found) == text, "the pieces are not the file")
+    await a.use("edit_file", path="large.txt", edits=[
+        {"oldText": "\n15000: größer", "newText": "\n15000: kleiner"},
+        {"start_line": 1, "end_line": 0, "newText": "first"}, {"append": True, "newText": "last\n"}])
+    text = "first\n" + text.replace("\n15000: größer", "\n15000: kleiner") + "last\n"
+    check(read("large.txt").decode() == text, "the edits are not those of a string")
+    await a.refuse("edit_file", "ambiguous", path="large.txt", edits=[{"oldText": "größer", "newText": ""}])
+    parts = [text[start:start + 4_000] for start in range(0, 40_000, 4_000)]
+    for index, part in enumerate(parts):
+        await a.use("edit_file_append_chunk", path="parts.txt", content=part, chunk_index=index,
+                    final=index == len(parts) - 1)
+    check(read("parts.txt").decode() == text[:40_000], "the parts are not the file")
+    await a.refuse("edit_file_append_chunk", "stale", path="q", content="x", chunk_index=3)
+
+
+async def writing(a):
+    await a.refuse("write_file", "missing", path="none/x", content="")
+    reply = await a.use("edit_file", path="d.txt", edits=[{"oldText": "two", "newText": "2"}], dryRun=True)
+    check("-two\n+2\n" in reply.texts[0] and read("d.txt") == b"one\ntwo\nthree\n", reply.texts)
+    await a.refuse("edit_file", "no_match", path="d.txt", edits=[{"oldText": "zwei", "newText": ""}])
+    await a.use("create_directory", path="x/y")
+    await a.refuse("create_directory", "exists", path="d.txt")
+    await a.use("move_file", source="d.txt", destination="x/d.txt")
+    await a.refuse("move_file", "exists", source="p.png", destination="x/d.txt")
+    check("[DIR] y" in (await a.use("list_directory", path="x")).texts[0], "list_directory")
+    check("Total: 1 files" in (await a.use("list_directory_with_sizes", path="x")).texts[0], "sizes")
+    tree = json.loads((await a.use("directory_tree", path="x")).texts[0])
+    check([entry["name"] for entry in tree] == ["d.txt", "y"], tree)
+    check((await a.use("search_files", path=".", pattern="d.*")).texts[0] == path("x/d.txt"), "search")
+    check("isFile: true" in (await a.use("get_file_info", path="x/d.txt")).texts[0], "info")
+    check(ROOT in (await a.use("list_allowed_directories")).texts[0], "allowed")
+    for name in ["list_directory", "list_directory_with_sizes", "directory_tree"]:
+        await a.refuse(name, "missing", path="none")
+    await a.refuse("search_files", "usage", path=".", pattern="[")
+    await a.refuse("get_file_info", "denied", path="..")
+
+
+async def copying(a):
+    await a.use("copy_file", source_path="x", destination_path="x2")
+    await a.refuse("copy_file", "exists", source_path="x", destination_path="x2/d.txt")
+    same = await a.use("compare_directories", dir1="x", dir2="x2")
+    check(same.data["summary"]["identical"] == 1 and same.data["summary"]["different"] == 0, same.data)
+    batch = await a.use("copy_files_batch", source_base_path="x", destination_base_path="x3")
+    check(batch.data["summary"]["copied"] == 1, batch.data)
+    check((await a.use("copy_files_batch", source_base_path="none")).data["success"] is False, "batch")
+    copied = await a.use("copy_files", source_path="x", destination_path="x4", rename="{stem}-1{ext}")
+    check(copied.data["files"] == 1 and os.path.exists(path("x4/d-1.txt")), copied.data)
+    await a.refuse("copy_files", "exists", source_path="x", destination_path="x4/d-1.txt")
+    await a.use("edit_file_copy", source_path="x/d.txt", destination_path="e.txt",
+                edits=[{"oldText": "one", "newText": "1"}])
+    check(read("e.txt") == b"1\ntwo\nthree\n" and read("x/d.txt")[:3] == b"one", "edit_file_copy")
+    await a.refuse("edit_file_copy", "exists", source_path="x/d.txt", destination_path="e.txt")
+    items = [{"source_path": "x/d.txt", "destination_path": f"many/{number}",
+              "edits": [{"start_line": 1, "newText": str(number)}]} for number in range(50)]
+    many = await a.use("edit_files_copy_batch", items=items)
+    check(many.data["copied"] == 50 and read("many/49")[:3] == b"49\n", many.data)
+    await a.refuse("edit_files_copy_batch", "usage")
+    diff = await a.use("compare_files", file1="x/d.txt", file2="e.txt")
+    check("-one\n+1\n" in diff.data["details"]["diff"], diff.data)
+    gone = await a.use("delete_files_batch", base_path="many", include_patterns=["4*"])
+    check(gone.data["summary"]["deleted"] == 11, gone.data)
+    await a.use("delete_file", path="many", recursive=True)
+    check((await a.use("delete_file", path="many")).data["success"] is False, "delete_file")
+    check("no jobs" in (await a.use("read_job_progress")).texts[0], "jobs")
+    await a.refuse("cancel_job", "missing", job_id="job-99")
+
+
+async def past(a):
+    if KIND != "mount":
+        for name in ["list_backups", "read_history", "read_workspace_diff", "read_workspace_status",
+                     "read_integrity_report", "write_undo"]:
+            await a.refuse(name, "unsupported")
+        await a.refuse("create_backup", "unsupported", name="b")
+        await a.refuse("write_rollback", "unsupported", moment="b")
+        await a.refuse("read_blame", "unsupported", path="e.txt")
+        return
+    await a.use("create_backup", name="before", comment="it's \"fine\"")
+    await a.use("write_file", path="e.txt", content="ruined\n")
+    check("e.txt" in (await a.use("read_history", path="e.txt")).texts[0], "history")
+    check("@" in (await a.use("read_blame", path="e.txt")).texts[0], "blame")
+    check("e.txt" in (await a.use("read_workspace_diff", moment="before")).texts[0], "diff")
+    await a.use("write_rollback", moment="before", path="e.txt")
+    check(read("e.txt") == b"1\ntwo\nthree\n", "rollback")
+    await a.use("write_undo")
+    check(read("e.txt") == b"ruined\n", "undo")
+    await a.use("write_rollback", moment="before")
+    check(read("e.txt") == b"1\ntwo\nthree\n", "rollback of all")
+    check("before" in (await a.use("list_backups")).texts[0], "backups")
+    check((await a.use("read_integrity_report")).data["state"] == "done", "integrity")
+    await a.use("read_workspace_status")
+    await a.refuse("write_rollback", "missing", moment="nonsense")
+    await a.refuse("write_file", "denied", path=".draft/rollback", content="before\n")
+
+
+async def cancelling(a):
+    os.mkdir(path("tree"))
+    for number in range(3_000):
+        with open(path(f"tree/{number}"), "w") as file:
+            file.write(str(number))
+    seen = []
+
+    async def progress(done, total, message):
+        seen.append((done, total))
+
+    # Names by a pattern: each file by itself, so that there is something to cancel.
+    reply = await a.ask("copy_files", progress=progress, source_path="tree", destination_path="t1",
+                        rename="{name}.c")
+    check(reply.data["files"] == 3_000 and len(os.listdir(path("t1"))) == 3_000, reply.data)
+    check(seen and seen[-1] == (3_000, 3_000) and seen == sorted(set(seen)), seen)
+    task = asyncio.create_task(a.session.call_tool(
+        "copy_files", {"source_path": "tree", "destination_path": "t2", "rename": "{name}.c"}))
+    await asyncio.sleep(0.05)
+    if FIRST:
+        import mcp.types as types
+        await a.session.send_notification(types.ClientNotification(types.CancelledNotification(
+            params=types.CancelledNotificationParams(requestId=a.session._request_id - 1))))
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+    for _ in range(600):
+        if not leftovers():
+            break
+        await asyncio.sleep(0.05)
+    check(not leftovers(), leftovers())
+    count = len(os.listdir(path("t2"))) if os.path.exists(path("t2")) else 0
+    check(count in (0, 3_000), f"{count} of 3000 files after the cancellation")
+    check((await a.use("read_file", path="e.txt")).texts, "alive after the cancellation")
+
+
+async def together():
+    async def one(number):
+        async with agent() as a:
+            for turn in range(20):
+                await a.use("write_file", path=f"both-{number}", content=f"{turn}")
+                await a.use("write_file", path="both", content=f"{number}")
+                await a.use("read_file", path="both")
+            check(read(f"both-{number}") == b"19", number)
+    await asyncio.gather(one(1), one(2))
+    check(read("both") in (b"1", b"2"), "both")
+
+
+async def main():
+    async with agent() as a:
+        names = {tool.name for tool in await a.tools()}
+        used = set()
+        original = a.ask
+
+        async def ask(name, progress=None, **arguments):
+            used.add(name)
+            return await original(name, progress=progress, **arguments)
+
+        a.ask = ask
+        for part in [reading, large, writing, copying, past, cancelling]:
+            await part(a)
+        check(used == names, f"not used: {names - used}; not known: {used - names}")
+    await together()
+    print("ok", checks)
+
+
+asyncio.run(asyncio.wait_for(main(), 240))
