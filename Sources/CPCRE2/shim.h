@@ -40,5 +40,6 @@ static const uint32_t CPCRE2_OPTIONS = PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C
 static const uint32_t CPCRE2_UTF = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
 static const uint32_t CPCRE2_PARTIAL = PCRE2_PARTIAL_HARD;
 static const uint32_t CPCRE2_NOT_EMPTY_HERE = PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED;
-static const size_t CPCRE2_UNSET = PCRE2_UNSET;
+// Whether a group took part in a match.
+static inline int cpcre2_is_set(size_t place) { return place != PCRE2_UNSET; }
 #endif

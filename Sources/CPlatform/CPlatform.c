@@ -64,6 +64,28 @@ int cp_device(const char *path, uint64_t *device) {
     return 0;
 }
 
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000U
+#endif
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
+#endif
+
+int cp_mount_number(int fd, uint64_t *number) {
+    // As statx(2) has it; older headers lack the field.
+    unsigned masks[] = {STATX_MNT_ID_UNIQUE, STATX_MNT_ID};
+    for (int index = 0; index < 2; index++) {
+        union { struct statx s; unsigned char bytes[256]; } out;
+        memset(&out, 0, sizeof out);
+        if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_SYNC_AS_STAT, masks[index], &out.s) != 0) return -1;
+        if (!(out.s.stx_mask & masks[index])) continue;
+        memcpy(number, out.bytes + 0x90, sizeof *number); // stx_mnt_id
+        return index;
+    }
+    errno = ENOSYS;
+    return -1;
+}
+
 int cp_open_beneath(int dirfd, const char *path, int flags) {
     struct open_how how = {.flags = (unsigned)flags | O_CLOEXEC,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};

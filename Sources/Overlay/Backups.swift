@@ -101,7 +101,7 @@ extension Workspace {
     /// not take back what was done; it makes the answer a failure that says so.
     func makeDurable(_ outcome: CommandOutcome, _ subject: String) throws(CommandError) {
         do throws(Errno) {
-            try journal.synchronize()
+            try synchronizeJournal()
         } catch {
             let sentence = "\(subject) was done, but \(journal.path) cannot be synced (\(error)), so a "
                 + "power cut may take it back: look after the store's disk, then mount anew"

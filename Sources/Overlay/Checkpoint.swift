@@ -103,7 +103,7 @@ extension Workspace {
                     // Behind the position nobody looks which contents may not be durable yet.
                     try synchronizePins(withTreeSafely { $0.unsyncedPins })
                     // The database must not be durable before the journal that it stands for.
-                    try journal.synchronize()
+                    try synchronizeJournal()
                 } catch {
                     throw StorageError.system(error, doing: "sync", path: journal.path)
                 }
@@ -141,7 +141,7 @@ extension Workspace {
             return tree.unsyncedRestores
         }
         do throws(Errno) {
-            try logs.synchronize(restored)
+            try logs.synchronizeExisting(restored)
         } catch {
             withTreeSafely { $0.unsyncedRestores.formUnion(restored) }
             throw error
@@ -170,6 +170,7 @@ extension Workspace {
     package func maintain(checkpointNow: Bool) {
         if withTreeSafely({ $0.isGoing }) { return }
         if wantsSync.exchange(false, ordering: .relaxed) { synchronizeForBackup() }
+        dueLogs.maintain(events)
         let isDue = withTreeSafely { $0.isCheckpointDue }
         if checkpointNow || isDue { checkpoint() }
         guard checkpointNow || isDue else { return }

@@ -29,6 +29,12 @@ extension Tree {
         guard inode.record.flags.contains(.hasLog) else { return nil }
         do throws(StorageError) {
             let log = try openLog(inode.number)
+            // The header of a base file's log was there before its row.
+            if inode.place != nil, !isRecovering, !EditLog.exists(inode.number, in: logs) {
+                throw StorageError.damaged(
+                    path: LogDirectory.path(inode.number),
+                    what: "it is empty, and the file was edited; the file answers EIO")
+            }
             // A clean close and a kill lose nothing, so a log that knows less than the database has
             // been damaged; what a power cut took was noted by the recovery after it.
             if log.version.sequence < inode.record.contentSequence, !isRecovering {
@@ -104,15 +110,17 @@ extension Tree {
         contentMarked.insert(inode.number)
     }
 
-    func appendMark(_ numbers: [InodeNumber], stamp: Stamp) throws(Errno) {
+    func appendMark(
+        _ numbers: [InodeNumber], hasBegun: Bool = false, stamp: Stamp
+    ) throws(Errno) {
         // As many as a record may have; each is a mark by itself.
         let most = max(1, journal.partLength / 8)
         for start in stride(from: 0, to: numbers.count, by: most) {
-            let part = numbers[start..<min(start + most, numbers.count)]
-            var writer = ByteWriter(capacity: 8 * part.count)
-            for number in part { writer.integer(number) }
+            let marks = numbers[start..<min(start + most, numbers.count)]
+                .map { ContentMark($0, hasBegun: hasBegun) }
             let number = sequence.next()
-            try journal.append(.contentMark, sequence: number, stamp: stamp, payload: writer.bytes)
+            try journal.append(
+                .contentMark, sequence: number, stamp: stamp, payload: ContentMark.encode(marks))
             journaledSequence = number
         }
         for item in views { item.view?.noteMarks(numbers) }
@@ -123,9 +131,12 @@ extension Tree {
         for inode: Inode, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> EditLog {
         if inode.isPersistent, inode.place == nil { return try createLogOfNewFile(inode, caller) }
+        // The first edit is one of what the file shows.
+        try follow(inode)
         var transaction = begin(.edit, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
         try pin(inode, kept, in: &transaction)
+        endFollowing(inode, in: &transaction)
         transaction.update(inode) { $0.flags.insert(.hasLog) }
         let size = transaction.record(of: inode).size
         if let largeFile, size > largeFile, inode.place != nil {
@@ -158,6 +169,7 @@ extension Tree {
         inode.record.flags.insert(.hasLog)
         markDirty(inode)
         inode.log = log
+        inode.beginsLog = true
         return log
     }
 
@@ -209,7 +221,16 @@ extension Tree {
         guard let inode = inodes[number] else { return false }
         inode.writers -= 1
         defer { if inode.lookups == 0 { release(inode) } }
-        if let version { applyVersion(version, to: inode) }
+        if let version {
+            applyVersion(version, to: inode)
+            if inode.beginsLog {
+                inode.beginsLog = false
+                // Without it (a full disk) the loss of the log would show as an empty file: what it says
+                // is needed for nothing else, so the edit stands.
+                try? appendMark(
+                    [number], hasBegun: true, stamp: Stamp(time: version.time, pid: 0, uid: 0))
+            }
+        }
         return inode.record.flags.contains(.hasCapability)
     }
 
@@ -232,6 +253,7 @@ extension Tree {
         _ number: InodeNumber, _ range: Range<UInt64>, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> [Piece] {
         let inode = try regular(number)
+        try follow(inode)
         let size = inode.record.size
         guard range.lowerBound < size else { return [] }
         let cut = range.lowerBound..<min(range.upperBound, size)
@@ -240,6 +262,7 @@ extension Tree {
         var transaction = begin(.touch, caller.stamp(clock.realtime()))
         try touch(inode, in: &transaction)
         try pin(inode, kept, in: &transaction)
+        endFollowing(inode, in: &transaction)
         try commit(&transaction)
         if let holes = try baseHoles(of: inode, size: size) {
             return PieceTree(holes).pieces(in: cut)

@@ -116,6 +116,11 @@ extension Rollback {
         guard let place = old.place, old.record.size > 0 else { return PieceTree() }
         let origin = try origin(of: old, at: place)
         plan.setOrigin(old.number, origin)
+        // Others read the base by its number from now on.
+        if var row = try plan.row(old.number), row.flags.contains(.followsBase) {
+            row.flags.remove(.followsBase)
+            plan.setRow(old.number, row)
+        }
         return PieceTree([Piece(.base(file: old.number, offset: 0), length: origin.size)])
     }
 

@@ -72,6 +72,11 @@ extension Workspace {
                     _ = driftMet.withLock { $0.remove(number) }
                     continue
                 }
+                // Nobody edited it: it shows the base of now when it is looked at.
+                let isFollowing = withTreeSafely { tree in
+                    (try? tree.newGround(tree.inode(number))).flatMap { $0 } != nil
+                }
+                if isFollowing { continue }
                 // What is kept for a file that was written anew, or merged, can be merged again.
                 guard met.contains(number) || dependsOnBase(number) || hasPin(origin) else {
                     continue

@@ -282,6 +282,7 @@ extension ChangePlan {
         record.flags = old.flags.intersection([.hasCapability])
         switch choice {
         case .theirs(let now):
+            record.flags.insert(.followsBase)
             record.size = now.size
             record.allocated = now.allocatedBytes
             record.modificationTime = stamp.time

@@ -10,7 +10,13 @@ extension Workspace {
     package func read(
         _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
-        let source = try withTree { (tree) throws(Errno) in try tree.source(number) }
+        var (source, isBehind) = try withTree { (tree) throws(Errno) in
+            (try tree.source(number), try tree.newGround(tree.inode(number)) != nil)
+        }
+        // Once: what the base is changed to while it is read is told as drift.
+        if isBehind, try follow(number) {
+            source = try withTree { (tree) throws(Errno) in try tree.source(number) }
+        }
         let wanted = Range(at: offset, count: UInt64(buffer.count))
         switch source {
         case .empty:
@@ -206,6 +212,7 @@ extension Workspace {
         if !isEmptyAlready {
             do throws(Errno) {
                 try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
+                if size == 0 { dueLogs.noteEmptied(number) }
             } catch {
                 // What is in a log that cannot be opened is to go anyway.
                 guard size == 0, error == .inputOutput, try startLogAnew(number) else { throw error }

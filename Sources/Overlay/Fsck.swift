@@ -196,8 +196,8 @@ package struct Fsck {
         func situation() -> WorkspaceCheck.Situation {
             switch SessionMark.state(directory, disk) {
             case .closed: .closed
-            case .thisBoot: .killed
-            case .otherBoot, .damaged: .afterPowerCut
+            case .same: .killed
+            case .otherBoot, .otherMount, .damaged: .afterPowerCut
             }
         }
         // After a power cut a gap ends a log. Recovery does that; a filler would keep what was never
@@ -239,7 +239,7 @@ package struct Fsck {
                 path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
             let (workspace, _) = try Workspace.open(
                 record, in: store, base: base, clock: clock, events: events)
-            workspace.closeGaps()
+            workspace.closeGaps(looksForLogs: false)
             workspace.close()
             return nil
         } catch {

@@ -1,5 +1,6 @@
-// What a recovery does behind a filler in the tree log: names that lead to inodes whose making was lost
-// go, inodes whose names were lost get one in the root, and links are counted anew. Each is an event.
+// What a recovery does behind a filler in the tree log: edit logs that nothing speaks of get a row, names
+// that lead to inodes whose making was lost go, inodes whose names were lost get one in the root, and
+// links are counted anew. Each is an event.
 //
 // The values after later changes are whole, so replaying them gives the right rows whatever the lost
 // ones did; only what no later change mentions is missing.
@@ -8,8 +9,15 @@ internal import Platform
 internal import Storage
 
 extension Workspace {
-    func closeGaps() {
+    /// - Parameter looksForLogs: the filler stands behind what the database knows. Otherwise that says
+    ///   which files there are, and a log without one is of a file that was removed.
+    func closeGaps(looksForLogs: Bool) {
         let stamp = Stamp(time: clock.realtime(), pid: 0, uid: 0)
+        if looksForLogs {
+            closeOrphanLogs(stamp)
+            // The database is asked for names and inodes.
+            checkpoint()
+        }
         withTreeSafely { tree in
             do throws(StorageError) {
                 try tree.dropDanglingEntries(stamp)

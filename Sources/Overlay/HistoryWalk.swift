@@ -22,6 +22,8 @@ struct HistoryWalk: Sendable {
     private var finder: PathFinder
     /// The last change that was not walked over yet.
     private(set) var upper: UInt64
+    /// The last range that was walked over had no record of any file.
+    private(set) var metNothing = false
     /// For inodes that changed in the journal since: the last edit that they had then.
     private var edited: [InodeNumber: UInt64] = [:]
     /// Changes of files that had no name: the names they had before are looked for.
@@ -145,6 +147,7 @@ extension HistoryWalk {
         _ events: [ChangeEvent], _ tree: Tree, lower: UInt64
     ) throws(Errno) -> [Change] {
         try finder.catchUp(tree)
+        metNothing = events.isEmpty
         if !wantsPaths {
             upper = lower - 1
             for event in events {

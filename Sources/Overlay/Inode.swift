@@ -41,6 +41,8 @@ final class Inode {
     var isDirty = false
     var isFlushing = false
     var log: EditLog?
+    /// Its log is new, and nothing says yet that it has a record.
+    var beginsLog = false
     /// Edits that are under way outside the tree's lock.
     var writers = 0
     var index: DirectoryIndex?

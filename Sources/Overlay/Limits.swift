@@ -21,8 +21,8 @@ package struct Limits: Sendable {
     package var inodes = 200_000
     /// Numbers of untouched base inodes that are in memory only, of inodes that have left memory.
     package var passingAliases = 10_000
-    /// Bytes up to which the content of a base file is kept when its name or attributes are changed first:
-    /// one read and one write of the store.
+    /// Bytes up to which the content of a base file is kept when it gets another name: one read and one
+    /// write of the store.
     package var pinWithoutEdit: UInt64 = 64 << 10
     /// Records after which a piece checkpoint is worth its write when a file goes out of use.
     package var replayRecords = 256

@@ -38,6 +38,28 @@ extension Workspace {
         }
     }
 
+    /// Logs that were there and are not, or are empty, though nothing says that the machine or the disk
+    /// went down: their files answer EIO, since a row that knows of an edit is no empty file.
+    /// - Parameter begun: logs that had a record, with a later number.
+    func noteLostLogs(_ marked: Set<InodeNumber>, begun: [InodeNumber: UInt64]) {
+        for number in marked where !EditLog.exists(number, in: logs) {
+            withTreeSafely { tree in
+                // Of a file that is gone nobody reads.
+                guard let inode = try? tree.inode(number), inode.type == .regular else { return }
+                // The log of a base file has its header before its row says so.
+                let isOfBase = inode.place != nil && inode.record.flags.contains(.hasLog)
+                guard let last = begun[number] ?? (isOfBase ? inode.record.sequence : nil) else {
+                    return
+                }
+                inode.record.flags.insert(.hasLog)
+                inode.record.contentSequence = max(inode.record.contentSequence, last, 1)
+                // The kernel asks for no byte of an empty file, and nobody would meet the EIO.
+                inode.record.size = max(inode.record.size, 1)
+                tree.markDirty(inode)
+            }
+        }
+    }
+
     /// Every log that a row speaks of or that is there: also those of files that are gone, whose
     /// content a rollback may ask for.
     func allLogs() throws(StorageError) -> [InodeNumber] {

@@ -40,7 +40,7 @@ struct PastValues: Sendable {
             }
         case .origin(let number, let before?, _):
             if origins[number] == nil { origins[number] = before }
-        case .origin, .device, .alias, .backup, .content:
+        case .origin, .device, .alias, .backup, .content, .due:
             break
         }
     }
@@ -126,8 +126,7 @@ extension Tree {
                         past.note(change)
                     }
                 case .contentMark:
-                    var reader = ByteReader(payload)
-                    while let number: UInt64 = reader.integer() { past.marked.insert(number) }
+                    past.marked.formUnion(ContentMark.decode(payload).map(\.inode))
                 default: break
                 }
             }

@@ -35,7 +35,9 @@ extension Tree {
             let place = inode.place, inode.record.size > 0 else { return nil }
         let limit = pinLimit
         if let limit, inode.record.size > limit, !logs.pool.mayShareExtents { return nil }
-        let known = inode.isPersistent ? try knownOrigin(number) : nil
+        var known = inode.isPersistent ? try knownOrigin(number) : nil
+        // It shows the base file of now, and so does the edit.
+        if try newGround(inode) != nil { known = nil }
         if let known, known.isPinned { return nil }
         guard let status = try base.status(ifPresent: place.name, in: place.directory),
             status.type == .regular, status.size > 0 else { return nil }
@@ -48,8 +50,8 @@ extension Tree {
             ? nil : PinWish(place: place, identity: identity, limit: limit)
     }
 
-    /// The same before a change of names or attributes, which is to stay cheap: only small files are
-    /// copied, when they are recorded.
+    /// The same before a file gets another name, which is to stay cheap: only small files are copied, when
+    /// they are recorded. The base may have no such file later. A change of attributes keeps nothing.
     func missingPin(touching inode: Inode, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
         let most = limits.pinWithoutEdit
         guard !inode.isPersistent, inode.record.size <= most || logs.pool.mayShareExtents,
@@ -117,8 +119,8 @@ extension Workspace {
         }, body)
     }
 
-    /// Runs `body`, which changes names or attributes, under the tree's lock, with the content of small
-    /// files kept that it records.
+    /// Runs `body`, which gives a file another name, under the tree's lock, with its content kept if it is
+    /// small.
     func withPin<R: Sendable>(
         touching number: InodeNumber, _ body: (Tree) throws(Errno) -> R
     ) throws(Errno) -> R {

@@ -71,6 +71,7 @@ extension Workspace {
         let workspace = Workspace(
             tree, writer: writer, disk: store.disk, databasePath: databasePath)
         tree.syncedSequence = synced
+        if report.afterPowerCut { try workspace.endBeforeLostContent(from: position, synced: synced) }
         try workspace.replay(from: position, report: &report)
         do throws(Errno) {
             // A clean close has synced everything; after a power cut what is left now is made so.
@@ -93,8 +94,14 @@ extension Workspace {
         _ directory: String, _ disk: any Disk, _ events: EventLog
     ) -> Bool {
         switch SessionMark.state(directory, disk) {
-        case .closed, .thisBoot: return false
+        case .closed, .same: return false
         case .otherBoot: return true
+        case .otherMount:
+            events.post(
+                .notice,
+                "the store's file system was mounted anew, or elsewhere, since \(directory) was in use: "
+                    + "it may lack what was never synced, so recovery goes on as after a power cut")
+            return true
         case .damaged:
             events.post(
                 .warning,
@@ -146,6 +153,7 @@ extension Workspace {
         from position: CheckpointPosition, report: inout RecoveryReport
     ) throws(StorageError) {
         var marked: Set<InodeNumber> = []
+        var begun: [InodeNumber: UInt64] = [:]
         var spills = true
         var lost: Set<UInt64> = []
         var damage: StorageError?
@@ -193,8 +201,10 @@ extension Workspace {
             case .process:
                 processRecords += 1
             case .contentMark:
-                var reader = ByteReader(payload)
-                while let number: UInt64 = reader.integer() { marked.insert(number) }
+                for mark in ContentMark.decode(payload) {
+                    marked.insert(mark.inode)
+                    if mark.hasBegun { begun[mark.inode] = header.sequence }
+                }
             case .gap:
                 report.metGap = true
                 events.post(
@@ -225,6 +235,8 @@ extension Workspace {
         if report.afterPowerCut {
             marked.formUnion(try allLogs())
             try emptyUnwritten(marked)
+        } else {
+            noteLostLogs(marked, begun: begun)
         }
         try finishRestores(
             marked, committed: position.sequence, lost: lost,
@@ -239,7 +251,7 @@ extension Workspace {
             }
         }
         checkpoint()
-        if report.metGap { closeGaps() }
+        if report.metGap { closeGaps(looksForLogs: true) }
         sweep()
     }
 
@@ -252,6 +264,12 @@ extension Workspace {
                     return true
                 }
                 do throws(StorageError) {
+                    // A power cut now must not end the journal before what these rows have.
+                    do throws(Errno) {
+                        try dueLogs.synchronize()
+                    } catch {
+                        throw StorageError.system(error, doing: "sync", path: journal.path)
+                    }
                     try writer.apply(batch, at: position)
                 } catch {
                     withTreeSafely { $0.finishCheckpoint(written: false) }

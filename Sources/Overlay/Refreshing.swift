@@ -80,7 +80,8 @@ extension Tree {
         }
         return inodes.values.compactMap { inode in
             guard let place = inode.place, inode.record.links > 0 else { return nil }
-            guard !inode.isPersistent || inode.isDirectory else { return nil }
+            guard !inode.isPersistent || inode.isDirectory
+                || inode.record.flags.contains(.followsBase) else { return nil }
             if let places, let directories {
                 // One with several names may have changed under another one.
                 let isNamed = !inode.isDirectory && inode.record.links > 1 || places.contains(
@@ -106,6 +107,13 @@ extension Tree {
     fileprivate func refreshFromBase(_ number: InodeNumber, _ stale: inout StaleCaches) {
         guard let inode = inodes[number], let place = inode.place else { return }
         inode.defaultACL = nil
+        if inode.isPersistent, !inode.isDirectory {
+            base.forget(place)
+            let before = inode.record
+            followQuietly(inode)
+            if inode.record != before { stale.inodes[number] = true }
+            return
+        }
         if inode.isPersistent || place.name.isEmpty {
             // What a touched directory shows of the base is not on record: it is looked up anew.
             dropListing(of: inode)

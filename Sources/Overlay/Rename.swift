@@ -45,6 +45,7 @@ extension Tree {
         try update(source, in: &transaction) { $0.changeTime = time }
         var isLast = false
         if let target {
+            addDue(source, to: &transaction)
             isLast = try dropLink(of: target, in: &transaction)
             if target.isDirectory { adjustLinks(of: newParent, by: -1, in: &transaction) }
         }
@@ -98,7 +99,10 @@ extension Tree {
             try update(parent, in: &transaction) { _ in }
             transaction.touchTimes(of: parent)
         }
-        for inode in [first, second] { try update(inode, in: &transaction) { $0.changeTime = time } }
+        for inode in [first, second] {
+            addDue(inode, to: &transaction)
+            try update(inode, in: &transaction) { $0.changeTime = time }
+        }
         if firstParent !== secondParent, first.isDirectory != second.isDirectory {
             let toSecond = first.isDirectory ? 1 : -1
             adjustLinks(of: secondParent, by: toSecond, in: &transaction)

@@ -48,6 +48,7 @@ extension Tree {
         try logs.synchronize(sources.keys)
         for (log, end) in ends { log.noteDurable(upTo: end) }
         // The rows of the sources, whose numbers must not be given out again.
+        try dueLogs.synchronize()
         try journal.synchronize()
     }
 

@@ -143,7 +143,7 @@ extension Rollback {
         var record = old.record
         record.modificationTime = plan.stamp.time
         record.changeTime = plan.stamp.time
-        record.flags.insert(.hasOrigin)
+        record.flags.formUnion([.hasOrigin, .followsBase])
         if let place = old.place, (try? tree.base.xattr(XattrNames.capability, of: place)) != nil {
             record.flags.insert(.hasCapability)
         }

@@ -4,16 +4,19 @@ internal import Platform
 internal import Storage
 import Glibc
 
-/// A file in the workspace's directory while it is in use, holding the boot's id and what was durable
-/// when the session began: one of another
-/// boot says that the machine went down, so that logs may have lost what was never synced.
+/// A file in the workspace's directory while it is in use, holding the boot's id, what was durable when
+/// the session began, and the mount of the store's file system. One of another boot says that the machine
+/// went down, one of another mount that the file system may have come back without what was never
+/// synced: its device went away, or a snapshot of it was restored.
 enum SessionMark {
     enum State {
         /// There is none: the workspace was closed.
         case closed
-        /// Of this boot: a daemon uses the workspace, or was killed.
-        case thisBoot
+        /// Of this boot and mount: a daemon uses the workspace, or was killed.
+        case same
         case otherBoot
+        /// Of this boot. Nothing needs to be lost: one file system may be mounted at several places.
+        case otherMount
         /// It cannot be understood. What it said is taken for another boot: that trusts less.
         case damaged
     }
@@ -26,10 +29,10 @@ enum SessionMark {
         return bytes.filter { $0 != 0x0a }
     }
 
-    /// The text of a mark: the boot's id, and up to which number everything was durable when the
-    /// session began (0 where that is not known).
-    private static func text(_ synced: UInt64) -> [UInt8] {
-        bootID + Array(" \(synced)".utf8)
+    /// The text of a mark: the boot's id, up to which number everything was durable when the session
+    /// began (0 where that is not known), and the mount.
+    private static func text(_ synced: UInt64, _ disk: any Disk) -> [UInt8] {
+        bootID + Array(" \(synced) \(disk.mount)".utf8)
     }
 
     private static func read(_ directory: String, _ disk: any Disk) -> ChecksummedText? {
@@ -46,13 +49,16 @@ enum SessionMark {
     static func state(_ directory: String, _ disk: any Disk) -> State {
         guard disk.exists(path(directory)) else { return .closed }
         guard let mark = read(directory, disk), !mark.isDamaged else { return .damaged }
-        return mark.text.prefix { $0 != 0x20 } == bootID[...] ? .thisBoot : .otherBoot
+        let parts = mark.text.split(separator: 0x20, omittingEmptySubsequences: false)
+        guard parts.first == bootID[...] else { return .otherBoot }
+        // Without a third word it is of an older draftfs: that trusts less, too.
+        return parts.count > 2 && parts[2] == Array(disk.mount.utf8)[...] ? .same : .otherMount
     }
 
     static func set(_ directory: String, synced: UInt64, _ disk: any Disk) throws(Errno) {
         let file = try disk.open(path(directory), .create)
         try file.truncate(to: 0)
-        try file.writeBytes(ChecksummedText.encode(text(synced)), at: 0)
+        try file.writeBytes(ChecksummedText.encode(text(synced, disk)), at: 0)
         try file.synchronize()
         try disk.synchronizeDirectory(directory)
     }

@@ -148,6 +148,7 @@ extension Tree {
         let hasCapability = inode.type == .regular ? try hasBaseCapability(place) : false
         transaction.update(inode) { record in
             record.flags.insert(.hasOrigin)
+            if inode.type == .regular { record.flags.insert(.followsBase) }
             if hasCapability { record.flags.insert(.hasCapability) }
             if drifted {
                 // Changed since it was looked up and before anybody edited it: the new one counts.
@@ -300,6 +301,8 @@ extension Tree {
         case .content:
             // The log has its own record of it; a replay looks whether that is so.
             break
+        case .due(let number, let sequence):
+            dueLogs.insert(number, upTo: sequence)
         }
     }
 

@@ -49,6 +49,8 @@ final class Tree: @unchecked Sendable {
     var restores: [Restore] = []
     /// Set while a command changes many files: rows of inodes that are not in memory are kept as rows.
     var keepsRowsOnly = false
+    /// Edit logs that must be durable before the journal is.
+    let dueLogs: DueLogs
     /// Edit logs with restored content that is not known to be durable.
     var unsyncedRestores: Set<InodeNumber> = []
     /// Inodes of the base whose rows the transaction under way takes back.
@@ -94,6 +96,7 @@ final class Tree: @unchecked Sendable {
         self.workspace = workspace
         self.base = base
         self.logs = logs
+        dueLogs = DueLogs(logs)
         self.journal = journal
         self.reader = reader
         self.sequence = sequence
@@ -192,6 +195,7 @@ final class Tree: @unchecked Sendable {
             let inode = try inode(entry.inode)
             inode.parent = directory.number
             inode.name = name
+            followQuietly(inode)
             return inode
         }
         guard let basePath = directory.basePath,

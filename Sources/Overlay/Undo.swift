@@ -76,7 +76,8 @@ extension Workspace {
         }
         var block = Self.firstBlock
         while !walk.isAtStart, !steps.isComplete {
-            let lower = walk.upper > block ? walk.upper - block + 1 : 1
+            var lower = walk.upper > block ? walk.upper - block + 1 : 1
+            if walk.metNothing { lower = try min(lower, lastJournaled(before: walk.upper)) }
             // Without the changes of one log another step would be taken for the last.
             let changes = try self.walk(&walk, to: lower, mustBeWhole: true)
             for change in changes where !steps.isComplete {
@@ -85,6 +86,17 @@ extension Workspace {
             block = min(block * 2, Self.largestBlock)
         }
         return steps
+    }
+
+    /// Where a walk goes on from numbers that no record has: a damaged checkpoint may say any number of
+    /// them. Edits are in a few numbers behind a record of the tree log, which has a mark for each file.
+    private func lastJournaled(before upper: UInt64) throws(Errno) -> UInt64 {
+        do throws(StorageError) {
+            return max(1, try journal.lastRecord(upTo: upper))
+        } catch {
+            events.post(.warning, "\(error)")
+            throw error.errno
+        }
     }
 }
 

@@ -12,6 +12,7 @@ package final class Workspace: Sendable {
     package let events: EventLog
     let logs: LogDirectory
     let journal: Journal
+    let dueLogs: DueLogs
     let sequence: SequenceCounter
     let clock: Clock
     let limits: Limits
@@ -55,6 +56,7 @@ package final class Workspace: Sendable {
         events = tree.events
         logs = tree.logs
         journal = tree.journal
+        dueLogs = tree.dueLogs
         sequence = tree.sequence
         clock = tree.clock
         limits = tree.limits
@@ -213,7 +215,7 @@ extension Workspace {
         if let size = change.size {
             try truncate(number, to: size, killSetID: change.killSetID, caller: caller)
         }
-        return try withPin(touching: number) { (tree) throws(Errno) in
+        return try withTree { (tree) throws(Errno) in
             if change.changesMetadata || change.size == nil, !change.isOnlyKill {
                 try tree.setAttributes(number, change, caller: caller)
             }
@@ -244,7 +246,7 @@ extension Workspace {
         _ name: [UInt8], of number: InodeNumber, to value: [UInt8], mode: XattrMode,
         clearsSetGroup: Bool = false, caller: Caller
     ) throws(Errno) {
-        try withPin(touching: number) { (tree) throws(Errno) in
+        try withTree { (tree) throws(Errno) in
             try tree.setXattr(
                 number, name, value, mode: mode, clearsSetGroup: clearsSetGroup, caller: caller)
         }
@@ -254,7 +256,7 @@ extension Workspace {
         _ name: [UInt8], of number: InodeNumber, caller: Caller
     ) throws(Errno) {
         try withReserve { () throws(Errno) in
-            try withPin(touching: number) { (tree) throws(Errno) in
+            try withTree { (tree) throws(Errno) in
                 try tree.removeXattr(number, name, caller: caller)
             }
         }
@@ -273,8 +275,12 @@ extension Workspace {
             )
         }
         try synchronizePins(pins)
-        try log?.synchronize()
-        try journal.synchronize()
+        if let log {
+            let last = log.lastSequence
+            try log.synchronize()
+            dueLogs.remove(number, upTo: last)
+        }
+        try synchronizeJournal()
     }
 
     /// Contents of other base files too: extents may be shared with them.
@@ -285,5 +291,5 @@ extension Workspace {
     }
 
     /// fsync(2) of a directory: every name and attribute of the workspace.
-    package func synchronizeNames() throws(Errno) { try journal.synchronize() }
+    package func synchronizeNames() throws(Errno) { try synchronizeJournal() }
 }

@@ -34,9 +34,35 @@ extension WorkspaceCheck {
     }
 
     private func noteEmptyLog(_ id: UInt64, _ path: String, _ known: UInt64?) {
-        // A log that stands on the base has its header before its row.
-        let standsOnBase = ((try? database?.origin(id)) ?? nil) != nil
-        guard let known, known > 0 || standsOnBase else { return }
+        // The log of a base file has its header before its row says that there is one.
+        let isOfBase = ((try? database?.origin(id)) ?? nil) != nil
+        guard let known, known > 0 || isOfBase else { return }
+        addEmptyLog(id, path, known)
+    }
+
+    /// What a killed daemon left in the tree log, and no log bears out.
+    func checkJournaledLogs() {
+        let known = Set(shortLogs.map(\.id))
+        for (id, sequence) in journaledLogs.sorted(by: { $0.key < $1.key }) where !known.contains(id) {
+            let path = LogDirectory.path(id)
+            let length = (try? disk.open(path, .readOnly).length()) ?? 0
+            if length < UInt64(Format.logHeaderLength) { addEmptyLog(id, path, sequence) }
+        }
+    }
+
+    /// Takes note of what a record of the tree log says of logs.
+    private func noteLogs(_ changes: [TreeChange]) {
+        for case .inode(let number, _, let after) in changes {
+            guard let after, after.links > 0, after.type == .regular, after.flags.contains(.hasLog),
+                after.contentSequence > 0 || after.flags.contains(.hasOrigin) else {
+                journaledLogs[number] = nil
+                continue
+            }
+            journaledLogs[number] = max(after.contentSequence, 1)
+        }
+    }
+
+    private func addEmptyLog(_ id: UInt64, _ path: String, _ known: UInt64) {
         shortLogs.append((id, known))
         var finding = Finding(
             .error, path, path: database?.path(of: id), range: 0..<1,
@@ -147,9 +173,25 @@ extension WorkspaceCheck {
         var check = try verifier.verify { (record) throws(StorageError) in
             try count(record)
             // A payload that is damaged is a fault already.
-            guard record.header.kind == RecordKind.transaction.rawValue,
-                let payload = try? LogFile.payload(of: record, in: file, log: id, key: key),
-                !isUnderstood(record.header, payload, transactions) else { return }
+            let isNew = situation == .killed && record.header.sequence > position.sequence
+            let kind = RecordKind(rawValue: record.header.kind)
+            guard kind == .transaction || kind == .contentMark,
+                let payload = try? LogFile.payload(of: record, in: file, log: id, key: key)
+            else { return }
+            if kind == .contentMark {
+                for mark in ContentMark.decode(payload) where isNew && mark.hasBegun {
+                    journaledLogs[mark.inode] = record.header.sequence
+                }
+                return
+            }
+            do throws(TransactionFault) {
+                let (_, changes) = try transactions.changes(record.header, payload)
+                if isNew { noteLogs(changes) }
+                return
+            } catch {
+                // A part that is damaged, or was lost, is a fault of its own.
+                if error != .unknown { return }
+            }
             log.add(
                 Finding(
                     .error, path, range: record.position..<record.payloadPosition
@@ -164,21 +206,13 @@ extension WorkspaceCheck {
             check = try again.verify()
         }
         report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
+        // A header that is damaged says nothing of the records behind it.
+        let header = UInt64(Format.logHeaderLength)
         if situation != .afterPowerCut, check.end < position.journal,
-            !check.faults.contains(where: { $0.range.upperBound >= check.end }) {
+            !check.faults.contains(where: {
+                $0.range.upperBound >= check.end && $0.range.lowerBound >= header
+            }) {
             reportShortJournal(check, path, id)
-        }
-    }
-
-    /// A part that is damaged, or was lost, is a fault of its own.
-    private func isUnderstood(
-        _ header: RecordHeader, _ payload: [UInt8], _ transactions: TransactionReader
-    ) -> Bool {
-        do throws(TransactionFault) {
-            _ = try transactions.changes(header, payload)
-            return true
-        } catch {
-            return error != .unknown
         }
     }
 

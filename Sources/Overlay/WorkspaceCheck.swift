@@ -40,6 +40,8 @@ final class WorkspaceCheck {
     var references: [UInt64: UInt64] = [:]
     /// Logs whose last records are missing, with the last edit that is known of.
     var shortLogs: [(id: UInt64, sequence: UInt64)] = []
+    /// Logs that the tree log says have a record, behind what the database knows.
+    var journaledLogs: [InodeNumber: UInt64] = [:]
     /// Nothing may be opened before the database is set aside.
     var databaseIsDamaged = false
     var damage: StorageError?
@@ -196,6 +198,7 @@ final class WorkspaceCheck {
             }
         }
         try checkMissingLogs()
+        checkJournaledLogs()
         try checkOrigins()
         if only == nil { try checkReferences() }
     }

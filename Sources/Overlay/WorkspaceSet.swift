@@ -27,7 +27,7 @@ package final class WorkspaceSet: Sendable {
     /// What those took, when they were closed, that are counted and not open.
     let closedUsage = Mutex<[UInt16: UsageRecord]>([:])
     let isPoolCounted = Atomic<Bool>(false)
-    /// Set when a workspace has gone: contents of the pool may be needed no more.
+    /// Set when a workspace has gone, and after a kill: contents of the pool may be needed no more.
     let wantsPoolSweep = Atomic<Bool>(false)
     let lastPoolSweep = Mutex<Int64?>(nil)
 
@@ -57,6 +57,15 @@ package final class WorkspaceSet: Sendable {
                     + "they hold, and their drift lists the files whose base is another one now")
         }
         loadLimits()
+        // A kill between the making of a content and the record that names it leaves it in the pool.
+        wantsPoolSweep.store(wasKilled, ordering: .relaxed)
+    }
+
+    /// A workspace is marked as in use, and none is open: the last daemon did not end cleanly.
+    private var wasKilled: Bool {
+        records.contains {
+            store.disk.exists(SessionMark.path(LogDirectory.workspacePath($0.id)))
+        }
     }
 
     package var records: [WorkspaceRecord] { store.workspaces }

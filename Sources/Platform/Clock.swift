@@ -28,6 +28,13 @@ package struct Clock: Sendable {
         return (nanoseconds(now), max(1, nanoseconds(tick)))
     }
 
+    /// What the calling thread itself has worked (CLOCK_THREAD_CPUTIME_ID), in nanoseconds.
+    package static func threadTime() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
+        return nanoseconds(now)
+    }
+
     private static func nanoseconds(_ time: timespec) -> Int64 {
         Int64(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
     }

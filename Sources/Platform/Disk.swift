@@ -50,6 +50,13 @@ package protocol Disk: Sendable {
     func synchronizeDirectory(_ path: String) throws(Errno)
     /// Makes everything written so far survive a power cut (syncfs(2)).
     func synchronizeAll() throws(Errno)
+    /// The mount that the files are reached through: another one may have lost what was never synced,
+    /// without the machine having gone down. Without spaces; empty where that is not known.
+    var mount: String { get }
+}
+
+extension Disk {
+    package var mount: String { "" }
 }
 
 extension DiskFile {
@@ -202,5 +209,14 @@ package struct HostDisk: Disk {
 
     package func synchronizeAll() throws(Errno) {
         try root.synchronizeFileSystem()
+    }
+
+    package var mount: String {
+        var number: UInt64 = 0
+        switch cp_mount_number(root.descriptor, &number) {
+        case 0: return "mount-\(number)"
+        case 1: return "mount-\(number)-of-\((try? root.status().device) ?? 0)"
+        default: return ""
+        }
     }
 }

@@ -163,6 +163,7 @@ extension File {
 package enum OpenFlags {
     package static let directory = O_RDONLY | O_DIRECTORY
     package static let createNew = O_RDWR | O_CREAT | O_EXCL
+    package static let create = O_RDWR | O_CREAT
     package static let path = CP_O_PATH
     package static let noAccessTime = CP_O_NOATIME
     /// A file without a name; the path is its directory.

@@ -76,6 +76,22 @@ extension EditLog {
         return EditLog(id, logs, state, nameIsDurable: false)
     }
 
+    /// The last edit that a power cut has left whole in a log, with all before it; 0 where there is none.
+    /// Nothing is changed.
+    package static func lastWhole(_ id: UInt64, in logs: LogDirectory, synced: UInt64) -> UInt64 {
+        let path = LogDirectory.path(id)
+        guard exists(id, in: logs), let file = try? logs.file(id),
+            let header = try? LogHeader(reading: file, path: path), header.id == id,
+            var scanner = try? LogScanner(
+                file, log: id, key: logs.key, gapEndsLog: true, synced: synced)
+        else { return 0 }
+        var last: UInt64 = 0
+        _ = try? scanner.scan(from: UInt64(Format.logHeaderLength), after: 0) { record in
+            last = record.header.sequence
+        }
+        return last
+    }
+
     /// Empties a log whose header is nothing but zeros, after a power cut: the header is its first
     /// bytes, so nothing of it was ever synced. What is there of its records is kept beside it.
     package static func emptyIfUnwritten(_ id: UInt64, in logs: LogDirectory) throws(Errno) {

@@ -21,6 +21,8 @@ package final class EditLog: Sendable {
     let counter: SpaceCounter
     let state: Mutex<State>
     private let synced: Mutex<SyncState>
+    /// As in `synced`, for who must not wait for a sync: where the log is durable up to, name included.
+    private let durableEnd = Mutex(LogEnd())
 
     struct State: Sendable {
         var pieces: PieceTree
@@ -40,9 +42,12 @@ package final class EditLog: Sendable {
         /// The header of a log that is empty yet: it is written together with the first record.
         var unwrittenHeader: [UInt8] = []
 
+        /// Of a file whose records were lost the kernel must ask for at least a byte to meet EIO: of an
+        /// empty one it asks for none.
         var version: ContentVersion {
             ContentVersion(
-                size: pieces.length, allocated: pieces.allocatedBytes, sequence: sequence, time: time)
+                size: isDamaged ? max(1, pieces.length) : pieces.length,
+                allocated: pieces.allocatedBytes, sequence: sequence, time: time)
         }
     }
 
@@ -267,9 +272,16 @@ extension EditLog {
             }
             synced.end = end
             synced.nameIsDurable = true
+            durableEnd.withLock { $0 = end }
             return nil
         }
         if let failure { throw failure }
+    }
+
+    /// Whether a power cut would surely take nothing of it; false where a sync is under way.
+    package var isKnownDurable: Bool {
+        let target = logEnd
+        return durableEnd.withLock { $0 }.covers(target)
     }
 
     /// Whether a power cut would take nothing of it.
@@ -284,6 +296,8 @@ extension EditLog {
         synced.withLock { synced in
             if !synced.end.covers(end) { synced.end = end }
             synced.nameIsDurable = true
+            let durable = synced.end
+            durableEnd.withLock { $0 = durable }
         }
     }
 

@@ -40,6 +40,8 @@ package struct InodeRecord: Equatable, Sendable {
         package static let hasXattrs = Flags(rawValue: 4)
         /// Carries security.capability, which every write clears.
         package static let hasCapability = Flags(rawValue: 8)
+        /// Without a log it shows what the base has: nobody else reads the base by its number.
+        package static let followsBase = Flags(rawValue: 16)
     }
 
     package init(

@@ -147,6 +147,46 @@ package final class Journal: Sendable {
         return result
     }
 
+    /// Ends the journal before the first transaction for which `isLost` holds, after a power cut and
+    /// before the replay. What is cut is kept beside it.
+    /// - Returns: the transaction's number, and how many bytes were cut.
+    package func end(
+        before isLost: (RecordHeader, [TreeChange]) -> Bool, from position: UInt64,
+        after sequence: UInt64, keepingOn disk: any Disk
+    ) throws(StorageError) -> (sequence: UInt64, bytes: UInt64)? {
+        var scanner: LogScanner
+        let length: UInt64
+        do throws(Errno) {
+            scanner = try LogScanner(file, log: id, key: key, gapEndsLog: true)
+            length = try file.length()
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+        let start = max(position, UInt64(Format.logHeaderLength))
+        let reader = transactionReader
+        var found: RecordHeader?
+        var cut: UInt64 = 0
+        _ = try scanner.scan(from: start, after: sequence) { (record) throws(StorageError) in
+            let header = record.header
+            // What cannot be read the replay tells of.
+            guard found == nil, header.kind == RecordKind.transaction.rawValue,
+                let payload = try? self.payload(of: record),
+                let (_, changes) = try? reader.changes(header, payload), isLost(header, changes)
+            else { return }
+            found = header
+            // Its parts go with it.
+            cut = header.length > 0 ? header.offset : record.position
+        }
+        guard let found, cut >= start, cut < length else { return nil }
+        try KeptBytes.keep(cut..<length, of: file, log: id, path: path, on: disk)
+        do throws(Errno) {
+            try file.truncate(to: cut)
+        } catch {
+            throw .system(error, doing: "cut what was not synced off", path: path)
+        }
+        return (found.sequence, length - cut)
+    }
+
     /// The records younger than `sequence` and not younger than `limit`, in order, found by bisection,
     /// but for parts.
     /// - Throws: `damaged` where records cannot be read.

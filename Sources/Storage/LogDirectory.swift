@@ -107,6 +107,17 @@ package final class LogDirectory: Sendable {
         for id in ids { try synchronize(id) }
     }
 
+    /// As above, for logs that others wait for. One that is missing has been damaged, which is told when
+    /// its file is read: it must not fail every sync from then on.
+    package func synchronizeExisting(_ ids: some Collection<UInt64>) throws(Errno) {
+        do throws(Errno) {
+            try synchronize(ids)
+        } catch {
+            guard error == .noEntry else { throw error }
+            try synchronize(ids.filter { disk.exists(Self.path($0)) })
+        }
+    }
+
     private func synchronize(_ id: UInt64) throws(Errno) {
         let file = try file(id)
         let shard = Self.shardPath(id)

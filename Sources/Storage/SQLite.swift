@@ -2,7 +2,6 @@
 // The tree database needs a dozen statements; a larger binding would cost a minute of build time.
 
 internal import CSQLite
-internal import Glibc
 internal import Platform
 
 /// One connection. Not thread-safe: its owner serialises.
@@ -67,7 +66,7 @@ package final class SQLiteConnection {
     private static func makeFiles(_ path: String) throws(StorageError) {
         for name in [path, path + "-wal"] {
             do throws(Errno) {
-                _ = try File.open(name, flags: O_RDWR | O_CREAT)
+                _ = try File.open(name, flags: OpenFlags.create)
             } catch {
                 throw .system(error, doing: "make", path: name)
             }

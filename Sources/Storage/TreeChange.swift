@@ -43,6 +43,9 @@ package enum TreeChange: Equatable, Sendable {
     /// The file's content becomes what the log of `source` held after change `sequence`. Its own log
     /// has a record with this transaction's number that says so; a recovery that finds none makes it.
     case content(InodeNumber, source: InodeNumber, sequence: UInt64)
+    /// The transaction gives a name that stood for another content to a file whose edits up to
+    /// `sequence` are not durable: after a power cut it counts only together with them.
+    case due(InodeNumber, sequence: UInt64)
 }
 
 /// What is known of a backup besides its name.
@@ -101,7 +104,7 @@ package enum TreeOperation: UInt8, Sendable {
 extension TreeChange {
     private enum Tag: UInt8 {
         case inode = 1, entry = 2, xattr = 3, origin = 4, device = 5, alias = 6,
-            backup = 7, content = 8
+            backup = 7, content = 8, due = 9
     }
 
     package func encode(into writer: inout ByteWriter) {
@@ -157,6 +160,10 @@ extension TreeChange {
             Self.head(.content, false, true, &writer)
             writer.integer(number)
             writer.integer(source)
+            writer.integer(sequence)
+        case .due(let number, let sequence):
+            Self.head(.due, false, true, &writer)
+            writer.integer(number)
             writer.integer(sequence)
         }
     }
@@ -239,6 +246,10 @@ extension TreeChange {
             guard let number: UInt64 = reader.integer(), let source: UInt64 = reader.integer(),
                 let sequence: UInt64 = reader.integer() else { return nil }
             self = .content(number, source: source, sequence: sequence)
+        case .due:
+            guard let number: UInt64 = reader.integer(), let sequence: UInt64 = reader.integer()
+            else { return nil }
+            self = .due(number, sequence: sequence)
         }
     }
 
@@ -276,5 +287,35 @@ extension TreeChange {
             changes.append(change)
         }
         return reader.atEnd ? (operation, changes) : nil
+    }
+}
+
+/// An entry of a content mark: a file whose log may grow, or one whose log has its first record. The first
+/// comes before the record, the second after it: where it stands, an empty log has been lost.
+package struct ContentMark: Equatable, Sendable {
+    package var inode: InodeNumber
+    package var hasBegun: Bool
+
+    /// No inode number has this bit: workspaces have ids below 32,768.
+    private static let begun: UInt64 = 1 << 63
+
+    package init(_ inode: InodeNumber, hasBegun: Bool = false) {
+        self.inode = inode
+        self.hasBegun = hasBegun
+    }
+
+    package static func encode(_ marks: [ContentMark]) -> [UInt8] {
+        var writer = ByteWriter(capacity: 8 * marks.count)
+        for mark in marks { writer.integer(mark.inode | (mark.hasBegun ? begun : 0)) }
+        return writer.bytes
+    }
+
+    package static func decode(_ payload: [UInt8]) -> [ContentMark] {
+        var reader = ByteReader(payload)
+        var marks: [ContentMark] = []
+        while let value: UInt64 = reader.integer() {
+            marks.append(ContentMark(value & ~begun, hasBegun: value & begun != 0))
+        }
+        return marks
     }
 }

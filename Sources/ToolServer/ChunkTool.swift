@@ -98,7 +98,8 @@ extension Tool {
                 guard entry.name.bytes.starts(with: prefix) else { return nil }
                 let rest = String(decoding: entry.name.bytes.dropFirst(prefix.count), as: UTF8.self)
                 let numbers = rest.split(separator: "-").compactMap { UInt64($0) }
-                guard numbers.count == 2 else { return nil }
+                // A file may have such a name by somebody else's hand.
+                guard numbers.count == 2, numbers.allSatisfy({ $0 < 1 << 62 }) else { return nil }
                 return Staged(
                     path: directory.appending(entry.name), count: numbers[0], size: numbers[1])
             }

@@ -76,12 +76,10 @@ package final class FileToolCatalogue: ToolCatalogue {
     package func end() { workbench.jobs.end() }
 
     static func failure(_ error: ToolError) -> ToolReply {
-        .failure(
-            error.description,
-            structured: [
-                "error": [
-                    "kind": .text(error.kind.rawValue), "message": .text(error.description),
-                ]
-            ])
+        // What it quotes of files and arguments may hold anything.
+        let sentence = Reply.name(Array(error.description.utf8))
+        return .failure(
+            sentence,
+            structured: ["error": ["kind": .text(error.kind.rawValue), "message": .text(sentence)]])
     }
 }

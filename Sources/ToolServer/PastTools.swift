@@ -228,7 +228,7 @@ extension Tool {
                 $0 == prefix || $0.hasPrefix(prefix + "/")
             }
         }
-        return lines(call, found.map { $0.replacing("\t", with: " ") })
+        return lines(call, found.map { String($0.replacing("\t", with: " ")) })
     }
 
     // MARK: State

@@ -32,7 +32,9 @@ package struct EditPreview {
         var lines = ["--- \(name)", "+++ \(name)"]
         var bytes = 0
         var shift: Int64 = 0
-        let hunks = try hunks(planned)
+        // No more of them could be shown.
+        let most = max(16, mostBytes / 64)
+        let hunks = try hunks(Array(planned.prefix(most)))
         for (index, hunk) in hunks.enumerated() {
             if bytes > mostBytes {
                 lines.append("(and \(hunks.count - index) more hunks)")
@@ -48,6 +50,7 @@ package struct EditPreview {
                 lines.append(line)
             }
         }
+        if planned.count > most { lines.append("(and \(planned.count - most) more places)") }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -2,7 +2,7 @@
 // has them (FICLONE, copy_file_range(2)), else bytes; holes stay holes.
 
 import Glibc
-internal import Platform
+package import Platform
 
 extension HostGround {
     package func clone(

@@ -36,6 +36,8 @@ package struct PatchText: Sendable {
     package private(set) var oldName: String?
     package private(set) var newName: String?
     let hunks: [Hunk]
+    /// Lines end with CR LF: for a file that has no line end of its own.
+    private let usesReturns: Bool
 
     package var hunkCount: Int { hunks.count }
 
@@ -61,6 +63,9 @@ package struct PatchText: Sendable {
         }
         var hunks: [Hunk] = []
         var lines = EditPlanner.split(text)[...]
+        // Behind the last line end there is no line.
+        if lines.last?.isEmpty == true { lines.removeLast() }
+        usesReturns = text.contains("\r\n")
         while let line = lines.popFirst() {
             if line.hasPrefix("--- "), lines.first?.hasPrefix("+++ ") == true {
                 guard hunks.isEmpty else {
@@ -146,7 +151,10 @@ package struct PatchText: Sendable {
 
     /// The edits that the hunks come to in a file, in its order, and how many hunks stood elsewhere.
     package func plan(_ text: TextFile) throws(ToolError) -> (edits: [PlannedEdit], shifted: Int) {
-        let lineEnd = try EditPlanner(text).lineEnd
+        var lineEnd = try EditPlanner(text).lineEnd
+        if usesReturns, try !EditPlanner.hasLineEnd(text) {
+            lineEnd = text.encoding.encode("\r\n") ?? lineEnd
+        }
         var planned: [PlannedEdit] = []
         var shift: Int64 = 0
         var shifted = 0

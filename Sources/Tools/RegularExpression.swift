@@ -25,14 +25,15 @@ package final class RegularExpression {
     /// Bytes of the longest pattern.
     static let longestPattern = 8_192
     /// For each place that a match may begin at.
-    private static let steps: UInt32 = 100_000
+    private static let steps: UInt32 = 200_000
     private static let depth: UInt32 = 5_000
     /// KiB.
     private static let heap: UInt32 = 20_000
-    private static let window = 256 << 10
+    private static let window = 64 << 10
     /// Bytes of the longest match.
     private static let longestMatch = 4 << 20
-    private static let patience = Duration.seconds(10)
+    /// Nanoseconds of the thread's own time: how busy the machine is does not count.
+    private static let patience: Int64 = 10_000_000_000
 
     /// - Throws: `usage` for a pattern that is none, with the place.
     package init(_ pattern: String, encoding: TextEncoding) throws(ToolError) {
@@ -110,7 +111,7 @@ package final class RegularExpression {
             var groups: [Range<Int>?] = []
             for group in 0...groupCount {
                 let (low, high) = (places[2 * group], places[2 * group + 1])
-                let isSet = low != CPCRE2_UNSET && high != CPCRE2_UNSET && low <= high
+                let isSet = cpcre2_is_set(low) != 0 && cpcre2_is_set(high) != 0 && low <= high
                 groups.append(isSet && group < Int(result) ? low..<high : nil)
             }
             // \K may move the start behind the end; such a match is taken as empty.
@@ -121,7 +122,7 @@ package final class RegularExpression {
 
     /// The matches in order, none overlapping another.
     package func matches(in text: TextFile, atMost most: Int) throws(ToolError) -> [Match] {
-        let deadline = ContinuousClock.now + Self.patience
+        let deadline = Clock.threadTime() + Self.patience
         var found: [Match] = []
         var base: UInt64 = 0
         var bytes = try window(text, 0, Self.window)
@@ -129,7 +130,7 @@ package final class RegularExpression {
         var isAfterEmpty = false
         while found.count < most {
             if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            guard ContinuousClock.now < deadline else {
+            guard Clock.threadTime() < deadline else {
                 throw ToolError(
                     .bounds, "the expression \(pattern.prefix(60)) takes longer than 10 s: make it simpler")
             }

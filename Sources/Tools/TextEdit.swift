@@ -48,13 +48,19 @@ package struct EditPlanner {
 
     /// The line end that the file uses first; LF where it has none.
     private static func lineEnd(of text: TextFile) throws(ToolError) -> [UInt8] {
-        guard let second = try text.start(ofLine: 2) else { return text.encoding.encode("\n") ?? [0x0a] }
+        let plain = text.encoding.encode("\n") ?? [0x0a]
         let ending = text.encoding.encode("\r\n") ?? []
-        guard second >= UInt64(ending.count), !ending.isEmpty else {
-            return text.encoding.encode("\n") ?? [0x0a]
-        }
-        let found = try text.read(second - UInt64(ending.count)..<second)
-        return found == ending ? ending : text.encoding.encode("\n") ?? [0x0a]
+        // The first line's end is that of the file where there is one line only.
+        let second = try text.start(ofLine: 2) ?? text.size
+        guard second >= UInt64(ending.count), !ending.isEmpty else { return plain }
+        return try text.read(second - UInt64(ending.count)..<second) == ending ? ending : plain
+    }
+
+    static func hasLineEnd(_ text: TextFile) throws(ToolError) -> Bool {
+        if try text.start(ofLine: 2) != nil { return true }
+        let unit = UInt64(text.encoding.unit)
+        guard text.size >= unit else { return false }
+        return text.isLineEnd(try text.read(text.size - unit..<text.size), 0)
     }
 
     /// - Returns: the edits in the order of the file.
@@ -99,14 +105,15 @@ package struct EditPlanner {
         try checkCount(name, matches.map(\.range.lowerBound), everywhere)
         guard let replacement = withLineEnds(new) else { throw unencodable(name, new) }
         var planned: [PlannedEdit] = []
-        for match in matches {
+        let lines = try text.lines(at: matches.map(\.range.lowerBound))
+        for (match, line) in zip(matches, lines) {
             planned.append(
                 PlannedEdit(
                     splice: ByteSplice(
                         offset: match.range.lowerBound,
                         delete: match.range.upperBound - match.range.lowerBound,
                         insert: try expression.replacement(replacement, for: match)),
-                    line: try text.line(at: match.range.lowerBound)))
+                    line: line))
         }
         return planned
     }
@@ -134,15 +141,16 @@ package struct EditPlanner {
             if places.isEmpty { continue }
             try checkCount(name, places, everywhere)
             var planned: [PlannedEdit] = []
+            let lines = try text.lines(at: places)
             // A text of several lines was found with its own line ends; else the file's are used.
             let isVerbatim = spelling == needle && Self.split(old).count > 1 || new.contains("\r\n")
             let replaced = isVerbatim ? insert : withLineEnds(new) ?? insert
-            for place in places {
+            for (place, line) in zip(places, lines) {
                 planned.append(
                     PlannedEdit(
                         splice: ByteSplice(
                             offset: place, delete: UInt64(spelling.count), insert: replaced),
-                        line: try text.line(at: place)))
+                        line: line))
             }
             return planned
         }
@@ -167,7 +175,8 @@ package struct EditPlanner {
         var newLines = Self.split(new)
         if endsLine, newLines.count > 1, newLines.last?.isEmpty == true { newLines.removeLast() }
         var planned: [PlannedEdit] = []
-        for place in places {
+        let numbers = try text.lines(at: places.map(\.range.lowerBound))
+        for (place, number) in zip(places, numbers) {
             let shifted = indented(newLines, like: place.indentation, old: lines)
             var insert: [UInt8] = []
             for (index, line) in shifted.enumerated() {
@@ -179,7 +188,7 @@ package struct EditPlanner {
                     splice: ByteSplice(
                         offset: place.range.lowerBound,
                         delete: place.range.upperBound - place.range.lowerBound, insert: insert),
-                    line: try text.line(at: place.range.lowerBound), ignoredWhitespace: true))
+                    line: number, ignoredWhitespace: true))
         }
         return planned
     }

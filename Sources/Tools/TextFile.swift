@@ -112,6 +112,26 @@ package final class TextFile {
         return line
     }
 
+    /// The lines of places in ascending order: what lies between two is looked at once.
+    func lines(at offsets: [UInt64]) throws(ToolError) -> [UInt64] {
+        var lines: [UInt64] = []
+        var last: (offset: UInt64, line: UInt64)?
+        for offset in offsets {
+            guard let before = last, offset - before.offset < index.blockLength else {
+                let line = try line(at: offset)
+                lines.append(line)
+                last = (offset, line)
+                continue
+            }
+            let bytes = try read(before.offset..<offset)
+            let line = before.line
+                + TextCount.count(bytes, encoding, startsAt: before.offset).lines
+            lines.append(line)
+            last = (offset, line)
+        }
+        return lines
+    }
+
     /// Where character `number` (from 0) begins; the file's end for its count, nil behind.
     package func start(ofCharacter number: UInt64) throws(ToolError) -> UInt64? {
         if number == 0 { return 0 }

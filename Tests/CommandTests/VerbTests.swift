@@ -11,8 +11,8 @@ extension CommandTests {
     @Suite struct Verbs {
         static let all = [
             "mount", "unmount", "status", "doctor", "backup", "rollback", "undo", "history", "blame",
-            "diff", "clone", "read", "edit", "verify", "limits", "drift", "refresh", "events", "progress",
-            "top", "fsck", "completion", "generate-manual",
+            "diff", "clone", "read", "edit", "copy", "edit-copy", "mcp", "verify", "limits", "drift",
+            "refresh", "events", "progress", "top", "fsck", "completion", "generate-manual",
         ]
 
         @Test(arguments: all)
@@ -20,7 +20,8 @@ extension CommandTests {
             let result = try Program.run([verb, "--help"])
             #expect(result.status == 0)
             #expect(result.text.contains("USAGE: draftfs \(verb)"))
-            #expect(result.text.contains("--json"))
+            // It speaks nothing else.
+            #expect(result.text.contains("--json") || verb == "mcp")
         }
 
         @Test func `These are all verbs`() {

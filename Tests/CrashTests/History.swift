@@ -18,15 +18,18 @@ struct History {
     /// its source had, and a rollback has put content back for good.
     var contents: [(state: Int, file: InodeNumber)] = []
 
+    /// After which state a file has the name of another one: with that name it comes whole.
+    var replacements: [(state: Int, file: InodeNumber, name: String)] = []
+
     var last: Model { states[states.count - 1] }
 
     /// Runs until a step throws.
     static func untilStop(
-        _ disk: SimulatedDisk, _ base: CrashBase, first: Model
+        _ disk: SimulatedDisk, _ base: CrashBase, first: Model, steps: [Step] = Step.workload
     ) -> History {
         var history = History(states: [first])
         guard let session = try? Session(disk, base) else { return history }
-        for (index, step) in Step.workload.enumerated() {
+        for (index, step) in steps.enumerated() {
             var model = history.last
             do {
                 model.apply(step, index, created: try session.run(step, index))
@@ -54,6 +57,8 @@ struct History {
             for (number, bytes) in after.bytes where before.bytes[number] != bytes {
                 contents.append((index, number))
             }
+        case .rename(_, let new) where before.names[new] != nil:
+            if let number = after.names[new] { replacements.append((index, number, new)) }
         default: break
         }
     }
@@ -86,7 +91,8 @@ struct History {
                 + "\(candidates.filter { $0.index >= lastSync }.map(\.model.names))")
         }
         for (name, file) in found {
-            let synced = (syncs + contents).filter { $0.file == file.number }.map(\.state).max()
+            let whole = replacements.filter { $0.name == name }.map { (state: $0.state, file: $0.file) }
+            let synced = (syncs + contents + whole).filter { $0.file == file.number }.map(\.state).max()
             guard let bytes = file.bytes else {
                 if synced == nil { continue }
                 throw CheckFailure("\(name) was synced and answers EIO")

@@ -33,6 +33,7 @@ struct WithdrawnRollbackTests {
             _ = try session.run(.rollback("one"), 99)
             return nil
         } catch is DoneButNotDurable {
+            // All but its last sync went well.
             return nil
         } catch {
             disk.set(nil)

@@ -228,6 +228,16 @@ import Testing
         #expect(try readAll() == [:])
     }
 
+    @Test("A tree log that ends in its header is whole after one repair", arguments: [1, 15, 63, 64, 65])
+    func cutHeader(length: Int) throws {
+        try damage { name, bytes in
+            if name == "workspaces/0001/tree.log" { bytes.removeLast(bytes.count - length) }
+        }
+        _ = try fsck(repairs: true)
+        let again = try fsck()
+        #expect(again.outcome == .clean, "\(sentences(again))")
+    }
+
     @Test("Any larger damage: never wrong bytes, and after a repair the rest is there")
     func largerDamage() throws {
         let seeds = TestSeeds.list("larger damage")

@@ -190,6 +190,28 @@ import Testing
         #expect(!disk.exists(path + ".new") && disk.exists(path))
     }
 
+    @Test("What a kill left in the pool without a name is released after the next start")
+    func leftover() throws {
+        let fixture = try fixture()
+        try fixture.tree.write("d/f", "edit")
+        var found: [String] = []
+        fixture.set.store.logs.pool.visit { found.append($0) }
+        let path = try #require(found.first)
+        // The same content as that of another inode, and one that was not finished.
+        let name = try #require(path.split(separator: "/").last)
+        let other = "\(path.dropLast(name.count))1\(name)"
+        try fixture.reopenAfterKill { store in
+            let root = "\(store)/../.."
+            try ChildProcess.check(["cp", "\(root)/\(path)", "\(root)/\(other)"])
+            try writeFile("\(root)/\(path).new", "begun")
+        }
+        fixture.set.maintain()
+        found = []
+        fixture.set.store.logs.pool.visit { found.append($0) }
+        #expect(found == [path])
+        #expect(try contents(fixture.tree) == Self.edited)
+    }
+
     @Test("A workspace whose tree log cannot be read keeps all that is in the pool")
     func damagedLog() throws {
         let fixture = try fixture()

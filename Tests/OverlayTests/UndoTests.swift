@@ -155,4 +155,21 @@ import Testing
         #expect(try tree.text("f") == "base")
         #expect(try tree.facts(try tree.resolve("g")).size == 9_999)
     }
+
+    @Test("An undo passes over numbers that a damaged checkpoint claims and no record has")
+    func claimedNumbers() throws {
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
+        try fixture.tree.write("f", "edit")
+        fixture.workspace.checkpoint()
+        let position = CheckpointPosition(
+            journal: fixture.journalBytes, sequence: 1 << 60, lastNumber: 1)
+        try fixture.damageRows(at: position) { _, _ in }
+        try fixture.tree.makeFile("g")
+        // It would not end in this life otherwise.
+        let many = failure { () throws(CommandError) in try undo(fixture, 3) }
+        #expect(many?.description.contains("only 2") == true)
+        try undo(fixture, 2)
+        #expect(try fixture.tree.text("f") == "base")
+        #expect(try fixture.tree.names("") == ["f"])
+    }
 }

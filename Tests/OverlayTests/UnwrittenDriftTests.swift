@@ -50,47 +50,121 @@ import Testing
         return "f"
     }
 
+    private func contents(_ fixture: WorkspaceFixture, _ name: String) throws -> [UInt8] {
+        try fixture.tree.contents(try fixture.tree.resolve(name))
+    }
+
     @Test(
-        "A small file keeps its content when only its name or attributes were changed",
-        arguments: Change.allCases, [true, false])
-    func small(change: Change, isReplaced: Bool) throws {
-        let fixture = try fixture(size: 5_000)
-        let name = try make(change, fixture)
-        if isReplaced { try must("unlink", unlink(fixture.base("f"))) }
-        try writeFile(fixture.base("f"), bytes(6_000, fill: 2))
-        for step in 0..<2 {
-            let found = try fixture.tree.contents(try fixture.tree.resolve(name))
-            #expect(found == bytes(5_000, fill: 1), "step \(step)")
-            let drifted = try fixture.workspace.driftedFiles().filter {
-                // A file with two names is listed by the one that it has in the base.
-                $0.path == path(name) || change == .link
+        "A file of which only name or attributes were changed shows what the base has",
+        arguments: [Change.mode, .times, .xattr, .rename, .exchange], [true, false])
+    func follows(change: Change, isReplaced: Bool) throws {
+        for size in [5_000, 300_000] {
+            let fixture = try fixture(size: size)
+            let name = try make(change, fixture)
+            let held = try fixture.tree.resolve(name)
+            // Nothing that is large is copied.
+            #expect(fixture.set.store.logs.pool.usage.bytes < 20_000)
+            let journal = fixture.journalBytes
+            #expect(try contents(fixture, name).count == size)
+            #expect(fixture.journalBytes == journal)
+            if isReplaced { try must("unlink", unlink(fixture.base("f"))) }
+            try writeFile(fixture.base("f"), bytes(6_000, fill: 2))
+            if size > 6_000 {
+                // Who has it open, without a look-up.
+                let part = try fixture.tree.read(held, at: 1_000, count: 10)
+                #expect(part == Array(bytes(6_000, fill: 2)[1_000..<1_010]))
+            } else {
+                let stale = fixture.workspace.refresh()
+                #expect(stale.inodes[held] == true)
             }
-            #expect(drifted.map(\.isKept) == [true], "step \(step)")
+            #expect(try fixture.workspace.attributes(held).size == 6_000)
+            for step in 0..<2 {
+                #expect(try contents(fixture, name) == bytes(6_000, fill: 2), "step \(step)")
+                #expect(try fixture.workspace.driftedFiles().isEmpty, "step \(step)")
+                #expect(try fixture.workspace.verify().isClean, "step \(step)")
+                if step == 0 { try fixture.reopenAfterKill() }
+            }
+            if change == .mode { #expect(try fixture.tree.mode(name) == 0o751) }
+            // An edit is one of what is shown, and keeps it.
+            try writeFile(fixture.base("f"), bytes(7_000, fill: 3))
+            try fixture.tree.write(name, "edit")
+            try must("unlink", unlink(fixture.base("f")))
+            let edited = Array("edit".utf8) + bytes(7_000, fill: 3).dropFirst(4)
+            for step in 0..<2 {
+                #expect(try contents(fixture, name) == edited, "step \(step)")
+                #expect(try fixture.workspace.driftedFiles().map(\.isKept) == [true])
+                if step == 0 { try fixture.reopenAfterKill() }
+            }
+        }
+    }
+
+    @Test(
+        "A renamed file keeps what it had when the base file goes, up to a size",
+        arguments: [5_000, 300_000])
+    func gone(size: Int) throws {
+        let fixture = try fixture(size: size)
+        try fixture.tree.rename("f", to: "renamed")
+        try must("unlink", unlink(fixture.base("f")))
+        for step in 0..<2 {
+            let drifted = try fixture.workspace.driftedFiles()
+            #expect(drifted.count == 1, "step \(step)")
+            if drifted.first?.isKept == true {
+                #expect(try contents(fixture, "renamed") == bytes(size, fill: 1), "step \(step)")
+            } else {
+                #expect(size > 64 << 10, "step \(step)")
+                #expect(throws: Errno.inputOutput) { try contents(fixture, "renamed") }
+            }
+            try fixture.reopenAfterKill()
+        }
+    }
+
+    @Test("Copies never follow the base, nor does what they were made from")
+    func copies() throws {
+        let fixture = try fixture(size: 5_000)
+        let old = bytes(5_000, fill: 1)
+        for change in [Change.clone, .link] { _ = try make(change, fixture) }
+        try fixture.tree.changeMode("other", 0o600)
+        try fixture.tree.makeFile("range")
+        _ = try fixture.tree.copyRange(
+            from: fixture.tree.resolve("other"), at: 0, to: fixture.tree.resolve("range"), at: 0,
+            length: 5_000)
+        for name in ["f", "other"] {
+            try must("unlink", unlink(fixture.base(name)))
+            try writeFile(fixture.base(name), bytes(6_000, fill: 2))
+        }
+        for step in 0..<2 {
+            for name in ["copy", "range", "other", "f", "linked"] {
+                #expect(try contents(fixture, name) == old, "\(name), step \(step)")
+            }
+            let drifted = try fixture.workspace.driftedFiles()
+            #expect(drifted.allSatisfy(\.isKept) && drifted.count == 3)
             try fixture.reopenAfterKill()
         }
         // Nobody edited it, so there is nothing to decide.
-        _ = try fixture.workspace.acceptDrift(path(name), caller: fixture.tree.caller)
-        let found = try fixture.tree.contents(try fixture.tree.resolve(name))
-        #expect(found == bytes(6_000, fill: 2))
-        if change == .mode { #expect(try fixture.tree.mode(name) == 0o751) }
+        _ = try fixture.workspace.acceptDrift(path("other"), caller: fixture.tree.caller)
+        #expect(try contents(fixture, "other") == bytes(6_000, fill: 2))
+        #expect(try contents(fixture, "range") == old)
+        #expect(try fixture.tree.mode("other") == 0o600)
     }
 
-    @Test("A change of names and attributes copies no large file", arguments: Change.allCases)
-    func large(change: Change) throws {
-        let fixture = try fixture(size: 300_000)
-        let name = try make(change, fixture)
-        let usage = fixture.set.store.logs.pool.usage
-        // A copy is one of the content, and keeps it as an edit does.
-        #expect(usage.bytes < 10_000 || change == .clone)
-        if usage.files > 0 { return }
+    @Test("A rollback gives the content of then back to a file that was edited, and copies theirs")
+    func rolledBack() throws {
+        let fixture = try fixture(size: 5_000)
+        let caller = fixture.tree.caller
+        try fixture.tree.changeMode("f", 0o600)
+        let moment = fixture.workspace.statistics.sequence
+        try fixture.tree.write("f", "edit")
+        _ = try fixture.workspace.clone(path("f"), to: path("copy"), caller: caller)
+        _ = try fixture.workspace.rollback(
+            to: .sequence(moment), paths: [path("f")], keepsTimes: true, caller: caller)
         try writeFile(fixture.base("f"), bytes(6_000, fill: 2))
-        #expect(throws: Errno.inputOutput) {
-            try fixture.tree.contents(try fixture.tree.resolve(name))
+        // The copy reads the base by the number of f.
+        for step in 0..<2 {
+            #expect(try contents(fixture, "f") == bytes(5_000, fill: 1), "step \(step)")
+            let edited = Array("edit".utf8) + bytes(5_000, fill: 1).dropFirst(4)
+            #expect(try contents(fixture, "copy") == edited, "step \(step)")
+            try fixture.reopenAfterKill()
         }
-        #expect(try fixture.workspace.driftedFiles().map(\.isKept) == [false])
-        _ = try fixture.workspace.acceptDrift(path(name), caller: fixture.tree.caller)
-        let found = try fixture.tree.contents(try fixture.tree.resolve(name))
-        #expect(found == bytes(6_000, fill: 2))
     }
 
     @Test("What a workspace made stays in view when the base gets the same name, and diff tells")

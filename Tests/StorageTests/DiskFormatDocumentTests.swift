@@ -192,6 +192,7 @@ struct DiskFormatDocumentTests {
             "hasOrigin": "\(InodeRecord.Flags.hasOrigin.rawValue)",
             "hasXattrs": "\(InodeRecord.Flags.hasXattrs.rawValue)",
             "hasCapability": "\(InodeRecord.Flags.hasCapability.rawValue)",
+            "followsBase": "\(InodeRecord.Flags.followsBase.rawValue)",
         ]
         var found: [String: String] = [:]
         for (name, value) in try rows("Inode flags") { found[name] = value }

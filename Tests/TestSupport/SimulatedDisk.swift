@@ -49,9 +49,12 @@ package final class SimulatedDisk: Disk {
     package var calls: Int { state.withLock { $0.calls } }
 
     /// The disk as the next process finds it, when this one was killed.
-    package func afterKill(seed: UInt64 = 0) -> SimulatedDisk {
+    /// - Parameter remounted: through another mount, as in another container.
+    package func afterKill(seed: UInt64 = 0, remounted: Bool = false) -> SimulatedDisk {
         let state = state.withLock { $0 }
-        return SimulatedDisk(state.copy(seed: seed) { _ in })
+        var copy = state.copy(seed: seed) { _ in }
+        if remounted { copy.mounts += 1 }
+        return SimulatedDisk(copy)
     }
 
     /// The disk as the next process finds it, with what a later power cut may still take.
@@ -59,7 +62,8 @@ package final class SimulatedDisk: Disk {
         SimulatedDisk(state.withLock { $0 })
     }
 
-    /// The disk after the power came back: what was synced, and a random part of the rest.
+    /// The disk after the power came back: what was synced, and a random part of the rest. The boot is
+    /// the same, as when only the disk lost power, and its file system is mounted anew.
     package func afterPowerCut(seed: UInt64) -> SimulatedDisk {
         let state = state.withLock { $0 }
         return SimulatedDisk(state.afterPowerCut(seed: seed))
@@ -153,6 +157,8 @@ package final class SimulatedDisk: Disk {
             return node.names.keys.sorted()
         }
     }
+
+    package var mount: String { "simulated-\(state.withLock { $0.mounts })" }
 
     package func exists(_ path: String) -> Bool {
         state.withLock { $0.node(path) != nil }

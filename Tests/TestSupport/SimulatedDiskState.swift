@@ -80,6 +80,8 @@ struct SimulatedDiskState: Sendable {
     var calls = 0
     var plan: SimulatedDisk.Plan?
     var isStopped = false
+    /// How often the file system was mounted.
+    var mounts = 1
     var syncs = 0
     var syncFailure: Errno?
 
@@ -153,6 +155,7 @@ struct SimulatedDiskState: Sendable {
     func copy(seed: UInt64, _ change: (inout SimulatedNode) -> Void) -> SimulatedDiskState {
         var copy = SimulatedDiskState(seed: seed)
         copy.nextNode = nextNode
+        copy.mounts = mounts
         // In the order of their numbers, so that one seed gives one outcome.
         for number in nodes.keys.sorted() {
             guard var node = nodes[number] else { continue }
@@ -168,7 +171,7 @@ struct SimulatedDiskState: Sendable {
 
     func afterPowerCut(seed: UInt64) -> SimulatedDiskState {
         var random = SeededGenerator(seed: seed)
-        return copy(seed: seed) { node in
+        var cut = copy(seed: seed) { node in
             node.names = node.durableNames
             let names = Int.random(in: 0...node.pendingNames.count, using: &random)
             for change in node.pendingNames.prefix(names) {
@@ -180,6 +183,8 @@ struct SimulatedDiskState: Sendable {
                 node.keepSectors(&random)
             }
         }
+        cut.mounts += 1
+        return cut
     }
 }
 

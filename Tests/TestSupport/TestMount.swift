@@ -78,7 +78,7 @@ package final class TestMount {
             "i=0; while [ $i -lt \(limit) ] && kill -0 \(getpid()) 2>/dev/null; do "
                 + "sleep 1; i=$((i+1)); done; kill -9 \(child.pid); umount -l '\(root)'",
         ])
-        for _ in 0..<4_000 {
+        for _ in 0..<12_000 {
             if let ended = child.poll() {
                 let said = String(decoding: child.errors(), as: UTF8.self)
                 discard()
@@ -88,7 +88,7 @@ package final class TestMount {
             usleep(5_000)
         }
         discard()
-        throw CheckFailure("no mount after 20 seconds: \(log.suffix(600))")
+        throw CheckFailure("no mount after a minute: \(log.suffix(600))")
     }
 
     /// Unmounts with the program's own verb; the daemon must end with status 0.

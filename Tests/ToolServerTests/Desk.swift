@@ -25,6 +25,7 @@ final class Desk {
     let directory: TemporaryDirectory
     let catalogue: FileToolCatalogue
     let root: String
+    let ground: any Ground
     private let mount: TestMount?
 
     convenience init(
@@ -54,7 +55,7 @@ final class Desk {
         self.root = root
         var settings = ToolSettings()
         configure(&settings)
-        let ground = try HostGround([(root, isReadOnly)], home: nil, hidesControlFiles: true)
+        ground = try HostGround([(root, isReadOnly)], home: nil, hidesControlFiles: true)
         catalogue = FileToolCatalogue(ground, settings: settings)
     }
 

@@ -120,13 +120,13 @@ import Testing
     @Test("A text in many places is replaced in all of them when asked for", arguments: Place.all)
     func everywhere(place: Place) throws {
         let desk = try Desk(place)
-        try desk.write("f", String(repeating: "old and new\n", count: 3_000))
+        try desk.write("f", String(repeating: "old and new\n", count: 1_000))
         let reply = try desk.use(
             "edit_file",
             ["path": "f", "edits": [["oldText": "old", "newText": "OLD", "all": true]]])
-        #expect(reply["edits"] == 3_000)
+        #expect(reply["edits"] == 1_000)
         #expect(reply.texts.joined().utf8.count <= 4096)
-        #expect(try desk.string("f") == String(repeating: "OLD and new\n", count: 3_000))
+        #expect(try desk.string("f") == String(repeating: "OLD and new\n", count: 1_000))
     }
 
     @Test("A long file comes in parts and appears with the last one", arguments: Place.all)

@@ -20,7 +20,7 @@ import Tools
             ("a1 b22 c", "([a-z])(\\d+)", "$2$1", "1a 22b c"),
             ("key: value", "(?<k>\\w+): (?<v>\\w+)", "${v}=${k}", "value=key"),
             ("cost", "cost", "$$5 $x $", "$5 $x $"),
-            ("one\ntwo\n", "^", "> ", "> one\n> two\n> "),
+            ("one\ntwo\n", "^", "> ", "> one\n> two\n"),
             ("one\r\ntwo\r\n", "e$", "E", "onE\r\ntwo\r\n"),
             ("one\r\ntwo", "two", "2\n3", "one\r\n2\r\n3"),
             ("äöü äöü", "(?i)Ö", "o", "äoü äoü"),
@@ -48,12 +48,12 @@ import Tools
         var random = SeededGenerator(seed: 11)
         for round in 0..<6 {
             var text = ""
-            while text.utf8.count < 900_000 {
+            while text.utf8.count < 300_000 {
                 text += ["word ", "ä", "\n", "BEGIN", "END ", "😀", "12"]
                     .randomElement(using: &random) ?? ""
             }
             // One that is longer than a window.
-            text += "BEGIN" + String(repeating: "x\n", count: 200_000) + "END tail"
+            text += "BEGIN" + String(repeating: "x\n", count: 50_000) + "END tail"
             try bench.write("f", text)
             let pattern = ["BEGIN(?s:.)*?END", "(?<=ä)12", "\\bword\\b", "^12", "12$", "😀+"][round]
             let file = try bench.text("f")
@@ -77,7 +77,8 @@ import Tools
     @Test("Expressions that explode are refused, and the file stays")
     func explosions() throws {
         let bench = try Bench()
-        let text = String(repeating: "a", count: 40_000) + "!\n"
+        // With the letters that the expressions end in: without, the library knows at once.
+        let text = String(repeating: "a", count: 40_000) + "!\nb x c\n"
         try bench.write("f", text)
         for pattern in ["(a+)+$", "(a|a)*b", "(a|aa)+$", "(.*)*x", "((a*)*)*b", "(?:a?){60}a{60}c"] {
             #expect(

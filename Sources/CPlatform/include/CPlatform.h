@@ -18,6 +18,9 @@ typedef struct cp_statx {
 int cp_statx(int dirfd, const char *path, cp_statx_t *out);
 // The device, as cp_makedev makes it, that path leads to; asks no file system's server (AT_STATX_DONT_SYNC).
 int cp_device(const char *path, uint64_t *device);
+// The number of the mount that holds an open file (statx(2), STATX_MNT_ID_UNIQUE; Linux 6.8), which is
+// never given out again. 0: that; 1: a number that may be used again (STATX_MNT_ID); -1 and errno.
+int cp_mount_number(int fd, uint64_t *number);
 // openat2(2), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS.
 int cp_open_beneath(int dirfd, const char *path, int flags);
 int cp_openat(int dirfd, const char *path, int flags, uint32_t mode);

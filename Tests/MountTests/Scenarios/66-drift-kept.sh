@@ -24,7 +24,6 @@ fails_with 'Device or resource busy' drift 'accept a.txt' '--merge'
 fails_with 'Device or resource busy' drift 'ours a.txt 1-2-3-4' 'again'
 does drift "ours a.txt $(sed -n 's/.*"a.txt".*"base":"\([^"]*\)".*/\1/p' .draft/drift)"
 does drift 'theirs notes'
-does drift 'accept tool'
 content a.txt 'XXX
 two
 three'
@@ -32,7 +31,7 @@ content notes 'other notes'
 content tool 'echo walk'
 must test "$(stat -c %a tool)" = 600
 is drift ''
-does undo 3
+does undo 2
 content notes 'XXXes'
 has drift '"path":"notes"'
 rm "$base/a.txt"

@@ -1,0 +1,203 @@
+// What a recovery does behind a filler in the tree log with edit logs that nothing there speaks of: the
+// record of the first edit, or of the making, of their files was lost. A base file would show the base's
+// content again, without a word: it answers EIO instead, until somebody decides. A file that was made in
+// the workspace is there again, without the name it had.
+
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// Gives logs that no row and no transaction speaks of a row.
+    func closeOrphanLogs(_ stamp: Stamp) {
+        do throws(StorageError) {
+            let orphans = try findOrphanLogs()
+            if orphans.isEmpty { return }
+            let made = orphans.filter { $0.isMadeHere }
+            withTreeSafely { tree in
+                for orphan in made { tree.bringBack(orphan, stamp) }
+            }
+            let places = findBasePlaces(of: orphans.filter { !$0.isMadeHere })
+            for orphan in orphans where !orphan.isMadeHere {
+                guard let place = places[orphan.number] else {
+                    events.post(
+                        .warning,
+                        "\(LogDirectory.path(orphan.number)) has edits of a base file that is not there "
+                            + "any more; nothing shows them")
+                    continue
+                }
+                withTreeSafely { $0.doubt(orphan, at: place, stamp) }
+            }
+        } catch {
+            events.post(.error, "\(error)")
+        }
+    }
+
+    private func findOrphanLogs() throws(StorageError) -> [OrphanLog] {
+        let all: [InodeNumber]
+        do throws(Errno) {
+            all = try logs.numbers(of: id)
+        } catch {
+            throw .system(error, doing: "list the logs of", path: LogDirectory.workspacePath(id))
+        }
+        var unknown = withTreeSafely { tree in
+            Set(all.filter { (number) in
+                // Where the row cannot be read it is not known to be missing.
+                do throws(Errno) {
+                    return try tree.row(number) == nil
+                } catch {
+                    return false
+                }
+            })
+        }
+        if unknown.isEmpty { return [] }
+        // What a transaction speaks of, even if it took the row away, is as that left it.
+        try journal.records(of: .transaction, after: 0) { (header, payload) throws(StorageError) in
+            for change in try journal.transaction(header, payload)?.changes ?? [] {
+                switch change {
+                case .inode(let number, _, _), .content(let number, _, _), .due(let number, _):
+                    unknown.remove(number)
+                default: break
+                }
+            }
+        }
+        return unknown.sorted().compactMap { OrphanLog($0, in: logs) }
+    }
+
+    /// Where the base files lie whose numbers these are. The base is walked for it, which happens after
+    /// a repair only.
+    private func findBasePlaces(of orphans: [OrphanLog]) -> [InodeNumber: BasePlace] {
+        var found: [InodeNumber: BasePlace] = [:]
+        let wanted = Set(orphans.map(\.number))
+        let inodes = withTreeSafely { $0.baseInodes(of: wanted) }
+        var open: [[UInt8]] = wanted.isEmpty ? [] : [[]]
+        while found.count < wanted.count, let path = open.popLast() {
+            for entry in (try? base.list(path)) ?? [] {
+                let place = BasePlace(directory: path, name: entry.name.bytes)
+                if entry.type == .directory { open.append(place.path) }
+                guard inodes.contains(entry.inode), let status = try? base.status(place),
+                    status.type == .regular,
+                    let number = try? withTree({ (tree) throws(Errno) in
+                        try tree.number(of: status, at: place)
+                    }) else { continue }
+                if wanted.contains(number), found[number] == nil { found[number] = place }
+            }
+        }
+        return found
+    }
+}
+
+/// An edit log of which the tree log says nothing.
+struct OrphanLog: Sendable {
+    let number: InodeNumber
+    let header: LogHeader
+    let version: ContentVersion
+    let end: UInt64
+    /// Who wrote the first record.
+    private(set) var user: UInt32 = 0
+    /// The content is in doubt already.
+    private(set) var endsInGap = false
+
+    /// The number was given out by the workspace, and the file began empty.
+    var isMadeHere: Bool { number & (1 << 47) != 0 && header.baseFile == 0 }
+
+    /// Nil for a log without edits: its file's change may have been cut off before it was recorded.
+    init?(_ number: InodeNumber, in logs: LogDirectory) {
+        let path = LogDirectory.path(number)
+        guard EditLog.exists(number, in: logs), let file = try? logs.file(number),
+            let header = try? LogHeader(reading: file, path: path), header.id == number,
+            let log = try? EditLog.open(number, in: logs, report: { _ in }) else { return nil }
+        self.number = number
+        self.header = header
+        version = log.version
+        end = log.end
+        var edits = 0
+        var kind: UInt8 = 0
+        var user: UInt32?
+        do throws(StorageError) {
+            try EditLog.records(of: number, in: logs, range: 0...UInt64.max) { record in
+                // The holes of a sparse base file come before the change is recorded.
+                if record.header.kind != RecordKind.share.rawValue || edits > 0 { edits += 1 }
+                kind = record.header.kind
+                if user == nil { user = record.header.uid }
+            }
+        } catch {
+            return nil
+        }
+        if edits == 0 { return nil }
+        self.user = user ?? 0
+        endsInGap = kind == RecordKind.gap.rawValue
+    }
+}
+
+extension Tree {
+    /// Inode numbers in the base that these numbers may stand for.
+    fileprivate func baseInodes(of wanted: Set<InodeNumber>) -> Set<UInt64> {
+        var inodes = Set(wanted.map { $0 & (1 << 40 - 1) })
+        for (key, number) in aliases where wanted.contains(number) { inodes.insert(key.inode) }
+        return inodes
+    }
+
+    /// A file made here whose making was lost: it is there again, and gets a name with the others that
+    /// have none.
+    fileprivate func bringBack(_ orphan: OrphanLog, _ stamp: Stamp) {
+        var transaction = begin(.create, stamp)
+        sequence.advance(to: orphan.version.sequence)
+        var record = InodeRecord(
+            number: orphan.number, mode: FileType.regular.modeBits | 0o600, user: orphan.user, group: 0,
+            links: 1, time: orphan.version.time)
+        record.flags = .hasLog
+        record.size = orphan.version.size
+        record.allocated = orphan.version.allocated
+        record.contentSequence = orphan.version.sequence
+        if transaction.sequence <= orphan.version.sequence { transaction.renumber(sequence.next()) }
+        record.sequence = transaction.sequence
+        transaction.changes.append(.inode(orphan.number, before: nil, after: record))
+        do throws(Errno) {
+            try commit(&transaction)
+            events.post(
+                .error,
+                "the making of inode \(orphan.number) was lost; its content is there, its owner and "
+                    + "mode are not known")
+        } catch {
+            events.post(.error, "inode \(orphan.number) could not be brought back: \(error)")
+        }
+    }
+
+    /// A base file whose first edit was lost: what it held is not certain, so it answers EIO.
+    fileprivate func doubt(_ orphan: OrphanLog, at place: BasePlace, _ stamp: Stamp) {
+        let name = String(decoding: place.path, as: UTF8.self)
+        do throws(Errno) {
+            guard try ChangePlan(self, stamp: stamp).isShown(place) else { return }
+            let inode = try inode(at: place)
+            guard inode.number == orphan.number, !inode.isPersistent else { return }
+            sequence.advance(to: orphan.version.sequence)
+            let last = orphan.endsInGap ? orphan.version.sequence : sequence.next()
+            if !orphan.endsInGap {
+                // As where records of the log itself were lost: known until the file is emptied.
+                let length = UInt64(Format.recordHeaderLength)
+                let file = try logs.file(orphan.number)
+                _ = try LogRepair(
+                    file, log: orphan.number, key: logs.key, time: stamp.time
+                ).fill(
+                    orphan.end..<(orphan.end + length), before: orphan.version.sequence, after: nil,
+                    atLeast: last)
+                try file.synchronize()
+            }
+            var transaction = begin(.touch, stamp)
+            try touch(inode, in: &transaction)
+            transaction.update(inode) { record in
+                record.flags.insert(.hasLog)
+                record.size = orphan.version.size
+                record.allocated = orphan.version.allocated
+                record.contentSequence = last
+            }
+            try commit(&transaction)
+            events.post(
+                .error,
+                "the record of the first edit of \(name) was lost; the file answers EIO until it is "
+                    + "truncated to 0 or removed; \(LogDirectory.path(orphan.number)) has its edits")
+        } catch {
+            events.post(.error, "\(name) shows the base's content, and was edited: \(error)")
+        }
+    }
+}

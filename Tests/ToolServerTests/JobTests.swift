@@ -1,0 +1,101 @@
+// Calls that take long: they become jobs, show how far they are, can be ended, and leave nothing.
+
+import Glibc
+import MCP
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import ToolServer
+
+/// What another thread has seen.
+private final class Seen: Sendable {
+    let isBegun = Atomic<Bool>(false)
+    let isEnded = Atomic<Bool>(false)
+    let steps = Mutex<[Int64]>([])
+}
+
+@Suite struct JobTests {
+    private func desk(files: Int) throws -> Desk {
+        let desk = try Desk { $0.patience = .zero }
+        try makeDirectory(desk("s"))
+        for number in 0..<files { try desk.write("s/\(number)", "\(number)") }
+        return desk
+    }
+
+    private let copy: [String: JSON] = [
+        "source_path": "s", "destination_path": "t", "rename": "{name}.c",
+    ]
+
+    @Test("A long call is answered with a job, whose end has the result")
+    func job() throws {
+        let desk = try desk(files: 2_000)
+        let reply = try desk.use("copy_files", copy)
+        let id = try #require(reply["job_id"])
+        #expect(reply["state"] == "running" && reply.text.contains("read_job_progress"))
+        #expect(try desk.use("read_job_progress", [:]).text.hasPrefix("job-1 copy_files: "))
+        var done = try desk.use("read_job_progress", ["job_id": id, "wait_seconds": 20])
+        for _ in 0..<10 where done["state"] == "running" {
+            done = try desk.use("read_job_progress", ["job_id": id, "wait_seconds": 20])
+        }
+        #expect(done["state"] == "done" && done["result"]?["files"] == 2_000)
+        #expect(done["done"] == 2_000 && done["total"] == 2_000)
+        #expect(try names(in: desk("t")).count == 2_000)
+        #expect(try desk.failure("read_job_progress", ["job_id": "job-9"]).kind == "missing")
+    }
+
+    @Test("A job that is ended leaves nothing behind")
+    func ended() throws {
+        let desk = try desk(files: 3_000)
+        let id = try #require(try desk.use("copy_files", copy)["job_id"])
+        var state = try desk.use("cancel_job", ["job_id": id])
+        for _ in 0..<20 where state["state"] == "running" {
+            state = try desk.use("read_job_progress", ["job_id": id, "wait_seconds": 10])
+        }
+        if state["state"] == "cancelled" { #expect(!exists(desk("t"))) }
+        #expect(state["state"] != "failed")
+        #expect(try ChildProcess.shell("find '\(desk.root)' -name '.draftfs*'") == "")
+    }
+
+    @Test("A call that its client gives up ends its job")
+    func givenUp() throws {
+        let desk = try desk(files: 0)
+        let context = CallContext()
+        let seen = Seen()
+        let workbench = Workbench(ground: desk.ground, settings: ToolSettings())
+        _ = WorkerThread.start { [context, seen] in
+            while !seen.isBegun.load(ordering: .acquiring) { usleep(500) }
+            context.cancel()
+        }
+        _ = workbench.run("test", context) { job in
+            seen.isBegun.store(true, ordering: .releasing)
+            for _ in 0..<20_000 where !job.isCancelled { usleep(500) }
+            seen.isEnded.store(job.isCancelled, ordering: .releasing)
+            return .failure("cancelled")
+        }
+        var isEnded = false
+        for _ in 0..<20_000 where !isEnded {
+            isEnded = seen.isEnded.load(ordering: .acquiring)
+            usleep(500)
+        }
+        #expect(isEnded)
+    }
+
+    @Test("Progress of a job reaches the call that waits for it")
+    func progress() throws {
+        let desk = try desk(files: 0)
+        let seen = Seen()
+        let context = CallContext(
+            interval: .zero, onProgress: { progress in seen.steps.withLock { $0.append(progress.done) } })
+        let workbench = Workbench(ground: desk.ground, settings: ToolSettings())
+        let reply = workbench.run("test", context) { job in
+            for step in 1...3 as ClosedRange<Int64> {
+                job.progress(done: step, total: 3)
+                usleep(120_000)
+            }
+            return .text("done")
+        }
+        #expect(reply.text == "done" && seen.steps.withLock { $0 }.last == 3)
+        #expect(workbench.jobs.all.isEmpty)
+    }
+}
