@@ -36,8 +36,16 @@ static inline int cpcre2_longest_lookbehind(const cpcre2_code *code) {
 static inline int cpcre2_group_number(const cpcre2_code *code, const uint8_t *name) {
     return pcre2_substring_number_from_name_8(code, name);
 }
-static const uint32_t CPCRE2_OPTIONS = PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+// Whether the pattern names CR or LF: if not, a match does not begin between the two.
+static inline int cpcre2_names_line_ends(const cpcre2_code *code) {
+    uint32_t names = 1;
+    return pcre2_pattern_info_8(code, PCRE2_INFO_HASCRORLF, &names) == 0 ? (int)names : 1;
+}
+static const uint32_t CPCRE2_OPTIONS =
+    PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
+// Letters and digits are those of Unicode. Bytes that are no UTF-8 match nothing, and stay.
 static const uint32_t CPCRE2_UTF = PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF;
+static const uint32_t CPCRE2_BYTES = PCRE2_NEVER_UTF;
 static const uint32_t CPCRE2_PARTIAL = PCRE2_PARTIAL_HARD;
 static const uint32_t CPCRE2_NOT_EMPTY_HERE = PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED;
 // Whether a group took part in a match.

@@ -21,13 +21,15 @@ extension Tool {
             "edits": Shape.list(of: editShape, "The edits.", from: 1, to: 1000),
             "dryRun": Shape.flag("Only show the diff.", default: false),
             "version": Shape.version, "max_bytes": Shape.maxBytes,
+            "check": Shape.check, "check_seconds": Shape.checkSeconds,
         ], required: ["path", "edits"],
         output: [
             "content": Shape.text("The diff."), "edits": Shape.integer("Places that changed."),
             "lines": Shape.list(of: Shape.integer(), "Where, at most 100."),
+            "match": Shape.text("How oldText was found: exact, whitespace or regex; the loosest of several."),
             "ignored_whitespace": Shape.flag("White space at line ends was different."),
             "dry_run": Shape.flag(), "size": Shape.integer("Afterwards, in bytes."),
-            "version": Shape.text("Afterwards."),
+            "version": Shape.text("Afterwards."), "check": Shape.checkOutput,
         ], outputRequired: ["content", "edits", "dry_run", "version"],
         hints: ToolHints(isDestructive: true), isLong: true, run: edit)
 
@@ -58,8 +60,8 @@ extension Tool {
         }
         let planned = try EditPlanner(text).plan(edits)
         let isDry = call.flag("dryRun")
-        let (preview, version) = try make(call, planned, text, path, isDry: isDry)
-        return reply(preview, planned, text, version, isDry: isDry)
+        let (preview, version, check) = try make(call, planned, text, path, isDry: isDry)
+        return reply(preview, planned, text, version, check, isDry: isDry)
     }
 
     static func checkVersion(
@@ -72,27 +74,30 @@ extension Tool {
     }
 
     /// Makes planned edits, all or none.
-    /// - Returns: them as a fenced diff, and the version afterwards.
-    static func make(
+    /// - Returns: them as a fenced diff, the version afterwards, and what the check said.
+    private static func make(
         _ call: Call, _ planned: [PlannedEdit], _ text: TextFile, _ path: ToolPath, isDry: Bool
-    ) throws(ToolError) -> (preview: String, version: FileVersion) {
+    ) throws(ToolError) -> (preview: String, version: FileVersion, check: JSON?) {
         let fence = 20
         let preview = try EditPreview(text, mostBytes: Int(call.textBytes) - fence)
             .diff(planned, name: try call.name("path"))
         call.keep(text)
         try call.checkCancelled()
         var version = text.version
+        var check: JSON?
         if !isDry {
             let splices = planned.map(\.splice)
-            version = try call.ground.splice(path, splices, expecting: text.version)
-            keepIndex(call, text, path, splices, version)
+            check = try call.checked([path]) { () throws(ToolError) in
+                version = try call.ground.splice(path, splices, expecting: text.version)
+                keepIndex(call, text, path, splices, version)
+            }
         }
-        return ("```diff\n\(preview)```", version)
+        return ("```diff\n\(preview)```", version, check)
     }
 
     /// The index of the new file. Without one the next call counts anew: not worth an error when the
     /// edit is made.
-    private static func keepIndex(
+    static func keepIndex(
         _ call: Call, _ text: TextFile, _ path: ToolPath, _ splices: [ByteSplice],
         _ version: FileVersion
     ) {
@@ -104,7 +109,7 @@ extension Tool {
 
     private static func reply(
         _ preview: String, _ planned: [PlannedEdit], _ text: TextFile, _ version: FileVersion,
-        isDry: Bool
+        _ check: JSON?, isDry: Bool
     ) -> ToolReply {
         var size = text.size
         for edit in planned { size = size - edit.splice.delete + UInt64(edit.splice.insert.count) }
@@ -112,6 +117,7 @@ extension Tool {
         var notes: [String] = []
         if isDry { notes.append("dry run: nothing was changed") }
         if isLoose { notes.append("white space at the ends of lines was different") }
+        if check != nil { notes.append("the check succeeded") }
         if planned.count > 1 { notes.append("\(planned.count) places") }
         notes.append("version \(version)")
         return Reply.text(
@@ -119,9 +125,15 @@ extension Tool {
             [
                 "edits": Reply.integer(planned.count),
                 "lines": .list(planned.prefix(100).map { Reply.integer($0.line) }),
-                "ignored_whitespace": .boolean(isLoose), "dry_run": .boolean(isDry),
+                "match": Self.match(planned).map { .text($0.rawValue) },
+                "ignored_whitespace": .boolean(isLoose), "check": check, "dry_run": .boolean(isDry),
                 "size": Reply.integer(size), "version": .text(version.description),
             ])
+    }
+
+    /// The loosest way in which a text was found.
+    private static func match(_ planned: [PlannedEdit]) -> TextMatch? {
+        [TextMatch.expression, .loose, .exact].first { way in planned.contains { $0.foundBy == way } }
     }
 
     /// One edit as it was written.

@@ -12,6 +12,8 @@ package enum ToolGroup: String, Sendable, CaseIterable {
     case delete
     /// Backups, history and the way back, in workspaces.
     case past
+    /// Commands that check edits: no tools of their own. They run with all the server's rights.
+    case check
 }
 
 /// Bounds and permissions of one server.

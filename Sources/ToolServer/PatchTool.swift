@@ -1,4 +1,5 @@
-// edit_file_apply_patch: a unified diff, given or in a file, made in one step.
+// edit_file_apply_patch: a unified diff, given or in a file, of one file or of several, made as a whole
+// or not at all.
 
 internal import MCP
 internal import Platform
@@ -7,36 +8,38 @@ internal import Tools
 extension Tool {
     static let editFileApplyPatch = Tool(
         "edit_file_apply_patch", .write, title: "Apply patch",
-        "Applies a unified diff to one file of any size. The patch is given, or lies in a file "
-            + "(patch_path), so that a long one needs no long arguments. Hunks whose lines stand "
-            + "elsewhere are found; if one does not fit, nothing is changed. A patch from /dev/null "
-            + "makes the file. " + Shape.budget + ".",
+        "Applies a unified diff to files of any size. path is the file, or the directory that the "
+            + "patch's names are below (a/ and b/ of git are left out). The patch is given, or lies in a "
+            + "file (patch_path), so that a long one needs no long arguments. Files are changed, made "
+            + "and removed. Hunks whose lines stand elsewhere are found; lines must fit exactly (line ends "
+            + "apart). If hunks do not fit, all of them are named and nothing is changed. "
+            + Shape.budget + ".",
         input: [
             "path": Shape.path, "patch": Shape.text("The unified diff."),
             "patch_path": Shape.text("A file that holds it."),
             "dryRun": Shape.flag("Only show the diff.", default: false),
             "version": Shape.version, "max_bytes": Shape.maxBytes,
+            "check": Shape.check, "check_seconds": Shape.checkSeconds,
         ], required: ["path"],
         output: [
             "content": Shape.text("The diff."), "hunks": Shape.integer(),
             "shifted": Shape.integer("Hunks that stood at other lines."),
-            "created": Shape.flag(), "dry_run": Shape.flag(), "version": Shape.text("Afterwards."),
-        ], outputRequired: ["content", "hunks", "dry_run"], hints: ToolHints(isDestructive: true),
-        isLong: true, run: applyPatch)
+            "files": Shape.integer("Files that the patch is of."),
+            "created": Shape.flag("Files were made."), "dry_run": Shape.flag(),
+            "version": Shape.text("Afterwards, of a single file."), "check": Shape.checkOutput,
+        ], outputRequired: ["content", "hunks", "files", "dry_run"],
+        hints: ToolHints(isDestructive: true), isLong: true, run: applyPatch)
 
     private static func patch(_ call: Call) throws(ToolError) -> PatchText {
         switch (call.text("patch"), call.text("patch_path")) {
         case (.some(let text), nil): return try PatchText(text)
         case (nil, .some):
-            let text = try call.textFile(try call.path("patch_path"))
-            guard text.size <= PatchText.longest else {
-                throw ToolError(.bounds, "the patch has \(text.size) bytes, \(PatchText.longest) is the most")
+            let file = try call.ground.open(try call.path("patch_path"))
+            let size = try file.status().size
+            guard size <= PatchText.longest else {
+                throw ToolError(.bounds, "the patch has \(size) bytes, \(PatchText.longest) is the most")
             }
-            let bytes = try text.read(0..<text.size)
-            guard let string = text.encoding.decode(bytes[...]) else {
-                throw ToolError(.encoding, "the patch is not text")
-            }
-            return try PatchText(string)
+            return try PatchText(try file.read(Int(size), at: 0))
         default: throw ToolError(.usage, "give patch or patch_path, one of them")
         }
     }
@@ -45,38 +48,76 @@ extension Tool {
         let patch = try patch(call)
         let path = try call.path("path")
         let isDry = call.flag("dryRun")
-        guard !patch.removesFile else {
-            throw ToolError(.usage, "the patch removes the file: use delete_file")
+        var run = PatchRun(call.ground)
+        run.isCancelled = { [context = call.context] in context.isCancelled }
+        run.open = { path throws(ToolError) in try call.textFile(path) }
+        let targets = try run.plan(patch, at: path)
+        if call.version() != nil {
+            guard targets.count == 1, let text = targets[0].text else {
+                throw ToolError(.usage, "version goes with a patch of one file that is there")
+            }
+            try checkVersion(call, text, path)
         }
-        if patch.makesFile { return try makeFile(call, patch, path, isDry: isDry) }
-        let text = try call.textFile(path)
-        try checkVersion(call, text, path)
-        let (planned, shifted) = try patch.plan(text)
-        let (preview, version) = try make(call, planned, text, path, isDry: isDry)
-        var notes = ["\(patch.hunkCount) hunks"]
-        if shifted > 0 { notes.append("\(shifted) stood at other lines") }
-        if isDry { notes.append("dry run: nothing was changed") }
-        return Reply.text(
-            preview, notes: notes + ["version \(version)"],
-            [
-                "hunks": Reply.integer(patch.hunkCount), "shifted": Reply.integer(shifted),
-                "created": false, "dry_run": .boolean(isDry), "version": .text(version.description),
-            ])
+        let preview = try preview(call, targets)
+        for target in targets { if let text = target.text { call.keep(text) } }
+        try call.checkCancelled()
+        var version = targets.count == 1 ? targets[0].text?.version : nil
+        var check: JSON?
+        if !isDry {
+            check = try call.checked(targets.map(\.path)) { () throws(ToolError) in
+                let versions = try run.make(targets)
+                version = targets.count == 1 ? versions[targets[0].path] : nil
+                for target in targets {
+                    guard let text = target.text, let version = versions[target.path] else { continue }
+                    keepIndex(call, text, target.path, target.planned.map(\.splice), version)
+                }
+            }
+        }
+        return reply(preview, targets, version, check, isDry: isDry)
     }
 
-    private static func makeFile(
-        _ call: Call, _ patch: PatchText, _ path: ToolPath, isDry: Bool
-    ) throws(ToolError) -> ToolReply {
-        guard (try? call.ground.status(path)) == nil else {
-            throw ToolError(.exists, "the patch makes \(path), and there is something already")
+    private static func preview(_ call: Call, _ targets: [PatchRun.Target]) throws(ToolError) -> String {
+        var shown = ""
+        for (index, target) in targets.enumerated() {
+            let room = Int(call.textBytes) - 20 - shown.utf8.count
+            let name = targets.count == 1 ? try call.name("path") : "\(target.path)"
+            guard room > 200 || index == 0 else {
+                shown += "(and \(targets.count - index) more files)\n"
+                break
+            }
+            switch (target.kind, target.text) {
+            case (.edit, .some(let text)):
+                shown += try EditPreview(text, mostBytes: room).diff(target.planned, name: name)
+            case (.remove, _): shown += "--- \(name)\n+++ /dev/null\n"
+            default: shown += "--- /dev/null\n+++ \(name)\n(\(target.content.count) bytes)\n"
+            }
         }
-        let bytes = Array(patch.content.utf8)
-        if !isDry { try call.ground.create(path, bytes) }
+        return "```diff\n\(shown)```"
+    }
+
+    private static func reply(
+        _ preview: String, _ targets: [PatchRun.Target], _ version: FileVersion?, _ check: JSON?,
+        isDry: Bool
+    ) -> ToolReply {
+        let hunks = targets.reduce(0) { $0 + $1.hunks }
+        let shifted = targets.reduce(0) { $0 + $1.shifted }
+        var notes = ["\(hunks) hunks"]
+        if targets.count > 1 { notes.append("\(targets.count) files") }
+        for (kind, word) in [(FilePatch.Kind.make, "made"), (.remove, "removed")] {
+            let count = targets.count { $0.kind == kind }
+            if count > 0 { notes.append("\(count) \(word)") }
+        }
+        if shifted > 0 { notes.append("\(shifted) stood at other lines") }
+        if isDry { notes.append("dry run: nothing was changed") }
+        if let version { notes.append("version \(version)") }
+        if check != nil { notes.append("the check succeeded") }
         return Reply.text(
-            "\(isDry ? "Would make" : "Made") \(path), \(bytes.count) bytes",
+            preview, notes: notes,
             [
-                "hunks": Reply.integer(patch.hunkCount), "shifted": 0, "created": true,
-                "dry_run": .boolean(isDry),
+                "hunks": Reply.integer(hunks), "shifted": Reply.integer(shifted),
+                "files": Reply.integer(targets.count),
+                "created": .boolean(targets.contains { $0.kind == .make }), "dry_run": .boolean(isDry),
+                "version": version.map { .text($0.description) }, "check": check,
             ])
     }
 }

@@ -8,8 +8,6 @@ package struct ByteSearch: Sendable {
 
     /// The longest text that is searched for, in bytes.
     package static let longestNeedle = 1 << 20
-    /// Bytes of one read, besides what overlaps.
-    static let chunk: UInt64 = 1 << 20
 
     /// - Parameter needle: not empty.
     package init?(_ needle: [UInt8]) {
@@ -22,12 +20,12 @@ package struct ByteSearch: Sendable {
         self.shifts = shifts
     }
 
-    /// The places in `text` in order, none overlapping another.
+    /// The places in `text` in order, none overlapping another unless asked for.
     /// - Parameters:
     ///   - range: bytes of the file that a place must lie in as a whole.
     ///   - most: places after which the search ends.
     package func places(
-        in text: TextFile, _ range: Range<UInt64>, atMost most: Int
+        in text: TextFile, _ range: Range<UInt64>, atMost most: Int, overlapping: Bool = false
     ) throws(ToolError) -> [UInt64] {
         var found: [UInt64] = []
         let end = min(range.upperBound, text.size)
@@ -35,14 +33,14 @@ package struct ByteSearch: Sendable {
         let unit = UInt64(text.encoding.unit)
         while start < end, end - start >= UInt64(needle.count), found.count < most {
             if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            let stop = min(end, start + Self.chunk + UInt64(needle.count) - 1)
+            let stop = min(end, start + text.window + UInt64(needle.count) - 1)
             let bytes = try text.read(start..<stop)
             var index = 0
             while found.count < most, let place = next(in: bytes, from: index) {
                 // A match inside a unit of UTF-16 is none.
                 if (start + UInt64(place)) % unit == 0 {
                     found.append(start + UInt64(place))
-                    index = place + needle.count
+                    index = place + (overlapping ? 1 : needle.count)
                 } else {
                     index = place + 1
                 }

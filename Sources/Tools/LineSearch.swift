@@ -1,7 +1,7 @@
 // LineSearch: finds a run of lines that differ from the wanted ones only in the white space at their
 // ends, in one pass: each line becomes a hash of its trimmed bytes, and the run of hashes is searched
 // with Knuth, Morris and Pratt's method. Lines may have any length; what is found is compared byte for
-// byte by the caller, who has both.
+// byte by the caller, who has both: two lines may have one hash.
 
 package struct LineSearch: Sendable {
     /// Lines of the file that were found: from the first one's first byte to the last one's last,
@@ -69,7 +69,7 @@ package struct LineSearch: Sendable {
         var position = range.lowerBound
         while position < end, found.count < most {
             if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            let bytes = try text.read(position..<min(end, position + ByteSearch.chunk))
+            let bytes = try text.read(position..<min(end, position + text.window))
             if bytes.isEmpty { break }
             for (index, byte) in bytes.enumerated() {
                 if byte == 0x0a {

@@ -1,73 +1,92 @@
 // RegularExpression: an expression of PCRE2 over a file of any size. The file passes through a window;
 // what may go on behind its end is looked at again with more of the file. Steps, nesting and memory of
-// each search are bounded by the library, and the whole by time: no expression holds a call for long.
+// each place are bounded by the library, the places of one call by the time that they take, and the
+// whole by a deadline: no expression holds a call for long.
 
 internal import CPCRE2
 internal import Platform
 
 package final class RegularExpression {
-    /// Places of one match.
-    package struct Match: Equatable {
-        package var range: Range<UInt64>
+    /// One match, with its groups as long as the visitor has it.
+    struct Match {
+        var range: Range<UInt64>
         /// Group 0 is the match itself; nil for one that took no part.
-        var groups: [[UInt8]?]
+        var groups: [Range<Int>?]
+        var window: [UInt8]
+
+        subscript(group: Int) -> ArraySlice<UInt8> { groups[group].map { window[$0] } ?? [] }
     }
 
-    private let code: OpaquePointer
+    let code: OpaquePointer
     private let context: OpaquePointer
     private let data: OpaquePointer
-    private let groupCount: Int
+    let groupCount: Int
     private let lookbehind: Int
     private let isUTF8: Bool
+    private let namesLineEnds: Bool
     /// The pattern, for sentences.
-    private let pattern: String
+    let shown: String
+    /// Places that one call of the library may begin at: fewer when they take long.
+    private var stride = 64
 
     /// Bytes of the longest pattern.
     static let longestPattern = 8_192
     /// For each place that a match may begin at.
-    private static let steps: UInt32 = 200_000
-    private static let depth: UInt32 = 5_000
+    private static let steps: UInt32 = 5_000_000
+    private static let depth: UInt32 = 200_000
     /// KiB.
     private static let heap: UInt32 = 20_000
-    private static let window = 64 << 10
+    /// Bytes that are read at once. The library checks all of them for UTF-8 in each call.
+    private static let mostWindow = 64 << 10
     /// Bytes of the longest match.
-    private static let longestMatch = 4 << 20
+    package static let longestMatch = 1 << 20
     /// Nanoseconds of the thread's own time: how busy the machine is does not count.
     private static let patience: Int64 = 10_000_000_000
+    /// Bytes that a file may have for each second more.
+    private static let bytesPerSecond: UInt64 = 25 << 20
 
     /// - Throws: `usage` for a pattern that is none, with the place.
     package init(_ pattern: String, encoding: TextEncoding) throws(ToolError) {
         guard encoding.unit == 1 else {
             throw ToolError(.encoding, "expressions work on UTF-8 and Latin-1, not on \(encoding.rawValue)")
         }
-        guard let bytes = encoding.encode(pattern), bytes.count <= Self.longestPattern else {
+        guard let bytes = encoding.encode(pattern) else {
+            throw ToolError(
+                .encoding, "the expression has characters that \(encoding.rawValue) does not have")
+        }
+        guard bytes.count <= Self.longestPattern else {
             throw ToolError(.bounds, "the expression has more than \(Self.longestPattern) bytes")
         }
         guard !bytes.isEmpty else { throw ToolError(.usage, "the expression is empty") }
+        guard !Self.asksForEndOfLastMatch(bytes) else {
+            throw ToolError(.usage, "the expression has \\G, which is not supported: leave it out")
+        }
         isUTF8 = encoding == .utf8
+        shown = String(pattern.prefix(60))
         var error: Int32 = 0
         var offset = 0
-        let options = CPCRE2_OPTIONS | (isUTF8 ? CPCRE2_UTF : 0)
+        let options = CPCRE2_OPTIONS | (isUTF8 ? CPCRE2_UTF : CPCRE2_BYTES)
         guard let code = cpcre2_compile(bytes, bytes.count, options, &error, &offset) else {
             throw ToolError(
                 .usage, "the expression is not one: \(Self.words(error)), at byte \(offset)")
         }
-        self.code = code
         guard let context = cpcre2_context_create(Self.steps, Self.depth, Self.heap) else {
             pcre2_code_free_8(code)
             throw ToolError(.system, "there is no memory for an expression")
         }
-        self.context = context
         guard let data = pcre2_match_data_create_from_pattern_8(code, nil) else {
             pcre2_match_context_free_8(context)
             pcre2_code_free_8(code)
             throw ToolError(.system, "there is no memory for an expression")
         }
+        self.code = code
+        self.context = context
         self.data = data
-        self.pattern = pattern
         groupCount = Int(cpcre2_group_count(code))
-        // Characters have up to four bytes. One at least, so that a window's start is no line's start.
-        lookbehind = max(1, Int(cpcre2_longest_lookbehind(code))) * 4
+        namesLineEnds = cpcre2_names_line_ends(code) != 0
+        // Characters have up to four bytes. Two at least, so that a window's start is no line's start,
+        // and that the CR before a LF is seen.
+        lookbehind = max(2, Int(cpcre2_longest_lookbehind(code))) * 4
     }
 
     deinit {
@@ -82,32 +101,69 @@ package final class RegularExpression {
         return length > 0 ? String(decoding: buffer.prefix(Int(length)), as: UTF8.self) : "error \(error)"
     }
 
+    /// `\G` would hold at the start of each window.
+    private static func asksForEndOfLastMatch(_ pattern: [UInt8]) -> Bool {
+        var index = 0
+        var isQuoted = false
+        while index + 1 < pattern.count {
+            guard pattern[index] == 0x5c else {
+                index += 1
+                continue
+            }
+            switch pattern[index + 1] {
+            case 0x45: isQuoted = false
+            case _ where isQuoted:
+                index += 1
+                continue
+            case 0x51: isQuoted = true
+            case 0x47: return true
+            default: break
+            }
+            index += 2
+        }
+        return false
+    }
+
     // MARK: Searching
 
     private enum Outcome {
         case match([Range<Int>?])
+        /// The bytes end inside of what may be a match.
         case partial(from: Int)
-        case none
+        /// No match begins before that place.
+        case none(before: Int)
     }
 
-    private func search(
-        _ bytes: [UInt8], from start: Int, isEnd: Bool, options: UInt32
-    ) throws(ToolError) -> Outcome {
-        let options = options | (isEnd ? 0 : CPCRE2_PARTIAL)
-        let result = pcre2_match_8(code, bytes, bytes.count, start, options, data, context)
+    private func search(_ view: View, isEnd: Bool) throws(ToolError) -> Outcome {
+        // The library ends a fragment before bytes that are no UTF-8. What ends there is no partial match:
+        // the library would take it for one, and lose it. So it sees one such byte, and no more.
+        let isFragment = view.fragmentEnd < view.bytes.count
+        let bytes = isFragment ? Array(view.bytes[..<view.fragmentEnd]) + [0xff] : view.bytes
+        var options: UInt32 = isFragment || isEnd ? 0 : CPCRE2_PARTIAL
+        if view.isAfterEmpty { options |= CPCRE2_NOT_EMPTY_HERE }
+        let last = min(view.start + stride, view.fragmentEnd)
+        pcre2_set_offset_limit_8(context, last)
+        let began = Clock.threadTime()
+        let result = pcre2_match_8(code, bytes, bytes.count, view.start, options, data, context)
+        let time = Clock.threadTime() - began
+        if time > 50_000_000 {
+            stride = max(1, stride / 8)
+        } else if time < 5_000_000 {
+            stride = min(stride * 4, 1 << 22)
+        }
         let places = pcre2_get_ovector_pointer_8(data)
         switch result {
-        case PCRE2_ERROR_NOMATCH: return .none
-        case PCRE2_ERROR_PARTIAL: return .partial(from: places?[0] ?? start)
+        case PCRE2_ERROR_NOMATCH: return .none(before: last + 1)
+        case PCRE2_ERROR_PARTIAL: return .partial(from: places?[0] ?? view.start)
         case PCRE2_ERROR_MATCHLIMIT, PCRE2_ERROR_DEPTHLIMIT, PCRE2_ERROR_HEAPLIMIT:
             throw ToolError(
                 .bounds,
-                "the expression \(pattern.prefix(60)) takes too many steps (\(Self.words(result))): make "
-                    + "it simpler, without repeats inside of repeats")
+                "the expression \(shown) takes too many steps (\(Self.words(result))): make it simpler, "
+                    + "without repeats inside of repeats")
         case ..<0:
             throw ToolError(.usage, "the expression cannot be searched for: \(Self.words(result))")
         default:
-            guard let places else { return .none }
+            guard let places else { return .none(before: last + 1) }
             var groups: [Range<Int>?] = []
             for group in 0...groupCount {
                 let (low, high) = (places[2 * group], places[2 * group + 1])
@@ -120,66 +176,169 @@ package final class RegularExpression {
         }
     }
 
-    /// The matches in order, none overlapping another.
-    package func matches(in text: TextFile, atMost most: Int) throws(ToolError) -> [Match] {
-        let deadline = Clock.threadTime() + Self.patience
-        var found: [Match] = []
-        var base: UInt64 = 0
-        var bytes = try window(text, 0, Self.window)
-        var start = 0
-        var isAfterEmpty = false
-        while found.count < most {
-            if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            guard Clock.threadTime() < deadline else {
-                throw ToolError(
-                    .bounds, "the expression \(pattern.prefix(60)) takes longer than 10 s: make it simpler")
-            }
-            let isEnd = base + UInt64(bytes.count) >= text.size
-            let outcome = try search(
-                bytes, from: start, isEnd: isEnd, options: isAfterEmpty ? CPCRE2_NOT_EMPTY_HERE : 0)
-            switch outcome {
-            case .match(let groups):
-                guard let whole = groups[0] else { return found }
-                found.append(
-                    Match(
-                        range: base + UInt64(whole.lowerBound)..<base + UInt64(whole.upperBound),
-                        groups: groups.map { $0.map { Array(bytes[$0]) } }))
-                start = whole.upperBound
-                isAfterEmpty = whole.isEmpty
-            case .none where isAfterEmpty:
-                // Nothing longer where the empty match was: on behind the next character.
-                isAfterEmpty = false
-                if start >= bytes.count, isEnd { return found }
-                start += 1
-                while isUTF8, start < bytes.count, bytes[start] & 0xc0 == 0x80 { start += 1 }
-                if start > bytes.count { start = bytes.count }
-            case .none:
-                if isEnd { return found }
-                let keep = boundary(bytes, bytes.count - min(bytes.count, lookbehind))
-                (base, start) = (base + UInt64(keep), bytes.count - keep)
-                bytes = Array(bytes[keep...]) + (try window(text, base + UInt64(start), Self.window))
-            case .partial(let from):
-                // Before that place nothing matches, however the file goes on.
-                if !isAfterEmpty { start = max(start, from) }
-                let keep = boundary(bytes, max(0, start - lookbehind))
-                let kept = bytes.count - keep
-                guard kept <= Self.longestMatch else {
-                    throw ToolError(
-                        .bounds,
-                        "the expression \(pattern.prefix(60)) matches more than \(Self.longestMatch) bytes")
-                }
-                base += UInt64(keep)
-                start -= keep
-                // Twice as much each time, so that a long match is not begun too often.
-                bytes = Array(bytes[keep...])
-                    + (try window(text, base + UInt64(kept), max(Self.window, kept)))
-            }
+    /// Where the matches are, in order, none overlapping another.
+    package func places(in text: TextFile, atMost most: Int) throws(ToolError) -> [Range<UInt64>] {
+        var found: [Range<UInt64>] = []
+        try search(text) { match throws(ToolError) in
+            found.append(match.range)
+            return found.count < most
         }
         return found
     }
 
+    /// What passes through: bytes of the file, and where the search stands in them.
+    private struct View {
+        var base: UInt64
+        var bytes: [UInt8]
+        var start: Int
+        /// The match before was empty, and ended where the search stands.
+        var isAfterEmpty = false
+        /// All behind the last fragment was looked at: on to bytes that are UTF-8.
+        var isBehindFragment = false
+        /// The search came here because nothing matches before: a LF is passed with its CR.
+        var hasPassed = false
+        /// The first byte at or behind the start that is no UTF-8, or the end of the bytes.
+        var fragmentEnd = 0
+    }
+
+    /// - Parameter visit: gets the matches in order, none overlapping another; false ends the search.
+    func search(
+        _ text: TextFile, _ visit: (Match) throws(ToolError) -> Bool
+    ) throws(ToolError) {
+        let more = Int64(clamping: min(text.size / Self.bytesPerSecond, 1 << 30)) * 1_000_000_000
+        let patience = Self.patience + more
+        let deadline = Clock.threadTime() + patience
+        // A line begins behind a byte order mark.
+        let mark = UInt64(text.encoding.markLength(try text.read(0..<4)))
+        var view = View(base: mark, bytes: try part(text, mark, Self.window(text)), start: 0)
+        while true {
+            if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
+            guard Clock.threadTime() < deadline else {
+                throw ToolError(
+                    .bounds,
+                    "the expression \(shown) takes longer than \(patience / 1_000_000_000) s: make it "
+                        + "simpler")
+            }
+            let isEnd = view.base + UInt64(view.bytes.count) >= text.size
+            findFragment(&view)
+            if view.start >= view.bytes.count {
+                guard !isEnd else {
+                    // The end of the file is a place too, unless bytes that are no text stand before it.
+                    if view.isBehindFragment { return }
+                    try finish(&view, visit)
+                    return
+                }
+                try slide(&view, text)
+                continue
+            }
+            switch try search(view, isEnd: isEnd) {
+            case .match(let groups):
+                guard try report(groups, &view, visit) else { return }
+            case .none(let before):
+                leave(&view, before)
+            case .partial(let from):
+                // Before that place nothing matches, however the file goes on.
+                if !view.isAfterEmpty, from > view.start {
+                    view.start = from
+                    view.hasPassed = true
+                }
+                try slide(&view, text)
+            }
+        }
+    }
+
+    /// Looks for empty matches at the end of the file.
+    private func finish(
+        _ view: inout View, _ visit: (Match) throws(ToolError) -> Bool
+    ) throws(ToolError) {
+        if view.isAfterEmpty { return }
+        guard case .match(let groups) = try search(view, isEnd: true) else { return }
+        _ = try report(groups, &view, visit)
+    }
+
+    private func report(
+        _ groups: [Range<Int>?], _ view: inout View, _ visit: (Match) throws(ToolError) -> Bool
+    ) throws(ToolError) -> Bool {
+        guard let whole = groups[0] else { return false }
+        guard whole.count <= Self.longestMatch else { throw tooLong }
+        let range = view.base + UInt64(whole.lowerBound)..<view.base + UInt64(whole.upperBound)
+        guard try visit(Match(range: range, groups: groups, window: view.bytes)) else { return false }
+        view.start = whole.upperBound
+        view.isAfterEmpty = whole.isEmpty
+        view.hasPassed = false
+        return true
+    }
+
+    /// Goes on where no match begins before a place.
+    private func leave(_ view: inout View, _ before: Int) {
+        if view.start >= view.fragmentEnd || before > view.fragmentEnd, !view.isAfterEmpty {
+            view.start = view.fragmentEnd
+            view.isBehindFragment = view.fragmentEnd < view.bytes.count
+        } else if view.isAfterEmpty {
+            // Nothing longer where the empty match was: on behind the next character.
+            if view.start >= view.fragmentEnd {
+                view.isBehindFragment = true
+            } else {
+                view.start = next(view, view.start + 1)
+            }
+        } else {
+            view.start = next(view, before)
+        }
+        view.isAfterEmpty = false
+        view.hasPassed = true
+    }
+
+    private func findFragment(_ view: inout View) {
+        guard isUTF8 else {
+            view.fragmentEnd = view.bytes.count
+            return
+        }
+        if view.isBehindFragment {
+            while view.start < view.bytes.count,
+                UTF8Scan.firstInvalid(view.bytes, from: view.start, to: view.start + 1) == view.start {
+                view.start += 1
+            }
+            if view.start < view.bytes.count { view.isBehindFragment = false }
+            view.fragmentEnd = view.start
+        }
+        guard view.start >= view.fragmentEnd, !view.isBehindFragment else { return }
+        view.fragmentEnd = UTF8Scan.firstInvalid(view.bytes, from: view.start, to: view.bytes.count)
+    }
+
+    private var tooLong: ToolError {
+        ToolError(
+            .bounds,
+            "the expression \(shown) matches more than \(Self.longestMatch) bytes: make it fit less")
+    }
+
+    /// Goes on in the file: what stands before the place of the search is dropped, but for what may be
+    /// looked back at.
+    private func slide(_ view: inout View, _ text: TextFile) throws(ToolError) {
+        let keep = boundary(view.bytes, max(0, view.start - lookbehind))
+        let kept = view.bytes.count - keep
+        guard kept <= Self.longestMatch + lookbehind + 4 else { throw tooLong }
+        // Twice as much each time, so that a long match is not begun too often.
+        let offset = view.base + UInt64(view.bytes.count)
+        let more = try part(text, offset, max(Self.window(text), kept))
+        if more.isEmpty {
+            throw ToolError(.stale, "the file became shorter while it was read: read it again")
+        }
+        let wasAtEnd = view.start == view.bytes.count
+        view.base += UInt64(keep)
+        view.start -= keep
+        view.bytes.removeFirst(keep)
+        view.bytes += more
+        view.fragmentEnd = view.start
+        // The search may have stood before a LF whose CR it has seen.
+        if wasAtEnd, view.hasPassed { view.start = behindReturn(view.bytes, view.start) }
+    }
+
+    private static func window(_ text: TextFile) -> Int {
+        max(16, min(Self.mostWindow, Int(clamping: text.window)))
+    }
+
     /// A part that ends between characters, but at the file's end.
-    private func window(
+    private func part(
         _ text: TextFile, _ offset: UInt64, _ count: Int
     ) throws(ToolError) -> [UInt8] {
         var bytes = try text.read(offset..<min(text.size, offset + UInt64(count)))
@@ -190,55 +349,24 @@ package final class RegularExpression {
         return bytes
     }
 
+    /// Back to the start of a character, if there is one.
     private func boundary(_ bytes: [UInt8], _ index: Int) -> Int {
-        var index = index
-        while isUTF8, index > 0, index < bytes.count, bytes[index] & 0xc0 == 0x80 { index -= 1 }
+        guard isUTF8, index < bytes.count else { return index }
+        for back in 0...3 where index >= back {
+            if bytes[index - back] & 0xc0 != 0x80 { return index - back }
+        }
         return index
     }
 
-    // MARK: Replacing
-
-    /// What comes in a match's place: `$1`, `${name}`, `$0` for all of it; `$$` is a dollar.
-    package func replacement(_ text: [UInt8], for match: Match) throws(ToolError) -> [UInt8] {
-        var filled: [UInt8] = []
-        var index = 0
-        while index < text.count {
-            guard text[index] == 0x24, index + 1 < text.count else {
-                filled.append(text[index])
-                index += 1
-                continue
-            }
-            index += 1
-            switch text[index] {
-            case 0x24:
-                filled.append(0x24)
-                index += 1
-            case 0x30...0x39:
-                let digits = text[index...].prefix(2).prefix { (0x30...0x39).contains($0) }
-                filled += try group(String(decoding: digits, as: UTF8.self), match)
-                index += digits.count
-            case 0x7b:
-                let name = text[(index + 1)...].prefix { $0 != 0x7d }
-                guard name.endIndex < text.count else {
-                    throw ToolError(.usage, "the new text has a ${ without its }; $$ is a dollar")
-                }
-                filled += try group(String(decoding: name, as: UTF8.self), match)
-                index = name.endIndex + 1
-            default:
-                // As it is written: code is full of dollars.
-                filled.append(0x24)
-            }
-        }
-        return filled
+    /// On to the start of a character, and of a line end.
+    private func next(_ view: View, _ index: Int) -> Int {
+        var index = index
+        while isUTF8, index < view.fragmentEnd, view.bytes[index] & 0xc0 == 0x80 { index += 1 }
+        return min(behindReturn(view.bytes, index), view.fragmentEnd)
     }
 
-    private func group(_ name: String, _ match: Match) throws(ToolError) -> [UInt8] {
-        let number = Int(name) ?? Int(cpcre2_group_number(code, Array(name.utf8) + [0]))
-        guard number >= 0, number < match.groups.count else {
-            throw ToolError(
-                .usage,
-                "the new text names the group \(name), and the expression has \(groupCount); $$ is a dollar")
-        }
-        return match.groups[number] ?? []
+    private func behindReturn(_ bytes: [UInt8], _ index: Int) -> Int {
+        guard index < bytes.count, index > 0, !namesLineEnds else { return index }
+        return bytes[index] == 0x0a && bytes[index - 1] == 0x0d ? index + 1 : index
     }
 }

@@ -29,17 +29,22 @@ package struct PlannedEdit: Equatable, Sendable {
     package var splice: ByteSplice
     /// The line it begins in, from 1.
     package var line: UInt64
+    /// How the text that goes was found; nil for lines and bytes.
+    package var foundBy: TextMatch?
+
     /// White space at the ends of lines was different.
-    package var ignoredWhitespace = false
+    package var ignoredWhitespace: Bool { foundBy == .loose }
 }
 
 package struct EditPlanner {
-    private let text: TextFile
+    let text: TextFile
     let lineEnd: [UInt8]
     /// Places that an error lists.
-    private static let shownPlaces = 5
+    static let shownPlaces = 5
     /// Edits that one replacement may come to.
-    static let mostPlaces = 10_000
+    package static let mostPlaces = 10_000
+    /// Bytes that the edits of one call may put in together: a workspace takes them as one command.
+    package static let mostInserted = 8 << 20
 
     package init(_ text: TextFile) throws(ToolError) {
         self.text = text
@@ -48,19 +53,13 @@ package struct EditPlanner {
 
     /// The line end that the file uses first; LF where it has none.
     private static func lineEnd(of text: TextFile) throws(ToolError) -> [UInt8] {
-        let plain = text.encoding.encode("\n") ?? [0x0a]
+        let feed = text.encoding.encode("\n") ?? [0x0a]
         let ending = text.encoding.encode("\r\n") ?? []
-        // The first line's end is that of the file where there is one line only.
+        // A first line that is the last one may have an end too.
         let second = try text.start(ofLine: 2) ?? text.size
-        guard second >= UInt64(ending.count), !ending.isEmpty else { return plain }
-        return try text.read(second - UInt64(ending.count)..<second) == ending ? ending : plain
-    }
-
-    static func hasLineEnd(_ text: TextFile) throws(ToolError) -> Bool {
-        if try text.start(ofLine: 2) != nil { return true }
-        let unit = UInt64(text.encoding.unit)
-        guard text.size >= unit else { return false }
-        return text.isLineEnd(try text.read(text.size - unit..<text.size), 0)
+        guard second >= UInt64(ending.count), !ending.isEmpty else { return feed }
+        let found = try text.read(second - UInt64(ending.count)..<second)
+        return found == ending ? ending : feed
     }
 
     /// - Returns: the edits in the order of the file.
@@ -77,6 +76,13 @@ package struct EditPlanner {
                 planned.append(try bytes(name, offset, delete, insert))
             }
         }
+        let inserted = planned.reduce(0) { $0 + $1.splice.insert.count }
+        guard planned.count == 1 || inserted <= Self.mostInserted else {
+            throw ToolError(
+                .bounds,
+                "the edits put in \(inserted) bytes, and one call takes \(Self.mostInserted): make them in "
+                    + "several")
+        }
         let sorted = planned.enumerated().sorted {
             ($0.element.splice.offset, $0.offset) < ($1.element.splice.offset, $1.offset)
         }.map(\.element)
@@ -92,32 +98,6 @@ package struct EditPlanner {
 
     // MARK: Text
 
-    private func expressions(
-        _ name: String, _ pattern: String, _ new: String, _ everywhere: Bool
-    ) throws(ToolError) -> [PlannedEdit] {
-        let expression = try RegularExpression(pattern, encoding: text.encoding)
-        let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
-        let matches = try expression.matches(in: text, atMost: most)
-        guard !matches.isEmpty else {
-            throw ToolError(
-                .noMatch, "\(name)the expression \(pattern.prefix(60)) fits nowhere in the file")
-        }
-        try checkCount(name, matches.map(\.range.lowerBound), everywhere)
-        guard let replacement = withLineEnds(new) else { throw unencodable(name, new) }
-        var planned: [PlannedEdit] = []
-        let lines = try text.lines(at: matches.map(\.range.lowerBound))
-        for (match, line) in zip(matches, lines) {
-            planned.append(
-                PlannedEdit(
-                    splice: ByteSplice(
-                        offset: match.range.lowerBound,
-                        delete: match.range.upperBound - match.range.lowerBound,
-                        insert: try expression.replacement(replacement, for: match)),
-                    line: line))
-        }
-        return planned
-    }
-
     private func replacement(
         _ name: String, _ old: String, _ new: String, _ everywhere: Bool, _ match: TextMatch
     ) throws(ToolError) -> [PlannedEdit] {
@@ -126,7 +106,9 @@ package struct EditPlanner {
             throw ToolError(.usage, "\(name)the text to replace is empty: say which text is to go")
         }
         guard let insert = encoded(new) else { throw unencodable(name, new) }
-        guard let needle = encoded(old), needle.count <= ByteSearch.longestNeedle else {
+        // Characters that the encoding does not have are not there.
+        guard let needle = encoded(old) else { throw notFound(name, old) }
+        guard needle.count <= ByteSearch.longestNeedle else {
             throw ToolError(
                 .bounds, "\(name)the text to replace is longer than \(ByteSearch.longestNeedle) bytes")
         }
@@ -141,16 +123,15 @@ package struct EditPlanner {
             if places.isEmpty { continue }
             try checkCount(name, places, everywhere)
             var planned: [PlannedEdit] = []
-            let lines = try text.lines(at: places)
             // A text of several lines was found with its own line ends; else the file's are used.
             let isVerbatim = spelling == needle && Self.split(old).count > 1 || new.contains("\r\n")
             let replaced = isVerbatim ? insert : withLineEnds(new) ?? insert
-            for (place, line) in zip(places, lines) {
+            for place in places {
                 planned.append(
                     PlannedEdit(
                         splice: ByteSplice(
                             offset: place, delete: UInt64(spelling.count), insert: replaced),
-                        line: line))
+                        line: try text.line(at: place), foundBy: .exact))
             }
             return planned
         }
@@ -158,54 +139,7 @@ package struct EditPlanner {
         return try looseReplacement(name, old, new, everywhere)
     }
 
-    private func looseReplacement(
-        _ name: String, _ old: String, _ new: String, _ everywhere: Bool
-    ) throws(ToolError) -> [PlannedEdit] {
-        // A last line end belongs to the last line, not to an empty one behind it.
-        var lines = Self.split(old)
-        let endsLine = lines.count > 1 && lines.last?.isEmpty == true
-        if endsLine { lines.removeLast() }
-        guard text.encoding.unit == 1, let search = LineSearch(lines.map { encoded($0) ?? [] }) else {
-            throw notFound(name, old)
-        }
-        let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
-        let places = try search.places(in: text, 0..<text.size, atMost: most)
-        if places.isEmpty { throw notFound(name, old) }
-        try checkCount(name, places.map(\.range.lowerBound), everywhere)
-        var newLines = Self.split(new)
-        if endsLine, newLines.count > 1, newLines.last?.isEmpty == true { newLines.removeLast() }
-        var planned: [PlannedEdit] = []
-        let numbers = try text.lines(at: places.map(\.range.lowerBound))
-        for (place, number) in zip(places, numbers) {
-            let shifted = indented(newLines, like: place.indentation, old: lines)
-            var insert: [UInt8] = []
-            for (index, line) in shifted.enumerated() {
-                if index > 0 { insert += lineEnd }
-                insert += line
-            }
-            planned.append(
-                PlannedEdit(
-                    splice: ByteSplice(
-                        offset: place.range.lowerBound,
-                        delete: place.range.upperBound - place.range.lowerBound, insert: insert),
-                    line: number, ignoredWhitespace: true))
-        }
-        return planned
-    }
-
-    /// The new lines moved by as much as the first old line stands off in the file.
-    private func indented(_ lines: [String], like found: [UInt8], old: [String]) -> [[UInt8]] {
-        let bytes = lines.map { encoded($0) ?? [] }
-        let written = (old.first.flatMap { encoded($0) } ?? []).prefix { TrimmedHash.isBlank($0) }
-        if written.elementsEqual(found) { return bytes }
-        return bytes.map { line in
-            if line.allSatisfy({ TrimmedHash.isBlank($0) }) { return line }
-            guard line.starts(with: written) else { return line }
-            return found + line.dropFirst(written.count)
-        }
-    }
-
-    private func checkCount(
+    func checkCount(
         _ name: String, _ places: [UInt64], _ everywhere: Bool
     ) throws(ToolError) {
         if everywhere {
@@ -226,7 +160,7 @@ package struct EditPlanner {
                 + "give more of what stands around it, or ask for all of them")
     }
 
-    private func notFound(_ name: String, _ old: String) -> ToolError {
+    func notFound(_ name: String, _ old: String) -> ToolError {
         let first = Self.split(old).first { !$0.allSatisfy(\.isWhitespace) } ?? ""
         return ToolError(
             .noMatch,
@@ -234,7 +168,7 @@ package struct EditPlanner {
                 + "part again, it may have changed")
     }
 
-    private func unencodable(_ name: String, _ new: String) -> ToolError {
+    func unencodable(_ name: String, _ new: String) -> ToolError {
         ToolError(
             .encoding,
             "\(name)the new text has characters that the file's encoding \(text.encoding.rawValue) "
@@ -296,10 +230,10 @@ package struct EditPlanner {
 
     // MARK: Encoding
 
-    private func encoded(_ string: String) -> [UInt8]? { text.encoding.encode(string) }
+    func encoded(_ string: String) -> [UInt8]? { text.encoding.encode(string) }
 
     /// The text with the file's own line ends.
-    private func withLineEnds(_ string: String) -> [UInt8]? {
+    func withLineEnds(_ string: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         for (index, line) in Self.split(string).enumerated() {
             if index > 0 { bytes += lineEnd }

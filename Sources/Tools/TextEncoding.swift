@@ -121,30 +121,51 @@ enum UTF8Scan {
     static func isValid(_ bytes: ArraySlice<UInt8>, cutsEnd: Bool) -> Bool {
         var index = bytes.startIndex
         while index < bytes.endIndex {
-            let lead = bytes[index]
-            if lead < 0x80 {
+            switch length(bytes, index) {
+            case .some(0): return cutsEnd
+            case .some(let length): index += length
+            case nil: return false
+            }
+        }
+        return true
+    }
+
+    /// The first byte that begins no whole character.
+    /// - Parameter end: no character that begins there or behind is looked at.
+    static func firstInvalid(_ bytes: [UInt8], from start: Int, to end: Int) -> Int {
+        var index = start
+        while index < end {
+            if bytes[index] < 0x80 {
                 index += 1
                 continue
             }
-            let length: Int
-            var range: ClosedRange<UInt8> = 0x80...0xbf
-            switch lead {
-            case 0xc2...0xdf: length = 2
-            case 0xe0: (length, range) = (3, 0xa0...0xbf)
-            case 0xed: (length, range) = (3, 0x80...0x9f)
-            case 0xe1...0xef: length = 3
-            case 0xf0: (length, range) = (4, 0x90...0xbf)
-            case 0xf4: (length, range) = (4, 0x80...0x8f)
-            case 0xf1...0xf3: length = 4
-            default: return false
-            }
-            for place in 1..<length {
-                guard index + place < bytes.endIndex else { return cutsEnd }
-                guard range.contains(bytes[index + place]) else { return false }
-                range = 0x80...0xbf
-            }
+            guard let length = length(bytes[...], index), length > 0 else { return index }
             index += length
         }
-        return true
+        return min(index, bytes.count)
+    }
+
+    /// Bytes of the character that begins at `index`; 0 if it is cut off, nil if there is none.
+    private static func length(_ bytes: ArraySlice<UInt8>, _ index: Int) -> Int? {
+        let lead = bytes[index]
+        if lead < 0x80 { return 1 }
+        let length: Int
+        var range: ClosedRange<UInt8> = 0x80...0xbf
+        switch lead {
+        case 0xc2...0xdf: length = 2
+        case 0xe0: (length, range) = (3, 0xa0...0xbf)
+        case 0xed: (length, range) = (3, 0x80...0x9f)
+        case 0xe1...0xef: length = 3
+        case 0xf0: (length, range) = (4, 0x90...0xbf)
+        case 0xf4: (length, range) = (4, 0x80...0x8f)
+        case 0xf1...0xf3: length = 4
+        default: return nil
+        }
+        for place in 1..<length {
+            guard index + place < bytes.endIndex else { return 0 }
+            guard range.contains(bytes[index + place]) else { return nil }
+            range = 0x80...0xbf
+        }
+        return length
     }
 }

@@ -12,6 +12,10 @@ package final class TextFile {
     package private(set) var index: LineIndex
     /// Asked between blocks: whether the caller wants no answer any more.
     package var isCancelled: @Sendable () -> Bool = { false }
+    /// Bytes that are read at once while something is searched for.
+    package var window: UInt64 = 1 << 20
+    /// The place whose line was asked for last: places of edits come in order.
+    private var lastPlace: (offset: UInt64, line: UInt64) = (0, 1)
 
     /// Bytes from the front that the encoding is told by.
     static let sampleLength = 64 << 10
@@ -102,34 +106,18 @@ package final class TextFile {
     /// The line (from 1) in which a byte stands; a file's end is in its last line.
     package func line(at offset: UInt64) throws(ToolError) -> UInt64 {
         let offset = min(offset, size)
-        try extend { $0.bytes >= offset }
-        let before = index.find { $0.bytes <= offset }
-        var line = before.lines + 1
-        _ = try scan(from: before.bytes, to: offset) { bytes, index in
+        var (start, line) = lastPlace
+        if offset < start || offset - start > Self.scanLength {
+            try extend { $0.bytes >= offset }
+            let before = index.find { $0.bytes <= offset }
+            (start, line) = (before.bytes, before.lines + 1)
+        }
+        _ = try scan(from: start, to: offset) { bytes, index in
             if isLineEnd(bytes, index) { line += 1 }
             return false
         }
+        if offset % UInt64(encoding.unit) == 0 { lastPlace = (offset, line) }
         return line
-    }
-
-    /// The lines of places in ascending order: what lies between two is looked at once.
-    func lines(at offsets: [UInt64]) throws(ToolError) -> [UInt64] {
-        var lines: [UInt64] = []
-        var last: (offset: UInt64, line: UInt64)?
-        for offset in offsets {
-            guard let before = last, offset - before.offset < index.blockLength else {
-                let line = try line(at: offset)
-                lines.append(line)
-                last = (offset, line)
-                continue
-            }
-            let bytes = try read(before.offset..<offset)
-            let line = before.line
-                + TextCount.count(bytes, encoding, startsAt: before.offset).lines
-            lines.append(line)
-            last = (offset, line)
-        }
-        return lines
     }
 
     /// Where character `number` (from 0) begins; the file's end for its count, nil behind.
@@ -161,7 +149,7 @@ package final class TextFile {
         // Blocks may begin inside a unit after an edit by bytes.
         var position = start + (unit - start % unit) % unit
         while position < end {
-            let bytes = try read(position..<min(end, position + Self.scanLength))
+            let bytes = try read(position..<min(end, position + min(Self.scanLength, window)))
             if bytes.isEmpty { return nil }
             var index = 0
             while index + Int(unit) <= bytes.count {

@@ -24,6 +24,8 @@ package struct ToolError: Error, Sendable, Equatable, CustomStringConvertible {
         /// Too large, too long, too many.
         case bounds
         case cancelled
+        /// The command that was to check a change has failed, and the change was taken back.
+        case checkFailed = "check_failed"
         /// The ground cannot do this: it is no draftfs workspace.
         case unsupported
         /// The system's answer.

@@ -4,6 +4,7 @@
 import ArgumentParser
 import Glibc
 import Platform
+import Tools
 
 struct EditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,11 +14,21 @@ struct EditCommand: ParsableCommand {
             draftfs edit main.c --old 'int x = 1;' --new 'int x = 2;'
             draftfs edit log.txt --lines 3:5 --new 'one line for three'
             draftfs edit log.txt --at 0 --insert '# a line at the front'
+            draftfs edit main.c --regex 'int (\\w+) = 1;' --new 'long $1 = 1;' --all
+            draftfs edit --patch change.diff
+            draftfs edit src --patch change.diff --check 'make test'
 
             Text must stand in the file once, or give --all; where it does not fit as it is, lines \
             are compared without the white space at their ends. The file's line ends and encoding \
             are kept. --lines 3:2 inserts before line 3. These work in any directory; --at, which \
             counts bytes, and JSON work in a workspace.
+
+            --patch takes a unified diff of one file or of several; the path is the file, or the \
+            directory that the names in the patch are below: the current one if it is left out. If a \
+            hunk does not fit, nothing is changed.
+
+            --check runs a command of the shell after an edit in a workspace. If it fails, the edited \
+            files go back to what they were, by a rollback of their paths.
 
             Several splices at once are given as JSON: {"path": "src/a.c", "edits": [{"at": 10, \
             "delete": 3, "insert": "text"}]}, with "insert_base64" for bytes that are no text. \
@@ -48,17 +59,35 @@ struct EditCommand: ParsableCommand {
 
     @OptionGroup var text: TextEditOptions
 
+    @Option(
+        help: ArgumentHelp("Apply a unified diff; - for input.", valueName: "file"),
+        completion: .file())
+    var patch: String?
+
+    @OptionGroup var check: CheckOptions
+
     @OptionGroup var workspace: WorkspaceOptions
 
     /// The longest command that the mount takes.
     static let longest = 16 << 20
 
     func validate() throws {
+        if patch != nil {
+            guard !text.isGiven, at == nil, delete == nil, insert == nil, insertFile == nil,
+                jsonFile == nil
+            else { throw ValidationError("--patch takes a path, or none, and nothing else") }
+            return
+        }
         if text.isGiven {
             guard path != nil, at == nil, delete == nil, insert == nil, insertFile == nil,
                 jsonFile == nil
-            else { throw ValidationError("--old and --lines take a path and --new, and nothing else") }
+            else {
+                throw ValidationError("--old, --regex and --lines take a path and --new, and nothing else")
+            }
             return
+        }
+        guard check.check == nil else {
+            throw ValidationError("--check goes with --old, --regex, --lines and --patch")
         }
         if jsonFile != nil {
             guard path == nil, at == nil, delete == nil, insert == nil, insertFile == nil else {
@@ -79,8 +108,15 @@ struct EditCommand: ParsableCommand {
     }
 
     func run() throws {
+        if let patch {
+            let bytes = try Self.contents(of: patch, atMost: PatchText.longest)
+            let patched = try PatchEdit.apply(
+                bytes, to: path ?? ".", from: workspace.directory, check: check)
+            if workspace.json { print(patched.line) }
+            return
+        }
         if text.isGiven, let path {
-            let edited = try text.edit(path, from: workspace.directory)
+            let edited = try text.edit(path, from: workspace.directory, check: check)
             if workspace.json { print(edited.line) }
             return
         }
@@ -117,7 +153,8 @@ struct EditCommand: ParsableCommand {
         return .members(["path": .text(path), "edits": .list([splice])])
     }
 
-    private static func contents(of path: String) throws(Failure) -> [UInt8] {
+    /// - Parameter most: bytes after which it is read no further.
+    private static func contents(of path: String, atMost most: Int = .max) throws(Failure) -> [UInt8] {
         do throws(Errno) {
             let file = try File.open(path == "-" ? "/dev/stdin" : path, flags: O_RDONLY)
             var bytes: [UInt8] = []
@@ -128,6 +165,7 @@ struct EditCommand: ParsableCommand {
                 if count < 0 { throw .last }
                 if count == 0 { return bytes }
                 bytes += buffer[..<count]
+                if bytes.count > most { return bytes }
             }
         } catch {
             throw Failure("cannot read \(Text.printable(path)): \(error)")

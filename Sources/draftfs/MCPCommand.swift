@@ -52,7 +52,7 @@ struct MCPCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Which tools there are: read, write, delete (without this option), past: backups, history "
-                + "and rollback. Repeatable, or with commas.",
+                + "and rollback, check: commands that check edits. Repeatable, or with commas.",
             valueName: "groups"))
     var allow: [String] = []
 

@@ -9,24 +9,47 @@ struct TextEditOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Text that goes, as an expression of PCRE; it must fit once, or give --all.",
+            valueName: "expression"))
+    var regex: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How --old is compared: whitespace (white space at the ends of lines may differ if nothing "
+                + "else fits) or exact.",
+            valueName: "how"))
+    var match: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Lines that go: the first and the last; last below first inserts.", valueName: "first:last"))
     var lines: String?
 
-    @Option(help: ArgumentHelp("Text that comes in their place.", valueName: "text"))
+    @Option(
+        help: ArgumentHelp(
+            "Text that comes in their place. With --regex, $1 and ${name} are groups, $$ is a dollar.",
+            valueName: "text"))
     var new: String?
 
     @Flag(help: "Replace the text wherever it stands.")
     var all = false
 
-    var isGiven: Bool { old != nil || lines != nil || new != nil || all }
+    var isGiven: Bool {
+        old != nil || regex != nil || match != nil || lines != nil || new != nil || all
+    }
 
     func validate() throws {
         guard isGiven else { return }
-        guard (old == nil) != (lines == nil) else {
-            throw ValidationError("give --old or --lines, with --new")
+        guard [old, regex, lines].compactMap({ $0 }).count == 1 else {
+            throw ValidationError("give --old, --regex or --lines, with --new")
         }
         guard new != nil else { throw ValidationError("give --new: the text that comes, or ''") }
-        guard !all || old != nil else { throw ValidationError("--all goes with --old") }
+        guard !all || lines == nil else {
+            throw ValidationError("--all goes with --old and --regex")
+        }
+        guard match == nil || old != nil && ["exact", "whitespace"].contains(match) else {
+            throw ValidationError("--match goes with --old, and takes exact or whitespace")
+        }
         if let lines, Self.lineRange(lines) == nil {
             throw ValidationError("--lines takes two numbers with a colon between them, from 1")
         }
@@ -38,25 +61,34 @@ struct TextEditOptions: ParsableArguments {
     }
 
     var textEdit: TextEdit {
-        if let old { return .replace(old: old, new: new ?? "", everywhere: all) }
+        if let old {
+            let match = match.flatMap { TextMatch(rawValue: $0) } ?? .loose
+            return .replace(old: old, new: new ?? "", everywhere: all, match: match)
+        }
+        if let regex {
+            return .replace(old: regex, new: new ?? "", everywhere: all, match: .expression)
+        }
         let (first, last) = lines.flatMap(Self.lineRange) ?? (1, 1)
         return .lines(first: first, last: last, new: new ?? "")
     }
 
     /// - Parameter directory: where to act as if started.
-    func edit(_ path: String, from directory: String?) throws -> JSONValue {
+    func edit(_ path: String, from directory: String?, check: CheckOptions) throws -> JSONValue {
         do throws(ToolError) {
             let ground = try HostGround.everything(from: directory ?? ".")
             let path = try ground.roots.path(path)
             let text = try TextFile(try ground.open(path))
             let planned = try EditPlanner(text).plan([textEdit])
-            let version = try ground.splice(
-                path, planned.map(\.splice), expecting: text.version)
+            var version = text.version
+            let outcome = try check.run(ground, [path]) { () throws(ToolError) in
+                version = try ground.splice(path, planned.map(\.splice), expecting: text.version)
+            }
             return .members([
                 "edited": .integer(planned.count),
                 "lines": .list(planned.prefix(100).map { .integer($0.line) }),
+                "match": planned.first?.foundBy.map { .text($0.rawValue) },
                 "ignored_whitespace": .boolean(planned.contains(where: \.ignoredWhitespace)),
-                "version": .text(version.description),
+                "version": .text(version.description), "check": outcome,
             ])
         } catch {
             throw Failure(error.description)

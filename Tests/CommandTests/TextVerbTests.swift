@@ -57,6 +57,39 @@ extension CommandTests {
             #expect(try readText(directory("f")) == "zero\r\none\r\n2\r\n3\r\n")
         }
 
+        @Test func `An expression is replaced, and a literal dollar is one`() throws {
+            let directory = try Self.bench("a1\nb22\n")
+            let result = try Program.run(
+                ["edit", "f", "--regex", "([a-z])(\\d+)", "--new", "$2$1 $$", "--all", "--json"],
+                directory: directory.path)
+            #expect(result.status == 0, "\(result.errorText)")
+            #expect(try readText(directory("f")) == "1a $\n22b $\n")
+            #expect(JSONValue(parsing: result.text.utf8)?["match"]?.text == "regex")
+            let literal = try Program.run(
+                ["edit", "f", "--old", "22b", "--new", "$1$$", "--match", "exact"],
+                directory: directory.path)
+            #expect(literal.status == 0, "\(literal.errorText)")
+            #expect(try readText(directory("f")) == "1a $\n$1$$ $\n")
+        }
+
+        @Test func `A patch of several files is applied, from a file and from input, or not at all`() throws {
+            let directory = try Self.bench("one\n")
+            let patch = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-one\n+1\n"
+                + "--- /dev/null\n+++ b/d/new\n@@ -0,0 +1 @@\n+x\n"
+            try writeFile(directory("p"), patch)
+            let result = try Program.run(["edit", "--patch", "p", "--json"], directory: directory.path)
+            #expect(result.status == 0, "\(result.errorText)")
+            let json = try #require(JSONValue(parsing: result.text.utf8))
+            #expect(json["files"]?.items.map { $0["change"]?.text } == ["edit", "make"])
+            #expect(try readText(directory("f")) == "1\n" && readText(directory("d/new")) == "x\n")
+            let again = try Program.run(["edit", "--patch", "p"], directory: directory.path)
+            #expect(again.status == 1 && again.errorText.contains("2 files cannot be patched"))
+            let checked = try Program.run(
+                ["edit", "f", "--old", "1", "--new", "2", "--check", "true"], directory: directory.path)
+            #expect(checked.status == 1 && checked.errorText.contains("no draftfs workspace"))
+            #expect(try readText(directory("f")) == "1\n")
+        }
+
         @Test(arguments: [
             (["--old", "one", "--new", "x"], "lines 1, 2"),
             (["--old", "none", "--new", "x"], "not in the file"),
@@ -79,6 +112,12 @@ extension CommandTests {
             ["edit", "f", "--old", "a", "--new", "b", "--at", "1"],
             ["edit", "f", "--lines", "0:1", "--new", "b"],
             ["edit", "f", "--lines", "1:1", "--new", "b", "--all"],
+            ["edit", "f", "--regex", "a", "--old", "b", "--new", "c"], ["edit", "f", "--regex", "a"],
+            ["edit", "f", "--old", "a", "--new", "b", "--match", "regex"],
+            ["edit", "f", "--regex", "a", "--new", "b", "--match", "exact"],
+            ["edit", "f", "--patch", "p", "--old", "a", "--new", "b"],
+            ["edit", "f", "--at", "1", "--insert", "x", "--check", "true"],
+            ["edit", "f", "--old", "a", "--new", "b", "--check", "true", "--check-seconds", "0"],
         ])
         func `Wrong usage exits with 2`(arguments: [String]) throws {
             let directory = try Self.bench("one\n")

@@ -47,7 +47,7 @@ struct ImportTests {
             "WorkerPool.swift",
         ],
         "Sources/Tools": [
-            "ControlFiles.swift", "HostGround.swift", "HostGround+Copying.swift",
+            "CheckCommand.swift", "ControlFiles.swift", "HostGround.swift", "HostGround+Copying.swift",
             "HostGround+Names.swift",
             "HostGround+Splicing.swift",
         ],

@@ -58,17 +58,20 @@ import Tools
             let pattern = ["BEGIN(?s:.)*?END", "(?<=ä)12", "\\bword\\b", "^12", "12$", "😀+"][round]
             let file = try bench.text("f")
             let found = try RegularExpression(pattern, encoding: .utf8)
-                .matches(in: file, atMost: 1_000_000)
+                .places(in: file, atMost: 1_000_000)
             try bench.write("p", pattern)
             let expected = try ChildProcess.run(
                 [
                     "perl", "-CSD", "-0777", "-ne",
+                    // Bytes of what lies between two matches, so that no text is counted twice.
                     "BEGIN { open P, '<:utf8', '\(bench("p"))'; $p = <P> } "
-                        + "while (/$p/mg) { my $b = substr($_, 0, $-[0]); utf8::encode($b); "
-                        + "print length($b), \"\\n\" }",
+                        + "my $text = $_; my @places; push @places, $-[0] while $text =~ /$p/mg; "
+                        + "my ($at, $bytes) = (0, 0); for my $place (@places) { "
+                        + "my $part = substr($text, $at, $place - $at); utf8::encode($part); "
+                        + "$bytes += length($part); $at = $place; print $bytes, \"\\n\" }",
                     bench("f"),
                 ], seconds: 120)
-            let places = found.map { "\($0.range.lowerBound)" }
+            let places = found.map { "\($0.lowerBound)" }
             #expect(expected.succeeded, "\(expected.errorText)")
             #expect(places == expected.text.split(separator: "\n").map(String.init), "\(pattern)")
         }
@@ -80,14 +83,136 @@ import Tools
         // With the letters that the expressions end in: without, the library knows at once.
         let text = String(repeating: "a", count: 40_000) + "!\nb x c\n"
         try bench.write("f", text)
-        for pattern in ["(a+)+$", "(a|a)*b", "(a|aa)+$", "(.*)*x", "((a*)*)*b", "(?:a?){60}a{60}c"] {
-            #expect(
-                kind { () throws(ToolError) in _ = try edit(bench, pattern, "") } == .bounds, "\(pattern)")
+        // The library sees that a letter is not there; where it is, it has to try.
+        for pattern in ["(a+)+$", "(a|a)*b", "(a|aa)+$", "(.*)*x", "((a*)*)*b", "(a*)*[bc]", "(a|a)*\\?"] {
+            let found = kind { () throws(ToolError) in _ = try edit(bench, pattern, "") }
+            let isSeen = pattern.hasSuffix("b") || pattern.hasSuffix("x") || pattern.hasSuffix("?")
+            #expect(found == .bounds || isSeen && found == .noMatch, "\(pattern)")
         }
         #expect(kind { () throws(ToolError) in
             _ = try edit(bench, String(repeating: "(", count: 5_000), "") } == .usage)
         #expect(kind { () throws(ToolError) in
             _ = try edit(bench, String(repeating: "a", count: 9_000), "") } == .bounds)
         #expect(try bench.string("f") == text)
+    }
+
+    private static let patterns = [
+        "a*", "$", "^", "^.", ".$", "\\b", "a+b", "(a|b)+", "\\R", "\\r", "\\n", "(?<=a)b", "(?<!b)a",
+        "é", "\\w+", "[^a]+", "a.*b", "(?s)a.{0,40}?b", "(?i)É", "(a)(b)?", "\\s+$", "^\\s*", "x?", "b|$",
+        "a(?=b)", "^$", "語|😀", "\\Aa", "\\Z", "\\z", "a\\Kb", "(?<x>a)\\k<x>", "[\\x{80}-\\x{ffff}]",
+        "(?:ab|a)*", ".+", "\\S+\\s", "(?<=\\n)a", "(?<=b\\r\\n)", "\\Ba", "a{2,3}", "(?s)b.$", "^a|a$",
+        "X", "(?!^)a", "\\p{L}+", "(?>a+)b", "(a(?1)?b)", "[[:space:]]",
+    ]
+
+    /// Bytes of text, and now and then some that are none.
+    private static func bytes(_ random: inout SeededGenerator) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for _ in 0..<Int.random(in: 0...200, using: &random) {
+            let part = ["a", "b", " ", "\n", "\r\n", "\r", "é", "É", "語", "😀", "ab", "aab", "\t", "?"]
+                .randomElement(using: &random) ?? ""
+            if part == "?" {
+                bytes += [[0xff], [0xc3], [0x80, 0x80], [0xf0, 0x9f], [0xed, 0xa0, 0x80]]
+                    .randomElement(using: &random) ?? []
+            } else {
+                bytes += Array(part.utf8)
+            }
+        }
+        return bytes
+    }
+
+    @Test("Small windows find what a search of all the text in memory finds", arguments: TestSeeds.all())
+    func smallWindows(seed: TestSeed) throws {
+        let bench = try Bench()
+        var random = seed.generator
+        for round in 0..<6 {
+            try bench.write("f", Self.bytes(&random))
+            for pattern in Self.patterns {
+                let encoding = round % 3 == 2 ? TextEncoding.latin1 : .utf8
+                if encoding == .latin1, pattern.contains("語") || pattern.contains("ffff") { continue }
+                let whole = try bench.text("f", encoding)
+                let expected = try RegularExpression(pattern, encoding: encoding)
+                    .places(in: whole, atMost: 10_000)
+                let part = try bench.text("f", encoding)
+                part.window = UInt64.random(in: 16...40, using: &random)
+                let found = try RegularExpression(pattern, encoding: encoding)
+                    .places(in: part, atMost: 10_000)
+                #expect(found == expected, "\(pattern), window \(part.window), round \(round)")
+            }
+        }
+    }
+
+    @Test("Bytes that are no UTF-8 match nothing and stay, however many they are")
+    func invalid() throws {
+        let bench = try Bench()
+        let head = Array((String(repeating: "text\n", count: 20_000)).utf8)
+        let bad = [UInt8](repeating: 0x80, count: 3 << 20)
+        try bench.write("f", head + bad + Array("one text".utf8) + [0xff, 0xc3])
+        #expect(try edit(bench, "one text|\\x{80}", "two") == 1)
+        #expect(try bench.bytes("f") == head + bad + Array("two".utf8) + [0xff, 0xc3])
+    }
+
+    @Test("A line begins behind a byte order mark, and between CR and LF none does")
+    func lineStarts() throws {
+        let bench = try Bench()
+        try bench.write("f", "\u{feff}one\r\ntwo\r\n")
+        #expect(try edit(bench, "$", ";") == 3)
+        #expect(try bench.string("f") == "\u{feff}one;\r\ntwo;\r\n;")
+        #expect(try edit(bench, "^", "> ") == 3)
+        #expect(try bench.string("f") == "\u{feff}> one;\r\n> two;\r\n> ;")
+    }
+
+    @Test("What is too long to match, and what would put in too much, is refused")
+    func tooLong() throws {
+        let bench = try Bench()
+        let text = "BEGIN" + String(repeating: "0123456789abcde\n", count: 200_000)
+        try bench.write("f", text)
+        let none = kind { () throws(ToolError) in _ = try edit(bench, "(?s)BEGIN.*?END", "") }
+        #expect(none == .bounds)
+        let long = kind { () throws(ToolError) in _ = try edit(bench, "(?s)BEGIN.*", "") }
+        #expect(long == .bounds)
+        let much = String(repeating: "$0", count: 1_000)
+        try bench.write("f", String(repeating: "0123456789abcde\n", count: 9_000))
+        let bomb = kind { () throws(ToolError) in _ = try edit(bench, ".+", much) }
+        #expect(bomb == .bounds)
+        #expect(kind { () throws(ToolError) in _ = try edit(bench, "\\Gx", "") } == .usage)
+        let quoted = kind { () throws(ToolError) in _ = try edit(bench, "\\Q\\Gx\\E|nothing", "") }
+        #expect(quoted == .noMatch)
+        #expect(try bench.bytes("f").count == 144_000)
+    }
+
+    @Test("An expression that is slow at each place ends in time, and a cancelled one at once")
+    func slow() throws {
+        let bench = try Bench()
+        let line = String(repeating: "a", count: 60) + "\n"
+        try bench.write("f", String(repeating: line, count: 60_000))
+        let began = ContinuousClock.now
+        let text = try bench.text("f")
+        text.isCancelled = { began.duration(to: .now) > .seconds(1) }
+        let found = kind { () throws(ToolError) in
+            _ = try RegularExpression(".*.*.*.*x", encoding: .utf8).places(in: text, atMost: 1)
+        }
+        #expect(found == .cancelled || found == .bounds)
+    }
+
+    @Test("Random expressions end in matches or in a sentence", arguments: TestSeeds.all())
+    func fuzz(seed: TestSeed) throws {
+        let bench = try Bench()
+        var random = seed.generator
+        let parts = [
+            "a", "b", "é", "(", ")", "[", "]", "*", "+", "?", "{2,}", "{3}", "|", "^", "$", ".", "\\",
+            "\\b", "\\1", "(?:", "(?=", "(?<n>", "\\k<n>", "\\Q", "\\E", "(?i)", "(*ACCEPT)", "(?R)", "\\K",
+            "\\X", "(*UTF)", "(*CRLF)", "\u{0}", "-", "^a", "\\p{Lu}",
+        ]
+        try bench.write("f", Self.bytes(&random) + [UInt8](repeating: 0x61, count: 3_000))
+        for _ in 0..<60 {
+            let count = Int.random(in: 1...12, using: &random)
+            let pattern = (0..<count).map { _ in parts.randomElement(using: &random) ?? "" }.joined()
+            let text = try bench.text("f", .utf8)
+            text.window = 64
+            let found = kind { () throws(ToolError) in
+                _ = try RegularExpression(pattern, encoding: .utf8).places(in: text, atMost: 100)
+            }
+            #expect(found == nil || found == .usage || found == .bounds, "\(pattern)")
+        }
     }
 }

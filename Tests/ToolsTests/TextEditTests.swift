@@ -50,7 +50,7 @@ import Tools
         #expect(planned.map(\.ignoredWhitespace) == [true])
         #expect(planned.map(\.line) == [2])
         let found = try bench.string("f")
-        #expect(found == "func a() {\n        call(2)\n        call(3)\n        }\nend\n")
+        #expect(found == "func a() {\n        call(2)\n        call(3)\n    }\nend\n")
     }
 
     @Test("A text that is not there is refused, and nothing changes")

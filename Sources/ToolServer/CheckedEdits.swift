@@ -1,0 +1,56 @@
+// check: a command that says whether an edit is good. It runs with all the rights of the server, so there
+// is none unless the server was started with leave for it.
+
+internal import MCP
+internal import Platform
+internal import Tools
+
+extension Shape {
+    static let check = text(
+        "A shell command that runs after the change, in the workspace; if it fails, the files are as "
+            + "before. Only where the server allows it.")
+    static let checkSeconds = integer(
+        "How long the check may take; \(CheckCommand.usualSeconds) if left out.", from: 1,
+        to: Int64(CheckCommand.mostSeconds))
+    static let checkOutput = object(
+        ["exit_status": integer(), "seconds": .members(["type": "number"]), "output": text()],
+        required: ["exit_status", "seconds", "output"])
+}
+
+extension Call {
+    /// Makes a change, and runs the check that the call names.
+    /// - Returns: what the check said; nil without one.
+    func checked(
+        _ paths: [ToolPath], _ make: () throws(ToolError) -> Void
+    ) throws(ToolError) -> JSON? {
+        guard let command = text("check") else {
+            guard arguments["check_seconds"] == nil else {
+                throw ToolError(.usage, "check_seconds goes with check")
+            }
+            try make()
+            return nil
+        }
+        guard workbench.settings.allowed.contains(.check) else {
+            throw ToolError(
+                .denied, "checks are not allowed here: start the server with --allow read,write,check")
+        }
+        guard let first = paths.first else { throw ToolError(.usage, "a check goes with a change") }
+        var check = try CheckCommand(
+            command, in: try directory(for: first), seconds: number("check_seconds"))
+        check.isCancelled = { [context] in context.isCancelled }
+        let outcome = try CheckedChange(ground, check).run(paths, make)
+        return [
+            "exit_status": .integer(Int64(outcome.status)), "seconds": .number(outcome.seconds),
+            "output": .text(outcome.text(atMost: Int(textBytes) / 2)),
+        ]
+    }
+
+    /// The workspace's root, or the allowed directory if that is only a part of it.
+    private func directory(for path: ToolPath) throws(ToolError) -> ToolPath {
+        let real = try ground.resolved(path)
+        let workspace = try ground.past(of: real, writing: true).root
+        if ground.roots.root(of: workspace) != nil { return workspace }
+        guard let (index, _) = ground.roots.root(of: real) else { throw ground.roots.refusal(path) }
+        return try ToolPath(ground.roots.all[index].path)
+    }
+}

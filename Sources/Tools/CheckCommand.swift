@@ -1,0 +1,155 @@
+// CheckCommand: a command of a shell that says whether an edit is good, in bounded time and with bounded
+// output. It runs in a process group of its own, which ends with it.
+
+import FoundationEssentials
+import Glibc
+internal import Platform
+
+package struct CheckCommand: Sendable {
+    /// What a command that ended left.
+    package struct Outcome: Sendable, Equatable {
+        /// The exit status, or 128 and the signal's number.
+        package var status: Int32
+        package var timedOut = false
+        package var seconds: Double
+        /// The last bytes of standard output and error.
+        package var output: [UInt8]
+
+        package var succeeded: Bool { status == 0 && !timedOut }
+
+        /// The last characters of the output, so many bytes at most.
+        package func text(atMost bytes: Int) -> String {
+            let cut = output.suffix(bytes).drop { output.count > bytes && $0 & 0xc0 == 0x80 }
+            return String(decoding: cut, as: UTF8.self)
+        }
+    }
+
+    private let command: String
+    private let directory: ToolPath
+    private let seconds: UInt64
+    package var isCancelled: @Sendable () -> Bool = { false }
+
+    package static let usualSeconds: UInt64 = 120
+    package static let mostSeconds: UInt64 = 3_600
+    /// Bytes of output that are kept.
+    static let mostOutput = 64 << 10
+    static let longest = 32 << 10
+
+    /// - Parameter directory: where the command runs.
+    package init(_ command: String, in directory: ToolPath, seconds: UInt64?) throws(ToolError) {
+        guard !command.isEmpty, command.utf8.count <= Self.longest, !command.utf8.contains(0) else {
+            throw ToolError(.usage, "the check is a command of 1 to \(Self.longest) bytes, without NUL")
+        }
+        self.command = command
+        self.directory = directory
+        self.seconds = max(1, min(seconds ?? Self.usualSeconds, Self.mostSeconds))
+    }
+
+    /// Runs it to its end, or ends it and all that it has started in its process group.
+    package func run() throws(ToolError) -> Outcome {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw ToolError(.last, "start", "the check") }
+        // The end of the output is told by the end of the command: a copy of this end in another child
+        // does no harm.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        defer { close(ends[0]) }
+        let spawned = Result { () throws(ToolError) in try spawn(ends[1]) }
+        close(ends[1])
+        let child = try spawned.get()
+        let began = ContinuousClock.now
+        var output = OutputTail(file: ends[0])
+        var timedOut = false
+        while !Self.hasEnded(child) {
+            output.take(waiting: 20)
+            timedOut = began.duration(to: .now) > .seconds(Int64(seconds))
+            if timedOut || isCancelled() { break }
+        }
+        // Also what it left behind. It is not yet reaped, so the group's number is not another one's.
+        kill(-child, SIGKILL)
+        var status: Int32 = -1
+        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        output.take(waiting: 0)
+        if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
+        let time = began.duration(to: .now).components
+        return Outcome(
+            status: status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f, timedOut: timedOut,
+            seconds: Double(time.seconds) + Double(time.attoseconds) / 1e18,
+            output: Array(output.kept.suffix(Self.mostOutput)))
+    }
+
+    private static func hasEnded(_ child: pid_t) -> Bool {
+        var info = siginfo_t()
+        let result = waitid(P_PID, id_t(child), &info, WEXITED | WNOHANG | WNOWAIT)
+        if result != 0 { return errno != EINTR }
+        return info.si_signo == SIGCHLD
+    }
+
+    /// The last bytes that come through a pipe.
+    private struct OutputTail {
+        let file: Int32
+        var kept: [UInt8] = []
+        private var isOpen = true
+        private var buffer = [UInt8](repeating: 0, count: 32 << 10)
+
+        init(file: Int32) { self.file = file }
+
+        /// Takes what is there, after a wait of so many milliseconds for anything. At most four megabytes:
+        /// who writes on and on must not keep the caller from looking at the clock.
+        mutating func take(waiting: Int32) {
+            guard isOpen else {
+                usleep(UInt32(waiting) * 1_000)
+                return
+            }
+            for round in 0..<128 {
+                var poller = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
+                guard poll(&poller, 1, round == 0 ? waiting : 0) > 0 else { return }
+                let count = Glibc.read(file, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else {
+                    isOpen = false
+                    return
+                }
+                kept += buffer[..<count]
+                let most = CheckCommand.mostOutput
+                if kept.count > 4 * most { kept.removeFirst(kept.count - most) }
+            }
+        }
+    }
+
+    /// Starts the shell in a process group of its own.
+    private func spawn(_ output: Int32) throws(ToolError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        // A server ignores it; programs in a pipe rely on it.
+        var standard = sigset_t()
+        sigemptyset(&standard)
+        sigaddset(&standard, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &standard)
+        posix_spawnattr_setflags(
+            &attributes,
+            Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGDEF))
+        // The directory's name may be of any bytes, so it is an argument of the shell.
+        let words = [
+            Array("sh".utf8), Array("-c".utf8), Array("cd -- \"$1\" && eval \"$2\"".utf8),
+            Array("sh".utf8), directory.bytes, Array(command.utf8),
+        ]
+        var arguments = words.map { withCString($0) { strdup($0) } } + [nil]
+        var variables = ProcessInfo.processInfo.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for word in arguments + variables { free(word) } }
+        var child = pid_t()
+        let failure = posix_spawnp(&child, "sh", &actions, &attributes, &arguments, &variables)
+        guard failure == 0 else { throw ToolError(Errno(failure), "start", "the check") }
+        return child
+    }
+}

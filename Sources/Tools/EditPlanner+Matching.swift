@@ -1,0 +1,211 @@
+// Planning what is found by an expression, or line by line without white space at the ends.
+
+internal import Platform
+
+extension EditPlanner {
+    // MARK: Expressions
+
+    func expressions(
+        _ name: String, _ pattern: String, _ new: String, _ everywhere: Bool
+    ) throws(ToolError) -> [PlannedEdit] {
+        let expression = try RegularExpression(pattern, encoding: text.encoding)
+        guard let replacement = withLineEnds(new) else { throw unencodable(name, new) }
+        let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
+        var splices: [ByteSplice] = []
+        var room = Self.mostInserted
+        do throws(ToolError) {
+            try expression.search(text) { match throws(ToolError) in
+                let insert = try expression.replacement(replacement, for: match, atMost: room)
+                room -= insert.count
+                splices.append(
+                    ByteSplice(
+                        offset: match.range.lowerBound,
+                        delete: match.range.upperBound - match.range.lowerBound, insert: insert))
+                return splices.count < most
+            }
+        } catch {
+            throw ToolError(error.kind, name + error.description)
+        }
+        guard !splices.isEmpty else {
+            throw ToolError(
+                .noMatch, "\(name)the expression \(pattern.prefix(60)) fits nowhere in the file")
+        }
+        try checkCount(name, splices.map(\.offset), everywhere)
+        var planned: [PlannedEdit] = []
+        for splice in splices {
+            planned.append(
+                PlannedEdit(
+                    splice: splice, line: try text.line(at: splice.offset), foundBy: .expression))
+        }
+        return planned
+    }
+
+    // MARK: White space
+
+    func looseReplacement(
+        _ name: String, _ old: String, _ new: String, _ everywhere: Bool
+    ) throws(ToolError) -> [PlannedEdit] {
+        // A last line end belongs to the last line, not to an empty one behind it.
+        var lines = Self.split(old)
+        let endsLine = lines.count > 1 && lines.last?.isEmpty == true
+        if endsLine { lines.removeLast() }
+        let oldLines = lines.map { encoded($0) ?? [] }
+        guard text.encoding.unit == 1, let search = LineSearch(oldLines) else {
+            throw notFound(name, old)
+        }
+        var newLines: [[UInt8]] = []
+        for line in Self.split(new) {
+            guard let bytes = encoded(line) else { throw unencodable(name, new) }
+            newLines.append(bytes)
+        }
+        if endsLine, newLines.count > 1, newLines.last?.isEmpty == true { newLines.removeLast() }
+        let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
+        var found: [(range: Range<UInt64>, lines: FoundLines)] = []
+        for place in try search.places(in: text, 0..<text.size, atMost: most) {
+            // The lines were found by hashes.
+            guard let lines = try foundLines(place.range, like: oldLines) else { continue }
+            found.append((place.range, lines))
+        }
+        if found.isEmpty { throw notFound(name, old) }
+        try checkCount(name, found.map(\.range.lowerBound), everywhere)
+        var planned: [PlannedEdit] = []
+        for (range, lines) in found {
+            // No text in place of whole lines: they go with the end of the last one.
+            let takesEnd = endsLine && new.isEmpty
+            let end = takesEnd ? try self.end(behind: range.upperBound) : range.upperBound
+            planned.append(
+                PlannedEdit(
+                    splice: ByteSplice(
+                        offset: range.lowerBound, delete: end - range.lowerBound,
+                        insert: lines.replaced(by: newLines, lineEnd: lineEnd)),
+                    line: try text.line(at: range.lowerBound), foundBy: .loose))
+        }
+        return planned
+    }
+
+    /// Bytes that lines of the file may have, with all their white space.
+    private static let longestPlace: UInt64 = 4 << 20
+
+    private func foundLines(
+        _ range: Range<UInt64>, like old: [[UInt8]]
+    ) throws(ToolError) -> FoundLines? {
+        guard range.upperBound - range.lowerBound <= Self.longestPlace else { return nil }
+        return FoundLines(try text.read(range), like: old)
+    }
+
+    /// Behind the line end that stands at a place.
+    private func end(behind offset: UInt64) throws(ToolError) -> UInt64 {
+        let bytes = try text.read(offset..<offset + 2)
+        if bytes.first == 0x0a { return offset + 1 }
+        return bytes == [0x0d, 0x0a] ? offset + 2 : offset
+    }
+}
+
+/// Lines of a file beside those that somebody wrote, which differ in the white space at their ends.
+struct FoundLines {
+    /// As the file has them, without line ends.
+    private var lines: [[UInt8]] = []
+    /// Behind each line but the last.
+    private var ends: [[UInt8]] = []
+    private let written: [[UInt8]]
+
+    /// - Returns: nil if they differ in more.
+    init?(_ bytes: [UInt8], like written: [[UInt8]]) {
+        self.written = written
+        for line in bytes.split(separator: 0x0a, omittingEmptySubsequences: false) {
+            let hasReturn = line.last == 0x0d
+            lines.append(Array(hasReturn ? line.dropLast() : line))
+            ends.append(hasReturn ? [0x0d, 0x0a] : [0x0a])
+        }
+        guard lines.count == written.count else { return nil }
+        for (one, other) in zip(lines, written) where Self.trimmed(one) != Self.trimmed(other) {
+            return nil
+        }
+    }
+
+    private static func indentation(_ line: [UInt8]) -> ArraySlice<UInt8> {
+        line.prefix { TrimmedHash.isBlank($0) }
+    }
+
+    private static func trimmed(_ line: [UInt8]) -> ArraySlice<UInt8> {
+        let rest = line.dropFirst(indentation(line).count)
+        return rest.dropLast(rest.reversed().prefix { TrimmedHash.isBlank($0) }.count)
+    }
+
+    /// What comes in the lines' place. Lines that stand in both texts at the front or the end stay as
+    /// the file has them; the others are indented as the lines that they replace.
+    func replaced(by new: [[UInt8]], lineEnd: [UInt8]) -> [UInt8] {
+        let most = min(new.count, written.count)
+        let first = zip(new, written).prefix { $0 == $1 }.count
+        let last = zip(new.reversed(), written.reversed()).prefix(most - first)
+            .prefix { $0 == $1 }.count
+        let goes = first..<written.count - last
+        var bytes: [UInt8] = []
+        for (index, line) in new.enumerated() {
+            let isAtFront = index < first
+            let isAtEnd = index >= new.count - last
+            let old = isAtFront ? index : isAtEnd ? written.count - (new.count - index) : nil
+            bytes += old.map { lines[$0] } ?? indented(line, index, goes)
+            if index + 1 < new.count {
+                bytes += old.flatMap { $0 + 1 < lines.count ? ends[$0] : nil } ?? lineEnd
+            }
+        }
+        return bytes
+    }
+
+    /// A new line with white space as the file has it.
+    private func indented(_ line: [UInt8], _ index: Int, _ goes: Range<Int>) -> [UInt8] {
+        let indentation = Self.indentation(line)
+        if indentation.count == line.count { return line }
+        let rest = line.dropFirst(indentation.count)
+        // The lines that go first, then the others, the nearest of each first.
+        let order = written.indices.filter { !Self.trimmed(written[$0]).isEmpty }.sorted { one, other in
+            let (isOne, isOther) = (goes.contains(one), goes.contains(other))
+            if isOne != isOther { return isOne }
+            return (abs(one - index), one) < (abs(other - index), other)
+        }
+        var best: (length: Int, bytes: [UInt8])?
+        for old in order {
+            let writtenSpace = Self.indentation(written[old])
+            let fileSpace = Self.indentation(lines[old])
+            if indentation.starts(with: writtenSpace) {
+                if let known = best, known.length >= writtenSpace.count { continue }
+                let deeper = indentation.dropFirst(writtenSpace.count)
+                best = (
+                    writtenSpace.count,
+                    Array(fileSpace) + spelled(deeper, like: fileSpace, for: writtenSpace)
+                )
+            } else if best == nil, writtenSpace.starts(with: indentation) {
+                // Less deep than what was written: as much less in the file.
+                let missing = spelled(
+                    writtenSpace.dropFirst(indentation.count), like: fileSpace, for: writtenSpace)
+                guard fileSpace.reversed().starts(with: missing.reversed()) else { continue }
+                best = (-1, Array(fileSpace.dropLast(missing.count)))
+            }
+        }
+        return (best?.bytes ?? Array(indentation)) + rest
+    }
+
+    /// How much deeper the file is where what was written is so much deeper.
+    private var step: (written: Int, file: Int)? {
+        let depths = zip(written, lines).filter { !Self.trimmed($0.0).isEmpty }
+            .map { (Self.indentation($0.0).count, Self.indentation($0.1).count) }
+        for (one, other) in zip(depths, depths.dropFirst()) {
+            let (deeper, found) = (abs(other.0 - one.0), abs(other.1 - one.1))
+            if deeper > 0, found > 0 { return (deeper, found) }
+        }
+        return nil
+    }
+
+    /// White space in the file's spelling, where one of both has tabs and the other blanks.
+    private func spelled(
+        _ space: ArraySlice<UInt8>, like fileSpace: ArraySlice<UInt8>, for written: ArraySlice<UInt8>
+    ) -> [UInt8] {
+        guard let one = written.first, let other = fileSpace.first, one != other,
+            (written + space).allSatisfy({ $0 == one }), fileSpace.allSatisfy({ $0 == other })
+        else { return Array(space) }
+        let step = step ?? (written.count, fileSpace.count)
+        let (count, left) = space.count.quotientAndRemainder(dividingBy: step.written)
+        return [UInt8](repeating: other, count: count * step.file) + [UInt8](repeating: one, count: left)
+    }
+}

@@ -1,0 +1,210 @@
+// PatchRun: a patch applied to the files below a directory, or to one file: all of it is planned before
+// anything is changed, and what fails while it is made is taken back. Files are changed one after the
+// other: a crash between two leaves the first ones changed.
+
+internal import Platform
+
+package struct PatchRun {
+    /// What becomes of one file.
+    package struct Target {
+        package var path: ToolPath
+        package var kind: FilePatch.Kind
+        package var planned: [PlannedEdit] = []
+        package var hunks: Int
+        /// Hunks that stood at other lines.
+        package var shifted = 0
+        /// As it was; nil for one that is made.
+        package var text: TextFile?
+        /// Of one that is made.
+        package var content: [UInt8] = []
+    }
+
+    private let ground: any Ground
+    package var isCancelled: @Sendable () -> Bool = { false }
+    /// Opens a file as text.
+    package var open: (ToolPath) throws(ToolError) -> TextFile
+
+    package init(_ ground: any Ground) {
+        self.ground = ground
+        open = { path throws(ToolError) in try TextFile(try ground.open(path)) }
+    }
+
+    // MARK: Planning
+
+    /// Finds all hunks. Nothing is changed.
+    /// - Parameter path: a directory, below which the patch's names are; or the one file it is for,
+    ///   whatever the patch calls it.
+    /// - Throws: one sentence for each file that cannot be patched, all of them at once.
+    package func plan(_ patch: PatchText, at path: ToolPath) throws(ToolError) -> [Target] {
+        let status = try? ground.status(try ground.resolved(path))
+        let isDirectory = status?.type == .directory
+        guard isDirectory || patch.files.count == 1 else {
+            throw ToolError(
+                .usage,
+                "the patch is of \(patch.files.count) files: name the directory that its names are below")
+        }
+        var targets: [Target] = []
+        var problems: [ToolError] = []
+        var seen: Set<ToolPath> = []
+        for file in patch.files {
+            if isCancelled() { throw ToolError(.cancelled, "the call was cancelled: nothing was changed") }
+            do throws(ToolError) {
+                let target = isDirectory ? try place(file, below: path) : path
+                guard seen.insert(try ground.resolved(target)).inserted else {
+                    throw ToolError(.usage, "the patch has two parts for it: give each in a call of its own")
+                }
+                targets.append(try plan(file, target))
+            } catch {
+                let name = isDirectory ? file.name : "\(path)"
+                problems.append(
+                    error.description.contains(name)
+                        ? error : ToolError(error.kind, "\(name): \(error.description)"))
+            }
+        }
+        guard let first = problems.first else { return targets }
+        if problems.count == 1 { throw first }
+        let all = problems.map(\.description).joined(separator: "; ")
+        throw ToolError(first.kind, "\(problems.count) files cannot be patched: \(all)")
+    }
+
+    private func place(_ file: FilePatch, below directory: ToolPath) throws(ToolError) -> ToolPath {
+        let name = file.path
+        guard !name.isEmpty else {
+            throw ToolError(.usage, "a part of the patch has no name: name the file instead of the directory")
+        }
+        let path = try ToolPath(name.first == 0x2f ? name : directory.bytes + [0x2f] + name)
+        // A symlink may not lead out of the directory that was named.
+        let real = try ground.resolved(path)
+        guard real.names(below: try ground.resolved(directory)) != nil else {
+            throw ToolError(.denied, "\(file.name) is outside of \(directory)")
+        }
+        return path
+    }
+
+    private func plan(_ file: FilePatch, _ path: ToolPath) throws(ToolError) -> Target {
+        var target = Target(path: path, kind: file.kind, hunks: file.hunkCount)
+        if file.kind == .make {
+            guard (try? ground.status(path)) == nil else {
+                throw ToolError(.exists, "the patch makes \(path), and there is something already")
+            }
+            target.content = try file.content()
+            return target
+        }
+        let text = try open(path)
+        target.text = text
+        (target.planned, target.shifted) = try file.plan(text)
+        if file.kind == .remove {
+            let goes = target.planned.reduce(UInt64(0)) { $0 + $1.splice.delete }
+            guard goes == text.size, target.planned.allSatisfy({ $0.splice.insert.isEmpty }) else {
+                throw ToolError(
+                    .noMatch, "the patch removes \(path), and does not hold all that is in it")
+            }
+        }
+        return target
+    }
+
+    // MARK: Making
+
+    private enum Step {
+        case edited(ToolPath, back: [ByteSplice], FileVersion)
+        case made(ToolPath)
+        case putAside(ToolPath, to: ToolPath)
+    }
+
+    /// Makes what was planned, all or nothing.
+    /// - Returns: the versions of the files that are edited, in order.
+    package func make(_ targets: [Target]) throws(ToolError) -> [ToolPath: FileVersion] {
+        var steps: [Step] = []
+        var versions: [ToolPath: FileVersion] = [:]
+        var stages: [Stage] = []
+        do throws(ToolError) {
+            for target in targets {
+                if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
+                switch target.kind {
+                case .edit:
+                    guard let text = target.text else { continue }
+                    let splices = target.planned.map(\.splice)
+                    let back = try Self.inverse(splices, text)
+                    let version = try ground.splice(target.path, splices, expecting: text.version)
+                    steps.append(.edited(target.path, back: back, version))
+                    versions[target.path] = version
+                case .make:
+                    try makeParents(target.path, &steps)
+                    try ground.create(target.path, target.content)
+                    steps.append(.made(target.path))
+                case .remove:
+                    guard let text = target.text, text.version == FileVersion(try text.file.status())
+                    else { throw ToolError(.stale, "\(target.path) has changed since it was read") }
+                    let stage = try Stage(ground, for: target.path)
+                    stages.append(stage)
+                    try ground.move(target.path, to: stage.fresh)
+                    steps.append(.putAside(target.path, to: stage.fresh))
+                }
+            }
+        } catch {
+            let left = undo(steps)
+            if left.isEmpty {
+                for stage in stages { stage.discard() }
+                throw error
+            }
+            // What was put aside stays there.
+            throw ToolError(
+                error.kind,
+                "\(error.description); and \(left.joined(separator: ", ")) could not be put back, they "
+                    + "were changed meanwhile")
+        }
+        for stage in stages { stage.discard() }
+        return versions
+    }
+
+    /// The splices that take others back.
+    private static func inverse(
+        _ splices: [ByteSplice], _ text: TextFile
+    ) throws(ToolError) -> [ByteSplice] {
+        var back: [ByteSplice] = []
+        var shift: Int64 = 0
+        for splice in splices {
+            let old = try text.read(splice.offset..<splice.offset + splice.delete)
+            back.append(
+                ByteSplice(
+                    offset: UInt64(Int64(splice.offset) + shift), delete: UInt64(splice.insert.count),
+                    insert: old))
+            shift += Int64(splice.insert.count) - Int64(old.count)
+        }
+        return back
+    }
+
+    private func makeParents(_ path: ToolPath, _ steps: inout [Step]) throws(ToolError) {
+        var missing: [ToolPath] = []
+        var above = path.parent
+        while !above.names.isEmpty, (try? ground.status(above)) == nil {
+            missing.append(above)
+            above = above.parent
+        }
+        for directory in missing.reversed() {
+            try ground.makeDirectory(directory, withParents: false)
+            steps.append(.made(directory))
+        }
+    }
+
+    /// - Returns: what somebody else has changed meanwhile, and so stays.
+    private func undo(_ steps: [Step]) -> [String] {
+        var left: [String] = []
+        for step in steps.reversed() {
+            do throws(ToolError) {
+                switch step {
+                case .edited(let path, let back, let version):
+                    _ = try ground.splice(path, back, expecting: version)
+                case .made(let path): try ground.remove(path)
+                case .putAside(let path, let aside): try ground.move(aside, to: path)
+                }
+            } catch {
+                switch step {
+                case .edited(let path, _, _), .made(let path), .putAside(let path, _):
+                    left.append("\(path)")
+                }
+            }
+        }
+        return left
+    }
+}

@@ -1,0 +1,67 @@
+// PatchEdit: draftfs edit --patch; CheckOptions: a command that says whether an edit stays.
+
+import ArgumentParser
+import Tools
+
+struct CheckOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Run this shell command after the edit; if it fails, the edited files go back to what they "
+                + "were. In a workspace.",
+            valueName: "command"))
+    var check: String?
+
+    @Option(help: ArgumentHelp("How long the check may take.", valueName: "seconds"))
+    var checkSeconds: UInt64 = CheckCommand.usualSeconds
+
+    func validate() throws {
+        guard (1...CheckCommand.mostSeconds).contains(checkSeconds) else {
+            throw ValidationError("--check-seconds takes 1 to \(CheckCommand.mostSeconds)")
+        }
+    }
+
+    /// Makes a change of files, and checks it where asked for.
+    func run(
+        _ ground: HostGround, _ paths: [ToolPath], _ make: () throws(ToolError) -> Void
+    ) throws(ToolError) -> JSONValue? {
+        guard let check else {
+            try make()
+            return nil
+        }
+        let command = try CheckCommand(
+            check, in: try ground.roots.path("."), seconds: checkSeconds)
+        let outcome = try CheckedChange(ground, command).run(paths, make)
+        return .members([
+            "exit_status": .integer(Int(outcome.status)),
+            "output": .text(outcome.text(atMost: 64 << 10)),
+        ])
+    }
+}
+
+enum PatchEdit {
+    /// - Parameter directory: where to act as if started.
+    static func apply(
+        _ patch: [UInt8], to path: String, from directory: String?, check: CheckOptions
+    ) throws(Failure) -> JSONValue {
+        do throws(ToolError) {
+            let ground = try HostGround.everything(from: directory ?? ".")
+            let run = PatchRun(ground)
+            let targets = try run.plan(try PatchText(patch), at: try ground.roots.path(path))
+            let outcome = try check.run(ground, targets.map(\.path)) { () throws(ToolError) in
+                _ = try run.make(targets)
+            }
+            return .members([
+                "files": .list(
+                    targets.map { target in
+                        .members([
+                            "path": .text("\(target.path)"), "change": .text(target.kind.rawValue),
+                            "hunks": .integer(target.hunks), "shifted": .integer(target.shifted),
+                        ])
+                    }),
+                "check": outcome,
+            ])
+        } catch {
+            throw Failure(error.description)
+        }
+    }
+}
