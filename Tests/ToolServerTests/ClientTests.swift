@@ -13,7 +13,7 @@ import Testing
         let python = try #require(Self.python(line))
         let script = "\(TestEnvironment.packageRoot)/Tests/ToolServerTests/Clients/client.py"
         let result = try ChildProcess.run(
-            [python, script, TestEnvironment.binary, desk.root, place.rawValue], seconds: 300)
+            [python, script, TestEnvironment.binary, desk.root, place.rawValue], seconds: 660)
         #expect(result.succeeded, "\(result.text.suffix(500)) \(result.errorText.suffix(3_000))")
         #expect(result.text.hasPrefix("ok"))
     }
