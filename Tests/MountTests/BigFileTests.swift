@@ -79,7 +79,7 @@ extension MountTests {
 }
 
 extension TestMount {
-    /// Bytes that the store takes on disk; 0 for a plain directory, which has none.
+    /// Bytes that the store holds; 0 for a plain directory, which has none.
     var storeBytes: Int {
         TestEnvironment.isPlain ? 0 : (try? bytesOnDisk(store)) ?? 0
     }

@@ -126,9 +126,14 @@ package func digest(_ bytes: [UInt8]) -> UInt64 {
     Checksum.xxh3(bytes)
 }
 
-/// The bytes that the files below a directory take on disk (st_blocks), as `du` counts them.
+/// The bytes that the files below a directory hold on disk: those of their blocks, up to their ends.
 package func bytesOnDisk(_ path: String) throws -> Int {
     let text = try ChildProcess.check(
-        ["find", path, "-type", "f", "-printf", "%b\\n"], seconds: 60)
-    return text.split(separator: "\n").reduce(0) { $0 + (Int($1) ?? 0) * 512 }
+        ["find", path, "-type", "f", "-printf", "%b %s\\n"], seconds: 60)
+    return text.split(separator: "\n").reduce(0) { sum, line in
+        let numbers = line.split(separator: " ").compactMap { Int($0) }
+        guard numbers.count == 2 else { return sum }
+        // Of a sparse file its blocks; blocks that are set aside behind the end of a log are room.
+        return sum + min(numbers[0] * 512, numbers[1])
+    }
 }
