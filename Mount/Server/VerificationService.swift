@@ -76,20 +76,7 @@ final class VerificationService: Sendable {
             return JSONText.render(
                 .object([("state", .text("failed")), ("error", .text(error.description))]))
         case .done(let report):
-            let pairs = report.pairs.map { ($0.key, Self.value($0.value)) }
-            return JSONText.render(.object([("state", .text("done"))] + pairs))
-        }
-    }
-
-    private static func value(_ value: ReportValue) -> JSONText.Value {
-        switch value {
-        case .number(let number): .unsigned(number)
-        case .time(let time): .text(ISOTime.text(time))
-        case .flag(let flag): .boolean(flag)
-        case .text(let text): .text(text)
-        case .path(let path): .bytes(path)
-        case .list(let items):
-            .list(items.map { .object($0.map { ($0.key, Self.value($0.value)) }) })
+            return StateTexts.verification(report)
         }
     }
 }

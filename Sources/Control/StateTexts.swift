@@ -39,6 +39,24 @@ package struct EventLine: Sendable {
 }
 
 package enum StateTexts {
+    /// The report of a check that ended: {"state":"done",…}
+    package static func verification(_ report: VerifyReport) -> [UInt8] {
+        let pairs = report.pairs.map { ($0.key, value($0.value)) }
+        return JSONText.render(.object([("state", .text("done"))] + pairs))
+    }
+
+    private static func value(_ value: ReportValue) -> JSONText.Value {
+        switch value {
+        case .number(let number): .unsigned(number)
+        case .time(let time): .text(ISOTime.text(time))
+        case .flag(let flag): .boolean(flag)
+        case .text(let text): .text(text)
+        case .path(let path): .bytes(path)
+        case .list(let items):
+            .list(items.map { .object($0.map { ($0.key, Self.value($0.value)) }) })
+        }
+    }
+
     /// {"path","reason","kept","base"}
     package static func drift(_ files: [DriftLine]) -> [UInt8] {
         ChangeTexts.lines(files) { file in

@@ -26,21 +26,12 @@ package final class StorePast: WorkspacePast {
         guard let file = CommandFile(rawValue: file) else {
             throw ToolError(.unsupported, "there is no command \(file) here")
         }
-        var line: [UInt8] = []
-        for word in words { line += Self.quoted(word) + [0x20] }
         do throws(CommandError) {
-            try executor.write(line + [0x0a], to: file, of: workspace, caller: caller)
+            try executor.write(Self.line(words), to: file, of: workspace, caller: caller)
         } catch {
             throw ToolError(error)
         }
         set.maintain()
-    }
-
-    /// As a shell quotes: whatever the bytes are.
-    private static func quoted(_ word: [UInt8]) -> [UInt8] {
-        var quoted: [UInt8] = [0x27]
-        for byte in word { quoted += byte == 0x27 ? Array("'\\''".utf8) : [byte] }
-        return quoted + [0x27]
     }
 
     package func read(_ file: String, _ most: Int) throws(ToolError) -> [UInt8] {
@@ -109,21 +100,8 @@ private final class Reports: Sendable {
     var text: [UInt8] { last.withLock { $0 } }
 
     func set(_ report: VerifyReport) {
-        let pairs = report.pairs.map { ($0.key, Self.value($0.value)) }
-        let text = JSONText.render(.object([("state", .text("done"))] + pairs))
+        let text = StateTexts.verification(report)
         last.withLock { $0 = text }
-    }
-
-    private static func value(_ value: ReportValue) -> JSONText.Value {
-        switch value {
-        case .number(let number): .unsigned(number)
-        case .time(let time): .text(ISOTime.text(time))
-        case .flag(let flag): .boolean(flag)
-        case .text(let text): .text(text)
-        case .path(let path): .bytes(path)
-        case .list(let items):
-            .list(items.map { .object($0.map { ($0.key, Self.value($0.value)) }) })
-        }
     }
 }
 

@@ -62,7 +62,7 @@ struct ControlFiles: WorkspacePast {
     init(root: ToolPath) { self.root = root }
 
     func command(_ file: String, _ words: [[UInt8]]) throws(ToolError) {
-        try command(file, Array(words.map(Self.quoted).joined(separator: [0x20])) + [0x0a])
+        try command(file, Self.line(words))
     }
 
     func read(_ file: String, _ most: Int) throws(ToolError) -> [UInt8] {
@@ -82,13 +82,6 @@ struct ControlFiles: WorkspacePast {
         }
     }
 
-    /// As a shell quotes: whatever the bytes are.
-    private static func quoted(_ word: [UInt8]) -> [UInt8] {
-        var quoted: [UInt8] = [0x27]
-        for byte in word { quoted += byte == 0x27 ? Array("'\\''".utf8) : [byte] }
-        return quoted + [0x27]
-    }
-
     // MARK: Clones
 
     /// A line for `clone`; nil where the paths are not both in this workspace.
@@ -100,7 +93,7 @@ struct ControlFiles: WorkspacePast {
             else { return nil }
             words.append(ToolPath(names: Array(names)).bytes)
         }
-        return Array(words.map(Self.quoted).joined(separator: [0x20])) + [0x0a]
+        return Self.line(words)
     }
 
     // MARK: Edits

@@ -13,3 +13,16 @@ package protocol WorkspacePast: Sendable {
     /// A file's text, at most so many bytes: `backup`, `history`, `history.SEQ`, `diff`, `blame/PATH`.
     func read(_ file: String, _ most: Int) throws(ToolError) -> [UInt8]
 }
+
+extension WorkspacePast {
+    /// A command's words as a line, quoted as for a shell, whatever their bytes are.
+    package static func line(_ words: [[UInt8]]) -> [UInt8] {
+        Array(words.map(quoted).joined(separator: [0x20])) + [0x0a]
+    }
+
+    private static func quoted(_ word: [UInt8]) -> [UInt8] {
+        var quoted: [UInt8] = [0x27]
+        for byte in word { quoted += byte == 0x27 ? Array("'\\''".utf8) : [byte] }
+        return quoted + [0x27]
+    }
+}

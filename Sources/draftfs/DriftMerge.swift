@@ -79,7 +79,7 @@ struct DriftMerge {
     private func merge(
         _ ours: [UInt8], _ then: [UInt8], _ now: [UInt8]
     ) throws(Failure) -> (status: Int32, text: [UInt8]) {
-        let directory = try temporaryDirectory()
+        let directory = try makeTemporaryDirectory("merge")
         defer {
             for name in ["ours", "then", "now"] { unlink("\(directory)/\(name)") }
             rmdir(directory)
@@ -112,12 +112,5 @@ struct DriftMerge {
             getenv(name).map { "\(name)=\(String(cString: $0))" }
         }
         return kept + ["LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1"]
-    }
-
-    private func temporaryDirectory() throws(Failure) -> String {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        let path = "\(parent)/draftfs-merge-\(UInt64.random(in: 0...UInt64.max))"
-        guard mkdir(path, 0o700) == 0 else { throw Failure("cannot make \(path): \(Errno.last)") }
-        return path
     }
 }

@@ -47,13 +47,7 @@ struct Patch {
     }
 
     private func makeLinks() throws(Failure) -> String {
-        let parent = Placement.resolve(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")
-        var template = Array("\(parent)/draftfs-diff-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw Failure("cannot make a directory in \(parent): \(Errno.last)")
-        }
-        let path = String(
-            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let path = try makeTemporaryDirectory("diff")
         symlink(old, "\(path)/a")
         symlink(new, "\(path)/b")
         return path
@@ -88,6 +82,17 @@ struct Patch {
         } + after.subtracting(kept).sorted { $0.lexicographicallyPrecedes($1) }
             .map { PatchPart(old: nil, new: to + $0) }
     }
+}
+
+/// Makes a directory for what git is to read, below TMPDIR, by mkdtemp(3); the caller removes it.
+/// - Parameter purpose: a word of its name.
+func makeTemporaryDirectory(_ purpose: String) throws(Failure) -> String {
+    let parent = Placement.resolve(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")
+    var template = Array("\(parent)/draftfs-\(purpose)-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else {
+        throw Failure("cannot make a directory in \(parent): \(Errno.last)")
+    }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// One file of a patch; nil where there was or is none.
