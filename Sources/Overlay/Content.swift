@@ -29,8 +29,9 @@ extension Tree {
         guard inode.record.flags.contains(.hasLog) else { return nil }
         do throws(StorageError) {
             let log = try openLog(inode.number)
-            // The header of a base file's log was there before its row.
-            if inode.place != nil, !isRecovering, !EditLog.exists(inode.number, in: logs) {
+            // The header of a base file's log is written before the row that says there is a log: one
+            // without has lost all, as a disk does that goes away and comes back.
+            if log.isUnwritten, inode.record.flags.contains(.hasOrigin), !isRecovering {
                 throw StorageError.damaged(
                     path: LogDirectory.path(inode.number),
                     what: "it is empty, and the file was edited; the file answers EIO")
@@ -41,13 +42,6 @@ extension Tree {
                 throw StorageError.damaged(
                     path: LogDirectory.path(inode.number),
                     what: "its last records are missing; the file answers EIO")
-            }
-            // Its header is written before the row that says there is a log: one without has lost all,
-            // as a disk does that goes away and comes back.
-            if log.isUnwritten, inode.record.flags.contains(.hasOrigin), !isRecovering {
-                throw StorageError.damaged(
-                    path: LogDirectory.path(inode.number),
-                    what: "it is empty, and the file was edited; the file answers EIO")
             }
             inode.log = log
             return log

@@ -79,7 +79,7 @@ extension Rollback {
             }
         }
         var subdirectories: UInt32 = 0
-        for name in names.sorted(by: { $1.bytes.lexicographicallyPrecedes($0.bytes) }) {
+        for name in names.sorted(by: >) {
             guard let child = try tree.pastChild(name, of: old, past, at: target) else { continue }
             if child.type == .directory { subdirectories += 1 }
             open.append(Placing(old: child, name: name, directory: node))
@@ -128,11 +128,7 @@ extension Rollback {
     func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
         if let known = past.origins[old.number] { return known }
         if let known = try tree.knownOrigin(old.number, plan.values) { return known }
-        let status = try tree.base.settledStatus(place)
-        var origin = Origin(
-            path: place.path, device: tree.deviceIndex(status, at: place), status: status)
-        origin.isPinned = tree.kept.contains(tree.pinIdentity(origin))
-        return origin
+        return tree.makeOrigin(at: place, try tree.base.settledStatus(place))
     }
 }
 

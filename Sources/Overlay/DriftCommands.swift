@@ -257,8 +257,7 @@ extension Workspace {
 extension Tree {
     /// The base file of now as what a file stands on.
     fileprivate func origin(_ drifted: Workspace.Drifted, _ status: FileStatus) -> Origin {
-        let place = BasePlace(path: drifted.origin.path)
-        return Origin(path: place.path, device: deviceIndex(status, at: place), status: status)
+        makeOrigin(at: BasePlace(path: drifted.origin.path), status)
     }
 }
 
@@ -298,9 +297,7 @@ extension ChangePlan {
                     pieces: pieces))
         }
         if let status = choice.status {
-            var origin = tree.origin(drifted, status)
-            origin.isPinned = tree.kept.contains(tree.pinIdentity(origin))
-            setOrigin(record.number, origin)
+            setOrigin(record.number, tree.origin(drifted, status))
             record.flags.insert(.hasOrigin)
         }
         for (key, value) in try tree.xattrs(of: drifted.number) {

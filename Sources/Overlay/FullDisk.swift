@@ -17,7 +17,7 @@ extension Workspace {
     func keepRoom() -> Bool {
         // A workspace that nobody has written to takes no blocks: there may be thousands.
         if quota.usedFiles == 0, journal.room == 0 { return true }
-        let needed = withTreeSafely { $0.neededRoom(after: []) }
+        let needed = withTreeSafely { $0.neededRoom() }
         do throws(Errno) {
             try journal.keepRoom(needed, own: 0)
             return true
@@ -54,17 +54,15 @@ extension Tree {
         }
     }
 
-    /// What is to be set aside once `changes` are made: enough to remove all names one by one, and for
-    /// one rollback of that. It does not get less: what was removed may be rolled back.
-    func neededRoom(after changes: [TreeChange]) -> UInt64 {
+    /// What is to be set aside once so many names more, with so many bytes beside what each has, are there:
+    /// enough to remove all one by one, and for one rollback of that. It does not get less: what was
+    /// removed may be rolled back.
+    func neededRoom(newNames: Int = 0, variableBytes: UInt64 = 0) -> UInt64 {
         let least = quota.usedFiles.multiplied(clamping: Self.roomPerName)
             .adding(clamping: Self.leastRoom)
-        var needed = max(roomNeeded, least)
-        let names = max(Quota.growth(changes), Self.newNames(changes))
-        if names > 0 {
-            needed = needed.adding(clamping: UInt64(names).multiplied(clamping: Self.roomPerName))
-        }
-        return needed.adding(clamping: Self.variableBytes(changes).multiplied(clamping: 4))
+        return max(roomNeeded, least)
+            .adding(clamping: UInt64(clamping: newNames).multiplied(clamping: Self.roomPerName))
+            .adding(clamping: variableBytes.multiplied(clamping: 4))
     }
 
     private static func newNames(_ changes: [TreeChange]) -> Int {
@@ -92,14 +90,17 @@ extension Tree {
     }
 
     /// Before a transaction is appended: sets aside what removing its names will need.
+    /// - Parameter files: that it adds.
     /// - Throws: ENOSPC where the disk has no room for that: later it would be the removal that fails.
-    func keepRoom(for transaction: Transaction) throws(Errno) {
+    func keepRoom(for transaction: Transaction, files: Int) throws(Errno) {
         let claim = Self.claim(of: transaction.operation)
         if claim == .none { return }
         let changes = transaction.changes
-        let needed = neededRoom(after: changes)
+        let variable = Self.variableBytes(changes)
+        let needed = neededRoom(
+            newNames: max(files, Self.newNames(changes)), variableBytes: variable)
         let own = UInt64(changes.count).multiplied(clamping: Self.changeBytes)
-            .adding(clamping: Self.variableBytes(changes).multiplied(clamping: 2))
+            .adding(clamping: variable.multiplied(clamping: 2))
             .adding(clamping: Self.recordBytes)
         try keepRoom(needed, own: own, isLenient: claim == .lenient)
         roomNeeded = needed
@@ -107,7 +108,7 @@ extension Tree {
 
     /// As above, for a record of `own` bytes that makes no name.
     func keepRoom(own: Int) throws(Errno) {
-        try keepRoom(neededRoom(after: []), own: UInt64(own), isLenient: true)
+        try keepRoom(neededRoom(), own: UInt64(own), isLenient: true)
     }
 
     private func keepRoom(_ bytes: UInt64, own: UInt64, isLenient: Bool) throws(Errno) {

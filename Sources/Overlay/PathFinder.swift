@@ -139,7 +139,7 @@ struct PathFinder: Sendable {
         if found.isEmpty, let shown = try basePlace(of: number, tree) { found = [shown] }
         return found.sorted {
             $0.name == $1.name
-                ? $0.parent < $1.parent : $0.name.bytes.lexicographicallyPrecedes($1.name.bytes)
+                ? $0.parent < $1.parent : $0.name < $1.name
         }
     }
 

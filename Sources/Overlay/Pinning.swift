@@ -20,6 +20,14 @@ extension Tree {
         PinIdentity(origin, devicePath: origin.device == 0 ? nil : devicePath(origin.device))
     }
 
+    /// A base file as it is now, as what a file stands on; pinned if its content is kept for this command.
+    func makeOrigin(at place: BasePlace, _ status: FileStatus) -> Origin {
+        var origin = Origin(
+            path: place.path, device: deviceIndex(status, at: place), status: status)
+        origin.isPinned = kept.contains(pinIdentity(origin))
+        return origin
+    }
+
     private func devicePath(_ index: UInt32) -> [UInt8] {
         devices[index] ?? passingDevices[index] ?? []
     }
@@ -43,9 +51,7 @@ extension Tree {
             status.type == .regular, status.size > 0 else { return nil }
         // Changed since it was touched: its content of then cannot be had any more.
         if let known, !known.fits(status) { return nil }
-        let origin = known ?? Origin(
-            path: place.path, device: deviceIndex(status, at: place), status: status)
-        let identity = pinIdentity(origin)
+        let identity = pinIdentity(known ?? makeOrigin(at: place, status))
         return kept.contains(identity)
             ? nil : PinWish(place: place, identity: identity, limit: limit)
     }

@@ -96,16 +96,12 @@ struct Rollback {
     /// What is to be placed once everything that stays is known: a link to that, if it is one.
     var deferred: [(old: ViewNode, name: FileName, directory: ViewNode)] = []
 
-    /// Names in untouched directories that lead to changed files.
-    var links: ChangedLinks
+    /// Names in untouched directories that lead to changed files; found when one is met.
+    private var links: ChangedLinks?
 
     var tree: Tree { plan.tree }
 
-    init(
-        _ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool,
-        links: ChangedLinks = ChangedLinks()
-    ) {
-        self.links = links
+    init(_ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool) {
         plan = ChangePlan(tree, stamp: stamp)
         self.past = past
         self.target = target
@@ -115,15 +111,21 @@ struct Rollback {
     static func plan(
         _ tree: Tree, at target: UInt64, stamp: Stamp, paths: [[UInt8]], keepsTimes: Bool
     ) throws(Errno) -> ChangePlan {
-        let past = try tree.past(after: target)
-        // All keys that changed go back by themselves.
-        let links = paths.isEmpty ? ChangedLinks() : try ChangedLinks(tree, since: target, past)
         var rollback = Rollback(
-            tree, past, at: target, stamp: stamp, keepsTimes: keepsTimes, links: links)
+            tree, try tree.past(after: target), at: target, stamp: stamp, keepsTimes: keepsTimes)
         if paths.isEmpty { try rollback.takeBackEverything() }
         for path in paths { try rollback.takeBack(path) }
         try rollback.placeDeferred()
         return rollback.plan
+    }
+
+    /// Files that changed, by the names that the base has for them. A rollback of all, or of single files,
+    /// never asks.
+    mutating func changedLinks() throws(Errno) -> ChangedLinks {
+        if let links { return links }
+        let found = try ChangedLinks(tree, since: target, past)
+        links = found
+        return found
     }
 
     /// Every key that changed gets the value that it had.

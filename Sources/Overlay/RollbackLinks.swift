@@ -5,7 +5,7 @@ internal import Platform
 internal import Storage
 
 /// Which of the base's names lead to files that changed since a moment.
-struct ChangedLinks {
+final class ChangedLinks {
     /// Inode numbers in the base of changed files that have several names there; of any device, so it
     /// may name too many.
     private let inodes: Set<UInt64>
@@ -14,12 +14,6 @@ struct ChangedLinks {
     /// Directories of the base whose trees were walked, and those of them with such a name somewhere below.
     private var walked: Set<[UInt8]> = []
     private var marked: Set<[UInt8]> = []
-
-    /// Of a rollback that needs no walk.
-    init() {
-        inodes = []
-        aliased = []
-    }
 
     init(_ tree: Tree, since target: UInt64, _ past: PastValues) throws(Errno) {
         var numbers = Set(past.inodes.keys)
@@ -38,7 +32,7 @@ struct ChangedLinks {
     }
 
     /// Whether a name of the base leads to such a file, or to a directory with such a name below.
-    mutating func includes(
+    func includes(
         _ entry: HostEntry, in directory: [UInt8], _ base: BaseTree
     ) throws(Errno) -> Bool {
         if inodes.contains(entry.inode) || aliased.contains(entry.inode) { return true }
@@ -47,13 +41,13 @@ struct ChangedLinks {
     }
 
     /// Whether a directory of the base has such a name somewhere below.
-    mutating func lieBelow(_ path: [UInt8], _ base: BaseTree) throws(Errno) -> Bool {
+    func lieBelow(_ path: [UInt8], _ base: BaseTree) throws(Errno) -> Bool {
         guard !inodes.isEmpty else { return false }
         try walk(path, base)
         return marked.contains(path)
     }
 
-    private mutating func walk(_ top: [UInt8], _ base: BaseTree) throws(Errno) {
+    private func walk(_ top: [UInt8], _ base: BaseTree) throws(Errno) {
         var open = walked.contains(top) ? [] : [top]
         while let path = open.popLast() {
             guard walked.insert(path).inserted else { continue }
@@ -67,7 +61,7 @@ struct ChangedLinks {
         }
     }
 
-    private mutating func mark(upFrom path: [UInt8]) {
+    private func mark(upFrom path: [UInt8]) {
         var path = path
         while !path.isEmpty, marked.insert(path).inserted { path = BasePlace(path: path).directory }
     }

@@ -76,7 +76,7 @@ extension Rollback {
             return nil
         }
         if !old.hasRow, !now.hasRow, old.number == now.number {
-            guard let path = now.basePath, try links.lieBelow(path, tree.base) else { return nil }
+            guard let path = now.basePath, try changedLinks().lieBelow(path, tree.base) else { return nil }
         }
         let areDirectories = old.type == .directory && now.type == .directory
         if !now.hasRow, old.number == now.number || areDirectories {
@@ -130,9 +130,8 @@ extension Rollback {
         let isSameBase = old.basePath == now.basePath
         for case let path? in isSameBase ? [old.basePath] : [old.basePath, now.basePath] {
             for entry in try tree.base.list(path) where names.contains(entry.name) == false {
-                if isSameBase, !isKnown(entry), try !links.includes(entry, in: path, tree.base) {
-                    continue
-                }
+                if isSameBase, !isKnown(entry),
+                    try !changedLinks().includes(entry, in: path, tree.base) { continue }
                 names.insert(entry.name)
             }
         }

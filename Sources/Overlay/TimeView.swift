@@ -89,7 +89,7 @@ package final class TimeView: Sendable {
             }
             return names
         }
-        return names.sorted { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
+        return names.sorted { $0.name < $1.name }
     }
 
     package func attributes(_ node: ViewNode) throws(Errno) -> InodeAttributes {

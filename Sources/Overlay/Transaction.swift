@@ -132,9 +132,8 @@ extension Tree {
         // Looked up before the base file was changed: a look-up of now finds another number.
         if try isTaken(inode.number, by: status) { throw .stale }
         let known = try knownOrigin(inode.number)
-        var origin = Origin(
-            path: place.path, device: deviceIndex(status, at: place), status: status)
-        origin.isPinned = kept.contains(pinIdentity(origin))
+        var origin = makeOrigin(at: place, status)
+        origin.isPinned = origin.isPinned
             // What is kept already stays so for all who read it by this number.
             || known.map { $0.isPinned && $0.fits(status) } == true
         recordNumber(inode.number, status, at: place, in: &transaction.changes)
@@ -240,7 +239,7 @@ extension Tree {
         if transaction.changes.isEmpty { return }
         let growth = Quota.growth(transaction.changes)
         try quota.admit(transaction.operation, files: growth)
-        try keepRoom(for: transaction)
+        try keepRoom(for: transaction, files: growth)
         try journal.append(
             transaction.operation, transaction.changes, sequence: transaction.sequence,
             stamp: transaction.stamp)

@@ -21,7 +21,7 @@ extension Tool {
         hints: .readOnly
     ) { call throws(ToolError) in
         let entries = try call.ground.list(try call.path("path"))
-            .sorted { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
+            .sorted { $0.name < $1.name }
         return list(
             call, entries.map { line(isDirectory: $0.type == .directory, $0.name.bytes) }, ending: "")
     }
@@ -50,7 +50,7 @@ extension Tool {
             if bySize, one.status.size != other.status.size {
                 return one.status.size > other.status.size
             }
-            return one.entry.name.bytes.lexicographicallyPrecedes(other.entry.name.bytes)
+            return one.entry.name < other.entry.name
         }
         let files = sorted.filter { $0.status.type != .directory }
         let bytes = files.reduce(UInt64(0)) { $0.addingReportingOverflow($1.status.size).partialValue }

@@ -114,9 +114,7 @@ package struct CopyPlan: Sendable {
                 throw ToolError(.bounds, "\(frame.path) lies more than \(Self.mostDepth) levels deep")
             }
             var frame = frame
-            let entries = try ground.look(in: frame.path).sorted {
-                $0.entry.name.bytes.lexicographicallyPrecedes($1.entry.name.bytes)
-            }
+            let entries = try ground.look(in: frame.path).sorted { $0.entry.name < $1.entry.name }
             if options.respectsGitignore { readIgnores(&frame, entries.map(\.entry.name)) }
             var below: [Frame] = []
             for (entry, status) in entries {
