@@ -39,11 +39,9 @@ extension Tree {
         let now = transaction.stamp.time
         let clearsSetID = (change.user != nil || change.group != nil) && change.mode == nil
             && inode.type != .directory
-        // The kernel does not say who has CAP_FSETID: root has.
         let old = inode.record
         let mode = clearsSetID
-            ? ModeBits.withoutSetID(
-                old.mode, isMember: caller.user == 0 || caller.isMember(of: old.group))
+            ? ModeBits.withoutSetID(old.mode, isMember: caller.mayKeepSetGroup(of: old.group))
             : old.mode
         try update(inode, in: &transaction) { record in
             record.changeTime = now
@@ -99,12 +97,17 @@ extension Tree {
     }
 
     /// Set-id bits and capabilities after a write; true if the mode changed.
+    /// - Parameter unprivileged: The kernel said that the caller lacks CAP_FSETID, be it root.
     func clearPrivileges(
-        of inode: Inode, setID: Bool, caller: Caller
+        of inode: Inode, setID: Bool, unprivileged: Bool = true, caller: Caller
     ) throws(Errno) -> Bool {
         let before = inode.record
         let mode = setID
-            ? ModeBits.withoutSetID(before.mode, isMember: caller.isMember(of: before.group))
+            ? ModeBits.withoutSetID(
+                before.mode,
+                isMember: unprivileged
+                    ? caller.isMember(of: before.group)
+                    : caller.mayKeepSetGroup(of: before.group))
             : before.mode
         let changesMode = mode != inode.record.mode
         guard changesMode || inode.record.flags.contains(.hasCapability) else { return false }

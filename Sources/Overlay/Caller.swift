@@ -24,6 +24,10 @@ package struct Caller: Sendable {
     func isMember(of group: UInt32) -> Bool {
         self.group == group || ProcessFacts.groups(of: pid).contains(group)
     }
+
+    /// Whether a chown by the process leaves setgid where the group may not execute. A setattr
+    /// does not say who has CAP_FSETID: root has.
+    func mayKeepSetGroup(of group: UInt32) -> Bool { user == 0 || isMember(of: group) }
 }
 
 /// Bits of a mode (inode(7)).

@@ -220,9 +220,10 @@ extension Workspace {
                 try tree.setAttributes(number, change, caller: caller)
             }
             if change.isOnlyKill, try !tree.inode(number).isDirectory {
-                // The kernel asks so before a write by somebody who may not keep set-id bits.
+                // The kernel asks so before a write by somebody who may not keep set-id bits, and
+                // for chown(-1, -1) by anybody.
                 _ = try tree.clearPrivileges(
-                    of: tree.inode(number), setID: true, caller: caller)
+                    of: tree.inode(number), setID: true, unprivileged: false, caller: caller)
             }
             return try tree.inode(number).attributes
         }

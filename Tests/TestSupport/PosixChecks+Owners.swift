@@ -47,6 +47,13 @@ extension PosixCheck {
             try must("chown", chown(p("x"), 1, 1))
             let kept = try status(p("x")).st_mode & 0o7777
             try same(kept, 0o2767, "sgid without group execute is a lock mark and stays")
+            // A chown that names no owner clears as any other: the kernel sends it as a setattr
+            // without a field.
+            try must("chown of nothing", chown(p("x"), UInt32.max, UInt32.max))
+            try same(try status(p("x")).st_mode & 0o7777, 0o2767, "the mark stays again")
+            chmod(p("x"), 0o6777)
+            try must("chown of nothing", chown(p("x"), UInt32.max, UInt32.max))
+            try same(try status(p("x")).st_mode & 0o7777, 0o777, "suid and sgid are cleared")
         },
         PosixCheck(
             "new names in a set-group-ID directory take its group", needs: .root,
