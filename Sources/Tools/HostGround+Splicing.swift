@@ -57,7 +57,7 @@ extension HostGround {
         guard let name = path.names.last else { throw ToolError(.wrongType, "\(path) is no file") }
         let directory = try open(
             path.parent, flags: O_RDONLY | O_DIRECTORY, writing: true, doing: "edit in").file
-        let temporary = Self.temporaryName()
+        let temporary = "\(WorkingName.make(WorkingName.fresh))"
         do throws(Errno) {
             let fresh = try File.open(
                 temporary, in: directory, flags: OpenFlags.createNew | O_NOFOLLOW, mode: 0o600)
@@ -136,6 +136,8 @@ extension HostGround {
         do throws(Errno) {
             let fresh = try File.open("/var/tmp", flags: OpenFlags.temporary, mode: 0o600)
             let total = try write(file, from: first.offset, splices, size: size, to: fresh)
+            // On a full disk it fails here, before a byte has changed; some file systems cannot.
+            if total > 0 { _ = try file.setAside(from: first.offset, length: total) }
             try copyWhole(fresh, total, to: file, at: first.offset)
             try file.truncate(to: first.offset + total)
         } catch {
