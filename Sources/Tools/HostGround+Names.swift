@@ -137,6 +137,7 @@ extension HostGround {
         let old = try open(path, flags: O_RDWR, followsLast: false, writing: true, doing: "write").file
         let (from, name) = try parent(of: source, doing: "write")
         let (to, newName) = try parent(of: path, doing: "write")
+        keepContent(of: old, path, isReplaced: status.links == 1)
         do throws(Errno) {
             if status.links > 1 {
                 // A rename would leave the other names with the old content.

@@ -28,6 +28,7 @@ extension HostGround {
             return FileVersion(try host.status())
         }
         if status.links > 1 {
+            keepContent(of: file, location.path, isReplaced: false)
             try rewriteInPlace(file, changes, size: status.size, path)
             return FileVersion(try host.status())
         }
@@ -66,6 +67,7 @@ extension HostGround {
                 try copyMetadata(of: file, status, to: fresh)
                 // The name must not lead to a file whose bytes a power cut takes.
                 try fresh.synchronize()
+                keepContent(of: file, path, isReplaced: true)
                 try directory.rename(
                     Array(temporary.utf8), to: name.bytes, in: directory, replaces: true)
             } catch {

@@ -25,7 +25,7 @@ GROUND = ["--root", ROOT]
 if STORE:
     GROUND = ["--base", os.path.join(ROOT, "base"), "--store", os.path.join(ROOT, "store"),
               "--workspace", "ws"]
-ARGUMENTS = ["mcp", *GROUND, "--allow", "read,write,delete,past,check"]
+ARGUMENTS = ["mcp", *GROUND, "--keep-edits", "off", "--allow", "read,write,delete,past,check"]
 COUNT = 1_500
 checks = 0
 kinds = set()
