@@ -160,7 +160,11 @@ struct PathFinder: Sendable {
         let place = BasePlace(path: path)
         guard let parent = try directory(place.directory, tree) else { return nil }
         let name = NamePlace(parent: parent, name: FileName(trusted: place.name))
-        return try entry(name, tree) == nil ? name : nil
+        guard try entry(name, tree) == nil else { return nil }
+        // A copy has the origin of what it was copied from, and no name of that.
+        if let status = try tree.base.status(ifPresent: place.name, in: place.directory),
+            try self.number(of: status, at: place, tree, areFilesHeld: true) != number { return nil }
+        return name
     }
 
     func basePath(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {

@@ -93,6 +93,23 @@ import Testing
         #expect(try lines(fixture) == ["P 14 14 d/f"])
     }
 
+    @Test("A copy that is gone has no line at the place of what it was copied from")
+    func goneCopy() throws {
+        let fixture = try fixture()
+        let tree = fixture.tree!
+        _ = try fixture.workspace.clone(
+            Array("d".utf8), to: Array("copy".utf8), caller: tree.caller)
+        try tree.changeMode("copy/f", 0o640)
+        let moment = fixture.workspace.statistics.sequence
+        for turn in 0..<2 {
+            _ = try fixture.workspace.rollback(
+                to: .sequence(0), paths: [], keepsTimes: false, caller: tree.caller)
+            if turn == 1 { try fixture.reopenAfterKill() }
+            let found = try lines(fixture, .moment(.sequence(moment)))
+            #expect(found == ["D - - copy", "D 14 - copy/f", "D - - copy/sub", "D 18 - copy/sub/g"])
+        }
+    }
+
     @Test("A file that was replaced by a rename is modified")
     func replaced() throws {
         let fixture = try fixture()

@@ -50,7 +50,7 @@ struct ImportTests {
             "CheckCommand.swift", "ControlFiles.swift", "EditKeeper.swift", "HostGround.swift",
             "HostGround+Copying.swift",
             "HostGround+Names.swift",
-            "HostGround+Splicing.swift",
+            "HostGround+Splicing.swift", "TextMerge.swift",
         ],
         "Sources/ToolServer": ["Jobs.swift", "Serving.swift"],
         "Mount/Server": [
