@@ -89,6 +89,26 @@ import Tools
         try result(desk)
     }
 
+    @Test(
+        "What others write just before a failed patch goes back is not lost",
+        arguments: Place.every.filter { $0 != .plain })
+    func overtaken(place: Place) throws {
+        let desk = try desk(place)
+        let (ground, path) = (desk.ground, try desk.path("a"))
+        // All is made ready, and the file is edited: the next change fails.
+        let failing = FailingGround(ground, failing: 4) { () throws(ToolError) in
+            let size = try ground.status(path).size
+            let theirs = ByteSplice(offset: size, delete: 0, insert: Array("theirs\n".utf8))
+            _ = try ground.splice(path, [theirs], expecting: nil)
+        }
+        let run = PatchRun(failing)
+        let targets = try run.plan(try PatchText(Self.patch), at: try desk.path("."))
+        let error = #expect(throws: ToolError.self) { _ = try run.make(targets) }
+        #expect(error?.description.contains("could not be put back") == true, "\(error as Any)")
+        #expect(try desk.string("a") == "1\nmore of it\ntwo\ntheirs\n")
+        #expect(try desk.string("linked") == "x\n" && desk.leftovers() == [])
+    }
+
     @Test("A patch that is cancelled at any point changes nothing", arguments: Place.every)
     func cancelled(place: Place) throws {
         let desk = try desk(place)

@@ -8,10 +8,16 @@ final class FailingGround: Ground {
     private let inner: any Ground
     private let failing: Int
     private let count = Atomic<Int>(0)
+    /// What somebody else does right before the first rollback.
+    private let overtaking: (@Sendable () throws(ToolError) -> Void)?
 
-    init(_ inner: any Ground, failing: Int) {
+    init(
+        _ inner: any Ground, failing: Int,
+        overtaking: (@Sendable () throws(ToolError) -> Void)? = nil
+    ) {
         self.inner = inner
         self.failing = failing
+        self.overtaking = overtaking
     }
 
     var hasFailed: Bool { count.load(ordering: .relaxed) >= failing }
@@ -33,7 +39,8 @@ final class FailingGround: Ground {
         try inner.symlinkTarget(path)
     }
     func past(of path: ToolPath, writing: Bool) throws(ToolError) -> any WorkspacePast {
-        try inner.past(of: path, writing: writing)
+        let past = try inner.past(of: path, writing: writing)
+        return overtaking.map { OvertakenPast(past, $0) } ?? past
     }
     /// What takes away what was made ready is let through.
     func remove(_ path: ToolPath) throws(ToolError) { try inner.remove(path) }
@@ -105,4 +112,25 @@ final class FailingGround: Ground {
         try change(other)
         try inner.exchange(one, other)
     }
+}
+
+/// Control files that somebody else is faster than, once.
+private final class OvertakenPast: WorkspacePast {
+    private let inner: any WorkspacePast
+    private let overtaking: @Sendable () throws(ToolError) -> Void
+    private let isDone = Atomic<Bool>(false)
+
+    init(_ inner: any WorkspacePast, _ overtaking: @escaping @Sendable () throws(ToolError) -> Void) {
+        self.inner = inner
+        self.overtaking = overtaking
+    }
+
+    var root: ToolPath { inner.root }
+
+    func command(_ file: String, _ words: [[UInt8]]) throws(ToolError) {
+        if file == "rollback", !isDone.exchange(true, ordering: .relaxed) { try overtaking() }
+        try inner.command(file, words)
+    }
+
+    func read(_ file: String, _ most: Int) throws(ToolError) -> [UInt8] { try inner.read(file, most) }
 }
