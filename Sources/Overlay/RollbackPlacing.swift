@@ -134,7 +134,9 @@ extension Rollback {
         placed[old.number] = old.number
         claimed[old.number] = old.number
         if keepsTimes { timed.insert(old.number) }
-        if old.type == .directory, withChildren { try openChildren(of: old, &open) }
+        if old.type == .directory {
+            if withChildren { try openChildren(of: old, &open) } else { try hideChildren(of: old) }
+        }
         return try tree.pastNode(old.number, plan.values, at: .max)
     }
 
@@ -193,6 +195,16 @@ extension Rollback {
                 continue
             }
             open.append(Placing(old: node, name: name, directory: old, isCounted: true))
+        }
+    }
+
+    /// A directory that comes back for one name in it is empty until then: what it held when it went
+    /// may be gone by itself.
+    private mutating func hideChildren(of old: ViewNode) throws(Errno) {
+        var shown: Set<FileName> = []
+        if let path = old.basePath { shown.formUnion(try tree.base.list(path).map(\.name)) }
+        for name in shown.union(try tree.pastEntries(of: old.number, plan.values).keys) {
+            plan.setEntry(name, in: old.number, shown.contains(name) ? .whiteout : nil)
         }
     }
 

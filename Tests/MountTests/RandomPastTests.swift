@@ -16,6 +16,7 @@ extension MountTests {
         /// Seeds that found something once: rollbacks that brought wrong content back.
         private static let memorable: [UInt64] = [
             649_834, 700_013, 700_026, 700_027, 700_042, 700_043, 700_053,
+            472_068_648,
         ]
 
         @Test(

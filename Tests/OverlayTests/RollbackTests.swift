@@ -35,4 +35,53 @@ import Testing
         try rollBack(fixture, to: 0)
         #expect(try tree.text("f") == "base content")
     }
+
+    private func names(_ fixture: WorkspaceFixture, _ path: String) throws -> [String] {
+        let node = try fixture.tree.resolve(path)
+        return try fixture.tree.list(node).keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
+    }
+
+    @Test(
+        "A directory that comes back for one name in it has no other",
+        arguments: [false, true], [false, true])
+    func emptyDirectory(isOfBase: Bool, reopens: Bool) throws {
+        let files = ["a", "b", "sub/c"]
+        let fixture = try WorkspaceFixture { base in
+            guard isOfBase else { return }
+            for name in ["d", "d/sub"] { try makeDirectory("\(base)/\(name)") }
+            for name in files { try writeFile("\(base)/d/\(name)", "of the base") }
+        }
+        let tree = fixture.tree!
+        func rollBack(_ path: String, to sequence: UInt64) throws {
+            _ = try fixture.workspace.rollback(
+                to: .sequence(sequence), paths: [Array(path.utf8)], keepsTimes: false,
+                caller: tree.caller)
+        }
+        if isOfBase {
+            try tree.changeMode("d", 0o700)
+            try tree.write("d/a", "A")
+        } else {
+            for name in ["d", "d/sub"] { try tree.makeDirectory(name) }
+            for name in files { try tree.makeFile("d/\(name)") }
+            try tree.write("d/a", "Af the base")
+        }
+        let full = fixture.workspace.statistics.sequence
+        for name in files { try tree.unlink("d/\(name)") }
+        for name in ["d/sub", "d"] { try tree.removeDirectory(name) }
+        let gone = fixture.workspace.statistics.sequence
+        try rollBack("d", to: full)
+        #expect(try names(fixture, "d") == ["a", "b", "sub"])
+        // A rollback takes the tree away as it is, with names in its directories.
+        try rollBack("d", to: gone)
+        #expect(!tree.exists("d"))
+        if reopens { try fixture.reopenAfterKill() }
+        try rollBack("d/a", to: full)
+        #expect(try names(fixture, "d") == ["a"])
+        #expect(try fixture.tree.text("d/a") == "Af the base")
+        try rollBack("d/sub/c", to: full)
+        #expect(try names(fixture, "d") == ["a", "sub"])
+        #expect(try names(fixture, "d/sub") == ["c"])
+        try rollBack("d", to: full)
+        #expect(try names(fixture, "d") == ["a", "b", "sub"])
+    }
 }
