@@ -139,6 +139,31 @@ struct Rollback {
         for (number, names) in past.xattrs {
             for (name, old) in names { plan.setXattr(name, of: number, old) }
         }
+        try leaveOutUnfinished()
+    }
+
+    /// What a call was making ready at the moment is nothing to anybody now: it does not come back. One
+    /// that is there now may be in use still, and becomes what it was.
+    private mutating func leaveOutUnfinished() throws(Errno) {
+        guard past.entries.values.contains(where: { $0.keys.contains(where: WorkingName.isPassing) })
+        else { return }
+        for (directory, names) in past.entries {
+            for name in names.keys where WorkingName.isPassing(name) {
+                guard try tree.entry(name, in: directory) == nil,
+                    let before = try plan.row(directory)
+                else { continue }
+                let parent = try tree.pastNode(directory, plan.values, at: .max)
+                guard let node = try nowChild(name, of: parent) else { continue }
+                try remove(node, name, from: parent)
+                guard var record = try plan.row(directory) else { continue }
+                record.modificationTime = before.modificationTime
+                record.changeTime = before.changeTime
+                plan.setRow(directory, record)
+            }
+        }
+        for (number, names) in past.xattrs where try plan.row(number) == nil {
+            for name in names.keys { plan.setXattr(name, of: number, nil) }
+        }
     }
 
     /// The row and the content that an inode had.

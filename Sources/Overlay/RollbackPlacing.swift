@@ -186,6 +186,14 @@ extension Rollback {
         }
         for name in names.sorted() where then[name] != .whiteout {
             guard let node = try child(name, of: old) else { continue }
+            if WorkingName.isPassing(name) {
+                // The directory counts it among its own.
+                if node.type == .directory, var record = try plan.row(old.number), record.links > 2 {
+                    record.links -= 1
+                    plan.setRow(old.number, record)
+                }
+                continue
+            }
             open.append(Placing(old: node, name: name, directory: old, isCounted: true))
         }
     }

@@ -11,7 +11,8 @@ extension Workspace {
     /// A step is one change, or a run of changes of one process to one file, one after the other, of
     /// which each is a write that starts where the one before ended, or the first write after the
     /// file was made or emptied. So `echo x > f`, `cp a b` and a long download are one step each. A
-    /// rollback and an undo are steps too; backups are none.
+    /// rollback and an undo are steps too; backups are none. What is made ready under a working name and
+    /// then takes its own is one step, and so is all that was done while a stage was there, by whomever.
     ///
     /// - Parameter paths: a file renamed in a step that is taken back moves back as well.
     /// - Throws: EINVAL for a count below 1, ENOENT where there are not that many steps; otherwise as
@@ -114,6 +115,18 @@ struct UndoSteps {
     private(set) var metCutName = false
     /// The earliest change of the step under way.
     private var current: ChangeEvent?
+    /// What the step under way goes on with, further back.
+    private var rest = Rest.none
+
+    private enum Rest {
+        case none
+        /// All until this directory was made: a stage that is gone.
+        case untilMade(InodeNumber)
+        /// What was done in that stage, as far as the scope shows it.
+        case stage([UInt8])
+        /// The making of a file that got its name at last.
+        case file(InodeNumber)
+    }
 
     init(wanted: Int, paths: [[UInt8]]) {
         self.wanted = wanted
@@ -124,7 +137,7 @@ struct UndoSteps {
     mutating func add(_ change: Change) {
         let event = change.event
         if event.operation.hasPrefix("backup") { return }
-        if let current, current.continues(event) {
+        if takesRest(change) || current?.continues(event) == true {
             self.current = event
             first = event.sequence
             return
@@ -136,11 +149,56 @@ struct UndoSteps {
         count += 1
         current = event
         first = event.sequence
+        rest = Self.rest(behind: change)
         guard !paths.isEmpty, event.operation == "rename" else { return }
         let scope = ChangeScope(paths: paths, numbers: [])
         if change.isCut { metCutName = true }
-        for case let name? in [change.path, change.oldPath] where !scope.contains(name) {
+        for case let name? in [change.path, change.oldPath]
+        where !scope.contains(name) && !Self.isWorking(name) {
             otherNames.append(name)
+        }
+    }
+
+    /// Whether a name is one that nobody wants back.
+    private static func isWorking(_ path: [UInt8]) -> Bool {
+        WorkingName.stage(in: path) != nil || WorkingName.ends(path)
+    }
+
+    /// What belongs to a step whose last change this is.
+    private static func rest(behind change: Change) -> Rest {
+        let event = change.event
+        // One of the base was not made here: its beginning would be looked for in vain.
+        if event.operation == "rmdir", let inode = event.inode, let name = event.place?.name,
+            WorkingName.isStage(name), event.names.last?.after == nil {
+            return .untilMade(inode)
+        }
+        for case let path? in [change.path, change.oldPath] {
+            if let stage = WorkingName.stage(in: path) { return .stage(stage) }
+        }
+        if event.operation == "rename", let inode = event.inode, let old = event.oldPlace?.name,
+            WorkingName.isOne(old) {
+            return .file(inode)
+        }
+        return .none
+    }
+
+    /// Whether an earlier change belongs to the step under way.
+    private mutating func takesRest(_ change: Change) -> Bool {
+        switch rest {
+        case .none: return false
+        case .untilMade(let inode):
+            if change.event.operation == "mkdir", change.event.inode == inode { rest = .none }
+            return true
+        case .stage(let stage):
+            let isInStage = [change.path, change.oldPath].contains {
+                $0.flatMap(WorkingName.stage) == stage
+            }
+            // Directories that were made for what comes out of it. What was done before the stage was
+            // made does not follow so closely: that took a number.
+            let follows = change.event.pid == current?.pid
+                && change.event.sequence.adding(clamping: 1) == current?.sequence
+            return isInStage || follows
+        case .file(let inode): return change.event.inode == inode
         }
     }
 }

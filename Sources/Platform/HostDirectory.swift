@@ -159,6 +159,19 @@ extension File {
         if result != 0 { throw .last }
     }
 
+    /// Has two names change places (renameat2(2) with RENAME_EXCHANGE); both are there.
+    /// - Throws: EINVAL where the file system cannot.
+    package func exchange(
+        _ name: [UInt8], with other: [UInt8], in directory: File
+    ) throws(Errno) {
+        let result = withCString(name) { name in
+            withCString(other) {
+                cp_renameat2(descriptor, name, directory.descriptor, $0, CP_RENAME_EXCHANGE)
+            }
+        }
+        if result != 0 { throw .last }
+    }
+
     /// Makes this file share the extents of `source` (FICLONE of ioctl_ficlonerange(2)).
     package func cloneContent(of source: File) throws(Errno) {
         if cp_ioctl_clone(descriptor, source.descriptor) != 0 { throw .last }

@@ -55,8 +55,7 @@ extension StoreGround {
     package func create(_ path: ToolPath, _ bytes: [UInt8]) throws(ToolError) {
         let found = try find(path)
         if found.node != nil { throw ToolError(.exists, "there is something at \(path) already") }
-        let name = ".draftfs-new-" + String(UInt64.random(in: .min ... .max), radix: 36)
-        let temporary = found.path.parent.appending(FileName(trusted: Array(name.utf8)))
+        let temporary = found.path.parent.appending(WorkingName.make(WorkingName.fresh))
         let node = try make(temporary, mode: Self.regular, doing: "make")
         do throws(ToolError) {
             try change("write", path) { () throws(Errno) in
@@ -125,6 +124,10 @@ extension StoreGround {
 
     package func move(_ source: ToolPath, to destination: ToolPath) throws(ToolError) {
         try rename(source, to: destination, flags: .noReplace)
+    }
+
+    package func exchange(_ one: ToolPath, _ other: ToolPath) throws(ToolError) {
+        try rename(one, to: other, flags: .exchange)
     }
 
     private func rename(

@@ -18,6 +18,8 @@ package final class StoreGround: Ground {
     private let set: WorkspaceSet
     private let lastMaintenance = Atomic<Int64>(0)
 
+    private static let controlName = Array(".draft".utf8)
+
     /// Links that are followed in one path, as path_resolution(7) has it.
     private static let mostLinks = 40
     /// Nanoseconds between two rounds of checkpoints and the like.
@@ -145,6 +147,12 @@ package final class StoreGround: Ground {
                     continue
                 }
                 let name = try FileName(part)
+                // What a mount answers by itself: it is no file of the workspace.
+                if names.isEmpty, part == Self.controlName {
+                    throw ToolError(
+                        .denied,
+                        "\(path) is one of the workspace's control files: use the tools for what they do")
+                }
                 guard let directory = nodes.last else { throw Errno.noEntry }
                 guard let node = try lookup(name, in: directory) else {
                     let rest = try waiting.reversed().map { bytes throws(Errno) in try FileName(bytes) }

@@ -19,15 +19,16 @@ extension Shape {
 
 extension Call {
     /// Makes a change, and runs the check that the call names.
+    /// - Parameter make: answers the versions of the files afterwards.
     /// - Returns: what the check said; nil without one.
     func checked(
-        _ paths: [ToolPath], _ make: () throws(ToolError) -> Void
+        _ paths: [ToolPath], _ make: () throws(ToolError) -> [ToolPath: FileVersion]
     ) throws(ToolError) -> JSON? {
         guard let command = text("check") else {
             guard arguments["check_seconds"] == nil else {
                 throw ToolError(.usage, "check_seconds goes with check")
             }
-            try make()
+            _ = try make()
             return nil
         }
         guard workbench.settings.allowed.contains(.check) else {

@@ -69,6 +69,7 @@ extension Tool {
         let version = FileVersion(try call.ground.open(path).status())
         return Reply.text(
             "Successfully wrote to \(try call.name("path")): \(size) bytes in \(after.count) parts",
+            notes: call.keptNote(path),
             [
                 "size": Reply.integer(size), "complete": true,
                 "version": .text(version.description),
@@ -86,7 +87,7 @@ extension Tool {
             self.directory = directory
             // The name itself may be too long for more to come behind it.
             let hash = String(Checksum.xxh3(name.bytes), radix: 36)
-            prefix = Array(".draftfs-part-\(hash)-".utf8)
+            prefix = Array("\(WorkingName.part)\(hash)-".utf8)
         }
 
         private func path(_ count: UInt64, _ size: UInt64) -> ToolPath {

@@ -61,7 +61,8 @@ extension Tool {
         let planned = try EditPlanner(text).plan(edits)
         let isDry = call.flag("dryRun")
         let (preview, version, check) = try make(call, planned, text, path, isDry: isDry)
-        return reply(preview, planned, text, version, check, isDry: isDry)
+        return reply(
+            preview, planned, text, version, check, isDry: isDry, kept: isDry ? [] : call.keptNote(path))
     }
 
     static func checkVersion(
@@ -90,6 +91,7 @@ extension Tool {
             check = try call.checked([path]) { () throws(ToolError) in
                 version = try call.ground.splice(path, splices, expecting: text.version)
                 keepIndex(call, text, path, splices, version)
+                return [path: version]
             }
         }
         return ("```diff\n\(preview)```", version, check)
@@ -109,7 +111,7 @@ extension Tool {
 
     private static func reply(
         _ preview: String, _ planned: [PlannedEdit], _ text: TextFile, _ version: FileVersion,
-        _ check: JSON?, isDry: Bool
+        _ check: JSON?, isDry: Bool, kept: [String]
     ) -> ToolReply {
         var size = text.size
         for edit in planned { size = size - edit.splice.delete + UInt64(edit.splice.insert.count) }
@@ -120,6 +122,7 @@ extension Tool {
         if check != nil { notes.append("the check succeeded") }
         if planned.count > 1 { notes.append("\(planned.count) places") }
         notes.append("version \(version)")
+        notes += kept
         return Reply.text(
             preview, notes: notes,
             [

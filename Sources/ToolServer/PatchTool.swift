@@ -71,9 +71,13 @@ extension Tool {
                     guard let text = target.text, let version = versions[target.path] else { continue }
                     keepIndex(call, text, target.path, target.planned.map(\.splice), version)
                 }
+                return versions
             }
         }
-        return reply(preview, targets, version, check, isDry: isDry)
+        let kept = isDry ? [] : targets.flatMap { target in
+            call.keptNote(target.path).map { targets.count == 1 ? $0 : "\(target.path): \($0)" }
+        }
+        return reply(preview, targets, version, check, isDry: isDry, kept: kept)
     }
 
     private static func preview(_ call: Call, _ targets: [PatchRun.Target]) throws(ToolError) -> String {
@@ -97,7 +101,7 @@ extension Tool {
 
     private static func reply(
         _ preview: String, _ targets: [PatchRun.Target], _ version: FileVersion?, _ check: JSON?,
-        isDry: Bool
+        isDry: Bool, kept: [String]
     ) -> ToolReply {
         let hunks = targets.reduce(0) { $0 + $1.hunks }
         let shifted = targets.reduce(0) { $0 + $1.shifted }
@@ -111,6 +115,8 @@ extension Tool {
         if isDry { notes.append("dry run: nothing was changed") }
         if let version { notes.append("version \(version)") }
         if check != nil { notes.append("the check succeeded") }
+        // One says where to look for the rest.
+        notes += kept.prefix(1)
         return Reply.text(
             preview, notes: notes,
             [

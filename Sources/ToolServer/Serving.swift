@@ -41,7 +41,7 @@ package enum ToolServing {
     /// later, or never.
     /// - Throws: `missing` if none of them is there.
     package static func ground(
-        _ roots: [(path: String, isReadOnly: Bool)], warn: (String) -> Void
+        _ roots: [(path: String, isReadOnly: Bool)], keeper: EditKeeper?, warn: (String) -> Void
     ) throws(ToolError) -> HostGround {
         var found: [(path: String, isReadOnly: Bool)] = []
         for root in roots {
@@ -56,7 +56,7 @@ package enum ToolServing {
             throw ToolError(.missing, "there is no directory to serve: give one that exists")
         }
         let home = getenv("HOME").map { String(cString: $0) }
-        return try HostGround(found, home: home, hidesControlFiles: true)
+        return try HostGround(found, home: home, hidesControlFiles: true, keeper: keeper)
     }
 
     /// For the model: what saves calls and tokens.

@@ -97,6 +97,11 @@ struct Call: Sendable {
 
     // MARK: Files
 
+    /// A note on where the content before a change lies; none in a workspace, whose history has it.
+    func keptNote(_ path: ToolPath) -> [String] {
+        ground.keptContent(of: path).map { ["the content before is \($0)"] } ?? []
+    }
+
     /// A file as text, with the index of an earlier call if it is the same still.
     func textFile(
         _ path: ToolPath, encoding: TextEncoding? = nil

@@ -25,7 +25,7 @@ extension Tool {
         let isNew = try call.ground.write(path, bytes, expecting: call.version())
         let version = FileVersion(try call.ground.open(path).status())
         return Reply.text(
-            "Successfully wrote to \(try call.name("path"))",
+            "Successfully wrote to \(try call.name("path"))", notes: call.keptNote(path),
             [
                 "created": .boolean(isNew), "size": Reply.integer(bytes.count),
                 "version": .text(version.description),

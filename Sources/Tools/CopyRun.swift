@@ -1,6 +1,7 @@
 // CopyRun: a plan carried out. All of it is made in a directory beside the destination, which nobody
-// looks at; then it takes its names, and what was in the way is put aside until all have theirs. So a
-// copy that fails or is cancelled leaves what was there before.
+// looks at; then it takes its names, and what was in the way changes places with it until all have theirs.
+// So a copy that fails or is cancelled leaves what was there before. What one record of a workspace can
+// say needs no such directory.
 
 internal import Platform
 
@@ -66,6 +67,7 @@ package struct CopyRun {
         }
         let placements = try placements()
         var result = result(of: placements)
+        if try cloneAtOnce(placements, &result) { return result }
         let stage = try Stage(ground, for: destination)
         do throws(ToolError) {
             try make(placements, stage, &result)
@@ -147,11 +149,29 @@ package struct CopyRun {
             ? stage.fresh : path(placement.names, below: stage.fresh)
     }
 
+    private func isClone(_ placements: Placements) -> Bool {
+        plan.isWhole && placements.isNew && options.keeps.isSuperset(of: .usual)
+    }
+
+    /// One record, all or nothing.
+    /// - Returns: false where the ground cannot, or directories above are to be made with it.
+    private func cloneAtOnce(
+        _ placements: Placements, _ result: inout CopyResult
+    ) throws(ToolError) -> Bool {
+        guard isClone(placements), let top = plan.items.first,
+            Stage.missing(above: destination, ground).isEmpty
+        else { return false }
+        try checkCancelled()
+        guard try ground.clone([(top.source, destination)]) else { return false }
+        result.sharedBytes = plan.bytes
+        onProgress(result.files, result.bytes)
+        return true
+    }
+
     private func make(
         _ placements: Placements, _ stage: Stage, _ result: inout CopyResult
     ) throws(ToolError) {
-        if plan.isWhole, placements.isNew, options.keeps.isSuperset(of: .usual),
-            let top = plan.items.first,
+        if isClone(placements), let top = plan.items.first,
             try ground.clone([(top.source, stage.fresh)]) {
             result.sharedBytes = plan.bytes
             onProgress(result.files, result.bytes)
@@ -264,25 +284,21 @@ package struct CopyRun {
     // MARK: Names
 
     private func commit(_ placements: Placements, _ stage: Stage) throws(ToolError) {
-        if placements.isNew {
-            return try ground.move(stage.fresh, to: destination)
-        }
-        var journal = PlacingJournal(ground, stage)
+        var journal = PlacingJournal(ground)
         do throws(ToolError) {
-            for placement in placements.all {
-                let target = target(placement)
-                if plan.items[placement.item].kind == .directory {
-                    if placement.isThere { continue }
-                    try journal.makeDirectory(target)
-                } else {
-                    try journal.place(
-                        staged(placement, stage), at: target, replaces: placement.replaces)
-                }
+            try journal.makeDirectories(above: destination)
+            if placements.isNew {
+                return try journal.place(stage.fresh, at: destination, replaces: false)
             }
-            for placement in placements.all.reversed()
-            where plan.items[placement.item].kind == .directory && !placement.isThere {
-                try ground.keepAttributes(
-                    of: plan.items[placement.item].source, on: target(placement), options.keeps)
+            // A directory that is new comes with all that is in it.
+            var whole: Set<[[UInt8]]> = []
+            for placement in placements.all where !placement.isThere {
+                let names = placement.names
+                if names.indices.contains(where: { whole.contains(Array(names[..<$0])) }) { continue }
+                if plan.items[placement.item].kind == .directory { whole.insert(names) }
+                let target = target(placement)
+                if placement.replaces { ground.keepContent(of: target) }
+                try journal.place(staged(placement, stage), at: target, replaces: placement.replaces)
             }
         } catch {
             journal.undo()

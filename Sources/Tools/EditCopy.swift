@@ -68,11 +68,12 @@ package struct EditCopy {
                     ? error : ToolError(error.kind, "item \(index + 1): \(error.description)")
             }
         }
-        guard !dryRun, let first = stages.first else { return done }
-        var journal = PlacingJournal(ground, first)
+        if dryRun { return done }
+        var journal = PlacingJournal(ground)
         do throws(ToolError) {
             for (index, item) in items.enumerated() {
-                journal.stage = stages[index]
+                try journal.makeDirectories(above: item.destination)
+                if done[index].replaced { ground.keepContent(of: item.destination) }
                 try journal.place(
                     stages[index].fresh, at: item.destination, replaces: done[index].replaced)
             }

@@ -113,9 +113,22 @@ package protocol Ground: Sendable {
 
     /// Renames a file or directory; what is at the new name already stays, and the call fails.
     func move(_ source: ToolPath, to destination: ToolPath) throws(ToolError)
+
+    /// Keeps the content of a file that is about to be replaced, where the ground keeps such contents.
+    func keepContent(of path: ToolPath)
+
+    /// Where the content that a file had before its last change is kept, or why it is not: said once.
+    func keptContent(of path: ToolPath) -> String?
+
+    /// Has two names in one file system change places. Links themselves are meant.
+    func exchange(_ one: ToolPath, _ other: ToolPath) throws(ToolError)
 }
 
 extension Ground {
+    // In a workspace the past is there anyway.
+    package func keepContent(of path: ToolPath) {}
+    package func keptContent(of path: ToolPath) -> String? { nil }
+
     /// Writes all of a file anew, or makes it: mode, owner, attributes and links of one that is there
     /// stay.
     /// - Parameter expected: refused with `stale` if the file is another one by now, or is not there.

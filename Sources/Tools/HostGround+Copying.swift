@@ -34,7 +34,7 @@ extension HostGround {
                 String(decoding: name.bytes, as: UTF8.self), in: directory,
                 flags: OpenFlags.createNew | O_NOFOLLOW, mode: 0o600)
             do throws(Errno) {
-                let shared = try copyContent(of: from, status, to: fresh)
+                let shared = try Self.copyContent(of: from, status, to: fresh)
                 try keep(kept, of: from, status, on: fresh)
                 return shared
             } catch {
@@ -47,7 +47,7 @@ extension HostGround {
     }
 
     /// - Returns: the bytes that both share.
-    private func copyContent(
+    static func copyContent(
         of source: File, _ status: FileStatus, to fresh: File
     ) throws(Errno) -> UInt64 {
         if status.size == 0 { return 0 }

@@ -19,7 +19,7 @@ extension HostGround {
 
     package func create(_ path: ToolPath, _ bytes: [UInt8]) throws(ToolError) {
         let (directory, name) = try parent(of: path, doing: "make")
-        let temporary = Self.temporaryName()
+        let temporary = "\(WorkingName.make(WorkingName.fresh))"
         do throws(Errno) {
             // The mode less the umask, as open(2) has it for every program.
             let file = try File.open(
@@ -38,10 +38,6 @@ extension HostGround {
             }
             throw ToolError(error, "make", "\(path)")
         }
-    }
-
-    static func temporaryName() -> String {
-        ".draftfs-\(getpid())-\(String(UInt64.random(in: .min ... .max), radix: 36))"
     }
 
     package func makeDirectory(_ path: ToolPath, withParents: Bool) throws(ToolError) {
@@ -81,6 +77,33 @@ extension HostGround {
         }
     }
 
+    package func exchange(_ one: ToolPath, _ other: ToolPath) throws(ToolError) {
+        let (from, name) = try parent(of: one, doing: "replace")
+        let (to, otherName) = try parent(of: other, doing: "replace")
+        do throws(Errno) {
+            try from.exchange(name.bytes, with: otherName.bytes, in: to)
+            return
+        } catch {
+            guard [.invalid, .notSupported, .notImplemented].contains(error) else {
+                throw ToolError(error, "replace", "\(other)")
+            }
+        }
+        // The file system cannot: for a moment there is nothing at one of the names.
+        let aside = WorkingName.make(WorkingName.fresh).bytes
+        do throws(Errno) {
+            try to.rename(otherName.bytes, to: aside, in: to, replaces: false)
+            do throws(Errno) {
+                try from.rename(name.bytes, to: otherName.bytes, in: to, replaces: false)
+            } catch {
+                try to.rename(aside, to: otherName.bytes, in: to, replaces: false)
+                throw error
+            }
+            try to.rename(aside, to: name.bytes, in: from, replaces: false)
+        } catch {
+            throw ToolError(error, "replace", "\(other)")
+        }
+    }
+
     package func writePart(
         _ path: ToolPath, _ bytes: [UInt8], at offset: UInt64, isNew: Bool
     ) throws(ToolError) {
@@ -114,6 +137,7 @@ extension HostGround {
         let old = try open(path, flags: O_RDWR, followsLast: false, writing: true, doing: "write").file
         let (from, name) = try parent(of: source, doing: "write")
         let (to, newName) = try parent(of: path, doing: "write")
+        keepContent(of: old, path, isReplaced: status.links == 1)
         do throws(Errno) {
             if status.links > 1 {
                 // A rename would leave the other names with the old content.

@@ -28,6 +28,7 @@ extension HostGround {
             return FileVersion(try host.status())
         }
         if status.links > 1 {
+            keepContent(of: file, location.path, isReplaced: false)
             try rewriteInPlace(file, changes, size: status.size, path)
             return FileVersion(try host.status())
         }
@@ -57,7 +58,7 @@ extension HostGround {
         guard let name = path.names.last else { throw ToolError(.wrongType, "\(path) is no file") }
         let directory = try open(
             path.parent, flags: O_RDONLY | O_DIRECTORY, writing: true, doing: "edit in").file
-        let temporary = Self.temporaryName()
+        let temporary = "\(WorkingName.make(WorkingName.fresh))"
         do throws(Errno) {
             let fresh = try File.open(
                 temporary, in: directory, flags: OpenFlags.createNew | O_NOFOLLOW, mode: 0o600)
@@ -66,6 +67,7 @@ extension HostGround {
                 try copyMetadata(of: file, status, to: fresh)
                 // The name must not lead to a file whose bytes a power cut takes.
                 try fresh.synchronize()
+                keepContent(of: file, path, isReplaced: true)
                 try directory.rename(
                     Array(temporary.utf8), to: name.bytes, in: directory, replaces: true)
             } catch {
@@ -136,6 +138,8 @@ extension HostGround {
         do throws(Errno) {
             let fresh = try File.open("/var/tmp", flags: OpenFlags.temporary, mode: 0o600)
             let total = try write(file, from: first.offset, splices, size: size, to: fresh)
+            // On a full disk it fails here, before a byte has changed; some file systems cannot.
+            if total > 0 { _ = try file.setAside(from: first.offset, length: total) }
             try copyWhole(fresh, total, to: file, at: first.offset)
             try file.truncate(to: first.offset + total)
         } catch {

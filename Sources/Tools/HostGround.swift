@@ -11,6 +11,8 @@ package final class HostGround: Ground {
     let directories: [File]
     /// Whether `.draft` of a workspace is out of reach: what it does is asked for by name.
     private let hidesControlFiles: Bool
+    /// For files that are in no workspace.
+    private let keeper: EditKeeper?
 
     /// Links that are followed in one path, as path_resolution(7) has it.
     private static let mostLinks = 40
@@ -19,9 +21,11 @@ package final class HostGround: Ground {
 
     /// - Parameter paths: directories, with whether each is read-only; `~` and symlinks resolved.
     package init(
-        _ paths: [(path: String, isReadOnly: Bool)], home: String?, hidesControlFiles: Bool = false
+        _ paths: [(path: String, isReadOnly: Bool)], home: String?, hidesControlFiles: Bool = false,
+        keeper: EditKeeper? = nil
     ) throws(ToolError) {
         self.hidesControlFiles = hidesControlFiles
+        self.keeper = keeper
         var all: [Root] = []
         var directories: [File] = []
         for (path, isReadOnly) in paths {
@@ -161,6 +165,26 @@ package final class HostGround: Ground {
         if let found = ControlFiles(above: real) { return found }
         throw ToolError(
             .unsupported, "\(path) is in no draftfs workspace: backups and history are there only in one")
+    }
+
+    package func keepContent(of path: ToolPath) {
+        // Links, devices and what is gone have no content that a replacement loses.
+        guard keeper != nil,
+            let found = try? open(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY, doing: "read")
+        else { return }
+        keepContent(of: found.file, found.at.path, isReplaced: true)
+    }
+
+    func keepContent(of file: File, _ path: ToolPath, isReplaced: Bool) {
+        guard let keeper, ControlFiles(above: path) == nil,
+            (try? file.status())?.type == .regular
+        else { return }
+        keeper.keep(file, path, isReplaced: isReplaced)
+    }
+
+    package func keptContent(of path: ToolPath) -> String? {
+        guard let keeper, let real = try? locate(path).path else { return nil }
+        return keeper.told(of: real)
     }
 
     package func look(in path: ToolPath) throws(ToolError) -> [(entry: HostEntry, status: FileStatus)] {

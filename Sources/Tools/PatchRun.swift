@@ -1,6 +1,5 @@
 // PatchRun: a patch applied to the files below a directory, or to one file: all of it is planned before
-// anything is changed, and what fails while it is made is taken back. Files are changed one after the
-// other: a crash between two leaves the first ones changed.
+// anything is changed. PatchMaking makes it.
 
 internal import Platform
 
@@ -105,106 +104,10 @@ package struct PatchRun {
 
     // MARK: Making
 
-    private enum Step {
-        case edited(ToolPath, back: [ByteSplice], FileVersion)
-        case made(ToolPath)
-        case putAside(ToolPath, to: ToolPath)
-    }
-
     /// Makes what was planned, all or nothing.
-    /// - Returns: the versions of the files that are edited, in order.
+    /// - Returns: the versions of the files that are edited or made.
     package func make(_ targets: [Target]) throws(ToolError) -> [ToolPath: FileVersion] {
-        var steps: [Step] = []
-        var versions: [ToolPath: FileVersion] = [:]
-        var stages: [Stage] = []
-        do throws(ToolError) {
-            for target in targets {
-                if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-                switch target.kind {
-                case .edit:
-                    guard let text = target.text else { continue }
-                    let splices = target.planned.map(\.splice)
-                    let back = try Self.inverse(splices, text)
-                    let version = try ground.splice(target.path, splices, expecting: text.version)
-                    steps.append(.edited(target.path, back: back, version))
-                    versions[target.path] = version
-                case .make:
-                    try makeParents(target.path, &steps)
-                    try ground.create(target.path, target.content)
-                    steps.append(.made(target.path))
-                case .remove:
-                    guard let text = target.text, text.version == FileVersion(try text.file.status())
-                    else { throw ToolError(.stale, "\(target.path) has changed since it was read") }
-                    let stage = try Stage(ground, for: target.path)
-                    stages.append(stage)
-                    try ground.move(target.path, to: stage.fresh)
-                    steps.append(.putAside(target.path, to: stage.fresh))
-                }
-            }
-        } catch {
-            let left = undo(steps)
-            if left.isEmpty {
-                for stage in stages { stage.discard() }
-                throw error
-            }
-            // What was put aside stays there.
-            throw ToolError(
-                error.kind,
-                "\(error.description); and \(left.joined(separator: ", ")) could not be put back, they "
-                    + "were changed meanwhile")
-        }
-        for stage in stages { stage.discard() }
-        return versions
-    }
-
-    /// The splices that take others back.
-    private static func inverse(
-        _ splices: [ByteSplice], _ text: TextFile
-    ) throws(ToolError) -> [ByteSplice] {
-        var back: [ByteSplice] = []
-        var shift: Int64 = 0
-        for splice in splices {
-            let old = try text.read(splice.offset..<splice.offset + splice.delete)
-            back.append(
-                ByteSplice(
-                    offset: UInt64(Int64(splice.offset) + shift), delete: UInt64(splice.insert.count),
-                    insert: old))
-            shift += Int64(splice.insert.count) - Int64(old.count)
-        }
-        return back
-    }
-
-    private func makeParents(_ path: ToolPath, _ steps: inout [Step]) throws(ToolError) {
-        var missing: [ToolPath] = []
-        var above = path.parent
-        while !above.names.isEmpty, (try? ground.status(above)) == nil {
-            missing.append(above)
-            above = above.parent
-        }
-        for directory in missing.reversed() {
-            try ground.makeDirectory(directory, withParents: false)
-            steps.append(.made(directory))
-        }
-    }
-
-    /// - Returns: what somebody else has changed meanwhile, and so stays.
-    private func undo(_ steps: [Step]) -> [String] {
-        var left: [String] = []
-        for step in steps.reversed() {
-            do throws(ToolError) {
-                switch step {
-                case .edited(let path, let back, let version):
-                    _ = try ground.splice(path, back, expecting: version)
-                case .made(let path): try ground.remove(path)
-                case .putAside(let path, let aside): try ground.move(aside, to: path)
-                }
-            } catch {
-                switch step {
-                case .edited(let path, _, _), .made(let path), .putAside(let path, _):
-                    left.append("\(path)")
-                }
-            }
-        }
-        return left
+        var making = PatchMaking(ground, isCancelled: isCancelled)
+        return try making.run(targets)
     }
 }

@@ -1,5 +1,6 @@
 // Stage: a directory beside the destination in which a change is made ready, and PlacingJournal: names
-// given one after the other, which can be taken back.
+// given one after the other, which can be taken back. Nothing stands in the stage alone that was there
+// before the call: what is replaced changes places with what comes.
 
 internal import Platform
 
@@ -7,92 +8,97 @@ package struct Stage {
     private let ground: any Ground
     /// The directory itself, in the file system of the destination.
     let directory: ToolPath
-    /// Directories above the destination that were made for it, the deepest last.
-    private let made: [ToolPath]
+    /// Directories above the destination that are not there yet, the uppermost first.
+    let missing: [ToolPath]
     /// Where what is new is made.
-    package var fresh: ToolPath { directory.appending(FileName(trusted: Array("new".utf8))) }
+    package var fresh: ToolPath { place("new") }
 
     package init(_ ground: any Ground, for destination: ToolPath) throws(ToolError) {
         self.ground = ground
-        var parent = destination.parent
+        // What is outside is refused by its own name, not by that of the stage.
+        _ = try ground.resolved(destination)
+        missing = Self.missing(above: destination, ground)
+        var parent = missing.first?.parent ?? destination.parent
         // What is to go into a directory that is there is made in it: the one above may be no root.
         if let status = try? ground.status(destination), status.type == .directory {
             parent = destination
         }
+        directory = parent.appending(WorkingName.make(WorkingName.stage))
+        try ground.makeDirectory(directory, withParents: false)
+    }
+
+    /// Directories above a path that are not there, the uppermost first.
+    static func missing(above path: ToolPath, _ ground: any Ground) -> [ToolPath] {
         var missing: [ToolPath] = []
-        var above = parent
+        var above = path.parent
         while !above.names.isEmpty, (try? ground.status(above)) == nil {
             missing.append(above)
             above = above.parent
         }
-        if !missing.isEmpty { try ground.makeDirectory(parent, withParents: true) }
-        made = missing.reversed()
-        let name = ".draftfs-stage-" + String(UInt64.random(in: .min ... .max), radix: 36)
-        directory = parent.appending(FileName(trusted: Array(name.utf8)))
-        do throws(ToolError) {
-            try ground.makeDirectory(directory, withParents: false)
-        } catch {
-            for directory in missing { try? ground.remove(directory) }
-            throw error
-        }
+        return missing.reversed()
     }
 
-    /// A place for what is in the way.
-    func aside(_ number: Int) -> ToolPath {
-        directory.appending(FileName(trusted: Array("old-\(number)".utf8)))
+    /// A place for one of several.
+    func place(_ name: String) -> ToolPath {
+        directory.appending(FileName(trusted: Array(name.utf8)))
     }
 
     /// Takes away all that did not get a name elsewhere. The call's own result is known by then: what
     /// cannot be removed stays behind in a hidden directory.
-    package func discard() {
-        try? ground.removeTree(directory)
-        // Those that hold the copy by now are not empty.
-        for directory in made.reversed() { try? ground.remove(directory) }
-    }
+    package func discard() { try? ground.removeTree(directory) }
 }
 
 struct PlacingJournal {
     private enum Step {
         case made(ToolPath)
         case placed(ToolPath, from: ToolPath)
-        case putAside(ToolPath, to: ToolPath)
+        case exchanged(ToolPath, with: ToolPath)
     }
 
     private let ground: any Ground
-    /// Whose directory takes what is put aside.
-    var stage: Stage
     private var steps: [Step] = []
 
-    init(_ ground: any Ground, _ stage: Stage) {
-        self.ground = ground
-        self.stage = stage
+    init(_ ground: any Ground) { self.ground = ground }
+
+    /// Those above a path that are not there.
+    mutating func makeDirectories(above path: ToolPath) throws(ToolError) {
+        for directory in Stage.missing(above: path, ground) {
+            try ground.makeDirectory(directory, withParents: false)
+            steps.append(.made(directory))
+        }
     }
 
-    mutating func makeDirectory(_ path: ToolPath) throws(ToolError) {
-        try ground.makeDirectory(path, withParents: false)
-        steps.append(.made(path))
-    }
-
+    /// - Parameter replaces: what is there takes the place that what comes has left.
     mutating func place(
         _ source: ToolPath, at path: ToolPath, replaces: Bool
     ) throws(ToolError) {
         if replaces {
-            let aside = stage.aside(steps.count)
-            try ground.move(path, to: aside)
-            steps.append(.putAside(path, to: aside))
+            try ground.exchange(source, path)
+            steps.append(.exchanged(path, with: source))
+        } else {
+            try ground.move(source, to: path)
+            steps.append(.placed(path, from: source))
         }
-        try ground.move(source, to: path)
-        steps.append(.placed(path, from: source))
     }
 
-    /// In the opposite order. What somebody else has changed meanwhile stays as it is.
-    func undo() {
+    /// In the opposite order.
+    /// - Returns: what could not be put back, because somebody else has changed it meanwhile.
+    @discardableResult
+    func undo() -> [ToolPath] {
+        var left: [ToolPath] = []
         for step in steps.reversed() {
-            switch step {
-            case .made(let path): try? ground.remove(path)
-            case .placed(let path, let source): try? ground.move(path, to: source)
-            case .putAside(let path, let aside): try? ground.move(aside, to: path)
+            do throws(ToolError) {
+                switch step {
+                case .made(let path): try ground.remove(path)
+                case .placed(let path, let source): try ground.move(path, to: source)
+                case .exchanged(let path, let other): try ground.exchange(path, other)
+                }
+            } catch {
+                switch step {
+                case .made(let path), .placed(let path, _), .exchanged(let path, _): left.append(path)
+                }
             }
         }
+        return left
     }
 }

@@ -28,7 +28,8 @@ struct EditCommand: ParsableCommand {
             hunk does not fit, nothing is changed.
 
             --check runs a command of the shell after an edit in a workspace. If it fails, the edited \
-            files go back to what they were, by a rollback of their paths.
+            files go back to what they were, by a rollback of their paths; if others have changed one \
+            of them by then, nothing is taken back.
 
             Several splices at once are given as JSON: {"path": "src/a.c", "edits": [{"at": 10, \
             "delete": 3, "insert": "text"}]}, with "insert_base64" for bytes that are no text. \

@@ -56,6 +56,14 @@ struct MCPCommand: ParsableCommand {
             valueName: "groups"))
     var allow: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Where contents of files outside of workspaces are kept before they are edited, or off. "
+                + "Without it: draftfs/edits in $XDG_STATE_HOME or ~/.local/state.",
+            valueName: "dir|off"),
+        completion: .directory)
+    var keepEdits: String?
+
     @Option(help: ArgumentHelp("Bytes of text in a reply, unless a call asks for more.", valueName: "bytes"))
     var replyBytes = ToolSettings().replyBytes
 
@@ -106,9 +114,21 @@ struct MCPCommand: ParsableCommand {
                 return try ToolServing.run(ground, configuration, warn: warn)
             }
             let roots = root.map(Self.root) + directories.map { ($0, false) }
-            try ToolServing.run(try ToolServing.ground(roots, warn: warn), configuration, warn: warn)
+            let ground = try ToolServing.ground(roots, keeper: keeper(warn), warn: warn)
+            try ToolServing.run(ground, configuration, warn: warn)
         } catch {
             throw Failure(error.description)
+        }
+    }
+
+    /// Nil for none. Without the directory edits are made all the same.
+    private func keeper(_ warn: (String) -> Void) -> EditKeeper? {
+        if keepEdits == "off" { return nil }
+        do throws(ToolError) {
+            return try EditKeeper(keepEdits ?? "\(DefaultStore.directory)/edits")
+        } catch {
+            warn("contents before edits are not kept: \(error.description)")
+            return nil
         }
     }
 

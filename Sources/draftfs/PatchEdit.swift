@@ -7,7 +7,7 @@ struct CheckOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Run this shell command after the edit; if it fails, the edited files go back to what they "
-                + "were. In a workspace.",
+                + "were, unless others have changed them. In a workspace.",
             valueName: "command"))
     var check: String?
 
@@ -22,10 +22,11 @@ struct CheckOptions: ParsableArguments {
 
     /// Makes a change of files, and checks it where asked for.
     func run(
-        _ ground: HostGround, _ paths: [ToolPath], _ make: () throws(ToolError) -> Void
+        _ ground: HostGround, _ paths: [ToolPath],
+        _ make: () throws(ToolError) -> [ToolPath: FileVersion]
     ) throws(ToolError) -> JSONValue? {
         guard let check else {
-            try make()
+            _ = try make()
             return nil
         }
         let command = try CheckCommand(
@@ -48,7 +49,7 @@ enum PatchEdit {
             let run = PatchRun(ground)
             let targets = try run.plan(try PatchText(patch), at: try ground.roots.path(path))
             let outcome = try check.run(ground, targets.map(\.path)) { () throws(ToolError) in
-                _ = try run.make(targets)
+                try run.make(targets)
             }
             return .members([
                 "files": .list(

@@ -82,6 +82,7 @@ struct TextEditOptions: ParsableArguments {
             var version = text.version
             let outcome = try check.run(ground, [path]) { () throws(ToolError) in
                 version = try ground.splice(path, planned.map(\.splice), expecting: text.version)
+                return [path: version]
             }
             return .members([
                 "edited": .integer(planned.count),

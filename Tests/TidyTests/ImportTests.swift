@@ -47,7 +47,8 @@ struct ImportTests {
             "WorkerPool.swift",
         ],
         "Sources/Tools": [
-            "CheckCommand.swift", "ControlFiles.swift", "HostGround.swift", "HostGround+Copying.swift",
+            "CheckCommand.swift", "ControlFiles.swift", "EditKeeper.swift", "HostGround.swift",
+            "HostGround+Copying.swift",
             "HostGround+Names.swift",
             "HostGround+Splicing.swift", "TextMerge.swift",
         ],

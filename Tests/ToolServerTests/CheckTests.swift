@@ -35,7 +35,7 @@ import Testing
         try desk.write("f", "one\n")
         try must("chmod", chmod(desk("f"), 0o640))
         let failed = try desk.failure(
-            "edit_file", Self.edit("echo other > g; echo touched >> f; echo it is wrong; exit 3"))
+            "edit_file", Self.edit("echo other > g; echo it is wrong; exit 3"))
         #expect(failed.kind == "check_failed")
         #expect(failed.sentence.contains("exit status 3") && failed.sentence.contains("it is wrong"))
         #expect(try desk.string("f") == "one\n" && desk.string("g") == "other\n")
@@ -43,6 +43,45 @@ import Testing
         // The same call goes through once the check does.
         try desk.use("edit_file", Self.edit("grep -q 1 f"))
         #expect(try desk.string("f") == "1\n")
+    }
+
+    @Test("What somebody else writes into the file while its check runs is not taken back")
+    func others() throws {
+        let desk = try Self.desk()
+        try desk.write("f", "one\n")
+        try desk.write("g", "g\n")
+        let root = desk.root
+        _ = WorkerThread.start {
+            for _ in 0..<20_000 where !TestSupport.exists("\(root)/begun") { usleep(500) }
+            _ = try? ChildProcess.shell("echo theirs >> '\(root)/f'; touch '\(root)/go'")
+        }
+        let wait = "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo wrong; exit 3"
+        let failed = try desk.failure("edit_file", Self.edit(wait))
+        #expect(failed.kind == "check_failed" && failed.sentence.contains("exit status 3"))
+        #expect(failed.sentence.contains("f was changed by others") && failed.sentence.contains("wrong"))
+        #expect(failed.sentence.contains("nothing was taken back"))
+        #expect(try desk.string("f") == "1\ntheirs\n")
+        // All files of a patch stay together.
+        try desk.write("f", "one\n")
+        let patch = "--- f\n+++ f\n@@ -1 +1 @@\n-one\n+1\n--- g\n+++ g\n@@ -1 +1 @@\n-g\n+G\n"
+        let both = try desk.failure(
+            "edit_file_apply_patch",
+            ["path": ".", "patch": .text(patch), "check": "echo by the check >> g; false"])
+        #expect(both.sentence.contains("g was changed by others meanwhile, or by the check"))
+        #expect(try desk.string("f") == "1\n" && desk.string("g") == "G\nby the check\n")
+    }
+
+    @Test("What others write into other files, or wrote before, stays when a check fails")
+    func before() throws {
+        let desk = try Self.desk()
+        try desk.write("f", "one\n")
+        try desk.use("edit_file", Self.edit("echo more >> f"))
+        #expect(try desk.string("f") == "1\nmore\n")
+        let again: [String: JSON] = ["edits": [["oldText": "more", "newText": "less"]]]
+        let failed = try desk.failure(
+            "edit_file", Self.edit("echo g > g; false").merging(again) { $1 })
+        #expect(failed.sentence.contains("the files are as before the call"))
+        #expect(try desk.string("f") == "1\nmore\n" && desk.string("g") == "g\n")
     }
 
     @Test("A check that does not end is ended with all that it started, and the edit goes back")
@@ -84,11 +123,13 @@ import Testing
     @Test("Without leave, and outside of workspaces, there is no check and no edit")
     func refused() throws {
         let plain = try Desk { $0.allowed = [.read, .write, .check] }
+        // A check is a program: in a store without a mount it would find no files.
+        let store = try Desk(.store) { $0.allowed = [.read, .write, .check] }
         let closed = try Desk(.mount)
-        for (desk, kind) in [(plain, "unsupported"), (closed, "denied")] {
+        for (desk, kind) in [(plain, "unsupported"), (store, "unsupported"), (closed, "denied")] {
             try desk.write("f", "one\n")
             #expect(try desk.failure("edit_file", Self.edit("touch ran")).kind == kind)
-            #expect(try desk.string("f") == "one\n" && !exists(desk("ran")))
+            #expect(try desk.string("f") == "one\n" && !desk.exists("ran"))
         }
         let lonely = try closed.failure(
             "edit_file", ["path": "f", "edits": [["append": true, "newText": "x"]], "check_seconds": 3])

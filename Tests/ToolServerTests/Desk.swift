@@ -41,7 +41,7 @@ final class Desk {
         switch place {
         case .plain:
             let directory = try TemporaryDirectory("toolserver")
-            try makeDirectory(directory("root"))
+            try TestSupport.makeDirectory(directory("root"))
             try self.init(
                 directory, root: directory("root"), isReadOnly: isReadOnly, configure: configure)
         case .mount:
@@ -51,7 +51,7 @@ final class Desk {
                 configure: configure)
         case .store:
             let directory = try TemporaryDirectory("toolserver")
-            try makeDirectory(directory("base"))
+            try TestSupport.makeDirectory(directory("base"))
             let ground = try StoreGround(
                 base: directory("base"), store: directory("store"), workspace: "ws",
                 caller: Caller(user: geteuid(), group: getegid(), pid: 1, umask: 0o022))
@@ -67,7 +67,7 @@ final class Desk {
         self.init(directory, ground, root: root, mount: mount, configure: configure)
     }
 
-    private init(
+    init(
         _ directory: TemporaryDirectory, _ ground: any Ground, root: String,
         mount: TestMount? = nil, configure: (inout ToolSettings) -> Void
     ) {
@@ -80,11 +80,10 @@ final class Desk {
         catalogue = FileToolCatalogue(ground, settings: settings)
     }
 
-    func callAsFunction(_ name: String) -> String { "\(root)/\(name)" }
+    /// Another server over the same files: nothing that this one knows but they do.
+    func restarted() -> Desk { Desk(directory, ground, root: root, mount: mount) { _ in } }
 
-    func write(_ name: String, _ text: String) throws { try writeFile(self(name), text) }
-    func write(_ name: String, _ bytes: [UInt8]) throws { try writeFile(self(name), bytes) }
-    func string(_ name: String) throws -> String { try readText(self(name)) }
+    func callAsFunction(_ name: String) -> String { "\(root)/\(name)" }
 
     /// The reply, whatever it is.
     func call(_ name: String, _ arguments: [String: JSON]) throws -> ToolReply {

@@ -1,23 +1,34 @@
 # Drives `draftfs mcp` with the client library of the protocol, lines 1 and 2, as agents do.
 #
-# usage: client.py PROGRAM ROOT KIND      KIND is plain or mount; ROOT is empty
+# usage: client.py PROGRAM ROOT KIND      KIND is plain, mount or store; ROOT is empty. For a store it
+#                                         gets the base and the store.
 #
-# Every tool: success, errors, bounds of arguments and replies, progress, cancellation, two clients at
-# once. Prints "ok" and the number of checks, or fails with what was not as it should be.
+# Every tool: success, every kind of error, bounds of arguments and replies, progress, cancellation, two
+# clients at once. Files are made and looked at behind the server's back, but for those in a store: only
+# the server can. Prints "ok" and the number of checks, or fails with what was not as it should be.
 import asyncio
 import base64
 import contextlib
 import importlib.metadata
 import json
 import os
+import subprocess
 import sys
 
 PROGRAM, ROOT, KIND = sys.argv[1:4]
 VERSION = importlib.metadata.version("mcp")
 FIRST = VERSION.startswith("1.")
-ARGUMENTS = ["mcp", "--root", ROOT, "--allow", "read,write,delete,past"]
+STORE = KIND == "store"
+# Of the paths in replies.
+TOP = "/" if STORE else ROOT
+GROUND = ["--root", ROOT]
+if STORE:
+    GROUND = ["--base", os.path.join(ROOT, "base"), "--store", os.path.join(ROOT, "store"),
+              "--workspace", "ws"]
+ARGUMENTS = ["mcp", *GROUND, "--keep-edits", "off", "--allow", "read,write,delete,past,check"]
 COUNT = 1_500
 checks = 0
+kinds = set()
 
 
 def check(condition, what):
@@ -71,6 +82,7 @@ class Agent:
         reply = await self.ask(name, **arguments)
         check(reply.is_error, f"{name} {arguments} is not refused: {reply.texts}")
         found = (reply.data or {}).get("error", {}).get("kind")
+        kinds.add(found)
         check(found == kind, f"{name} {arguments}: {found}, not {kind}")
 
 
@@ -91,15 +103,48 @@ async def agent():
 
 
 def path(name):
-    return os.path.join(ROOT, name)
+    return os.path.join(TOP, name)
 
 
-def read(name):
-    with open(path(name), "rb") as file:
-        return file.read()
+async def read(a, name):
+    if not STORE:
+        with open(path(name), "rb") as file:
+            return file.read()
+    found, offset = b"", 0
+    while offset is not None:
+        part = await a.use("read_file_range", path=name, format="base64", offset=offset, max_bytes=200_000)
+        found += base64.b64decode(part.texts[0])
+        offset = part.data.get("next_offset")
+    return found
 
 
-def leftovers():
+async def put(a, name, data):
+    if not STORE:
+        with open(path(name), "wb") as file:
+            file.write(data)
+        return
+    parts = [data[start:start + 6_000] for start in range(0, len(data), 6_000)] or [b""]
+    for index, part in enumerate(parts):
+        await a.use("edit_file_append_chunk", path=name, content=base64.b64encode(part).decode(),
+                    base64=True, chunk_index=index, final=index == len(parts) - 1)
+
+
+async def exists(a, name):
+    if STORE:
+        return not (await a.ask("get_file_info", path=name)).is_error
+    return os.path.exists(path(name))
+
+
+async def count(a, name):
+    if STORE:
+        return (await a.use("list_directory", path=name)).data["total"]
+    return len(os.listdir(path(name)))
+
+
+async def leftovers(a):
+    if STORE:
+        found = await a.use("search_files", path=".", pattern=".draftfs*")
+        return found.texts[0].split("\n") if found.data["total"] else []
     found = []
     for directory, names, files in os.walk(ROOT):
         found += [name for name in names + files if name.startswith(".draftfs")]
@@ -113,14 +158,15 @@ async def reading(a):
         check((await a.use(name, path="d.txt", head=1)).texts[0] == "one", name)
         check((await a.use(name, path="d.txt", tail=1)).texts[0] == "three", name)
         await a.refuse(name, "missing", path="none")
-        await a.refuse(name, "denied", path="/etc/passwd")
+        # In a store there is nothing outside: the path is one of the workspace.
+        await a.refuse(name, "missing" if STORE else "denied", path="/etc/passwd")
+        await a.refuse(name, "wrong_type", path=".")
     part = await a.use("read_file_range", path="d.txt", start_line=2, line_count=1)
     check(part.texts[0] == "two\n" and part.data["next_offset"] == 8, part.texts)
     await a.refuse("read_file_range", "usage", path="d.txt", offset=99)
     several = await a.use("read_multiple_files", paths=["d.txt", "none"])
     check(several.data["read"] == 1 and several.data["failed"] == 1, several.data)
-    with open(path("p.png"), "wb") as file:
-        file.write(b"\x89PNG")
+    await put(a, "p.png", b"\x89PNG")
     image = (await a.use("read_media_file", path="p.png")).content[0]
     check(image.type == "image" and base64.b64decode(image.data) == b"\x89PNG", image)
     await a.refuse("read_media_file", "wrong_type", path="d.txt")
@@ -129,8 +175,7 @@ async def reading(a):
 async def large(a):
     # A file far larger than a reply, in pieces of 9,000 characters, and edits all over it.
     text = "".join(f"{number}: größer, 大きい, 😀\n" for number in range(20_000))
-    with open(path("large.txt"), "w") as file:
-        file.write(text)
+    await put(a, "large.txt", text.encode())
     found, offset = [], 0
     while offset is not None:
         piece = await a.use("read_file_range", path="large.txt", offset=offset, length=9_000)
@@ -141,27 +186,27 @@ async def large(a):
         {"oldText": "\n15000: größer", "newText": "\n15000: kleiner"},
         {"start_line": 1, "end_line": 0, "newText": "first"}, {"append": True, "newText": "last\n"}])
     text = "first\n" + text.replace("\n15000: größer", "\n15000: kleiner") + "last\n"
-    check(read("large.txt").decode() == text, "the edits are not those of a string")
+    check((await read(a, "large.txt")).decode() == text, "the edits are not those of a string")
     await a.refuse("edit_file", "ambiguous", path="large.txt", edits=[{"oldText": "größer", "newText": ""}])
     parts = [text[start:start + 4_000] for start in range(0, 40_000, 4_000)]
     for index, part in enumerate(parts):
         await a.use("edit_file_append_chunk", path="parts.txt", content=part, chunk_index=index,
                     final=index == len(parts) - 1)
-    check(read("parts.txt").decode() == text[:40_000], "the parts are not the file")
+    check((await read(a, "parts.txt")).decode() == text[:40_000], "the parts are not the file")
     await a.refuse("edit_file_append_chunk", "stale", path="q", content="x", chunk_index=3)
 
 
 async def writing(a):
     await a.refuse("write_file", "missing", path="none/x", content="")
     reply = await a.use("edit_file", path="d.txt", edits=[{"oldText": "two", "newText": "2"}], dryRun=True)
-    check("-two\n+2\n" in reply.texts[0] and read("d.txt") == b"one\ntwo\nthree\n", reply.texts)
+    check("-two\n+2\n" in reply.texts[0] and (await read(a, "d.txt")) == b"one\ntwo\nthree\n", reply.texts)
     await a.refuse("edit_file", "no_match", path="d.txt", edits=[{"oldText": "zwei", "newText": ""}])
     await a.use("edit_file", path="d.txt", edits=[{"oldText": "^t(w)o$", "newText": "2$1", "match": "regex"}])
     broken = [{"oldText": "(", "newText": "", "match": "regex"}]
     await a.refuse("edit_file", "usage", path="d.txt", edits=broken)
     patch = "--- d.txt\n+++ d.txt\n@@ -1,3 +1,3 @@\n one\n-2w\n+two\n three\n"
     await a.use("edit_file_apply_patch", path="d.txt", patch=patch)
-    check(read("d.txt") == b"one\ntwo\nthree\n", "patch")
+    check((await read(a, "d.txt")) == b"one\ntwo\nthree\n", "patch")
     await a.refuse("edit_file_apply_patch", "no_match", path="d.txt", patch=patch)
     await a.use("create_directory", path="x/y")
     await a.refuse("create_directory", "exists", path="d.txt")
@@ -173,11 +218,21 @@ async def writing(a):
     check([entry["name"] for entry in tree] == ["d.txt", "y"], tree)
     check((await a.use("search_files", path=".", pattern="d.*")).texts[0] == path("x/d.txt"), "search")
     check("isFile: true" in (await a.use("get_file_info", path="x/d.txt")).texts[0], "info")
-    check(ROOT in (await a.use("list_allowed_directories")).texts[0], "allowed")
+    check(TOP in (await a.use("list_allowed_directories")).texts[0], "allowed")
     for name in ["list_directory", "list_directory_with_sizes", "directory_tree"]:
         await a.refuse(name, "missing", path="none")
     await a.refuse("search_files", "usage", path=".", pattern="[")
-    await a.refuse("get_file_info", "denied", path="..")
+    if not STORE:
+        await a.refuse("get_file_info", "denied", path="..")
+    await a.refuse("get_file_info", "bounds", path="x/" * 3_000)
+    await a.refuse("edit_file", "encoding", path="x/d.txt",
+                   edits=[{"append": True, "newText": "?", "base64": True}])
+    await a.refuse("write_file", "stale", path="x/d.txt", content="", version="old")
+    await a.refuse("move_file", "system", source="x", destination="x/y/z")
+    # A check is a program: it sees files of a mount only.
+    failing = {"path": "x/d.txt", "edits": [{"append": True, "newText": "4"}], "check": "echo bad; exit 3"}
+    await a.refuse("edit_file", "check_failed" if KIND == "mount" else "unsupported", **failing)
+    check((await read(a, "x/d.txt")) == b"one\ntwo\nthree\n", "a failing check")
 
 
 async def copying(a):
@@ -189,16 +244,17 @@ async def copying(a):
     check(batch.data["summary"]["copied"] == 1, batch.data)
     check((await a.use("copy_files_batch", source_base_path="none")).data["success"] is False, "batch")
     copied = await a.use("copy_files", source_path="x", destination_path="x4", rename="{stem}-1{ext}")
-    check(copied.data["files"] == 1 and os.path.exists(path("x4/d-1.txt")), copied.data)
+    check(copied.data["files"] == 1 and await exists(a, "x4/d-1.txt"), copied.data)
     await a.refuse("copy_files", "exists", source_path="x", destination_path="x4/d-1.txt")
     await a.use("edit_file_copy", source_path="x/d.txt", destination_path="e.txt",
                 edits=[{"oldText": "one", "newText": "1"}])
-    check(read("e.txt") == b"1\ntwo\nthree\n" and read("x/d.txt")[:3] == b"one", "edit_file_copy")
+    check((await read(a, "e.txt")) == b"1\ntwo\nthree\n", "edit_file_copy")
+    check((await read(a, "x/d.txt"))[:3] == b"one", "the source of edit_file_copy")
     await a.refuse("edit_file_copy", "exists", source_path="x/d.txt", destination_path="e.txt")
     items = [{"source_path": "x/d.txt", "destination_path": f"many/{number}",
               "edits": [{"start_line": 1, "newText": str(number)}]} for number in range(50)]
     many = await a.use("edit_files_copy_batch", items=items)
-    check(many.data["copied"] == 50 and read("many/49")[:3] == b"49\n", many.data)
+    check(many.data["copied"] == 50 and (await read(a, "many/49"))[:3] == b"49\n", many.data)
     await a.refuse("edit_files_copy_batch", "usage")
     diff = await a.use("compare_files", file1="x/d.txt", file2="e.txt")
     check("-one\n+1\n" in diff.data["details"]["diff"], diff.data)
@@ -211,7 +267,7 @@ async def copying(a):
 
 
 async def past(a):
-    if KIND != "mount":
+    if KIND == "plain":
         for name in ["list_backups", "read_history", "read_workspace_diff", "read_workspace_status",
                      "read_integrity_report", "write_undo"]:
             await a.refuse(name, "unsupported")
@@ -225,11 +281,11 @@ async def past(a):
     check("@" in (await a.use("read_blame", path="e.txt")).texts[0], "blame")
     check("e.txt" in (await a.use("read_workspace_diff", moment="before")).texts[0], "diff")
     await a.use("write_rollback", moment="before", path="e.txt")
-    check(read("e.txt") == b"1\ntwo\nthree\n", "rollback")
+    check((await read(a, "e.txt")) == b"1\ntwo\nthree\n", "rollback")
     await a.use("write_undo")
-    check(read("e.txt") == b"ruined\n", "undo")
+    check((await read(a, "e.txt")) == b"ruined\n", "undo")
     await a.use("write_rollback", moment="before")
-    check(read("e.txt") == b"1\ntwo\nthree\n", "rollback of all")
+    check((await read(a, "e.txt")) == b"1\ntwo\nthree\n", "rollback of all")
     check("before" in (await a.use("list_backups")).texts[0], "backups")
     check((await a.use("read_integrity_report")).data["state"] == "done", "integrity")
     await a.use("read_workspace_status")
@@ -238,10 +294,14 @@ async def past(a):
 
 
 async def cancelling(a):
-    os.mkdir(path("tree"))
-    for number in range(COUNT):
-        with open(path(f"tree/{number}"), "w") as file:
-            file.write(str(number))
+    if STORE:
+        await a.use("create_directory", path="tree")
+        for number in range(COUNT):
+            await a.use("write_file", path=f"tree/{number}", content=str(number))
+    else:
+        os.mkdir(path("tree"))
+        for number in range(COUNT):
+            await put(a, f"tree/{number}", str(number).encode())
     seen = []
 
     async def progress(done, total, message):
@@ -254,7 +314,7 @@ async def cancelling(a):
     while data.get("state") == "running":  # on a slow machine it becomes a job
         data = (await a.use("read_job_progress", job_id=data["job_id"], wait_seconds=10)).data
     data = data.get("result", data)
-    check(data["files"] == COUNT and len(os.listdir(path("t1"))) == COUNT, data)
+    check(data["files"] == COUNT and await count(a, "t1") == COUNT, data)
     check(seen and seen == sorted(set(seen)), seen)
     check("job_id" in reply.data or seen[-1] == (COUNT, COUNT), seen)
     task = asyncio.create_task(a.session.call_tool(
@@ -268,12 +328,13 @@ async def cancelling(a):
     with contextlib.suppress(asyncio.CancelledError, Exception):
         await task
     for _ in range(3600):  # three minutes: what was copied is removed, beside other tests
-        if not leftovers():
+        left = await leftovers(a)
+        if not left:
             break
         await asyncio.sleep(0.05)
-    check(not leftovers(), leftovers())
-    count = len(os.listdir(path("t2"))) if os.path.exists(path("t2")) else 0
-    check(count in (0, COUNT), f"{count} of {COUNT} files after the cancellation")
+    check(not left, left)
+    there = await count(a, "t2") if await exists(a, "t2") else 0
+    check(there in (0, COUNT), f"{there} of {COUNT} files after the cancellation")
     check((await a.use("read_file", path="e.txt")).texts, "alive after the cancellation")
 
 
@@ -284,12 +345,31 @@ async def together():
                 await a.use("write_file", path=f"both-{number}", content=f"{turn}")
                 await a.use("write_file", path="both", content=f"{number}")
                 await a.use("read_file", path="both")
-            check(read(f"both-{number}") == b"19", number)
+            check((await read(a, f"both-{number}")) == b"19", number)
     await asyncio.gather(one(1), one(2))
-    check(read("both") in (b"1", b"2"), "both")
+    check((await read(None, "both")) in (b"1", b"2"), "both")
+
+
+async def alone():
+    # A store has one user: the second server says so in a sentence, and the first one goes on.
+    async with agent() as a:
+        second = await asyncio.to_thread(
+            subprocess.run, [PROGRAM, *ARGUMENTS], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        said = second.stderr.decode()
+        check(second.returncode == 1 and not second.stdout, second)
+        check(said.count("\n") == 1 and "is in use by" in said, said)
+        check((await a.use("read_file", path="e.txt")).texts, "the first one after the second")
+
+
+# What a client can be answered. A call that is cancelled gets no answer.
+EXPECTED = {"usage", "denied", "missing", "exists", "wrong_type", "stale", "no_match", "ambiguous",
+            "encoding", "bounds", "system"} | (
+                {"check_failed"} if KIND == "mount" else {"unsupported"})
 
 
 async def main():
+    if STORE:
+        os.mkdir(os.path.join(ROOT, "base"))
     async with agent() as a:
         names = {tool.name for tool in await a.tools()}
         used = set()
@@ -303,7 +383,8 @@ async def main():
         for part in [reading, large, writing, copying, past, cancelling]:
             await part(a)
         check(used == names, f"not used: {names - used}; not known: {used - names}")
-    await together()
+        check(kinds == EXPECTED, f"kinds of errors: {kinds ^ EXPECTED}")
+    await (alone() if STORE else together())
     print("ok", checks)
 
 

@@ -1,0 +1,195 @@
+// EditKeeper: what files outside of workspaces held before they were edited. A file that is replaced gets a
+// second name here, which costs nothing; where that cannot be, it is copied, up to a size. All is below one
+// directory, which mirrors the paths: DIR/home/me/f.txt/20260131T120000.000000000Z. It is bounded: the
+// newest contents of each file, and so many bytes and contents in all.
+
+import FoundationEssentials
+import Glibc
+internal import Platform
+internal import Synchronization
+
+package final class EditKeeper: Sendable {
+    package struct Bounds: Sendable {
+        /// Contents of one file.
+        package var each = 10
+        package var bytes: UInt64 = 1 << 30
+        package var contents = 10_000
+        /// Bytes of a file that is copied.
+        package var copied: UInt64 = 64 << 20
+
+        package init() {}
+    }
+
+    private struct State {
+        /// What was kept or not, by path, until somebody asks.
+        var told: [ToolPath: String] = [:]
+        /// Since the directory was looked through.
+        var bytes: UInt64 = 0
+        var contents = Int.max
+    }
+
+    private let directory: ToolPath
+    private let bounds: Bounds
+    private let state = Mutex(State())
+
+    /// Bytes of a path that is said: replies are short.
+    private static let longestName = 160
+    /// Answers that are kept for who may ask.
+    private static let mostTold = 256
+
+    /// Makes the directory if it is not there.
+    package init(_ path: String, bounds: Bounds = Bounds()) throws(ToolError) {
+        self.bounds = bounds
+        let whole = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        directory = try ToolPath(Array(whole.utf8))
+        guard Self.make(directory) else { throw ToolError(.last, "make the directory", path) }
+    }
+
+    /// Keeps what a file holds now.
+    /// - Parameters:
+    ///   - path: without symlinks.
+    ///   - isReplaced: another file takes its name, so that its own content stays as it is.
+    func keep(_ file: File, _ path: ToolPath, isReplaced: Bool) {
+        // What a call makes ready is nothing that was there.
+        if path.names.contains(where: WorkingName.isOne) { return }
+        let said: String
+        do throws(Errno) {
+            let name = try store(file, path, isReplaced: isReplaced).description
+            said = name.utf8.count <= Self.longestName
+                ? "kept as \(name)" : "kept below \(directory), under the file's own path"
+        } catch {
+            said = error == .fileTooBig
+                ? "not kept: it has more than \(bounds.copied) bytes, and a second name is not possible"
+                : "not kept: \(error)"
+        }
+        state.withLock { state in
+            if state.told.count >= Self.mostTold { state.told = [:] }
+            state.told[path] = said
+        }
+    }
+
+    func told(of path: ToolPath) -> String? { state.withLock { $0.told.removeValue(forKey: path) } }
+
+    private func store(
+        _ file: File, _ path: ToolPath, isReplaced: Bool
+    ) throws(Errno) -> ToolPath {
+        let place = ToolPath(names: directory.names + path.names)
+        guard place.bytes.count + 64 < Roots.longestPath else { throw .nameTooLong }
+        guard Self.make(place) else { throw .last }
+        let status = try file.status()
+        let name = place.appending(Self.name(Clock.system.realtime()))
+        if !isReplaced || !Self.link(file, as: name) {
+            try copy(file, status, to: name)
+        }
+        forgetOld(in: place, keeping: bounds.each)
+        let isDue = state.withLock { state in
+            state.bytes = state.bytes.addingReportingOverflow(status.blocks << 9).partialValue
+            state.contents = state.contents.addingReportingOverflow(1).partialValue
+            let isDue = state.bytes > bounds.bytes / 16
+                || !(0...bounds.contents / 16).contains(state.contents)
+            if isDue { (state.bytes, state.contents) = (0, 0) }
+            return isDue
+        }
+        if isDue { sweep() }
+        return name
+    }
+
+    private static func link(_ file: File, as name: ToolPath) -> Bool {
+        withCString(name.bytes) {
+            linkat(AT_FDCWD, "/proc/self/fd/\(file.descriptor)", AT_FDCWD, $0, AT_SYMLINK_FOLLOW) == 0
+        }
+    }
+
+    private func copy(_ file: File, _ status: FileStatus, to name: ToolPath) throws(Errno) {
+        let fresh = try File.open(
+            "\(name)", flags: OpenFlags.createNew | O_NOFOLLOW | O_CLOEXEC, mode: 0o600)
+        do throws(Errno) {
+            if (try? fresh.cloneContent(of: file)) != nil { return }
+            guard status.blocks << 9 <= bounds.copied else { throw .fileTooBig }
+            _ = try HostGround.copyContent(of: file, status, to: fresh)
+        } catch {
+            Self.remove(name, isDirectory: false)
+            throw error
+        }
+    }
+
+    // MARK: Names
+
+    /// With zeros in front, so that their order is that of time.
+    static func name(_ time: Int64) -> FileName {
+        let date = Date(timeIntervalSince1970: Double(time / 1_000_000_000))
+        let seconds = date.formatted(
+            Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted)).dropLast()
+        let rest = String(time % 1_000_000_000)
+        let zeros = String(repeating: "0", count: max(0, 9 - rest.utf8.count))
+        return FileName(trusted: Array("\(seconds).\(zeros)\(rest)Z".utf8))
+    }
+
+    /// Nothing else is ever removed here.
+    private static func isName(_ name: FileName) -> Bool {
+        let form = Array("00000000T000000.000000000Z".utf8)
+        guard name.bytes.count == form.count else { return false }
+        return zip(name.bytes, form).allSatisfy { byte, wanted in
+            wanted == 0x30 ? (0x30...0x39).contains(byte) : byte == wanted
+        }
+    }
+
+    /// With those above it; only for the user.
+    private static func make(_ path: ToolPath) -> Bool {
+        var above = ToolPath(names: [])
+        for name in path.names {
+            above = above.appending(name)
+            let result = withCString(above.bytes) { mkdir($0, 0o700) }
+            if result != 0, errno != EEXIST { return false }
+        }
+        return (try? FileStatus(path.bytes, in: nil))?.type == .directory
+    }
+
+    private static func remove(_ path: ToolPath, isDirectory: Bool) {
+        // What is gone already, or holds something new, stays as it is.
+        _ = withCString(path.bytes) { unlinkat(AT_FDCWD, $0, isDirectory ? AT_REMOVEDIR : 0) }
+    }
+
+    // MARK: Bounds
+
+    private static func list(_ path: ToolPath) -> [HostEntry] {
+        (try? File.open("\(path)", flags: OpenFlags.directory | O_NOFOLLOW).listDirectory()) ?? []
+    }
+
+    private func forgetOld(in place: ToolPath, keeping count: Int) {
+        let names = Self.list(place).map(\.name).filter(Self.isName).sorted()
+        for name in names.dropLast(count) { Self.remove(place.appending(name), isDirectory: false) }
+    }
+
+    /// Looks through all that is kept; the oldest goes until there is a quarter of room.
+    private func sweep() {
+        var found: [(path: ToolPath, bytes: UInt64)] = []
+        var directories = [directory]
+        var index = 0
+        while index < directories.count {
+            let place = directories[index]
+            index += 1
+            for entry in Self.list(place) {
+                let path = place.appending(entry.name)
+                guard let status = try? FileStatus(path.bytes, in: nil) else { continue }
+                if status.type == .directory {
+                    directories.append(path)
+                } else if status.type == .regular, Self.isName(entry.name) {
+                    found.append((path, status.blocks << 9))
+                }
+            }
+        }
+        var bytes = found.reduce(UInt64(0)) { $0.addingReportingOverflow($1.bytes).partialValue }
+        guard bytes > bounds.bytes || found.count > bounds.contents else { return }
+        let none = FileName(trusted: [])
+        found.sort { ($0.path.names.last ?? none) < ($1.path.names.last ?? none) }
+        var left = found.count
+        for (path, size) in found {
+            if bytes <= bounds.bytes / 4 * 3, left <= bounds.contents / 4 * 3 { break }
+            Self.remove(path, isDirectory: false)
+            bytes -= min(bytes, size)
+            left -= 1
+        }
+        for place in directories.dropFirst().reversed() { Self.remove(place, isDirectory: true) }
+    }
+}

@@ -1,0 +1,114 @@
+// OwnChange: a change of files in a workspace that goes back by one rollback of their paths, as long as
+// nobody else has changed them since. What others wrote is not taken back with it.
+
+import FoundationEssentials
+internal import Platform
+
+struct OwnChange {
+    /// A file as a change has left it; nil for one that it has removed.
+    typealias Left = (path: ToolPath, version: FileVersion?)
+
+    private struct Status: Decodable { var sequence: UInt64 }
+    private struct Backup: Decodable {
+        var name: String
+        var sequence: UInt64
+        var automatic: Bool
+    }
+    private struct Entry: Decodable {
+        var seq: UInt64
+        var path: String?
+        var old_path: String?
+    }
+
+    private let ground: any Ground
+    private let workspace: any WorkspacePast
+    /// The last change before it.
+    let before: UInt64
+    /// The backup that a rollback made of what was there.
+    private(set) var backup: String?
+
+    /// Before the change is made.
+    /// - Throws: `unsupported` where there is no workspace, `usage` where there are several.
+    init(_ ground: any Ground, _ paths: [ToolPath]) throws(ToolError) {
+        self.ground = ground
+        var found: (any WorkspacePast)?
+        for path in paths {
+            let real = try ground.resolved(path)
+            let past = try ground.past(of: real, writing: true)
+            guard found.map({ $0.root == past.root }) ?? true,
+                let names = real.names(below: past.root), !names.isEmpty
+            else { throw ToolError(.usage, "\(path) is not in the same workspace as the other files") }
+            found = past
+        }
+        guard let found else { throw ToolError(.usage, "there are no files to change") }
+        workspace = found
+        before = try Self.sequence(found)
+    }
+
+    private static func sequence(_ workspace: any WorkspacePast) throws(ToolError) -> UInt64 {
+        let bytes = try workspace.read("status", 1 << 20)
+        guard let status = try? JSONDecoder().decode(Status.self, from: Data(bytes)) else {
+            throw ToolError(.system, "the status of \(workspace.root) cannot be understood")
+        }
+        return status.sequence
+    }
+
+    private func below(_ path: ToolPath) throws(ToolError) -> ToolPath {
+        let real = try ground.resolved(path)
+        return ToolPath(names: Array(real.names(below: workspace.root) ?? []))
+    }
+
+    private func isOurs(_ left: Left) -> Bool {
+        let now = try? FileVersion(ground.open(left.path).status())
+        guard let version = left.version else {
+            return now == nil && (try? ground.status(left.path)) == nil
+        }
+        return now == version
+    }
+
+    /// - Parameter keepsTimes: the files get their old times too; otherwise make(1) sees that they changed.
+    /// - Returns: files that others have changed; then nothing was taken back. Empty: all are as before.
+    mutating func takeBack(_ all: [Left], keepsTimes: Bool) throws(ToolError) -> [ToolPath] {
+        // What comes behind this number is not looked at any more.
+        let looked = try Self.sequence(workspace)
+        let others = all.filter { !isOurs($0) }.map(\.path)
+        if !others.isEmpty { return others }
+        var words: [[UInt8]] = []
+        for left in all { words.append(try below(left.path).bytes) }
+        let options = keepsTimes ? [Array("--times".utf8)] : []
+        try workspace.command("rollback", [Array("@\(before)".utf8)] + options + words)
+        guard let made = lastBackup() else { return [] }
+        backup = made.name
+        // Somebody was faster than the rollback: what they wrote comes back, with the change.
+        let overtaken = made.sequence > looked
+            ? try changed(all.map(\.path), after: looked, upTo: made.sequence) : []
+        if overtaken.isEmpty { return [] }
+        try workspace.command("rollback", [Array(made.name.utf8), Array("--times".utf8)] + words)
+        return overtaken
+    }
+
+    /// The newest automatic one since the change.
+    private func lastBackup() -> Backup? {
+        let list = (try? workspace.read("backup", 4 << 20)) ?? []
+        return list.split(separator: 0x0a).reversed().lazy
+            .compactMap { try? JSONDecoder().decode(Backup.self, from: Data($0)) }
+            .first { $0.automatic && $0.sequence > before }
+    }
+
+    private func changed(
+        _ paths: [ToolPath], after first: UInt64, upTo last: UInt64
+    ) throws(ToolError) -> [ToolPath] {
+        let text = try workspace.read("history.\(last)", 16 << 20)
+        var touched: Set<String> = []
+        for line in text.split(separator: 0x0a).reversed() {
+            guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else { continue }
+            if entry.seq <= first { break }
+            touched.formUnion([entry.path, entry.old_path].compactMap { $0 })
+        }
+        var found: [ToolPath] = []
+        for path in paths {
+            if touched.contains(ToolPath.text(try below(path).names.map(\.bytes))) { found.append(path) }
+        }
+        return found
+    }
+}

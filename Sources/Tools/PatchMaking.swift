@@ -1,0 +1,218 @@
+// PatchMaking: the files of a patch changed, all or none. In a workspace each edit is one record, and goes
+// back by one rollback. Elsewhere all files are written beside themselves first; then they change places
+// with the old ones, which takes no space and can be taken back. A crash between two leaves the first ones
+// changed.
+
+internal import Platform
+
+struct PatchMaking {
+    private enum Step {
+        case edited(ToolPath, back: [ByteSplice], FileVersion)
+        /// A file of several names was written in place; what it held is kept.
+        case rewritten(ToolPath, kept: ToolPath)
+    }
+
+    private let ground: any Ground
+    private let isCancelled: @Sendable () -> Bool
+    private var steps: [Step] = []
+    private var journal: PlacingJournal
+    /// By the directories that they are made in.
+    private var stages: [ToolPath: Stage] = [:]
+    private var count = 0
+    /// Nil outside of workspaces.
+    private var own: OwnChange?
+
+    init(_ ground: any Ground, isCancelled: @escaping @Sendable () -> Bool) {
+        self.ground = ground
+        self.isCancelled = isCancelled
+        journal = PlacingJournal(ground)
+    }
+
+    /// What is made ready for one file.
+    private struct Ready {
+        var target: PatchRun.Target
+        /// Without symlinks.
+        var path: ToolPath
+        /// The new file, or the place for one that goes.
+        var place: ToolPath?
+        /// What a file of several names held.
+        var kept: ToolPath?
+    }
+
+    /// - Returns: the versions of the files that are edited or made.
+    mutating func run(_ targets: [PatchRun.Target]) throws(ToolError) -> [ToolPath: FileVersion] {
+        own = try? OwnChange(ground, targets.map(\.path))
+        defer { for stage in stages.values { stage.discard() } }
+        do throws(ToolError) {
+            var ready: [Ready] = []
+            for target in targets { ready.append(try prepare(target, isAlone: targets.count == 1)) }
+            try checkCancelled()
+            var versions: [ToolPath: FileVersion] = [:]
+            for file in ready { versions[file.target.path] = try make(file) }
+            return versions
+        } catch {
+            let left = undo()
+            if left.isEmpty { throw error }
+            let names = left.map(\.description).joined(separator: ", ")
+            throw ToolError(
+                error.kind,
+                "\(error.description); and \(names) could not be put back, being changed meanwhile")
+        }
+    }
+
+    private func checkCancelled() throws(ToolError) {
+        if isCancelled() { throw ToolError(.cancelled, "the call was cancelled: nothing was changed") }
+    }
+
+    // MARK: Making ready
+
+    /// A place in the stage for a path.
+    private mutating func place(for path: ToolPath) throws(ToolError) -> ToolPath {
+        // One for all in a workspace: it is one file system, and its change is one step.
+        let key = own == nil ? path.parent : ToolPath(names: [])
+        count += 1
+        let name = "file-\(count)"
+        if let stage = stages[key] { return stage.place(name) }
+        let stage = try Stage(ground, for: path)
+        stages[key] = stage
+        return stage.place(name)
+    }
+
+    private mutating func prepare(
+        _ target: PatchRun.Target, isAlone: Bool
+    ) throws(ToolError) -> Ready {
+        try checkCancelled()
+        switch target.kind {
+        case .make:
+            var ready = Ready(target: target, path: target.path)
+            if isAlone { return ready }
+            let place = try place(for: target.path)
+            try ground.create(place, target.content)
+            ready.place = place
+            return ready
+        case .remove:
+            return Ready(
+                target: target, path: target.path, place: try place(for: target.path))
+        case .edit:
+            var ready = Ready(target: target, path: try ground.resolved(target.path))
+            // By itself an edit is made whole or not at all.
+            if isAlone { return ready }
+            let place = try place(for: ready.path)
+            if own != nil { return ready }
+            let isLinked = try ground.status(ready.path).links > 1
+            _ = try ground.copyFile(
+                ready.path, to: place, keeping: isLinked ? .all : [.mode, .xattrs, .owner])
+            if isLinked {
+                ready.kept = place
+            } else {
+                _ = try ground.splice(place, target.planned.map(\.splice), expecting: nil)
+                ready.place = place
+            }
+            return ready
+        }
+    }
+
+    // MARK: Making
+
+    private mutating func make(_ file: Ready) throws(ToolError) -> FileVersion? {
+        try checkCancelled()
+        switch file.target.kind {
+        case .make:
+            try journal.makeDirectories(above: file.path)
+            if let place = file.place {
+                try journal.place(place, at: file.path, replaces: false)
+            } else {
+                try ground.create(file.path, file.target.content)
+            }
+        case .remove:
+            try checkVersion(file)
+            if let place = file.place { try journal.place(file.path, at: place, replaces: false) }
+            return nil
+        case .edit: return try edit(file)
+        }
+        return FileVersion(try ground.status(file.path))
+    }
+
+    private func checkVersion(_ file: Ready) throws(ToolError) {
+        guard let text = file.target.text,
+            text.version == (try? FileVersion(ground.open(file.path).status()))
+        else {
+            throw ToolError(.stale, "\(file.target.path) has changed since it was read: read it again")
+        }
+    }
+
+    private mutating func edit(_ file: Ready) throws(ToolError) -> FileVersion? {
+        if let place = file.place {
+            try checkVersion(file)
+            ground.keepContent(of: file.path)
+            try journal.place(place, at: file.path, replaces: true)
+            return FileVersion(try ground.status(file.path))
+        }
+        guard let text = file.target.text else { return nil }
+        let splices = file.target.planned.map(\.splice)
+        let back = try Self.inverse(splices, text)
+        do throws(ToolError) {
+            let version = try ground.splice(file.path, splices, expecting: text.version)
+            if let kept = file.kept {
+                steps.append(.rewritten(file.path, kept: kept))
+            } else {
+                steps.append(.edited(file.path, back: back, version))
+            }
+            return version
+        } catch {
+            // Written in place it may be half done; one that is stale was not touched.
+            if let kept = file.kept, error.kind != .stale {
+                steps.append(.rewritten(file.path, kept: kept))
+            }
+            throw error
+        }
+    }
+
+    /// The splices that take others back.
+    private static func inverse(
+        _ splices: [ByteSplice], _ text: TextFile
+    ) throws(ToolError) -> [ByteSplice] {
+        var back: [ByteSplice] = []
+        var shift: Int64 = 0
+        for splice in splices {
+            let old = try text.read(splice.offset..<splice.offset + splice.delete)
+            back.append(
+                ByteSplice(
+                    offset: UInt64(Int64(splice.offset) + shift), delete: UInt64(splice.insert.count),
+                    insert: old))
+            shift += Int64(splice.insert.count) - Int64(old.count)
+        }
+        return back
+    }
+
+    // MARK: Back
+
+    /// - Returns: what somebody else has changed meanwhile, and so stays.
+    private mutating func undo() -> [ToolPath] {
+        var left = journal.undo()
+        var edited: [OwnChange.Left] = []
+        for case .edited(let path, _, let version) in steps { edited.append((path, version)) }
+        // With its times, and on a full disk too.
+        if !edited.isEmpty, let others = try? own?.takeBack(edited, keepsTimes: true), others.isEmpty {
+            return left
+        }
+        for step in steps.reversed() {
+            do throws(ToolError) {
+                switch step {
+                case .edited(let path, let back, let version):
+                    _ = try ground.splice(path, back, expecting: version)
+                case .rewritten(let path, let kept):
+                    let times = try place(for: path)
+                    try ground.makeLink(kept, as: times)
+                    try ground.install(kept, as: path, replaces: true)
+                    try ground.keepAttributes(of: times, on: path, .all)
+                }
+            } catch {
+                switch step {
+                case .edited(let path, _, _), .rewritten(let path, _): left.append(path)
+                }
+            }
+        }
+        return left
+    }
+}

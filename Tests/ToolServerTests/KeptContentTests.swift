@@ -1,0 +1,144 @@
+// Contents that are kept when files outside of workspaces are edited or replaced: where they lie, that a
+// replaced file is not copied, and that there is an end to them.
+
+import Glibc
+import MCP
+import Platform
+import TestSupport
+import Testing
+import Tools
+
+@testable import ToolServer
+
+@Suite struct KeptContentTests {
+    private func desk(_ bounds: EditKeeper.Bounds = EditKeeper.Bounds()) throws -> Desk {
+        let directory = try TemporaryDirectory("kept")
+        try makeDirectory(directory("root"))
+        let ground = try HostGround(
+            [(directory("root"), false)], home: nil, hidesControlFiles: true,
+            keeper: try EditKeeper(directory("a/kept"), bounds: bounds))
+        return Desk(directory, ground, root: directory("root")) { _ in }
+    }
+
+    /// Where the note of a reply says that the content is.
+    private func kept(_ reply: ToolReply) throws -> String {
+        let notes = try #require(reply.texts.last)
+        let words = "the content before is kept as "
+        let rest = try #require(notes.components(words).dropFirst().first, "\(reply.texts)")
+        return String(rest.prefix { $0 != ";" && $0 != "]" })
+    }
+
+    @Test("What a file held is kept, and the reply says where")
+    func places() throws {
+        let desk = try desk()
+        let made = try desk.use("write_file", ["path": "f", "content": "one\n"])
+        #expect(!made.texts.joined().contains("before"))
+        let inode = try desk.status("f").inode
+        let edits: JSON = [["oldText": "one", "newText": "two"]]
+        let dry = try desk.use("edit_file", ["path": "f", "edits": edits, "dryRun": true])
+        #expect(!dry.texts.joined().contains("before is"))
+        let edited = try kept(try desk.use("edit_file", ["path": "f", "edits": edits]))
+        #expect(edited.hasPrefix(desk.directory("a/kept") + desk("f") + "/20"))
+        // A second name, not a copy.
+        #expect(try readText(edited) == "one\n" && status(edited).st_ino == inode)
+        #expect(try status(desk.directory("a/kept")).st_mode & 0o777 == 0o700)
+        let written = try kept(try desk.use("write_file", ["path": "f", "content": "three\n"]))
+        #expect(try readText(written) == "two\n")
+        let patch = "--- f\n+++ f\n@@ -1 +1 @@\n-three\n+four\n"
+        let patched = try kept(
+            try desk.use("edit_file_apply_patch", ["path": "f", "patch": .text(patch)]))
+        #expect(try readText(patched) == "three\n")
+        let part = try desk.use(
+            "edit_file_append_chunk",
+            ["path": "f", "content": "five\n", "chunk_index": 0, "final": true, "overwrite": true])
+        #expect(try readText(kept(part)) == "four\n")
+        #expect(try desk.string("f") == "five\n" && desk.names() == ["f"])
+    }
+
+    @Test("What copies and patches of several files replace is kept too")
+    func replaced() throws {
+        let desk = try desk()
+        for name in ["s", "t"] { try desk.makeDirectory(name) }
+        for name in ["s/a", "s/b", "t/a", "t/b"] { try desk.write(name, "\(name)\n") }
+        func all(_ name: String) throws -> [String] {
+            let place = desk.directory("a/kept") + desk(name)
+            return try TestSupport.names(in: place).map { String(decoding: $0, as: UTF8.self) }.sorted()
+                .map { try readText("\(place)/\($0)") }
+        }
+        try desk.use(
+            "copy_files", ["source_path": "s", "destination_path": "t", "on_conflict": "overwrite"])
+        #expect(try all("t/a") == ["t/a\n"] && all("t/b") == ["t/b\n"])
+        let patch = "--- a\n+++ a\n@@ -1 +1 @@\n-s/a\n+A\n--- b\n+++ b\n@@ -1 +1 @@\n-s/b\n+B\n"
+        let reply = try desk.use("edit_file_apply_patch", ["path": "t", "patch": .text(patch)])
+        #expect(reply.texts.joined().contains("the content before is kept as "))
+        try desk.use(
+            "edit_file_copy",
+            ["source_path": "s/a", "destination_path": "t/a", "on_conflict": "overwrite"])
+        #expect(try all("t/a") == ["t/a\n", "s/a\n", "A\n"] && all("t/b") == ["t/b\n", "s/b\n"])
+        #expect(try desk.string("t/a") == "s/a\n" && desk.string("t/b") == "B\n")
+    }
+
+    @Test("A file of several names is copied before it is written in place, up to a size")
+    func linked() throws {
+        var bounds = EditKeeper.Bounds()
+        bounds.copied = 8 << 10
+        let desk = try desk(bounds)
+        try desk.write("f", "one\n")
+        try desk.link("f", as: "g")
+        let edit: [String: JSON] = ["path": "f", "edits": [["append": true, "newText": "two\n"]]]
+        let place = try kept(try desk.use("edit_file", edit))
+        #expect(try readText(place) == "one\n" && desk.string("g") == "one\ntwo\n")
+        let large = String(repeating: "x", count: 20 << 10)
+        try desk.write("f", large)
+        let said = try desk.use("edit_file", edit).texts.joined()
+        // Where extents can be shared there is no such bound.
+        #expect(said.contains("before is kept as ") || said.contains("before is not kept: it has more than"))
+        #expect(try desk.string("g") == large + "two\n")
+    }
+
+    @Test("Only the newest contents stay, and what is not of the keeper's making")
+    func bounds() throws {
+        var bounds = EditKeeper.Bounds()
+        bounds.each = 3
+        bounds.bytes = 512 << 10
+        let desk = try desk(bounds)
+        var last = ""
+        for number in 0...6 {
+            let reply = try desk.use("write_file", ["path": "f", "content": .text("\(number)\n")])
+            if number > 0 { last = try kept(reply) }
+        }
+        let place = String(last.dropLast(last.split(separator: "/").last?.count ?? 0))
+        let contents = try TestSupport.names(in: place).map {
+            try readText(place + String(decoding: $0, as: UTF8.self))
+        }
+        #expect(contents.sorted() == ["3\n", "4\n", "5\n"])
+        try writeFile(desk.directory("a/kept/mine"), "mine")
+        let large = String(repeating: "x", count: 32 << 10)
+        for number in 0..<40 {
+            try desk.write("g\(number)", large)
+            try desk.use(
+                "edit_file", ["path": .text("g\(number)"), "edits": [["append": true, "newText": "y"]]])
+        }
+        let used = try ChildProcess.shell("du -sk '\(desk.directory("a/kept"))' | cut -f1")
+        #expect((Int(used.prefix { $0.isNumber }) ?? .max) < 900)
+        #expect(exists(desk.directory("a/kept/mine")))
+        // The newest is there still.
+        let newest = desk.directory("a/kept") + desk("g39")
+        #expect(try TestSupport.names(in: newest).count == 1)
+    }
+
+    @Test(
+        "In a workspace nothing is kept: its history has it",
+        .enabled(if: Place.all.contains(.mount), "needs /dev/fuse"))
+    func workspace() throws {
+        let mount = try Desk(.mount)
+        let directory = try TemporaryDirectory("kept")
+        let ground = try HostGround(
+            [(mount.root, false)], home: nil, keeper: try EditKeeper(directory("kept")))
+        let desk = Desk(directory, ground, root: mount.root) { _ in }
+        try desk.use("write_file", ["path": "f", "content": "one\n"])
+        let reply = try desk.use("write_file", ["path": "f", "content": "two\n"])
+        #expect(reply.texts.count == 1)
+        #expect(try TestSupport.names(in: directory("kept")).isEmpty)
+    }
+}

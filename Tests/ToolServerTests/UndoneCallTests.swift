@@ -1,0 +1,169 @@
+// Calls that are taken back in workspaces: each is one step of an undo, and nothing that it had made ready
+// comes back, nor by a rollback to a moment in its middle.
+
+import MCP
+import StoreGround
+import TestSupport
+import Testing
+import Tools
+
+@testable import ToolServer
+
+@Suite struct UndoneCallTests {
+    static let places = Place.every.filter { $0 != .plain }
+
+    private func desk(_ place: Place) throws -> Desk {
+        let desk = try Desk(place) { $0.allowed = [.read, .write, .delete, .past] }
+        for name in ["s", "s/d", "t", "t/d"] { try desk.makeDirectory(name) }
+        for name in ["a.txt", "b.c", "d/c.txt"] { try desk.write("s/\(name)", "new \(name)\n") }
+        for name in ["a.txt", "d/c.txt", "mine"] { try desk.write("t/\(name)", "old \(name)\n") }
+        try desk.symlink("a.txt", at: "s/link")
+        try desk.write("f", "one\ntwo\n")
+        return desk
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var name: String
+        var calls: [(tool: String, arguments: [String: JSON])]
+        var path: String
+        var testDescription: String { name }
+    }
+
+    private static let paths: [String: JSON] = ["source_path": "s", "destination_path": "t"]
+
+    static let cases = [
+        Case(
+            name: "a tree is copied",
+            calls: [("copy_file", ["source_path": "s", "destination_path": "x"])], path: "x"),
+        Case(
+            name: "a tree is copied with directories above",
+            calls: [("copy_file", ["source_path": "s", "destination_path": "x/y/z"])], path: "x"),
+        Case(
+            name: "a tree is copied in part",
+            calls: [
+                ("copy_files", ["source_path": "s", "destination_path": "x", "exclude": ["*.c"]])
+            ], path: "x"),
+        Case(
+            name: "a tree is copied over another",
+            calls: [("copy_files", paths.merging(["on_conflict": "overwrite"]) { $1 })], path: "t"),
+        Case(
+            name: "a file is copied and edited",
+            calls: [
+                (
+                    "edit_file_copy",
+                    [
+                        "source_path": "f", "destination_path": "x",
+                        "edits": [["oldText": "one", "newText": "1"]],
+                    ]
+                )
+            ], path: "x"),
+        Case(
+            name: "files are copied and edited over others",
+            calls: [
+                (
+                    "edit_files_copy_batch",
+                    [
+                        "on_conflict": "overwrite",
+                        "items": [
+                            ["source_path": "f", "destination_path": "t/a.txt"],
+                            [
+                                "source_path": "f", "destination_path": "t/x/f",
+                                "edits": [["append": true, "newText": "3"]],
+                            ],
+                        ],
+                    ]
+                )
+            ], path: "t"),
+        Case(
+            name: "a patch is applied",
+            calls: [
+                (
+                    "edit_file_apply_patch",
+                    [
+                        "path": "t",
+                        "patch": .text(
+                            "--- mine\n+++ mine\n@@ -1 +1 @@\n-old mine\n+new\n"
+                                + "--- a.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-old a.txt\n"
+                                + "--- /dev/null\n+++ n/n\n@@ -0,0 +1 @@\n+n\n"),
+                    ]
+                )
+            ], path: "t"),
+        Case(
+            name: "a file is written", calls: [("write_file", ["path": "x", "content": "x\n"])],
+            path: "x"),
+        Case(
+            name: "a file is written in parts",
+            calls: [
+                ("edit_file_append_chunk", ["path": "x", "content": "1", "chunk_index": 0]),
+                (
+                    "edit_file_append_chunk",
+                    ["path": "x", "content": "2", "chunk_index": 1, "final": true]
+                ),
+            ], path: "x"),
+    ]
+
+    @Test("An undo takes all of a call back, and another brings it again", arguments: places, cases)
+    func undo(place: Place, item: Case) throws {
+        for path in [nil, item.path] {
+            let desk = try desk(place)
+            let before = try desk.image()
+            for call in item.calls { try desk.use(call.tool, call.arguments) }
+            let after = try desk.image()
+            #expect(before != after)
+            try desk.use("write_undo", path.map { ["path": .text($0)] } ?? [:])
+            #expect(try Self.plain(desk.image(), path) == Self.plain(before, path), "\(path ?? "all")")
+            try desk.use("write_undo", path.map { ["path": .text($0)] } ?? [:])
+            #expect(try Self.plain(desk.image(), path) == Self.plain(after, path), "\(path ?? "all")")
+        }
+    }
+
+    /// An undo of paths gives files new times of change, for make(1).
+    private static func plain(_ image: [String], _ path: String?) -> [String] {
+        guard path != nil else { return image }
+        return image.map { line in
+            var words = line.split(separator: " ", omittingEmptySubsequences: false)
+            if words.count > 4 { words.remove(at: 4) }
+            return words.joined(separator: " ")
+        }
+    }
+
+    @Test("A rollback to the middle of a call brings nothing unfinished back", arguments: places, cases)
+    func middle(place: Place, item: Case) throws {
+        let directory = try goThrough(place, item)
+        if place == .store { try ChildProcess.check([TestEnvironment.binary, "fsck", directory("store")]) }
+    }
+
+    /// - Returns: where the workspace was; it is closed.
+    private func goThrough(_ place: Place, _ item: Case) throws -> TemporaryDirectory {
+        let desk = try desk(place)
+        let past = try desk.ground.past(of: try desk.path("f"), writing: true)
+        func sequence() throws -> Int64 {
+            try JSON(parsing: past.read("status", 1 << 20))["sequence"]?.integer ?? 0
+        }
+        let first = try sequence()
+        // A file in parts is worth something before it is whole: its last call is looked at.
+        for call in item.calls.dropLast() { try desk.use(call.tool, call.arguments) }
+        let before = try sequence()
+        for call in item.calls.suffix(1) { try desk.use(call.tool, call.arguments) }
+        let (last, after) = (try sequence(), try desk.image())
+        #expect(last > before && before >= first)
+        for moment in (before + 1)..<max(last, before + 2) where moment < last {
+            for paths in [[:], ["path": .text(item.path)]] as [[String: JSON]] {
+                let reply = try desk.call(
+                    "write_rollback", paths.merging(["moment": .text("@\(moment)")]) { $1 })
+                // What was not there at all then cannot be rolled back by its path.
+                #expect(!reply.isError || reply["error"]?["kind"] == "missing", "\(reply.texts)")
+                let left = try desk.leftovers().filter { !$0.contains(".draftfs-part-") }
+                #expect(left == [], "@\(moment) \(paths)")
+                if item.path == "t", !item.name.contains("patch") {
+                    // One or the other, never none.
+                    #expect(try desk.string("t/a.txt").isEmpty == false)
+                }
+            }
+        }
+        try desk.use("write_rollback", ["moment": .text("@\(last)")])
+        #expect(try desk.image() == after)
+        desk.store?.close()
+        return desk.directory
+    }
+}
