@@ -201,3 +201,8 @@ int cp_getrandom(void *buffer, size_t count) {
     }
     return 0;
 }
+
+int64_t cp_find(const void *bytes, size_t count, const void *needle, size_t needle_count) {
+    const char *place = memmem(bytes, count, needle, needle_count);
+    return place ? place - (const char *)bytes : -1;
+}

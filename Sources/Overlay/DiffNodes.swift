@@ -66,6 +66,10 @@ extension DiffNames {
         let plain: NodeDifference = attributes ? .attributes : .none
         switch was.type {
         case .regular:
+            // Its row may not know yet what the base has by now.
+            if old.isBase, new.sequence == .max, was.place == now.place, try new.tree.follows(now) {
+                return plain
+            }
             if was.record.size != now.record.size { return .content }
             let one: DiffContent
             let two: DiffContent

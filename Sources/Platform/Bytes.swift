@@ -1,4 +1,7 @@
-// Little-endian cursors over byte arrays: every number on disk passes through here.
+// Little-endian cursors over byte arrays: every number on disk passes through here. And the search for
+// some bytes in others.
+
+internal import CPlatform
 
 /// Appends little-endian numbers and length-prefixed byte strings to a growing array.
 package struct ByteWriter: Sendable {
@@ -80,5 +83,20 @@ package struct ByteReader: Sendable {
 
     package mutating func skip(_ count: Int) {
         position = count >= 0 && count <= remaining ? position + count : end
+    }
+}
+
+extension [UInt8] {
+    /// The first place at or after `start` at which these bytes stand: memmem(3), which compares
+    /// many at once.
+    package func place(of needle: [UInt8], from start: Int) -> Int? {
+        guard start >= 0, start <= count else { return nil }
+        return withUnsafeBytes { raw in
+            let rest = UnsafeRawBufferPointer(rebasing: raw[start...])
+            let found = needle.withUnsafeBytes { wanted in
+                cp_find(rest.baseAddress, rest.count, wanted.baseAddress, wanted.count)
+            }
+            return found < 0 ? nil : start + Int(found)
+        }
     }
 }

@@ -25,6 +25,9 @@ extension Tool {
             "older_than_seconds": Shape.integer("Only files not modified within so many seconds."),
             "rename": Shape.text(
                 "How names of files are made: {stem}-old{ext}; {name}, {n} and {nnn} too."),
+            "rename_regex": Shape.text(
+                "An expression; what it fits first in a file's name is replaced by rename, with $1 for "
+                    + "a group."),
             "flatten": Shape.flag("All files directly into the destination.", default: false),
             "symlinks": Shape.choice(
                 CopyOptions.Symlinks.allCases.map(\.rawValue),
@@ -34,7 +37,13 @@ extension Tool {
                 "Attributes to keep; mode, times and xattrs if left out."),
             "on_conflict": Shape.choice(
                 CopyOptions.Conflict.allCases.map(\.rawValue),
-                "Where there is a file already.", default: "fail"),
+                "Where there is a file already. merge puts both sides' changes since merge_base together.",
+                default: "fail"),
+            "merge_base": Shape.text("For merge: the file or directory that both sides come from."),
+            "on_overlap": Shape.choice(
+                TextMerge.Overlap.allCases.map(\.rawValue),
+                "For merge: where both changed the same lines. fail copies nothing, mark writes both "
+                    + "between marks, ours is the destination, theirs the source.", default: "fail"),
             "variables": variables, "portable": Shape.flag(
                 "Report names that other systems cannot hold.", default: false),
             "dry_run": Shape.flag("Only say what would happen.", default: false),
@@ -44,8 +53,11 @@ extension Tool {
             "content": Shape.content, "files": Shape.integer(), "directories": Shape.integer(),
             "links": Shape.integer(), "bytes": Shape.integer("Of the files."),
             "shared_bytes": Shape.integer("Of these, shared with the source."),
-            "replaced": Shape.integer(), "skipped": Shape.integer(), "templates": Shape.integer(),
-            "dry_run": Shape.flag(), "elapsed_ms": Shape.integer(),
+            "replaced": Shape.integer(),
+            "merged": Shape.integer("Files that have the changes of both sides now."),
+            "overlaps": Shape.integer("Places in these that both had changed."),
+            "skipped": Shape.integer(), "templates": Shape.integer(), "dry_run": Shape.flag(),
+            "elapsed_ms": Shape.integer(),
             "warnings": Shape.list(of: Shape.text()),
         ],
         outputRequired: [
@@ -92,12 +104,12 @@ extension Tool {
         }
         options.modifiedAfter = moment("newer_than_seconds")
         options.modifiedBefore = moment("older_than_seconds")
-        options.names = try call.text("rename").map { text throws(ToolError) in
-            try NamePattern(text)
-        }
+        try options.setNames(pattern: call.text("rename"), expression: call.text("rename_regex"))
         options.flattens = call.flag("flatten")
         options.symlinks = call.text("symlinks").flatMap { .init(rawValue: $0) } ?? .preserve
         options.conflict = call.text("on_conflict").flatMap { .init(rawValue: $0) } ?? .fail
+        if call.arguments["merge_base"] != nil { options.mergeBase = try call.path("merge_base") }
+        options.overlap = call.text("on_overlap").flatMap { .init(rawValue: $0) } ?? .fail
         if call.arguments["preserve"] != nil {
             let known: [String: KeptAttributes] = [
                 "mode": .mode, "times": .times, "xattrs": .xattrs, "owner": .owner,
@@ -118,6 +130,10 @@ extension Tool {
         head += ", \(Reply.size(result.bytes))"
         if !isDry { head += " (\(Reply.size(result.sharedBytes)) shared) in \(milliseconds) ms" }
         if result.replaced > 0 { head += "; \(result.replaced) files replaced" }
+        if result.merged > 0 {
+            head += "; \(result.merged) files merged"
+            if result.overlaps > 0 { head += ", \(result.overlaps) overlaps in them" }
+        }
         if result.filledTemplates > 0 { head += "; \(result.filledTemplates) templates filled in" }
         if !result.skipped.isEmpty { head += "; \(result.skipped.count) skipped" }
         var lines = [head]
@@ -133,7 +149,8 @@ extension Tool {
                 "files": Reply.integer(result.files), "directories": Reply.integer(result.directories),
                 "links": Reply.integer(result.links), "bytes": Reply.integer(result.bytes),
                 "shared_bytes": Reply.integer(result.sharedBytes),
-                "replaced": Reply.integer(result.replaced),
+                "replaced": Reply.integer(result.replaced), "merged": Reply.integer(result.merged),
+                "overlaps": Reply.integer(result.overlaps),
                 "skipped": Reply.integer(result.skipped.count),
                 "templates": Reply.integer(result.filledTemplates), "dry_run": .boolean(isDry),
                 "elapsed_ms": .integer(milliseconds),

@@ -27,6 +27,8 @@ package struct CopyOptions: Sendable {
         case rename
         /// Overwritten if the source was changed later.
         case newer
+        /// The changes of both since `mergeBase` are put together.
+        case merge
     }
 
     package enum Symlinks: String, Sendable, CaseIterable {
@@ -48,21 +50,40 @@ package struct CopyOptions: Sendable {
     package var modifiedBefore: Int64?
     /// How names of files are made; nil keeps them.
     package var names: NamePattern?
+    /// What fits an expression in the name of a file is replaced; nil keeps it.
+    package var nameExpression: NameExpression?
     /// All files directly in the destination.
     package var flattens = false
     package var symlinks = Symlinks.preserve
     package var keeps = KeptAttributes.usual
     package var conflict = Conflict.fail
+    /// The tree or file that both the source and the destination come from.
+    package var mergeBase: ToolPath?
+    package var overlap = TextMerge.Overlap.fail
     /// What stands for `{{name}}` in texts and names; nil leaves them as they are.
     package var variables: [String: String]?
 
     package init() {}
 
+    /// - Parameters:
+    ///   - pattern: with braces; or what replaces what the expression fits.
+    ///   - expression: nil for a pattern with braces.
+    package mutating func setNames(pattern: String?, expression: String?) throws(ToolError) {
+        if let expression {
+            guard let pattern else {
+                throw ToolError(.usage, "a rename by an expression needs what comes in its place: rename")
+            }
+            nameExpression = try NameExpression(expression, replacement: pattern)
+        } else if let pattern {
+            names = try NamePattern(pattern)
+        }
+    }
+
     /// Everything is copied as it is.
     var isPlain: Bool {
         include.isEmpty && exclude.isEmpty && !respectsGitignore && smallest == nil
             && largest == nil && modifiedAfter == nil && modifiedBefore == nil && names == nil
-            && !flattens && symlinks == .preserve && variables == nil
+            && nameExpression == nil && !flattens && symlinks == .preserve && variables == nil
     }
 }
 

@@ -251,7 +251,7 @@ package struct CopyPlan: Sendable {
     ) throws(ToolError) {
         try addParents(names)
         let target = try copied(names)
-        guard status.links > 1, options.variables == nil else {
+        guard status.links > 1, options.variables == nil, options.conflict != .merge else {
             return try add(path, target, .file, status)
         }
         let key = FileKey(device: status.device, inode: status.inode)
@@ -280,6 +280,9 @@ package struct CopyPlan: Sendable {
         var copied = options.flattens ? Array(names.suffix(1)) : names
         if let pattern = options.names, let last = copied.last {
             copied[copied.count - 1] = try pattern.name(for: last, number: files + 1)
+        }
+        if let expression = options.nameExpression, let last = copied.last {
+            copied[copied.count - 1] = try expression.name(for: last)
         }
         return copied
     }

@@ -15,6 +15,9 @@ package struct CopyResult: Sendable, Equatable {
     /// Files that were in the way and are replaced.
     package var replaced = 0
     package var filledTemplates = 0
+    /// Files that are the changes of both sides put together, and places that both have changed.
+    package var merged = 0
+    package var overlaps = 0
     /// There already, or left out by the plan, with the reason.
     package var skipped: [CopyPlan.Skipped] = []
     /// Where the first copies are.
@@ -28,10 +31,10 @@ package struct CopyResult: Sendable, Equatable {
 }
 
 package struct CopyRun {
-    private let ground: any Ground
-    private let plan: CopyPlan
-    private let destination: ToolPath
-    private let options: CopyOptions
+    let ground: any Ground
+    let plan: CopyPlan
+    let destination: ToolPath
+    let options: CopyOptions
     /// Files done, and bytes of them.
     package var onProgress: (Int, UInt64) -> Void = { _, _ in }
     package var isCancelled: () -> Bool = { false }
@@ -76,85 +79,33 @@ package struct CopyRun {
         return result
     }
 
-    private func checkCancelled() throws(ToolError) {
+    func checkCancelled() throws(ToolError) {
         if isCancelled() { throw ToolError(.cancelled, "the copy was cancelled: nothing was changed") }
     }
 
     // MARK: What is in the way
 
-    private struct Placement {
+    struct Placement {
         var item: Int
         /// Below the destination.
         var names: [[UInt8]]
         var replaces = false
         /// A directory that is there and stays.
         var isThere = false
+        /// What is there is merged with the source: how it was seen.
+        var merges: FileVersion?
+        var overlaps = 0
     }
 
-    private struct Placements {
+    struct Placements {
         var all: [Placement] = []
         var skipped: [CopyPlan.Skipped] = []
         /// There is nothing at the destination itself.
         var isNew = true
     }
 
-    private func path(_ names: [[UInt8]], below top: ToolPath) -> ToolPath {
+    func path(_ names: [[UInt8]], below top: ToolPath) -> ToolPath {
         ToolPath(names: top.names + names.map { FileName(trusted: $0) })
-    }
-
-    private func placements() throws(ToolError) -> Placements {
-        var found = Placements()
-        found.isNew = (try? ground.status(destination)) == nil
-        if found.isNew {
-            found.all = plan.items.indices.map { Placement(item: $0, names: plan.items[$0].names) }
-            return found
-        }
-        var conflicts: [ToolPath] = []
-        for (index, item) in plan.items.enumerated() {
-            var placement = Placement(item: index, names: item.names)
-            let target = path(item.names, below: destination)
-            guard let status = try? ground.status(target) else {
-                found.all.append(placement)
-                continue
-            }
-            if item.kind == .directory || status.type == .directory {
-                guard item.kind == .directory, status.type == .directory else {
-                    throw ToolError(
-                        .exists,
-                        "\(target) is \(status.type == .directory ? "a" : "no") directory, and "
-                            + "\(item.source) is \(item.kind == .directory ? "one" : "none")")
-                }
-                placement.isThere = true
-                found.all.append(placement)
-                continue
-            }
-            switch options.conflict {
-            case .fail: conflicts.append(target)
-            case .skip:
-                found.skipped.append(.init(path: item.source, reason: "destination exists"))
-            case .newer where status.modificationTime >= item.status.modificationTime:
-                found.skipped.append(.init(path: item.source, reason: "destination is as new"))
-            case .overwrite, .newer:
-                placement.replaces = true
-                found.all.append(placement)
-            case .rename:
-                let names = item.names.isEmpty
-                    ? [destination.names.last?.bytes ?? []] : item.names
-                let top = item.names.isEmpty ? destination.parent : destination
-                placement.names = CopyPlan.free(names) { tried in
-                    (try? ground.status(path(tried, below: top))) != nil
-                }
-                found.all.append(placement)
-            }
-        }
-        if let first = conflicts.first {
-            let more = conflicts.count > 1 ? ", and \(conflicts.count - 1) more" : ""
-            throw ToolError(
-                .exists,
-                "there is something at \(first) already\(more): nothing was copied; say what happens "
-                    + "then (overwrite, skip, rename, newer)")
-        }
-        return found
     }
 
     private func target(_ placement: Placement) -> ToolPath {
@@ -176,7 +127,12 @@ package struct CopyRun {
             case .link: result.files += 1
             case .symlink: result.links += 1
             }
-            if placement.replaces { result.replaced += 1 }
+            if placement.merges != nil {
+                result.merged += 1
+                result.overlaps += placement.overlaps
+            } else if placement.replaces {
+                result.replaced += 1
+            }
             if item.kind != .directory, result.copies.count < Self.namedCopies {
                 result.copies.append((item.source, target(placement), item.status.size))
             }
@@ -244,6 +200,10 @@ package struct CopyRun {
                     _ = try ground.copyFile(item.source, to: target, keeping: options.keeps)
                 }
             case .file:
+                if let seen = placement.merges {
+                    try makeMerged(item, seen, target)
+                    continue
+                }
                 if try fill(item, target, &result) { continue }
                 cloned.append((item.source, target))
                 cloning += item.status.size

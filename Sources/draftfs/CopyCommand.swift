@@ -49,6 +49,12 @@ struct CopyCommand: ParsableCommand {
         help: ArgumentHelp("How names are made: {stem}, {ext}, {name}, {n}, {nnn}.", valueName: "pattern"))
     var rename: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "What this expression fits first in a name is replaced by --rename, with $1 for a group.",
+            valueName: "expression"))
+    var renameRegex: String?
+
     @Flag(help: "All files directly into the destination.")
     var flatten = false
 
@@ -58,8 +64,16 @@ struct CopyCommand: ParsableCommand {
     @Option(help: ArgumentHelp("mode, times, xattrs, owner; with commas.", valueName: "attributes"))
     var preserve: String?
 
-    @Option(help: "Where there is a file already: fail, skip, overwrite, rename or newer.")
+    @Option(help: "Where there is a file already: fail, skip, overwrite, rename, newer or merge.")
     var onConflict = "fail"
+
+    @Option(
+        help: ArgumentHelp(
+            "For merge: the file or directory that both sides come from.", valueName: "path"))
+    var mergeBase: String?
+
+    @Option(help: "For merge, where both changed the same lines: fail, mark, ours or theirs.")
+    var onOverlap = "fail"
 
     @Option(
         help: ArgumentHelp(
@@ -80,7 +94,10 @@ struct CopyCommand: ParsableCommand {
             throw ValidationError("--symlinks takes preserve, follow or skip")
         }
         guard CopyOptions.Conflict(rawValue: onConflict) != nil else {
-            throw ValidationError("--on-conflict takes fail, skip, overwrite, rename or newer")
+            throw ValidationError("--on-conflict takes fail, skip, overwrite, rename, newer or merge")
+        }
+        guard TextMerge.Overlap(rawValue: onOverlap) != nil else {
+            throw ValidationError("--on-overlap takes fail, mark, ours or theirs")
         }
         for age in [newerThan, olderThan].compactMap({ $0 }) where Self.seconds(age) == nil {
             throw ValidationError("\(age) is no age: give a number and s, m, h, d or w")
@@ -118,10 +135,11 @@ struct CopyCommand: ParsableCommand {
         }
         options.modifiedAfter = moment(newerThan)
         options.modifiedBefore = moment(olderThan)
-        options.names = try rename.map { text throws(ToolError) in try NamePattern(text) }
+        try options.setNames(pattern: rename, expression: renameRegex)
         options.flattens = flatten
         options.symlinks = CopyOptions.Symlinks(rawValue: symlinks) ?? .preserve
         options.conflict = CopyOptions.Conflict(rawValue: onConflict) ?? .fail
+        options.overlap = TextMerge.Overlap(rawValue: onOverlap) ?? .fail
         if let preserve {
             options.keeps = preserve.split(separator: ",").reduce(into: []) {
                 $0.formUnion(Self.attributes[String($1)] ?? [])
@@ -140,7 +158,8 @@ struct CopyCommand: ParsableCommand {
     func run() throws {
         do throws(ToolError) {
             let ground = try HostGround.everything()
-            let options = try options()
+            var options = try options()
+            options.mergeBase = try mergeBase.map { path throws(ToolError) in try ground.roots.path(path) }
             let (from, to) = (try ground.roots.path(source), try ground.roots.path(destination))
             let plan = try CopyPlan(ground, from, options)
             let warnings = portable ? PortableNames.warnings(plan.items.map(\.names)) : []
@@ -167,6 +186,7 @@ struct CopyCommand: ParsableCommand {
                 "files": .integer(result.files), "directories": .integer(result.directories),
                 "links": .integer(result.links), "bytes": .integer(result.bytes),
                 "shared_bytes": .integer(result.sharedBytes), "replaced": .integer(result.replaced),
+                "merged": .integer(result.merged), "overlaps": .integer(result.overlaps),
                 "skipped": .integer(result.skipped.count), "dry_run": .boolean(dryRun),
                 "templates": .integer(result.filledTemplates),
                 "warnings": .list(warnings.map { .text($0) }),

@@ -4,6 +4,7 @@
 
 import Glibc
 import Platform
+import Tools
 
 struct DriftMerge {
     private let place: Place
@@ -25,13 +26,10 @@ struct DriftMerge {
         let then = try bytes("base-then", "the base's content of then is not kept")
         let now = try bytes("base-now", "the base file cannot be read")
         let ours = try contents()
-        let (status, merged) = try merge(ours, then, now)
-        if status >= 128 {
-            throw Failure("\(name) is no text that can be merged: --ours keeps it, --theirs takes the base's")
-        }
-        if status > 0, !marksConflicts {
+        let (overlaps, merged) = try merge(ours, then, now)
+        if overlaps > 0, !marksConflicts {
             throw Failure(
-                "\(name): \(status) changes overlap with those of the base: --merge marks them in the "
+                "\(name): \(overlaps) changes overlap with those of the base: --merge marks them in the "
                     + "file, --ours keeps what is here, --theirs takes the base's content")
         }
         if merged != ours { try write(merged, over: ours.count) }
@@ -41,8 +39,11 @@ struct DriftMerge {
             if merged != ours { try? place.command("undo", ["1", path]) }
             throw error
         }
-        if status > 0 {
-            throw Failure("\(name) is merged, and \(status) overlapping changes are marked in it: edit them")
+        if overlaps > 0 {
+            let lines = Self.texts.markedLines(of: merged).prefix(10).map(String.init)
+            throw Failure(
+                "\(name) is merged, and \(overlaps) overlapping changes are marked in it, at line "
+                    + "\(lines.joined(separator: ", ")): edit them")
         }
     }
 
@@ -78,39 +79,23 @@ struct DriftMerge {
     /// - Returns: the number of conflicts, and the text.
     private func merge(
         _ ours: [UInt8], _ then: [UInt8], _ now: [UInt8]
-    ) throws(Failure) -> (status: Int32, text: [UInt8]) {
-        let directory = try makeTemporaryDirectory("merge")
-        defer {
-            for name in ["ours", "then", "now"] { unlink("\(directory)/\(name)") }
-            rmdir(directory)
-        }
-        for (name, bytes) in [("ours", ours), ("then", then), ("now", now)] {
-            do throws(Errno) {
-                try File.open("\(directory)/\(name)", flags: OpenFlags.createNew)
-                    .writeBytes(bytes, at: 0)
-            } catch {
-                throw Failure("cannot write to \(directory): \(error)")
+    ) throws(Failure) -> (overlaps: Int, text: [UInt8]) {
+        do throws(TextMerge.Failure) {
+            switch try Self.texts.run(ours: ours, base: then, theirs: now) {
+            case .text(let text, let overlaps): return (overlaps, text)
+            case .noText: break
+            }
+        } catch {
+            switch error {
+            case .noGit:
+                throw Failure("there is no git, which merges: --ours keeps what is here, --theirs the base's")
+            case .system(let errno): throw Failure("cannot write what is to be merged: \(errno)")
             }
         }
-        let words = [
-            "git", "merge-file", "-p", "-L", "here", "-L", "base then", "-L", "base now",
-        ] + ["ours", "then", "now"].map { "\(directory)/\($0)" }
-        var text: [UInt8] = []
-        do throws(Subprocess.Missing) {
-            let status = try Subprocess.run(
-                words.map { Array($0.utf8) }, environment: environment
-            ) { text += $0 }
-            return (status, text)
-        } catch {
-            throw Failure("there is no git, which merges: --ours keeps what is here, --theirs the base's")
-        }
+        throw Failure(
+            "\(Text.printable(path)) is no text that can be merged: --ours keeps it, --theirs takes the "
+                + "base's")
     }
 
-    private var environment: [String] {
-        let names: [String] = ["PATH", "HOME"]
-        let kept = names.compactMap { (name: String) -> String? in
-            getenv(name).map { "\(name)=\(String(cString: $0))" }
-        }
-        return kept + ["LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1"]
-    }
+    private static let texts = TextMerge(ours: "here", base: "base then", theirs: "base now")
 }

@@ -2,6 +2,7 @@
 // /dev/null, git names the other side twice, and without a repository it writes no renames.
 
 import Glibc
+import Platform
 
 struct PatchWriter {
     /// Holds the symlinks a and b.

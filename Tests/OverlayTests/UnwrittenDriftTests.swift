@@ -118,6 +118,22 @@ import Testing
         }
     }
 
+    @Test("A difference from the base has no content of a file without edits, looked at or not")
+    func difference() throws {
+        let fixture = try fixture(size: 5_000)
+        try fixture.tree.changeMode("f", 0o751)
+        try fixture.tree.rename("other", to: "renamed")
+        fixture.tree.forget()
+        for name in ["f", "other"] { try writeFile(fixture.base(name), bytes(6_000, fill: 2)) }
+        for _ in 0..<2 {
+            try fixture.reopenAfterKill()
+            let found = try fixture.set.differences(of: fixture.workspace, from: .base)
+            let lines = found.map { "\($0.status) \(String(decoding: $0.path, as: UTF8.self))" }
+            #expect(lines == ["attributes f", "renamed renamed"])
+            _ = try contents(fixture, "f")
+        }
+    }
+
     @Test("Copies never follow the base, nor does what they were made from")
     func copies() throws {
         let fixture = try fixture(size: 5_000)

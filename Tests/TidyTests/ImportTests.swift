@@ -49,7 +49,7 @@ struct ImportTests {
         "Sources/Tools": [
             "CheckCommand.swift", "ControlFiles.swift", "HostGround.swift", "HostGround+Copying.swift",
             "HostGround+Names.swift",
-            "HostGround+Splicing.swift",
+            "HostGround+Splicing.swift", "TextMerge.swift",
         ],
         "Sources/ToolServer": ["Jobs.swift", "Serving.swift"],
         "Mount/Server": [

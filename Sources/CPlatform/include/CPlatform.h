@@ -32,6 +32,8 @@ int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset);
 int64_t cp_pwrite2(
     int fd, const void *first, size_t first_count, const void *second, size_t second_count,
     int64_t offset);
+// memmem(3): where the needle begins in the bytes, or -1.
+int64_t cp_find(const void *bytes, size_t count, const void *needle, size_t needle_count);
 int64_t cp_getdents(int fd, void *buffer, size_t count);
 int cp_syncfs(int fd);
 int cp_getrandom(void *buffer, size_t count);               // getrandom, until all is filled

@@ -1,28 +1,29 @@
 // Subprocess: another program, found by PATH, with its output through a pipe.
 
 import Glibc
-import Platform
 
-enum Subprocess {
-    struct Missing: Error {}
+package enum Subprocess {
+    package struct Missing: Error {}
 
     /// Runs a program to its end; `take` gets what it prints, part by part. Its standard error is
-    /// ours. Signals that are held back here are not held back there.
+    /// ours, or nobody's if it is to be silent. Signals that are held back here are not held back there.
     /// - Returns: its exit status, or 128 and the number of the signal that ended it.
     /// - Throws: `Missing` if there is no such program.
-    static func run(
-        _ arguments: [[UInt8]], environment: [String], take: ([UInt8]) -> Void
+    package static func run(
+        _ arguments: [[UInt8]], environment: [String], isSilent: Bool = false, take: ([UInt8]) -> Void
     ) throws(Missing) -> Int32 {
         var ends: [Int32] = [0, 0]
+        // Another thread may start a program too: it must not keep our end open.
         guard pipe(&ends) == 0 else { throw Missing() }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[0]) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
-        for end in ends where end != STDOUT_FILENO {
-            posix_spawn_file_actions_addclose(&actions, end)
+        if isSilent {
+            posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
         }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

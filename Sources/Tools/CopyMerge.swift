@@ -1,0 +1,146 @@
+// CopyMerge: what a copy does with a file that is at its destination already, where both come from a third:
+// what only one side has changed is taken from it, texts that both have changed are merged.
+
+internal import Platform
+
+struct CopyMerge {
+    enum Verdict: Equatable {
+        /// The destination stays; the reason is for the list of what was left out.
+        case stays(String)
+        /// The source takes its place.
+        case taken
+        /// Both have changed it: a text, with so many overlaps that are marked.
+        case merged(overlaps: Int)
+        case conflict(String)
+    }
+
+    private let ground: any Ground
+    private let base: ToolPath
+    private let overlap: TextMerge.Overlap
+    private let texts = TextMerge(ours: "destination", base: "before", theirs: "source")
+
+    init(_ ground: any Ground, _ options: CopyOptions) throws(ToolError) {
+        guard let base = options.mergeBase else {
+            throw ToolError(
+                .usage, "a merge needs merge_base: the file or directory that both sides come from")
+        }
+        _ = try ground.status(base)
+        self.ground = ground
+        self.base = base
+        overlap = options.overlap
+    }
+
+    /// - Parameters:
+    ///   - names: of the file below the destination, and so below the base.
+    ///   - target: nil if there is nothing at the destination.
+    func verdict(
+        _ source: ToolPath, _ names: [[UInt8]], target: ToolPath?
+    ) throws(ToolError) -> Verdict {
+        let before = try baseFile(names)
+        guard let target else {
+            guard let before else { return .taken }
+            if try areSame(source, before) {
+                return .stays("removed at the destination, unchanged in the source")
+            }
+            return overlap == .ours
+                ? .stays("removed at the destination")
+                : overlap == .fail ? .conflict("removed at the destination, changed in the source") : .taken
+        }
+        if try areSame(source, target) { return .stays("both are the same") }
+        if let before {
+            if try areSame(source, before) { return .stays("unchanged in the source") }
+            if try areSame(target, before) { return .taken }
+        }
+        guard let merged = try merge(source, target, before) else {
+            switch overlap {
+            case .ours: return .stays("both have changed it, and it is no text")
+            case .theirs: return .taken
+            case .fail, .mark:
+                return .conflict(
+                    "both have changed it, and it is no text of at most \(TextMerge.largest >> 20) MiB")
+            }
+        }
+        if overlap == .fail, merged.overlaps > 0 {
+            return .conflict("\(merged.overlaps) changes overlap")
+        }
+        return .merged(overlaps: merged.overlaps)
+    }
+
+    /// A symlink, or what is none on one side only.
+    func verdict(ofLink source: ToolPath, target: ToolPath, areLinks: Bool) throws(ToolError) -> Verdict {
+        if areLinks, try ground.symlinkTarget(source) == ground.symlinkTarget(target) {
+            return .stays("both are the same")
+        }
+        switch overlap {
+        case .ours: return .stays("there is another link or file")
+        case .theirs: return .taken
+        case .fail, .mark: return .conflict("one of them is a symlink, and they are not the same")
+        }
+    }
+
+    /// What a merge of the two comes to, as `verdict` has found it.
+    /// - Throws: `stale` if one of them has changed since.
+    func text(
+        _ source: ToolPath, _ names: [[UInt8]], target: ToolPath
+    ) throws(ToolError) -> [UInt8] {
+        guard let merged = try merge(source, target, try baseFile(names)),
+            overlap != .fail || merged.overlaps == 0
+        else {
+            throw ToolError(.stale, "\(target) has changed while it was merged: nothing was copied")
+        }
+        return merged.text
+    }
+
+    private func areSame(_ one: ToolPath, _ other: ToolPath) throws(ToolError) -> Bool {
+        try FileComparison.areSame(try ground.open(one), try ground.open(other))
+    }
+
+    func isInBase(_ names: [[UInt8]]) throws(ToolError) -> Bool { try baseType(names) != nil }
+
+    private func basePath(_ names: [[UInt8]]) -> ToolPath {
+        ToolPath(names: base.names + names.map { FileName(trusted: $0) })
+    }
+
+    private func baseType(_ names: [[UInt8]]) throws(ToolError) -> FileType? {
+        do throws(ToolError) {
+            return try ground.status(basePath(names)).type
+        } catch {
+            guard error.kind == .missing else { throw error }
+            return nil
+        }
+    }
+
+    private func baseFile(_ names: [[UInt8]]) throws(ToolError) -> ToolPath? {
+        try baseType(names) == .regular ? basePath(names) : nil
+    }
+
+    /// - Returns: nil for what is no text, or too large.
+    private func merge(
+        _ source: ToolPath, _ target: ToolPath, _ before: ToolPath?
+    ) throws(ToolError) -> (text: [UInt8], overlaps: Int)? {
+        guard let theirs = try whole(source), let ours = try whole(target) else { return nil }
+        var then: [UInt8] = []
+        if let before {
+            guard let bytes = try whole(before) else { return nil }
+            then = bytes
+        }
+        do throws(TextMerge.Failure) {
+            switch try texts.run(ours: ours, base: then, theirs: theirs, overlap: overlap) {
+            case .text(let text, let overlaps): return (text, overlaps)
+            case .noText: return nil
+            }
+        } catch {
+            switch error {
+            case .noGit: throw ToolError(.unsupported, "a merge needs git, and there is none")
+            case .system(let errno): throw ToolError(errno, "write", "what is to be merged")
+            }
+        }
+    }
+
+    private func whole(_ path: ToolPath) throws(ToolError) -> [UInt8]? {
+        let file = try ground.open(path)
+        guard try file.status().size <= TextMerge.largest else { return nil }
+        let bytes = try file.read(Int(TextMerge.largest) + 1, at: 0)
+        return UInt64(bytes.count) <= TextMerge.largest ? bytes : nil
+    }
+}

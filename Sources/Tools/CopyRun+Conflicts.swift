@@ -1,0 +1,141 @@
+// What is in the way of a copy, found before anything is made, and what the rule for conflicts makes of it.
+
+internal import Platform
+
+extension CopyRun {
+    func placements() throws(ToolError) -> Placements {
+        var found = Placements()
+        found.isNew = (try? ground.status(destination)) == nil
+        if found.isNew {
+            found.all = plan.items.indices.map { Placement(item: $0, names: plan.items[$0].names) }
+            return found
+        }
+        let merge = options.conflict == .merge ? try CopyMerge(ground, options) : nil
+        var conflicts: [(path: ToolPath, reason: String)] = []
+        for (index, item) in plan.items.enumerated() {
+            try checkCancelled()
+            var placement = Placement(item: index, names: item.names)
+            let target = path(item.names, below: destination)
+            let status = try? ground.status(target)
+            if item.kind == .directory || status?.type == .directory {
+                if let status {
+                    guard item.kind == .directory, status.type == .directory else {
+                        throw ToolError(
+                            .exists,
+                            "\(target) is \(status.type == .directory ? "a" : "no") directory, and "
+                                + "\(item.source) is \(item.kind == .directory ? "one" : "none")")
+                    }
+                    placement.isThere = true
+                }
+                found.all.append(placement)
+                continue
+            }
+            if let merge {
+                let verdict = try judge(merge, item, target, status, &placement)
+                switch verdict {
+                case .stays(let reason): found.skipped.append(.init(path: item.source, reason: reason))
+                case .conflict(let reason): conflicts.append((target, reason))
+                case .taken, .merged: found.all.append(placement)
+                }
+                continue
+            }
+            guard let status else {
+                found.all.append(placement)
+                continue
+            }
+            switch options.conflict {
+            case .fail, .merge: conflicts.append((target, ""))
+            case .skip:
+                found.skipped.append(.init(path: item.source, reason: "destination exists"))
+            case .newer where status.modificationTime >= item.status.modificationTime:
+                found.skipped.append(.init(path: item.source, reason: "destination is as new"))
+            case .overwrite, .newer:
+                placement.replaces = true
+                found.all.append(placement)
+            case .rename:
+                let names = item.names.isEmpty
+                    ? [destination.names.last?.bytes ?? []] : item.names
+                let top = item.names.isEmpty ? destination.parent : destination
+                placement.names = CopyPlan.free(names) { tried in
+                    (try? ground.status(path(tried, below: top))) != nil
+                }
+                found.all.append(placement)
+            }
+        }
+        if !conflicts.isEmpty { throw refusal(of: conflicts) }
+        if let merge { try leaveRemoved(merge, &found) }
+        return found
+    }
+
+    /// What a merge does with one file or symlink.
+    private func judge(
+        _ merge: CopyMerge, _ item: CopyPlan.Item, _ target: ToolPath, _ status: FileStatus?,
+        _ placement: inout Placement
+    ) throws(ToolError) -> CopyMerge.Verdict {
+        let verdict: CopyMerge.Verdict
+        if let status, item.status.type != .regular || status.type != .regular {
+            verdict = try merge.verdict(
+                ofLink: item.source, target: target,
+                areLinks: item.status.type == .symlink && status.type == .symlink)
+        } else if item.status.type == .symlink {
+            verdict = .taken
+        } else {
+            verdict = try merge.verdict(
+                item.source, item.names, target: status == nil ? nil : target)
+        }
+        placement.replaces = status != nil
+        if case .merged(let overlaps) = verdict, let status {
+            placement.merges = FileVersion(status)
+            placement.overlaps = overlaps
+        }
+        return verdict
+    }
+
+    /// A directory that was removed at the destination comes back only with what is in it.
+    private func leaveRemoved(
+        _ merge: CopyMerge, _ found: inout Placements
+    ) throws(ToolError) {
+        var needed: Set<[[UInt8]]> = []
+        for placement in found.all where plan.items[placement.item].kind != .directory {
+            var names = placement.names[...]
+            while !names.isEmpty, needed.insert(Array(names)).inserted { names = names.dropLast() }
+        }
+        var kept: [Placement] = []
+        for placement in found.all {
+            let isDirectory = plan.items[placement.item].kind == .directory
+            if isDirectory, !placement.isThere, !needed.contains(placement.names),
+                try merge.isInBase(placement.names) { continue }
+            kept.append(placement)
+        }
+        found.all = kept
+    }
+
+    private func refusal(of conflicts: [(path: ToolPath, reason: String)]) -> ToolError {
+        guard options.conflict == .merge else {
+            let more = conflicts.count > 1 ? ", and \(conflicts.count - 1) more" : ""
+            return ToolError(
+                .exists,
+                "there is something at \(conflicts.first?.path ?? destination) already\(more): nothing was "
+                    + "copied; say what happens then (overwrite, skip, rename, newer, merge)")
+        }
+        let named = conflicts.prefix(10).map { "\($0.path) (\($0.reason))" }
+        let more = conflicts.count > 10 ? ", and \(conflicts.count - 10) more" : ""
+        return ToolError(
+            .exists,
+            "\(conflicts.count) files cannot be merged: \(named.joined(separator: ", "))\(more); nothing "
+                + "was copied; on_overlap mark marks the places in the files, ours and theirs take a side")
+    }
+
+    /// Puts the changes of both sides together. All but the content is the destination's.
+    func makeMerged(
+        _ item: CopyPlan.Item, _ seen: FileVersion, _ target: ToolPath
+    ) throws(ToolError) {
+        let there = path(item.names, below: destination)
+        let merge = try CopyMerge(ground, options)
+        try ground.create(target, try merge.text(item.source, item.names, target: there))
+        guard FileVersion(try ground.status(there)) == seen else {
+            throw ToolError(.stale, "\(there) has changed while it was merged: nothing was copied")
+        }
+        try ground.keepAttributes(of: there, on: target, KeptAttributes.all.subtracting(.times))
+    }
+}

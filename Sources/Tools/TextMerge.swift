@@ -1,0 +1,92 @@
+// TextMerge: two changes of one text put together by git merge-file, which knows how: what each side has
+// changed since a common state, and where both changed the same lines.
+
+import Glibc
+package import Platform
+
+package struct TextMerge: Sendable {
+    /// What becomes of lines that both sides have changed.
+    package enum Overlap: String, Sendable, CaseIterable {
+        /// They are counted; the text has them marked.
+        case fail
+        /// They stand in the text one after the other, between marks.
+        case mark
+        case ours
+        case theirs
+    }
+
+    package enum Outcome: Sendable, Equatable {
+        /// - Parameter overlaps: places that both have changed; 0 if the side that wins was named.
+        case text([UInt8], overlaps: Int)
+        /// One of the three is binary.
+        case noText
+    }
+
+    package enum Failure: Error, Equatable {
+        case noGit
+        /// The texts cannot be written where git reads them.
+        case system(Errno)
+    }
+
+    /// Bytes of the largest text.
+    package static let largest: UInt64 = 16 << 20
+
+    /// Names of the three sides, for the marks.
+    private let labels: (ours: String, base: String, theirs: String)
+
+    package init(ours: String, base: String, theirs: String) {
+        labels = (ours, base, theirs)
+    }
+
+    package func run(
+        ours: [UInt8], base: [UInt8], theirs: [UInt8], overlap: Overlap = .mark
+    ) throws(Failure) -> Outcome {
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/draftfs-merge-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw .system(Errno.last) }
+        let directory = String(
+            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let files = ["ours", "base", "theirs"].map { "\(directory)/\($0)" }
+        defer {
+            for file in files { unlink(file) }
+            rmdir(directory)
+        }
+        for (file, bytes) in zip(files, [ours, base, theirs]) {
+            do throws(Errno) {
+                try File.open(file, flags: OpenFlags.createNew).writeBytes(bytes, at: 0)
+            } catch {
+                throw .system(error)
+            }
+        }
+        var words = ["git", "merge-file", "-p"]
+        if overlap == .ours || overlap == .theirs { words.append("--\(overlap.rawValue)") }
+        for label in [labels.ours, labels.base, labels.theirs] { words += ["-L", label] }
+        var text: [UInt8] = []
+        let status: Int32
+        do throws(Subprocess.Missing) {
+            status = try Subprocess.run(
+                (words + files).map { Array($0.utf8) }, environment: Self.environment,
+                isSilent: true
+            ) { text += $0 }
+        } catch {
+            throw .noGit
+        }
+        // git-merge-file(1): the number of overlaps, 127 at most; negative on an error.
+        return status >= 128 ? .noText : .text(text, overlaps: Int(status))
+    }
+
+    /// The lines at which marks begin, from 1.
+    package func markedLines(of text: [UInt8]) -> [Int] {
+        let mark = Array("<<<<<<< \(labels.ours)".utf8)
+        return text.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated()
+            .filter { $0.element.starts(with: mark) }.map { $0.offset + 1 }
+    }
+
+    /// No configuration of the user has a say.
+    private static var environment: [String] {
+        let path = getenv("PATH").map { ["PATH=\(String(cString: $0))"] } ?? []
+        return path + [
+            "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+        ]
+    }
+}
