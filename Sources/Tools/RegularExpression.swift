@@ -28,7 +28,7 @@ package final class RegularExpression {
     /// The pattern, for sentences.
     let shown: String
     /// Nanoseconds of the thread's own time that a search may take, whatever the file.
-    package var patience: Int64 = 10_000_000_000
+    package var patience: Int64 = 5_000_000_000
 
     /// Bytes of the longest pattern.
     static let longestPattern = 8_192
