@@ -43,6 +43,8 @@ extension Tool {
             "encoding": Shape.text(), "version": Shape.text(),
             "cut": Shape.flag("The part is shorter than asked for."),
         ], outputRequired: ["content", "offset", "length", "size", "version"], hints: .readOnly,
+        // These count or search; bytes are where they are.
+        isLong: true, longArguments: ["start_line", "line_count", "char_offset", "tail_lines", "around"],
         run: readRange)
 
     private static func readRange(_ call: Call) throws(ToolError) -> ToolReply {
