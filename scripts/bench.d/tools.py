@@ -225,7 +225,9 @@ class PlainFile(NoReference):
 
     def patch(self, edits):
         for edit in edits:
-            subprocess.run(["patch", "-s", self.path], input=edit.script.encode(), check=True)
+            # Without a copy where hunks have moved.
+            subprocess.run(["patch", "-s", "--no-backup-if-mismatch", self.path],
+                           input=edit.script.encode(), check=True)
 
     def compare(self, path):
         subprocess.run(["cmp", path, self.path], check=True)
