@@ -25,6 +25,23 @@ static inline cpcre2_context *cpcre2_context_create(uint32_t steps, uint32_t dep
     pcre2_set_heap_limit_8(context, heap);
     return context;
 }
+// Asked while the library matches, before each so many items of the pattern: whether it may go on.
+typedef struct {
+    uint32_t items;
+    uint32_t interval;
+    int (*goes_on)(void *);
+    void *asker;
+} cpcre2_watch;
+static inline int cpcre2_callout(pcre2_callout_block_8 *block, void *data) {
+    cpcre2_watch *watch = (cpcre2_watch *)data;
+    (void)block;
+    if (++watch->items < watch->interval) return 0;
+    watch->items = 0;
+    return watch->goes_on(watch->asker) ? 0 : PCRE2_ERROR_CALLOUT;
+}
+static inline void cpcre2_set_watch(cpcre2_context *context, cpcre2_watch *watch) {
+    pcre2_set_callout_8(context, cpcre2_callout, watch);
+}
 static inline int cpcre2_group_count(const cpcre2_code *code) {
     uint32_t count = 0;
     return pcre2_pattern_info_8(code, PCRE2_INFO_CAPTURECOUNT, &count) == 0 ? (int)count : 0;
@@ -41,8 +58,9 @@ static inline int cpcre2_names_line_ends(const cpcre2_code *code) {
     uint32_t names = 1;
     return pcre2_pattern_info_8(code, PCRE2_INFO_HASCRORLF, &names) == 0 ? (int)names : 1;
 }
+// The callouts before all items are what bounds the time of one match: see cpcre2_watch.
 static const uint32_t CPCRE2_OPTIONS =
-    PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
+    PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | PCRE2_AUTO_CALLOUT;
 // Letters and digits are those of Unicode. Bytes that are no UTF-8 match nothing, and stay.
 static const uint32_t CPCRE2_UTF = PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF;
 static const uint32_t CPCRE2_BYTES = PCRE2_NEVER_UTF;

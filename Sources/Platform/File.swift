@@ -24,6 +24,17 @@ package final class File: Sendable {
         }
     }
 
+    /// The same for a name of any bytes but NUL: as text it might become another.
+    package static func open(
+        _ name: [UInt8], in directory: File, flags: Int32, mode: UInt32 = 0o600
+    ) throws(Errno) -> File {
+        while true {
+            let descriptor = withCString(name) { cp_openat(directory.descriptor, $0, flags, mode) }
+            if descriptor >= 0 { return File(owning: descriptor) }
+            if errno != EINTR { throw .last }
+        }
+    }
+
     /// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS: no component may leave
     /// `directory` or be a symlink. `path` is bytes without NUL, relative, at most 4,095 bytes.
     package static func openBeneath(

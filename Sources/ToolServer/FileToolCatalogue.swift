@@ -71,7 +71,7 @@ package final class FileToolCatalogue: ToolCatalogue {
                 return Self.failure(error)
             }
         }
-        return tool.isLong ? workbench.run(name, context, body) : body(context)
+        return tool.mayTakeLong(arguments) ? workbench.run(name, context, body) : body(context)
     }
 
     /// Ends the jobs that run, and waits a while for them to put things back.

@@ -14,7 +14,7 @@ extension Tool {
             + "Without a length it has the server's default of bytes.",
         input: [
             "path": Shape.path,
-            "offset": Shape.integer("The first byte, from 0."),
+            "offset": Shape.integer("The first byte, from 0; also with line_count or char_count."),
             "length": Shape.integer("How many bytes."),
             "start_line": Shape.integer("The first line, from 1.", from: 1),
             "line_count": Shape.integer("How many lines."),
@@ -43,6 +43,8 @@ extension Tool {
             "encoding": Shape.text(), "version": Shape.text(),
             "cut": Shape.flag("The part is shorter than asked for."),
         ], outputRequired: ["content", "offset", "length", "size", "version"], hints: .readOnly,
+        // These count or search; bytes are where they are.
+        isLong: true, longArguments: ["start_line", "line_count", "char_offset", "tail_lines", "around"],
         run: readRange)
 
     private static func readRange(_ call: Call) throws(ToolError) -> ToolReply {
@@ -95,8 +97,17 @@ extension Tool {
         if let first = call.number("start_line") {
             return .lines(first: first, count: call.number("line_count") ?? .max)
         }
-        if call.arguments["line_count"] != nil, call.number("offset") == nil {
-            return .lines(first: 1, count: call.number("line_count") ?? .max)
+        let measures = ["line_count", "char_count", "length"].filter { call.arguments[$0] != nil }
+        guard measures.count <= 1 else {
+            throw ToolError(.usage, "give one of \(measures.joined(separator: " and ")): they say how much")
+        }
+        if let count = call.number("line_count") {
+            // From a byte on, as next_offset has it, or from the first line.
+            return call.number("offset").map { .linesOn(from: $0, count: count) }
+                ?? .lines(first: 1, count: count)
+        }
+        if let offset = call.number("offset"), let count = call.number("char_count") {
+            return .charactersOn(from: offset, count: count)
         }
         if call.arguments["char_offset"] != nil || call.arguments["char_count"] != nil {
             return .characters(

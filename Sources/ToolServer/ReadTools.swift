@@ -28,12 +28,16 @@ extension Tool {
     static let readTextFile = Tool(
         "read_text_file", .read, title: "Read text file", readDescription, input: readInput,
         required: ["path"], output: readOutput, outputRequired: ["content", "size"],
-        hints: .readOnly, run: readText)
+        hints: .readOnly, isLong: true, longArguments: countingLines, run: readText)
+
+    /// They count the file's lines.
+    private static let countingLines: Set<String> = ["head", "tail"]
 
     static let readFile = Tool(
         "read_file", .read, title: "Read file", "The same as read_text_file. " + readDescription,
         input: readInput, required: ["path"], output: readOutput,
-        outputRequired: ["content", "size"], hints: .readOnly, run: readText)
+        outputRequired: ["content", "size"], hints: .readOnly, isLong: true,
+        longArguments: countingLines, run: readText)
 
     private static func readText(_ call: Call) throws(ToolError) -> ToolReply {
         let range: TextRange

@@ -11,6 +11,8 @@ struct Tool: Sendable {
     let description: ToolDescription
     /// It becomes a job when it takes long; its reply may then be that of a job.
     let isLong: Bool
+    /// Arguments of which one makes a call of it long; empty if all are.
+    private let longArguments: Set<String>
     let run: @Sendable (Call) throws(ToolError) -> ToolReply
 
     /// - Parameters:
@@ -19,11 +21,12 @@ struct Tool: Sendable {
         _ name: String, _ group: ToolGroup, title: String, _ description: String,
         input: KeyValuePairs<String, JSON>, required: [String] = [],
         output: KeyValuePairs<String, JSON>? = nil, outputRequired: [String] = [],
-        hints: ToolHints, isLong: Bool = false,
+        hints: ToolHints, isLong: Bool = false, longArguments: Set<String> = [],
         run: @escaping @Sendable (Call) throws(ToolError) -> ToolReply
     ) {
         self.group = group
         self.isLong = isLong
+        self.longArguments = longArguments
         let properties = output.map { Array($0) + (isLong ? Array(JobReport.properties) : []) }
         self.description = ToolDescription(
             name: name, title: title, description: description,
@@ -32,6 +35,10 @@ struct Tool: Sendable {
                 Shape.object(pairs: $0, required: isLong ? [] : outputRequired)
             }, hints: hints)
         self.run = run
+    }
+
+    func mayTakeLong(_ arguments: [String: JSON]) -> Bool {
+        isLong && (longArguments.isEmpty || arguments.keys.contains { longArguments.contains($0) })
     }
 }
 

@@ -31,8 +31,7 @@ extension HostGround {
             let status = try from.status()
             guard status.type == .regular else { throw .invalid }
             let fresh = try File.open(
-                String(decoding: name.bytes, as: UTF8.self), in: directory,
-                flags: OpenFlags.createNew | O_NOFOLLOW, mode: 0o600)
+                name.bytes, in: directory, flags: OpenFlags.createNew | O_NOFOLLOW, mode: 0o600)
             do throws(Errno) {
                 let shared = try Self.copyContent(of: from, status, to: fresh)
                 try keep(kept, of: from, status, on: fresh)

@@ -110,7 +110,7 @@ extension HostGround {
         let (directory, name) = try parent(of: path, doing: "write")
         do throws(Errno) {
             let file = try File.open(
-                String(decoding: name.bytes, as: UTF8.self), in: directory,
+                name.bytes, in: directory,
                 flags: (isNew ? OpenFlags.createNew : O_RDWR) | O_NOFOLLOW, mode: 0o666)
             try file.writeBytes(bytes, at: offset)
             try file.truncate(to: offset &+ UInt64(bytes.count))
@@ -144,7 +144,7 @@ extension HostGround {
                 let size = try file.status().size
                 try copyWhole(file, size, to: old, at: 0)
                 try old.truncate(to: size)
-                unlinkat(from.descriptor, String(decoding: name.bytes, as: UTF8.self), 0)
+                _ = withCString(name.bytes) { unlinkat(from.descriptor, $0, 0) }
                 return
             }
             try copyMetadata(of: old, status, to: file)

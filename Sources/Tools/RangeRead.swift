@@ -11,6 +11,10 @@ package enum TextRange: Equatable, Sendable {
     case characters(offset: UInt64, count: UInt64)
     /// Lines, the first is 1.
     case lines(first: UInt64, count: UInt64)
+    /// Characters from a byte on: how a reader goes on.
+    case charactersOn(from: UInt64, count: UInt64)
+    /// Lines from a byte on, whatever their numbers.
+    case linesOn(from: UInt64, count: UInt64)
     /// The last lines.
     case tail(lines: UInt64)
 }
@@ -66,6 +70,16 @@ package struct RangeReader {
             let most = min(count, mostBytes)
             let stop = try text.start(ofCharacter: sum(offset, most)) ?? text.size
             return try part(start..<stop, isCut: most < count && stop < text.size)
+        case .charactersOn(let start, let count):
+            try requireInside(start, "offset")
+            let most = min(count, mostBytes)
+            let stop = try text.end(ofCharacters: most, from: start)
+            return try part(start..<stop, isCut: most < count && stop < text.size)
+        case .linesOn(let start, let count):
+            try requireInside(start, "offset")
+            // What stands behind the bound is not shown.
+            let stop = try text.end(ofLines: count, from: start, to: sum(start, sum(mostBytes, 1)))
+            return try part(start..<max(start, stop), atLineEnd: true)
         case .lines(let first, let count):
             return try lines(max(first, 1), count)
         case .tail(let count):

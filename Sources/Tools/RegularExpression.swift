@@ -1,7 +1,7 @@
 // RegularExpression: an expression of PCRE2 over a file of any size. The file passes through a window;
 // what may go on behind its end is looked at again with more of the file. Steps, nesting and memory of
-// each place are bounded by the library, the places of one call by the time that they take, and the
-// whole by a deadline: no expression holds a call for long.
+// each place are bounded by the library, the time of all by a watch that it asks: no expression holds a
+// call for long.
 
 internal import CPCRE2
 internal import Platform
@@ -19,6 +19,7 @@ package final class RegularExpression {
 
     let code: OpaquePointer
     private let context: OpaquePointer
+    private let watch: MatchWatch
     private let data: OpaquePointer
     let groupCount: Int
     private let lookbehind: Int
@@ -26,8 +27,8 @@ package final class RegularExpression {
     private let namesLineEnds: Bool
     /// The pattern, for sentences.
     let shown: String
-    /// Places that one call of the library may begin at: fewer when they take long.
-    private var stride = 64
+    /// Nanoseconds of the thread's own time that a search may take, whatever the file.
+    package var patience: Int64 = 5_000_000_000
 
     /// Bytes of the longest pattern.
     static let longestPattern = 8_192
@@ -40,8 +41,6 @@ package final class RegularExpression {
     private static let mostWindow = 64 << 10
     /// Bytes of the longest match.
     package static let longestMatch = 1 << 20
-    /// Nanoseconds of the thread's own time: how busy the machine is does not count.
-    private static let patience: Int64 = 10_000_000_000
     /// Bytes that a file may have for each second more.
     private static let bytesPerSecond: UInt64 = 25 << 20
 
@@ -81,6 +80,7 @@ package final class RegularExpression {
         }
         self.code = code
         self.context = context
+        watch = MatchWatch(context)
         self.data = data
         groupCount = Int(cpcre2_group_count(code))
         namesLineEnds = cpcre2_names_line_ends(code) != 0
@@ -141,16 +141,11 @@ package final class RegularExpression {
         let bytes = isFragment ? Array(view.bytes[..<view.fragmentEnd]) + [0xff] : view.bytes
         var options: UInt32 = isFragment || isEnd ? 0 : CPCRE2_PARTIAL
         if view.isAfterEmpty { options |= CPCRE2_NOT_EMPTY_HERE }
-        let last = min(view.start + stride, view.fragmentEnd)
+        // What is no UTF-8 behind the fragment is no place to begin at.
+        let last = view.fragmentEnd
         pcre2_set_offset_limit_8(context, last)
-        let began = Clock.threadTime()
+        watch.prepare(window: bytes.count - view.start)
         let result = pcre2_match_8(code, bytes, bytes.count, view.start, options, data, context)
-        let time = Clock.threadTime() - began
-        if time > 50_000_000 {
-            stride = max(1, stride / 8)
-        } else if time < 5_000_000 {
-            stride = min(stride * 4, 1 << 22)
-        }
         let places = pcre2_get_ovector_pointer_8(data)
         switch result {
         case PCRE2_ERROR_NOMATCH: return .none(before: last + 1)
@@ -160,6 +155,9 @@ package final class RegularExpression {
                 .bounds,
                 "the expression \(shown) takes too many steps (\(Self.words(result))): make it simpler, "
                     + "without repeats inside of repeats")
+        case PCRE2_ERROR_CALLOUT:
+            try watch.check()
+            throw tooSlow(patience)
         case ..<0:
             throw ToolError(.usage, "the expression cannot be searched for: \(Self.words(result))")
         default:
@@ -206,19 +204,13 @@ package final class RegularExpression {
         _ text: TextFile, _ visit: (Match) throws(ToolError) -> Bool
     ) throws(ToolError) {
         let more = Int64(clamping: min(text.size / Self.bytesPerSecond, 1 << 30)) * 1_000_000_000
-        let patience = Self.patience + more
-        let deadline = Clock.threadTime() + patience
+        watch.begin(
+            nanoseconds: patience + more, late: tooSlow(patience + more), isCancelled: text.isCancelled)
         // A line begins behind a byte order mark.
         let mark = UInt64(text.encoding.markLength(try text.read(0..<4)))
         var view = View(base: mark, bytes: try part(text, mark, Self.window(text)), start: 0)
         while true {
-            if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            guard Clock.threadTime() < deadline else {
-                throw ToolError(
-                    .bounds,
-                    "the expression \(shown) takes longer than \(patience / 1_000_000_000) s: make it "
-                        + "simpler")
-            }
+            try watch.check()
             let isEnd = view.base + UInt64(view.bytes.count) >= text.size
             findFragment(&view)
             if view.start >= view.bytes.count {
@@ -303,6 +295,12 @@ package final class RegularExpression {
         }
         guard view.start >= view.fragmentEnd, !view.isBehindFragment else { return }
         view.fragmentEnd = UTF8Scan.firstInvalid(view.bytes, from: view.start, to: view.bytes.count)
+    }
+
+    private func tooSlow(_ nanoseconds: Int64) -> ToolError {
+        ToolError(
+            .bounds,
+            "the expression \(shown) takes longer than \(nanoseconds / 1_000_000_000) s: make it simpler")
     }
 
     private var tooLong: ToolError {

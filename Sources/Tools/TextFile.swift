@@ -137,6 +137,31 @@ package final class TextFile {
         }
     }
 
+    /// Behind so many characters that begin at a byte or behind it, or the file's end.
+    func end(ofCharacters count: UInt64, from offset: UInt64) throws(ToolError) -> UInt64 {
+        var left = count
+        return try scan(from: offset) { bytes, index in
+            guard isCharacterStart(bytes, index) else { return false }
+            if left == 0 { return true }
+            left -= 1
+            return false
+        } ?? size
+    }
+
+    /// Behind so many line ends that stand at a byte or behind it, or the bound, or the file's end.
+    func end(
+        ofLines count: UInt64, from offset: UInt64, to bound: UInt64
+    ) throws(ToolError) -> UInt64 {
+        if count == 0 { return offset }
+        var left = count
+        let last = try scan(from: offset, to: bound) { bytes, index in
+            guard isLineEnd(bytes, index) else { return false }
+            left -= 1
+            return left == 0
+        }
+        return last.map { $0 + UInt64(encoding.unit) } ?? min(bound, size)
+    }
+
     /// Bytes of one read of a scan.
     private static let scanLength: UInt64 = 256 << 10
 

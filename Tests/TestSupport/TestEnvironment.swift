@@ -55,6 +55,9 @@ package enum TestEnvironment {
         return access(release, X_OK) == 0 ? release : "\(packageRoot)/.build/debug/draftfs"
     }()
 
+    /// Whether the program to test was built for speed: without, large files take minutes.
+    package static let isOptimized = !binary.contains("/debug/")
+
     /// An interpreter, not the shim of a version manager, which costs 100 ms for each start.
     package static let python: String = {
         let asked = try? ChildProcess.run(

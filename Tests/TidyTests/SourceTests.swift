@@ -19,7 +19,7 @@ struct SourceTests {
         "Sources/Storage/PinFile.swift",
         "Sources/Storage/Record.swift", "Sources/Storage/SQLite.swift",
         "Sources/Overlay/FileContent.swift", "Sources/Overlay/TimeView.swift",
-        "Sources/StoreGround/StoreFile.swift",
+        "Sources/StoreGround/StoreFile.swift", "Sources/Tools/MatchWatch.swift",
         "Mount/Fuse/DirectoryBuffer.swift", "Mount/Fuse/InitReply.swift",
         "Mount/Fuse/MountSynchronizer.swift", "Mount/Fuse/Notifier.swift",
         "Mount/Fuse/Operations.swift",

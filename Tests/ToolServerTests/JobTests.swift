@@ -44,6 +44,24 @@ private final class Seen: Sendable {
         #expect(try desk.failure("read_job_progress", ["job_id": "job-9"]).kind == "missing")
     }
 
+    @Test("A read that counts a large file becomes a job too, and one by bytes does not")
+    func reading() throws {
+        let desk = try Desk { $0.patience = .zero }
+        try desk.write("f", String(repeating: "a line\n", count: 500_000) + "the last\n")
+        for (tool, arguments) in [
+            ("read_file_range", ["tail_lines": 1]), ("read_text_file", ["tail": 1]),
+            ("read_file_range", ["start_line": 500_001]),
+        ] as [(String, [String: JSON])] {
+            let path = ["path": "f"] as [String: JSON]
+            let id = try #require(try desk.use(tool, path.merging(arguments) { $1 })["job_id"], "\(tool)")
+            let done = try desk.use("read_job_progress", ["job_id": id, "wait_seconds": 20])
+            #expect(done["state"] == "done" && done.texts.contains { $0.hasPrefix("the last") }, "\(tool)")
+            try desk.write("f", try desk.string("f"))  // another version: it is counted again
+        }
+        let part = try desk.use("read_file_range", ["path": "f", "offset": 3_500_000, "length": 8])
+        #expect(part["job_id"] == nil && part.text == "the last")
+    }
+
     @Test("A job that is ended leaves nothing behind")
     func ended() throws {
         let desk = try desk(files: 3_000)

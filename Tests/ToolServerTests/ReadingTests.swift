@@ -48,7 +48,7 @@ import Testing
 
     @Test(
         "Parts by bytes, characters or lines make up the file",
-        arguments: ["bytes", "characters", "lines", "base64"])
+        arguments: ["bytes", "characters", "lines", "base64", "characters on", "lines on"])
     func parts(way: String) throws {
         let desk = try Desk()
         var random = SeededGenerator(seed: 7)
@@ -74,6 +74,12 @@ import Testing
             case "lines":
                 arguments["start_line"] = .integer(position + 1)
                 arguments["line_count"] = 7
+            case "characters on":
+                arguments["offset"] = .integer(Int64(bytes.count))
+                arguments["char_count"] = 333
+            case "lines on":
+                arguments["offset"] = .integer(Int64(bytes.count))
+                arguments["line_count"] = 7
             default:
                 arguments["offset"] = .integer(Int64(bytes.count))
                 arguments["length"] = 1001
@@ -88,9 +94,15 @@ import Testing
             }
             position += way == "lines" ? 7 : 333
             guard let next = reply["next_offset"]?.integer else { break }
+            if way.hasPrefix("characters") { #expect(reply.text.unicodeScalars.count == 333) }
+            if way.hasPrefix("lines") {
+                #expect(reply.text.utf8.count { $0 == 0x0a } == 7 && reply.text.utf8.last == 0x0a)
+            }
             #expect(next == Int64(bytes.count))
         }
         #expect(bytes == Array(text.utf8))
+        let twice = ["path": "f", "offset": 0, "char_count": 5, "line_count": 2] as [String: JSON]
+        #expect(try desk.failure("read_file_range", twice).kind == "usage")
     }
 
     @Test("A part around a text has its lines, and a text that is not there says so")

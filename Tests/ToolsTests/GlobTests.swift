@@ -44,6 +44,38 @@ import Tools
         #expect(!deep.matches([[UInt8]](repeating: [0x61], count: 1_000), isDirectory: false))
     }
 
+    @Test("Random bytes are a pattern or are refused, and patterns decide", arguments: TestSeeds.all())
+    func fuzz(seed: TestSeed) {
+        var random = seed.generator
+        let parts: [[UInt8]] = [
+            [0x2a], [0x2a, 0x2a], [0x3f], [0x5b], [0x5d], [0x21], [0x5e], [0x2d], [0x5c], [0x2f], [0x20], [0],
+            [0xff], [0xc3], [0xc3, 0xa9], [0x61], [0x62], [0x0a], [0x0d], [0x23],
+        ]
+        func text(_ most: Int) -> [UInt8] {
+            (0..<Int.random(in: 0...most, using: &random)).flatMap { _ in
+                Int.random(in: 0..<4, using: &random) == 0
+                    ? [UInt8.random(in: 0...255, using: &random)] : parts.randomElement(using: &random) ?? []
+            }
+        }
+        for _ in 0..<300 {
+            let pattern = text(24)
+            let path = (0..<Int.random(in: 1...6, using: &random)).map { _ in text(20) }
+            do throws(ToolError) {
+                guard let glob = try Glob(pattern) else { continue }
+                // The same answer twice, and for what it says of itself.
+                let found = glob.matches(path, isDirectory: true)
+                #expect(glob.matches(path, isDirectory: true) == found, "\(pattern) on \(path)")
+                if !glob.isDirectoryOnly {
+                    #expect(glob.matches(path, isDirectory: false) == found, "\(pattern) on \(path)")
+                }
+                let rules = try GlobRules([String(decoding: pattern, as: UTF8.self)])
+                _ = rules.verdict(path, isDirectory: false)
+            } catch {
+                #expect(error.kind == .usage || error.kind == .bounds, "\(pattern)")
+            }
+        }
+    }
+
     @Test("Random patterns agree with git check-ignore")
     func git() throws {
         let directory = try TemporaryDirectory("glob")

@@ -96,6 +96,39 @@ import Tools
         #expect(try bench.string("f") == text)
     }
 
+    @Test("Within one search of the library a call is cancelled, and ends by its steps or its time")
+    func bounded() throws {
+        let bench = try Bench()
+        // One window, and much before what explodes.
+        let easy = String(repeating: "x\n", count: 10_000)
+        try bench.write("f", easy + String(repeating: "a", count: 40_000) + "!c")
+        let asked = Shared(0)
+        func search(_ pattern: String, patience: Int64, cancelledAt most: Int) throws -> ToolError? {
+            let text = try bench.text("f", .utf8)
+            asked.value = 0
+            text.isCancelled = { [asked] in
+                asked.value += 1
+                return asked.value >= most
+            }
+            do throws(ToolError) {
+                let expression = try RegularExpression(pattern, encoding: .utf8)
+                expression.patience = patience
+                _ = try expression.places(in: text, atMost: 1)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        let steps = try search("(a+)+$", patience: .max / 2, cancelledAt: .max)
+        #expect(steps?.kind == .bounds && steps?.description.contains("too many steps") == true)
+        // The library asked while it searched: this text is one window.
+        #expect(asked.value > 100)
+        #expect(try search("(a+)+$", patience: .max / 2, cancelledAt: 50)?.kind == .cancelled)
+        // Few steps, each over much of the window.
+        let late = try search("(?:a*b|a)+c", patience: 20_000_000, cancelledAt: .max)
+        #expect(late?.kind == .bounds && late?.description.contains("takes longer") == true)
+    }
+
     private static let patterns = [
         "a*", "$", "^", "^.", ".$", "\\b", "a+b", "(a|b)+", "\\R", "\\r", "\\n", "(?<=a)b", "(?<!b)a",
         "é", "\\w+", "[^a]+", "a.*b", "(?s)a.{0,40}?b", "(?i)É", "(a)(b)?", "\\s+$", "^\\s*", "x?", "b|$",

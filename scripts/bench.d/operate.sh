@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the workloads scale, restore and edit of scripts/bench share: trees, commands to control
+# What the workloads scale, restore, edit and tools of scripts/bench share: trees, commands to control
 # files, states to compare, and their tables. They set draftfs against its own costs elsewhere, or
 # against other ways to the same end, so they have a table and samples of their own: a caller of
 # these functions has local variables $samples, $round and $system (the table's column).
@@ -99,7 +99,7 @@ operating_table() {
             }
             print line; print rule
             for (r = 1; r <= count; r++) {
-                text = rows[r]; stored = sub(/^store:/, "", text)
+                text = rows[r]; stored = sub(/^(store|memory):/, "", text)
                 line = "| " text " |"
                 for (c = 1; c <= n; c++) {
                     key = rows[r] SUBSEP name[c]
