@@ -24,6 +24,13 @@ struct CopyMerge {
             throw ToolError(
                 .usage, "a merge needs merge_base: the file or directory that both sides come from")
         }
+        // What has another name than before, or another text, has no counterpart there.
+        guard options.names == nil, options.nameExpression == nil, !options.flattens,
+            options.variables == nil
+        else {
+            throw ToolError(
+                .usage, "a merge goes without rename, flatten and variables: copy first, then merge the copy")
+        }
         _ = try ground.status(base)
         self.ground = ground
         self.base = base
@@ -42,9 +49,7 @@ struct CopyMerge {
             if try areSame(source, before) {
                 return .stays("removed at the destination, unchanged in the source")
             }
-            return overlap == .ours
-                ? .stays("removed at the destination")
-                : overlap == .fail ? .conflict("removed at the destination, changed in the source") : .taken
+            return removedHere
         }
         if try areSame(source, target) { return .stays("both are the same") }
         if let before {
@@ -61,20 +66,42 @@ struct CopyMerge {
             }
         }
         if overlap == .fail, merged.overlaps > 0 {
-            return .conflict("\(merged.overlaps) changes overlap")
+            return .conflict("overlapping changes: \(merged.overlaps)")
         }
         return .merged(overlaps: merged.overlaps)
     }
 
-    /// A symlink, or what is none on one side only.
-    func verdict(ofLink source: ToolPath, target: ToolPath, areLinks: Bool) throws(ToolError) -> Verdict {
-        if areLinks, try ground.symlinkTarget(source) == ground.symlinkTarget(target) {
-            return .stays("both are the same")
+    /// A symlink, or what is one on one side only.
+    func verdict(
+        ofLink source: ToolPath, _ names: [[UInt8]], target: ToolPath?
+    ) throws(ToolError) -> Verdict {
+        let theirs = try link(source)
+        let before = try baseType(names) == .symlink ? ground.symlinkTarget(basePath(names)) : nil
+        guard let target else {
+            guard theirs != nil, theirs == before else { return before == nil ? .taken : removedHere }
+            return .stays("removed at the destination, unchanged in the source")
         }
+        let ours = try link(target)
+        if theirs != nil, theirs == ours { return .stays("both are the same") }
+        if theirs != nil, theirs == before { return .stays("unchanged in the source") }
+        if ours != nil, ours == before { return .taken }
         switch overlap {
         case .ours: return .stays("there is another link or file")
         case .theirs: return .taken
         case .fail, .mark: return .conflict("one of them is a symlink, and they are not the same")
+        }
+    }
+
+    /// The text of a symlink; nil for what is none.
+    private func link(_ path: ToolPath) throws(ToolError) -> [UInt8]? {
+        try ground.status(path).type == .symlink ? ground.symlinkTarget(path) : nil
+    }
+
+    private var removedHere: Verdict {
+        switch overlap {
+        case .ours: .stays("removed at the destination")
+        case .fail: .conflict("removed at the destination, changed in the source")
+        case .mark, .theirs: .taken
         }
     }
 
@@ -132,6 +159,8 @@ struct CopyMerge {
         } catch {
             switch error {
             case .noGit: throw ToolError(.unsupported, "a merge needs git, and there is none")
+            case .git(let status):
+                throw ToolError(.system, "git merge-file failed with exit status \(status) on \(target)")
             case .system(let errno): throw ToolError(errno, "write", "what is to be merged")
             }
         }

@@ -73,12 +73,10 @@ extension CopyRun {
         _ placement: inout Placement
     ) throws(ToolError) -> CopyMerge.Verdict {
         let verdict: CopyMerge.Verdict
-        if let status, item.status.type != .regular || status.type != .regular {
+        let types = [item.status.type, status?.type ?? item.status.type]
+        if types != [.regular, .regular] {
             verdict = try merge.verdict(
-                ofLink: item.source, target: target,
-                areLinks: item.status.type == .symlink && status.type == .symlink)
-        } else if item.status.type == .symlink {
-            verdict = .taken
+                ofLink: item.source, item.names, target: status == nil ? nil : target)
         } else {
             verdict = try merge.verdict(
                 item.source, item.names, target: status == nil ? nil : target)
@@ -96,7 +94,9 @@ extension CopyRun {
         _ merge: CopyMerge, _ found: inout Placements
     ) throws(ToolError) {
         var needed: Set<[[UInt8]]> = []
-        for placement in found.all where plan.items[placement.item].kind != .directory {
+        for placement in found.all {
+            if plan.items[placement.item].kind == .directory, !placement.isThere,
+                try merge.isInBase(placement.names) { continue }
             var names = placement.names[...]
             while !names.isEmpty, needed.insert(Array(names)).inserted { names = names.dropLast() }
         }
@@ -104,7 +104,7 @@ extension CopyRun {
         for placement in found.all {
             let isDirectory = plan.items[placement.item].kind == .directory
             if isDirectory, !placement.isThere, !needed.contains(placement.names),
-                try merge.isInBase(placement.names) { continue }
+                !placement.names.isEmpty { continue }
             kept.append(placement)
         }
         found.all = kept
@@ -122,8 +122,8 @@ extension CopyRun {
         let more = conflicts.count > 10 ? ", and \(conflicts.count - 10) more" : ""
         return ToolError(
             .exists,
-            "\(conflicts.count) files cannot be merged: \(named.joined(separator: ", "))\(more); nothing "
-                + "was copied; on_overlap mark marks the places in the files, ours and theirs take a side")
+            "not to be merged: \(named.joined(separator: ", "))\(more); nothing was copied; the rule for "
+                + "overlaps says what else may happen (mark, ours, theirs)")
     }
 
     /// Puts the changes of both sides together. All but the content is the destination's.

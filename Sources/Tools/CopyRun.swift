@@ -72,11 +72,11 @@ package struct CopyRun {
         do throws(ToolError) {
             try make(placements, stage, &result)
             try checkCancelled()
-            try commit(placements, stage)
         } catch {
             stage.discard()
             throw error
         }
+        try commit(placements, stage)
         stage.discard()
         return result
     }
@@ -297,12 +297,14 @@ package struct CopyRun {
                 if names.indices.contains(where: { whole.contains(Array(names[..<$0])) }) { continue }
                 if plan.items[placement.item].kind == .directory { whole.insert(names) }
                 let target = target(placement)
-                if placement.replaces { ground.keepContent(of: target) }
                 try journal.place(staged(placement, stage), at: target, replaces: placement.replaces)
             }
         } catch {
-            journal.undo()
-            throw error
+            let left = journal.undo()
+            // What was there before is in it.
+            if !left.contains(where: { $0.before != nil }) { stage.discard() }
+            throw PlacingJournal.explain(error, left)
         }
+        journal.keepContents(tells: false)
     }
 }

@@ -73,14 +73,16 @@ package struct EditCopy {
         do throws(ToolError) {
             for (index, item) in items.enumerated() {
                 try journal.makeDirectories(above: item.destination)
-                if done[index].replaced { ground.keepContent(of: item.destination) }
                 try journal.place(
                     stages[index].fresh, at: item.destination, replaces: done[index].replaced)
             }
         } catch {
-            journal.undo()
-            throw error
+            let left = journal.undo()
+            // What was there before is in them.
+            if left.contains(where: { $0.before != nil }) { stages = [] }
+            throw PlacingJournal.explain(error, left)
         }
+        journal.keepContents(tells: false)
         return done
     }
 

@@ -48,8 +48,9 @@ package final class EditKeeper: Sendable {
     /// Keeps what a file holds now.
     /// - Parameters:
     ///   - path: without symlinks.
-    ///   - isReplaced: another file takes its name, so that its own content stays as it is.
-    func keep(_ file: File, _ path: ToolPath, isReplaced: Bool) {
+    ///   - isReplaced: another file takes its only name, so that its own content stays as it is.
+    ///   - tells: somebody asks what became of it.
+    func keep(_ file: File, _ path: ToolPath, isReplaced: Bool, tells: Bool) {
         // What a call makes ready is nothing that was there.
         if path.names.contains(where: WorkingName.isOne) { return }
         let said: String
@@ -58,10 +59,15 @@ package final class EditKeeper: Sendable {
             said = name.utf8.count <= Self.longestName
                 ? "kept as \(name)" : "kept below \(directory), under the file's own path"
         } catch {
-            said = error == .fileTooBig
-                ? "not kept: it has more than \(bounds.copied) bytes, and a second name is not possible"
-                : "not kept: \(error)"
+            switch error {
+            case .fileTooBig:
+                said = "not kept: it has more than \(bounds.copied) bytes, and a second name is not possible"
+            case .quota:
+                said = "not kept: it has more than \(bounds.bytes / 2) bytes"
+            default: said = "not kept: \(error)"
+            }
         }
+        if !tells { return }
         state.withLock { state in
             if state.told.count >= Self.mostTold { state.told = [:] }
             state.told[path] = said
@@ -77,6 +83,8 @@ package final class EditKeeper: Sendable {
         guard place.bytes.count + 64 < Roots.longestPath else { throw .nameTooLong }
         guard Self.make(place) else { throw .last }
         let status = try file.status()
+        // All else would go for it, and it with the next one.
+        guard status.blocks << 9 <= bounds.bytes / 2 else { throw .quota }
         let name = place.appending(Self.name(Clock.system.realtime()))
         if !isReplaced || !Self.link(file, as: name) {
             try copy(file, status, to: name)

@@ -114,8 +114,11 @@ package protocol Ground: Sendable {
     /// Renames a file or directory; what is at the new name already stays, and the call fails.
     func move(_ source: ToolPath, to destination: ToolPath) throws(ToolError)
 
-    /// Keeps the content of a file that is about to be replaced, where the ground keeps such contents.
-    func keepContent(of path: ToolPath)
+    /// Keeps the content that a file had, where the ground keeps such contents.
+    /// - Parameters:
+    ///   - place: where that content is now; it goes from there.
+    ///   - tells: `keptContent` is asked for it.
+    func keepContent(of path: ToolPath, at place: ToolPath, tells: Bool)
 
     /// Where the content that a file had before its last change is kept, or why it is not: said once.
     func keptContent(of path: ToolPath) -> String?
@@ -126,7 +129,7 @@ package protocol Ground: Sendable {
 
 extension Ground {
     // In a workspace the past is there anyway.
-    package func keepContent(of path: ToolPath) {}
+    package func keepContent(of path: ToolPath, at place: ToolPath, tells: Bool) {}
     package func keptContent(of path: ToolPath) -> String? { nil }
 
     /// Writes all of a file anew, or makes it: mode, owner, attributes and links of one that is there

@@ -167,19 +167,21 @@ package final class HostGround: Ground {
             .unsupported, "\(path) is in no draftfs workspace: backups and history are there only in one")
     }
 
-    package func keepContent(of path: ToolPath) {
+    package func keepContent(of path: ToolPath, at place: ToolPath, tells: Bool) {
         // Links, devices and what is gone have no content that a replacement loses.
-        guard keeper != nil,
-            let found = try? open(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY, doing: "read")
+        guard keeper != nil, let real = try? locate(path).path,
+            let found = try? open(
+                place, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY, followsLast: false, doing: "read"),
+            let status = try? found.file.status()
         else { return }
-        keepContent(of: found.file, found.at.path, isReplaced: true)
+        keepContent(of: found.file, real, isReplaced: status.links == 1, tells: tells)
     }
 
-    func keepContent(of file: File, _ path: ToolPath, isReplaced: Bool) {
+    func keepContent(of file: File, _ path: ToolPath, isReplaced: Bool, tells: Bool = true) {
         guard let keeper, ControlFiles(above: path) == nil,
             (try? file.status())?.type == .regular
         else { return }
-        keeper.keep(file, path, isReplaced: isReplaced)
+        keeper.keep(file, path, isReplaced: isReplaced, tells: tells)
     }
 
     package func keptContent(of path: ToolPath) -> String? {

@@ -9,7 +9,7 @@ struct PatchMaking {
     private enum Step {
         case edited(ToolPath, back: [ByteSplice], FileVersion)
         /// A file of several names was written in place; what it held is kept.
-        case rewritten(ToolPath, kept: ToolPath)
+        case rewritten(ToolPath, kept: ToolPath, FileVersion?)
     }
 
     private let ground: any Ground
@@ -42,21 +42,21 @@ struct PatchMaking {
     /// - Returns: the versions of the files that are edited or made.
     mutating func run(_ targets: [PatchRun.Target]) throws(ToolError) -> [ToolPath: FileVersion] {
         own = try? OwnChange(ground, targets.map(\.path))
-        defer { for stage in stages.values { stage.discard() } }
+        var isKept = false
+        defer { if !isKept { for stage in stages.values { stage.discard() } } }
         do throws(ToolError) {
             var ready: [Ready] = []
             for target in targets { ready.append(try prepare(target, isAlone: targets.count == 1)) }
             try checkCancelled()
             var versions: [ToolPath: FileVersion] = [:]
             for file in ready { versions[file.target.path] = try make(file) }
+            journal.keepContents(tells: true)
             return versions
         } catch {
             let left = undo()
-            if left.isEmpty { throw error }
-            let names = left.map(\.description).joined(separator: ", ")
-            throw ToolError(
-                error.kind,
-                "\(error.description); and \(names) could not be put back, being changed meanwhile")
+            // What was there before is in a stage.
+            isKept = left.contains { $0.before != nil }
+            throw PlacingJournal.explain(error, left)
         }
     }
 
@@ -144,7 +144,6 @@ struct PatchMaking {
     private mutating func edit(_ file: Ready) throws(ToolError) -> FileVersion? {
         if let place = file.place {
             try checkVersion(file)
-            ground.keepContent(of: file.path)
             try journal.place(place, at: file.path, replaces: true)
             return FileVersion(try ground.status(file.path))
         }
@@ -154,7 +153,7 @@ struct PatchMaking {
         do throws(ToolError) {
             let version = try ground.splice(file.path, splices, expecting: text.version)
             if let kept = file.kept {
-                steps.append(.rewritten(file.path, kept: kept))
+                steps.append(.rewritten(file.path, kept: kept, version))
             } else {
                 steps.append(.edited(file.path, back: back, version))
             }
@@ -162,7 +161,8 @@ struct PatchMaking {
         } catch {
             // Written in place it may be half done; one that is stale was not touched.
             if let kept = file.kept, error.kind != .stale {
-                steps.append(.rewritten(file.path, kept: kept))
+                let version = (try? ground.status(file.path)).map { FileVersion($0) }
+                steps.append(.rewritten(file.path, kept: kept, version))
             }
             throw error
         }
@@ -188,7 +188,7 @@ struct PatchMaking {
     // MARK: Back
 
     /// - Returns: what somebody else has changed meanwhile, and so stays.
-    private mutating func undo() -> [ToolPath] {
+    private mutating func undo() -> [PlacingJournal.Left] {
         var left = journal.undo()
         var edited: [OwnChange.Left] = []
         for case .edited(let path, _, let version) in steps { edited.append((path, version)) }
@@ -201,7 +201,11 @@ struct PatchMaking {
                 switch step {
                 case .edited(let path, let back, let version):
                     _ = try ground.splice(path, back, expecting: version)
-                case .rewritten(let path, let kept):
+                case .rewritten(let path, let kept, let version):
+                    guard version == FileVersion(try ground.status(path)) else {
+                        left.append(.init(path: path, before: kept))
+                        continue
+                    }
                     let times = try place(for: path)
                     try ground.makeLink(kept, as: times)
                     try ground.install(kept, as: path, replaces: true)
@@ -209,7 +213,8 @@ struct PatchMaking {
                 }
             } catch {
                 switch step {
-                case .edited(let path, _, _), .rewritten(let path, _): left.append(path)
+                case .edited(let path, _, _): left.append(.init(path: path))
+                case .rewritten(let path, let kept, _): left.append(.init(path: path, before: kept))
                 }
             }
         }

@@ -38,6 +38,9 @@ package struct Stage {
         return missing.reversed()
     }
 
+    /// Whether a path lies in a stage.
+    static func holds(_ path: ToolPath) -> Bool { path.names.contains(where: WorkingName.isStage) }
+
     /// A place for one of several.
     func place(_ name: String) -> ToolPath {
         directory.appending(FileName(trusted: Array(name.utf8)))
@@ -49,10 +52,26 @@ package struct Stage {
 }
 
 struct PlacingJournal {
+    /// What came to a place. Without the time of its last change of status: a rename of another name of
+    /// one file changes that.
+    private struct Mark: Equatable {
+        var device: UInt64
+        var inode: UInt64
+        var size: UInt64
+        var modificationTime: Int64
+    }
+
     private enum Step {
         case made(ToolPath)
-        case placed(ToolPath, from: ToolPath)
-        case exchanged(ToolPath, with: ToolPath)
+        case placed(ToolPath, from: ToolPath, Mark?)
+        case exchanged(ToolPath, with: ToolPath, Mark?)
+    }
+
+    /// What could not be put back, because somebody else has changed it meanwhile.
+    struct Left {
+        var path: ToolPath
+        /// Where in a stage its content of before is.
+        var before: ToolPath?
     }
 
     private let ground: any Ground
@@ -74,31 +93,64 @@ struct PlacingJournal {
     ) throws(ToolError) {
         if replaces {
             try ground.exchange(source, path)
-            steps.append(.exchanged(path, with: source))
+            steps.append(.exchanged(path, with: source, mark(path)))
         } else {
             try ground.move(source, to: path)
-            steps.append(.placed(path, from: source))
+            steps.append(.placed(path, from: source, mark(path)))
         }
     }
 
-    /// In the opposite order.
-    /// - Returns: what could not be put back, because somebody else has changed it meanwhile.
-    @discardableResult
-    func undo() -> [ToolPath] {
-        var left: [ToolPath] = []
+    private func mark(_ path: ToolPath) -> Mark? {
+        (try? ground.status(path)).map {
+            Mark(
+                device: $0.device, inode: $0.inode, size: $0.size,
+                modificationTime: $0.modificationTime)
+        }
+    }
+
+    /// Keeps the contents of what was replaced or removed, where the ground does so; once all is done.
+    func keepContents(tells: Bool) {
+        for step in steps {
+            switch step {
+            case .exchanged(let path, let other, _):
+                ground.keepContent(of: path, at: other, tells: tells)
+            case .placed(let path, let source, _) where Stage.holds(path):
+                ground.keepContent(of: source, at: path, tells: tells)
+            case .placed, .made: break
+            }
+        }
+    }
+
+    /// In the opposite order. What somebody else has changed since stays as they left it.
+    func undo() -> [Left] {
+        var left: [Left] = []
         for step in steps.reversed() {
-            do throws(ToolError) {
-                switch step {
-                case .made(let path): try ground.remove(path)
-                case .placed(let path, let source): try ground.move(path, to: source)
-                case .exchanged(let path, let other): try ground.exchange(path, other)
-                }
-            } catch {
-                switch step {
-                case .made(let path), .placed(let path, _), .exchanged(let path, _): left.append(path)
-                }
+            switch step {
+            case .made(let path):
+                // It is not empty where somebody else has made something in it.
+                if (try? ground.remove(path)) == nil { left.append(Left(path: path)) }
+            case .placed(let path, let source, let then):
+                let isStaged = Stage.holds(path)
+                if mark(path) == then, (try? ground.move(path, to: source)) != nil { continue }
+                left.append(Left(path: isStaged ? source : path, before: isStaged ? path : nil))
+            case .exchanged(let path, let other, let then):
+                if mark(path) == then, (try? ground.exchange(path, other)) != nil { continue }
+                left.append(Left(path: path, before: other))
             }
         }
         return left
+    }
+
+    /// The error of a call that was taken back, with what was not.
+    static func explain(_ error: ToolError, _ left: [Left]) -> ToolError {
+        if left.isEmpty { return error }
+        let names = left.prefix(8).map { item in
+            "\(item.path)" + (item.before.map { " (what it held before is now \($0))" } ?? "")
+        }
+        let more = left.count > 8 ? " and \(left.count - 8) more" : ""
+        return ToolError(
+            error.kind,
+            "\(error.description); and \(names.joined(separator: ", "))\(more) could not be put back, being "
+                + "changed meanwhile")
     }
 }

@@ -24,6 +24,8 @@ package struct TextMerge: Sendable {
 
     package enum Failure: Error, Equatable {
         case noGit
+        /// It ended with this exit status.
+        case git(Int32)
         /// The texts cannot be written where git reads them.
         case system(Errno)
     }
@@ -33,15 +35,18 @@ package struct TextMerge: Sendable {
 
     /// Names of the three sides, for the marks.
     private let labels: (ours: String, base: String, theirs: String)
+    private let temporary: String?
 
-    package init(ours: String, base: String, theirs: String) {
+    /// - Parameter temporary: where texts are written for git; nil takes $TMPDIR or /tmp.
+    package init(ours: String, base: String, theirs: String, temporary: String? = nil) {
         labels = (ours, base, theirs)
+        self.temporary = temporary
     }
 
     package func run(
         ours: [UInt8], base: [UInt8], theirs: [UInt8], overlap: Overlap = .mark
     ) throws(Failure) -> Outcome {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let parent = temporary ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/draftfs-merge-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw .system(Errno.last) }
         let directory = String(
@@ -58,21 +63,27 @@ package struct TextMerge: Sendable {
                 throw .system(error)
             }
         }
-        var words = ["git", "merge-file", "-p"]
+        // In that directory, and not looking above it: a repository's configuration has no say.
+        var words = ["git", "-C", directory, "merge-file", "-p"]
         if overlap == .ours || overlap == .theirs { words.append("--\(overlap.rawValue)") }
         for label in [labels.ours, labels.base, labels.theirs] { words += ["-L", label] }
         var text: [UInt8] = []
         let status: Int32
         do throws(Subprocess.Missing) {
             status = try Subprocess.run(
-                (words + files).map { Array($0.utf8) }, environment: Self.environment,
+                (words + files).map { Array($0.utf8) }, environment: Self.environment(parent),
                 isSilent: true
             ) { text += $0 }
         } catch {
             throw .noGit
         }
-        // git-merge-file(1): the number of overlaps, 127 at most; negative on an error.
-        return status >= 128 ? .noText : .text(text, overlaps: Int(status))
+        // git-merge-file(1): the number of overlaps, 127 at most; negative on an error, which is that of
+        // a binary file. All else, as 128 and a signal, says nothing of the texts.
+        switch status {
+        case 0..<128: return .text(text, overlaps: Int(status))
+        case 255: return .noText
+        default: throw .git(status)
+        }
     }
 
     /// The lines at which marks begin, from 1.
@@ -83,10 +94,11 @@ package struct TextMerge: Sendable {
     }
 
     /// No configuration of the user has a say.
-    private static var environment: [String] {
+    private static func environment(_ ceiling: String) -> [String] {
         let path = getenv("PATH").map { ["PATH=\(String(cString: $0))"] } ?? []
         return path + [
             "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+            "GIT_CEILING_DIRECTORIES=\(ceiling)",
         ]
     }
 }

@@ -89,6 +89,7 @@ struct DriftMerge {
             switch error {
             case .noGit:
                 throw Failure("there is no git, which merges: --ours keeps what is here, --theirs the base's")
+            case .git(let status): throw Failure("git merge-file failed with exit status \(status)")
             case .system(let errno): throw Failure("cannot write what is to be merged: \(errno)")
             }
         }

@@ -109,6 +109,78 @@ import Tools
         #expect(try desk.string("linked") == "x\n" && desk.leftovers() == [])
     }
 
+    /// The stage that an error names, with all that is in it.
+    private func staged(_ desk: Desk, _ error: ToolError?) throws -> [String] {
+        #expect(error?.description.contains("(what it held before is now ") == true, "\(error as Any)")
+        return try desk.leftovers().filter { try desk.status($0).type == .regular }
+            .map { try desk.string($0) }
+    }
+
+    @Test("What others wrote into files of a failed call stays, and what these held before is not lost")
+    func meanwhile() throws {
+        // Which change fails is found out: after the removal and the first exchange, before the last.
+        var met = 0
+        for failing in 5..<16 {
+            let desk = try desk(.plain)
+            let ground = desk.ground
+            let (edited, gone) = (try desk.path("a"), try desk.path("gone"))
+            let isDone = Atomic<Bool>(false)
+            let failingGround = FailingGround(ground, failing: failing, meanwhile: { () throws(ToolError) in
+                guard (try? ground.status(gone)) == nil else { return }
+                try ground.create(gone, Array("of others\n".utf8))
+                let size = try ground.status(edited).size
+                let theirs = ByteSplice(offset: size, delete: 0, insert: Array("theirs\n".utf8))
+                _ = try ground.splice(edited, [theirs], expecting: nil)
+                isDone.store(true, ordering: .relaxed)
+            })
+            let run = PatchRun(failingGround)
+            let targets = try run.plan(try PatchText(Self.patch), at: try desk.path("."))
+            var failure: ToolError?
+            do throws(ToolError) { _ = try run.make(targets) } catch { failure = error }
+            guard isDone.load(ordering: .relaxed), let failure else { continue }
+            met += 1
+            #expect(try desk.string("gone") == "of others\n")
+            #expect(try desk.string("a") == "1\nmore of it\ntwo\ntheirs\n")
+            #expect(try desk.string("d/c") == "c\n" && desk.string("linked") == "x\n")
+            let kept = try staged(desk, failure)
+            #expect(kept.contains("gone\n") && kept.contains("one\ntwo\n"), "\(kept)")
+        }
+        #expect(met > 0)
+    }
+
+    @Test("A failed copy leaves what others wrote meanwhile, and names what was there before")
+    func copyMeanwhile() throws {
+        let desk = try Desk(.plain)
+        for name in ["s", "t"] { try desk.makeDirectory(name) }
+        for name in ["s/a", "s/b", "t/a", "t/b"] { try desk.write(name, "\(name)\n") }
+        var options = CopyOptions()
+        options.conflict = .overwrite
+        let (ground, path) = (desk.ground, try desk.path("t/a"))
+        var met = 0
+        for failing in 3..<10 {
+            try desk.removeAll("t")
+            try desk.makeDirectory("t")
+            for name in ["t/a", "t/b"] { try desk.write(name, "\(name)\n") }
+            let isDone = Atomic<Bool>(false)
+            let failingGround = FailingGround(ground, failing: failing, meanwhile: { () throws(ToolError) in
+                guard try ground.open(path).read(9, at: 0) == Array("s/a\n".utf8) else { return }
+                let theirs = ByteSplice(offset: 4, delete: 0, insert: Array("theirs\n".utf8))
+                _ = try ground.splice(path, [theirs], expecting: nil)
+                isDone.store(true, ordering: .relaxed)
+            })
+            let (from, to) = (try desk.path("s"), try desk.path("t"))
+            let run = CopyRun(
+                failingGround, try CopyPlan(failingGround, from, options), to: to, options)
+            var failure: ToolError?
+            do throws(ToolError) { _ = try run.run() } catch { failure = error }
+            guard isDone.load(ordering: .relaxed), let failure else { continue }
+            met += 1
+            #expect(try desk.string("t/a") == "s/a\ntheirs\n" && desk.string("t/b") == "t/b\n")
+            #expect(try staged(desk, failure).contains("t/a\n"))
+        }
+        #expect(met > 0)
+    }
+
     @Test("A patch that is cancelled at any point changes nothing", arguments: Place.every)
     func cancelled(place: Place) throws {
         let desk = try desk(place)

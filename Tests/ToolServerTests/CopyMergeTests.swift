@@ -4,6 +4,7 @@ import Glibc
 import MCP
 import TestSupport
 import Testing
+import Tools
 
 @testable import ToolServer
 
@@ -73,9 +74,10 @@ import Testing
         try desk.put("theirs/gone/f.txt", "changed\n")
         let refused = try desk.failure("copy_files", merge())
         #expect(refused.kind == "exists")
-        #expect(refused.sentence.contains("2 files cannot be merged"))
+        #expect(refused.sentence.contains("not to be merged: "))
+        #expect(refused.sentence.contains("f.txt (removed at the destination, changed in the source)"))
         #expect(refused.sentence.contains("both.txt"))
-        #expect(refused.sentence.contains("1 changes overlap"))
+        #expect(refused.sentence.contains("overlapping changes: 1"))
         #expect(try desk.get("mine/source.txt") == text([:]), "nothing was copied")
         #expect(try desk.failure("get_file_info", ["path": "mine/new.txt"]).kind == "missing")
         func trial(_ overlap: String) throws -> (reply: ToolReply, text: String) {
@@ -114,6 +116,61 @@ import Testing
         #expect(try desk.failure("copy_files", merge()).sentence.contains("no text"))
         try desk.use("copy_files", merge(["on_overlap": "theirs"]))
         #expect(try desk.use("get_file_info", ["path": "mine/both.txt"])["size"] == 9)
+    }
+
+    @Test("Symlinks are merged by what they were, and removed directories stay away", arguments: Place.every)
+    func links(place: Place) throws {
+        let desk = try trees(place)
+        for tree in ["base", "mine", "theirs"] {
+            for name in ["both", "here", "there", "away"] { try desk.symlink("old", at: "\(tree)/\(name)") }
+        }
+        func point(_ name: String, to target: String) throws {
+            try desk.use("delete_file", ["path": .text(name)])
+            try desk.symlink(target, at: name)
+        }
+        func target(_ name: String) throws -> String {
+            String(decoding: try desk.ground.symlinkTarget(try desk.path(name)), as: UTF8.self)
+        }
+        try point("mine/here", to: "mine")
+        try point("theirs/there", to: "theirs")
+        for side in ["mine", "theirs"] { try point("\(side)/both", to: side) }
+        try desk.use("delete_file", ["path": "mine/away"])
+        // A directory that is new in one that was removed here comes with it.
+        try desk.use("create_directory", ["path": "base/d/e"])
+        try desk.use("delete_file", ["path": "mine/d", "recursive": true])
+        try desk.put("theirs/d/deep.txt", text([:]))
+        try desk.use("create_directory", ["path": "theirs/d/new/empty"])
+        #expect(try desk.failure("copy_files", merge()).sentence.contains("both (one of them is a symlink"))
+        try desk.use("copy_files", merge(["on_overlap": "ours"]))
+        #expect(try target("mine/here") == "mine" && target("mine/there") == "theirs")
+        #expect(try target("mine/both") == "mine")
+        #expect(try desk.failure("get_file_info", ["path": "mine/away"]).kind == "missing")
+        #expect(try desk.failure("get_file_info", ["path": "mine/d/deep.txt"]).kind == "missing")
+        #expect(try desk.use("get_file_info", ["path": "mine/d/new/empty"])["type"] != nil)
+    }
+
+    @Test("A merge with what makes other names or texts is refused")
+    func combinations() throws {
+        let desk = try trees(.plain)
+        for more: [String: JSON] in [
+            ["rename": "{stem}-b{ext}"], ["rename": "x", "rename_regex": "a"], ["flatten": true],
+            ["variables": ["x": "y"]],
+        ] {
+            #expect(try desk.failure("copy_files", merge(more)).kind == "usage")
+        }
+    }
+
+    @Test("No repository's configuration has a say in a merge, and a failure of git is no binary file")
+    func foreignConfiguration() throws {
+        let directory = try TemporaryDirectory("merge")
+        try makeDirectory(directory(".git"))
+        try writeFile(directory(".git/config"), "[garbage\n")
+        try writeFile(directory(".git/HEAD"), "ref: refs/heads/main\n")
+        let merge = TextMerge(ours: "a", base: "b", theirs: "c", temporary: directory.path)
+        let (base, ours, theirs) = ("1\n2\n3\n4\n5\n", "one\n2\n3\n4\n5\n", "1\n2\n3\n4\nfive\n")
+        let outcome = try merge.run(
+            ours: Array(ours.utf8), base: Array(base.utf8), theirs: Array(theirs.utf8))
+        #expect(outcome == .text(Array("one\n2\n3\n4\nfive\n".utf8), overlaps: 0))
     }
 
     @Test("A merged file keeps the destination's mode and other attributes")

@@ -10,21 +10,27 @@ final class FailingGround: Ground {
     private let count = Atomic<Int>(0)
     /// What somebody else does right before the first rollback.
     private let overtaking: (@Sendable () throws(ToolError) -> Void)?
+    /// What somebody else does right before the change fails.
+    private let meanwhile: (@Sendable () throws(ToolError) -> Void)?
 
     init(
         _ inner: any Ground, failing: Int,
-        overtaking: (@Sendable () throws(ToolError) -> Void)? = nil
+        overtaking: (@Sendable () throws(ToolError) -> Void)? = nil,
+        meanwhile: (@Sendable () throws(ToolError) -> Void)? = nil
     ) {
         self.inner = inner
         self.failing = failing
         self.overtaking = overtaking
+        self.meanwhile = meanwhile
     }
 
     var hasFailed: Bool { count.load(ordering: .relaxed) >= failing }
 
     private func change(_ path: ToolPath) throws(ToolError) {
         let number = count.add(1, ordering: .relaxed).newValue
-        if number == failing { throw ToolError(.noSpace, "write", "\(path)") }
+        guard number == failing else { return }
+        try meanwhile?()
+        throw ToolError(.noSpace, "write", "\(path)")
     }
 
     var roots: Roots { inner.roots }

@@ -127,6 +127,40 @@ import Tools
         #expect(try TestSupport.names(in: newest).count == 1)
     }
 
+    @Test("What is larger than half of all does not push the others out")
+    func large() throws {
+        var bounds = EditKeeper.Bounds()
+        bounds.bytes = 256 << 10
+        let desk = try desk(bounds)
+        try desk.write("small", "small\n")
+        let edit: JSON = [["append": true, "newText": "y"]]
+        let small = try kept(try desk.use("edit_file", ["path": "small", "edits": edit]))
+        for kilobytes in [100, 200] {
+            try desk.write("large", String(repeating: "x", count: kilobytes << 10))
+            let said = try desk.use("edit_file", ["path": "large", "edits": edit]).texts.joined()
+            #expect(said.contains("before is not kept: it has more than 131072") == (kilobytes == 200))
+            if kilobytes == 100 { #expect(said.contains("before is kept as ")) }
+        }
+        #expect(try readText(small) == "small\n")
+    }
+
+    @Test("What is kept does not change later: neither by another name nor through a link")
+    func stable() throws {
+        let desk = try desk()
+        for name in ["s", "t"] { try desk.makeDirectory(name) }
+        for name in ["s/a", "s/l", "t/a", "t/real"] { try desk.write(name, "\(name)\n") }
+        try desk.link("t/a", as: "t/other")
+        try desk.symlink("real", at: "t/l")
+        try desk.use(
+            "copy_files", ["source_path": "s", "destination_path": "t", "on_conflict": "overwrite"])
+        try File.open(desk("t/other"), flags: O_WRONLY).writeBytes(Array("later".utf8), at: 0)
+        let place = desk.directory("a/kept") + desk("t/a")
+        let name = try #require(try TestSupport.names(in: place).first)
+        #expect(try readText("\(place)/\(String(decoding: name, as: UTF8.self))") == "t/a\n")
+        #expect(try status(desk("t/real")).st_nlink == 1)
+        #expect(try desk.string("t/l") == "s/l\n" && desk.string("t/real") == "t/real\n")
+    }
+
     @Test(
         "In a workspace nothing is kept: its history has it",
         .enabled(if: Place.all.contains(.mount), "needs /dev/fuse"))
