@@ -16,6 +16,15 @@ package struct HostEntry: Sendable {
     }
 }
 
+/// Makes a directory that nobody else has, `draftfs-PURPOSE-XXXXXX` (mkdtemp(3)); the caller removes it.
+package func makeTemporaryDirectory(
+    _ purpose: String, in parent: String
+) throws(Errno) -> String {
+    var template = Array("\(parent)/draftfs-\(purpose)-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw .last }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
 extension File {
     /// Every name but `.` and `..`. The descriptor must be open for reading and not shared with
     /// another lister, since it has one position.

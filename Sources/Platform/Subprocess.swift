@@ -5,25 +5,39 @@ import Glibc
 package enum Subprocess {
     package struct Missing: Error {}
 
-    /// Runs a program to its end; `take` gets what it prints, part by part. Its standard error is
-    /// ours, or nobody's if it is to be silent. Signals that are held back here are not held back there.
-    /// - Returns: its exit status, or 128 and the number of the signal that ended it.
-    /// - Throws: `Missing` if there is no such program.
-    package static func run(
-        _ arguments: [[UInt8]], environment: [String], isSilent: Bool = false, take: ([UInt8]) -> Void
-    ) throws(Missing) -> Int32 {
+    /// Where a program's standard error goes.
+    package enum Errors: Sendable {
+        case ours, nobody
+        /// With its standard output.
+        case output
+    }
+
+    /// Both ends close in programs that other threads start: they must not keep them open.
+    package static func makePipe() throws(Errno) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
-        // Another thread may start a program too: it must not keep our end open.
-        guard pipe(&ends) == 0 else { throw Missing() }
+        guard pipe(&ends) == 0 else { throw .last }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        defer { close(ends[0]) }
+        return (ends[0], ends[1])
+    }
+
+    /// Starts a program; whoever asks waits for its end. Signals that are held back here are not held
+    /// back there.
+    /// - Parameter isGroup: it gets a process group of its own, and SIGPIPE as programs in a pipe
+    ///   expect it, which a server ignores.
+    package static func start(
+        _ arguments: [[UInt8]], environment: [String], output: Int32, errors: Errors,
+        isGroup: Bool = false
+    ) throws(Errno) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
-        if isSilent {
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        switch errors {
+        case .ours: break
+        case .nobody:
             posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+        case .output: posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
         }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -31,24 +45,54 @@ package enum Subprocess {
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var flags = POSIX_SPAWN_SETSIGMASK
+        if isGroup {
+            posix_spawnattr_setpgroup(&attributes, 0)
+            var standard = sigset_t()
+            sigemptyset(&standard)
+            sigaddset(&standard, SIGPIPE)
+            posix_spawnattr_setsigdefault(&attributes, &standard)
+            flags |= POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF
+        }
+        posix_spawnattr_setflags(&attributes, Int16(flags))
         var words = arguments.map { withCString($0) { strdup($0) } } + [nil]
         var variables = environment.map { strdup($0) } + [nil]
         defer { for word in words + variables { free(word) } }
+        guard let program = words[0] else { throw .noMemory }
         var child = pid_t()
-        let failure = posix_spawnp(
-            &child, words[0] ?? strdup(""), &actions, &attributes, &words, &variables)
-        close(ends[1])
-        guard failure == 0 else { throw Missing() }
+        let failure = posix_spawnp(&child, program, &actions, &attributes, &words, &variables)
+        guard failure == 0 else { throw Errno(failure) }
+        return child
+    }
+
+    /// The exit status of a program that ended, or 128 and the number of the signal that ended it.
+    package static func wait(for child: Int32) -> Int32 {
+        var status: Int32 = -1
+        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+    }
+
+    /// Runs a program to its end; `take` gets what it prints, part by part.
+    /// - Parameter isSilent: its standard error is nobody's; otherwise it is ours.
+    /// - Returns: its exit status, or 128 and the number of the signal that ended it.
+    /// - Throws: `Missing` if there is no such program.
+    package static func run(
+        _ arguments: [[UInt8]], environment: [String], isSilent: Bool = false, take: ([UInt8]) -> Void
+    ) throws(Missing) -> Int32 {
+        guard let ends = try? makePipe() else { throw Missing() }
+        defer { close(ends.read) }
+        let child = try? start(
+            arguments, environment: environment, output: ends.write,
+            errors: isSilent ? .nobody : .ours)
+        close(ends.write)
+        guard let child else { throw Missing() }
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {
-            let count = read(ends[0], &buffer, buffer.count)
+            let count = read(ends.read, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             if count <= 0 { break }
             take(Array(buffer[..<count]))
         }
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0, errno == EINTR {}
-        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+        return wait(for: child)
     }
 }

@@ -47,17 +47,18 @@ package struct CheckCommand: Sendable {
 
     /// Runs it to its end, or ends it and all that it has started in its process group.
     package func run() throws(ToolError) -> Outcome {
-        var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { throw ToolError(.last, "start", "the check") }
-        // The end of the output is told by the end of the command: a copy of this end in another child
-        // does no harm.
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        defer { close(ends[0]) }
-        let spawned = Result { () throws(ToolError) in try spawn(ends[1]) }
-        close(ends[1])
+        let ends: (read: Int32, write: Int32)
+        do throws(Errno) {
+            ends = try Subprocess.makePipe()
+        } catch {
+            throw ToolError(error, "start", "the check")
+        }
+        defer { close(ends.read) }
+        let spawned = Result { () throws(ToolError) in try spawn(ends.write) }
+        close(ends.write)
         let child = try spawned.get()
         let began = ContinuousClock.now
-        var output = OutputTail(file: ends[0])
+        var output = OutputTail(file: ends.read)
         var timedOut = false
         while !Self.hasEnded(child) {
             output.take(waiting: 20)
@@ -66,13 +67,12 @@ package struct CheckCommand: Sendable {
         }
         // Also what it left behind. It is not yet reaped, so the group's number is not another one's.
         kill(-child, SIGKILL)
-        var status: Int32 = -1
-        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        let status = Subprocess.wait(for: child)
         output.take(waiting: 0)
         if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
         let time = began.duration(to: .now).components
         return Outcome(
-            status: status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f, timedOut: timedOut,
+            status: status, timedOut: timedOut,
             seconds: Double(time.seconds) + Double(time.attoseconds) / 1e18,
             output: Array(output.kept.suffix(Self.mostOutput)))
     }
@@ -118,38 +118,17 @@ package struct CheckCommand: Sendable {
 
     /// Starts the shell in a process group of its own.
     private func spawn(_ output: Int32) throws(ToolError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        // A server ignores it; programs in a pipe rely on it.
-        var standard = sigset_t()
-        sigemptyset(&standard)
-        sigaddset(&standard, SIGPIPE)
-        posix_spawnattr_setsigdefault(&attributes, &standard)
-        posix_spawnattr_setflags(
-            &attributes,
-            Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGDEF))
         // The directory's name may be of any bytes, so it is an argument of the shell.
         let words = [
             Array("sh".utf8), Array("-c".utf8), Array("cd -- \"$1\" && eval \"$2\"".utf8),
             Array("sh".utf8), directory.bytes, Array(command.utf8),
         ]
-        var arguments = words.map { withCString($0) { strdup($0) } } + [nil]
-        var variables = ProcessInfo.processInfo.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for word in arguments + variables { free(word) } }
-        var child = pid_t()
-        let failure = posix_spawnp(&child, "sh", &actions, &attributes, &arguments, &variables)
-        guard failure == 0 else { throw ToolError(Errno(failure), "start", "the check") }
-        return child
+        do throws(Errno) {
+            return try Subprocess.start(
+                words, environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
+                output: output, errors: .output, isGroup: true)
+        } catch {
+            throw ToolError(error, "start", "the check")
+        }
     }
 }

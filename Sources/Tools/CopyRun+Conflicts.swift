@@ -11,6 +11,7 @@ extension CopyRun {
             return found
         }
         let merge = options.conflict == .merge ? try CopyMerge(ground, options) : nil
+        found.merge = merge
         var conflicts: [(path: ToolPath, reason: String)] = []
         for (index, item) in plan.items.enumerated() {
             try checkCancelled()
@@ -72,15 +73,11 @@ extension CopyRun {
         _ merge: CopyMerge, _ item: CopyPlan.Item, _ target: ToolPath, _ status: FileStatus?,
         _ placement: inout Placement
     ) throws(ToolError) -> CopyMerge.Verdict {
-        let verdict: CopyMerge.Verdict
-        let types = [item.status.type, status?.type ?? item.status.type]
-        if types != [.regular, .regular] {
-            verdict = try merge.verdict(
-                ofLink: item.source, item.names, target: status == nil ? nil : target)
-        } else {
-            verdict = try merge.verdict(
-                item.source, item.names, target: status == nil ? nil : target)
-        }
+        let there = status == nil ? nil : target
+        let areFiles = item.status.type == .regular && status?.type ?? .regular == .regular
+        let verdict = areFiles
+            ? try merge.verdict(item.source, item.names, target: there)
+            : try merge.verdict(ofLink: item.source, item.names, target: there)
         placement.replaces = status != nil
         if case .merged(let overlaps) = verdict, let status {
             placement.merges = FileVersion(status)
@@ -128,10 +125,9 @@ extension CopyRun {
 
     /// Puts the changes of both sides together. All but the content is the destination's.
     func makeMerged(
-        _ item: CopyPlan.Item, _ seen: FileVersion, _ target: ToolPath
+        _ merge: CopyMerge, _ item: CopyPlan.Item, _ seen: FileVersion, _ target: ToolPath
     ) throws(ToolError) {
         let there = path(item.names, below: destination)
-        let merge = try CopyMerge(ground, options)
         try ground.create(target, try merge.text(item.source, item.names, target: there))
         guard FileVersion(try ground.status(there)) == seen else {
             throw ToolError(.stale, "\(there) has changed while it was merged: nothing was copied")

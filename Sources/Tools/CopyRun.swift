@@ -102,6 +102,8 @@ package struct CopyRun {
     struct Placements {
         var all: [Placement] = []
         var skipped: [CopyPlan.Skipped] = []
+        /// What finds out what a merge comes to, if it is one.
+        var merge: CopyMerge?
         /// There is nothing at the destination itself.
         var isNew = true
     }
@@ -220,8 +222,8 @@ package struct CopyRun {
                     _ = try ground.copyFile(item.source, to: target, keeping: options.keeps)
                 }
             case .file:
-                if let seen = placement.merges {
-                    try makeMerged(item, seen, target)
+                if let seen = placement.merges, let merge = placements.merge {
+                    try makeMerged(merge, item, seen, target)
                     continue
                 }
                 if try fill(item, target, &result) { continue }

@@ -8,8 +8,6 @@ package struct Stage {
     private let ground: any Ground
     /// The directory itself, in the file system of the destination.
     let directory: ToolPath
-    /// Directories above the destination that are not there yet, the uppermost first.
-    let missing: [ToolPath]
     /// Where what is new is made.
     package var fresh: ToolPath { place("new") }
 
@@ -17,8 +15,8 @@ package struct Stage {
         self.ground = ground
         // What is outside is refused by its own name, not by that of the stage.
         _ = try ground.resolved(destination)
-        missing = Self.missing(above: destination, ground)
-        var parent = missing.first?.parent ?? destination.parent
+        // The lowest directory that is there.
+        var parent = Self.missing(above: destination, ground).first?.parent ?? destination.parent
         // What is to go into a directory that is there is made in it: the one above may be no root.
         if let status = try? ground.status(destination), status.type == .directory {
             parent = destination

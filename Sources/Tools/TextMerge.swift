@@ -47,10 +47,12 @@ package struct TextMerge: Sendable {
         ours: [UInt8], base: [UInt8], theirs: [UInt8], overlap: Overlap = .mark
     ) throws(Failure) -> Outcome {
         let parent = temporary ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/draftfs-merge-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw .system(Errno.last) }
-        let directory = String(
-            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let directory: String
+        do throws(Errno) {
+            directory = try makeTemporaryDirectory("merge", in: parent)
+        } catch {
+            throw .system(error)
+        }
         let files = ["ours", "base", "theirs"].map { "\(directory)/\($0)" }
         defer {
             for file in files { unlink(file) }

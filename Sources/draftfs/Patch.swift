@@ -88,11 +88,11 @@ struct Patch {
 /// - Parameter purpose: a word of its name.
 func makeTemporaryDirectory(_ purpose: String) throws(Failure) -> String {
     let parent = Placement.resolve(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")
-    var template = Array("\(parent)/draftfs-\(purpose)-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else {
-        throw Failure("cannot make a directory in \(parent): \(Errno.last)")
+    do throws(Errno) {
+        return try Platform.makeTemporaryDirectory(purpose, in: parent)
+    } catch {
+        throw Failure("cannot make a directory in \(parent): \(error)")
     }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// One file of a patch; nil where there was or is none.
