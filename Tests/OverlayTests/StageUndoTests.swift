@@ -1,0 +1,139 @@
+// Undo of calls that made their change ready in a stage: the step begins with the stage and ends with it, for
+// calls beside each other too; and a stage that a dead call left is nobody's step.
+
+import Overlay
+import Platform
+import TestSupport
+import Testing
+
+@Suite struct StageUndoTests {
+    private struct Call {
+        let process: UInt32
+        let stage: String
+
+        init(_ fixture: WorkspaceFixture, _ process: UInt32) throws {
+            self.process = process
+            stage = "\(WorkingName.stage)\(process)"
+            fixture.tree.caller.pid = process
+            try fixture.tree.makeDirectory(stage)
+        }
+
+        func makes(_ fixture: WorkspaceFixture, _ name: String) throws {
+            fixture.tree.caller.pid = process
+            try fixture.tree.makeFile("\(stage)/new")
+            try fixture.tree.write("\(stage)/new", name)
+            try fixture.tree.rename("\(stage)/new", to: name)
+        }
+
+        func ends(_ fixture: WorkspaceFixture, by process: UInt32? = nil) throws {
+            fixture.tree.caller.pid = process ?? self.process
+            try fixture.tree.removeDirectory(stage)
+        }
+    }
+
+    private func bench() throws -> WorkspaceFixture {
+        let fixture = try WorkspaceFixture()
+        try fixture.tree.makeFile("a")
+        return fixture
+    }
+
+    private func undo(_ fixture: WorkspaceFixture, _ count: Int = 1) throws -> [String] {
+        _ = try fixture.workspace.undo(count, paths: [], caller: fixture.tree.caller)
+        return try fixture.tree.names("").filter { !$0.hasPrefix(WorkingName.stage) }
+    }
+
+    @Test("A call with a stage is one step, with what others did meanwhile")
+    func one() throws {
+        let fixture = try bench()
+        let call = try Call(fixture, 1)
+        try call.makes(fixture, "b")
+        fixture.tree.caller.pid = 9
+        try fixture.tree.makeFile("other")
+        try call.makes(fixture, "c")
+        try call.ends(fixture)
+        fixture.tree.caller.pid = 9
+        try fixture.tree.makeFile("late")
+        #expect(try undo(fixture) == ["a", "b", "c", "other"])
+        // The undo was a step too.
+        #expect(try undo(fixture, 3) == ["a"])
+    }
+
+    @Test("A stage that a dead call left is removed by somebody: that is a step, and no more")
+    func left() throws {
+        let fixture = try bench()
+        let dead = try Call(fixture, 1)
+        try dead.makes(fixture, "b")
+        for name in ["c", "d", "e"] {
+            fixture.tree.caller.pid = 9
+            try fixture.tree.makeFile(name)
+        }
+        try dead.ends(fixture, by: 9)
+        // The removal, then the file before it.
+        #expect(try undo(fixture, 2) == ["a", "b", "c", "d"])
+    }
+
+    @Test("A call after which a dead one's stage was removed is a step of its own")
+    func leftBefore() throws {
+        let fixture = try bench()
+        let dead = try Call(fixture, 1)
+        fixture.tree.caller.pid = 9
+        try fixture.tree.makeFile("b")
+        let call = try Call(fixture, 2)
+        try call.makes(fixture, "c")
+        try call.ends(fixture)
+        try dead.ends(fixture, by: 9)
+        #expect(try undo(fixture, 2) == ["a", "b"])
+    }
+
+    @Test("A dead one's stage that is removed within a call does not make the step longer")
+    func leftWithin() throws {
+        let fixture = try bench()
+        let dead = try Call(fixture, 1)
+        fixture.tree.caller.pid = 9
+        try fixture.tree.makeFile("b")
+        let call = try Call(fixture, 2)
+        try call.makes(fixture, "c")
+        try dead.ends(fixture, by: 9)
+        try call.makes(fixture, "d")
+        try call.ends(fixture)
+        #expect(try undo(fixture) == ["a", "b"])
+    }
+
+    @Test("Calls beside each other go together, and none in half", arguments: [false, true])
+    func overlapping(isNested: Bool) throws {
+        let fixture = try bench()
+        let first = try Call(fixture, 1)
+        try first.makes(fixture, "b")
+        let second = try Call(fixture, 2)
+        try second.makes(fixture, "c")
+        try first.makes(fixture, "d")
+        try (isNested ? second : first).ends(fixture)
+        fixture.tree.caller.pid = 9
+        try fixture.tree.makeFile("e")
+        try (isNested ? first : second).ends(fixture)
+        #expect(try undo(fixture) == ["a"])
+    }
+
+    @Test("A chain of calls, each beside the next, goes as a whole")
+    func chain() throws {
+        let fixture = try bench()
+        var calls: [Call] = []
+        for number in 1...5 {
+            calls.append(try Call(fixture, UInt32(number)))
+            try calls[number - 1].makes(fixture, "f\(number)")
+            if number > 1 { try calls[number - 2].ends(fixture) }
+        }
+        try calls[4].ends(fixture)
+        #expect(try undo(fixture) == ["a"])
+    }
+
+    @Test("Many stages that dead calls left cost a step each")
+    func manyLeft() throws {
+        let fixture = try bench()
+        let dead = try (1...80).map { try Call(fixture, UInt32($0)) }
+        fixture.tree.caller.pid = 999
+        try fixture.tree.makeFile("b")
+        for call in dead { try call.ends(fixture, by: 999) }
+        #expect(try undo(fixture, 81) == ["a"])
+    }
+}
