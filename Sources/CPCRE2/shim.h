@@ -42,6 +42,17 @@ static inline int cpcre2_callout(pcre2_callout_block_8 *block, void *data) {
 static inline void cpcre2_set_watch(cpcre2_context *context, cpcre2_watch *watch) {
     pcre2_set_callout_8(context, cpcre2_callout, watch);
 }
+// Machine code for the pattern, where the system allows that; without, the library goes through the
+// pattern step by step. The stack is what a match may nest in: beyond, it fails with an error of its own.
+static inline pcre2_jit_stack_8 *cpcre2_use_machine_code(
+    cpcre2_code *code, cpcre2_context *context, size_t stack_bytes) {
+    if (pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) != 0)
+        return (pcre2_jit_stack_8 *)0;
+    pcre2_jit_stack_8 *stack =
+        pcre2_jit_stack_create_8(32 << 10, stack_bytes, (pcre2_general_context_8 *)0);
+    if (stack) pcre2_jit_stack_assign_8(context, (pcre2_jit_callback_8)0, stack);
+    return stack;
+}
 static inline int cpcre2_group_count(const cpcre2_code *code) {
     uint32_t count = 0;
     return pcre2_pattern_info_8(code, PCRE2_INFO_CAPTURECOUNT, &count) == 0 ? (int)count : 0;
@@ -64,6 +75,7 @@ static const uint32_t CPCRE2_OPTIONS =
 // Letters and digits are those of Unicode. Bytes that are no UTF-8 match nothing, and stay.
 static const uint32_t CPCRE2_UTF = PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF;
 static const uint32_t CPCRE2_BYTES = PCRE2_NEVER_UTF;
+static const uint32_t CPCRE2_STEPWISE = PCRE2_NO_JIT;
 static const uint32_t CPCRE2_PARTIAL = PCRE2_PARTIAL_HARD;
 static const uint32_t CPCRE2_NOT_EMPTY_HERE = PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED;
 // Whether a group took part in a match.

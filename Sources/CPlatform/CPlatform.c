@@ -202,6 +202,31 @@ int cp_getrandom(void *buffer, size_t count) {
     return 0;
 }
 
+void cp_count_text(const uint8_t *bytes, size_t count, uint64_t *lines, uint64_t *characters) {
+    // In counters of a byte, so that the compiler counts many bytes at once.
+    while (count > 0) {
+        size_t part = count < 255 * 32 ? count : 255 * 32;
+        uint8_t line_counts[32] = {0}, character_counts[32] = {0};
+        size_t index = 0;
+        for (; index + 32 <= part; index += 32) {
+            for (size_t lane = 0; lane < 32; lane++) {
+                line_counts[lane] += bytes[index + lane] == 0x0a;
+                character_counts[lane] += (bytes[index + lane] & 0xc0) != 0x80;
+            }
+        }
+        for (size_t lane = 0; lane < 32; lane++) {
+            *lines += line_counts[lane];
+            *characters += character_counts[lane];
+        }
+        for (; index < part; index++) {
+            *lines += bytes[index] == 0x0a;
+            *characters += (bytes[index] & 0xc0) != 0x80;
+        }
+        bytes += part;
+        count -= part;
+    }
+}
+
 int64_t cp_find(const void *bytes, size_t count, const void *needle, size_t needle_count) {
     const char *place = memmem(bytes, count, needle, needle_count);
     return place ? place - (const char *)bytes : -1;

@@ -89,14 +89,24 @@ package struct ByteReader: Sendable {
 extension [UInt8] {
     /// The first place at or after `start` at which these bytes stand: memmem(3), which compares
     /// many at once.
-    package func place(of needle: [UInt8], from start: Int) -> Int? {
-        guard start >= 0, start <= count else { return nil }
+    /// - Parameter end: behind the bytes that are looked at; nil for all.
+    package func place(of needle: [UInt8], from start: Int, to end: Int? = nil) -> Int? {
+        let end = Swift.min(end ?? count, count)
+        guard start >= 0, start <= end else { return nil }
         return withUnsafeBytes { raw in
-            let rest = UnsafeRawBufferPointer(rebasing: raw[start...])
+            let rest = UnsafeRawBufferPointer(rebasing: raw[start..<end])
             let found = needle.withUnsafeBytes { wanted in
                 cp_find(rest.baseAddress, rest.count, wanted.baseAddress, wanted.count)
             }
             return found < 0 ? nil : start + Int(found)
         }
+    }
+
+    /// Line ends (LF), and the bytes that begin a character of UTF-8, among the first `length`.
+    package func lineEndsAndCharacters(_ length: Int) -> (lines: UInt64, characters: UInt64) {
+        var lines: UInt64 = 0
+        var characters: UInt64 = 0
+        withUnsafeBytes { cp_count_text($0.baseAddress, Swift.min(length, count), &lines, &characters) }
+        return (lines, characters)
     }
 }

@@ -66,6 +66,28 @@ package final class File: Sendable {
         return done
     }
 
+    /// Another descriptor of the same file, wherever its name has gone: by /proc/self/fd.
+    /// - Returns: nil where the file system refuses the flags, or the caller the file by now.
+    package func reopened(flags: Int32) -> File? {
+        try? File.open("/proc/self/fd/\(descriptor)", flags: flags)
+    }
+
+    /// Reads over what an array holds: for one that is filled again and again.
+    /// - Returns: bytes that were read; fewer than the array has only at the file's end.
+    package func read(over bytes: inout [UInt8], at offset: UInt64) throws(Errno) -> Int {
+        var failure: Errno?
+        let count = bytes.withUnsafeMutableBytes { buffer in
+            do throws(Errno) {
+                return try read(into: buffer, at: offset)
+            } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw failure }
+        return count
+    }
+
     /// pwritev(2) of two buffers until all is written.
     package func write(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: UInt64

@@ -193,6 +193,8 @@ package enum OpenFlags {
     package static let createNew = O_RDWR | O_CREAT | O_EXCL
     package static let create = O_RDWR | O_CREAT
     package static let path = CP_O_PATH
+    /// Past the page cache.
+    package static let direct = CP_O_DIRECT
     package static let noAccessTime = CP_O_NOATIME
     /// A file without a name; the path is its directory.
     package static let temporary = O_RDWR | CP_O_TMPFILE

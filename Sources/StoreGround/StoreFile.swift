@@ -37,6 +37,20 @@ struct StoreFile: GroundFile {
         if let failure { throw ToolError(failure, "read", name) }
         return bytes
     }
+
+    func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
+        var failure: Errno?
+        let count = bytes.withUnsafeMutableBytes { buffer in
+            do throws(Errno) {
+                return try workspace.read(node.number, into: buffer, at: offset)
+            } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw ToolError(failure, "read", name) }
+        return count
+    }
 }
 
 extension Workspace {

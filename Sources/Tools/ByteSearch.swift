@@ -1,9 +1,14 @@
-// ByteSearch: finds bytes in a file of any size, in one pass and in bounded memory.
+// ByteSearch: finds bytes in a file of any size, in one pass and in bounded memory. A large file is
+// searched by all processors, each a part of it: its bytes come faster than one of them compares.
 
+internal import Dispatch
 internal import Platform
+internal import Synchronization
 
 package struct ByteSearch: Sendable {
     package let needle: [UInt8]
+    /// Whether two places may overlap: a part of a file then cannot be searched without those before.
+    private let overlapsItself: Bool
 
     /// The longest text that is searched for, in bytes.
     package static let longestNeedle = 1 << 20
@@ -12,6 +17,7 @@ package struct ByteSearch: Sendable {
     package init?(_ needle: [UInt8]) {
         guard !needle.isEmpty, needle.count <= Self.longestNeedle else { return nil }
         self.needle = needle
+        overlapsItself = KnuthMorrisPratt.borders(needle).last != 0
     }
 
     /// The places in `text` in order, none overlapping another unless asked for.
@@ -21,18 +27,88 @@ package struct ByteSearch: Sendable {
     package func places(
         in text: TextFile, _ range: Range<UInt64>, atMost most: Int, overlapping: Bool = false
     ) throws(ToolError) -> [UInt64] {
-        var found: [UInt64] = []
         let end = min(range.upperBound, text.size)
-        var start = range.lowerBound
-        let unit = UInt64(text.encoding.unit)
-        while start < end, end - start >= UInt64(needle.count), found.count < most {
-            if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            let stop = min(end, start + text.window + UInt64(needle.count) - 1)
-            let bytes = try text.read(start..<stop)
+        guard range.lowerBound < end, end - range.lowerBound >= UInt64(needle.count) else { return [] }
+        /// Where a place may begin.
+        let starts = range.lowerBound..<end - UInt64(needle.count) + 1
+        let source = Source(text)
+        let partLength = max(1, text.window * Self.windowsOfPart)
+        guard overlapping || !overlapsItself, UInt64(starts.count) > partLength else {
+            return try places(in: source, starts, atMost: most, overlapping)
+        }
+        var found: [UInt64] = []
+        var start = starts.lowerBound
+        while start < starts.upperBound, found.count < most {
+            var parts: [Range<UInt64>] = []
+            while parts.count < Self.searchers, start < starts.upperBound {
+                let next = min(starts.upperBound, start + min(partLength, starts.upperBound - start))
+                parts.append(start..<next)
+                start = next
+            }
+            for places in try together(source, parts, atMost: most - found.count, overlapping) {
+                found += places.prefix(most - found.count)
+            }
+        }
+        return found
+    }
+
+    private static let windowsOfPart: UInt64 = 16
+    private static let searchers = max(1, min(4, Processors.count))
+
+    /// What several threads may have of a file.
+    private struct Source: Sendable {
+        let file: any GroundFile
+        let window: UInt64
+        /// Bytes of a unit of its encoding.
+        let unit: UInt64
+        let isCancelled: @Sendable () -> Bool
+
+        init(_ text: TextFile) {
+            file = text.file
+            window = text.window
+            unit = UInt64(text.encoding.unit)
+            isCancelled = text.isCancelled
+        }
+    }
+
+    /// Searches parts at the same time.
+    private func together(
+        _ source: Source, _ parts: [Range<UInt64>], atMost most: Int, _ overlapping: Bool
+    ) throws(ToolError) -> [[UInt64]] {
+        let outcomes = Mutex([Result<[UInt64], ToolError>](repeating: .success([]), count: parts.count))
+        DispatchQueue.concurrentPerform(iterations: parts.count) { part in
+            let outcome: Result<[UInt64], ToolError>
+            do throws(ToolError) {
+                outcome = .success(try places(in: source, parts[part], atMost: most, overlapping))
+            } catch {
+                outcome = .failure(error)
+            }
+            outcomes.withLock { $0[part] = outcome }
+        }
+        var all: [[UInt64]] = []
+        for outcome in outcomes.withLock({ $0 }) { all.append(try outcome.get()) }
+        return all
+    }
+
+    /// - Parameter starts: where a place may begin; the file has all bytes of the last one.
+    private func places(
+        in source: Source, _ starts: Range<UInt64>, atMost most: Int, _ overlapping: Bool
+    ) throws(ToolError) -> [UInt64] {
+        var found: [UInt64] = []
+        var start = starts.lowerBound
+        let window = min(GroundScan.length, Int(clamping: source.window), Int(clamping: starts.count))
+        let length = min(window + needle.count - 1, max(GroundScan.length, 2 * needle.count))
+        var bytes = [UInt8](repeating: 0, count: length)
+        while start < starts.upperBound, found.count < most {
+            if source.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
+            let read = try source.file.scan(over: &bytes, at: start)
+            // A place begins inside of the range, so it ends so far behind it at most.
+            let length = min(UInt64(read), starts.upperBound - start + UInt64(needle.count) - 1)
+            let count = Int(length)
             var index = 0
-            while found.count < most, let place = bytes.place(of: needle, from: index) {
+            while found.count < most, let place = bytes.place(of: needle, from: index, to: count) {
                 // A match inside a unit of UTF-16 is none.
-                if (start + UInt64(place)) % unit == 0 {
+                if (start + UInt64(place)) % source.unit == 0 {
                     found.append(start + UInt64(place))
                     index = place + (overlapping ? 1 : needle.count)
                 } else {
@@ -40,10 +116,25 @@ package struct ByteSearch: Sendable {
                 }
             }
             // What was found may reach into the next part.
-            let whole = bytes.count - needle.count + 1
+            let whole = count - needle.count + 1
             if whole <= 0 { break }
             start += UInt64(max(index, whole))
         }
         return found
+    }
+}
+
+/// Knuth, Morris and Pratt's table.
+enum KnuthMorrisPratt {
+    /// For each prefix the length of its longest border: the longest shorter prefix that it also ends in.
+    static func borders<Part: Equatable>(_ parts: [Part]) -> [Int] {
+        var borders = parts.isEmpty ? [] : [0]
+        var length = 0
+        for index in parts.indices.dropFirst() {
+            while length > 0, parts[index] != parts[length] { length = borders[length - 1] }
+            if parts[index] == parts[length] { length += 1 }
+            borders.append(length)
+        }
+        return borders
     }
 }

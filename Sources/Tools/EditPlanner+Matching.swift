@@ -61,7 +61,7 @@ extension EditPlanner {
         if endsLine, newLines.count > 1, newLines.last?.isEmpty == true { newLines.removeLast() }
         let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
         var found: [(range: Range<UInt64>, lines: FoundLines)] = []
-        for place in try search.places(in: text, 0..<text.size, atMost: most) {
+        for place in try search.places(in: text, atMost: most) {
             // The lines were found by hashes.
             guard let lines = try foundLines(place.range, like: oldLines) else { continue }
             found.append((place.range, lines))
@@ -83,13 +83,10 @@ extension EditPlanner {
         return planned
     }
 
-    /// Bytes that lines of the file may have, with all their white space.
-    private static let longestPlace: UInt64 = 4 << 20
-
     private func foundLines(
         _ range: Range<UInt64>, like old: [[UInt8]]
     ) throws(ToolError) -> FoundLines? {
-        guard range.upperBound - range.lowerBound <= Self.longestPlace else { return nil }
+        guard range.upperBound - range.lowerBound <= LineSearch.longestPlace else { return nil }
         return FoundLines(try text.read(range), like: old)
     }
 
@@ -118,18 +115,13 @@ struct FoundLines {
             ends.append(hasReturn ? [0x0d, 0x0a] : [0x0a])
         }
         guard lines.count == written.count else { return nil }
-        for (one, other) in zip(lines, written) where Self.trimmed(one) != Self.trimmed(other) {
+        for (one, other) in zip(lines, written) where TrimmedHash.trimmed(one) != TrimmedHash.trimmed(other) {
             return nil
         }
     }
 
     private static func indentation(_ line: [UInt8]) -> ArraySlice<UInt8> {
         line.prefix { TrimmedHash.isBlank($0) }
-    }
-
-    private static func trimmed(_ line: [UInt8]) -> ArraySlice<UInt8> {
-        let rest = line.dropFirst(indentation(line).count)
-        return rest.dropLast(rest.reversed().prefix { TrimmedHash.isBlank($0) }.count)
     }
 
     /// What comes in the lines' place. Lines that stand in both texts at the front or the end stay as
@@ -159,7 +151,8 @@ struct FoundLines {
         if indentation.count == line.count { return line }
         let rest = line.dropFirst(indentation.count)
         // The lines that go first, then the others, the nearest of each first.
-        let order = written.indices.filter { !Self.trimmed(written[$0]).isEmpty }.sorted { one, other in
+        let texts = written.indices.filter { !TrimmedHash.trimmed(written[$0]).isEmpty }
+        let order = texts.sorted { one, other in
             let (isOne, isOther) = (goes.contains(one), goes.contains(other))
             if isOne != isOther { return isOne }
             return (abs(one - index), one) < (abs(other - index), other)
@@ -188,7 +181,7 @@ struct FoundLines {
 
     /// How much deeper the file is where what was written is so much deeper.
     private var step: (written: Int, file: Int)? {
-        let depths = zip(written, lines).filter { !Self.trimmed($0.0).isEmpty }
+        let depths = zip(written, lines).filter { !TrimmedHash.trimmed($0.0).isEmpty }
             .map { (Self.indentation($0.0).count, Self.indentation($0.1).count) }
         for (one, other) in zip(depths, depths.dropFirst()) {
             let (deeper, found) = (abs(other.0 - one.0), abs(other.1 - one.1))

@@ -27,6 +27,18 @@ package protocol GroundFile: Sendable {
     func status() throws(ToolError) -> FileStatus
     /// Up to `count` bytes from `offset`; fewer only where the file ends.
     func read(_ count: Int, at offset: UInt64) throws(ToolError) -> [UInt8]
+    /// The same for who goes through all of a file: over what an array holds, since memory that is taken
+    /// anew for each part of a large file costs more than the reading.
+    /// - Returns: bytes that were read; fewer than the array has only where the file ends.
+    func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int
+}
+
+/// Going through all of a file.
+enum GroundScan {
+    /// Bytes of one read. On a mount one request has 256 pages, and memory seldom begins with a page.
+    static let length = 1 << 20 - 4 << 10
+    /// Bytes of a file that is worth a descriptor of its own for it.
+    static let large: UInt64 = 8 << 20
 }
 
 /// Bytes that go and bytes that come in their place; offsets are those before the edit.

@@ -4,6 +4,8 @@
 //
 // Bounded: blocks grow with the file, so that there are at most about 65,000 of them.
 
+internal import Platform
+
 package struct LineIndex: Sendable {
     /// What a run of bytes holds.
     package struct Block: Equatable, Sendable {
@@ -55,15 +57,25 @@ package struct LineIndex: Sendable {
 
     package var characterCount: UInt64? { isComplete ? counted.characters : nil }
 
+    /// Reads bytes of the file from a place over what an array holds, and says how many: fewer only at
+    /// the file's end.
+    typealias Read = (inout [UInt8], UInt64) throws(ToolError) -> Int
+
+    private static func readLength(_ block: UInt64) -> Int {
+        min(GroundScan.length, Int(clamping: block))
+    }
+
     /// Counts on until `isEnough` holds of what was counted, or the file ends.
-    /// - Parameter read: reads bytes of the file; fewer only at its end.
     mutating func extend(
         until isEnough: (Block) -> Bool, isCancelled: () -> Bool = { false },
-        read: (Int, UInt64) throws(ToolError) -> [UInt8]
+        read: Read
     ) throws(ToolError) {
+        if counted.bytes >= size || isEnough(counted) { return }
+        var bytes = [UInt8](repeating: 0, count: Self.readLength(blockLength))
         while counted.bytes < size, !isEnough(counted) {
             if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            let block = try measure(counted.bytes, min(blockLength, size - counted.bytes), read)
+            let block = try measure(
+                counted.bytes, min(blockLength, size - counted.bytes), &bytes, read)
             if block.bytes == 0 { throw Self.shrank }
             blocks.append(block)
             counted = counted + block
@@ -74,18 +86,15 @@ package struct LineIndex: Sendable {
         ToolError(.stale, "the file became shorter while it was read: read it again")
     }
 
-    /// Bytes of one read while a block is counted.
-    private static let readLength: UInt64 = 1 << 20
-
     private func measure(
-        _ start: UInt64, _ length: UInt64, _ read: (Int, UInt64) throws(ToolError) -> [UInt8]
+        _ start: UInt64, _ length: UInt64, _ bytes: inout [UInt8], _ read: Read
     ) throws(ToolError) -> Block {
         var block = Block()
         while block.bytes < length {
-            let wanted = min(Self.readLength, length - block.bytes)
-            let bytes = try read(Int(wanted), start + block.bytes)
-            if bytes.isEmpty { return block }
-            block = block + TextCount.count(bytes, encoding, startsAt: start + block.bytes)
+            let count = try read(&bytes, start + block.bytes)
+            if count == 0 { return block }
+            let wanted = Int(min(UInt64(count), length - block.bytes))
+            block = block + TextCount.count(bytes, wanted, encoding, startsAt: start + block.bytes)
         }
         return block
     }
@@ -107,7 +116,7 @@ package struct LineIndex: Sendable {
     ///   - splices: in order, offsets before the edit.
     ///   - read: reads the new file.
     mutating func apply(
-        _ splices: [ByteSplice], read: (Int, UInt64) throws(ToolError) -> [UInt8]
+        _ splices: [ByteSplice], read: Read
     ) throws(ToolError) {
         var fresh: [Block] = []
         var newSize = size
@@ -125,6 +134,7 @@ package struct LineIndex: Sendable {
         }
         var oldStart: UInt64 = 0
         var newStart: UInt64 = 0
+        var bytes = [UInt8](repeating: 0, count: Self.readLength(blockLength))
         var next = 0
         var index = 0
         while index < blocks.count {
@@ -152,7 +162,7 @@ package struct LineIndex: Sendable {
             }
             var left = length
             while left > 0 {
-                let part = try measure(newStart, min(left, blockLength), read)
+                let part = try measure(newStart, min(left, blockLength), &bytes, read)
                 if part.bytes == 0 { throw Self.shrank }
                 fresh.append(part)
                 newStart += part.bytes
@@ -184,25 +194,24 @@ package struct LineIndex: Sendable {
 
 /// Counting in runs of bytes.
 enum TextCount {
-    /// - Parameter start: where the run stands in the file: units of UTF-16 begin at even offsets.
+    /// - Parameters:
+    ///   - length: bytes of the run, from the array's front.
+    ///   - start: where the run stands in the file: units of UTF-16 begin at even offsets.
     static func count(
-        _ bytes: [UInt8], _ encoding: TextEncoding, startsAt start: UInt64
+        _ bytes: [UInt8], _ length: Int, _ encoding: TextEncoding, startsAt start: UInt64
     ) -> LineIndex.Block {
         var lines: UInt64 = 0
         var characters: UInt64 = 0
         switch encoding {
         case .utf8:
-            for byte in bytes {
-                lines &+= byte == 0x0a ? 1 : 0
-                characters &+= byte & 0xc0 != 0x80 ? 1 : 0
-            }
+            (lines, characters) = bytes.lineEndsAndCharacters(length)
         case .latin1, .binary:
-            for byte in bytes { lines &+= byte == 0x0a ? 1 : 0 }
-            characters = UInt64(bytes.count)
+            lines = bytes.lineEndsAndCharacters(length).lines
+            characters = UInt64(length)
         case .utf16LittleEndian, .utf16BigEndian:
             let isLittle = encoding == .utf16LittleEndian
             var index = Int(start & 1)
-            while index + 1 < bytes.count {
+            while index + 1 < length {
                 let low = isLittle ? bytes[index] : bytes[index + 1]
                 let high = isLittle ? bytes[index + 1] : bytes[index]
                 if high == 0, low == 0x0a { lines &+= 1 }
@@ -210,6 +219,6 @@ enum TextCount {
                 index += 2
             }
         }
-        return LineIndex.Block(bytes: UInt64(bytes.count), lines: lines, characters: characters)
+        return LineIndex.Block(bytes: UInt64(length), lines: lines, characters: characters)
     }
 }

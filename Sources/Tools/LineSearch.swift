@@ -13,7 +13,9 @@ package struct LineSearch: Sendable {
     }
 
     private let wanted: [UInt64]
-    private let failures: [Int]
+    /// The longest of the lines, without the white space at its ends, and the lines before it.
+    private let longest: (search: ByteSearch, before: Int)?
+    private let borders: [Int]
 
     /// White space that is kept of a line's front, in bytes; a longer one is not matched.
     private static let longestIndentation = 1 << 10
@@ -27,18 +29,65 @@ package struct LineSearch: Sendable {
         }
         guard !hashes.isEmpty, hashes.contains(where: { $0 != TrimmedHash().value }) else { return nil }
         wanted = hashes
-        var failures = [0]
-        var length = 0
-        for index in hashes.indices.dropFirst() {
-            while length > 0, hashes[index] != hashes[length] { length = failures[length - 1] }
-            if hashes[index] == hashes[length] { length += 1 }
-            failures.append(length)
+        longest = Self.longest(lines)
+        borders = KnuthMorrisPratt.borders(hashes)
+    }
+
+    private static func longest(_ lines: [[UInt8]]) -> (search: ByteSearch, before: Int)? {
+        var best: (line: ArraySlice<UInt8>, before: Int)?
+        for (index, line) in lines.enumerated() {
+            let line = TrimmedHash.trimmed(line)
+            if line.count > best?.line.count ?? 0 { best = (line, index) }
         }
-        self.failures = failures
+        guard let best, let search = ByteSearch(Array(best.line)) else { return nil }
+        return (search, best.before)
+    }
+
+    /// The longest line is searched for first: what stands around it is looked at where it is found.
+    /// - Parameter most: places after which the search ends.
+    package func places(in text: TextFile, atMost most: Int) throws(ToolError) -> [Place] {
+        if let longest, text.size > text.window {
+            let found = try longest.search.places(
+                in: text, 0..<text.size, atMost: Self.mostCandidates + 1, overlapping: true)
+            if found.count <= Self.mostCandidates {
+                return try places(in: text, around: found, longest.before, atMost: most)
+            }
+        }
+        return try places(in: text, 0..<text.size, atMost: most)
+    }
+
+    /// More places of the longest line: all of the file is searched.
+    private static let mostCandidates = 5_000
+    /// Bytes that the lines may have with all their white space.
+    static let longestPlace: UInt64 = 4 << 20
+
+    /// - Parameters:
+    ///   - candidates: where the longest line stands, or a line that has it in its middle.
+    ///   - before: lines before it.
+    private func places(
+        in text: TextFile, around candidates: [UInt64], _ before: Int, atMost most: Int
+    ) throws(ToolError) -> [Place] {
+        var found: [Place] = []
+        /// Behind the last lines found, with their end: the next must not overlap, not by an empty line.
+        var last: UInt64 = 0
+        for candidate in candidates where candidate >= last && found.count < most {
+            if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
+            let bound = candidate - min(candidate, Self.longestPlace)
+            guard let start = try text.start(linesBefore: before, candidate, notBefore: bound),
+                start >= last
+            else { continue }
+            let most = candidate + Self.longestPlace
+            let end = try text.end(ofLines: UInt64(wanted.count - before), from: candidate, to: most)
+            guard end < most || end >= text.size else { continue }
+            guard let place = try places(in: text, start..<end, atMost: 1).first else { continue }
+            found.append(place)
+            last = end
+        }
+        return found
     }
 
     /// - Parameter most: places after which the search ends.
-    package func places(
+    private func places(
         in text: TextFile, _ range: Range<UInt64>, atMost most: Int
     ) throws(ToolError) -> [Place] {
         var found: [Place] = []
@@ -54,7 +103,7 @@ package struct LineSearch: Sendable {
         func finishLine(_ lineEnd: UInt64) {
             recent.append((lineStart, indentation))
             if recent.count > wanted.count { recent.removeFirst() }
-            while matched > 0, hash.value != wanted[matched] { matched = failures[matched - 1] }
+            while matched > 0, hash.value != wanted[matched] { matched = borders[matched - 1] }
             if hash.value == wanted[matched] { matched += 1 }
             if matched == wanted.count, let first = recent.first {
                 found.append(Place(range: first.start..<lineEnd, indentation: first.indentation))
@@ -99,6 +148,11 @@ struct TrimmedHash {
     private var running: UInt64 = 0xcbf2_9ce4_8422_2325
     private(set) var isEmpty = true
     private(set) var endsWithReturn = false
+
+    static func trimmed(_ line: [UInt8]) -> ArraySlice<UInt8> {
+        let rest = line.drop(while: isBlank)
+        return rest.dropLast(rest.reversed().prefix(while: isBlank).count)
+    }
 
     static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d }
 

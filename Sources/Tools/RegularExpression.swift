@@ -21,9 +21,13 @@ package final class RegularExpression {
     private let context: OpaquePointer
     private let watch: MatchWatch
     private let data: OpaquePointer
+    /// Of the machine code; nil if there is none.
+    private let stack: OpaquePointer?
     let groupCount: Int
-    private let lookbehind: Int
-    private let isUTF8: Bool
+    let lookbehind: Int
+    /// What every match holds; nil if that is not known, or a match may have several lines.
+    let required: ByteSearch?
+    let isUTF8: Bool
     private let namesLineEnds: Bool
     /// The pattern, for sentences.
     let shown: String
@@ -37,6 +41,8 @@ package final class RegularExpression {
     private static let depth: UInt32 = 200_000
     /// KiB.
     private static let heap: UInt32 = 20_000
+    /// Bytes: what machine code may nest in.
+    private static let stackBytes = 1 << 20
     /// Bytes that are read at once. The library checks all of them for UTF-8 in each call.
     private static let mostWindow = 64 << 10
     /// Bytes of the longest match.
@@ -82,6 +88,8 @@ package final class RegularExpression {
         self.context = context
         watch = MatchWatch(context)
         self.data = data
+        stack = cpcre2_use_machine_code(code, context, Self.stackBytes)
+        required = RequiredText(bytes, isUTF8: isUTF8).flatMap { ByteSearch($0.bytes) }
         groupCount = Int(cpcre2_group_count(code))
         namesLineEnds = cpcre2_names_line_ends(code) != 0
         // Characters have up to four bytes. Two at least, so that a window's start is no line's start,
@@ -90,6 +98,7 @@ package final class RegularExpression {
     }
 
     deinit {
+        pcre2_jit_stack_free_8(stack)
         pcre2_match_data_free_8(data)
         pcre2_match_context_free_8(context)
         pcre2_code_free_8(code)
@@ -134,7 +143,10 @@ package final class RegularExpression {
         case none(before: Int)
     }
 
-    private func search(_ view: View, isEnd: Bool) throws(ToolError) -> Outcome {
+    /// - Parameter limit: bytes of the view that a match may begin in.
+    private func search(
+        _ view: View, isEnd: Bool, before limit: Int = .max
+    ) throws(ToolError) -> Outcome {
         // The library ends a fragment before bytes that are no UTF-8. What ends there is no partial match:
         // the library would take it for one, and lose it. So it sees one such byte, and no more.
         let isFragment = view.fragmentEnd < view.bytes.count
@@ -142,10 +154,15 @@ package final class RegularExpression {
         var options: UInt32 = isFragment || isEnd ? 0 : CPCRE2_PARTIAL
         if view.isAfterEmpty { options |= CPCRE2_NOT_EMPTY_HERE }
         // What is no UTF-8 behind the fragment is no place to begin at.
-        let last = view.fragmentEnd
+        let last = min(view.fragmentEnd, limit - 1)
         pcre2_set_offset_limit_8(context, last)
         watch.prepare(window: bytes.count - view.start)
-        let result = pcre2_match_8(code, bytes, bytes.count, view.start, options, data, context)
+        var result = pcre2_match_8(code, bytes, bytes.count, view.start, options, data, context)
+        if result == PCRE2_ERROR_JIT_STACKLIMIT {
+            // Going step by step nests in the heap, which has more.
+            options |= CPCRE2_STEPWISE
+            result = pcre2_match_8(code, bytes, bytes.count, view.start, options, data, context)
+        }
         let places = pcre2_get_ovector_pointer_8(data)
         switch result {
         case PCRE2_ERROR_NOMATCH: return .none(before: last + 1)
@@ -170,6 +187,8 @@ package final class RegularExpression {
             }
             // \K may move the start behind the end; such a match is taken as empty.
             if groups[0] == nil { groups[0] = places[1]..<places[1] }
+            // Machine code looks a little further than it was told.
+            if let whole = groups[0], whole.lowerBound >= limit { return .none(before: limit) }
             return .match(groups)
         }
     }
@@ -185,7 +204,7 @@ package final class RegularExpression {
     }
 
     /// What passes through: bytes of the file, and where the search stands in them.
-    private struct View {
+    struct View {
         var base: UInt64
         var bytes: [UInt8]
         var start: Int
@@ -208,24 +227,41 @@ package final class RegularExpression {
             nanoseconds: patience + more, late: tooSlow(patience + more), isCancelled: text.isCancelled)
         // A line begins behind a byte order mark.
         let mark = UInt64(text.encoding.markLength(try text.read(0..<4)))
+        if let lines = try linesWithRequired(text, from: mark) {
+            for line in lines {
+                var view = try self.view(text, at: line, from: mark)
+                guard try search(text, &view, until: line.upperBound, visit) else { return }
+            }
+            return
+        }
         var view = View(base: mark, bytes: try part(text, mark, Self.window(text)), start: 0)
+        _ = try search(text, &view, until: .max, visit)
+    }
+
+    /// - Parameter end: behind the places where a match may begin.
+    /// - Returns: false if the visitor wants no more.
+    private func search(
+        _ text: TextFile, _ view: inout View, until end: UInt64,
+        _ visit: (Match) throws(ToolError) -> Bool
+    ) throws(ToolError) -> Bool {
         while true {
             try watch.check()
+            if view.base + UInt64(view.start) >= end { return true }
             let isEnd = view.base + UInt64(view.bytes.count) >= text.size
             findFragment(&view)
             if view.start >= view.bytes.count {
                 guard !isEnd else {
                     // The end of the file is a place too, unless bytes that are no text stand before it.
-                    if view.isBehindFragment { return }
-                    try finish(&view, visit)
-                    return
+                    if view.isBehindFragment { return true }
+                    return try finish(&view, visit)
                 }
                 try slide(&view, text)
                 continue
             }
-            switch try search(view, isEnd: isEnd) {
+            let limit = Int(clamping: end - view.base)
+            switch try search(view, isEnd: isEnd, before: limit) {
             case .match(let groups):
-                guard try report(groups, &view, visit) else { return }
+                guard try report(groups, &view, visit) else { return false }
             case .none(let before):
                 leave(&view, before)
             case .partial(let from):
@@ -242,10 +278,10 @@ package final class RegularExpression {
     /// Looks for empty matches at the end of the file.
     private func finish(
         _ view: inout View, _ visit: (Match) throws(ToolError) -> Bool
-    ) throws(ToolError) {
-        if view.isAfterEmpty { return }
-        guard case .match(let groups) = try search(view, isEnd: true) else { return }
-        _ = try report(groups, &view, visit)
+    ) throws(ToolError) -> Bool {
+        if view.isAfterEmpty { return true }
+        guard case .match(let groups) = try search(view, isEnd: true) else { return true }
+        return try report(groups, &view, visit)
     }
 
     private func report(
@@ -335,20 +371,8 @@ package final class RegularExpression {
         max(16, min(Self.mostWindow, Int(clamping: text.window)))
     }
 
-    /// A part that ends between characters, but at the file's end.
-    private func part(
-        _ text: TextFile, _ offset: UInt64, _ count: Int
-    ) throws(ToolError) -> [UInt8] {
-        var bytes = try text.read(offset..<min(text.size, offset + UInt64(count)))
-        guard isUTF8, offset + UInt64(bytes.count) < text.size, bytes.count > 8 else { return bytes }
-        var index = bytes.count - 1
-        while index > bytes.count - 4, bytes[index] & 0xc0 == 0x80 { index -= 1 }
-        if bytes[index] >= 0xc0 { bytes.removeLast(bytes.count - index) }
-        return bytes
-    }
-
     /// Back to the start of a character, if there is one.
-    private func boundary(_ bytes: [UInt8], _ index: Int) -> Int {
+    func boundary(_ bytes: [UInt8], _ index: Int) -> Int {
         guard isUTF8, index < bytes.count else { return index }
         for back in 0...3 where index >= back {
             if bytes[index - back] & 0xc0 != 0x80 { return index - back }

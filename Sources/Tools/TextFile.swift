@@ -50,7 +50,7 @@ package final class TextFile {
     private func extend(_ isEnough: (LineIndex.Block) -> Bool) throws(ToolError) {
         let file = file
         try index.extend(until: isEnough, isCancelled: isCancelled) {
-            (count, offset) throws(ToolError) in try file.read(count, at: offset)
+            (bytes, offset) throws(ToolError) in try file.scan(over: &bytes, at: offset)
         }
     }
 
@@ -62,8 +62,8 @@ package final class TextFile {
         after splices: [ByteSplice], in file: any GroundFile
     ) throws(ToolError) -> LineIndex {
         var next = index
-        try next.apply(splices) { (count, offset) throws(ToolError) in
-            try file.read(count, at: offset)
+        try next.apply(splices) { (bytes, offset) throws(ToolError) in
+            try file.scan(over: &bytes, at: offset)
         }
         return next
     }
@@ -147,6 +147,28 @@ package final class TextFile {
             return false
         } ?? size
     }
+
+    /// Where the line begins that stands so many lines before that of a byte. Nil if it begins before the
+    /// bound, or there is none. Not for UTF-16.
+    func start(
+        linesBefore count: Int, _ offset: UInt64, notBefore bound: UInt64
+    ) throws(ToolError) -> UInt64? {
+        var left = count
+        var end = min(offset, size)
+        while end > bound {
+            let start = max(bound, end - min(end, Self.backLength))
+            let bytes = try read(start..<end)
+            for index in bytes.indices.reversed() where bytes[index] == 0x0a {
+                if left == 0 { return start + UInt64(index) + 1 }
+                left -= 1
+            }
+            end = start
+        }
+        return bound == 0 && left == 0 ? 0 : nil
+    }
+
+    /// Bytes of one read of a scan to the front.
+    private static let backLength: UInt64 = 4 << 10
 
     /// Behind so many line ends that stand at a byte or behind it, or the bound, or the file's end.
     func end(

@@ -9,7 +9,10 @@ struct ImportTests {
     static let arrows: [(directory: String, imports: Set<String>)] = [
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
         ("Sources/MCP", ["Glibc", "Synchronization", "FoundationEssentials"]),
-        ("Sources/Tools", ["CPCRE2", "Platform", "Glibc", "Synchronization", "FoundationEssentials"]),
+        (
+            "Sources/Tools",
+            ["CPCRE2", "Platform", "Dispatch", "Glibc", "Synchronization", "FoundationEssentials"]
+        ),
         (
             "Sources/ToolServer",
             ["Tools", "MCP", "Platform", "Glibc", "Synchronization", "FoundationEssentials"]
@@ -105,7 +108,7 @@ struct ImportTests {
         for arrow in Self.arrows {
             let last = arrow.directory.split(separator: "/").last.map(String.init) ?? ""
             let module = last == "Server" ? "MountServer" : last
-            let system: Set<String> = ["Glibc", "Synchronization", "FoundationEssentials"]
+            let system: Set<String> = ["Dispatch", "Glibc", "Synchronization", "FoundationEssentials"]
             #expect(Self.dependencies(of: module) == arrow.imports.subtracting(system), "\(module)")
         }
     }

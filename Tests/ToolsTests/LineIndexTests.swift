@@ -17,10 +17,11 @@ import Testing
 
     private static func reader(
         _ bytes: [UInt8]
-    ) -> (Int, UInt64) throws(ToolError) -> [UInt8] {
-        { (count, offset) throws(ToolError) in
-            let start = min(Int(offset), bytes.count)
-            return Array(bytes[start..<min(bytes.count, start + count)])
+    ) -> LineIndex.Read {
+        { (buffer, offset) throws(ToolError) in
+            let part = bytes.dropFirst(Int(offset)).prefix(buffer.count)
+            buffer.replaceSubrange(..<part.count, with: part)
+            return part.count
         }
     }
 

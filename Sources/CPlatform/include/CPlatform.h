@@ -32,6 +32,8 @@ int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset);
 int64_t cp_pwrite2(
     int fd, const void *first, size_t first_count, const void *second, size_t second_count,
     int64_t offset);
+// Adds line ends, and bytes that begin a character of UTF-8.
+void cp_count_text(const uint8_t *bytes, size_t count, uint64_t *lines, uint64_t *characters);
 // memmem(3): where the needle begins in the bytes, or -1.
 int64_t cp_find(const void *bytes, size_t count, const void *needle, size_t needle_count);
 int64_t cp_getdents(int fd, void *buffer, size_t count);

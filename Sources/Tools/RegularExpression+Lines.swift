@@ -1,0 +1,65 @@
+// The lines of a large file that hold the text which every match holds: the expression is searched for only
+// there.
+
+extension RegularExpression {
+    /// More of them: all of the file is searched.
+    private static let mostRequired = 20_000
+    /// Bytes of the longest line that is taken alone.
+    private static let longestLine: UInt64 = 64 << 10
+
+    /// Lines, with their ends, outside of which nothing matches. Nil if all of the file must be searched.
+    func linesWithRequired(
+        _ text: TextFile, from first: UInt64
+    ) throws(ToolError) -> [Range<UInt64>]? {
+        guard let required, text.size > text.window else { return nil }
+        let places = try required.places(
+            in: text, first..<text.size, atMost: Self.mostRequired + 1, overlapping: true)
+        guard places.count <= Self.mostRequired else { return nil }
+        var lines: [Range<UInt64>] = []
+        for place in places where place >= lines.last?.upperBound ?? 0 {
+            let bound = max(first, place - min(place, Self.longestLine))
+            guard let start = try text.start(linesBefore: 0, place, notBefore: bound) else { return nil }
+            let most = place + Self.longestLine
+            let end = try text.end(ofLines: 1, from: place, to: most)
+            guard end < most || end >= text.size else { return nil }
+            lines.append(start..<end)
+        }
+        return lines
+    }
+
+    /// What is seen of a line, with what may be looked back at.
+    func view(
+        _ text: TextFile, at line: Range<UInt64>, from first: UInt64
+    ) throws(ToolError) -> View {
+        let back = min(line.lowerBound - first, UInt64(lookbehind))
+        let base = line.lowerBound - back
+        // Behind the line something must be seen.
+        var bytes = try part(text, base, Int(line.upperBound - base) + 16)
+        // From the start of a character on; not from the line's start, which is no start of a text.
+        let keep = boundary(bytes, Int(min(max(back, 1) - 1, 3)))
+        bytes.removeFirst(keep)
+        return View(base: base + UInt64(keep), bytes: bytes, start: Int(back) - keep)
+    }
+
+    /// A part that ends between characters, and not behind a line end: `^` does not hold there, and `\Z`
+    /// does before it, unless the library sees that something follows.
+    func part(_ text: TextFile, _ offset: UInt64, _ count: Int) throws(ToolError) -> [UInt8] {
+        var count = count
+        while true {
+            var bytes = try text.read(offset..<min(text.size, offset + UInt64(count)))
+            guard offset + UInt64(bytes.count) < text.size else { return bytes }
+            if isUTF8, bytes.count > 8 {
+                var index = bytes.count - 1
+                while index > bytes.count - 4, bytes[index] & 0xc0 == 0x80 { index -= 1 }
+                if bytes[index] >= 0xc0 { bytes.removeLast(bytes.count - index) }
+            }
+            if let last = bytes.lastIndex(where: { $0 != 0x0a && $0 != 0x0d }) {
+                bytes.removeLast(bytes.count - 1 - last)
+                return bytes
+            }
+            // Line ends alone. What is longer than a match may be is as good as the file's end.
+            guard !bytes.isEmpty, count < Self.longestMatch else { return bytes }
+            count = count * 4 + 64
+        }
+    }
+}

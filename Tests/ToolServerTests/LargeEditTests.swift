@@ -1,0 +1,68 @@
+// Edits of a text that is large enough to be searched past the page cache, by several threads: they see what
+// was written last, by whomever, and where all behind an insertion has moved.
+
+import Glibc
+import MCP
+import TestSupport
+import Testing
+
+@testable import ToolServer
+
+@Suite struct LargeEditTests {
+    private static let lines = 400_000
+
+    private static func line(_ number: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: 8 - digits.count) + digits + " some text here\n"
+    }
+
+    @Test("Searches of a large text see what was written last", arguments: Place.every)
+    func edits(place: Place) throws {
+        let desk = try Desk(place)
+        var expected = Array((0..<Self.lines).map(Self.line).joined().utf8)
+        let lineBytes = Self.line(0).utf8.count
+        #expect(expected.count > 8 << 20)
+        try desk.write("f", expected)
+        func replace(_ number: Int, _ text: String) {
+            let old = Array(Self.line(number).utf8)
+            let near = max(0, number * lineBytes - 100)
+            guard let place = (near..<near + 300).first(where: { expected[$0...].starts(with: old) })
+            else { return }
+            expected.replaceSubrange(place..<place + old.count, with: Array(text.utf8))
+        }
+        func edit(_ edit: [String: JSON]) throws {
+            try desk.use("edit_file", ["path": "f", "edits": .list([.object(edit)])])
+        }
+        func check() throws { #expect(try desk.bytes("f") == expected) }
+
+        // So that the kernel has pages of it.
+        try check()
+        let late = "not yet on its way here\n"
+        if place == .store {
+            try edit(["offset": .integer(Int64(300_000 * lineBytes)), "length": 24, "newText": .text(late)])
+        } else {
+            // Pages that nobody has told the daemon of.
+            let held = try must("open", open(desk("f"), O_WRONLY | O_CLOEXEC))
+            defer { close(held) }
+            try writeAll(held, Array(late.utf8), at: Int64(300_000 * lineBytes))
+        }
+        try edit(["oldText": "not yet on its way", "newText": "now it is"])
+        replace(300_000, "now it is here\n")
+        try check()
+        try edit(["start_line": 1, "end_line": 0, "newText": "a new first line"])
+        expected.insert(contentsOf: Array("a new first line\n".utf8), at: 0)
+        try edit(["oldText": "  00200000 some text here\t", "newText": "found by its words"])
+        replace(200_000, "found by its words\n")
+        try edit([
+            "oldText": "^(00399999) (\\w+) text (\\w+)$", "newText": "$3 $2 $1", "match": "regex",
+        ])
+        replace(399_999, "here some 00399999\n")
+        try edit(["oldText": "(?s)00000007.{20,30}8 some", "newText": "seven", "match": "regex"])
+        let seven = 7 * lineBytes + "a new first line\n".utf8.count
+        expected.replaceSubrange(seven..<seven + lineBytes + 13, with: Array("seven".utf8))
+        try check()
+        let twice = try desk.failure(
+            "edit_file", ["path": "f", "edits": [["oldText": "some text", "newText": "x"]]])
+        #expect(twice.kind == "ambiguous")
+    }
+}

@@ -1,0 +1,153 @@
+// The shorter ways through a large file find what a look at all of it finds: expressions only in lines that
+// hold their text, lines only around the longest of them, text in several parts at once.
+
+import TestSupport
+import Testing
+
+@testable import Tools
+
+@Suite struct RequiredTextTests {
+    private static func required(_ pattern: String, isUTF8: Bool = true) -> String? {
+        RequiredText(Array(pattern.utf8), isUTF8: isUTF8).map { String(decoding: $0.bytes, as: UTF8.self) }
+    }
+
+    @Test("The text that each match holds is the longest run of plain characters")
+    func longestRun() {
+        for (pattern, text) in [
+            ("hello", "hello"), ("^(004807690) (\\w+)$", "004807690"), ("a+bcd?e", nil), ("a+bcde?", "bcd"),
+            ("abc+", "abc"), ("abc+d", "abc"), ("abc{2}d", "abc"), ("abc{2,}?def", "abc"),
+            ("abc*", nil), ("abcd*", "abc"), ("abc{0,3}", nil), ("abcd{0}x", "abc"),
+            ("foo\\.bar\\(\\)", "foo.bar()"), ("\\t\\$x ", "\t$x "),
+            ("äöü*", "äö"), ("(äöü)+", "äöü"),
+            ("(abc)?", nil), ("(abc)?defg", "defg"), ("(abc|defg)xyz", "xyz"), ("(?:abc)(?<n>defg)", "defg"),
+            ("(?P<n>abcd)", "abcd"), ("((abc)d)efgh(x)", "efgh"), ("((abcde)?f)ghi", "ghi"),
+            ("[abc]+defg[^x]", nil), ("[abc\\]]+defg", "defg"), ("[]a]bcd", "bcd"), ("\\bword\\b", "word"),
+            ("\\d\\d\\w+ = \\S+", " = "), ("func \\w+\\(", "func "), ("\\htail", "tail"),
+        ] {
+            #expect(Self.required(pattern) == text, "\(pattern)")
+        }
+    }
+
+    @Test("What is read in another way, or may hold a line end, has none")
+    func notUnderstood() {
+        for pattern in [
+            "abc|def", "(?i)abc", "(?x)a b c", "abc(?=def)", "(?!abc)def", "(?#abc)def", "(*UTF)abc",
+            "\\Qabc\\E", "abc\\K", "\\x{41}bcd", "\\p{Lu}bcd", "(abc)\\1", "(abc)\\g{1}", "(?1)(abc)",
+            "(?|abc)", "abc\\s", "abc\\n", "abc\\R", "abc\\Wx", "abc[^x]y", "abc[[:space:]]", "abc[\\s]",
+            "abc\\D", "abc\\H", "abc\\X", "abc\\v", "abc\n", "abc\r", "abc[\n]", "abc[\\x00-z]", "abc{x}",
+            "abc{,3}", "ab", "a.b.c", "(abc", "abc)", "[abc", "abc\\", "(?'n'abc)", "(?<=abc)def", "(?>abc)",
+            "\\N{U+41}bcd", "a\\cXbc",
+        ] {
+            #expect(Self.required(pattern) == nil, "\(pattern)")
+        }
+        // In Latin-1 each byte is a character.
+        #expect(Self.required("äbcd*", isUTF8: false) == "äbc")
+    }
+
+    private static func text(_ random: inout SeededGenerator) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for _ in 0..<Int.random(in: 0...600, using: &random) {
+            let part = [
+                "a", "b", " ", "\n", "\r\n", "\r", "é", "語", "ab", "aab", "aabaab", "\t", "  ab\n",
+                "ab \n", "?",
+            ].randomElement(using: &random) ?? ""
+            let bad: [UInt8] = [[0xff], [0xc3], [0x80]].randomElement(using: &random) ?? []
+            bytes += part == "?" ? bad : Array(part.utf8)
+        }
+        return bytes
+    }
+
+    @Test("Random expressions match what they match in all of the text", arguments: TestSeeds.all())
+    func expressions(seed: TestSeed) throws {
+        let bench = try Bench()
+        var random = seed.generator
+        let parts = [
+            "aab", "ab", "a", "b", "é", "語", " ", "(aab)", "(ab|aab)", "(?:ab)+", "a?", "b*", "(aab)?",
+            "[ab]+", "[^a]", "\\w+", "\\S", "\\s", "\\b", "^", "$", ".", ".*", "\\t", "{2}", "+", "?", "|",
+            "(?<n>aab)", "\\A", "\\Z", "\\z", "(?i)", "(?=a)", "\\h*",
+        ]
+        var known = 0
+        for _ in 0..<12 {
+            try bench.write("f", Self.text(&random))
+            for _ in 0..<12 {
+                let count = Int.random(in: 1...6, using: &random)
+                let pattern = (0..<count).map { _ in parts.randomElement(using: &random) ?? "" }.joined()
+                for encoding in [TextEncoding.utf8, .latin1] {
+                    if encoding == .latin1, pattern.contains("語") { continue }
+                    guard let expression = try? RegularExpression(pattern, encoding: encoding)
+                    else { continue }
+                    if expression.required != nil { known += 1 }
+                    let whole = try bench.text("f", encoding)
+                    let part = try bench.text("f", encoding)
+                    part.window = UInt64.random(in: 16...40, using: &random)
+                    let found = try expression.places(in: part, atMost: 1_000)
+                    #expect(
+                        found == (try expression.places(in: whole, atMost: 1_000)),
+                        "\(pattern), \(encoding), window \(part.window)")
+                }
+            }
+        }
+        #expect(known > 10)
+    }
+
+    @Test("Lines and bytes are found in parts as in all of the text", arguments: TestSeeds.all())
+    func linesAndBytes(seed: TestSeed) throws {
+        let bench = try Bench()
+        var random = seed.generator
+        for _ in 0..<20 {
+            var bytes: [UInt8] = []
+            for _ in 0..<Int.random(in: 1...6, using: &random) { bytes += Self.text(&random) }
+            try bench.write("f", bytes)
+            let whole = try bench.text("f", .utf8)
+            let part = try bench.text("f", .utf8)
+            part.window = UInt64.random(in: 4...40, using: &random)
+            for _ in 0..<10 where bytes.count > 40 {
+                let start = Int.random(in: 0..<bytes.count - 40, using: &random)
+                let needle = Array(bytes[start..<start + Int.random(in: 1...40, using: &random)])
+                let most = Bool.random(using: &random) ? 10_000 : Int.random(in: 1...3, using: &random)
+                let search = try #require(ByteSearch(needle))
+                for overlapping in [true, false] {
+                    var expected: [UInt64] = []
+                    var index = 0
+                    while index + needle.count <= bytes.count, expected.count < most {
+                        if bytes[index...].starts(with: needle) {
+                            expected.append(UInt64(index))
+                            index += overlapping ? 1 : needle.count
+                        } else {
+                            index += 1
+                        }
+                    }
+                    let found = try search.places(
+                        in: part, 0..<part.size, atMost: most, overlapping: overlapping)
+                    #expect(found == expected, "\(needle), \(overlapping), window \(part.window), \(most)")
+                }
+                let lines = needle.split(separator: 0x0a, omittingEmptySubsequences: false).map(Array.init)
+                guard let loose = LineSearch(lines) else { continue }
+                #expect(
+                    try loose.places(in: part, atMost: most) == loose.places(in: whole, atMost: most),
+                    "\(lines), window \(part.window), \(most)")
+            }
+        }
+    }
+
+    @Test("A text that stands everywhere is looked for in all of the file")
+    func everywhere() throws {
+        let bench = try Bench()
+        // More places than are taken one by one, of a line and of an expression.
+        let count = 24_000
+        try bench.write("f", String(repeating: "abc 1\n\n", count: count))
+        let text = try bench.text("f")
+        text.window = 4_096
+        let expression = try RegularExpression("abc (\\d)", encoding: .utf8)
+        #expect(expression.required != nil)
+        #expect(try expression.places(in: text, atMost: 100_000).count == count)
+        let lines = try #require(LineSearch([Array(" abc 1 ".utf8), []]))
+        #expect(try lines.places(in: text, atMost: 100_000).count == count)
+        // A line that is longer than is taken alone.
+        let front = String(repeating: "x", count: 200_000)
+        try bench.write("f", "é " + front + "abc 1yyyyyyyyy")
+        let long = try bench.text("f")
+        long.window = 4_096
+        #expect(try expression.places(in: long, atMost: 10) == [200_003..<200_008])
+    }
+}
