@@ -75,6 +75,7 @@ static const uint32_t CPCRE2_OPTIONS =
 // Letters and digits are those of Unicode. Bytes that are no UTF-8 match nothing, and stay.
 static const uint32_t CPCRE2_UTF = PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF;
 static const uint32_t CPCRE2_BYTES = PCRE2_NEVER_UTF;
+static const uint32_t CPCRE2_PLAIN_START = PCRE2_NO_START_OPTIMIZE;
 static const uint32_t CPCRE2_STEPWISE = PCRE2_NO_JIT;
 static const uint32_t CPCRE2_PARTIAL = PCRE2_PARTIAL_HARD;
 static const uint32_t CPCRE2_NOT_EMPTY_HERE = PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED;

@@ -108,6 +108,11 @@ int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char 
 int cp_fallocate(int fd, int mode, int64_t offset, int64_t length) {
     return fallocate(fd, mode, offset, length);
 }
+int cp_write_back(int fd) {
+    return sync_file_range(
+        fd, 0, 0,
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
 int64_t cp_lseek(int fd, int64_t offset, int whence) { return lseek(fd, offset, whence); }
 int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset) {
     return pread(fd, buffer, count, offset);

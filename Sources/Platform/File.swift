@@ -170,6 +170,28 @@ package final class File: Sendable {
         }
     }
 
+    /// The next run of data at or behind a place; nil where only a hole follows, or the end.
+    package func dataRun(from offset: UInt64) throws(Errno) -> Range<UInt64>? {
+        let start = cp_lseek(descriptor, Int64(clamping: offset), CP_SEEK_DATA)
+        if start < 0 {
+            if Errno.last == .noDevice { return nil }
+            throw .last
+        }
+        let end = cp_lseek(descriptor, start, CP_SEEK_HOLE)
+        if end < 0 {
+            // It has become shorter meanwhile.
+            if Errno.last == .noDevice { return nil }
+            throw .last
+        }
+        return UInt64(start)..<UInt64(max(start, end))
+    }
+
+    /// Has the kernel give its changed pages to the file system: sync_file_range(2). Nothing is durable by
+    /// that.
+    package func writeBack() throws(Errno) {
+        if cp_write_back(descriptor) != 0 { throw .last }
+    }
+
     /// lseek(2) with SEEK_DATA or SEEK_HOLE; nil where there is none (ENXIO).
     package func seek(from offset: UInt64, data: Bool) -> UInt64? {
         let found = cp_lseek(

@@ -38,6 +38,16 @@ struct StoreFile: GroundFile {
         return bytes
     }
 
+    func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> {
+        do throws(Errno) {
+            let start = try workspace.seek(node.number, from: offset, data: true)
+            return start..<max(start, try workspace.seek(node.number, from: start, data: false))
+        } catch {
+            if error == .noDevice { return UInt64.max..<UInt64.max }
+            throw ToolError(error, "look for holes in", name)
+        }
+    }
+
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
         var failure: Errno?
         let count = bytes.withUnsafeMutableBytes { buffer in

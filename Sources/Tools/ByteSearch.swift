@@ -37,6 +37,45 @@ package struct ByteSearch: Sendable {
             return try places(in: source, starts, atMost: most, overlapping)
         }
         var found: [UInt64] = []
+        for starts in try outsideOfHoles(text.file, starts) where found.count < most {
+            found += try places(
+                in: source, starts, partLength, atMost: most - found.count, overlapping)
+        }
+        return found
+    }
+
+    /// More runs of data are taken for one.
+    private static let mostRuns = 10_000
+
+    /// Where the text may begin that does not stand all in a hole.
+    private func outsideOfHoles(
+        _ file: any GroundFile, _ starts: Range<UInt64>
+    ) throws(ToolError) -> [Range<UInt64>] {
+        guard needle.contains(where: { $0 != 0 }) else { return [starts] }
+        var found: [Range<UInt64>] = []
+        var position = starts.lowerBound
+        while position < starts.upperBound {
+            let run = found.count < Self.mostRuns
+                ? try file.dataRun(from: position) : position..<starts.upperBound
+            // It may begin before the data that it ends in.
+            let first = run.lowerBound - min(run.lowerBound, UInt64(needle.count) - 1)
+            guard first < starts.upperBound else { break }
+            let end = min(run.upperBound, starts.upperBound)
+            if let last = found.last, first <= last.upperBound {
+                found[found.count - 1] = last.lowerBound..<max(last.upperBound, end)
+            } else {
+                found.append(max(first, starts.lowerBound)..<max(end, max(first, starts.lowerBound)))
+            }
+            position = max(run.upperBound, position.addingReportingOverflow(1).partialValue)
+        }
+        return found
+    }
+
+    private func places(
+        in source: Source, _ starts: Range<UInt64>, _ partLength: UInt64, atMost most: Int,
+        _ overlapping: Bool
+    ) throws(ToolError) -> [UInt64] {
+        var found: [UInt64] = []
         var start = starts.lowerBound
         while start < starts.upperBound, found.count < most {
             var parts: [Range<UInt64>] = []

@@ -118,6 +118,8 @@ package struct CopyPlan: Sendable {
             if options.respectsGitignore { readIgnores(&frame, entries.map(\.entry.name)) }
             var below: [Frame] = []
             for (entry, status) in entries {
+                // A large directory, and expressions for its names.
+                if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
                 if let next = try take(frame, entry.name, status) { below.append(next) }
             }
             waiting += below.reversed()

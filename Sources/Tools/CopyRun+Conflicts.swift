@@ -52,6 +52,8 @@ extension CopyRun {
                 found.skipped.append(.init(path: item.source, reason: "destination is as new"))
             case .overwrite, .newer:
                 placement.replaces = true
+                // Only what is older goes.
+                if options.conflict == .newer { placement.seen = PlacingJournal.Mark(status) }
                 found.all.append(placement)
             case .rename:
                 let names = item.names.isEmpty
@@ -79,6 +81,7 @@ extension CopyRun {
             ? try merge.verdict(item.source, item.names, target: there)
             : try merge.verdict(ofLink: item.source, item.names, target: there)
         placement.replaces = status != nil
+        placement.seen = status.map(PlacingJournal.Mark.init)
         if case .merged(let overlaps) = verdict, let status {
             placement.merges = FileVersion(status)
             placement.overlaps = overlaps

@@ -94,6 +94,8 @@ package struct CopyRun {
         var replaces = false
         /// A directory that is there and stays.
         var isThere = false
+        /// What it replaces, where it was looked at to say so.
+        var seen: PlacingJournal.Mark?
         /// What is there is merged with the source: how it was seen.
         var merges: FileVersion?
         var overlaps = 0
@@ -299,7 +301,9 @@ package struct CopyRun {
                 if names.indices.contains(where: { whole.contains(Array(names[..<$0])) }) { continue }
                 if plan.items[placement.item].kind == .directory { whole.insert(names) }
                 let target = target(placement)
-                try journal.place(staged(placement, stage), at: target, replaces: placement.replaces)
+                try journal.place(
+                    staged(placement, stage), at: target, replaces: placement.replaces,
+                    seen: placement.seen)
             }
         } catch {
             let left = journal.undo()

@@ -50,12 +50,17 @@ package final class EditKeeper: Sendable {
     ///   - path: without symlinks.
     ///   - isReplaced: another file takes its only name, so that its own content stays as it is.
     ///   - tells: somebody asks what became of it.
-    func keep(_ file: File, _ path: ToolPath, isReplaced: Bool, tells: Bool) {
+    /// - Returns: its second name or copy; nil if it is not kept.
+    @discardableResult
+    func keep(_ file: File, _ path: ToolPath, isReplaced: Bool, tells: Bool) -> ToolPath? {
         // What a call makes ready is nothing that was there.
-        if path.names.contains(where: WorkingName.isOne) { return }
+        if path.names.contains(where: WorkingName.isOne) { return nil }
         let said: String
+        var kept: ToolPath?
         do throws(Errno) {
-            let name = try store(file, path, isReplaced: isReplaced).description
+            let place = try store(file, path, isReplaced: isReplaced)
+            kept = place
+            let name = place.description
             said = name.utf8.count <= Self.longestName
                 ? "kept as \(name)" : "kept below \(directory), under the file's own path"
         } catch {
@@ -67,11 +72,19 @@ package final class EditKeeper: Sendable {
             default: said = "not kept: \(error)"
             }
         }
-        if !tells { return }
+        if !tells { return kept }
         state.withLock { state in
             if state.told.count >= Self.mostTold { state.told = [:] }
             state.told[path] = said
         }
+        return kept
+    }
+
+    /// Lets go of what was kept for a change that was not made: a file with a second name would be written in
+    /// place by the next one.
+    func drop(_ kept: ToolPath, of path: ToolPath) {
+        Self.remove(kept, isDirectory: false)
+        state.withLock { _ = $0.told.removeValue(forKey: path) }
     }
 
     func told(of path: ToolPath) -> String? { state.withLock { $0.told.removeValue(forKey: path) } }

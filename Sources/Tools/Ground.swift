@@ -31,6 +31,13 @@ package protocol GroundFile: Sendable {
     /// anew for each part of a large file costs more than the reading.
     /// - Returns: bytes that were read; fewer than the array has only where the file ends.
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int
+    /// The next run of bytes, at or behind `offset`, that may not all be 0; before it is a hole. Empty, and
+    /// at the file's end or behind, where only a hole follows.
+    func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64>
+}
+
+extension GroundFile {
+    package func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> { offset..<UInt64.max }
 }
 
 /// Going through all of a file.

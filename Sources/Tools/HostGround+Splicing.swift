@@ -67,9 +67,14 @@ extension HostGround {
                 try copyMetadata(of: file, status, to: fresh)
                 // The name must not lead to a file whose bytes a power cut takes.
                 try fresh.synchronize()
-                keepContent(of: file, path, isReplaced: true)
-                try directory.rename(
-                    Array(temporary.utf8), to: name.bytes, in: directory, replaces: true)
+                let kept = keepContent(of: file, path, isReplaced: true)
+                do throws(Errno) {
+                    try directory.rename(
+                        Array(temporary.utf8), to: name.bytes, in: directory, replaces: true)
+                } catch {
+                    if let kept { dropContent(kept, of: path) }
+                    throw error
+                }
             } catch {
                 unlinkat(directory.descriptor, temporary, 0)
                 throw error

@@ -184,12 +184,17 @@ package final class HostGround: Ground {
         keepContent(of: found.file, real, isReplaced: status.links == 1, tells: tells)
     }
 
-    func keepContent(of file: File, _ path: ToolPath, isReplaced: Bool, tells: Bool = true) {
+    @discardableResult
+    func keepContent(
+        of file: File, _ path: ToolPath, isReplaced: Bool, tells: Bool = true
+    ) -> ToolPath? {
         guard let keeper, ControlFiles(above: path) == nil,
             (try? file.status())?.type == .regular
-        else { return }
-        keeper.keep(file, path, isReplaced: isReplaced, tells: tells)
+        else { return nil }
+        return keeper.keep(file, path, isReplaced: isReplaced, tells: tells)
     }
+
+    func dropContent(_ kept: ToolPath, of path: ToolPath) { keeper?.drop(kept, of: path) }
 
     package func keptContent(of path: ToolPath) -> String? {
         guard let keeper, let real = try? locate(path).path else { return nil }
@@ -264,6 +269,16 @@ struct HostFile: GroundFile {
             return try (scanned ?? file).read(over: &bytes, at: offset)
         } catch {
             throw ToolError(error, "read", name)
+        }
+    }
+
+    func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> {
+        do throws(Errno) {
+            // The kernel asks the daemon of a mount for holes without telling it of pages that were written.
+            if scanned != nil { try file.writeBack() }
+            return try file.dataRun(from: offset) ?? UInt64.max..<UInt64.max
+        } catch {
+            throw ToolError(error, "look for holes in", name)
         }
     }
 }

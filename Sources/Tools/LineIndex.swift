@@ -66,16 +66,23 @@ package struct LineIndex: Sendable {
     }
 
     /// Counts on until `isEnough` holds of what was counted, or the file ends.
+    /// - Parameter run: the next run of data at or behind a place, as of `GroundFile`.
     mutating func extend(
         until isEnough: (Block) -> Bool, isCancelled: () -> Bool = { false },
-        read: Read
+        run: (UInt64) throws(ToolError) -> Range<UInt64> = { $0..<UInt64.max }, read: Read
     ) throws(ToolError) {
         if counted.bytes >= size || isEnough(counted) { return }
         var bytes = [UInt8](repeating: 0, count: Self.readLength(blockLength))
+        var data = try run(counted.bytes)
         while counted.bytes < size, !isEnough(counted) {
             if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            let block = try measure(
-                counted.bytes, min(blockLength, size - counted.bytes), &bytes, read)
+            let start = counted.bytes
+            let length = min(blockLength, size - start)
+            if data.upperBound <= start { data = try run(start) }
+            let isHole = data.lowerBound >= start + length
+            let block = isHole
+                ? TextCount.hole(length, encoding, startsAt: start)
+                : try measure(start, length, &bytes, read)
             if block.bytes == 0 { throw Self.shrank }
             blocks.append(block)
             counted = counted + block
@@ -194,6 +201,14 @@ package struct LineIndex: Sendable {
 
 /// Counting in runs of bytes.
 enum TextCount {
+    /// So many bytes of 0: each is a character, or each two.
+    static func hole(
+        _ length: UInt64, _ encoding: TextEncoding, startsAt start: UInt64
+    ) -> LineIndex.Block {
+        let unit = UInt64(encoding.unit)
+        return LineIndex.Block(bytes: length, lines: 0, characters: (length - start % unit) / unit)
+    }
+
     /// - Parameters:
     ///   - length: bytes of the run, from the array's front.
     ///   - start: where the run stands in the file: units of UTF-16 begin at even offsets.

@@ -13,6 +13,7 @@ struct OwnChange {
         var name: String
         var sequence: UInt64
         var automatic: Bool
+        var comment: String
     }
     private struct Entry: Decodable {
         var seq: UInt64
@@ -87,12 +88,14 @@ struct OwnChange {
         return overtaken
     }
 
-    /// The newest automatic one since the change.
+    /// The newest one before a rollback to that moment: others may make some too.
     private func lastBackup() -> Backup? {
         let list = (try? workspace.read("backup", 4 << 20)) ?? []
         return list.split(separator: 0x0a).reversed().lazy
             .compactMap { try? JSONDecoder().decode(Backup.self, from: Data($0)) }
-            .first { $0.automatic && $0.sequence > before }
+            .first {
+                $0.automatic && $0.sequence > before && $0.comment == "before the rollback to @\(before)"
+            }
     }
 
     private func changed(

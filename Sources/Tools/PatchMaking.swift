@@ -125,8 +125,9 @@ struct PatchMaking {
                 try ground.create(file.path, file.target.content)
             }
         case .remove:
+            let seen = PlacingJournal.Mark(try ground.status(file.path))
             try checkVersion(file)
-            if let place = file.place { try journal.place(file.path, at: place, replaces: false) }
+            if let place = file.place { try journal.takeAway(file.path, to: place, seen: seen) }
             return nil
         case .edit: return try edit(file)
         }
@@ -143,8 +144,9 @@ struct PatchMaking {
 
     private mutating func edit(_ file: Ready) throws(ToolError) -> FileVersion? {
         if let place = file.place {
+            let seen = PlacingJournal.Mark(try ground.status(file.path))
             try checkVersion(file)
-            try journal.place(place, at: file.path, replaces: true)
+            try journal.place(place, at: file.path, replaces: true, seen: seen)
             return FileVersion(try ground.status(file.path))
         }
         guard let text = file.target.text else { return nil }

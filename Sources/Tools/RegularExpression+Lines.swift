@@ -38,7 +38,15 @@ extension RegularExpression {
         // From the start of a character on; not from the line's start, which is no start of a text.
         let keep = boundary(bytes, Int(min(max(back, 1) - 1, 3)))
         bytes.removeFirst(keep)
-        return View(base: base + UInt64(keep), bytes: bytes, start: Int(back) - keep)
+        var view = View(base: base + UInt64(keep), bytes: bytes, start: Int(back) - keep)
+        findInvalid(&view)
+        return view
+    }
+
+    /// In what is only looked back at.
+    func findInvalid(_ view: inout View) {
+        view.hasInvalid = isUTF8
+            && UTF8Scan.firstInvalid(view.bytes, from: 0, to: view.start) < view.start
     }
 
     /// A part that ends between characters, and not behind a line end: `^` does not hold there, and `\Z`
@@ -61,5 +69,9 @@ extension RegularExpression {
             guard !bytes.isEmpty, count < Self.longestMatch else { return bytes }
             count = count * 4 + 64
         }
+    }
+
+    static func window(_ text: TextFile) -> Int {
+        max(16, min(Self.mostWindow, Int(clamping: text.window)))
     }
 }

@@ -44,7 +44,7 @@ package final class RegularExpression {
     /// Bytes: what machine code may nest in.
     private static let stackBytes = 1 << 20
     /// Bytes that are read at once. The library checks all of them for UTF-8 in each call.
-    private static let mostWindow = 64 << 10
+    static let mostWindow = 64 << 10
     /// Bytes of the longest match.
     package static let longestMatch = 1 << 20
     /// Bytes that a file may have for each second more.
@@ -70,7 +70,10 @@ package final class RegularExpression {
         shown = String(pattern.prefix(60))
         var error: Int32 = 0
         var offset = 0
-        let options = CPCRE2_OPTIONS | (isUTF8 ? CPCRE2_UTF : CPCRE2_BYTES)
+        var options = CPCRE2_OPTIONS | (isUTF8 ? CPCRE2_UTF : CPCRE2_BYTES)
+        // PCRE2 10.42 takes the `a` that `(?=a)b*a` looks ahead at for another one, and finds no single `a`.
+        let looksAhead = ["(?=", "(*"].contains { bytes.place(of: Array($0.utf8), from: 0) != nil }
+        if looksAhead { options |= CPCRE2_PLAIN_START }
         guard let code = cpcre2_compile(bytes, bytes.count, options, &error, &offset) else {
             throw ToolError(
                 .usage, "the expression is not one: \(Self.words(error)), at byte \(offset)")
@@ -153,6 +156,7 @@ package final class RegularExpression {
         let bytes = isFragment ? Array(view.bytes[..<view.fragmentEnd]) + [0xff] : view.bytes
         var options: UInt32 = isFragment || isEnd ? 0 : CPCRE2_PARTIAL
         if view.isAfterEmpty { options |= CPCRE2_NOT_EMPTY_HERE }
+        if view.hasInvalid { options |= CPCRE2_STEPWISE }
         // What is no UTF-8 behind the fragment is no place to begin at.
         let last = min(view.fragmentEnd, limit - 1)
         pcre2_set_offset_limit_8(context, last)
@@ -216,6 +220,9 @@ package final class RegularExpression {
         var hasPassed = false
         /// The first byte at or behind the start that is no UTF-8, or the end of the bytes.
         var fragmentEnd = 0
+        /// Some bytes are no UTF-8. Between a line end and such a byte machine code finds a `^`, and going
+        /// step by step does not.
+        var hasInvalid = false
     }
 
     /// - Parameter visit: gets the matches in order, none overlapping another; false ends the search.
@@ -329,8 +336,10 @@ package final class RegularExpression {
             if view.start < view.bytes.count { view.isBehindFragment = false }
             view.fragmentEnd = view.start
         }
-        guard view.start >= view.fragmentEnd, !view.isBehindFragment else { return }
-        view.fragmentEnd = UTF8Scan.firstInvalid(view.bytes, from: view.start, to: view.bytes.count)
+        if view.start >= view.fragmentEnd, !view.isBehindFragment {
+            view.fragmentEnd = UTF8Scan.firstInvalid(view.bytes, from: view.start, to: view.bytes.count)
+        }
+        if view.fragmentEnd < view.bytes.count { view.hasInvalid = true }
     }
 
     private func tooSlow(_ nanoseconds: Int64) -> ToolError {
@@ -363,12 +372,9 @@ package final class RegularExpression {
         view.bytes.removeFirst(keep)
         view.bytes += more
         view.fragmentEnd = view.start
+        findInvalid(&view)
         // The search may have stood before a LF whose CR it has seen.
         if wasAtEnd, view.hasPassed { view.start = behindReturn(view.bytes, view.start) }
-    }
-
-    private static func window(_ text: TextFile) -> Int {
-        max(16, min(Self.mostWindow, Int(clamping: text.window)))
     }
 
     /// Back to the start of a character, if there is one.

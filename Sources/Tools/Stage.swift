@@ -52,11 +52,18 @@ package struct Stage {
 struct PlacingJournal {
     /// What came to a place. Without the time of its last change of status: a rename of another name of
     /// one file changes that.
-    private struct Mark: Equatable {
-        var device: UInt64
-        var inode: UInt64
-        var size: UInt64
-        var modificationTime: Int64
+    struct Mark: Equatable {
+        private let device: UInt64
+        private let inode: UInt64
+        private let size: UInt64
+        private let modificationTime: Int64
+
+        init(_ status: FileStatus) {
+            device = status.device
+            inode = status.inode
+            size = status.size
+            modificationTime = status.modificationTime
+        }
     }
 
     private enum Step {
@@ -85,26 +92,37 @@ struct PlacingJournal {
         }
     }
 
-    /// - Parameter replaces: what is there takes the place that what comes has left.
+    /// - Parameters:
+    ///   - replaces: what is there, a file or link, takes the place that what comes has left.
+    ///   - seen: what that was when it was decided that it goes; nil if any may go.
+    /// - Throws: `stale` if another is there by now. It is to be put back, as all else: `undo`.
     mutating func place(
-        _ source: ToolPath, at path: ToolPath, replaces: Bool
+        _ source: ToolPath, at path: ToolPath, replaces: Bool, seen: Mark? = nil
     ) throws(ToolError) {
-        if replaces {
-            try ground.exchange(source, path)
-            steps.append(.exchanged(path, with: source, mark(path)))
-        } else {
+        guard replaces else {
             try ground.move(source, to: path)
             steps.append(.placed(path, from: source, mark(path)))
+            return
+        }
+        try ground.exchange(source, path)
+        steps.append(.exchanged(path, with: source, mark(path)))
+        // Only now it is known for sure what has gone.
+        let gone = try ground.status(source)
+        guard gone.type != .directory, seen.map({ $0 == Mark(gone) }) ?? true else {
+            throw ToolError(.stale, "\(path) was changed by somebody else meanwhile: nothing was changed")
         }
     }
 
-    private func mark(_ path: ToolPath) -> Mark? {
-        (try? ground.status(path)).map {
-            Mark(
-                device: $0.device, inode: $0.inode, size: $0.size,
-                modificationTime: $0.modificationTime)
+    /// Takes what is at a path away.
+    /// - Throws: `stale` as above.
+    mutating func takeAway(_ path: ToolPath, to place: ToolPath, seen: Mark) throws(ToolError) {
+        try self.place(path, at: place, replaces: false)
+        guard mark(place) == seen else {
+            throw ToolError(.stale, "\(path) was changed by somebody else meanwhile: nothing was changed")
         }
     }
+
+    private func mark(_ path: ToolPath) -> Mark? { (try? ground.status(path)).map(Mark.init) }
 
     /// Keeps the contents of what was replaced or removed, where the ground does so; once all is done.
     func keepContents(tells: Bool) {

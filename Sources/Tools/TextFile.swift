@@ -49,9 +49,10 @@ package final class TextFile {
 
     private func extend(_ isEnough: (LineIndex.Block) -> Bool) throws(ToolError) {
         let file = file
-        try index.extend(until: isEnough, isCancelled: isCancelled) {
-            (bytes, offset) throws(ToolError) in try file.scan(over: &bytes, at: offset)
-        }
+        try index.extend(
+            until: isEnough, isCancelled: isCancelled,
+            run: { (offset) throws(ToolError) in try file.dataRun(from: offset) },
+            read: { (bytes, offset) throws(ToolError) in try file.scan(over: &bytes, at: offset) })
     }
 
     /// The index after an edit that was made, for the next call: only what it touched is counted.

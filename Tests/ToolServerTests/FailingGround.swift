@@ -12,14 +12,18 @@ final class FailingGround: Ground {
     private let overtaking: (@Sendable () throws(ToolError) -> Void)?
     /// What somebody else does right before the change fails.
     private let meanwhile: (@Sendable () throws(ToolError) -> Void)?
+    /// What somebody else does right before a name goes to another place.
+    private let racing: (@Sendable (ToolPath) throws(ToolError) -> Void)?
 
     init(
-        _ inner: any Ground, failing: Int,
+        _ inner: any Ground, failing: Int = .max,
         overtaking: (@Sendable () throws(ToolError) -> Void)? = nil,
+        racing: (@Sendable (ToolPath) throws(ToolError) -> Void)? = nil,
         meanwhile: (@Sendable () throws(ToolError) -> Void)? = nil
     ) {
         self.inner = inner
         self.failing = failing
+        self.racing = racing
         self.overtaking = overtaking
         self.meanwhile = meanwhile
     }
@@ -111,11 +115,13 @@ final class FailingGround: Ground {
 
     func move(_ source: ToolPath, to destination: ToolPath) throws(ToolError) {
         try change(destination)
+        try racing?(source)
         try inner.move(source, to: destination)
     }
 
     func exchange(_ one: ToolPath, _ other: ToolPath) throws(ToolError) {
         try change(other)
+        try racing?(other)
         try inner.exchange(one, other)
     }
 }

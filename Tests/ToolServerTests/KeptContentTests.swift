@@ -55,6 +55,35 @@ import Tools
         #expect(try desk.string("f") == "five\n" && desk.names() == ["f"])
     }
 
+    /// A directory in which names can be made, and not replaced: chattr(1).
+    private static func setAppendOnly(_ path: String, _ isOn: Bool) -> Bool {
+        (try? ChildProcess.run(["chattr", isOn ? "+a" : "-a", path], seconds: 20))?.succeeded == true
+    }
+
+    private static let canSetAppendOnly: Bool = {
+        guard let directory = try? TemporaryDirectory("append") else { return false }
+        defer { _ = setAppendOnly(directory.path, false) }
+        return setAppendOnly(directory.path, true)
+    }()
+
+    @Test(
+        "An edit that fails at its last step keeps no second name",
+        .enabled(if: canSetAppendOnly, "needs root and a file system with chattr +a"))
+    func failed() throws {
+        let desk = try desk()
+        try desk.write("f", "one\n")
+        let edit: [String: JSON] = ["path": "f", "edits": [["oldText": "one", "newText": "two"]]]
+        try #require(Self.setAppendOnly(desk("."), true))
+        let failed = try desk.call("edit_file", edit)
+        try #require(Self.setAppendOnly(desk("."), false))
+        #expect(failed.isError && !failed.texts.joined().contains("kept as"), "\(failed.texts)")
+        // With a second name it would be written in place by the next edit.
+        #expect(try desk.string("f") == "one\n" && desk.status("f").links == 1)
+        let inode = try desk.status("f").inode
+        #expect(try readText(kept(try desk.use("edit_file", edit))) == "one\n")
+        #expect(try desk.string("f") == "two\n" && desk.status("f").inode != inode)
+    }
+
     @Test("What copies and patches of several files replace is kept too")
     func replaced() throws {
         let desk = try desk()

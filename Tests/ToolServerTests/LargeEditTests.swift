@@ -3,6 +3,7 @@
 
 import Glibc
 import MCP
+import Platform
 import TestSupport
 import Testing
 
@@ -64,5 +65,43 @@ import Testing
         let twice = try desk.failure(
             "edit_file", ["path": "f", "edits": [["oldText": "some text", "newText": "x"]]])
         #expect(twice.kind == "ambiguous")
+    }
+
+    @Test("In a file with holes text is found, also what was just written into one", arguments: Place.every)
+    func holes(place: Place) throws {
+        let desk = try Desk(place)
+        // Outside of workspaces each edit writes the file anew.
+        let size: UInt64 = place == .plain ? 32 << 20 : 2 << 30
+        let middle = size / 2
+        // Zeros in the first 64 KiB would be no text.
+        try desk.write("f", (0..<4_000).map(Self.line).joined())
+        try desk.setSize("f", size)
+        try desk.use(
+            "edit_file", ["path": "f", "edits": [["append": true, "newText": "\nthe last line\n"]]])
+        // Nothing in the middle of the hole: the kernel may keep that in mind.
+        #expect(
+            try desk.failure(
+                "edit_file", ["path": "f", "edits": [["oldText": "in the hole", "newText": "x"]]]
+            ).kind == "no_match")
+        let bytes = Array("\nin the hole\n".utf8)
+        if place == .store {
+            let edit: JSON = [["offset": .integer(Int64(middle)), "length": 13, "newText": "\nin the hole\n"]]
+            try desk.use("edit_file", ["path": "f", "edits": edit])
+        } else {
+            let held = try must("open", open(desk("f"), O_WRONLY | O_CLOEXEC))
+            defer { close(held) }
+            try writeAll(held, bytes, at: Int64(middle))
+        }
+        try desk.use(
+            "edit_file", ["path": "f", "edits": [["oldText": "in the hole", "newText": "IN THE HOLE"]]])
+        let edit: JSON = [["oldText": "^the (last) line$", "newText": "$1", "match": "regex"]]
+        let reply = try desk.use("edit_file", ["path": "f", "edits": edit])
+        #expect(reply["lines"] == [4_004])
+        let tail = try desk.use("read_file_range", ["path": "f", "tail_lines": 1])
+        #expect(tail.text == "last\n")
+        let part = try desk.use(
+            "read_file_range", ["path": "f", "offset": .integer(Int64(middle)), "length": 13])
+        #expect(part.text == "\nIN THE HOLE\n")
+        if place != .plain { #expect(try desk.status("f").blocks < 1_000) }
     }
 }

@@ -1,26 +1,27 @@
 // Listings, trees, searches and facts: shapes of the replies, parts, links, hostile names.
 
-import Glibc
 import MCP
+import Platform
 import TestSupport
 import Testing
+import Tools
 
 @testable import ToolServer
 
 @Suite struct ListingTests {
-    private func tree() throws -> Desk {
-        let desk = try Desk()
-        for name in ["src", "src/deep", "empty"] { try makeDirectory(desk(name)) }
+    private func tree(_ place: Place) throws -> Desk {
+        let desk = try Desk(place)
+        for name in ["src", "src/deep", "empty"] { try desk.makeDirectory(name) }
         try desk.write("src/a.py", "print(1)\n")
         try desk.write("src/deep/b.py", "print(22)\n")
         try desk.write("top.py", String(repeating: "x", count: 2_000))
-        try must("link", symlink("src", desk("link")))
+        try desk.symlink("src", at: "link")
         return desk
     }
 
-    @Test("A listing has a line for each name, directories marked")
-    func list() throws {
-        let desk = try tree()
+    @Test("A listing has a line for each name, directories marked", arguments: Place.every)
+    func list(place: Place) throws {
+        let desk = try tree(place)
         let reply = try desk.use("list_directory", ["path": "."])
         #expect(reply.text == "[DIR] empty\n[FILE] link\n[DIR] src\n[FILE] top.py")
         #expect(reply["total"] == 4 && reply["next_start"] == nil)
@@ -30,9 +31,9 @@ import Testing
         #expect(try desk.failure("list_directory", ["path": "none"]).kind == "missing")
     }
 
-    @Test("A listing with sizes is sorted as asked for, and has the sums")
-    func sizes() throws {
-        let desk = try tree()
+    @Test("A listing with sizes is sorted as asked for, and has the sums", arguments: Place.every)
+    func sizes(place: Place) throws {
+        let desk = try tree(place)
         let reply = try desk.use("list_directory_with_sizes", ["path": ".", "sortBy": "size"])
         let lines = reply.text.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.contains { $0.hasPrefix("[FILE] top.py ") && $0.hasSuffix(" 1.95 KB") })
@@ -46,9 +47,9 @@ import Testing
         }
     }
 
-    @Test("A long listing comes in parts that make up the whole")
-    func parts() throws {
-        let desk = try Desk()
+    @Test("A long listing comes in parts that make up the whole", arguments: Place.every)
+    func parts(place: Place) throws {
+        let desk = try Desk(place)
         let names = (0..<700).map { "file-with-a-long-name-\(1000 + $0)" }
         for name in names { try desk.write(name, "") }
         for tool in ["list_directory", "list_directory_with_sizes"] {
@@ -67,18 +68,21 @@ import Testing
         }
     }
 
-    @Test("Names with line ends stay on their line, and names that are no text are shown")
-    func hostileNames() throws {
-        let desk = try Desk()
+    @Test(
+        "Names with line ends stay on their line, and names that are no text are shown",
+        arguments: Place.every)
+    func hostileNames(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("a\n[DIR] b", "")
-        try must("shell", Glibc.system("touch \"\(desk.root)/$(printf 'f\\377')\""))
+        let name = FileName(trusted: [0x66, 0xff])
+        try desk.ground.create(try desk.path(".").appending(name), [])
         let reply = try desk.use("list_directory", ["path": "."])
         #expect(reply.text == "[FILE] a\\n[DIR] b\n[FILE] f\u{fffd}")
     }
 
-    @Test("A tree is JSON, leaves out what it is told to, and does not follow links")
-    func directoryTree() throws {
-        let desk = try tree()
+    @Test("A tree is JSON, leaves out what it is told to, and does not follow links", arguments: Place.every)
+    func directoryTree(place: Place) throws {
+        let desk = try tree(place)
         let reply = try desk.use("directory_tree", ["path": "."])
         let json = try JSON(parsing: Array(reply.text.utf8))
         #expect(
@@ -102,16 +106,16 @@ import Testing
         #expect(try desk.failure("directory_tree", ["path": "none"]).kind == "missing")
     }
 
-    @Test("A large tree is cut from below, and says what is missing")
-    func largeTree() throws {
-        let desk = try Desk()
+    @Test("A large tree is cut from below, and says what is missing", arguments: Place.every)
+    func largeTree(place: Place) throws {
+        let desk = try Desk(place)
         for outer in 0..<20 {
-            try makeDirectory(desk("d\(outer)"))
+            try desk.makeDirectory("d\(outer)")
             for inner in 0..<60 { try desk.write("d\(outer)/file-\(inner)", "") }
         }
-        var path = desk("deep")
+        var path = "deep"
         for _ in 0..<150 {
-            try makeDirectory(path)
+            try desk.makeDirectory(path)
             path += "/d"
         }
         let reply = try desk.use("directory_tree", ["path": "."])
@@ -123,9 +127,9 @@ import Testing
         #expect(deep["unopened"] == 1)
     }
 
-    @Test("A search finds names at any depth, but for what is excluded")
-    func search() throws {
-        let desk = try tree()
+    @Test("A search finds names at any depth, but for what is excluded", arguments: Place.every)
+    func search(place: Place) throws {
+        let desk = try tree(place)
         func finds(_ pattern: String, _ exclude: [String] = []) throws -> [String] {
             let reply = try desk.use(
                 "search_files",
@@ -146,10 +150,10 @@ import Testing
         #expect(try desk.failure("search_files", ["path": "none", "pattern": "*"]).kind == "missing")
     }
 
-    @Test("Facts of a file follow a link that stays inside, and name its target")
-    func facts() throws {
-        let desk = try tree()
-        try must("chmod", chmod(desk("top.py"), 0o640))
+    @Test("Facts of a file follow a link that stays inside, and name its target", arguments: Place.every)
+    func facts(place: Place) throws {
+        let desk = try tree(place)
+        try desk.setMode("top.py", 0o640)
         let reply = try desk.use("get_file_info", ["path": "top.py"])
         let lines = reply.text.split(separator: "\n")
         #expect(lines[0] == "size: 2000")
@@ -159,7 +163,7 @@ import Testing
         let link = try desk.use("get_file_info", ["path": "link"])
         #expect(link["type"] == "directory" && link["target"] == "src")
         #expect(link["path"] == .text(desk("src")))
-        try must("link", symlink("/etc", desk("out")))
+        try desk.symlink("/etc", at: "out")
         #expect(try desk.failure("get_file_info", ["path": "out"]).kind == "denied")
     }
 

@@ -8,9 +8,9 @@ import Testing
 @testable import ToolServer
 
 @Suite struct ReadingTests {
-    @Test("A text file is answered as it is, from the start or from the end")
-    func text() throws {
-        let desk = try Desk()
+    @Test("A text file is answered as it is, from the start or from the end", arguments: Place.every)
+    func text(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("f", "one\ntwo\nthree\n")
         for name in ["read_file", "read_text_file"] {
             let whole = try desk.use(name, ["path": "f"])
@@ -27,9 +27,9 @@ import Testing
         #expect(try desk.failure("read_file", ["path": "bytes"]).kind == "encoding")
     }
 
-    @Test("A long file is cut between characters, and the reply says where to go on")
-    func cut() throws {
-        let desk = try Desk()
+    @Test("A long file is cut between characters, and the reply says where to go on", arguments: Place.every)
+    func cut(place: Place) throws {
+        let desk = try Desk(place)
         let line = "zeile mit ä, 語 und 😀\n"
         try desk.write("f", String(repeating: line, count: 2_000))
         let reply = try desk.use("read_text_file", ["path": "f"])
@@ -47,10 +47,10 @@ import Testing
     }
 
     @Test(
-        "Parts by bytes, characters or lines make up the file",
-        arguments: ["bytes", "characters", "lines", "base64", "characters on", "lines on"])
-    func parts(way: String) throws {
-        let desk = try Desk()
+        "Parts by bytes, characters or lines make up the file", arguments: Place.every,
+        ["bytes", "characters", "lines", "base64", "characters on", "lines on"])
+    func parts(place: Place, way: String) throws {
+        let desk = try Desk(place)
         var random = SeededGenerator(seed: 7)
         var text = ""
         for _ in 0..<3_000 {
@@ -105,9 +105,9 @@ import Testing
         #expect(try desk.failure("read_file_range", twice).kind == "usage")
     }
 
-    @Test("A part around a text has its lines, and a text that is not there says so")
-    func around() throws {
-        let desk = try Desk()
+    @Test("A part around a text has its lines, and a text that is not there says so", arguments: Place.every)
+    func around(place: Place) throws {
+        let desk = try Desk(place)
         let lines = (1...1_000).map { "line \($0)" }
         try desk.write("f", lines.joined(separator: "\n") + "\n")
         let reply = try desk.use(
@@ -130,9 +130,9 @@ import Testing
         #expect(try desk.failure("read_file_range", ["path": "f", "version": "old"]).kind == "stale")
     }
 
-    @Test("Other encodings are read as text, and named")
-    func encodings() throws {
-        let desk = try Desk()
+    @Test("Other encodings are read as text, and named", arguments: Place.every)
+    func encodings(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("latin", Array("caf".utf8) + [0xe9, 0x0a])
         let wide = "grüße\n".utf16.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
         try desk.write("wide", [0xff, 0xfe] + wide)
@@ -142,9 +142,10 @@ import Testing
         #expect(lines.text.hasSuffix("grüße\n"))
     }
 
-    @Test("Several files share the reply, and one that fails does not keep the others")
-    func several() throws {
-        let desk = try Desk()
+    @Test(
+        "Several files share the reply, and one that fails does not keep the others", arguments: Place.every)
+    func several(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("a", "first")
         try desk.write("b", "second")
         let reply = try desk.use("read_multiple_files", ["paths": ["a", "none", "b"]])
@@ -159,9 +160,11 @@ import Testing
         #expect(many.text.utf8.count <= 4_200)
     }
 
-    @Test("Pictures come as pictures; other bytes are refused with the way to read them")
-    func media() throws {
-        let desk = try Desk()
+    @Test(
+        "Pictures come as pictures; other bytes are refused with the way to read them",
+        arguments: Place.every)
+    func media(place: Place) throws {
+        let desk = try Desk(place)
         try desk.write("p.png", [0x89, 0x50, 0x4e, 0x47])
         let reply = try desk.use("read_media_file", ["path": "p.png"])
         #expect(reply.content == [.image(base64: "iVBORw==", mimeType: "image/png")])

@@ -26,7 +26,7 @@ import Tools
             ("äöü äöü", "(?i)Ö", "o", "äoü äoü"),
             ("aaa", "a*", "<$0>", "<aaa><>"),
             ("语言", "(.)", "$1.", "语.言."),
-            ("a\nb\nc", "(?s)a.*c", "x", "x"),
+            ("a\nb\nc", "(?s)a.*c", "x", "x"), ("xxa", "(?=a)b*a", "y", "xxy"),
         ] {
             try bench.write("f", text)
             _ = try edit(bench, pattern, new)

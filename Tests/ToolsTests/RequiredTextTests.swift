@@ -1,6 +1,8 @@
 // The shorter ways through a large file find what a look at all of it finds: expressions only in lines that
 // hold their text, lines only around the longest of them, text in several parts at once.
 
+import Glibc
+import Platform
 import TestSupport
 import Testing
 
@@ -128,6 +130,54 @@ import Testing
                     "\(lines), window \(part.window), \(most)")
             }
         }
+    }
+
+    @Test("Holes are passed over, and what reaches into them is found", arguments: TestSeeds.all())
+    func holes(seed: TestSeed) throws {
+        let bench = try Bench()
+        var random = seed.generator
+        var content = [UInt8](repeating: 0, count: 1 << 20)
+        let held = try must("open", open(bench("f"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600))
+        defer { close(held) }
+        try must("truncate", ftruncate(held, off_t(content.count)))
+        for _ in 0..<Int.random(in: 0...5, using: &random) {
+            let start = Int.random(in: 0..<content.count - 5_000, using: &random)
+            let bytes = Array(Self.text(&random).prefix(4_000))
+            try writeAll(held, bytes, at: Int64(start))
+            content.replaceSubrange(start..<start + bytes.count, with: bytes)
+        }
+        for encoding in [TextEncoding.utf8, .latin1, .utf16LittleEndian] {
+            let text = try bench.text("f", encoding)
+            text.window = 1_024
+            var expected = LineIndex(size: text.size, encoding: encoding, smallestBlock: 4_096)
+            try expected.extend(until: { _ in false }) { (buffer, offset) throws(ToolError) in
+                try text.file.scan(over: &buffer, at: offset)
+            }
+            var index = LineIndex(size: text.size, encoding: encoding, smallestBlock: 4_096)
+            try index.extend(
+                until: { _ in false },
+                run: { (offset) throws(ToolError) in try text.file.dataRun(from: offset) },
+                read: { (buffer, offset) throws(ToolError) in
+                    try text.file.scan(over: &buffer, at: offset)
+                })
+            #expect(index.blocks == expected.blocks && index.counted == expected.counted, "\(encoding)")
+        }
+        let text = try bench.text("f", .utf8)
+        text.window = 1_024
+        for needle in ["aab", "\0\0ab", "ab \n\0", "b\0\0\0", "\n", "\0a", "語"] {
+            let bytes = Array(needle.utf8)
+            var places: [UInt64] = []
+            var index = 0
+            while let place = content.place(of: bytes, from: index) {
+                places.append(UInt64(place))
+                index = place + 1
+            }
+            let found = try #require(ByteSearch(bytes))
+                .places(in: text, 0..<text.size, atMost: .max, overlapping: true)
+            #expect(found == places, "\(needle.debugDescription)")
+        }
+        let zeros = try #require(ByteSearch([UInt8](repeating: 0, count: 100)))
+        #expect(try zeros.places(in: text, 0..<text.size, atMost: 3).count == 3)
     }
 
     @Test("A text that stands everywhere is looked for in all of the file")

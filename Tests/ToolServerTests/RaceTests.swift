@@ -1,0 +1,119 @@
+// What others change right before a call gives names: it stays as they wrote it, and the call is refused.
+
+import MCP
+import Platform
+import Synchronization
+import TestSupport
+import Testing
+import Tools
+
+@testable import ToolServer
+
+@Suite struct RaceTests {
+    private static let theirs = "of others, just now\n"
+
+    /// Somebody writes into one file, once, right before the name is given or taken.
+    private func ground(
+        _ desk: Desk, _ name: String,
+        _ change: @escaping @Sendable (any Ground, ToolPath) throws(ToolError) -> Void
+    ) throws -> FailingGround {
+        let (inner, path) = (desk.ground, try desk.path(name))
+        let isDone = Atomic<Bool>(false)
+        return FailingGround(
+            inner,
+            racing: { (moved) throws(ToolError) in
+                if moved == path, !isDone.exchange(true, ordering: .relaxed) { try change(inner, path) }
+            })
+    }
+
+    private func writing(_ desk: Desk, _ name: String) throws -> FailingGround {
+        try ground(desk, name) { (ground, path) throws(ToolError) in
+            _ = try ground.write(path, Array(Self.theirs.utf8))
+        }
+    }
+
+    private func copy(
+        _ ground: any Ground, _ desk: Desk, _ conflict: CopyOptions.Conflict
+    ) throws -> ToolError? {
+        var options = CopyOptions()
+        options.conflict = conflict
+        if conflict == .merge { options.mergeBase = try desk.path("base") }
+        let (source, destination) = (try desk.path("theirs"), try desk.path("mine"))
+        do throws(ToolError) {
+            let plan = try CopyPlan(ground, source, options)
+            _ = try CopyRun(ground, plan, to: destination, options).run()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func trees(_ place: Place) throws -> Desk {
+        let desk = try Desk(place)
+        for tree in ["base", "mine", "theirs"] {
+            try desk.makeDirectory(tree)
+            try desk.write("\(tree)/a", "one\ntwo\nthree\nfour\n")
+            try desk.write("\(tree)/b", "one\ntwo\nthree\nfour\n")
+        }
+        try desk.write("theirs/a", "one\ntwo\nthree\n4\n")
+        try desk.write("theirs/b", "one\ntwo\nthree\n4\n")
+        return desk
+    }
+
+    @Test(
+        "A merge takes nothing that has changed since it was looked at", arguments: Place.every,
+        [false, true])
+    func merge(place: Place, bothChanged: Bool) throws {
+        let desk = try trees(place)
+        if bothChanged { try desk.write("mine/b", "1\ntwo\nthree\nfour\n") }
+        let before = try desk.string("mine/a")
+        let error = try copy(try writing(desk, "mine/b"), desk, .merge)
+        #expect(error?.kind == .stale, "\(error as Any)")
+        #expect(try desk.string("mine/b") == Self.theirs && desk.string("mine/a") == before)
+        #expect(try desk.leftovers() == [])
+        // By itself it goes.
+        #expect(try copy(desk.ground, desk, .overwrite) == nil)
+        #expect(try desk.string("mine/b") == "one\ntwo\nthree\n4\n")
+    }
+
+    @Test("A copy of what is newer does not replace what has just become so", arguments: Place.every)
+    func newer(place: Place) throws {
+        let desk = try trees(place)
+        for name in ["a", "b"] { try desk.setTime("mine/\(name)", 1_000_000_000) }
+        let error = try copy(try writing(desk, "mine/b"), desk, .newer)
+        #expect(error?.kind == .stale, "\(error as Any)")
+        #expect(try desk.string("mine/b") == Self.theirs)
+        #expect(try desk.string("mine/a") == "one\ntwo\nthree\nfour\n" && desk.leftovers() == [])
+    }
+
+    @Test("A file that becomes a directory is not replaced", arguments: Place.every)
+    func directory(place: Place) throws {
+        let desk = try trees(place)
+        let ground = try ground(desk, "mine/b") { (ground, path) throws(ToolError) in
+            try ground.remove(path)
+            try ground.makeDirectory(path, withParents: false)
+            try ground.create(path.appending(FileName(trusted: Array("x".utf8))), Array("x\n".utf8))
+        }
+        let error = try copy(ground, desk, .overwrite)
+        #expect(error?.kind == .stale, "\(error as Any)")
+        #expect(try desk.string("mine/b/x") == "x\n")
+        #expect(try desk.string("mine/a") == "one\ntwo\nthree\nfour\n" && desk.leftovers() == [])
+    }
+
+    @Test("A patch in a plain directory edits and removes nothing that has just changed")
+    func patch() throws {
+        for (name, patch) in [
+            ("base/a", "--- base/a\n+++ base/a\n@@ -1 +1 @@\n-one\n+1\n"),
+            ("base/b", "--- base/b\n+++ /dev/null\n@@ -1,4 +0,0 @@\n-one\n-two\n-three\n-four\n"),
+        ] {
+            let desk = try trees(.plain)
+            let other = "--- mine/a\n+++ mine/a\n@@ -1 +1 @@\n-one\n+1\n"
+            let run = PatchRun(try writing(desk, name))
+            let targets = try run.plan(try PatchText(Array((other + patch).utf8)), at: try desk.path("."))
+            let error = #expect(throws: ToolError.self) { _ = try run.make(targets) }
+            #expect(error?.kind == .stale, "\(name): \(error as Any)")
+            #expect(try desk.string(name) == Self.theirs)
+            #expect(try desk.string("mine/a") == "one\ntwo\nthree\nfour\n" && desk.leftovers() == [])
+        }
+    }
+}
