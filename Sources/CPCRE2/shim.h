@@ -16,7 +16,8 @@ static inline cpcre2_code *cpcre2_compile(
     pcre2_compile_context_free_8(context);
     return code;
 }
-// What one search may cost: steps for each place it begins at, nesting, and KiB of memory.
+// What one search may cost: steps for each place it begins at, nesting, and KiB of memory. Machine code
+// counts steps in another way, and nests on a stack of its own.
 static inline cpcre2_context *cpcre2_context_create(uint32_t steps, uint32_t depth, uint32_t heap) {
     cpcre2_context *context = pcre2_match_context_create_8((pcre2_general_context_8 *)0);
     if (!context) return context;

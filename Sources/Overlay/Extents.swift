@@ -64,7 +64,7 @@ extension Workspace {
         case .empty:
             found = data ? nil : offset
         case .base(let place, _):
-            found = try base.file(place).seek(from: offset, data: data)
+            found = try base.file(place).seek(from: offset, data: data).map { min($0, size) }
         case .origin:
             found = data ? offset : size
         case .log(let log):

@@ -18,11 +18,18 @@ struct UndoSteps {
         var found: Found
         /// The stage, and the process that removed it; nil once it is known that a call made it.
         var stage: (inode: InodeNumber, remover: UInt32)?
-        /// Stages that were removed since: if calls made them, they are of one step with it, being begun
-        /// before it and ended after.
+        /// Stages that were removed while this one was there: if calls made them, they are of one step with
+        /// it, however long before it they began.
         var others: [InodeNumber: UInt32] = [:]
+        /// Stages that were removed before it was made, and so while one of the others may have been there.
+        var earlier: [InodeNumber: UInt32] = [:]
 
         var isOver: Bool { stage == nil && others.isEmpty }
+
+        mutating func addRemoved(_ inode: InodeNumber, by process: UInt32, atMost most: Int) {
+            guard others.count + earlier.count < most else { return }
+            if stage == nil { earlier[inode] = process } else { others[inode] = process }
+        }
     }
 
     /// More of them are not followed: their removal is a step like others.
@@ -48,8 +55,8 @@ struct UndoSteps {
         let event = change.event
         let removed = Self.removedStage(event)
         if let removed {
-            for index in undecided.indices where undecided[index].others.count < Self.mostOthers {
-                undecided[index].others[removed] = event.pid
+            for index in undecided.indices {
+                undecided[index].addRemoved(removed, by: event.pid, atMost: Self.mostOthers)
             }
         } else if event.operation == "mkdir", let made = event.inode, decide(made, event) {
             return
@@ -76,7 +83,12 @@ struct UndoSteps {
                     undecided[index].others = [:]
                     continue
                 }
-            } else if undecided[index].others.removeValue(forKey: made) != event.pid {
+            } else if undecided[index].others.removeValue(forKey: made) == event.pid {
+                // What was removed since the step's beginning of before is in it now.
+                undecided[index].others.merge(undecided[index].earlier) { $1 }
+                undecided[index].earlier = [:]
+            } else {
+                undecided[index].earlier[made] = nil
                 continue
             }
             // One step from here to the removal. What was followed since, as if it were none, is in it.
@@ -178,10 +190,14 @@ struct UndoSteps {
                 let isInStage = [change.path, change.oldPath].contains {
                     $0.flatMap(WorkingName.stage) == stage
                 }
-                // Directories that were made for what comes out of it. What was done before the stage was
-                // made does not follow so closely: that took a number.
+                // Directories that were made for what comes out of it.
                 let follows = change.event.pid == current?.pid
                     && change.event.sequence.adding(clamping: 1) == current?.sequence
+                // The making of the stage itself is where the step begins.
+                if isInStage, change.event.operation == "mkdir",
+                    change.event.place.map({ $0.name.bytes == stage }) == true {
+                    rest = .none
+                }
                 return isInStage || follows
             case .file(let inode): return change.event.inode == inode
             }

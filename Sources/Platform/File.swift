@@ -171,32 +171,36 @@ package final class File: Sendable {
     }
 
     /// The next run of data at or behind a place; nil where only a hole follows, or the end.
-    package func dataRun(from offset: UInt64) throws(Errno) -> Range<UInt64>? {
-        let start = cp_lseek(descriptor, Int64(clamping: offset), CP_SEEK_DATA)
-        if start < 0 {
-            if Errno.last == .noDevice { return nil }
-            throw .last
-        }
-        let end = cp_lseek(descriptor, start, CP_SEEK_HOLE)
-        if end < 0 {
-            // It has become shorter meanwhile.
-            if Errno.last == .noDevice { return nil }
-            throw .last
-        }
-        return UInt64(start)..<UInt64(max(start, end))
+    package func dataRun(from offset: UInt64) -> Range<UInt64>? {
+        guard let start = seek(from: offset, data: true) else { return nil }
+        // It has become shorter where there is no end.
+        return seek(from: start, data: false).map { start..<max(start, $0) }
     }
 
-    /// Has the kernel give its changed pages to the file system: sync_file_range(2). Nothing is durable by
-    /// that.
-    package func writeBack() throws(Errno) {
-        if cp_write_back(descriptor) != 0 { throw .last }
+    /// Whether the page cache holds a range (cachestat(2), Linux 6.5); false where it does not tell.
+    package func isCached(_ offset: UInt64, _ count: Int) -> Bool {
+        cp_cached_bytes(descriptor, offset, UInt64(count)) >= Int64(count)
     }
 
-    /// lseek(2) with SEEK_DATA or SEEK_HOLE; nil where there is none (ENXIO).
+    /// Whether a file system in a process holds it.
+    package var isOnFUSE: Bool { cp_file_system_type(descriptor) == 0x6573_5546 }
+
+    /// Has the kernel give its changed pages to the file system, and waits until that has them all. It does
+    /// so at each close(2); FUSE alone needs it before lseek(2) tells of holes. Nothing is durable by that.
+    package func flush() throws(Errno) {
+        let other = cp_duplicate(descriptor)
+        if other < 0 { throw .last }
+        if close(other) != 0 { throw .last }
+    }
+
+    /// lseek(2) with SEEK_DATA or SEEK_HOLE; nil where there is none (ENXIO). A file system that cannot tell
+    /// has data only.
     package func seek(from offset: UInt64, data: Bool) -> UInt64? {
         let found = cp_lseek(
             descriptor, Int64(clamping: offset), data ? CP_SEEK_DATA : CP_SEEK_HOLE)
-        return found < 0 ? nil : UInt64(found)
+        if found >= 0 { return UInt64(found) }
+        if Errno.last == .noDevice { return nil }
+        return data ? offset : UInt64(Int64.max)
     }
 }
 

@@ -33,13 +33,25 @@ package struct ByteSearch: Sendable {
         let starts = range.lowerBound..<end - UInt64(needle.count) + 1
         let source = Source(text)
         let partLength = max(1, text.window * Self.windowsOfPart)
-        guard overlapping || !overlapsItself, UInt64(starts.count) > partLength else {
+        guard UInt64(starts.count) > partLength else {
             return try places(in: source, starts, atMost: most, overlapping)
         }
         var found: [UInt64] = []
-        for starts in try outsideOfHoles(text.file, starts) where found.count < most {
-            found += try places(
-                in: source, starts, partLength, atMost: most - found.count, overlapping)
+        var position = starts.lowerBound
+        var runs = 0
+        // A text of zeros may stand in a hole.
+        let mayStandInHoles = needle.allSatisfy { $0 == 0 }
+        if !mayStandInHoles { text.file.settle() }
+        while position < starts.upperBound, found.count < most {
+            let isLast = mayStandInHoles || runs >= Self.mostRuns
+            let run = isLast ? position..<starts.upperBound : try text.file.dataRun(from: position)
+            runs += 1
+            // It may begin before the data that it ends in.
+            let first = max(position, run.lowerBound - min(run.lowerBound, UInt64(needle.count) - 1))
+            let end = min(run.upperBound, starts.upperBound)
+            guard first < end else { break }
+            try search(source, first..<end, partLength, atMost: most, overlapping, &found)
+            position = end
         }
         return found
     }
@@ -47,35 +59,11 @@ package struct ByteSearch: Sendable {
     /// More runs of data are taken for one.
     private static let mostRuns = 10_000
 
-    /// Where the text may begin that does not stand all in a hole.
-    private func outsideOfHoles(
-        _ file: any GroundFile, _ starts: Range<UInt64>
-    ) throws(ToolError) -> [Range<UInt64>] {
-        guard needle.contains(where: { $0 != 0 }) else { return [starts] }
-        var found: [Range<UInt64>] = []
-        var position = starts.lowerBound
-        while position < starts.upperBound {
-            let run = found.count < Self.mostRuns
-                ? try file.dataRun(from: position) : position..<starts.upperBound
-            // It may begin before the data that it ends in.
-            let first = run.lowerBound - min(run.lowerBound, UInt64(needle.count) - 1)
-            guard first < starts.upperBound else { break }
-            let end = min(run.upperBound, starts.upperBound)
-            if let last = found.last, first <= last.upperBound {
-                found[found.count - 1] = last.lowerBound..<max(last.upperBound, end)
-            } else {
-                found.append(max(first, starts.lowerBound)..<max(end, max(first, starts.lowerBound)))
-            }
-            position = max(run.upperBound, position.addingReportingOverflow(1).partialValue)
-        }
-        return found
-    }
-
-    private func places(
-        in source: Source, _ starts: Range<UInt64>, _ partLength: UInt64, atMost most: Int,
-        _ overlapping: Bool
-    ) throws(ToolError) -> [UInt64] {
-        var found: [UInt64] = []
+    /// Adds the places that begin in a run of data.
+    private func search(
+        _ source: Source, _ starts: Range<UInt64>, _ partLength: UInt64, atMost most: Int,
+        _ overlapping: Bool, _ found: inout [UInt64]
+    ) throws(ToolError) {
         var start = starts.lowerBound
         while start < starts.upperBound, found.count < most {
             var parts: [Range<UInt64>] = []
@@ -84,12 +72,29 @@ package struct ByteSearch: Sendable {
                 parts.append(start..<next)
                 start = next
             }
-            for places in try together(source, parts, atMost: most - found.count, overlapping) {
-                found += places.prefix(most - found.count)
+            // Parts do not know of places before them: those that overlap are left out here.
+            let mayOverlap = overlapsItself && !overlapping
+            let each = mayOverlap ? max(most - found.count, Self.mostOverlapping) : most - found.count
+            let outcomes = together(source, parts, atMost: each, overlapping || overlapsItself)
+            for (part, outcome) in zip(parts, outcomes) where found.count < most {
+                let places = try outcome.get()
+                for place in places where found.count < most {
+                    if mayOverlap, let last = found.last, place < last + UInt64(needle.count) { continue }
+                    found.append(place)
+                }
+                guard mayOverlap, places.count >= each, found.count < most else { continue }
+                // So many that the part was not searched to its end: one after the other.
+                let next = max(part.lowerBound, found.last.map { $0 + UInt64(needle.count) } ?? 0)
+                if next < part.upperBound {
+                    found += try self.places(
+                        in: source, next..<part.upperBound, atMost: most - found.count, false)
+                }
             }
         }
-        return found
     }
+
+    /// Of a text that overlaps itself, in one part.
+    private static let mostOverlapping = 10_000
 
     private static let windowsOfPart: UInt64 = 16
     private static let searchers = max(1, min(4, Processors.count))
@@ -113,7 +118,7 @@ package struct ByteSearch: Sendable {
     /// Searches parts at the same time.
     private func together(
         _ source: Source, _ parts: [Range<UInt64>], atMost most: Int, _ overlapping: Bool
-    ) throws(ToolError) -> [[UInt64]] {
+    ) -> [Result<[UInt64], ToolError>] {
         let outcomes = Mutex([Result<[UInt64], ToolError>](repeating: .success([]), count: parts.count))
         DispatchQueue.concurrentPerform(iterations: parts.count) { part in
             let outcome: Result<[UInt64], ToolError>
@@ -124,9 +129,7 @@ package struct ByteSearch: Sendable {
             }
             outcomes.withLock { $0[part] = outcome }
         }
-        var all: [[UInt64]] = []
-        for outcome in outcomes.withLock({ $0 }) { all.append(try outcome.get()) }
-        return all
+        return outcomes.withLock { $0 }
     }
 
     /// - Parameter starts: where a place may begin; the file has all bytes of the last one.
@@ -156,7 +159,7 @@ package struct ByteSearch: Sendable {
             }
             // What was found may reach into the next part.
             let whole = count - needle.count + 1
-            if whole <= 0 { break }
+            if whole <= 0 { throw GroundScan.shrank }
             start += UInt64(max(index, whole))
         }
         return found

@@ -31,17 +31,24 @@ package protocol GroundFile: Sendable {
     /// anew for each part of a large file costs more than the reading.
     /// - Returns: bytes that were read; fewer than the array has only where the file ends.
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int
+    /// Before the first `dataRun`: what is changed in the kernel's memory alone is told to the file system.
+    func settle()
     /// The next run of bytes, at or behind `offset`, that may not all be 0; before it is a hole. Empty, and
     /// at the file's end or behind, where only a hole follows.
     func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64>
 }
 
 extension GroundFile {
+    package func settle() {}
     package func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> { offset..<UInt64.max }
 }
 
 /// Going through all of a file.
 enum GroundScan {
+    static var shrank: ToolError {
+        ToolError(.stale, "the file became shorter while it was read: read it again")
+    }
+
     /// Bytes of one read. On a mount one request has 256 pages, and memory seldom begins with a page.
     static let length = 1 << 20 - 4 << 10
     /// Bytes of a file that is worth a descriptor of its own for it.

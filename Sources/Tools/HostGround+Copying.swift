@@ -51,6 +51,8 @@ extension HostGround {
     ) throws(Errno) -> UInt64 {
         if status.size == 0 { return 0 }
         if (try? fresh.cloneContent(of: source)) != nil { return status.size }
+        // As in `settle`.
+        if source.isOnFUSE { try? source.flush() }
         var position: UInt64 = 0
         while position < status.size, let start = source.seek(from: position, data: true) {
             let end = min(source.seek(from: start, data: false) ?? status.size, status.size)

@@ -67,22 +67,58 @@ extension HostGround {
                 try copyMetadata(of: file, status, to: fresh)
                 // The name must not lead to a file whose bytes a power cut takes.
                 try fresh.synchronize()
-                let kept = keepContent(of: file, path, isReplaced: true)
-                do throws(Errno) {
-                    try directory.rename(
-                        Array(temporary.utf8), to: name.bytes, in: directory, replaces: true)
-                } catch {
-                    if let kept { dropContent(kept, of: path) }
-                    throw error
-                }
             } catch {
                 unlinkat(directory.descriptor, temporary, 0)
+                throw error
+            }
+            let kept = keepContent(of: file, path, isReplaced: true)
+            do throws(Errno) {
+                try replace(name, by: Array(temporary.utf8), in: directory, status)
+            } catch {
+                if let kept { dropContent(kept, of: path) }
                 throw error
             }
             return FileVersion(try fresh.status())
         } catch {
             throw ToolError(error, "edit", "\(path)")
         }
+    }
+
+    /// Gives a name to the file that was made beside it; that goes if it cannot be.
+    /// - Parameter status: of the file that has the name, when it was read.
+    /// - Throws: ESTALE if another has it by now, or it was written to.
+    private func replace(
+        _ name: FileName, by fresh: [UInt8], in directory: File, _ status: FileStatus
+    ) throws(Errno) {
+        let seen = PlacingJournal.Mark(status)
+        func removeFresh() -> Bool { withCString(fresh) { unlinkat(directory.descriptor, $0, 0) } == 0 }
+        do throws(Errno) {
+            try directory.exchange(fresh, with: name.bytes, in: directory)
+        } catch {
+            do throws(Errno) {
+                guard [.invalid, .notSupported, .notImplemented].contains(error) else { throw error }
+                // The file system cannot: what comes in between now is lost.
+                let now = try FileStatus(name.bytes, in: directory)
+                guard PlacingJournal.Mark(now) == seen else { throw .stale }
+                try directory.rename(fresh, to: name.bytes, in: directory, replaces: true)
+            } catch {
+                _ = removeFresh()
+                throw error
+            }
+            return
+        }
+        // Only now it is known for sure what has gone.
+        var failure: Errno?
+        if (try? FileStatus(fresh, in: directory)).map(PlacingJournal.Mark.init) != seen {
+            failure = .stale
+        } else if !removeFresh() {
+            failure = .last
+        }
+        guard let failure else { return }
+        // Where it cannot be put back it stays under the other name: it is somebody else's.
+        try directory.exchange(fresh, with: name.bytes, in: directory)
+        _ = removeFresh()
+        throw failure
     }
 
     /// Writes what a file is to be from byte `start` on, which is not behind the first splice.

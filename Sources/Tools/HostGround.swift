@@ -239,7 +239,8 @@ package final class HostGround: Ground {
 /// An open file of the host.
 struct HostFile: GroundFile {
     let file: File
-    /// The same for going through all of it, past the page cache; nil where that is no better.
+    /// The same for going through all of it past the page cache, but for what that has; nil where it is no
+    /// better.
     var scanned: File?
     let name: String
 
@@ -266,19 +267,21 @@ struct HostFile: GroundFile {
 
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
         do throws(Errno) {
-            return try (scanned ?? file).read(over: &bytes, at: offset)
+            guard let scanned, !file.isCached(offset, bytes.count) else {
+                return try file.read(over: &bytes, at: offset)
+            }
+            return try scanned.read(over: &bytes, at: offset)
         } catch {
             throw ToolError(error, "read", name)
         }
     }
 
+    func settle() {
+        // What could not be written is an error of whoever wrote it: the pages are read all the same.
+        if file.isOnFUSE { try? file.flush() }
+    }
+
     func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> {
-        do throws(Errno) {
-            // The kernel asks the daemon of a mount for holes without telling it of pages that were written.
-            if scanned != nil { try file.writeBack() }
-            return try file.dataRun(from: offset) ?? UInt64.max..<UInt64.max
-        } catch {
-            throw ToolError(error, "look for holes in", name)
-        }
+        file.dataRun(from: offset) ?? UInt64.max..<UInt64.max
     }
 }

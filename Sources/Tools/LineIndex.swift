@@ -62,7 +62,8 @@ package struct LineIndex: Sendable {
     typealias Read = (inout [UInt8], UInt64) throws(ToolError) -> Int
 
     private static func readLength(_ block: UInt64) -> Int {
-        min(GroundScan.length, Int(clamping: block))
+        // A divisor of the block, so that nothing is read twice.
+        min(1 << 20, Int(clamping: block))
     }
 
     /// Counts on until `isEnough` holds of what was counted, or the file ends.
@@ -83,14 +84,10 @@ package struct LineIndex: Sendable {
             let block = isHole
                 ? TextCount.hole(length, encoding, startsAt: start)
                 : try measure(start, length, &bytes, read)
-            if block.bytes == 0 { throw Self.shrank }
+            if block.bytes == 0 { throw GroundScan.shrank }
             blocks.append(block)
             counted = counted + block
         }
-    }
-
-    private static var shrank: ToolError {
-        ToolError(.stale, "the file became shorter while it was read: read it again")
     }
 
     private func measure(
@@ -170,7 +167,7 @@ package struct LineIndex: Sendable {
             var left = length
             while left > 0 {
                 let part = try measure(newStart, min(left, blockLength), &bytes, read)
-                if part.bytes == 0 { throw Self.shrank }
+                if part.bytes == 0 { throw GroundScan.shrank }
                 fresh.append(part)
                 newStart += part.bytes
                 left -= min(part.bytes, left)

@@ -49,8 +49,9 @@ package struct LineSearch: Sendable {
         if let longest, text.size > text.window {
             let found = try longest.search.places(
                 in: text, 0..<text.size, atMost: Self.mostCandidates + 1, overlapping: true)
-            if found.count <= Self.mostCandidates {
-                return try places(in: text, around: found, longest.before, atMost: most)
+            if found.count <= Self.mostCandidates,
+                let places = try places(in: text, around: found, longest.before, atMost: most) {
+                return places
             }
         }
         return try places(in: text, 0..<text.size, atMost: most)
@@ -64,24 +65,34 @@ package struct LineSearch: Sendable {
     /// - Parameters:
     ///   - candidates: where the longest line stands, or a line that has it in its middle.
     ///   - before: lines before it.
+    /// - Returns: nil where one pass through all of the file costs less.
     private func places(
         in text: TextFile, around candidates: [UInt64], _ before: Int, atMost most: Int
-    ) throws(ToolError) -> [Place] {
+    ) throws(ToolError) -> [Place]? {
         var found: [Place] = []
-        /// Behind the last lines found, with their end: the next must not overlap, not by an empty line.
+        /// Behind the lines found last, with their end: the next must not overlap, not by an empty line.
         var last: UInt64 = 0
-        for candidate in candidates where candidate >= last && found.count < most {
+        /// Behind the line that was looked at last: what stands in it twice is looked at once.
+        var looked: UInt64 = 0
+        var left = text.size
+        for candidate in candidates where candidate >= max(last, looked) && found.count < most {
             if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
-            let bound = candidate - min(candidate, Self.longestPlace)
-            guard let start = try text.start(linesBefore: before, candidate, notBefore: bound),
-                start >= last
-            else { continue }
-            let most = candidate + Self.longestPlace
-            let end = try text.end(ofLines: UInt64(wanted.count - before), from: candidate, to: most)
-            guard end < most || end >= text.size else { continue }
-            guard let place = try places(in: text, start..<end, atMost: 1).first else { continue }
-            found.append(place)
-            last = end
+            looked = try text.end(ofLines: 1, from: candidate, to: candidate + Self.longestPlace)
+            let lines = try text.lines(
+                around: candidate, before: before, count: UInt64(wanted.count), atMost: Self.longestPlace)
+            switch lines {
+            case .none: continue
+            case .tooLong: return nil
+            case .lines(let range):
+                let length = range.upperBound - range.lowerBound
+                guard length <= left else { return nil }
+                left -= length
+                guard range.lowerBound >= last,
+                    let place = try places(in: text, range, atMost: 1).first
+                else { continue }
+                found.append(place)
+                last = range.upperBound
+            }
         }
         return found
     }
@@ -119,7 +130,7 @@ package struct LineSearch: Sendable {
         while position < end, found.count < most {
             if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
             let bytes = try text.read(position..<min(end, position + text.window))
-            if bytes.isEmpty { break }
+            if bytes.isEmpty { throw GroundScan.shrank }
             for (index, byte) in bytes.enumerated() {
                 if byte == 0x0a {
                     let at = position + UInt64(index)

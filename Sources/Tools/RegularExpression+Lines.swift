@@ -17,12 +17,10 @@ extension RegularExpression {
         guard places.count <= Self.mostRequired else { return nil }
         var lines: [Range<UInt64>] = []
         for place in places where place >= lines.last?.upperBound ?? 0 {
-            let bound = max(first, place - min(place, Self.longestLine))
-            guard let start = try text.start(linesBefore: 0, place, notBefore: bound) else { return nil }
-            let most = place + Self.longestLine
-            let end = try text.end(ofLines: 1, from: place, to: most)
-            guard end < most || end >= text.size else { return nil }
-            lines.append(start..<end)
+            let found = try text.lines(
+                around: place, before: 0, count: 1, from: first, atMost: Self.longestLine)
+            guard case .lines(let line) = found else { return nil }
+            lines.append(line)
         }
         return lines
     }
@@ -35,6 +33,7 @@ extension RegularExpression {
         let base = line.lowerBound - back
         // Behind the line something must be seen.
         var bytes = try part(text, base, Int(line.upperBound - base) + 16)
+        guard bytes.count > Int(back) else { throw GroundScan.shrank }
         // From the start of a character on; not from the line's start, which is no start of a text.
         let keep = boundary(bytes, Int(min(max(back, 1) - 1, 3)))
         bytes.removeFirst(keep)
@@ -65,7 +64,7 @@ extension RegularExpression {
                 bytes.removeLast(bytes.count - 1 - last)
                 return bytes
             }
-            // Line ends alone. What is longer than a match may be is as good as the file's end.
+            // Line ends alone: more is looked at, but not more than a match may be long.
             guard !bytes.isEmpty, count < Self.longestMatch else { return bytes }
             count = count * 4 + 64
         }

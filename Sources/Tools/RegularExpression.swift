@@ -22,7 +22,7 @@ package final class RegularExpression {
     private let watch: MatchWatch
     private let data: OpaquePointer
     /// Of the machine code; nil if there is none.
-    private let stack: OpaquePointer?
+    private var stack: OpaquePointer?
     let groupCount: Int
     let lookbehind: Int
     /// What every match holds; nil if that is not known, or a match may have several lines.
@@ -41,8 +41,8 @@ package final class RegularExpression {
     private static let depth: UInt32 = 200_000
     /// KiB.
     private static let heap: UInt32 = 20_000
-    /// Bytes: what machine code may nest in.
-    private static let stackBytes = 1 << 20
+    /// Machine code: bytes of a file that is worth it, and of the stack that it may nest in.
+    private static let (worthCode, stackBytes) = (UInt64(256 << 10), 1 << 20)
     /// Bytes that are read at once. The library checks all of them for UTF-8 in each call.
     static let mostWindow = 64 << 10
     /// Bytes of the longest match.
@@ -91,7 +91,6 @@ package final class RegularExpression {
         self.context = context
         watch = MatchWatch(context)
         self.data = data
-        stack = cpcre2_use_machine_code(code, context, Self.stackBytes)
         required = RequiredText(bytes, isUTF8: isUTF8).flatMap { ByteSearch($0.bytes) }
         groupCount = Int(cpcre2_group_count(code))
         namesLineEnds = cpcre2_names_line_ends(code) != 0
@@ -232,6 +231,8 @@ package final class RegularExpression {
         let more = Int64(clamping: min(text.size / Self.bytesPerSecond, 1 << 30)) * 1_000_000_000
         watch.begin(
             nanoseconds: patience + more, late: tooSlow(patience + more), isCancelled: text.isCancelled)
+        let isWorth = stack == nil && text.size > min(Self.worthCode, text.window)
+        if isWorth { stack = cpcre2_use_machine_code(code, context, Self.stackBytes) }
         // A line begins behind a byte order mark.
         let mark = UInt64(text.encoding.markLength(try text.read(0..<4)))
         if let lines = try linesWithRequired(text, from: mark) {
@@ -363,9 +364,7 @@ package final class RegularExpression {
         // Twice as much each time, so that a long match is not begun too often.
         let offset = view.base + UInt64(view.bytes.count)
         let more = try part(text, offset, max(Self.window(text), kept))
-        if more.isEmpty {
-            throw ToolError(.stale, "the file became shorter while it was read: read it again")
-        }
+        if more.isEmpty { throw GroundScan.shrank }
         let wasAtEnd = view.start == view.bytes.count
         view.base += UInt64(keep)
         view.start -= keep

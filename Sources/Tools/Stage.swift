@@ -99,27 +99,31 @@ struct PlacingJournal {
     mutating func place(
         _ source: ToolPath, at path: ToolPath, replaces: Bool, seen: Mark? = nil
     ) throws(ToolError) {
+        // Before it has its name, when nobody else can write to it.
+        let placed = mark(source)
         guard replaces else {
             try ground.move(source, to: path)
-            steps.append(.placed(path, from: source, mark(path)))
+            steps.append(.placed(path, from: source, placed))
             return
         }
         try ground.exchange(source, path)
-        steps.append(.exchanged(path, with: source, mark(path)))
+        steps.append(.exchanged(path, with: source, placed))
         // Only now it is known for sure what has gone.
         let gone = try ground.status(source)
         guard gone.type != .directory, seen.map({ $0 == Mark(gone) }) ?? true else {
-            throw ToolError(.stale, "\(path) was changed by somebody else meanwhile: nothing was changed")
+            throw Self.changed(path)
         }
+    }
+
+    private static func changed(_ path: ToolPath) -> ToolError {
+        ToolError(.stale, "\(path) was changed by somebody else meanwhile: nothing was changed")
     }
 
     /// Takes what is at a path away.
     /// - Throws: `stale` as above.
     mutating func takeAway(_ path: ToolPath, to place: ToolPath, seen: Mark) throws(ToolError) {
         try self.place(path, at: place, replaces: false)
-        guard mark(place) == seen else {
-            throw ToolError(.stale, "\(path) was changed by somebody else meanwhile: nothing was changed")
-        }
+        guard mark(place) == seen else { throw Self.changed(path) }
     }
 
     private func mark(_ path: ToolPath) -> Mark? { (try? ground.status(path)).map(Mark.init) }
@@ -146,11 +150,17 @@ struct PlacingJournal {
                 // It is not empty where somebody else has made something in it.
                 if (try? ground.remove(path)) == nil { left.append(Left(path: path)) }
             case .placed(let path, let source, let then):
+                // What was taken away goes back as it is, whoever wrote it last.
                 let isStaged = Stage.holds(path)
-                if mark(path) == then, (try? ground.move(path, to: source)) != nil { continue }
+                if isStaged || mark(path) == then, (try? ground.move(path, to: source)) != nil { continue }
                 left.append(Left(path: isStaged ? source : path, before: isStaged ? path : nil))
             case .exchanged(let path, let other, let then):
-                if mark(path) == then, (try? ground.exchange(path, other)) != nil { continue }
+                if mark(path) == then, (try? ground.exchange(path, other)) != nil {
+                    if mark(other) == then { continue }
+                    // Somebody was faster: what they wrote has its name again.
+                    // Where even that fails it is in the stage, which stays.
+                    _ = try? ground.exchange(path, other)
+                }
                 left.append(Left(path: path, before: other))
             }
         }

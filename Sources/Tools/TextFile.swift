@@ -49,9 +49,14 @@ package final class TextFile {
 
     private func extend(_ isEnough: (LineIndex.Block) -> Bool) throws(ToolError) {
         let file = file
+        var isSettled = false
         try index.extend(
             until: isEnough, isCancelled: isCancelled,
-            run: { (offset) throws(ToolError) in try file.dataRun(from: offset) },
+            run: { (offset) throws(ToolError) in
+                if !isSettled { file.settle() }
+                isSettled = true
+                return try file.dataRun(from: offset)
+            },
             read: { (bytes, offset) throws(ToolError) in try file.scan(over: &bytes, at: offset) })
     }
 
@@ -149,23 +154,46 @@ package final class TextFile {
         } ?? size
     }
 
-    /// Where the line begins that stands so many lines before that of a byte. Nil if it begins before the
-    /// bound, or there is none. Not for UTF-16.
-    func start(
-        linesBefore count: Int, _ offset: UInt64, notBefore bound: UInt64
+    enum LinesAround {
+        /// With their ends.
+        case lines(Range<UInt64>)
+        /// There are not so many before.
+        case none
+        case tooLong
+    }
+
+    /// So many lines, of which some stand before that of a byte. Not for UTF-16.
+    /// - Parameters:
+    ///   - first: where the first line of the file begins.
+    ///   - most: bytes that are looked at before the byte, and from it on.
+    func lines(
+        around offset: UInt64, before: Int, count: UInt64, from first: UInt64 = 0, atMost most: UInt64
+    ) throws(ToolError) -> LinesAround {
+        let bound = max(first, offset - min(offset, most))
+        guard let start = try start(linesBefore: before, offset, notBefore: bound, isFirst: bound == first)
+        else { return bound == first ? .none : .tooLong }
+        let end = try end(ofLines: count - UInt64(before), from: offset, to: offset + most)
+        return end < offset + most || end >= size ? .lines(start..<end) : .tooLong
+    }
+
+    /// Where the line begins that stands so many lines before that of a byte; nil if not behind the bound.
+    /// - Parameter isFirst: a line begins at the bound.
+    private func start(
+        linesBefore count: Int, _ offset: UInt64, notBefore bound: UInt64, isFirst: Bool
     ) throws(ToolError) -> UInt64? {
         var left = count
         var end = min(offset, size)
         while end > bound {
             let start = max(bound, end - min(end, Self.backLength))
             let bytes = try read(start..<end)
+            if UInt64(bytes.count) < end - start { throw GroundScan.shrank }
             for index in bytes.indices.reversed() where bytes[index] == 0x0a {
                 if left == 0 { return start + UInt64(index) + 1 }
                 left -= 1
             }
             end = start
         }
-        return bound == 0 && left == 0 ? 0 : nil
+        return isFirst && left == 0 ? bound : nil
     }
 
     /// Bytes of one read of a scan to the front.

@@ -136,4 +136,35 @@ import Testing
         for call in dead { try call.ends(fixture, by: 999) }
         #expect(try undo(fixture, 81) == ["a"])
     }
+
+    @Test("Calls before a call within which a dead one's stage was removed stay")
+    func wholeCallBefore() throws {
+        let fixture = try bench()
+        let dead = try Call(fixture, 1)
+        let before = try Call(fixture, 3)
+        try before.makes(fixture, "b")
+        try before.ends(fixture)
+        fixture.tree.caller.pid = 9
+        try fixture.tree.makeFile("c")
+        let call = try Call(fixture, 2)
+        try call.makes(fixture, "d")
+        try dead.ends(fixture, by: 9)
+        try call.ends(fixture)
+        #expect(try undo(fixture) == ["a", "b", "c"])
+        // The undo, and the step before.
+        #expect(try undo(fixture, 3) == ["a", "b"])
+    }
+
+    @Test("What a process did before it made its stage is no part of the step", arguments: [false, true])
+    func sameProcess(isRemoved: Bool) throws {
+        let fixture = try bench()
+        fixture.tree.caller.pid = 1
+        try fixture.tree.makeFile("x")
+        let call = try Call(fixture, 1)
+        try call.makes(fixture, "b")
+        if isRemoved { try call.ends(fixture) }
+        _ = try fixture.workspace.undo(1, paths: [Array("b".utf8)], caller: fixture.tree.caller)
+        #expect(try fixture.tree.names("").contains("x"))
+        #expect(try !fixture.tree.names("").contains("b"))
+    }
 }

@@ -1,5 +1,6 @@
 // What others change right before a call gives names: it stays as they wrote it, and the call is refused.
 
+import Glibc
 import MCP
 import Platform
 import Synchronization
@@ -115,5 +116,35 @@ import Tools
             #expect(try desk.string(name) == Self.theirs)
             #expect(try desk.string("mine/a") == "one\ntwo\nthree\nfour\n" && desk.leftovers() == [])
         }
+    }
+
+    @Test("An edit of a plain file never takes the place of what others have put there meanwhile")
+    func plainEdit() throws {
+        let desk = try Desk(.plain)
+        let text = "one\n" + String(repeating: "more of it\n", count: 200_000)
+        var random = SystemRandomNumberGenerator()
+        var outcomes: [String: Int] = [:]
+        for _ in 0..<40 {
+            try desk.write("f", text)
+            try desk.write("theirs", Self.theirs)
+            let (from, to) = (desk("theirs"), desk("f"))
+            let wait = UInt32.random(in: 0...60_000, using: &random)
+            let isDone = Atomic<Bool>(false)
+            // Somebody saves the file, as editors do.
+            let isStarted = WorkerThread.start {
+                usleep(wait)
+                _ = rename(from, to)
+                isDone.store(true, ordering: .releasing)
+            }
+            try #require(isStarted)
+            let edit: JSON = [["oldText": "one", "newText": "two"]]
+            let reply = try desk.call("edit_file", ["path": "f", "edits": edit])
+            for _ in 0..<10_000 where !isDone.load(ordering: .acquiring) { usleep(1_000) }
+            outcomes[reply["error"]?["kind"]?.text ?? "made", default: 0] += 1
+            // Before, meanwhile or after: what they saved is there.
+            #expect(try desk.string("f") == Self.theirs, "\(reply.texts)")
+            #expect(try desk.leftovers() == [])
+        }
+        #expect(outcomes.keys.allSatisfy { ["made", "no_match", "stale"].contains($0) }, "\(outcomes)")
     }
 }

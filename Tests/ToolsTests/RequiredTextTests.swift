@@ -3,6 +3,7 @@
 
 import Glibc
 import Platform
+import Synchronization
 import TestSupport
 import Testing
 
@@ -199,5 +200,88 @@ import Testing
         let long = try bench.text("f")
         long.window = 4_096
         #expect(try expression.places(in: long, atMost: 10) == [200_003..<200_008])
+    }
+
+    /// A file that others empty once it was gone through.
+    private final class ShrinkingFile: GroundFile {
+        private let bytes: [UInt8]
+        private let left: Int
+        private let isShorter = Atomic<Bool>(false)
+
+        init(_ bytes: [UInt8], to left: Int) {
+            self.bytes = bytes
+            self.left = left
+        }
+
+        func status() throws(ToolError) -> FileStatus {
+            FileStatus(
+                device: 0, inode: 0, mode: FileType.regular.modeBits, links: 1, user: 0, group: 0,
+                specialDevice: 0, size: UInt64(bytes.count), blocks: 0, accessTime: 0,
+                modificationTime: 0, changeTime: 0, birthTime: 0)
+        }
+
+        func read(_ count: Int, at offset: UInt64) throws(ToolError) -> [UInt8] {
+            let all = isShorter.load(ordering: .relaxed) ? bytes[..<left] : bytes[...]
+            return Array(all.dropFirst(Int(offset)).prefix(count))
+        }
+
+        func scan(over buffer: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
+            let part = try read(buffer.count, at: offset)
+            buffer.replaceSubrange(..<part.count, with: part)
+            if Int(offset) + part.count >= bytes.count { isShorter.store(true, ordering: .relaxed) }
+            return part.count
+        }
+    }
+
+    @Test(
+        "A file that becomes shorter while it is searched is stale",
+        arguments: [0, 1, 2, 3, 5, 9, 100, 2_000])
+    func shrinking(left: Int) throws {
+        let lines = (0..<1_000).map { "line \($0) é\n" }.joined()
+        for pattern in ["line (999) é", "line (500) é$", "(\\d)9\\1 é"] {
+            let file = ShrinkingFile(Array(lines.utf8), to: left)
+            let text = try TextFile(file, encoding: .utf8)
+            text.window = 128
+            let expression = try RegularExpression(pattern, encoding: .utf8)
+            // What was searched before it became shorter may be answered.
+            let failure = kind { () throws(ToolError) in _ = try expression.places(in: text, atMost: 100) }
+            #expect(failure == .stale || failure == nil && expression.required == nil, "\(pattern)")
+        }
+        let file = ShrinkingFile(Array(lines.utf8), to: left)
+        let text = try TextFile(file, encoding: .utf8)
+        text.window = 128
+        let search = try #require(LineSearch([Array("  line 999 é ".utf8)]))
+        #expect(kind { () throws(ToolError) in _ = try search.places(in: text, atMost: 100) } == .stale)
+    }
+
+    @Test("A text that overlaps itself is found in all parts, however often")
+    func overlapping() throws {
+        let bench = try Bench()
+        let many = String(repeating: "a", count: 300_001)
+        try bench.write("f", many + "b" + String(repeating: "aab", count: 9))
+        let text = try bench.text("f")
+        text.window = 4_096
+        let search = try #require(ByteSearch(Array("aa".utf8)))
+        let found = try search.places(in: text, 0..<text.size, atMost: .max)
+        #expect(found.count == 150_009)
+        #expect(found.prefix(150_000).enumerated().allSatisfy { $0.element == UInt64($0.offset * 2) })
+        #expect(try search.places(in: text, 0..<text.size, atMost: 70_000).last == 139_998)
+    }
+
+    @Test("A line that holds a text many times is looked at once; the first one behind a mark is alone too")
+    func longLine() throws {
+        let bench = try Bench()
+        let line = String(repeating: "function(e){", count: 20_000)
+        try bench.write("f", "first \(line) end\n  function(e){ \nlast\n")
+        let text = try bench.text("f")
+        text.window = 4_096
+        let search = try #require(LineSearch([Array("function(e){".utf8), Array(" last".utf8)]))
+        #expect(try search.places(in: text, atMost: 10).count == 1)
+        try bench.write("f", [0xef, 0xbb, 0xbf] + Array("first 17 lines\n".utf8) + Array(line.utf8))
+        let marked = try bench.text("f")
+        marked.window = 4_096
+        let expression = try RegularExpression("^first (\\d+)", encoding: .utf8)
+        #expect(try expression.linesWithRequired(marked, from: 3)?.count == 1)
+        #expect(try expression.places(in: marked, atMost: 10) == [3..<11])
     }
 }

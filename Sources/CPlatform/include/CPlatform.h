@@ -27,7 +27,9 @@ int cp_openat(int dirfd, const char *path, int flags, uint32_t mode);
 int cp_ioctl_clone(int destination_fd, int source_fd);      // FICLONE
 int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char *new_path, unsigned flags);
 int cp_fallocate(int fd, int mode, int64_t offset, int64_t length);
-int cp_write_back(int fd);                                  // sync_file_range(2) of all of a file
+int64_t cp_cached_bytes(int fd, uint64_t offset, uint64_t count);  // in the page cache, or -1
+int cp_duplicate(int fd);                                   // F_DUPFD_CLOEXEC
+long cp_file_system_type(int fd);                           // f_type of fstatfs(2), or -1
 int64_t cp_lseek(int fd, int64_t offset, int whence);
 int64_t cp_pread(int fd, void *buffer, size_t count, int64_t offset);
 int64_t cp_pwrite2(
