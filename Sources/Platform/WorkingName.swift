@@ -1,5 +1,6 @@
-// WorkingName: names of what is made ready beside files and then takes its name, or goes. They mean
-// nothing to anybody but the call that made them: an undo or a rollback does not bring them back.
+// WorkingName: names of what is made ready beside files and then takes its name, or goes. Stages and fresh
+// files mean nothing to anybody but the call that made them: an undo or a rollback does not bring them back.
+// Parts of a file that comes in several calls do come back.
 
 package enum WorkingName {
     /// Of a directory in which a change is made ready.

@@ -1,6 +1,6 @@
 // edit_file_append_chunk: a long file in small calls. What has come lies beside the file under a name
 // that says how many parts and bytes it holds; with the last part it takes the file's name. So a
-// server may end between two calls, and a call may be made again: it writes at the same place.
+// server may end between two calls, and a part that has no name of its own yet may be sent again.
 
 internal import MCP
 internal import Platform

@@ -1,5 +1,6 @@
 // delete_file and delete_files_batch: names, arguments and replies of a framework's workspace server.
-// What it calls critical stays, and so do the allowed directories themselves.
+// A path whose own last name is critical there is refused, as are the allowed directories themselves; what
+// lies inside of a directory that is deleted goes with it.
 
 internal import MCP
 internal import Platform
@@ -15,7 +16,8 @@ extension Tool {
     static let deleteFile = Tool(
         "delete_file", .delete, title: "Delete file or directory",
         "Deletes a file, a symlink itself, or a directory; one that is not empty needs recursive. "
-            + "Repositories, environments and the allowed directories are not deleted.",
+            + "A path that itself is a repository or environment (.git, .env, ...) or an allowed directory "
+            + "is refused.",
         input: [
             "path": Shape.path,
             "recursive": Shape.flag("A directory goes with all that is in it.", default: false),

@@ -1,5 +1,5 @@
 // FileToolCatalogue: the tools that agents get, over one ground. It joins the operations of Tools with
-// the protocol of MCP, and is the only place that knows both.
+// the protocol of MCP.
 
 package import MCP
 package import Tools

@@ -11,7 +11,7 @@ enum JobReport {
 
     static func running(_ job: Job) -> ToolReply {
         let text = "\(job.tool) takes long and goes on as \(job.id)\(progress(job)). Ask "
-            + "read_job_progress for it, or end it with cancel_job: then nothing of it stays."
+            + "read_job_progress for it, or end it with cancel_job: then nothing half done stays."
         return ToolReply(
             content: [.text(text)],
             structured: ["job_id": .text(job.id), "state": "running", "content": .text(text)])
@@ -80,7 +80,7 @@ extension Tool {
 
     static let cancelJob = Tool(
         "cancel_job", .write, title: "End a long call",
-        "Ends a call that was answered with a job_id; nothing of it stays.",
+        "Ends a call that was answered with a job_id. Nothing half done stays; what it has deleted is gone.",
         input: ["job_id": Shape.text("As the reply named it.")], required: ["job_id"],
         output: jobOutput, outputRequired: ["content"],
         hints: ToolHints(isDestructive: false, isIdempotent: true)

@@ -1,5 +1,6 @@
 // The past of a workspace: backups, history, what changed, and the way back, by its control files. The
-// names are ones that permission hooks of frameworks know; a tool never reaches beyond its roots.
+// names are ones that permission hooks of frameworks know; what is about all of a workspace needs
+// all of it to be allowed.
 
 internal import FoundationEssentials
 internal import MCP

@@ -1,4 +1,4 @@
-// Serving: one server on standard input and output, over directories.
+// Serving: one server on standard input and output, over directories or a store without a mount.
 
 internal import Glibc
 internal import MCP

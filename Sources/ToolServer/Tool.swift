@@ -1,5 +1,5 @@
-// Tool: one tool, its description and what it does; Call: what it is given. A tool that fails has
-// changed nothing and throws one sentence.
+// Tool: one tool, its description and what it does; Call: what it is given. A tool that fails
+// throws one sentence, and has changed nothing, but for deletions, which are made one by one.
 
 internal import MCP
 internal import Platform

@@ -1,5 +1,5 @@
 // EditPreview: planned edits as a unified diff, made from the lines around them: the file is not read
-// as a whole, and a preview never is longer than its bound.
+// as a whole, and a preview is not much longer than its bound.
 
 internal import Platform
 

@@ -1,5 +1,5 @@
 // Ground: what tools stand on. Paths of a mount or of plain directories, and a store opened in the
-// same process, both are grounds: the operations above know neither system calls nor control files.
+// same process, both are grounds: the operations above know no system calls.
 
 package import Platform
 

@@ -1,7 +1,9 @@
-// LineSearch: finds a run of lines that differ from the wanted ones only in the white space at their
-// ends, in one pass: each line becomes a hash of its trimmed bytes, and the run of hashes is searched
-// with Knuth, Morris and Pratt's method. Lines may have any length; what is found is compared byte for
-// byte by the caller, who has both: two lines may have one hash.
+// LineSearch: finds a run of lines that differ from the wanted ones only in the white space at the beginning
+// and end of each. In a file of more than one window the longest line is searched for as bytes, and the lines
+// around each place are compared. Else, and where that stands in too many places or the lines are too long,
+// it is one pass: each line becomes a hash of its trimmed bytes, and the run of hashes is searched with
+// Knuth, Morris and Pratt's method. What is found is compared byte for byte by the caller, who has both: two
+// lines may have one hash.
 
 package struct LineSearch: Sendable {
     /// Lines of the file that were found: from the first one's first byte to the last one's last,

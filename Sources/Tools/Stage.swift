@@ -1,6 +1,6 @@
-// Stage: a directory beside the destination in which a change is made ready, and PlacingJournal: names
-// given one after the other, which can be taken back. Nothing stands in the stage alone that was there
-// before the call: what is replaced changes places with what comes.
+// Stage: a directory beside the destination, or in it if that is a directory which is there, in which a
+// change is made ready; and PlacingJournal: names given one after the other, which can be taken back. What is
+// replaced changes places with what comes, and what is removed is moved here: both go at the call's end.
 
 internal import Platform
 

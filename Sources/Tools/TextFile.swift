@@ -1,4 +1,4 @@
-// TextFile: one file as text: its encoding, its index, and where lines and characters stand. It is
+// TextFile: one file as text: its encoding, its index, and where lines and characters stand. The index is
 // kept between calls as long as the file is what it was.
 
 internal import Platform
