@@ -75,17 +75,9 @@ package final class File: Sendable {
     /// Reads over what an array holds: for one that is filled again and again.
     /// - Returns: bytes that were read; fewer than the array has only at the file's end.
     package func read(over bytes: inout [UInt8], at offset: UInt64) throws(Errno) -> Int {
-        var failure: Errno?
-        let count = bytes.withUnsafeMutableBytes { buffer in
-            do throws(Errno) {
-                return try read(into: buffer, at: offset)
-            } catch {
-                failure = error
-                return 0
-            }
+        try bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
         }
-        if let failure { throw failure }
-        return count
     }
 
     /// pwritev(2) of two buffers until all is written.

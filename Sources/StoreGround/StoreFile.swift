@@ -49,17 +49,13 @@ struct StoreFile: GroundFile {
     }
 
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
-        var failure: Errno?
-        let count = bytes.withUnsafeMutableBytes { buffer in
-            do throws(Errno) {
-                return try workspace.read(node.number, into: buffer, at: offset)
-            } catch {
-                failure = error
-                return 0
+        do throws(Errno) {
+            return try bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+                try workspace.read(node.number, into: UnsafeMutableRawBufferPointer(buffer), at: offset)
             }
+        } catch {
+            throw ToolError(error, "read", name)
         }
-        if let failure { throw ToolError(failure, "read", name) }
-        return count
     }
 }
 

@@ -39,6 +39,11 @@ package protocol GroundFile: Sendable {
 }
 
 extension GroundFile {
+    package func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
+        let part = try read(bytes.count, at: offset)
+        bytes.replaceSubrange(..<part.count, with: part)
+        return part.count
+    }
     package func settle() {}
     package func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> { offset..<UInt64.max }
 }

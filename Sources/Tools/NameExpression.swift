@@ -46,11 +46,5 @@ package struct NameExpression: Sendable {
         func read(_ count: Int, at offset: UInt64) throws(ToolError) -> [UInt8] {
             Array(bytes.dropFirst(Int(clamping: offset)).prefix(count))
         }
-
-        func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
-            let part = try read(bytes.count, at: offset)
-            bytes.replaceSubrange(..<part.count, with: part)
-            return part.count
-        }
     }
 }

@@ -72,14 +72,20 @@ import Testing
         #expect(try undo(fixture, 2) == ["a", "b", "c", "d"])
     }
 
-    @Test("A call after which a dead one's stage was removed is a step of its own")
-    func leftBefore() throws {
-        let fixture = try bench()
+    /// A call that died, a file of somebody, and a call that has made another one.
+    private func calls(_ fixture: WorkspaceFixture) throws -> (dead: Call, call: Call) {
         let dead = try Call(fixture, 1)
         fixture.tree.caller.pid = 9
         try fixture.tree.makeFile("b")
         let call = try Call(fixture, 2)
         try call.makes(fixture, "c")
+        return (dead, call)
+    }
+
+    @Test("A call after which a dead one's stage was removed is a step of its own")
+    func leftBefore() throws {
+        let fixture = try bench()
+        let (dead, call) = try calls(fixture)
         try call.ends(fixture)
         try dead.ends(fixture, by: 9)
         #expect(try undo(fixture, 2) == ["a", "b"])
@@ -88,11 +94,7 @@ import Testing
     @Test("A dead one's stage that is removed within a call does not make the step longer")
     func leftWithin() throws {
         let fixture = try bench()
-        let dead = try Call(fixture, 1)
-        fixture.tree.caller.pid = 9
-        try fixture.tree.makeFile("b")
-        let call = try Call(fixture, 2)
-        try call.makes(fixture, "c")
+        let (dead, call) = try calls(fixture)
         try dead.ends(fixture, by: 9)
         try call.makes(fixture, "d")
         try call.ends(fixture)

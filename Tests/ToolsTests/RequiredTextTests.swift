@@ -222,14 +222,9 @@ import Testing
 
         func read(_ count: Int, at offset: UInt64) throws(ToolError) -> [UInt8] {
             let all = isShorter.load(ordering: .relaxed) ? bytes[..<left] : bytes[...]
-            return Array(all.dropFirst(Int(offset)).prefix(count))
-        }
-
-        func scan(over buffer: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
-            let part = try read(buffer.count, at: offset)
-            buffer.replaceSubrange(..<part.count, with: part)
+            let part = Array(all.dropFirst(Int(offset)).prefix(count))
             if Int(offset) + part.count >= bytes.count { isShorter.store(true, ordering: .relaxed) }
-            return part.count
+            return part
         }
     }
 
