@@ -1,4 +1,4 @@
-// Extended attributes and, through them, ACLs.
+// Extended attributes and, through them, ACLs and searches.
 
 package import Fuse
 internal import Overlay
@@ -14,6 +14,8 @@ extension DraftOperations {
         let isACL = name == AccessControlList.accessName
         attempt(request) { () throws(Errno) in
             let place = try place(node)
+            // It would never be seen.
+            if ContentSearch.isName(name) { throw .notPermitted }
             try place.workspace.setXattr(
                 name, of: place.number, to: bytes,
                 mode: flags.create ? .create : flags.replace ? .replace : .either,
@@ -26,6 +28,12 @@ extension DraftOperations {
     package func getxattr(_ request: consuming Request, node: UInt64, name: [UInt8], size: Int) {
         do throws(Errno) {
             switch try self.node(node) {
+            case .place(let place) where ContentSearch.isName(name):
+                guard let search = ContentSearch(name: name) else { throw .invalid }
+                // Who asks for the length first need not wait for the search twice.
+                if size == 0 { return request.xattrSize(ContentSearch.Places.longest) }
+                let found = try place.workspace.places(search, in: place.number)
+                request.xattr(found.bytes, size: size)
             case .place(let place):
                 request.xattr(try place.workspace.xattr(name, of: place.number), size: size)
             case .control(let place):

@@ -239,8 +239,3 @@ void cp_count_text(const uint8_t *bytes, size_t count, uint64_t *lines, uint64_t
         count -= part;
     }
 }
-
-int64_t cp_find(const void *bytes, size_t count, const void *needle, size_t needle_count) {
-    const char *place = memmem(bytes, count, needle, needle_count);
-    return place ? place - (const char *)bytes : -1;
-}

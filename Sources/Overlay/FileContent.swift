@@ -38,6 +38,16 @@ extension Workspace {
         }
     }
 
+    /// Reads over what an array holds.
+    /// - Returns: bytes that were read; fewer than the array has only at the file's end.
+    package func read(
+        _ number: InodeNumber, over bytes: inout [UInt8], at offset: UInt64
+    ) throws(Errno) -> Int {
+        try bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try read(number, into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+        }
+    }
+
     /// - Parameter originOf: which base file pieces of a base inode are read from.
     func read(
         _ pieces: [Piece], into buffer: UnsafeMutableRawBufferPointer,

@@ -102,6 +102,21 @@ extension [UInt8] {
         }
     }
 
+    /// The same, where the bytes at `positions` of the needle, four of them, are compared first.
+    func place(
+        of needle: [UInt8], comparingFirst positions: [UInt32], from start: Int, to end: Int
+    ) -> Int? {
+        let end = Swift.min(end, count)
+        guard start >= 0, start <= end, positions.count == 4 else { return nil }
+        return withUnsafeBufferPointer { all in
+            let rest = UnsafeBufferPointer(rebasing: all[start..<end])
+            let found = needle.withUnsafeBufferPointer { wanted in
+                cp_find_by_four(rest.baseAddress, rest.count, wanted.baseAddress, wanted.count, positions)
+            }
+            return found < 0 ? nil : start + Int(found)
+        }
+    }
+
     /// Line ends (LF), and the bytes that begin a character of UTF-8, among the first `length`.
     package func lineEndsAndCharacters(_ length: Int) -> (lines: UInt64, characters: UInt64) {
         var lines: UInt64 = 0

@@ -128,14 +128,20 @@ extension File {
         }
         var found: [(name: [UInt8], value: [UInt8])] = []
         for name in names.prefix(Int(length)).split(separator: 0) {
-            var value = [UInt8](repeating: 0, count: 64 << 10)
-            let count = withCString(Array(name)) { name in
-                value.withUnsafeMutableBytes { cp_fgetxattr(descriptor, name, $0.baseAddress, $0.count) }
-            }
-            if count < 0 { throw .last }
-            found.append((Array(name), Array(value.prefix(Int(count)))))
+            found.append((Array(name), try extendedAttribute(Array(name), atMost: 64 << 10)))
         }
         return found
+    }
+
+    /// An extended attribute of this file itself.
+    /// - Throws: ERANGE if it is longer than `most` bytes.
+    package func extendedAttribute(_ name: [UInt8], atMost most: Int) throws(Errno) -> [UInt8] {
+        var value = [UInt8](repeating: 0, count: most)
+        let count = withCString(name) { name in
+            value.withUnsafeMutableBytes { cp_fgetxattr(descriptor, name, $0.baseAddress, $0.count) }
+        }
+        if count < 0 { throw .last }
+        return Array(value.prefix(Int(count)))
     }
 
     /// Sets an extended attribute of this file itself.

@@ -50,9 +50,15 @@ struct StoreFile: GroundFile {
 
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
         do throws(Errno) {
-            return try bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
-                try workspace.read(node.number, into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-            }
+            return try workspace.read(node.number, over: &bytes, at: offset)
+        } catch {
+            throw ToolError(error, "read", name)
+        }
+    }
+
+    func places(_ search: ContentSearch) throws(ToolError) -> ContentSearch.Places? {
+        do throws(Errno) {
+            return try workspace.places(search, in: node.number)
         } catch {
             throw ToolError(error, "read", name)
         }

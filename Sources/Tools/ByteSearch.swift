@@ -1,5 +1,6 @@
 // ByteSearch: finds bytes in a file of any size, in one pass and in bounded memory. A large file is
-// searched by all processors, each a part of it: its bytes come faster than one of them compares.
+// searched by all processors, each a part of it: its bytes come faster than one of them compares. Who keeps
+// the file is asked to search in it; where nobody can be asked, its bytes are read.
 
 internal import Dispatch
 internal import Platform
@@ -31,7 +32,7 @@ package struct ByteSearch: Sendable {
         guard range.lowerBound < end, end - range.lowerBound >= UInt64(needle.count) else { return [] }
         /// Where a place may begin.
         let starts = range.lowerBound..<end - UInt64(needle.count) + 1
-        let source = Source(text)
+        var source = Source(text)
         let partLength = max(1, text.window * Self.windowsOfPart)
         guard UInt64(starts.count) > partLength else {
             return try places(in: source, starts, atMost: most, overlapping)
@@ -41,7 +42,8 @@ package struct ByteSearch: Sendable {
         var runs = 0
         // A text of zeros may stand in a hole.
         let mayStandInHoles = needle.allSatisfy { $0 == 0 }
-        if !mayStandInHoles { text.file.settle() }
+        text.file.settle()
+        source.isAsked = text.encoding.unit == 1
         while position < starts.upperBound, found.count < most {
             let isLast = mayStandInHoles || runs >= Self.mostRuns
             let run = isLast ? position..<starts.upperBound : try text.file.dataRun(from: position)
@@ -67,7 +69,7 @@ package struct ByteSearch: Sendable {
         var start = starts.lowerBound
         while start < starts.upperBound, found.count < most {
             var parts: [Range<UInt64>] = []
-            while parts.count < Self.searchers, start < starts.upperBound {
+            while parts.count < Self.searchers * Self.partsOfEach, start < starts.upperBound {
                 let next = min(starts.upperBound, start + min(partLength, starts.upperBound - start))
                 parts.append(start..<next)
                 start = next
@@ -98,6 +100,8 @@ package struct ByteSearch: Sendable {
 
     private static let windowsOfPart: UInt64 = 16
     private static let searchers = max(1, min(4, Processors.count))
+    /// Parts for each of them between two looks at what was found: one that is slow holds the others up.
+    private static let partsOfEach = 4
 
     /// What several threads may have of a file.
     private struct Source: Sendable {
@@ -106,6 +110,8 @@ package struct ByteSearch: Sendable {
         /// Bytes of a unit of its encoding.
         let unit: UInt64
         let isCancelled: @Sendable () -> Bool
+        /// Whether who keeps it is asked; it was settled then.
+        var isAsked = false
 
         init(_ text: TextFile) {
             file = text.file
@@ -120,14 +126,19 @@ package struct ByteSearch: Sendable {
         _ source: Source, _ parts: [Range<UInt64>], atMost most: Int, _ overlapping: Bool
     ) -> [Result<[UInt64], ToolError>] {
         let outcomes = Mutex([Result<[UInt64], ToolError>](repeating: .success([]), count: parts.count))
-        DispatchQueue.concurrentPerform(iterations: parts.count) { part in
-            let outcome: Result<[UInt64], ToolError>
-            do throws(ToolError) {
-                outcome = .success(try places(in: source, parts[part], atMost: most, overlapping))
-            } catch {
-                outcome = .failure(error)
+        let next = Atomic(0)
+        DispatchQueue.concurrentPerform(iterations: min(parts.count, Self.searchers)) { _ in
+            while true {
+                let part = next.add(1, ordering: .relaxed).oldValue
+                guard part < parts.count else { return }
+                let outcome: Result<[UInt64], ToolError>
+                do throws(ToolError) {
+                    outcome = .success(try places(in: source, parts[part], atMost: most, overlapping))
+                } catch {
+                    outcome = .failure(error)
+                }
+                outcomes.withLock { $0[part] = outcome }
             }
-            outcomes.withLock { $0[part] = outcome }
         }
         return outcomes.withLock { $0 }
     }
@@ -136,19 +147,22 @@ package struct ByteSearch: Sendable {
     private func places(
         in source: Source, _ starts: Range<UInt64>, atMost most: Int, _ overlapping: Bool
     ) throws(ToolError) -> [UInt64] {
+        if source.isAsked, let found = try asked(source, starts, atMost: most, overlapping) { return found }
         var found: [UInt64] = []
         var start = starts.lowerBound
+        var finder = ByteFinder(needle)
         let window = min(GroundScan.length, Int(clamping: source.window), Int(clamping: starts.count))
         let length = min(window + needle.count - 1, max(GroundScan.length, 2 * needle.count))
         var bytes = [UInt8](repeating: 0, count: length)
         while start < starts.upperBound, found.count < most {
             if source.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
             let read = try source.file.scan(over: &bytes, at: start)
+            if start == starts.lowerBound { finder.learn(from: bytes, read) }
             // A place begins inside of the range, so it ends so far behind it at most.
             let length = min(UInt64(read), starts.upperBound - start + UInt64(needle.count) - 1)
             let count = Int(length)
             var index = 0
-            while found.count < most, let place = bytes.place(of: needle, from: index, to: count) {
+            while found.count < most, let place = finder.place(in: bytes, from: index, to: count) {
                 // A match inside a unit of UTF-16 is none.
                 if (start + UInt64(place)) % source.unit == 0 {
                     found.append(start + UInt64(place))
@@ -164,6 +178,42 @@ package struct ByteSearch: Sendable {
         }
         return found
     }
+
+    /// Places that who keeps the file finds.
+    /// - Returns: nil where nobody can be asked, or a long text's front stands in too many places.
+    private func asked(
+        _ source: Source, _ starts: Range<UInt64>, atMost most: Int, _ overlapping: Bool
+    ) throws(ToolError) -> [UInt64]? {
+        let front = ContentSearch.front(of: needle)
+        let isWhole = front.count == needle.count
+        var found: [UInt64] = []
+        var start = starts.lowerBound
+        var left = Self.mostCompared
+        while start < starts.upperBound, found.count < most {
+            if source.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
+            let search = ContentSearch(
+                front, startingIn: start..<starts.upperBound,
+                atMost: isWhole ? most - found.count : ContentSearch.mostPlaces)
+            guard let answer = try source.file.places(search) else { return nil }
+            guard answer.end > start else { throw GroundScan.shrank }
+            for place in answer.places where found.count < most && starts.contains(place) {
+                if !overlapping, let last = found.last, place < last + UInt64(needle.count) { continue }
+                if !isWhole {
+                    left -= needle.count + Self.costOfRead
+                    if left < 0 { return nil }
+                    guard try source.file.read(needle.count, at: place) == needle else { continue }
+                }
+                found.append(place)
+            }
+            start = answer.end
+        }
+        return found
+    }
+
+    /// Bytes that are read in one part to compare all of a long text where its front stands.
+    private static let mostCompared = 8 << 20
+    /// Bytes that could be searched while a short read is made.
+    private static let costOfRead = 32 << 10
 }
 
 /// Knuth, Morris and Pratt's table.

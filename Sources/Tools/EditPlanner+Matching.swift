@@ -42,17 +42,31 @@ extension EditPlanner {
 
     // MARK: White space
 
-    func looseReplacement(
-        _ name: String, _ old: String, _ new: String, _ everywhere: Bool
-    ) throws(ToolError) -> [PlannedEdit] {
+    /// The lines of a text, to be found whatever white space is at their ends.
+    struct LooseSearch {
+        var search: LineSearch
+        var lines: [[UInt8]]
+        /// The last line has its line end in the text.
+        var endsLine: Bool
+    }
+
+    /// Nil where lines cannot be compared so.
+    func looseSearch(_ old: String) -> LooseSearch? {
         // A last line end belongs to the last line, not to an empty one behind it.
         var lines = Self.split(old)
         let endsLine = lines.count > 1 && lines.last?.isEmpty == true
         if endsLine { lines.removeLast() }
-        let oldLines = lines.map { encoded($0) ?? [] }
-        guard text.encoding.unit == 1, let search = LineSearch(oldLines) else {
-            throw notFound(name, old)
-        }
+        let bytes = lines.map { encoded($0) ?? [] }
+        guard text.encoding.unit == 1, let search = LineSearch(bytes) else { return nil }
+        return LooseSearch(search: search, lines: bytes, endsLine: endsLine)
+    }
+
+    /// - Parameter candidates: of the search; nil where it is to read all of the file.
+    func looseReplacement(
+        _ name: String, _ old: String, _ new: String, _ everywhere: Bool, _ loose: LooseSearch,
+        _ candidates: [UInt64]?
+    ) throws(ToolError) -> [PlannedEdit] {
+        let (oldLines, endsLine) = (loose.lines, loose.endsLine)
         var newLines: [[UInt8]] = []
         for line in Self.split(new) {
             guard let bytes = encoded(line) else { throw unencodable(name, new) }
@@ -61,7 +75,7 @@ extension EditPlanner {
         if endsLine, newLines.count > 1, newLines.last?.isEmpty == true { newLines.removeLast() }
         let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
         var found: [(range: Range<UInt64>, lines: FoundLines)] = []
-        for place in try search.places(in: text, atMost: most) {
+        for place in try loose.search.places(in: text, candidates, atMost: most) {
             // The lines were found by hashes.
             guard let lines = try foundLines(place.range, like: oldLines) else { continue }
             found.append((place.range, lines))

@@ -31,11 +31,16 @@ package protocol GroundFile: Sendable {
     /// anew for each part of a large file costs more than the reading.
     /// - Returns: bytes that were read; fewer than the array has only where the file ends.
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int
-    /// Before the first `dataRun`: what is changed in the kernel's memory alone is told to the file system.
+    /// Before the first `dataRun` and `places`: what is changed in the kernel's memory alone is told to the
+    /// file system.
     func settle()
     /// The next run of bytes, at or behind `offset`, that may not all be 0; before it is a hole. Empty, and
     /// at the file's end or behind, where only a hole follows.
     func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64>
+    /// Where a text begins, from who keeps the file, beside its bytes. It may answer a part of the question,
+    /// and says so.
+    /// - Returns: nil where only the reader can search.
+    func places(_ search: ContentSearch) throws(ToolError) -> ContentSearch.Places?
 }
 
 extension GroundFile {
@@ -46,6 +51,7 @@ extension GroundFile {
     }
     package func settle() {}
     package func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> { offset..<UInt64.max }
+    package func places(_ search: ContentSearch) throws(ToolError) -> ContentSearch.Places? { nil }
 }
 
 /// Going through all of a file.

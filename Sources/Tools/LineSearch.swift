@@ -45,16 +45,61 @@ package struct LineSearch: Sendable {
         return (search, best.before)
     }
 
-    /// The longest line is searched for first: what stands around it is looked at where it is found.
-    /// - Parameter most: places after which the search ends.
-    package func places(in text: TextFile, atMost most: Int) throws(ToolError) -> [Place] {
-        if let longest, text.size > text.window {
-            let found = try longest.search.places(
-                in: text, 0..<text.size, atMost: Self.mostCandidates + 1, overlapping: true)
-            if found.count <= Self.mostCandidates,
-                let places = try places(in: text, around: found, longest.before, atMost: most) {
-                return places
-            }
+    /// Where the longest line stands, or a line that has it in its middle; nil where they are too many, or
+    /// one pass over the text costs no more.
+    func candidates(in text: TextFile) throws(ToolError) -> [UInt64]? {
+        guard let longest, text.size > text.window else { return nil }
+        let found = try longest.search.places(
+            in: text, 0..<text.size, atMost: Self.mostCandidates + 1, overlapping: true)
+        return found.count <= Self.mostCandidates ? found : nil
+    }
+
+    /// The places of a text that has these lines with white space and line ends as they were given, or
+    /// others.
+    /// - Parameters:
+    ///   - candidates: as found.
+    ///   - most: places after which the search ends.
+    /// - Returns: nil where a search for the text itself costs less.
+    func places(
+        ofWhole whole: [UInt8], in text: TextFile, _ candidates: [UInt64], atMost most: Int
+    ) throws(ToolError) -> [UInt64]? {
+        guard let longest, let before = Self.offset(of: longest, in: whole),
+            candidates.count * (whole.count + Self.costOfRead) <= Int(clamping: text.size)
+        else { return nil }
+        var found: [UInt64] = []
+        for candidate in candidates where candidate >= UInt64(before) && found.count < most {
+            if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
+            let place = candidate - UInt64(before)
+            if let last = found.last, place < last + UInt64(whole.count) { continue }
+            if try text.read(place..<place + UInt64(whole.count)) == whole { found.append(place) }
+        }
+        return found
+    }
+
+    /// Bytes that could be searched while a short read is made.
+    private static let costOfRead = 32 << 10
+
+    /// Where the longest line begins in a text, behind the white space at its front.
+    private static func offset(of longest: (search: ByteSearch, before: Int), in whole: [UInt8]) -> Int? {
+        var start = 0
+        for _ in 0..<longest.before {
+            guard let end = whole[start...].firstIndex(of: 0x0a) else { return nil }
+            start = end + 1
+        }
+        start = whole[start...].firstIndex { !TrimmedHash.isBlank($0) } ?? start
+        return whole[start...].starts(with: longest.search.needle) ? start : nil
+    }
+
+    /// What stands around the longest line is looked at where that is found.
+    /// - Parameters:
+    ///   - candidates: as found.
+    ///   - most: places after which the search ends.
+    package func places(
+        in text: TextFile, _ candidates: [UInt64]?, atMost most: Int
+    ) throws(ToolError) -> [Place] {
+        if let longest, let candidates,
+            let places = try places(in: text, around: candidates, longest.before, atMost: most) {
+            return places
         }
         return try places(in: text, 0..<text.size, atMost: most)
     }

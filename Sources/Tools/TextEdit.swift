@@ -117,9 +117,17 @@ package struct EditPlanner {
         // As it is; then with the file's line ends.
         var spellings = [needle]
         if let other = withLineEnds(old), other != needle { spellings.append(other) }
+        // Where one search may not be enough, the longest line is searched for: all of them are around it.
+        let lines = match == .exact && spellings.count == 1 ? nil : looseSearch(old)
+        let candidates = try lines?.search.candidates(in: text)
         for spelling in spellings {
-            guard let search = ByteSearch(spelling) else { continue }
-            let places = try search.places(in: text, whole, atMost: most)
+            let places: [UInt64]
+            if let lines, let candidates,
+                let found = try lines.search.places(ofWhole: spelling, in: text, candidates, atMost: most) {
+                places = found
+            } else {
+                places = try ByteSearch(spelling)?.places(in: text, whole, atMost: most) ?? []
+            }
             if places.isEmpty { continue }
             try checkCount(name, places, everywhere)
             var planned: [PlannedEdit] = []
@@ -135,8 +143,8 @@ package struct EditPlanner {
             }
             return planned
         }
-        if match == .exact { throw notFound(name, old) }
-        return try looseReplacement(name, old, new, everywhere)
+        guard match != .exact, let lines else { throw notFound(name, old) }
+        return try looseReplacement(name, old, new, everywhere, lines, candidates)
     }
 
     func checkCount(

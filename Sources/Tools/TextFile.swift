@@ -14,8 +14,9 @@ package final class TextFile {
     package var isCancelled: @Sendable () -> Bool = { false }
     /// Bytes that are read at once while something is searched for.
     package var window: UInt64 = 1 << 20
-    /// The place whose line was asked for last: places of edits come in order.
-    private var lastPlace: (offset: UInt64, line: UInt64) = (0, 1)
+    /// Places whose lines were asked for last: those of edits come in order, near each other.
+    private var lastPlaces: [(offset: UInt64, line: UInt64)] = []
+    private static let mostPlaces = 4
 
     /// Bytes from the front that the encoding is told by.
     static let sampleLength = 64 << 10
@@ -97,32 +98,42 @@ package final class TextFile {
         let ends = number - 1
         try extend { $0.lines >= ends }
         guard index.counted.lines >= ends else { return nil }
-        let before = index.find { $0.lines < ends }
-        var missing = ends - before.lines
-        let found = try scan(from: before.bytes) { bytes, index in
+        let block = index.find { $0.lines < ends }
+        var place = (offset: block.bytes, line: block.lines + 1)
+        for known in lastPlaces where known.line < number && known.offset > place.offset { place = known }
+        var missing = number - place.line
+        let found = try scan(from: place.offset) { bytes, index in
             guard isLineEnd(bytes, index) else { return false }
             missing -= 1
             return missing == 0
         }
         guard let found else { return nil }
         let start = found + UInt64(encoding.unit)
-        return start < size ? start : nil
+        guard start < size else { return nil }
+        remember(start, line: number)
+        return start
+    }
+
+    private func remember(_ offset: UInt64, line: UInt64) {
+        if lastPlaces.count >= Self.mostPlaces { lastPlaces.removeFirst() }
+        lastPlaces.append((offset, line))
     }
 
     /// The line (from 1) in which a byte stands; a file's end is in its last line.
     package func line(at offset: UInt64) throws(ToolError) -> UInt64 {
         let offset = min(offset, size)
-        var (start, line) = lastPlace
-        if offset < start || offset - start > Self.scanLength {
+        var (start, line): (UInt64, UInt64) = (0, 1)
+        for known in lastPlaces where known.offset <= offset && known.offset > start { (start, line) = known }
+        if offset - start > Self.scanLength {
             try extend { $0.bytes >= offset }
             let before = index.find { $0.bytes <= offset }
-            (start, line) = (before.bytes, before.lines + 1)
+            if before.bytes > start { (start, line) = (before.bytes, before.lines + 1) }
         }
         _ = try scan(from: start, to: offset) { bytes, index in
             if isLineEnd(bytes, index) { line += 1 }
             return false
         }
-        if offset % UInt64(encoding.unit) == 0 { lastPlace = (offset, line) }
+        if offset % UInt64(encoding.unit) == 0 { remember(offset, line: line) }
         return line
     }
 
@@ -213,8 +224,9 @@ package final class TextFile {
         return last.map { $0 + UInt64(encoding.unit) } ?? min(bound, size)
     }
 
-    /// Bytes of one read of a scan.
+    /// Bytes of one read of a scan, and of its first one: what is looked for is mostly near.
     private static let scanLength: UInt64 = 256 << 10
+    private static let firstLength: UInt64 = 4 << 10
 
     /// The first unit of the file at or after `start` for which `isWanted` holds.
     private func scan(
@@ -224,9 +236,11 @@ package final class TextFile {
         let unit = UInt64(encoding.unit)
         // Blocks may begin inside a unit after an edit by bytes.
         var position = start + (unit - start % unit) % unit
+        var length = Self.firstLength
         while position < end {
-            let bytes = try read(position..<min(end, position + min(Self.scanLength, window)))
+            let bytes = try read(position..<min(end, position + min(length, window)))
             if bytes.isEmpty { return nil }
+            length = min(length * 4, Self.scanLength)
             var index = 0
             while index + Int(unit) <= bytes.count {
                 if isWanted(bytes, index) { return position + UInt64(index) }

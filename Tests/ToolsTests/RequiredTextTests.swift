@@ -127,7 +127,8 @@ import Testing
                 let lines = needle.split(separator: 0x0a, omittingEmptySubsequences: false).map(Array.init)
                 guard let loose = LineSearch(lines) else { continue }
                 #expect(
-                    try loose.places(in: part, atMost: most) == loose.places(in: whole, atMost: most),
+                    try loose.places(in: part, try loose.candidates(in: part), atMost: most)
+                        == loose.places(in: whole, nil, atMost: most),
                     "\(lines), window \(part.window), \(most)")
             }
         }
@@ -193,7 +194,8 @@ import Testing
         #expect(expression.required != nil)
         #expect(try expression.places(in: text, atMost: 100_000).count == count)
         let lines = try #require(LineSearch([Array(" abc 1 ".utf8), []]))
-        #expect(try lines.places(in: text, atMost: 100_000).count == count)
+        #expect(try lines.candidates(in: text) == nil)
+        #expect(try lines.places(in: text, nil, atMost: 100_000).count == count)
         // A line that is longer than is taken alone.
         let front = String(repeating: "x", count: 200_000)
         try bench.write("f", "é " + front + "abc 1yyyyyyyyy")
@@ -246,7 +248,10 @@ import Testing
         let text = try TextFile(file, encoding: .utf8)
         text.window = 128
         let search = try #require(LineSearch([Array("  line 999 é ".utf8)]))
-        #expect(kind { () throws(ToolError) in _ = try search.places(in: text, atMost: 100) } == .stale)
+        let failure = kind { () throws(ToolError) in
+            _ = try search.places(in: text, try search.candidates(in: text), atMost: 100)
+        }
+        #expect(failure == .stale)
     }
 
     @Test("A text that overlaps itself is found in all parts, however often")
@@ -271,7 +276,7 @@ import Testing
         let text = try bench.text("f")
         text.window = 4_096
         let search = try #require(LineSearch([Array("function(e){".utf8), Array(" last".utf8)]))
-        #expect(try search.places(in: text, atMost: 10).count == 1)
+        #expect(try search.places(in: text, try search.candidates(in: text), atMost: 10).count == 1)
         try bench.write("f", [0xef, 0xbb, 0xbf] + Array("first 17 lines\n".utf8) + Array(line.utf8))
         let marked = try bench.text("f")
         marked.window = 4_096

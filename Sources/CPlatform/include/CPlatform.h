@@ -39,6 +39,10 @@ int64_t cp_pwrite2(
 void cp_count_text(const uint8_t *bytes, size_t count, uint64_t *lines, uint64_t *characters);
 // memmem(3): where the needle begins in the bytes, or -1.
 int64_t cp_find(const void *bytes, size_t count, const void *needle, size_t needle_count);
+// The same, where the bytes at four positions of the needle, best ones that are rare, are compared first.
+int64_t cp_find_by_four(
+    const uint8_t *bytes, size_t count, const uint8_t *needle, size_t needle_count,
+    const uint32_t positions[4]);
 int64_t cp_getdents(int fd, void *buffer, size_t count);
 int cp_syncfs(int fd);
 int cp_getrandom(void *buffer, size_t count);               // getrandom, until all is filled

@@ -1,0 +1,49 @@
+// Where a text begins in a file, found beside its bytes: the reader need not have them moved to it first.
+
+package import Platform
+package import Storage
+
+extension Workspace {
+    /// Bytes that are read at once: they stay in a processor's cache while they are searched.
+    private static let searchedAtOnce = 256 << 10
+
+    /// - Parameter search: of its bytes `ContentSearch.mostBytes` are searched at most, and it finds
+    ///   `ContentSearch.mostPlaces` at most: the answer says where the search ended.
+    /// - Throws: ENODATA for what is no regular file; what a read of the bytes throws.
+    package func places(
+        _ search: ContentSearch, in number: InodeNumber
+    ) throws(Errno) -> ContentSearch.Places {
+        guard !search.text.isEmpty, try attributes(number).type == .regular else { throw .noData }
+        let starts = search.starts.prefix(atMost: ContentSearch.mostBytes)
+        let most = min(search.most, ContentSearch.mostPlaces)
+        let reach = search.text.count - 1
+        var finder = ByteFinder(search.text)
+        var found = ContentSearch.Places([], end: starts.lowerBound)
+        let length = min(Self.searchedAtOnce, Int(clamping: starts.upperBound - starts.lowerBound))
+        var bytes = [UInt8](repeating: 0, count: length + reach)
+        while found.end < starts.upperBound {
+            let count = try read(number, over: &bytes, at: found.end)
+            if found.end == starts.lowerBound { finder.learn(from: bytes, count) }
+            // The file ends before it.
+            guard count > reach else { break }
+            let end = min(starts.upperBound, found.end + UInt64(count - reach))
+            var from = 0
+            while let place = finder.place(in: bytes, from: from, to: Int(end - found.end) + reach) {
+                found.places.append(found.end + UInt64(place))
+                from = place + 1
+                if found.places.count >= most {
+                    found.end += UInt64(from)
+                    return found
+                }
+            }
+            found.end = end
+        }
+        return found
+    }
+}
+
+extension Range where Bound == UInt64 {
+    fileprivate func prefix(atMost count: UInt64) -> Range {
+        lowerBound..<lowerBound + Swift.min(count, upperBound - lowerBound)
+    }
+}

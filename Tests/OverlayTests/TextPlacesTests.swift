@@ -1,0 +1,69 @@
+// Where a text begins in a file, as the engine finds it, beside the naive way.
+
+import Overlay
+import Platform
+import TestSupport
+import Testing
+
+@Suite struct TextPlacesTests {
+    @Test("Places are those of the bytes that a read gives", arguments: TestSeeds.all())
+    func random(testSeed: TestSeed) throws {
+        var random = testSeed.generator
+        // Longer than what is read at once, and cut where texts stand.
+        let part = Array("abcabd\0\0abe ".utf8)
+        var content: [UInt8] = []
+        while content.count < 600_000 {
+            content += part.prefix(Int.random(in: 0...part.count, using: &random))
+            if Int.random(in: 0...50, using: &random) == 0 { content += Array("needle".utf8) }
+        }
+        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", content) }
+        let tree = fixture.tree!
+        let file = try tree.resolve("f")
+        for round in 0..<3 {
+            if round > 0 {
+                let at = Int.random(in: 0..<content.count - 100, using: &random)
+                try tree.write(file, Array("needle abcabd".utf8), at: UInt64(at))
+                content.replaceSubrange(at..<at + 13, with: Array("needle abcabd".utf8))
+            }
+            for text in ["needle", "abcabd", "\0\0a", "a", "e needle", "not there"] {
+                let bytes = Array(text.utf8)
+                let start = UInt64(Int.random(in: 0...content.count, using: &random))
+                let end = start + UInt64(Int.random(in: 0...content.count, using: &random))
+                let most = Bool.random(using: &random) ? 5 : Int.max
+                let search = ContentSearch(bytes, startingIn: start..<end, atMost: most)
+                let found = try fixture.workspace.places(search, in: file)
+                var expected: [UInt64] = []
+                var index = Int(start)
+                let bound = min(most, ContentSearch.mostPlaces)
+                while expected.count < bound, let place = content.place(of: bytes, from: index),
+                    place < end {
+                    expected.append(UInt64(place))
+                    index = place + 1
+                }
+                #expect(found.places == expected, "\(text.debugDescription), \(start)..<\(end), \(most)")
+                // Where a place could still begin in the file.
+                let last = UInt64(content.count - bytes.count + 1)
+                let wanted = expected.count == bound ? UInt64(index) : max(start, min(end, last))
+                #expect(found.end == wanted, "\(text.debugDescription), \(start)..<\(end), \(most)")
+            }
+        }
+    }
+
+    @Test("One question is about 16 MiB at most, and about regular files only")
+    func bounds() throws {
+        let fixture = try WorkspaceFixture { try makeDirectory("\($0)/d") }
+        let file = try fixture.tree.makeFile("f")
+        try fixture.tree.truncate("f", to: 40 << 20)
+        try fixture.tree.write(file, Array("here".utf8), at: 16 << 20)
+        let here = Array("here".utf8)
+        func places(_ starts: Range<UInt64>) throws -> ContentSearch.Places {
+            try fixture.workspace.places(ContentSearch(here, startingIn: starts, atMost: 9), in: file)
+        }
+        #expect(try places(0 ..< .max) == ContentSearch.Places([], end: 16 << 20))
+        #expect(try places(16 << 20 ..< .max) == ContentSearch.Places([16 << 20], end: 32 << 20))
+        #expect(try places(.max - 1 ..< .max) == ContentSearch.Places([], end: .max - 1))
+        let directory = try fixture.tree.resolve("d")
+        let search = ContentSearch(here, startingIn: 0..<9, atMost: 9)
+        #expect(throws: Errno.noData) { try fixture.workspace.places(search, in: directory) }
+    }
+}
