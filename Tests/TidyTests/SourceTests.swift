@@ -14,11 +14,11 @@ struct SourceTests {
         "Sources/Platform/DirectoryWatch.swift",
         "Sources/Platform/Disk.swift", "Sources/Platform/File.swift",
         "Sources/Platform/Gate.swift", "Sources/Platform/HostDirectory.swift",
-        "Sources/Storage/EditLog.swift", "Sources/Storage/EditLog+Versions.swift",
-        "Sources/Storage/LogFile.swift", "Sources/Storage/LogScanner.swift",
-        "Sources/Storage/PinFile.swift",
-        "Sources/Storage/Record.swift", "Sources/Storage/SQLite.swift",
-        "Sources/Overlay/FileContent.swift", "Sources/Overlay/TimeView.swift",
+        "Sources/Storage/EditLog/EditLog.swift", "Sources/Storage/EditLog/EditLog+Versions.swift",
+        "Sources/Storage/Log/LogFile.swift", "Sources/Storage/Log/LogScanner.swift",
+        "Sources/Storage/Pool/PinFile.swift",
+        "Sources/Storage/Log/Record.swift", "Sources/Storage/Database/SQLiteConnection.swift",
+        "Sources/Overlay/Content/FileContent.swift", "Sources/Overlay/Moments/TimeView.swift",
         "Sources/StoreGround/StoreFile.swift", "Sources/Tools/MatchWatch.swift",
         "Mount/Fuse/DirectoryBuffer.swift", "Mount/Fuse/InitReply.swift",
         "Mount/Fuse/MountSynchronizer.swift", "Mount/Fuse/Notifier.swift",
@@ -66,8 +66,8 @@ struct SourceTests {
 
     /// Where such a sum cannot be too large: a valid piece ends at or below 2⁶³ − 1.
     static let checked: Set<String> = [
-        "Sources/Platform/Arithmetic.swift", "Sources/Storage/Piece.swift",
-        "Sources/Storage/PieceTree.swift",
+        "Sources/Platform/Arithmetic.swift", "Sources/Storage/Pieces/Piece.swift",
+        "Sources/Storage/Pieces/PieceTree.swift",
     ]
 
     /// Numbers from the base, the disk, the kernel or a user are as large as their type: what the

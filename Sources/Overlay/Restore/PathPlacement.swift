@@ -1,5 +1,5 @@
-// Rollback of single paths: files and trees that are gone by now and come back, and those that came
-// later and go. Every name that comes or goes is counted by the inode that it leads to.
+// PathPlacement: rollback of single paths: files and trees that are gone by now and come back, and those
+// that came later and go. Every name that comes or goes is counted by the inode that it leads to.
 
 internal import Platform
 internal import Storage

@@ -1,4 +1,4 @@
-// Statistics: the numbers that status shows of a workspace.
+// WorkspaceStatistics: the numbers that status shows of a workspace.
 
 package import Platform
 package import Storage

@@ -1,6 +1,6 @@
-// What people do about drift. The name gets a new inode that stands on the base file of now; the one
-// that was there keeps its origin. So what other files, the past and backups have of the old base stays
-// what it is, and a rollback brings all of it back. One transaction, whole or not at all.
+// DriftResolution: what people do about drift. The name gets a new inode that stands on the base file of
+// now; the one that was there keeps its origin. So what other files, the past and backups have of the old
+// base stays what it is, and a rollback brings all of it back. One transaction, whole or not at all.
 
 internal import Platform
 internal import Storage

@@ -1,4 +1,4 @@
-// Events: what people must hear of: damage, drift, a torn tail that was cut, a checkpoint that
+// EventLog: what people must hear of: damage, drift, a torn tail that was cut, a checkpoint that
 // failed. A bounded list for status, and a callback for the log.
 
 package import Platform

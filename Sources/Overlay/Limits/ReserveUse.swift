@@ -1,5 +1,6 @@
-// What works on a full disk: removing, renaming, making smaller and rolling back. The tree log has room
-// for removals and rollbacks set aside before what grows is answered; the rest comes from the reserve.
+// ReserveUse: what works on a full disk: removing, renaming, making smaller and rolling back. The tree log
+// has room for removals and rollbacks set aside before what grows is answered; the rest comes from the
+// reserve.
 
 internal import Platform
 internal import Storage

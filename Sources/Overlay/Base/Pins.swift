@@ -1,4 +1,4 @@
-// Pinning: the content of a base file is kept in the store's pool as it was when a workspace first
+// Pins: the content of a base file is kept in the store's pool as it was when a workspace first
 // edits it, so that a later change of the base does not matter. The copy is made outside of the tree's
 // lock and before the edit is answered; the origin that the edit records says that it is there. Hard
 // links would do without a copy, but they change the base's ctime and nlink.

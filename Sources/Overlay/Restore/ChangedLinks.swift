@@ -1,5 +1,5 @@
-// Rollback of single paths: files of the base with several names there. One that was edited under a name
-// shows that under all of them, in directories of which the overlay knows nothing.
+// ChangedLinks: rollback of single paths: files of the base with several names there. One that was edited
+// under a name shows that under all of them, in directories of which the overlay knows nothing.
 
 internal import Platform
 internal import Storage

@@ -1,4 +1,4 @@
-// Past: what the tree was after an earlier change. The journal's records since then say for each key
+// PastValues: what the tree was after an earlier change. The journal's records since then say for each key
 // that changed what it was before; every other key is as it is now. Sizes and times of content that
 // was edited since come from the edit logs.
 

@@ -1,4 +1,4 @@
-// Drift: base files that changed after a workspace built on them. Found by asking the base for the
+// DriftedFiles: base files that changed after a workspace built on them. Found by asking the base for the
 // status of each touched file; what reads met is remembered beside that.
 
 package import Storage

@@ -1,4 +1,4 @@
-// Editing: byte splices anywhere in a file of any size: one record, whatever moves.
+// SpliceEdit: byte splices anywhere in a file of any size: one record, whatever moves.
 
 package import Platform
 package import Storage

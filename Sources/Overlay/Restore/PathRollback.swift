@@ -1,6 +1,6 @@
-// Rollback of single paths: what stands at a path becomes what stood there then. A file that is there
-// keeps its inode and gets content and attributes; one that is gone comes back as the inode it was,
-// unless that one has another name now: then it comes back as a copy. Hard links stay links.
+// PathRollback: rollback of single paths: what stands at a path becomes what stood there then. A file that
+// is there keeps its inode and gets content and attributes; one that is gone comes back as the inode it
+// was, unless that one has another name now: then it comes back as a copy. Hard links stay links.
 
 internal import Platform
 internal import Storage

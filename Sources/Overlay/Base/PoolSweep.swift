@@ -1,5 +1,6 @@
-// Releasing contents of the pool: what no workspace has ever named goes. All that a workspace ever named
-// stays as long as the workspace: moments of its past may be asked for. The tree logs say who names what.
+// PoolSweep: releases contents of the pool: what no workspace has ever named goes. All that a workspace
+// ever named stays as long as the workspace: moments of its past may be asked for. The tree logs say who
+// names what.
 
 internal import Platform
 package import Storage

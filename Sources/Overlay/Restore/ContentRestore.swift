@@ -1,4 +1,4 @@
-// Restoring: content that becomes what it was, as part of a transaction. The logs get their records
+// ContentRestore: content that becomes what it was, as part of a transaction. The logs get their records
 // first, with the transaction's number; the journal's record makes them valid. What a crash leaves
 // in between is put right when the workspace is opened: a log's record without its transaction is
 // cut off, a transaction's content that a log does not have is put there.

@@ -1,5 +1,6 @@
-// Listing directories: overlay and base merged, in the order of the names' hashes, so that a
-// listing that is read in parts goes on rightly while names come and go (readdir(3) asks no more).
+// MergedNames: directories as they are listed: overlay and base merged, in the order of the names' hashes,
+// so that a listing that is read in parts goes on rightly while names come and go (readdir(3) asks no
+// more).
 
 internal import Platform
 internal import Storage

@@ -1,5 +1,5 @@
-// A file whose edit log cannot be opened answers EIO. Truncating it to 0 says that its content may go:
-// then the log is put aside, and a new one begun.
+// LogReplacement: a file whose edit log cannot be opened answers EIO. Truncating it to 0 says that its
+// content may go: then the log is put aside, and a new one begun.
 
 internal import Platform
 internal import Storage

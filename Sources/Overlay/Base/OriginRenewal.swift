@@ -1,7 +1,7 @@
-// Following: a base file of which only the name or the attributes were changed here shows the base's content,
-// also after the base has changed: nobody edited it, and an untouched file does so too. What it stands on
-// is recorded anew when somebody looks at it then. Its number must be its own: where others read the base
-// by it (copies of ranges, logs of before), it keeps what it had, if that is kept, and is drift.
+// OriginRenewal: a base file of which only the name or the attributes were changed here shows the base's
+// content, also after the base has changed: nobody edited it, and an untouched file does so too. What it
+// stands on is recorded anew when somebody looks at it then. Its number must be its own: where others read
+// the base by it (copies of ranges, logs of before), it keeps what it had, if that is kept, and is drift.
 
 internal import Platform
 internal import Storage

@@ -1,4 +1,4 @@
-// Limiting: the limits of a workspace and of the store at run time: read from their files when
+// WorkspaceLimits: the limits of a workspace and of the store at run time: read from their files when
 // opened, changed by command, counted from the first moment on.
 
 package import Storage

@@ -1,4 +1,4 @@
-// SQLite: a small wrapper of the C library: one connection, prepared statements, typed errors.
+// SQLiteConnection: a small wrapper of the C library: one connection, prepared statements, typed errors.
 // The tree database needs a dozen statements; a larger binding would cost a minute of build time.
 
 internal import CSQLite

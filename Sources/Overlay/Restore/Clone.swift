@@ -1,4 +1,4 @@
-// Copying: a file or tree of some moment under new inodes, by metadata alone. A file that nobody has
+// Clone: a file or tree of some moment under new inodes, by metadata alone. A file that nobody has
 // edited shares the base's content by its origin; another one gets a log that shares extents.
 
 internal import Platform

@@ -1,4 +1,4 @@
-// Refreshing: what others changed in the base becomes visible where no workspace touched it. Looks at
+// BaseRefresh: what others changed in the base becomes visible where no workspace touched it. Looks at
 // the base for each untouched file in memory, and names what the kernel must drop.
 
 package import Platform
