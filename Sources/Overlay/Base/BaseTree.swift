@@ -7,33 +7,6 @@ package import Platform
 internal import Synchronization
 import Glibc
 
-/// A name in a directory of the base. The directory's path is shared by all its files.
-package struct BasePlace: Equatable, Sendable {
-    /// Below the base's root, `/` between names; empty for the root.
-    package var directory: [UInt8]
-    /// Empty only for the root itself.
-    package var name: [UInt8]
-
-    package init(directory: [UInt8], name: [UInt8]) {
-        self.directory = directory
-        self.name = name
-    }
-
-    package init(path: [UInt8]) {
-        if let slash = path.lastIndex(of: 0x2f) {
-            directory = Array(path[..<slash])
-            name = Array(path[(slash + 1)...])
-        } else {
-            directory = []
-            name = path
-        }
-    }
-
-    package var path: [UInt8] {
-        directory.isEmpty ? name : directory + [0x2f] + name
-    }
-}
-
 /// What a base asks the host, so that tests can answer.
 package struct BaseProbe: Sendable {
     /// What statx(2) has said of a file.

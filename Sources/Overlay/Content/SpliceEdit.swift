@@ -105,3 +105,23 @@ extension Tree {
         try find(path: path).inode.number
     }
 }
+
+/// One splice of an edit. Offsets are those of the file before the edit.
+package struct Splice: Equatable, Sendable {
+    /// The offset that stands for the end of the file, wherever the edit finds it. No file is that
+    /// long.
+    package static let end: UInt64 = .max
+
+    /// Bytes, or `end`.
+    package var offset: UInt64
+    /// Bytes that go.
+    package var delete: UInt64
+    /// Bytes that come in their place.
+    package var insert: [UInt8]
+
+    package init(offset: UInt64, delete: UInt64 = 0, insert: [UInt8] = []) {
+        self.offset = offset
+        self.delete = delete
+        self.insert = insert
+    }
+}

@@ -113,3 +113,19 @@ extension Tree {
         return PieceTree([Piece(.base(file: number, offset: 0), length: size)])
     }
 }
+
+/// A run of a file's bytes and who wrote it; no change where it is the base's.
+package struct BlameRange: Sendable {
+    package var range: Range<UInt64>
+    package enum Source: Sendable {
+        case base
+        case hole
+        case change(HistoryItem)
+    }
+    package var source: Source
+
+    package init(range: Range<UInt64>, source: Source) {
+        self.range = range
+        self.source = source
+    }
+}

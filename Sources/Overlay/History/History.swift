@@ -29,3 +29,37 @@ extension Workspace {
             oldPath: change.oldPath, range: event.range)
     }
 }
+
+/// One change as history shows it.
+package struct HistoryItem: Sendable {
+    package var sequence: UInt64
+    /// Nanoseconds since 1970.
+    package var time: Int64
+    package var pid: UInt32
+    package var uid: UInt32
+    /// The process's name when it made the change, as far as known.
+    package var command: [UInt8]
+    /// create, write, truncate, punch, share, edit, rename, unlink, …
+    package var operation: String
+    /// Below the workspace's root; the path after the change.
+    package var path: [UInt8]
+    /// For a rename, the path before.
+    package var oldPath: [UInt8]?
+    /// The bytes that a content change wrote over.
+    package var range: Range<UInt64>?
+
+    package init(
+        sequence: UInt64, time: Int64, pid: UInt32, uid: UInt32, command: [UInt8],
+        operation: String, path: [UInt8], oldPath: [UInt8]? = nil, range: Range<UInt64>? = nil
+    ) {
+        self.sequence = sequence
+        self.time = time
+        self.pid = pid
+        self.uid = uid
+        self.command = command
+        self.operation = operation
+        self.path = path
+        self.oldPath = oldPath
+        self.range = range
+    }
+}

@@ -2,26 +2,8 @@
 // loaded, its directory index if loaded. Inodes live in the tree and are touched only under its
 // lock. One stays in the table while the kernel holds it, while it is dirty, or while it is used.
 
-package import Platform
-package import Storage
-
-/// What stat(2) shows; times in nanoseconds since 1970.
-package struct InodeAttributes: Equatable, Sendable {
-    package var number: InodeNumber
-    package var mode: UInt32
-    package var links: UInt32
-    package var user: UInt32
-    package var group: UInt32
-    package var specialDevice: UInt64
-    package var size: UInt64
-    /// In units of 512 bytes.
-    package var blocks: UInt64
-    package var accessTime: Int64
-    package var modificationTime: Int64
-    package var changeTime: Int64
-
-    package var type: FileType { FileType(mode: mode) }
-}
+internal import Platform
+internal import Storage
 
 final class Inode {
     var record: InodeRecord

@@ -29,20 +29,3 @@ package struct Caller: Sendable {
     /// does not say who has CAP_FSETID: root has.
     func mayKeepSetGroup(of group: UInt32) -> Bool { user == 0 || isMember(of: group) }
 }
-
-/// Bits of a mode (inode(7)).
-enum ModeBits {
-    static let type: UInt32 = 0o170000
-    static let permissions: UInt32 = 0o7777
-    static let setUser: UInt32 = 0o4000
-    static let setGroup: UInt32 = 0o2000
-    static let groupExecute: UInt32 = 0o010
-
-    /// The mode after a write or chown by somebody who may not keep set-id bits. Without group
-    /// execute setgid is a mark for locking, which members of the file's group may keep.
-    static func withoutSetID(_ mode: UInt32, isMember: @autoclosure () -> Bool) -> UInt32 {
-        let mode = mode & ~setUser
-        guard mode & setGroup != 0 else { return mode }
-        return mode & groupExecute != 0 || !isMember() ? mode & ~setGroup : mode
-    }
-}

@@ -48,59 +48,6 @@ package enum TreeChange: Equatable, Sendable {
     case due(InodeNumber, sequence: UInt64)
 }
 
-/// What is known of a backup besides its name.
-package struct BackupRecord: Equatable, Sendable {
-    /// The last change that it contains.
-    package var sequence: UInt64
-    /// Nanoseconds since 1970.
-    package var time: Int64
-    package var isAutomatic: Bool
-    package var comment: [UInt8]
-
-    package init(sequence: UInt64, time: Int64, isAutomatic: Bool, comment: [UInt8]) {
-        self.sequence = sequence
-        self.time = time
-        self.isAutomatic = isAutomatic
-        self.comment = comment
-    }
-
-    package func encode(into writer: inout ByteWriter) {
-        writer.integer(sequence)
-        writer.integer(time)
-        writer.integer(UInt32(isAutomatic ? 1 : 0))
-        writer.string(comment)
-    }
-
-    package init?(decoding reader: inout ByteReader) {
-        guard let sequence: UInt64 = reader.integer(), let time: Int64 = reader.integer(),
-            let flags: UInt32 = reader.integer(), let comment = reader.string()
-        else { return nil }
-        self.init(sequence: sequence, time: time, isAutomatic: flags & 1 == 1, comment: comment)
-    }
-}
-
-/// Which call made a transaction; shown in history.
-package enum TreeOperation: UInt8, Sendable {
-    case touch = 0
-    case create = 1
-    case makeDirectory = 2
-    case symlink = 3
-    case link = 4
-    case unlink = 5
-    case removeDirectory = 6
-    case rename = 7
-    case setAttributes = 8
-    case setXattr = 9
-    case removeXattr = 10
-    case edit = 11
-    case backup = 12
-    case rollback = 13
-    case undo = 14
-    case clone = 15
-    case acceptDrift = 16
-    case dropDrift = 17
-}
-
 extension TreeChange {
     private enum Tag: UInt8 {
         case inode = 1, entry = 2, xattr = 3, origin = 4, device = 5, alias = 6,
@@ -287,35 +234,5 @@ extension TreeChange {
             changes.append(change)
         }
         return reader.atEnd ? (operation, changes) : nil
-    }
-}
-
-/// An entry of a content mark: a file whose log may grow, or one whose log has its first record. The first
-/// comes before the record, the second after it: where it stands, an empty log has been lost.
-package struct ContentMark: Equatable, Sendable {
-    package var inode: InodeNumber
-    package var hasBegun: Bool
-
-    /// No inode number has this bit: workspaces have ids below 32,768.
-    private static let begun: UInt64 = 1 << 63
-
-    package init(_ inode: InodeNumber, hasBegun: Bool = false) {
-        self.inode = inode
-        self.hasBegun = hasBegun
-    }
-
-    package static func encode(_ marks: [ContentMark]) -> [UInt8] {
-        var writer = ByteWriter(capacity: 8 * marks.count)
-        for mark in marks { writer.integer(mark.inode | (mark.hasBegun ? begun : 0)) }
-        return writer.bytes
-    }
-
-    package static func decode(_ payload: [UInt8]) -> [ContentMark] {
-        var reader = ByteReader(payload)
-        var marks: [ContentMark] = []
-        while let value: UInt64 = reader.integer() {
-            marks.append(ContentMark(value & ~begun, hasBegun: value & begun != 0))
-        }
-        return marks
     }
 }

@@ -1,4 +1,4 @@
-// Reading and editing file content: pieces put together from holes, the base and edit logs.
+// ContentReads: the bytes of a file, put together from holes, the base and edit logs.
 
 package import Platform
 package import Storage
@@ -145,100 +145,6 @@ extension Workspace {
         try withTree { (tree) throws(Errno) in
             guard let found = try tree.knownOrigin(number) else { throw .inputOutput }
             return found
-        }
-    }
-
-    /// Runs one edit between the tree's two steps of bookkeeping.
-    /// - Parameters:
-    ///   - isRelease: it makes the file smaller, and so works with any limit reached.
-    ///   - needsBase: a first edit leaves something of the base's content.
-    /// - Returns: whether the file carries a capability.
-    @discardableResult
-    func edit(
-        _ number: InodeNumber, isRelease: Bool = false, needsBase: Bool = true, caller: Caller,
-        _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
-    ) throws(Errno) -> Bool {
-        gate.enter()
-        defer { gate.leave() }
-        let asksForRows = !isRelease && quota.limitsFiles
-        let log = try withPin(needsBase ? number : nil) { (tree, kept) throws(Errno) in
-            if asksForRows { try tree.quota.admit(files: tree.missingRows(of: number)) }
-            return try tree.beginEdit(number, kept: kept, caller: caller)
-        }
-        let version: ContentVersion?
-        do throws(Errno) {
-            version = try body(log, caller.stamp(clock.realtime()))
-        } catch {
-            withTreeSafely { _ = $0.endEdit(number, nil) }
-            throw error
-        }
-        return withTreeSafely { $0.endEdit(number, version) }
-    }
-
-    /// Writes all of `data` at `offset` as one record.
-    /// - Returns: whether set-id bits were cleared, so that cached modes are stale.
-    package func write(
-        _ number: InodeNumber, _ data: UnsafeRawBufferPointer, at offset: UInt64,
-        killSetID: Bool, caller: Caller
-    ) throws(Errno) -> Bool {
-        if data.isEmpty { return false }
-        let end = offset.addingReportingOverflow(UInt64(data.count))
-        try quota.admit(bytes: UInt64(data.count), end: end.overflow ? .max : end.partialValue)
-        let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
-            try log.write(data, at: offset, stamp: stamp, sequence: sequence)
-        }
-        guard killSetID || hasCapability else { return false }
-        return try clearPrivileges(number, setID: killSetID, caller: caller)
-    }
-
-    private func clearPrivileges(
-        _ number: InodeNumber, setID: Bool, caller: Caller
-    ) throws(Errno) -> Bool {
-        try withTree { (tree) throws(Errno) in
-            let inode = try tree.inode(number)
-            guard setID || inode.record.flags.contains(.hasCapability) else { return false }
-            return try tree.clearPrivileges(of: inode, setID: setID, caller: caller)
-        }
-    }
-
-    func truncate(
-        _ number: InodeNumber, to size: UInt64, killSetID: Bool, caller: Caller
-    ) throws(Errno) {
-        if size > EditLog.maximumSize { throw .fileTooBig }
-        let (isEmptyAlready, isRelease) = try withTree { (tree) throws(Errno) in
-            let inode = try tree.regular(number)
-            let isRelease = size <= inode.record.size
-            guard size == 0, inode.record.size == 0, inode.log == nil else {
-                return (false, isRelease)
-            }
-            // A log that cannot be opened is to be replaced, below.
-            if inode.record.flags.contains(.hasLog), (try? tree.log(of: inode)) == nil {
-                return (false, true)
-            }
-            try tree.touchTimes(number, caller: caller)
-            return (true, true)
-        }
-        if !isRelease { try quota.admit(bytes: 0, end: size) }
-        if !isEmptyAlready {
-            do throws(Errno) {
-                try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
-                if size == 0 { dueLogs.noteEmptied(number) }
-            } catch {
-                // What is in a log that cannot be opened is to go anyway.
-                guard size == 0, error == .inputOutput, try startLogAnew(number) else { throw error }
-                try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
-            }
-        }
-        _ = try clearPrivileges(number, setID: killSetID, caller: caller)
-    }
-
-    private func truncateLog(
-        _ number: InodeNumber, to size: UInt64, isRelease: Bool, caller: Caller
-    ) throws(Errno) {
-        try edit(
-            number, isRelease: isRelease, needsBase: size > 0, caller: caller
-        ) { (log, stamp) throws(Errno) in
-            try log.truncate(to: size, stamp: stamp, sequence: sequence)
         }
     }
 }

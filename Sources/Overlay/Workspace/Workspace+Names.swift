@@ -1,0 +1,114 @@
+// Names of a workspace: look-ups, listings, and what makes, moves and removes names.
+
+package import Platform
+package import Storage
+internal import Synchronization
+
+extension Workspace {
+    /// Finds a name and counts one kernel reference to what it leads to.
+    /// - Throws: ENOENT where there is nothing.
+    package func lookup(
+        _ name: FileName, in parent: InodeNumber
+    ) throws(Errno) -> InodeAttributes {
+        let (attributes, isOver) = try withTree { (tree) throws(Errno) in
+            let directory = try tree.directory(parent)
+            guard let inode = try tree.child(name, of: directory) else { throw .noEntry }
+            inode.lookups += 1
+            return (inode.attributes, tree.isFarOverMemory)
+        }
+        if isOver { relieve() }
+        return attributes
+    }
+
+    /// Gives kernel references back.
+    package func forget(_ number: InodeNumber, count: UInt64) {
+        withTreeSafely { $0.forget(number, count: count) }
+    }
+
+    /// Makes a file, directory, fifo, socket, device or (with a target) symlink, and counts one
+    /// kernel reference to it.
+    package func makeNode(
+        _ name: FileName, in parent: InodeNumber, mode: UInt32, device: UInt64 = 0,
+        symlinkTarget: [UInt8] = [], caller: Caller
+    ) throws(Errno) -> InodeAttributes {
+        let (attributes, isOver) = try withTree { (tree) throws(Errno) in
+            let inode = try tree.makeNode(
+                name, in: parent, mode: mode, device: device, symlinkTarget: symlinkTarget,
+                caller: caller)
+            inode.name = name
+            inode.lookups += 1
+            return (inode.attributes, tree.isFarOverMemory)
+        }
+        if isOver { relieve() }
+        return attributes
+    }
+
+    package func makeLink(
+        to number: InodeNumber, name: FileName, in parent: InodeNumber, caller: Caller
+    ) throws(Errno) -> InodeAttributes {
+        try withPin(touching: number) { (tree) throws(Errno) in
+            let inode = try tree.makeLink(to: number, name: name, in: parent, caller: caller)
+            inode.lookups += 1
+            return inode.attributes
+        }
+    }
+
+    package func unlink(
+        _ name: FileName, in parent: InodeNumber, caller: Caller
+    ) throws(Errno) {
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                _ = try tree.unlink(name, in: parent, caller: caller)
+            }
+        }
+    }
+
+    package func removeDirectory(
+        _ name: FileName, in parent: InodeNumber, caller: Caller
+    ) throws(Errno) {
+        try withReserve { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                _ = try tree.removeDirectory(name, in: parent, caller: caller)
+            }
+        }
+    }
+
+    package func rename(
+        _ oldName: FileName, in oldParent: InodeNumber, to newName: FileName,
+        in newParent: InodeNumber, flags: RenameFlags, caller: Caller
+    ) throws(Errno) {
+        var places = [NamePlace(parent: oldParent, name: oldName)]
+        if flags.contains(.exchange) { places.append(NamePlace(parent: newParent, name: newName)) }
+        try withReserve { () throws(Errno) in
+            try withTouchPins({ (tree, kept) throws(Errno) in
+                try tree.missingPin(renaming: places, kept: kept)
+            }) { (tree) throws(Errno) in
+                try tree.rename(
+                    oldName, in: oldParent, to: newName, in: newParent, flags: flags,
+                    caller: caller)
+            }
+        }
+    }
+
+    /// Calls `visit` with each name after `cookie` until it answers false. With `withInodes` the
+    /// attributes are given and a kernel reference is counted for each name that was taken.
+    package func list(
+        _ number: InodeNumber, after cookie: UInt64, withInodes: Bool,
+        visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
+    ) throws(Errno) {
+        let isOver = try withTree { (tree) throws(Errno) in
+            try tree.list(number, after: cookie, withInodes: withInodes, visit: visit)
+            return tree.isFarOverMemory
+        }
+        if isOver { relieve() }
+    }
+
+    package func symlinkTarget(_ number: InodeNumber) throws(Errno) -> [UInt8] {
+        try withTree { (tree) throws(Errno) in
+            let inode = try tree.inode(number)
+            guard inode.type == .symlink else { throw .invalid }
+            if let place = inode.place { return try tree.base.symlinkTarget(place) }
+            return inode.record.symlinkTarget
+        }
+    }
+}
