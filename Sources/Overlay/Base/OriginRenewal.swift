@@ -14,14 +14,6 @@ extension Tree {
             && !inode.record.flags.contains(.hasLog)
     }
 
-    /// Whether a file of now shows the base's content, whatever its row knows of it.
-    func follows(_ node: ViewNode) throws(Errno) -> Bool {
-        guard node.hasRow, node.record.flags.contains(.followsBase),
-            !node.record.flags.contains(.hasLog), node.record.links == 1, node.place != nil
-        else { return false }
-        return !EditLog.exists(node.number, in: logs)
-    }
-
     /// The base file that a file is to show, if it is another one than on record.
     func newGround(
         _ inode: Inode

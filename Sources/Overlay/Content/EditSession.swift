@@ -108,7 +108,7 @@ extension Tree {
                 .contentMark, sequence: number, stamp: stamp, payload: ContentMark.encode(marks))
             journaledSequence = number
         }
-        for item in views { item.view?.noteMarks(numbers) }
+        for observer in observers { observer.noteMarks(numbers) }
     }
 
     /// The first edit of a file: its log, which starts as the base's content.

@@ -126,12 +126,12 @@ extension Workspace {
 
     /// Takes note of the journal's process records; `last` is a number that is in it.
     func readProcesses(upTo last: UInt64) {
-        processHistory.withLock { $0.read(journal, upTo: last) }
+        past.processHistory.withLock { $0.read(journal, upTo: last) }
     }
 
     /// The name of the process that made a change.
     func command(_ event: ChangeEvent) -> [UInt8] {
-        processHistory.withLock { $0.name(of: event.pid, at: event.sequence) }
+        past.processHistory.withLock { $0.name(of: event.pid, at: event.sequence) }
     }
 }
 

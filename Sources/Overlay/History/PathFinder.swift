@@ -8,12 +8,6 @@
 internal import Platform
 internal import Storage
 
-/// A name in a directory.
-struct NamePlace: Hashable, Sendable {
-    var parent: InodeNumber
-    var name: FileName
-}
-
 struct PathFinder: Sendable {
     private var entries: [NamePlace: Entry?] = [:]
     /// Names that lead, or led at a later moment, to an inode; all of them are in `entries`.

@@ -136,21 +136,6 @@ extension Workspace {
         }
     }
 
-    /// Takes away automatic backups that are older than the limit `retention` lets them be.
-    func expireBackups() {
-        guard let age = operatorLimits[.retention] else { return }
-        let oldest = clock.realtime().subtracting(clamping: Int64(clamping: age))
-        try? withTree { (tree) throws(Errno) in
-            let old = tree.backups.filter { $0.value.isAutomatic && $0.value.time < oldest }
-            if old.isEmpty { return }
-            var transaction = tree.begin(.backup, Stamp(time: clock.realtime(), pid: 0, uid: 0))
-            for (name, record) in old {
-                transaction.changes.append(.backup(name, before: record, after: nil))
-            }
-            try tree.commit(&transaction)
-        }
-    }
-
     private func changeBackup(
         _ name: FileName, _ caller: Caller, _ changes: (BackupRecord) -> [TreeChange]
     ) throws(CommandError) {
@@ -192,27 +177,5 @@ extension Tree {
         } catch {
             throw failing(error)
         }
-    }
-
-    /// Automatic backups that are kept.
-    private static let keptAutomatic = 100
-
-    /// Names the moment before a transaction, in that transaction; of automatic backups the oldest
-    /// ones above a number give way.
-    func addAutomaticBackup(
-        _ comment: String, to transaction: inout Transaction
-    ) -> FileName {
-        var name = FileName(trusted: Array("auto-\(transaction.sequence - 1)".utf8))
-        while backups[name] != nil { name = FileName(trusted: name.bytes + [0x2b]) }
-        let record = BackupRecord(
-            sequence: transaction.sequence - 1, time: transaction.stamp.time, isAutomatic: true,
-            comment: Array(comment.utf8))
-        transaction.changes.append(.backup(name, before: nil, after: record))
-        let automatic = backups.filter { $0.value.isAutomatic }
-            .sorted { $0.value.sequence < $1.value.sequence }
-        for old in automatic.prefix(max(0, automatic.count + 1 - Self.keptAutomatic)) {
-            transaction.changes.append(.backup(old.key, before: old.value, after: nil))
-        }
-        return name
     }
 }

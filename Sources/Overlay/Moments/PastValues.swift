@@ -54,66 +54,11 @@ struct PastRow: Sendable {
 }
 
 extension Tree {
-    // MARK: As it is now
-
-    /// The row of an inode as it is now; nil for an untouched base file and for what is gone.
-    func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
-        if let inode = inodes[number] { return inode.isPersistent ? inode.record : nil }
-        if let known = dirty.inodes[number] ?? flushing.inodes[number] { return known }
-        return try read { (reader) throws(StorageError) in try reader.inode(number) }
-    }
-
-    func read<R>(_ body: (TreeDatabase) throws(StorageError) -> R) throws(Errno) -> R {
-        do throws(StorageError) {
-            return try body(reader)
-        } catch {
-            throw failing(error)
-        }
-    }
-
-    /// Where a touched base file came from; nil for a file that nobody has touched.
-    /// - Parameter past: what was known at some moment, and counts first.
-    func knownOrigin(
-        _ number: InodeNumber, _ past: PastValues = PastValues()
-    ) throws(Errno) -> Origin? {
+    /// Where a touched base file came from, as it was known; nil for a file that nobody had touched.
+    func knownOrigin(_ number: InodeNumber, _ past: PastValues) throws(Errno) -> Origin? {
         if let known = past.origins[number] { return known }
-        return try read { (_) throws(StorageError) in try origin(number) }
+        return try knownOrigin(number)
     }
-
-    /// What the overlay says of a name now, also in a directory that is gone.
-    func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
-        if let index = inodes[directory]?.index { return index.entries[name] }
-        if let known = dirty.entries[directory]?[name] { return known }
-        if let known = flushing.entries[directory]?[name] { return known }
-        guard directoriesWithEntries.contains(directory) else { return nil }
-        return try read { (reader) throws(StorageError) in try reader.entry(name, of: directory) }
-    }
-
-    /// All that the overlay says of a directory's names now.
-    func entries(in directory: InodeNumber) throws(Errno) -> [FileName: Entry] {
-        if let index = inodes[directory]?.index { return index.entries }
-        guard directoriesWithEntries.contains(directory) else { return [:] }
-        var found: [FileName: Entry] = [:]
-        try read { (reader) throws(StorageError) in
-            try reader.entries(of: directory) { name, entry in found[name] = entry }
-        }
-        for batch in [flushing, dirty] {
-            for (name, entry) in batch.entries[directory] ?? [:] { found[name] = entry }
-        }
-        return found
-    }
-
-    /// All that the overlay says of an inode's extended attributes now.
-    func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
-        if let known = inodes[number]?.xattrs { return known }
-        var found = try read { (reader) throws(StorageError) in try reader.xattrs(of: number) }
-        for batch in [flushing, dirty] {
-            for (name, value) in batch.xattrs[number] ?? [:] { found[name] = value }
-        }
-        return found
-    }
-
-    // MARK: As it was
 
     /// What changed after `sequence`, read from the journal.
     func past(after sequence: UInt64) throws(Errno) -> PastValues {
@@ -193,37 +138,6 @@ extension Tree {
             }
         } catch {
             throw failing(error)
-        }
-        return found
-    }
-
-    /// An inode's edit log; one of our own, only to be read, for a file that is gone or that the log
-    /// belongs to no more.
-    func historicLog(_ number: InodeNumber) throws(Errno) -> EditLog {
-        if let log = inodes[number]?.log { return log }
-        if let inode = try? inode(number), let log = try log(of: inode) { return log }
-        do throws(StorageError) {
-            return try EditLog.open(
-                number, in: logs, afterPowerCut: isRecovering, synced: syncedSequence, cutsTail: false
-            ) { _ in }
-        } catch {
-            throw failing(error)
-        }
-    }
-
-    /// Files whose content changed after `sequence` and that are there now.
-    func editedInodes(after sequence: UInt64) throws(Errno) -> Set<InodeNumber> {
-        var found = Set(
-            try read { (reader) throws(StorageError) in
-                try reader.inodes(editedAfter: sequence)
-            })
-        for batch in [flushing, dirty] {
-            for case (let number, let record?) in batch.inodes
-            where record.contentSequence > sequence { found.insert(number) }
-        }
-        for inode in inodes.values
-        where inode.isPersistent && inode.record.contentSequence > sequence {
-            found.insert(inode.number)
         }
         return found
     }

@@ -5,11 +5,7 @@ package import Platform
 internal import Storage
 internal import Synchronization
 
-struct WeakView {
-    weak var view: TimeView?
-}
-
-package final class TimeView: Sendable {
+package final class TimeView: ChangeObserver, Sendable {
     /// The last change that the view contains.
     package let sequence: UInt64
     package let root: ViewNode
@@ -25,7 +21,6 @@ package final class TimeView: Sendable {
         self.root = root
     }
 
-    /// Called under the tree's lock.
     func note(_ change: TreeChange) { past.withLock { $0.note(change) } }
 
     func noteMarks(_ numbers: [InodeNumber]) { past.withLock { $0.marked.formUnion(numbers) } }
@@ -243,18 +238,13 @@ extension Tree {
         let record = InodeRecord(number: number, status: status)
         return ViewNode(PastRow(record: record), place: place, hasRow: false)
     }
-
-    func noteInViews(_ change: TreeChange) {
-        views.removeAll { $0.view == nil }
-        for item in views { item.view?.note(change) }
-    }
 }
 
 extension Workspace {
     /// The workspace as it was after change `sequence`.
     /// - Throws: ENOENT for a change that has not happened, EIO where the journal is damaged.
     package func view(at sequence: UInt64) throws(CommandError) -> TimeView {
-        if let known = recentViews.withLock({ $0.value(for: sequence) }) { return known }
+        if let known = past.recentViews.withLock({ $0.value(for: sequence) }) { return known }
         guard sequence <= self.sequence.last else {
             throw CommandError(
                 .noEntry, "there is no change \(sequence) yet: the last is \(self.sequence.last)")
@@ -264,10 +254,10 @@ extension Workspace {
                 let past = try tree.past(after: sequence)
                 let root = try tree.pastRoot(past, at: sequence)
                 let view = TimeView(self, sequence: sequence, past: past, root: root)
-                tree.views.append(WeakView(view: view))
+                tree.observers.append(WeakObserver(view))
                 return view
             }
-            _ = recentViews.withLock { $0.insert(view, for: sequence) }
+            _ = past.recentViews.withLock { $0.insert(view, for: sequence) }
             return view
         } catch {
             throw CommandError(

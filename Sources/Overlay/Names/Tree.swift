@@ -42,7 +42,7 @@ final class Tree: @unchecked Sendable {
     /// Bytes above which the first edit of a base file is preceded by a backup; nil for none.
     var largeFile: UInt64? = OperatorLimits()[.largeFile]
     /// Moments that somebody looks at: they keep what changes from now on.
-    var views: [WeakView] = []
+    var observers: [WeakObserver] = []
     /// Which program each process is, as far as the journal says it.
     var processes = ProcessNames()
     /// Restored content that a replay met and that the logs may lack.

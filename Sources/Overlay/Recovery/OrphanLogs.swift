@@ -167,7 +167,7 @@ extension Tree {
     fileprivate func doubt(_ orphan: OrphanLog, at place: BasePlace, _ stamp: Stamp) {
         let name = String(decoding: place.path, as: UTF8.self)
         do throws(Errno) {
-            guard try ChangePlan(self, stamp: stamp).isShown(place) else { return }
+            guard try isShown(place) else { return }
             let inode = try inode(at: place)
             guard inode.number == orphan.number, !inode.isPersistent else { return }
             sequence.advance(to: orphan.version.sequence)

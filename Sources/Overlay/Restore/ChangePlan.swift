@@ -46,21 +46,10 @@ struct ChangePlan {
 
     /// Whether the workspace shows a base file that it has no row for.
     func isShown(_ place: BasePlace) throws(Errno) -> Bool {
-        var place = place
-        // Upwards until a directory is known to be there or not.
-        while !place.name.isEmpty {
-            let directory = BasePlace(path: place.directory)
-            // One that is gone keeps its number: it may come back.
-            guard let status = try? tree.base.status(directory) else { return false }
-            let parent = try tree.number(of: status, at: directory, isPast: true)
-            let name = FileName(trusted: place.name)
-            if try tree.pastEntry(name, in: parent, values) != nil { return false }
-            if try row(parent) != nil { return true }
-            // Without a row it may have lost its name.
-            if tree.touched.contains(parent) { return false }
-            place = directory
-        }
-        return true
+        try tree.isShown(
+            place,
+            entry: { (name, parent) throws(Errno) in try tree.pastEntry(name, in: parent, values) },
+            row: { (number) throws(Errno) in try row(number) })
     }
 
     // MARK: Making it real

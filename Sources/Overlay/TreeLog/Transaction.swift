@@ -253,7 +253,10 @@ extension Tree {
 
     /// Makes one change in memory and notes it for the next checkpoint.
     func apply(_ change: TreeChange) {
-        if !views.isEmpty { noteInViews(change) }
+        if !observers.isEmpty {
+            observers.removeAll(where: \.isGone)
+            for observer in observers { observer.note(change) }
+        }
         switch change {
         case .inode(let number, _, let after):
             applyInode(number, after)

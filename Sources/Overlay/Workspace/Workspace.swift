@@ -37,10 +37,8 @@ package final class Workspace: Sendable {
     let lastSweep = Atomic<UInt64>(.max)
     /// Edits enter; a backup, rollback or clone is alone.
     let gate = Gate()
-    /// Moments that were looked at lately.
-    let recentViews = Mutex(LRUCache<UInt64, TimeView>(capacity: 8))
-    /// What the journal's process records say, as far as somebody asked.
-    let processHistory = Mutex(ProcessHistory())
+    /// What who looks at its past keeps of it.
+    let attachment = Attachment()
     /// Set by a backup: everything is to be synced soon.
     let wantsSync = Atomic<Bool>(false)
     /// Set when the last checkpoint failed, so that status can say so.
