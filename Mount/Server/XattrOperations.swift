@@ -31,11 +31,17 @@ extension DraftOperations {
             case .place(let place) where ContentSearch.isName(name):
                 guard let search = ContentSearch(name: name) else { throw .invalid }
                 // Who asks for the length first need not wait for the search twice.
-                if size == 0 { return request.xattrSize(ContentSearch.Places.longest) }
+                if size == 0 {
+                    guard try place.workspace.attributes(place.number).type == .regular else { throw .noData }
+                    return request.xattrSize(ContentSearch.Places.longest)
+                }
                 let found = try place.workspace.places(search, in: place.number)
                 request.xattr(found.bytes, size: size)
             case .place(let place):
                 request.xattr(try place.workspace.xattr(name, of: place.number), size: size)
+            // Of the past nobody is asked: what answers below is the base, which shows other bytes.
+            case .control where ContentSearch.isName(name):
+                throw .noData
             case .control(let place):
                 request.xattr(try control.xattr(name, of: place), size: size)
             case .workspaceList: throw .noData
@@ -54,7 +60,8 @@ extension DraftOperations {
                 case .workspaceList: []
                 }
             var list: [UInt8] = []
-            for name in names {
+            // Those of the base that nobody could ask for.
+            for name in names where !ContentSearch.isName(name) {
                 list += name
                 list.append(0)
             }

@@ -27,8 +27,9 @@ int64_t cp_find_by_four(
     if (needle_count == 0 || needle_count > count) return needle_count == 0 ? 0 : -1;
     // Behind the last place where it can begin.
     size_t end = count - needle_count + 1;
-    // Texts in which the four fit nearly everywhere: the other method has a bound.
-    size_t failures_left = count / 32 + 64;
+    // Texts in which the four fit nearly everywhere: the other method has a bound. A failure may cost a
+    // comparison of all of the needle.
+    size_t failures_left = count / (needle_count > 32 ? needle_count : 32) + 64;
     size_t at[4];
     vector wanted[4];
     for (int place = 0; place < 4; place++) {

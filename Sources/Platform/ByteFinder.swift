@@ -4,7 +4,7 @@
 package struct ByteFinder: Sendable {
     package let needle: [UInt8]
     /// Positions in the needle of four bytes that are rare; nil where memmem(3) is better.
-    private var rare: [UInt32]?
+    private(set) var rare: [UInt32]?
 
     /// - Parameter needle: not empty.
     package init(_ needle: [UInt8]) { self.needle = needle }

@@ -131,6 +131,9 @@ package struct ByteSearch: Sendable {
             while true {
                 let part = next.add(1, ordering: .relaxed).oldValue
                 guard part < parts.count else { return }
+                // Nobody asks for what is behind enough of them.
+                let before = outcomes.withLock { $0[..<part].reduce(0) { $0 + ((try? $1.get().count) ?? 0) } }
+                if before >= most { return }
                 let outcome: Result<[UInt64], ToolError>
                 do throws(ToolError) {
                     outcome = .success(try places(in: source, parts[part], atMost: most, overlapping))
@@ -188,7 +191,7 @@ package struct ByteSearch: Sendable {
         let isWhole = front.count == needle.count
         var found: [UInt64] = []
         var start = starts.lowerBound
-        var left = Self.mostCompared
+        var left = starts.count
         while start < starts.upperBound, found.count < most {
             if source.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
             let search = ContentSearch(
@@ -199,9 +202,11 @@ package struct ByteSearch: Sendable {
             for place in answer.places where found.count < most && starts.contains(place) {
                 if !overlapping, let last = found.last, place < last + UInt64(needle.count) { continue }
                 if !isWhole {
-                    left -= needle.count + Self.costOfRead
+                    left -= needle.count + TextFile.costOfRead(source.window)
                     if left < 0 { return nil }
-                    guard try source.file.read(needle.count, at: place) == needle else { continue }
+                    let bytes = try source.file.read(needle.count, at: place)
+                    if bytes.count < needle.count { throw GroundScan.shrank }
+                    if bytes != needle { continue }
                 }
                 found.append(place)
             }
@@ -210,10 +215,6 @@ package struct ByteSearch: Sendable {
         return found
     }
 
-    /// Bytes that are read in one part to compare all of a long text where its front stands.
-    private static let mostCompared = 8 << 20
-    /// Bytes that could be searched while a short read is made.
-    private static let costOfRead = 32 << 10
 }
 
 /// Knuth, Morris and Pratt's table.

@@ -147,7 +147,8 @@ package final class HostGround: Ground {
         case .regular:
             // An insertion in a mounted file moves all behind it, which the kernel forgets then: bytes come
             // three times faster straight from the daemon, who has most of them in the cache of the base.
-            if status.size >= GroundScan.large, ControlFiles(above: found.at.path) != nil {
+            if status.size >= GroundScan.large, found.file.isOnFUSE,
+                ControlFiles(above: found.at.path) != nil {
                 host.scanned = found.file.reopened(flags: O_RDONLY | OpenFlags.direct)
             }
             return host

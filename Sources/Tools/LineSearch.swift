@@ -64,20 +64,20 @@ package struct LineSearch: Sendable {
         ofWhole whole: [UInt8], in text: TextFile, _ candidates: [UInt64], atMost most: Int
     ) throws(ToolError) -> [UInt64]? {
         guard let longest, let before = Self.offset(of: longest, in: whole),
-            candidates.count * (whole.count + Self.costOfRead) <= Int(clamping: text.size)
+            candidates.count * (whole.count + TextFile.costOfRead(text.window)) <= Int(clamping: text.size)
         else { return nil }
         var found: [UInt64] = []
         for candidate in candidates where candidate >= UInt64(before) && found.count < most {
             if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
             let place = candidate - UInt64(before)
+            guard place + UInt64(whole.count) <= text.size else { continue }
             if let last = found.last, place < last + UInt64(whole.count) { continue }
-            if try text.read(place..<place + UInt64(whole.count)) == whole { found.append(place) }
+            let bytes = try text.read(place..<place + UInt64(whole.count))
+            if bytes.count < whole.count { throw GroundScan.shrank }
+            if bytes == whole { found.append(place) }
         }
         return found
     }
-
-    /// Bytes that could be searched while a short read is made.
-    private static let costOfRead = 32 << 10
 
     /// Where the longest line begins in a text, behind the white space at its front.
     private static func offset(of longest: (search: ByteSearch, before: Int), in whole: [UInt8]) -> Int? {

@@ -18,6 +18,9 @@ package final class TextFile {
     private var lastPlaces: [(offset: UInt64, line: UInt64)] = []
     private static let mostPlaces = 4
 
+    /// Bytes that could be searched while a short read is made, of a mount that has to ask for it.
+    static func costOfRead(_ window: UInt64) -> Int { Int(clamping: min(window, 1 << 20)) }
+
     /// Bytes from the front that the encoding is told by.
     static let sampleLength = 64 << 10
 

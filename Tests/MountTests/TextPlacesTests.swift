@@ -38,6 +38,11 @@ extension MountTests {
                     ERANGE, "too short", cp_getxattr(mount("f"), front + "0-100:9:one", &value, 23))
                 try refuse(
                     ENODATA, "directory", cp_getxattr(mount("d"), front + "0-9:9:a", &value, 64))
+                try refuse(ENODATA, "its length", cp_getxattr(mount("d"), front + "0-9:9:a", nil, 0))
+                try writeFile(mount(".draft/backup"), "then\n")
+                try refuse(
+                    ENODATA, "a backup",
+                    cp_getxattr(mount(".draft/backups/then/f"), front + "0-9:9:o", &value, 64))
                 try refuse(
                     EPERM, "set", cp_setxattr(mount("f"), front + "0-9:9:a", "b", 1, 0))
                 try refuse(

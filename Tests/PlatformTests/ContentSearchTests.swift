@@ -1,8 +1,9 @@
 // ByteFinder beside the naive way, and questions and answers of a search as they travel.
 
-import Platform
 import TestSupport
 import Testing
+
+@testable import Platform
 
 @Suite struct ByteFinderTests {
     @Test("Bytes are found where a naive search finds them, whatever was learnt", arguments: TestSeeds.all())
@@ -22,7 +23,8 @@ import Testing
                 needle = Array(bytes[start..<start + needle.count])
             }
             var finder = ByteFinder(needle)
-            let sample = Bool.random(using: &random) ? bytes : [1, 2, 3, 200]
+            let sample = Bool.random(using: &random)
+                ? bytes : [UInt8](repeating: 200, count: 4_096) + bytes
             finder.learn(from: sample, Int.random(in: 0...sample.count, using: &random))
             let end = Int.random(in: 0...bytes.count, using: &random)
             for start in [0, 1, end / 2, end, end + 1] {
@@ -38,9 +40,13 @@ import Testing
     @Test("A text whose rare bytes were not rare is found all the same")
     func wrongSample() {
         let bytes = [UInt8](repeating: 0x61, count: 100_000) + Array("aaaabaaa".utf8)
-        for text in ["aaaab", "abaa", "aaaaaaaaaaaaaaaaaab"] {
+        // None of it: all bytes of the text seem to be rare.
+        let sample = (0..<8_192).map { UInt8(0x80 + $0 % 100) }
+        let long = String(repeating: "a", count: 5_000) + "b"
+        for text in ["aaaab", "abaa", "aaaa", "aaaaaaaaaaaaaaaaaab", long] {
             var finder = ByteFinder(Array(text.utf8))
-            finder.learn(from: Array("xyz".utf8), 3)
+            finder.learn(from: sample, sample.count)
+            #expect(finder.rare != nil)
             let found = finder.place(in: bytes, from: 0, to: bytes.count)
             #expect(found == bytes.place(of: finder.needle, from: 0))
         }

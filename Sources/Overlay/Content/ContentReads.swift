@@ -168,4 +168,26 @@ extension Workspace {
         if let failure { throw failure }
         return bytes
     }
+
+    /// Bytes of a content that need not be the one of now.
+    /// - Parameter place: the base file whose content it is, as that is now; nil for the pieces.
+    func bytes(
+        _ range: Range<UInt64>, of pieces: PieceTree, orOf place: BasePlace?
+    ) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
+        let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
+            do throws(Errno) {
+                if let place {
+                    let count = try base.file(place).read(into: raw, at: range.lowerBound)
+                    return count == raw.count ? nil : .inputOutput
+                }
+                _ = try read(pieces.pieces(in: range), into: raw, originOf: origin)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
 }

@@ -1,4 +1,5 @@
-// ContentWrites: writes, truncations and what else changes a file's bytes, each as one record of its edit log.
+// ContentWrites: writes, truncations and what else changes a file's bytes, each as one record of its edit
+// log.
 
 package import Platform
 package import Storage

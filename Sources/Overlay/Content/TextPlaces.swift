@@ -7,6 +7,9 @@ extension Workspace {
     /// Bytes that are read at once: they stay in a processor's cache while they are searched.
     private static let searchedAtOnce = 256 << 10
 
+    /// Nanoseconds after which a question is answered with what was found: a thread serves others too.
+    private static let longestSearch: Int64 = 50_000_000
+
     /// - Parameter search: of its bytes `ContentSearch.mostBytes` are searched at most, and it finds
     ///   `ContentSearch.mostPlaces` at most: the answer says where the search ended.
     /// - Throws: ENODATA for what is no regular file; what a read of the bytes throws.
@@ -21,6 +24,7 @@ extension Workspace {
         var found = ContentSearch.Places([], end: starts.lowerBound)
         let length = min(Self.searchedAtOnce, Int(clamping: starts.upperBound - starts.lowerBound))
         var bytes = [UInt8](repeating: 0, count: length + reach)
+        let began = clock.monotonic()
         while found.end < starts.upperBound {
             let count = try read(number, over: &bytes, at: found.end)
             if found.end == starts.lowerBound { finder.learn(from: bytes, count) }
@@ -37,6 +41,7 @@ extension Workspace {
                 }
             }
             found.end = end
+            if clock.monotonic() - began > Self.longestSearch { break }
         }
         return found
     }

@@ -160,22 +160,7 @@ extension Tree {
 }
 
 extension Workspace {
-    /// Bytes of a content that need not be the one of now.
     func bytes(_ range: Range<UInt64>, of content: DiffContent) throws(Errno) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
-        let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
-            do throws(Errno) {
-                if let place = content.place {
-                    let count = try base.file(place).read(into: raw, at: range.lowerBound)
-                    return count == raw.count ? nil : .inputOutput
-                }
-                _ = try read(content.pieces.pieces(in: range), into: raw, originOf: origin)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let failure { throw failure }
-        return bytes
+        try bytes(range, of: content.pieces, orOf: content.place)
     }
 }

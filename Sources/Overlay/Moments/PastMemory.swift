@@ -1,5 +1,5 @@
-// PastMemory: what is remembered of a workspace's past while it is open: moments that were looked at lately, and
-// what the journal says of processes.
+// PastMemory: what is remembered of a workspace's past while it is open: moments that were looked at
+// lately, and what the journal says of processes.
 
 internal import Platform
 internal import Synchronization

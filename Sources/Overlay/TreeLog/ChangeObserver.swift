@@ -1,5 +1,5 @@
-// ChangeObserver: who must hear of each change of a tree while it is looked at: a tree of the past, which says
-// what a key was before. Nobody is kept by being told.
+// ChangeObserver: who must hear of each change of a tree while it is looked at: a tree of the past, which
+// says what a key was before. Nobody is kept by being told.
 
 internal import Storage
 
