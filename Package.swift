@@ -48,13 +48,18 @@ let package = Package(
             name: "Storage", dependencies: ["Platform", "CSQLite"], swiftSettings: settings),
         .target(name: "Overlay", dependencies: ["Storage", "Platform"], swiftSettings: settings),
         .target(
-            name: "Control", dependencies: ["Overlay", "Storage", "Platform"],
+            name: "Past", dependencies: ["Overlay", "Storage", "Platform"], swiftSettings: settings),
+        .target(
+            name: "Check", dependencies: ["Past", "Overlay", "Storage", "Platform"],
+            swiftSettings: settings),
+        .target(
+            name: "Control", dependencies: ["Check", "Past", "Overlay", "Storage", "Platform"],
             swiftSettings: settings),
 
         // The engine as a ground of tools, where there is no mount.
         .target(
             name: "StoreGround",
-            dependencies: ["Tools", "Control", "Overlay", "Storage", "Platform"],
+            dependencies: ["Tools", "Control", "Check", "Past", "Overlay", "Storage", "Platform"],
             swiftSettings: settings),
 
         // The mount: everything that knows FUSE.
@@ -63,20 +68,25 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "MountServer",
-            dependencies: ["Fuse", "Control", "Overlay", "Storage", "Platform", logging],
+            dependencies: [
+                "Fuse", "Control", "Check", "Past", "Overlay", "Storage", "Platform", logging,
+            ],
             path: "Mount/Server", swiftSettings: settings),
 
         .executableTarget(
             name: "draftfs",
             dependencies: [
-                "MountServer", "Fuse", "StoreGround", "Control", "Overlay", "Storage", "ToolServer",
-                "Tools", "Platform", argumentParser, logging,
+                "MountServer", "Fuse", "StoreGround", "Control", "Check", "Past", "Overlay", "Storage",
+                "ToolServer", "Tools", "Platform", argumentParser, logging,
             ],
             swiftSettings: settings),
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Overlay", "Storage", "Platform", "CPlatform"],
+            name: "TestSupport",
+            dependencies: [
+                "Check", "Past", "Overlay", "Storage", "Platform", "CPlatform",
+            ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "PlatformTests", dependencies: ["Platform", "TestSupport"],
@@ -88,31 +98,42 @@ let package = Package(
         .testTarget(
             name: "ToolServerTests",
             dependencies: [
-                "StoreGround", "Overlay", "ToolServer", "Tools", "MCP", "Platform", "TestSupport",
+                "StoreGround", "Past", "Overlay", "ToolServer", "Tools", "MCP", "Platform", "TestSupport",
             ],
             exclude: ["Clients"], swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Platform", "TestSupport"],
             exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
-            name: "OverlayTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
+            name: "OverlayTests",
+            dependencies: [
+                "Check", "Past", "Overlay", "Storage", "Platform", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "ControlTests",
-            dependencies: ["Control", "Overlay", "Storage", "Platform", "TestSupport"],
+            dependencies: [
+                "Control", "Check", "Past", "Overlay", "Storage", "Platform", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
-            name: "ModelTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
+            name: "ModelTests",
+            dependencies: [
+                "Check", "Past", "Overlay", "Storage", "Platform", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
-            name: "CrashTests", dependencies: ["Overlay", "Storage", "Platform", "TestSupport"],
+            name: "CrashTests",
+            dependencies: [
+                "Check", "Past", "Overlay", "Storage", "Platform", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "FuseTests", dependencies: ["Fuse", "Platform", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["draftfs", "Overlay", "TestSupport", argumentParser],
+            dependencies: ["draftfs", "Past", "Overlay", "TestSupport", argumentParser],
             swiftSettings: settings),
         .testTarget(
             name: "MountTests",

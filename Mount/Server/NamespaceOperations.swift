@@ -4,6 +4,7 @@
 package import Fuse
 internal import Glibc
 internal import Overlay
+internal import Past
 package import Platform
 internal import Storage
 

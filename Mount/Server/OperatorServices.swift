@@ -2,6 +2,7 @@
 
 internal import Control
 internal import Overlay
+internal import Past
 internal import Storage
 
 extension ControlServices {

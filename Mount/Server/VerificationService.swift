@@ -1,6 +1,7 @@
 // VerificationService: the checks that `verify` starts: one at a time in a workspace, on a thread of its
 // own, with its progress among the jobs; and the report of the last one.
 
+internal import Check
 internal import Control
 internal import Fuse
 internal import Overlay

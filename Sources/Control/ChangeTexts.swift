@@ -1,7 +1,8 @@
 // ChangeTexts: the texts of `backup`, `history` and `blame`: JSON lines, each one object, so that a
 // tool can read them one by one and with jq.
 
-package import Overlay
+internal import Overlay
+package import Past
 internal import Platform
 
 package enum ChangeTexts {

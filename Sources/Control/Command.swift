@@ -2,6 +2,7 @@
 // for users is Control.docc/ControlFiles.md.
 
 package import Overlay
+package import Past
 package import Platform
 
 /// The control files that take commands.

@@ -2,6 +2,7 @@
 // stands behind a mistake is not read, so that the first command that fails ends the write.
 
 package import Overlay
+internal import Past
 internal import Platform
 
 package struct CommandReader {

@@ -1,7 +1,8 @@
 // DiffText: the text of `diff`: a line for each path that differs, fields parted by tabs. Paths that
 // hold unusual bytes are quoted as git does it (core.quotePath), so that none is lost.
 
-package import Overlay
+internal import Overlay
+package import Past
 
 package enum DiffText {
     private static let tab = Byte.tab

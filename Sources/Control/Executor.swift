@@ -2,6 +2,7 @@
 // the engine for each. The first that fails ends the write; what came before it stays done.
 
 package import Overlay
+package import Past
 package import Platform
 internal import Synchronization
 

@@ -2,6 +2,7 @@
 // control files that hold one (`diff.MOMENT`, `at/MOMENT`, `history.SEQ`).
 
 package import Overlay
+internal import Past
 package import Platform
 
 extension Moment {

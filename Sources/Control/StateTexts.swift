@@ -1,6 +1,7 @@
 // StateTexts: the texts of `drift`, `events`, `progress`, `limits`, and of the files that only take
 // commands.
 
+package import Check
 package import Overlay
 
 /// A file whose base was changed behind draftfs.

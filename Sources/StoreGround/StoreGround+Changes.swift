@@ -1,6 +1,7 @@
 // Changes of a workspace without a mount: what HostGround does by system calls, the engine does here.
 
 internal import Overlay
+internal import Past
 package import Platform
 package import Tools
 

@@ -1,7 +1,9 @@
 // StorePast: the control files' commands and texts, without a mount: the same language, the same texts.
 
+internal import Check
 internal import Control
 internal import Overlay
+internal import Past
 internal import Platform
 internal import Synchronization
 package import Tools

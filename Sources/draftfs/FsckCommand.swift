@@ -2,6 +2,7 @@
 // itself is the engine's: `StoreCheck.engine` is the only place that knows it.
 
 import ArgumentParser
+internal import Check
 import Glibc
 import Overlay
 import Storage

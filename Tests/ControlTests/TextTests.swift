@@ -2,6 +2,7 @@
 
 import Control
 import Overlay
+import Past
 import Platform
 import Testing
 

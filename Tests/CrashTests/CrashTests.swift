@@ -1,5 +1,6 @@
 // What is left of the workload when a call fails, the process dies or the power goes, at each call.
 
+import Check
 import Glibc
 import Overlay
 import Platform

@@ -1,6 +1,7 @@
 // Files that take another one's name by a rename, without a sync: after a power cut the name leads to the
 // old content or to the whole new one, never to an empty or torn file; and no rename makes a sync.
 
+import Check
 import Overlay
 import Platform
 import Storage

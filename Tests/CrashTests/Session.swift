@@ -3,6 +3,7 @@
 
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

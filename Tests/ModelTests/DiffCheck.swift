@@ -2,6 +2,7 @@
 // paths they give the new tree's, and a line is there exactly where something differs.
 
 import Overlay
+import Past
 import Platform
 import TestSupport
 

@@ -1,6 +1,7 @@
 // What a model run checks of differences and undo, against whole trees.
 
 import Overlay
+import Past
 import Platform
 import TestSupport
 

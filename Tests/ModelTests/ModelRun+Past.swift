@@ -3,6 +3,7 @@
 // is checked by itself and the reference becomes what the workspace is.
 
 import Overlay
+import Past
 import Platform
 import TestSupport
 

@@ -1,6 +1,7 @@
 // ACLs: their binary form, their tie to the mode, inheritance from a directory's default.
 
 import Overlay
+import Past
 import Platform
 import TestSupport
 import Testing

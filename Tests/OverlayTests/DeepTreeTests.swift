@@ -1,8 +1,10 @@
 // Trees that are deeper than any stack and any path: every walk over them ends, on a thread with a
 // small stack, and each step costs the same.
 
+import Check
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -1,6 +1,7 @@
 // Differences: which lines there are, against what.
 
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -1,8 +1,10 @@
 // Copies of files whose base changed: they keep what they read, whatever becomes of the original and of the
 // base file that both were made from.
 
+import Check
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -1,8 +1,10 @@
 // Settling drift: accept, ours and theirs. Whatever is chosen, no file shows bytes that never were in it,
 // not the copies of a settled file, and not the past.
 
+import Check
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -2,6 +2,7 @@
 // A check names the file and the place, no read ever gives wrong bytes, and after a repair all else is
 // there and a second check finds nothing.
 
+import Check
 import Glibc
 import Overlay
 import Platform

@@ -1,6 +1,7 @@
 // fsck on stores that were damaged in known ways: lost records of workspaces and of the store, the tree
 // log and the database, whole logs.
 
+import Check
 import Glibc
 import Overlay
 import Platform

@@ -2,6 +2,7 @@
 
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import Synchronization

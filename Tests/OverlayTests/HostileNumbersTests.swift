@@ -1,6 +1,8 @@
 // Numbers as large as their type, from the base, the kernel and the disk: an error where it must be, and
 // never an end of the process, which would take all mounts with it.
 
+import Check
+import Past
 import Glibc
 @testable import Overlay
 import Platform

@@ -1,6 +1,7 @@
 // Flipped bits in a store whose daemon was killed: the database is behind, and its write-ahead log is
 // there. What is open then is cut or replayed; nothing wrong is ever read.
 
+import Check
 import Glibc
 import Overlay
 import Platform

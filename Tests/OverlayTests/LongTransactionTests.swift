@@ -1,7 +1,9 @@
 // Transactions in parts, as people meet them: rollbacks, clones, undo, history and views go through
 // them, the next process reads them, and damage of a part is the loss of that change alone.
 
+import Check
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -1,6 +1,7 @@
 // The record of a base file's first edit, damaged: after a repair the base's content is never shown
 // again as if nothing had been. The file answers EIO until somebody decides.
 
+import Check
 import Glibc
 import Overlay
 import Platform

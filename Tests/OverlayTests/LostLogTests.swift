@@ -1,6 +1,7 @@
 // Edit logs that are empty or gone after a kill, though rows or marks speak of them: their files answer
 // EIO and are never empty, fsck names them before anything is opened, verify afterwards.
 
+import Check
 import Glibc
 import Overlay
 import Platform

@@ -1,8 +1,10 @@
 // The base made anew at the same path, by a restore or a new clone: its root and its files are other
 // inodes, perhaps with numbers that other files had. All that a workspace holds stays in view.
 
+import Check
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -1,8 +1,10 @@
 // Rollbacks of single paths over hard links and moved directories: each file counts the names that
 // lead to it, and names that led to one file then and come back lead to one file again.
 
+import Check
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

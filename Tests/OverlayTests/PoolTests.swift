@@ -1,8 +1,10 @@
 // The pool: edited files stay whole whatever becomes of the base, workspaces share what is kept, and what
 // nobody needs is released.
 
+import Check
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -1,5 +1,6 @@
 // Opening again: cleanly, after a kill, with a torn journal, and with the database lost or damaged.
 
+import Check
 import Glibc
 import Overlay
 import Platform

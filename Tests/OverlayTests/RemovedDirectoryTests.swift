@@ -1,8 +1,10 @@
 // Directories that a rollback removed while somebody stood in them: no name comes from there or goes
 // there, and every inode counts the names that lead to it.
 
+import Check
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -1,6 +1,7 @@
 // Rollback of the whole workspace: content comes back whatever became of the file since.
 
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -2,6 +2,7 @@
 // calls beside each other too; and a stage that a dead call left is nobody's step.
 
 import Overlay
+import Past
 import Platform
 import TestSupport
 import Testing

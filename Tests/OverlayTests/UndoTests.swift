@@ -1,6 +1,7 @@
 // Undo: what a step is, and that the tree after an undo is the tree before the step.
 
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

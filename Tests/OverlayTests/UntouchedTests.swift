@@ -1,6 +1,7 @@
 // What is only looked at leaves no trace, in the store and in the base.
 
 import Overlay
+import Past
 import Platform
 import TestSupport
 import Testing

@@ -1,8 +1,10 @@
 // Base files of which a workspace has changed the name or attributes only, and which the base then replaces
 // or rewrites, as `git pull` does; and names that the base gets later than the workspace.
 
+import Check
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

@@ -1,5 +1,6 @@
 // verify while a workspace is in use, and files whose logs cannot be opened.
 
+import Check
 import Dispatch
 import Glibc
 import Overlay

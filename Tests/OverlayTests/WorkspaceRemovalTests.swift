@@ -4,6 +4,7 @@
 import Dispatch
 import Glibc
 import Overlay
+import Past
 import Platform
 import Storage
 import Synchronization

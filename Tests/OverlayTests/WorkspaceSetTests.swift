@@ -1,6 +1,7 @@
 // Workspaces of one store: isolated from each other, made, renamed and removed; their statistics.
 
 import Overlay
+import Past
 import Platform
 import Storage
 import TestSupport

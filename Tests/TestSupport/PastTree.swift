@@ -1,6 +1,7 @@
 // PastTree: a moment of a workspace as tests look at trees.
 
-package import Overlay
+internal import Overlay
+package import Past
 package import Platform
 
 package struct PastTree: ReadableTree {

@@ -1,6 +1,7 @@
 // WorkspaceFixture: a base, a store over it and one workspace, in a temporary directory, without a
 // mount. It can be opened anew as after a clean end and as after a kill.
 
+package import Check
 import Glibc
 package import Overlay
 package import Platform

@@ -19,24 +19,32 @@ struct ImportTests {
         ),
         ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
-        ("Sources/Control", ["Overlay", "Storage", "Platform", "Synchronization"]),
+        ("Sources/Past", ["Overlay", "Storage", "Platform", "Synchronization"]),
+        ("Sources/Check", ["Past", "Overlay", "Storage", "Platform", "Synchronization"]),
+        (
+            "Sources/Control",
+            ["Check", "Past", "Overlay", "Storage", "Platform", "Synchronization"]
+        ),
         (
             "Sources/StoreGround",
-            ["Tools", "Control", "Overlay", "Storage", "Platform", "Synchronization"]
+            [
+                "Tools", "Control", "Check", "Past", "Overlay", "Storage", "Platform",
+                "Synchronization",
+            ]
         ),
         ("Mount/Fuse", ["CFuse", "Platform", "Glibc", "Synchronization"]),
         (
             "Mount/Server",
             [
-                "Fuse", "Control", "Overlay", "Storage", "Platform", "Logging", "Glibc",
-                "Synchronization",
+                "Fuse", "Control", "Check", "Past", "Overlay", "Storage", "Platform", "Logging",
+                "Glibc", "Synchronization",
             ]
         ),
         (
             "Sources/draftfs",
             [
-                "MountServer", "Fuse", "StoreGround", "Control", "Overlay", "Storage", "ToolServer",
-                "Tools", "Platform", "Logging", "ArgumentParser", "Glibc", "Synchronization",
+                "MountServer", "Fuse", "StoreGround", "Control", "Check", "Past", "Overlay", "Storage",
+                "ToolServer", "Tools", "Platform", "Logging", "ArgumentParser", "Glibc", "Synchronization",
             ]
         ),
     ]
@@ -120,8 +128,8 @@ struct ImportTests {
         let text = manifest?.lines.joined(separator: "\n") ?? ""
         var rest = text[...]
         for name in [
-            "Platform", "MCP", "Tools", "ToolServer", "Storage", "Overlay", "Control", "StoreGround", "Fuse",
-            "MountServer",             "draftfs",
+            "Platform", "MCP", "Tools", "ToolServer", "Storage", "Overlay", "Past", "Check", "Control",
+            "StoreGround", "Fuse", "MountServer", "draftfs",
         ] {
             guard let found = rest.firstRange(of: "name: \"\(name)\", dependencies")
                 ?? rest.firstRange(of: "name: \"\(name)\",")

@@ -20,7 +20,7 @@ struct SourceTests {
         "Sources/Storage/Log/Record.swift", "Sources/Storage/Log/RecordTable.swift",
         "Sources/Storage/Database/SQLiteConnection.swift",
         "Sources/Overlay/Content/ContentReads.swift", "Sources/Overlay/Content/ContentWrites.swift",
-        "Sources/Overlay/Moments/TimeView.swift",
+        "Sources/Past/Moments/TimeView.swift",
         "Sources/StoreGround/StoreFile.swift", "Sources/Tools/MatchWatch.swift",
         "Mount/Fuse/DirectoryBuffer.swift", "Mount/Fuse/InitReply.swift",
         "Mount/Fuse/MountSynchronizer.swift", "Mount/Fuse/Notifier.swift",

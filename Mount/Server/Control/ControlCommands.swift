@@ -7,6 +7,7 @@ internal import Control
 internal import Fuse
 internal import Glibc
 internal import Overlay
+internal import Past
 internal import Platform
 internal import Storage
 

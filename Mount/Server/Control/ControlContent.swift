@@ -3,6 +3,7 @@
 
 internal import Control
 internal import Overlay
+internal import Past
 internal import Platform
 internal import Storage
 

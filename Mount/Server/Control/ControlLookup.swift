@@ -5,6 +5,7 @@
 internal import Control
 internal import Fuse
 internal import Overlay
+internal import Past
 internal import Platform
 
 extension ControlDirectory {

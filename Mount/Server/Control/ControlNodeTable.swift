@@ -3,6 +3,7 @@
 // back every reference to it. A file of a view is one node, whatever its names.
 
 internal import Overlay
+internal import Past
 internal import Platform
 internal import Storage
 internal import Synchronization

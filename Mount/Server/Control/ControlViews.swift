@@ -6,6 +6,7 @@
 internal import Control
 internal import Fuse
 internal import Overlay
+internal import Past
 internal import Platform
 internal import Synchronization
 

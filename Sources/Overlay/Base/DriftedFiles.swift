@@ -1,8 +1,8 @@
 // DriftedFiles: base files that changed after a workspace built on them. Found by asking the base for the
 // status of each touched file; what reads met is remembered beside that.
 
+package import Platform
 package import Storage
-internal import Platform
 internal import Synchronization
 
 /// A file whose base content is not what it was when it was touched: reads of that part answer EIO,
@@ -20,7 +20,7 @@ package struct DriftedFile: Equatable, Sendable {
 
 extension FileStatus {
     /// Names the file and its content, for as long as nobody changes it.
-    var version: String { "\(inode)-\(size)-\(modificationTime)-\(changeTime)" }
+    package var version: String { "\(inode)-\(size)-\(modificationTime)-\(changeTime)" }
 }
 
 extension Origin {
@@ -40,7 +40,7 @@ extension Origin {
 
 extension Origin {
     /// Whether the content is the same as far as git(1) would tell.
-    func isUnmodified(_ status: FileStatus) -> Bool {
+    package func isUnmodified(_ status: FileStatus) -> Bool {
         inode == status.inode && size == status.size
             && modificationTime == status.modificationTime
     }
@@ -112,7 +112,7 @@ extension Workspace {
     }
 
     /// What is different of the base file, and how it is now; nil where it is what it was.
-    func drift(of origin: Origin) -> (reason: String, status: FileStatus?)? {
+    package func drift(of origin: Origin) -> (reason: String, status: FileStatus?)? {
         let place = BasePlace(path: origin.path)
         do throws(Errno) {
             let status = try base.status(ifPresent: place.name, in: place.directory)
@@ -154,7 +154,7 @@ extension Workspace {
     }
 
     /// Whether any byte of a file comes from the base file of its own number.
-    func dependsOnBase(_ number: InodeNumber) -> Bool {
+    package func dependsOnBase(_ number: InodeNumber) -> Bool {
         let source = try? withTree { (tree) throws(Errno) in try tree.source(number) }
         switch source {
         case .log(let log):
@@ -217,7 +217,7 @@ extension Tree {
     }
 
     /// What a path below the root leads to.
-    func find(
+    package func find(
         path: [UInt8]
     ) throws(Errno) -> (inode: Inode, parent: Inode, name: FileName?) {
         var parent = try directory(rootNumber)

@@ -3,25 +3,31 @@
 // lock and before the edit is answered; the origin that the edit records says that it is there. Hard
 // links would do without a copy, but they change the base's ctime and nlink.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 /// A content that is to be in the pool before an edit.
-struct PinWish: Sendable {
-    var place: BasePlace
-    var identity: PinIdentity
+package struct PinWish: Sendable {
+    package var place: BasePlace
+    package var identity: PinIdentity
     /// Bytes above which it is not copied.
-    var limit: UInt64?
+    package var limit: UInt64?
+
+    package init(place: BasePlace, identity: PinIdentity, limit: UInt64? = nil) {
+        self.place = place
+        self.identity = identity
+        self.limit = limit
+    }
 }
 
 extension Tree {
     /// By which name the pool has the content of a touched base file.
-    func pinIdentity(_ origin: Origin) -> PinIdentity {
+    package func pinIdentity(_ origin: Origin) -> PinIdentity {
         PinIdentity(origin, devicePath: origin.device == 0 ? nil : devicePath(origin.device))
     }
 
     /// A base file as it is now, as what a file stands on; pinned if its content is kept for this command.
-    func makeOrigin(at place: BasePlace, _ status: FileStatus) -> Origin {
+    package func makeOrigin(at place: BasePlace, _ status: FileStatus) -> Origin {
         var origin = Origin(
             path: place.path, device: deviceIndex(status, at: place), status: status)
         origin.isPinned = kept.contains(pinIdentity(origin))
@@ -33,11 +39,11 @@ extension Tree {
     }
 
     /// Bytes up to which a content is copied; nil for all.
-    var pinLimit: UInt64? { ownPinLimit ?? logs.pool.limit }
+    package var pinLimit: UInt64? { ownPinLimit ?? logs.pool.limit }
 
     /// What is to be in the pool before a file is edited; nil where that is nothing.
     /// - Parameter kept: what is there already, for this edit.
-    func missingPin(_ number: InodeNumber, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
+    package func missingPin(_ number: InodeNumber, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
         let inode = try inode(number)
         guard inode.type == .regular, !inode.record.flags.contains(.hasLog),
             let place = inode.place, inode.record.size > 0 else { return nil }
@@ -174,7 +180,7 @@ extension Workspace {
 
     /// Runs `body` with the content of a base file kept, without a lock, as far as the file does not
     /// change in between.
-    func keeping<R>(
+    package func keeping<R>(
         _ wish: PinWish?, _ body: (Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {
         var kept: Set<PinIdentity> = []
@@ -229,7 +235,7 @@ extension Workspace {
     }
 
     /// Whether the pool has the content of a base file as its origin says it.
-    func hasPin(_ origin: Origin) -> Bool {
+    package func hasPin(_ origin: Origin) -> Bool {
         origin.isPinned && logs.pool.has(pinIdentity(origin))
     }
 }

@@ -49,7 +49,7 @@ extension Workspace {
     }
 
     /// - Parameter originOf: which base file pieces of a base inode are read from.
-    func read(
+    package func read(
         _ pieces: [Piece], into buffer: UnsafeMutableRawBufferPointer,
         originOf: (InodeNumber) throws(Errno) -> Origin
     ) throws(Errno) -> Int {
@@ -91,7 +91,7 @@ extension Workspace {
     }
 
     /// Reads base content under a touched file, if it still is what it was then.
-    func readOrigin(
+    package func readOrigin(
         _ number: InodeNumber, _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer,
         at offset: UInt64
     ) throws(Errno) {
@@ -153,7 +153,7 @@ extension Workspace {
 
 extension Workspace {
     /// Bytes of the base file under a touched one, as it was then.
-    func bytes(
+    package func bytes(
         _ range: Range<UInt64>, of number: InodeNumber, _ origin: Origin
     ) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
@@ -171,7 +171,7 @@ extension Workspace {
 
     /// Bytes of a content that need not be the one of now.
     /// - Parameter place: the base file whose content it is, as that is now; nil for the pieces.
-    func bytes(
+    package func bytes(
         _ range: Range<UInt64>, of pieces: PieceTree, orOf place: BasePlace?
     ) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))

@@ -3,8 +3,8 @@
 // in between is put right when the workspace is opened: a log's record without its transaction is
 // cut off, a transaction's content that a log does not have is put there.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 /// A file's content as a transaction of the journal says it.
 struct Restore: Sendable {
@@ -18,17 +18,24 @@ struct Restore: Sendable {
 }
 
 /// One file whose content a transaction sets.
-struct NewContent {
-    var number: InodeNumber
-    var source: InodeNumber
-    var sequence: UInt64
-    var pieces: PieceTree
+package struct NewContent {
+    package var number: InodeNumber
+    package var source: InodeNumber
+    package var sequence: UInt64
+    package var pieces: PieceTree
+
+    package init(number: InodeNumber, source: InodeNumber, sequence: UInt64, pieces: PieceTree) {
+        self.number = number
+        self.source = source
+        self.sequence = sequence
+        self.pieces = pieces
+    }
 }
 
 extension Tree {
     /// Says in the journal which logs are going to have records of a transaction: recovery looks into
     /// these. It comes before the transaction begins.
-    func markContents(_ contents: [NewContent], stamp: Stamp) throws(Errno) {
+    package func markContents(_ contents: [NewContent], stamp: Stamp) throws(Errno) {
         let fresh = contents.map(\.number).filter { !contentMarked.contains($0) }
         if fresh.isEmpty { return }
         try appendMark(fresh, stamp: stamp)
@@ -37,7 +44,7 @@ extension Tree {
 
     /// Makes durable what the contents of a transaction are taken from, before the transaction is:
     /// after a power cut it is done again from there, and what other logs name must not be lost.
-    func synchronizeSources(of contents: [NewContent]) throws(Errno) {
+    package func synchronizeSources(of contents: [NewContent]) throws(Errno) {
         var sources: [InodeNumber: EditLog] = [:]
         for number in Set(contents.map(\.source)) where EditLog.exists(number, in: logs) {
             let log = try historicLog(number)
@@ -53,7 +60,7 @@ extension Tree {
     }
 
     /// Commits a transaction together with the content of files, whole or not at all.
-    func commit(
+    package func commit(
         _ transaction: inout Transaction, restoring contents: [NewContent]
     ) throws(Errno) {
         if contents.isEmpty { return try commit(&transaction) }
@@ -192,7 +199,7 @@ extension Tree {
     }
 
     /// Those whose rows were taken are again as the base has them, where the base's name shows.
-    func settleTaken(isShown: (BasePlace) throws(Errno) -> Bool) {
+    package func settleTaken(isShown: (BasePlace) throws(Errno) -> Bool) {
         for inode in taken {
             guard let place = inode.place, (try? isShown(place)) == true else { continue }
             becomeBase(inode)

@@ -1,11 +1,11 @@
 // Content, the tree's part: which log or base file holds an inode's bytes, the bookkeeping around
 // an edit, and the marks that let recovery find logs that grew past the checkpoint.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 extension Tree {
-    func regular(_ number: InodeNumber) throws(Errno) -> Inode {
+    package func regular(_ number: InodeNumber) throws(Errno) -> Inode {
         let inode = try inode(number)
         switch inode.type {
         case .regular: return inode
@@ -15,7 +15,7 @@ extension Tree {
     }
 
     /// The edit log of an inode that has one, opened at first use.
-    func log(of inode: Inode) throws(Errno) -> EditLog? {
+    package func log(of inode: Inode) throws(Errno) -> EditLog? {
         if let log = inode.log { return log }
         guard inode.record.flags.contains(.hasLog) else { return nil }
         do throws(StorageError) {
@@ -182,7 +182,7 @@ extension Tree {
     }
 
     /// The pieces of a sparse base file, so that its holes stay holes; nil for a dense one.
-    func baseHoles(of inode: Inode, size: UInt64) throws(Errno) -> [Piece]? {
+    package func baseHoles(of inode: Inode, size: UInt64) throws(Errno) -> [Piece]? {
         guard let place = inode.place, inode.record.allocated < size else { return nil }
         let file = try base.file(place)
         var pieces: [Piece] = []

@@ -101,7 +101,7 @@ extension Workspace {
 }
 
 extension Tree {
-    func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
+    package func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
         try find(path: path).inode.number
     }
 }

@@ -2,14 +2,14 @@
 // has room for removals and rollbacks set aside before what grows is answered; the rest comes from the
 // reserve.
 
-internal import Platform
+package import Platform
 internal import Storage
 internal import Synchronization
 
 extension Workspace {
     /// Runs a call that frees more than it takes. It is run again after a step of the reserve was
     /// given back: a call that fails for want of space has changed nothing.
-    func withReserve<R>(_ body: () throws(Errno) -> R) throws(Errno) -> R {
+    package func withReserve<R>(_ body: () throws(Errno) -> R) throws(Errno) -> R {
         try logs.reserve.whileFull(body)
     }
 

@@ -1,8 +1,8 @@
 // WorkspaceLimits: the limits of a workspace and of the store at run time: read from their files when
 // opened, changed by command, counted from the first moment on.
 
-package import Storage
 internal import Platform
+package import Storage
 internal import Synchronization
 internal import Synchronization
 
@@ -225,7 +225,7 @@ extension WorkspaceSet {
         quota.add(bytes: found.bytes, files: found.files)
     }
 
-    func stopCounting(_ workspace: Workspace) {
+    package func stopCounting(_ workspace: Workspace) {
         workspace.withTreeSafely { $0.memory.noteCached(0, before: $0.cachedBytes) }
         quota.add(
             bytes: -Int64(clamping: workspace.quota.usedBytes),

@@ -1,18 +1,18 @@
 // CurrentValues: what the keys of the tree say now, from memory or the database: rows, names, extended
 // attributes, origins. The kernel's inodes are not needed for it.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 extension Tree {
     /// The row of an inode as it is now; nil for an untouched base file and for what is gone.
-    func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
+    package func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
         if let inode = inodes[number] { return inode.isPersistent ? inode.record : nil }
         if let known = dirty.inodes[number] ?? flushing.inodes[number] { return known }
         return try read { (reader) throws(StorageError) in try reader.inode(number) }
     }
 
-    func read<R>(_ body: (TreeDatabase) throws(StorageError) -> R) throws(Errno) -> R {
+    package func read<R>(_ body: (TreeDatabase) throws(StorageError) -> R) throws(Errno) -> R {
         do throws(StorageError) {
             return try body(reader)
         } catch {
@@ -21,12 +21,12 @@ extension Tree {
     }
 
     /// Where a touched base file came from; nil for a file that nobody has touched.
-    func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
+    package func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
         try read { (_) throws(StorageError) in try origin(number) }
     }
 
     /// What the overlay says of a name now, also in a directory that is gone.
-    func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
+    package func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
         if let index = inodes[directory]?.index { return index.entries[name] }
         if let known = dirty.entries[directory]?[name] { return known }
         if let known = flushing.entries[directory]?[name] { return known }
@@ -35,7 +35,7 @@ extension Tree {
     }
 
     /// All that the overlay says of a directory's names now.
-    func entries(in directory: InodeNumber) throws(Errno) -> [FileName: Entry] {
+    package func entries(in directory: InodeNumber) throws(Errno) -> [FileName: Entry] {
         if let index = inodes[directory]?.index { return index.entries }
         guard directoriesWithEntries.contains(directory) else { return [:] }
         var found: [FileName: Entry] = [:]
@@ -49,7 +49,7 @@ extension Tree {
     }
 
     /// All that the overlay says of an inode's extended attributes now.
-    func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
+    package func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
         if let known = inodes[number]?.xattrs { return known }
         var found = try read { (reader) throws(StorageError) in try reader.xattrs(of: number) }
         for batch in [flushing, dirty] {
@@ -60,7 +60,7 @@ extension Tree {
 
     /// An inode's edit log; one of our own, only to be read, for a file that is gone or that the log
     /// belongs to no more.
-    func historicLog(_ number: InodeNumber) throws(Errno) -> EditLog {
+    package func historicLog(_ number: InodeNumber) throws(Errno) -> EditLog {
         if let log = inodes[number]?.log { return log }
         if let inode = try? inode(number), let log = try log(of: inode) { return log }
         do throws(StorageError) {
@@ -73,7 +73,7 @@ extension Tree {
     }
 
     /// Files whose content changed after `sequence` and that are there now.
-    func editedInodes(after sequence: UInt64) throws(Errno) -> Set<InodeNumber> {
+    package func editedInodes(after sequence: UInt64) throws(Errno) -> Set<InodeNumber> {
         var found = Set(
             try read { (reader) throws(StorageError) in
                 try reader.inodes(editedAfter: sequence)
@@ -90,7 +90,7 @@ extension Tree {
     }
 
     /// Whether the workspace shows a base file that it has no row for.
-    func isShown(_ place: BasePlace) throws(Errno) -> Bool {
+    package func isShown(_ place: BasePlace) throws(Errno) -> Bool {
         try isShown(
             place, entry: { (name, parent) throws(Errno) in try entry(name, in: parent) },
             row: { (number) throws(Errno) in try row(number) })
@@ -99,7 +99,7 @@ extension Tree {
     /// - Parameters:
     ///   - entry: what is said of a name.
     ///   - row: what is said of an inode.
-    func isShown(
+    package func isShown(
         _ place: BasePlace, entry: (FileName, InodeNumber) throws(Errno) -> Entry?,
         row: (InodeNumber) throws(Errno) -> InodeRecord?
     ) throws(Errno) -> Bool {

@@ -6,9 +6,9 @@ internal import Storage
 /// Flags of setxattr(2).
 package enum XattrMode: Sendable { case either, create, replace }
 
-enum XattrNames {
+package enum XattrNames {
     /// File capabilities (capabilities(7)).
-    static let capability = Array("security.capability".utf8)
+    package static let capability = Array("security.capability".utf8)
 }
 
 extension Tree {

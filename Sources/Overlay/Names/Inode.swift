@@ -2,27 +2,27 @@
 // loaded, its directory index if loaded. Inodes live in the tree and are touched only under its
 // lock. One stays in the table while the kernel holds it, while it is dirty, or while it is used.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
-final class Inode {
-    var record: InodeRecord
+package final class Inode {
+    package var record: InodeRecord
     /// Whether the overlay has a row of its own for it; false for untouched base files.
-    var isPersistent: Bool
+    package var isPersistent: Bool
     /// Where its content, listing and attributes lie in the base, for one that came from there.
-    private(set) var place: BasePlace?
+    package private(set) var place: BasePlace?
     /// The path of a base directory, made once for all its children.
-    private(set) var basePath: [UInt8]?
+    package private(set) var basePath: [UInt8]?
     /// The directory it was found in last; for a directory the one it is in.
-    var parent: InodeNumber
+    package var parent: InodeNumber
     /// The name it was found by last.
-    var name: FileName?
+    package var name: FileName?
     /// References that the kernel holds (lookup counts).
-    var lookups: UInt64 = 0
+    package var lookups: UInt64 = 0
     /// Kept in memory because a checkpoint has not written it yet.
     var isDirty = false
     var isFlushing = false
-    var log: EditLog?
+    package var log: EditLog?
     /// Its log is new, and nothing says yet that it has a record.
     var beginsLog = false
     /// Edits that are under way outside the tree's lock.
@@ -36,7 +36,7 @@ final class Inode {
     /// When it was used last, in ticks of the tree.
     var lastUse: UInt64 = 0
 
-    init(_ record: InodeRecord, isPersistent: Bool, place: BasePlace?, parent: InodeNumber) {
+    package init(_ record: InodeRecord, isPersistent: Bool, place: BasePlace?, parent: InodeNumber) {
         self.record = record
         self.isPersistent = isPersistent
         self.place = place
@@ -54,13 +54,13 @@ final class Inode {
     }
 
     /// A base file that had lost its name has it again, and is as the base has it.
-    func revive(_ record: InodeRecord, at place: BasePlace) {
+    package func revive(_ record: InodeRecord, at place: BasePlace) {
         log = nil
         xattrs = nil
         refresh(record, at: place)
     }
 
-    var number: InodeNumber { record.number }
+    package var number: InodeNumber { record.number }
     var type: FileType { record.type }
     var isDirectory: Bool { record.type == .directory }
     /// Nothing keeps it in memory.
@@ -70,7 +70,7 @@ final class Inode {
 }
 
 extension InodeRecord {
-    var attributes: InodeAttributes {
+    package var attributes: InodeAttributes {
         InodeAttributes(
             number: number, mode: mode, links: links, user: user,
             group: group, specialDevice: specialDevice, size: size,
@@ -79,7 +79,7 @@ extension InodeRecord {
     }
 
     /// An untouched base file, as the host shows it.
-    init(number: InodeNumber, status: FileStatus) {
+    package init(number: InodeNumber, status: FileStatus) {
         self.init(
             number: number, mode: status.mode, user: status.user, group: status.group,
             // None would mean that it was removed; some file systems count none.

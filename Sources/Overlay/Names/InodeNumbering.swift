@@ -8,7 +8,7 @@
 // nothing. The root has one number whatever its inode is, so that a base that was made anew shows all
 // that the workspace holds.
 
-internal import Platform
+package import Platform
 package import Storage
 
 package struct InodeNumbering: Sendable {
@@ -40,7 +40,7 @@ package struct InodeNumbering: Sendable {
 extension Tree {
     /// The number of a base inode.
     /// - Parameter isPast: the file may have been touched and be gone by now.
-    func number(
+    package func number(
         of status: FileStatus, at place: BasePlace, isPast: Bool = false
     ) throws(Errno) -> InodeNumber {
         if place.name.isEmpty { return rootNumber }
@@ -123,7 +123,7 @@ extension Tree {
     }
 
     /// - Throws: ENOSPC once all are given out.
-    func nextNumber() throws(Errno) -> InodeNumber {
+    package func nextNumber() throws(Errno) -> InodeNumber {
         guard lastNumber < InodeNumbering.lastGivenOut else { throw .noSpace }
         lastNumber += 1
         return numbers.givenOut(lastNumber)

@@ -1,10 +1,15 @@
 // NamePlace: where a name stands, as a key.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 /// A name in a directory.
-struct NamePlace: Hashable, Sendable {
-    var parent: InodeNumber
-    var name: FileName
+package struct NamePlace: Hashable, Sendable {
+    package var parent: InodeNumber
+    package var name: FileName
+
+    package init(parent: InodeNumber, name: FileName) {
+        self.parent = parent
+        self.name = name
+    }
 }

@@ -5,50 +5,50 @@
 // Every change is a transaction: appended to the journal first, applied to memory then. Replaying
 // the journal applies the same changes in the same way.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 /// Sendable only because `Workspace` keeps it behind a Mutex and hands out values, never inodes.
-final class Tree: @unchecked Sendable {
-    let workspace: UInt16
-    let base: BaseTree
-    let logs: LogDirectory
-    let journal: Journal
+package final class Tree: @unchecked Sendable {
+    package let workspace: UInt16
+    package let base: BaseTree
+    package let logs: LogDirectory
+    package let journal: Journal
     /// The database; an empty one in memory until the first checkpoint makes the file, so that a
     /// fork costs no more than its record.
     var reader: TreeDatabase
-    let sequence: SequenceCounter
+    package let sequence: SequenceCounter
     let clock: Clock
     let limits: Limits
     let events: EventLog
     let quota: Quota
     let memory: MemoryBudget
 
-    var inodes: [InodeNumber: Inode] = [:]
+    package var inodes: [InodeNumber: Inode] = [:]
     /// Base files that have a row; a set, so that looking at an untouched file asks no database.
-    var touched: Set<InodeNumber> = []
+    package var touched: Set<InodeNumber> = []
     /// Inodes that have an origin and no row: the base file is the base's again here, or gone, while
     /// copies may read it by that number as it was.
     var formerOrigins: Set<InodeNumber> = []
     /// What the pool has for the call under way.
-    var kept: Set<PinIdentity> = []
+    package var kept: Set<PinIdentity> = []
     /// Directories with entries in the overlay, for the same reason.
-    var directoriesWithEntries: Set<InodeNumber> = []
-    var aliases: [AliasKey: InodeNumber] = [:]
+    package var directoriesWithEntries: Set<InodeNumber> = []
+    package var aliases: [AliasKey: InodeNumber] = [:]
     /// Those of base inodes that nobody has touched, and when they are to be looked through.
-    var passingAliases: [AliasKey: InodeNumber] = [:]
+    package var passingAliases: [AliasKey: InodeNumber] = [:]
     var passingBound = 0
-    var backups: [FileName: BackupRecord] = [:]
+    package var backups: [FileName: BackupRecord] = [:]
     /// Bytes above which the first edit of a base file is preceded by a backup; nil for none.
     var largeFile: UInt64? = OperatorLimits()[.largeFile]
     /// Moments that somebody looks at: they keep what changes from now on.
-    var observers: [WeakObserver] = []
+    package var observers: [WeakObserver] = []
     /// Which program each process is, as far as the journal says it.
     var processes = ProcessNames()
     /// Restored content that a replay met and that the logs may lack.
     var restores: [Restore] = []
     /// Set while a command changes many files: rows of inodes that are not in memory are kept as rows.
-    var keepsRowsOnly = false
+    package var keepsRowsOnly = false
     /// Edit logs that must be durable before the journal is.
     let dueLogs: DueLogs
     /// Edit logs with restored content that is not known to be durable.
@@ -57,15 +57,15 @@ final class Tree: @unchecked Sendable {
     var taken: [Inode] = []
     var devices: [UInt32: [UInt8]] = [:]
     /// A path on each device of which no file was touched.
-    var passingDevices: [UInt32: [UInt8]] = [:]
+    package var passingDevices: [UInt32: [UInt8]] = [:]
     var deviceIndexes: [UInt64: UInt32] = [:]
     /// The sequence of the journal's last record since the workspace was opened.
     var journaledSequence: UInt64 = 0
     /// Bytes that the tree log is to have set aside; those of names that are gone are counted still.
     var roomNeeded: UInt64 = 0
     /// Changed since the last checkpoint, and being written by the one under way.
-    var dirty = CheckpointBatch()
-    var flushing = CheckpointBatch()
+    package var dirty = CheckpointBatch()
+    package var flushing = CheckpointBatch()
     /// Files whose mark stands in the journal after the last checkpoint's position.
     var contentMarked: Set<InodeNumber> = []
     var lastNumber: UInt64 = 0
@@ -82,9 +82,9 @@ final class Tree: @unchecked Sendable {
     /// Names in all cached listings.
     var listedNames = 0
     /// Set once the workspace is being removed: nothing is answered, and nothing is written, any more.
-    var isGoing = false
+    package var isGoing = false
     /// Why the last call failed, in words, where an errno says less than is known.
-    var reason: String?
+    package var reason: String?
     /// Bytes of loaded logs and indexes, as counted at the last sweep.
     var cachedBytes = 0
 
@@ -108,7 +108,7 @@ final class Tree: @unchecked Sendable {
     }
 
     /// Turns an error of the store into an event and the errno a caller sees.
-    func failing(_ error: StorageError) -> Errno {
+    package func failing(_ error: StorageError) -> Errno {
         events.post(.error, "\(error)")
         reason = "\(error)"
         return error.errno
@@ -117,12 +117,12 @@ final class Tree: @unchecked Sendable {
     // MARK: Inodes
 
     /// The root directory: the base's root, seen through this workspace, whichever directory that is.
-    var rootNumber: InodeNumber { numbers.fixedRoot }
+    package var rootNumber: InodeNumber { numbers.fixedRoot }
 
-    var numbers: InodeNumbering { InodeNumbering(workspace: workspace) }
+    package var numbers: InodeNumbering { InodeNumbering(workspace: workspace) }
 
     /// The inode with that number: from memory, or from the database.
-    func inode(_ number: InodeNumber) throws(Errno) -> Inode {
+    package func inode(_ number: InodeNumber) throws(Errno) -> Inode {
         tick &+= 1
         if let known = inodes[number] {
             known.lastUse = tick
@@ -159,7 +159,7 @@ final class Tree: @unchecked Sendable {
     }
 
     /// Where a touched base file came from.
-    func origin(_ number: InodeNumber) throws(StorageError) -> Origin? {
+    package func origin(_ number: InodeNumber) throws(StorageError) -> Origin? {
         if let known = dirty.origins[number] ?? flushing.origins[number] { return known }
         return try reader.origin(number)
     }

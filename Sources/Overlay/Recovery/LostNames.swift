@@ -11,7 +11,7 @@ internal import Storage
 extension Workspace {
     /// - Parameter looksForLogs: the filler stands behind what the database knows. Otherwise that says
     ///   which files there are, and a log without one is of a file that was removed.
-    func closeGaps(looksForLogs: Bool) {
+    package func closeGaps(looksForLogs: Bool) {
         let stamp = Stamp(time: clock.realtime(), pid: 0, uid: 0)
         if looksForLogs {
             closeOrphanLogs(stamp)

@@ -1,15 +1,15 @@
 // SessionMark and DatabaseSeal: how the next start knows how the last one ended.
 
 import Glibc
-internal import Platform
+package import Platform
 internal import Storage
 
 /// A file in the workspace's directory while it is in use, holding the boot's id, what was durable when
 /// the session began, and the mount of the store's file system. One of another boot says that the machine
 /// went down, one of another mount that the file system may have come back without what was never
 /// synced: its device went away, or a snapshot of it was restored.
-enum SessionMark {
-    enum State {
+package enum SessionMark {
+    package enum State {
         /// There is none: the workspace was closed.
         case closed
         /// Of this boot and mount: a daemon uses the workspace, or was killed.
@@ -21,7 +21,7 @@ enum SessionMark {
         case damaged
     }
 
-    static func path(_ directory: String) -> String { "\(directory)/in-use" }
+    package static func path(_ directory: String) -> String { "\(directory)/in-use" }
 
     private static var bootID: [UInt8] {
         guard let file = try? File.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY),
@@ -46,7 +46,7 @@ enum SessionMark {
         return parts.count < 2 ? 0 : UInt64(String(decoding: parts[1], as: UTF8.self)) ?? 0
     }
 
-    static func state(_ directory: String, _ disk: any Disk) -> State {
+    package static func state(_ directory: String, _ disk: any Disk) -> State {
         guard disk.exists(path(directory)) else { return .closed }
         guard let mark = read(directory, disk), !mark.isDamaged else { return .damaged }
         let parts = mark.text.split(separator: 0x20, omittingEmptySubsequences: false)

@@ -1,7 +1,7 @@
 // AutomaticBackups: the moment before something that loses content is named, in the transaction that does it.
 // They go by number and by age; those that people named stay.
 
-internal import Platform
+package import Platform
 internal import Storage
 
 extension Tree {
@@ -10,7 +10,7 @@ extension Tree {
 
     /// Names the moment before a transaction, in that transaction; of automatic backups the oldest
     /// ones above a number give way.
-    func addAutomaticBackup(
+    package func addAutomaticBackup(
         _ comment: String, to transaction: inout Transaction
     ) -> FileName {
         var name = FileName(trusted: Array("auto-\(transaction.sequence - 1)".utf8))

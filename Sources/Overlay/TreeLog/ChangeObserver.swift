@@ -1,20 +1,20 @@
 // ChangeObserver: who must hear of each change of a tree while it is looked at: a tree of the past, which
 // says what a key was before. Nobody is kept by being told.
 
-internal import Storage
+package import Storage
 
 /// Called under the tree's lock.
-protocol ChangeObserver: AnyObject, Sendable {
+package protocol ChangeObserver: AnyObject, Sendable {
     /// Before the change is made.
     func note(_ change: TreeChange)
     /// Files whose edit logs may grow from now on.
     func noteMarks(_ numbers: [InodeNumber])
 }
 
-struct WeakObserver {
+package struct WeakObserver {
     private weak var observer: (any ChangeObserver)?
 
-    init(_ observer: any ChangeObserver) { self.observer = observer }
+    package init(_ observer: any ChangeObserver) { self.observer = observer }
 
     var isGone: Bool { observer == nil }
 

@@ -6,7 +6,7 @@
 // The kernel may still write pages of the tree log before those of an edit log. So the transaction says
 // what it waits for, and recovery after a power cut ends the tree log before one whose content is missing.
 
-internal import Platform
+package import Platform
 internal import Storage
 internal import Synchronization
 
@@ -118,7 +118,7 @@ extension Tree {
 extension Workspace {
     /// Makes every name and attribute survive a power cut, and before that the content of files that
     /// have taken another one's name.
-    func synchronizeJournal() throws(Errno) {
+    package func synchronizeJournal() throws(Errno) {
         try dueLogs.synchronize()
         try journal.synchronize()
     }

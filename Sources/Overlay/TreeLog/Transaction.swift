@@ -1,16 +1,16 @@
 // Transaction: the changes that one call makes together, and how they become real: one record in
 // the journal, then memory. If the append fails, nothing has happened.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
-struct Transaction {
+package struct Transaction {
     let operation: TreeOperation
-    private(set) var sequence: UInt64
-    let stamp: Stamp
-    var changes: [TreeChange] = []
+    package private(set) var sequence: UInt64
+    package let stamp: Stamp
+    package var changes: [TreeChange] = []
     /// Inodes with their new records; each becomes one change.
-    private(set) var updated: [(inode: Inode, record: InodeRecord)] = []
+    package private(set) var updated: [(inode: Inode, record: InodeRecord)] = []
     /// Where in `updated` an inode is, once there are many: a touch takes every directory above along.
     private var slots: [ObjectIdentifier: Int] = [:]
     private static let searched = 16
@@ -38,7 +38,7 @@ struct Transaction {
     }
 
     /// Changes an inode's record; several calls for one inode add up.
-    mutating func update(_ inode: Inode, _ body: (inout InodeRecord) -> Void) {
+    package mutating func update(_ inode: Inode, _ body: (inout InodeRecord) -> Void) {
         var slot = updated.count
         if let known = self.slot(of: inode) { slot = known } else { add(inode, inode.record) }
         body(&updated[slot].record)
@@ -89,7 +89,7 @@ struct Transaction {
 }
 
 extension Tree {
-    func begin(_ operation: TreeOperation, _ stamp: Stamp) -> Transaction {
+    package func begin(_ operation: TreeOperation, _ stamp: Stamp) -> Transaction {
         noteProcess(stamp.pid, user: stamp.uid)
         return Transaction(operation: operation, sequence: sequence.next(), stamp: stamp)
     }
@@ -167,7 +167,7 @@ extension Tree {
     }
 
     /// The inode of a base file, wherever the workspace shows it.
-    func inode(at place: BasePlace) throws(Errno) -> Inode {
+    package func inode(at place: BasePlace) throws(Errno) -> Inode {
         let status = try base.status(place)
         if status.type == .directory { return try baseDirectory(place.path) }
         return try baseInode(status, at: place, parent: try baseDirectory(place.directory))
@@ -209,7 +209,7 @@ extension Tree {
     }
 
     /// Touches, then changes an inode.
-    func update(
+    package func update(
         _ inode: Inode, in transaction: inout Transaction, _ body: (inout InodeRecord) -> Void
     ) throws(Errno) {
         try touch(inode, in: &transaction)
@@ -228,7 +228,7 @@ extension Tree {
 
     /// Appends the transaction to the journal and applies it.
     /// - Throws: what the append threw (ENOSPC, EIO…); nothing has changed then.
-    func commit(_ transaction: inout Transaction) throws(Errno) {
+    package func commit(_ transaction: inout Transaction) throws(Errno) {
         // A number given to a base inode on the way is a transaction of its own, which came first;
         // the journal's sequence only grows.
         if transaction.sequence <= journaledSequence { transaction.renumber(sequence.next()) }

@@ -3,11 +3,11 @@
 
 internal import Synchronization
 
-final class Attachment: Sendable {
+package final class Attachment: Sendable {
     private let held = Mutex<(any Sendable)?>(nil)
 
     /// - Parameter make: only one type is ever asked for.
-    func value<T: Sendable>(_ make: () -> T) -> T {
+    package func value<T: Sendable>(_ make: () -> T) -> T {
         held.withLock { held in
             if let known = held as? T { return known }
             let fresh = make()

@@ -1,20 +1,20 @@
 // Workspace: one agent's writable view of the base. Everything a mount or a tool asks for passes
 // through here: it holds the tree's lock, and does file I/O outside it.
 
-internal import Platform
+package import Platform
 package import Storage
-internal import Synchronization
+package import Synchronization
 
 package final class Workspace: Sendable {
     package let id: UInt16
     package let rootNumber: InodeNumber
     package let base: BaseTree
     package let events: EventLog
-    let logs: LogDirectory
-    let journal: Journal
+    package let logs: LogDirectory
+    package let journal: Journal
     let dueLogs: DueLogs
-    let sequence: SequenceCounter
-    let clock: Clock
+    package let sequence: SequenceCounter
+    package let clock: Clock
     let limits: Limits
     /// What the workspace takes and may take, and the limits as they were set.
     package let quota: Quota
@@ -27,20 +27,20 @@ package final class Workspace: Sendable {
     /// Nil inside for a database in memory, which has one connection only, and until the first
     /// checkpoint of a new workspace.
     let checkpointWriter: Mutex<TreeDatabase?>
-    let disk: any Disk
-    let databasePath: String
+    package let disk: any Disk
+    package let databasePath: String
     /// What the logs took when somebody first asked, less what had been added by then.
     let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
     /// Base files of which a read met drift.
-    let driftMet = Mutex<Set<InodeNumber>>([])
+    package let driftMet = Mutex<Set<InodeNumber>>([])
     /// The tree's tick at the last sweep: where nothing was used since, nothing is to be swept.
     let lastSweep = Atomic<UInt64>(.max)
     /// Edits enter; a backup, rollback or clone is alone.
-    let gate = Gate()
+    package let gate = Gate()
     /// What who looks at its past keeps of it.
-    let attachment = Attachment()
+    package let attachment = Attachment()
     /// Set by a backup: everything is to be synced soon.
-    let wantsSync = Atomic<Bool>(false)
+    package let wantsSync = Atomic<Bool>(false)
     /// Set when the last checkpoint failed, so that status can say so.
     let checkpointFailed = Atomic<Bool>(false)
     let checkpointFailures = Atomic<UInt64>(0)
@@ -68,12 +68,12 @@ package final class Workspace: Sendable {
 
     /// Runs `body` with the tree locked. Only values leave it.
     /// - Throws: ESTALE for all that comes after the workspace began to be removed.
-    func withTree<R: Sendable>(_ body: (Tree) throws(Errno) -> R) throws(Errno) -> R {
+    package func withTree<R: Sendable>(_ body: (Tree) throws(Errno) -> R) throws(Errno) -> R {
         try tree.withLock { (tree) throws(Errno) -> R in
             if tree.isGoing { throw .stale }
             return try body(tree)
         }
     }
 
-    func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }
+    package func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }
 }

@@ -3,7 +3,7 @@
 
 package import Platform
 package import Storage
-internal import Synchronization
+package import Synchronization
 
 package final class WorkspaceSet: Sendable {
     package let store: Store
@@ -11,10 +11,10 @@ package final class WorkspaceSet: Sendable {
     package let events: EventLog
     package let limits: Limits
     let clock: Clock
-    let open: Mutex<[UInt16: Workspace]>
+    package let open: Mutex<[UInt16: Workspace]>
     /// Held while one is recovered: whoever asks for it meanwhile must wait for it, but requests to
     /// those that are open must not.
-    let opening = Mutex<Void>(())
+    package let opening = Mutex<Void>(())
     private let lastCheckpoint: Mutex<Int64>
     package let memory: MemoryBudget
     let lastShrink = Mutex<Int64>(0)
@@ -28,7 +28,7 @@ package final class WorkspaceSet: Sendable {
     let closedUsage = Mutex<[UInt16: UsageRecord]>([:])
     let isPoolCounted = Atomic<Bool>(false)
     /// Set when a workspace has gone, and after a kill: contents of the pool may be needed no more.
-    let wantsPoolSweep = Atomic<Bool>(false)
+    package let wantsPoolSweep = Atomic<Bool>(false)
     let lastPoolSweep = Mutex<Int64?>(nil)
 
     package init(

@@ -109,10 +109,3 @@ extension Workspace {
         }
     }
 }
-
-/// What a workspace takes in the store.
-package struct WorkspaceUsage: Sendable {
-    package var logFiles: UInt64 = 0
-    package var logBytes: UInt64 = 0
-    package var databaseBytes: UInt64 = 0
-}

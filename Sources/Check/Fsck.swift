@@ -1,0 +1,251 @@
+// Fsck: checks a whole store that nothing uses, and repairs it when told to. It holds the store's lock
+// meanwhile. Without repair it changes nothing.
+
+package import Overlay
+internal import Past
+package import Platform
+package import Storage
+
+package struct Fsck {
+    package struct Options: Sendable {
+        package var repairs = false
+        /// The base, for a store that does not know it any more or whose base was moved.
+        package var base: String?
+        /// Who holds the store meanwhile, for the message of whoever wants to mount it.
+        package var holder = "fsck"
+        package init() {}
+    }
+
+    /// What is left at the end; exit statuses of fsck(8) are made from it.
+    package enum Outcome: String, Sendable {
+        case clean, repaired
+        case damaged = "damage left"
+    }
+
+    package struct Report: Sendable {
+        package var outcome: Outcome
+        package var check: VerifyReport
+        /// What recovery said when repaired workspaces were opened.
+        package var events: [Event] = []
+
+        package var pairs: [(key: String, value: ReportValue)] {
+            [("outcome", .text(outcome.rawValue))] + check.pairs + [
+                (
+                    "events",
+                    .list(events.map { [("message", .text($0.message))] })
+                )
+            ]
+        }
+    }
+
+    private let path: String
+    private let options: Options
+    private let clock: Clock
+    private let events = EventLog()
+
+    package init(_ path: String, _ options: Options = Options(), clock: Clock = .system) {
+        self.path = path
+        self.options = options
+        self.clock = clock
+    }
+
+    /// Checks, and repairs if the options say so.
+    /// - Throws: `locked` while a daemon uses the store; `system` or `damaged` where it is no store.
+    package func run(
+        progress: @escaping (UInt64, UInt64) -> Bool = { _, _ in true }
+    ) throws(StorageError) -> Report {
+        let root: File
+        do throws(Errno) {
+            root = try File.open(path, flags: OpenFlags.directory)
+        } catch {
+            throw .system(error, doing: "open the store", path: path)
+        }
+        let disk = HostDisk(root: root)
+        guard disk.exists("workspaces") || disk.exists(Superblock.path) else {
+            throw .damaged(path: path, what: "it is no store")
+        }
+        let lockText = try? disk.open("lock", .readOnly).readAll()
+        let lock = try Store.takeLock(root, path, options.holder)
+        defer {
+            if !options.repairs {
+                // It says who held it last; nothing depends on that.
+                try? Store.write(lockText ?? [], to: lock.file)
+            }
+        }
+        let log = CheckLog(started: clock.realtime(), progress: progress)
+        do throws(StorageError) {
+            try check(disk, lock, lockText, log)
+        } catch {
+            if !log.report.wasCancelled { throw error }
+        }
+        let report = log.finish(clock.realtime())
+        let outcome: Outcome = report.isClean
+            ? .clean
+            : report.errors == report.repaired && !report.wasCancelled ? .repaired : .damaged
+        return Report(outcome: outcome, check: report, events: events.events)
+    }
+
+    private func check(
+        _ disk: HostDisk, _ lock: FileLock, _ lockText: [UInt8]?, _ log: CheckLog
+    ) throws(StorageError) {
+        try StoreFilesCheck(disk, log).run(repairs: options.repairs, lock: lockText ?? [])
+        let pins = PinCheck(disk, log, repairs: options.repairs)
+        let names = ((try? disk.list("workspaces")) ?? []).sorted()
+        let superblock = try superblock(disk, log)
+        guard let key = superblock?.key ?? (try? StoreKey(from: disk))?.key else {
+            return reportLostKey(log)
+        }
+        let base = openBase(superblock, log)
+        for name in names {
+            if let id = Self.number(name) {
+                try WorkspaceCheck(
+                    id, disk, key: key, base: nil, log: log, situation: .closed, repairs: false,
+                    now: 0
+                ).expectBytes()
+            }
+        }
+        for name in names {
+            if name.hasSuffix(".new") || name.hasSuffix(".dead") {
+                log.add(
+                    Finding(
+                        .notice, "workspaces/\(name)", "its making or removal was cut off",
+                        advice: "the next start removes it"))
+                continue
+            }
+            guard let id = Self.number(name) else {
+                log.add(Finding(.notice, "workspaces/\(name)", "it is no workspace"))
+                continue
+            }
+            try check(id, disk, key, lock, superblock, base, log, pins)
+        }
+        // Without a base nobody has looked which files need them.
+        if base != nil { try pins.checkRest() }
+    }
+
+    /// No new key is made: by it all records would be damage, and a repair would replace them.
+    private func reportLostKey(_ log: CheckLog) {
+        log.add(
+            Finding(
+                .error, StoreKey.path,
+                "the superblock and this file are both lost, and with them the key of the checksums: "
+                    + "no record can be told from damage, so no workspace was looked at or changed",
+                advice: "bring one of the two files back from a copy of the store"))
+    }
+
+    private static func number(_ name: String) -> UInt16? {
+        guard name.utf8.count == 4, let id = UInt16(name, radix: 16), id > 0,
+            id <= WorkspaceRecord.maximumID else { return nil }
+        return id
+    }
+
+    /// The superblock; where no copy can be read and a base was given, a new one.
+    private func superblock(
+        _ disk: HostDisk, _ log: CheckLog
+    ) throws(StorageError) -> Superblock? {
+        do throws(StorageError) {
+            return try Superblock(from: disk)
+        } catch {
+            switch error {
+            case .newerVersion, .olderVersion: throw error
+            default: break
+            }
+            var finding = Finding(
+                .error, Superblock.path, "it is missing or lost: which base the store is of is not known",
+                advice: "give --repair --base DIR")
+            defer { log.add(finding) }
+            guard options.repairs, let path = options.base,
+                let known = try? StoreKey(from: disk),
+                let base = try? BaseTree(Placement.resolve(path)) else { return nil }
+            let made = Superblock(
+                id: known.id, created: clock.realtime(), basePath: Array(base.path.utf8),
+                baseInode: base.rootStatus.inode, key: known.key)
+            try made.write(to: disk)
+            finding.isRepaired = true
+            return made
+        }
+    }
+
+    private func openBase(_ superblock: Superblock?, _ log: CheckLog) -> BaseTree? {
+        let recorded = superblock.map { String(decoding: $0.basePath, as: UTF8.self) }
+        guard let path = options.base ?? recorded else { return nil }
+        do throws(Errno) {
+            let base = try BaseTree(Placement.resolve(path))
+            if let superblock, base.rootStatus.inode != superblock.baseInode,
+                Array(base.path.utf8) != superblock.basePath {
+                log.add(
+                    Finding(
+                        .warning, Superblock.path, "\(path) is not the base that the store is of",
+                        advice: "the base is not looked at"))
+                return nil
+            }
+            return base
+        } catch {
+            log.add(
+                Finding(
+                    .warning, Superblock.path, "the base \(path) cannot be opened: \(error)",
+                    advice: "drift is not looked for; give --base if it was moved"))
+            return nil
+        }
+    }
+
+    // MARK: One workspace
+
+    private func check(
+        _ id: UInt16, _ disk: HostDisk, _ key: ChecksumKey, _ lock: FileLock,
+        _ superblock: Superblock?, _ base: BaseTree?, _ log: CheckLog, _ pins: PinCheck
+    ) throws(StorageError) {
+        let directory = LogDirectory.workspacePath(id)
+        func situation() -> WorkspaceCheck.Situation {
+            switch SessionMark.state(directory, disk) {
+            case .closed: .closed
+            case .same: .killed
+            case .otherBoot, .otherMount, .damaged: .afterPowerCut
+            }
+        }
+        // After a power cut a gap ends a log. Recovery does that; a filler would keep what was never
+        // synced.
+        var hasFailed = false
+        if options.repairs, situation() == .afterPowerCut {
+            if SessionMark.state(directory, disk) == .damaged {
+                try WorkspaceCheck(
+                    id, disk, key: key, base: nil, log: log, situation: .afterPowerCut,
+                    repairs: true, now: clock.realtime()
+                ).checkMark()
+            }
+            hasFailed = reopen(id, disk, lock, superblock, base) != nil
+        }
+        let errors = log.report.errors
+        let check = WorkspaceCheck(
+            id, disk, key: key, base: base, log: log, situation: situation(),
+            repairs: options.repairs, now: clock.realtime(), pins: pins)
+        try check.run(databasePath: "\(path)/\(directory)/tree.db")
+        guard options.repairs, hasFailed || log.report.errors > errors else { return }
+        if let failure = reopen(id, disk, lock, superblock, base) {
+            log.add(
+                Finding(
+                    .error, directory, "it cannot be opened: \(failure)",
+                    advice: "mount it to see more"))
+        }
+    }
+
+    /// Opens and closes the workspace: recovery makes the database anew, and seals it.
+    /// - Returns: why it could not; nil too where the base is not there, which leaves it to a mount.
+    private func reopen(
+        _ id: UInt16, _ disk: HostDisk, _ lock: FileLock, _ superblock: Superblock?, _ base: BaseTree?
+    ) -> StorageError? {
+        guard let superblock, let base else { return nil }
+        do throws(StorageError) {
+            let record = try WorkspaceRecord(
+                from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
+            let store = try Store(
+                path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
+            let (workspace, _) = try Workspace.open(
+                record, in: store, base: base, clock: clock, events: events)
+            workspace.closeGaps(looksForLogs: false)
+            workspace.close()
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// LimitFilesCheck: the files `limits` and `usage` as fsck looks at them. Both can be done without:
+// where no copy can be read, a repair removes the file, and defaults or a new count take its place.
+
+internal import Overlay
+internal import Past
+internal import Platform
+internal import Storage
+
+enum LimitFilesCheck {
+    /// - Parameter directory: of a workspace, or empty for the store's own limits.
+    static func limits(
+        _ directory: String, on disk: any Disk, log: CheckLog, repairs: Bool
+    ) throws(StorageError) {
+        let path = (directory.isEmpty ? "" : directory + "/") + OperatorLimits.fileName
+        try check(
+            path, Format.limitsMagic, copies: 2, on: disk, log: log, repairs: repairs,
+            advice: "a repair removes it, and the defaults hold until limits are set anew")
+    }
+
+    /// A repair changes what was counted, so it removes the record in any case.
+    static func usage(
+        _ directory: String, on disk: any Disk, log: CheckLog, repairs: Bool
+    ) throws(StorageError) {
+        let path = "\(directory)/usage"
+        try check(
+            path, Format.usageMagic, copies: 1, on: disk, log: log, repairs: repairs,
+            advice: "the next start counts anew")
+        if repairs, disk.exists(path) { try? disk.remove(path) }
+    }
+
+    private static func check(
+        _ path: String, _ magic: UInt64, copies: Int, on disk: any Disk, log: CheckLog,
+        repairs: Bool, advice: String
+    ) throws(StorageError) {
+        guard disk.exists(path) else { return }
+        let payload = try SealedCopies.check(
+            path, magic: magic, copies: copies, on: disk, log: log, repairs: repairs,
+            advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+        if payload != nil { return }
+        let length = (try? disk.open(path, .readOnly).length()) ?? 0
+        // While the store is in use a usage record may have gone meanwhile.
+        if !disk.exists(path) { return }
+        var finding = Finding(
+            .error, path, range: 0..<max(1, length), "no copy of it can be read", advice: advice)
+        finding.isRepaired = repairs && (try? disk.remove(path)) != nil
+        log.add(finding)
+    }
+}

@@ -1,0 +1,145 @@
+// Verify: checks a workspace while it is in use. It writes a checkpoint first, so that the database has
+// everything, then reads files through descriptors and a connection of its own. No lock of the tree is
+// held while anything is read, and a log that is being appended to is checked up to its end.
+
+package import Overlay
+internal import Past
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// Checks everything of the workspace, or the files at and below `paths`.
+    /// - Parameters:
+    ///   - paths: below the workspace's root; empty for everything.
+    ///   - progress: given the bytes done and in all; answers whether to go on.
+    /// - Throws: ENOENT where a path leads nowhere; EIO where the store cannot be read.
+    package func verify(
+        _ paths: [[UInt8]] = [], progress: @escaping (UInt64, UInt64) -> Bool = { _, _ in true }
+    ) throws(CommandError) -> VerifyReport {
+        let started = clock.realtime()
+        let roots = try paths.map { (path) throws(CommandError) in try number(of: path) }
+        checkpoint()
+        let log = CheckLog(started: started, progress: progress)
+        let check = WorkspaceCheck(
+            id, disk, key: logs.key, base: base, log: log, situation: .inUse, repairs: false,
+            now: started)
+        check.isUsed = { number in
+            self.withTreeSafely { tree in
+                guard let inode = try? tree.inode(number) else { return false }
+                return inode.record.links > 0 && inode.record.flags.contains(.hasLog)
+            }
+        }
+        check.endOfJournal = { self.journal.end }
+        check.endOfLog = { number in
+            // The log's own lock is taken after the tree's is given back.
+            let log: EditLog? = self.withTreeSafely { $0.inodes[number]?.log }
+            return log?.end
+        }
+        do throws(StorageError) {
+            let path = databasePath == ":memory:" ? nil : databasePath
+            if !paths.isEmpty { check.only = try files(below: roots, path) }
+            if paths.isEmpty { try StoreFilesCheck(disk, log).run(repairs: false) }
+            try check.expectBytes()
+            try check.run(databasePath: path)
+        } catch {
+            guard log.report.wasCancelled else {
+                throw CommandError(error.errno, "the check could not go on: \(error)")
+            }
+        }
+        let report = log.finish(clock.realtime())
+        if report.errors > 0 {
+            events.post(
+                .error, "verify found \(report.errors) errors; the first: "
+                    + (report.findings.first { $0.severity == .error }?.sentence ?? ""))
+        }
+        return report
+    }
+
+    private func number(of path: [UInt8]) throws(CommandError) -> InodeNumber {
+        do throws(Errno) {
+            return try number(at: path)
+        } catch {
+            throw CommandError(error, "cannot verify \(shown(path)): \(error)")
+        }
+    }
+
+    /// Files with a place of their own in the overlay: what is below an untouched directory has none.
+    private func files(
+        below roots: [InodeNumber], _ path: String?
+    ) throws(StorageError) -> Set<InodeNumber> {
+        var found = Set(roots)
+        guard let path, DatabaseSeal.exists(path) else { return found }
+        let database = try TreeDatabase(path, .readOnly)
+        defer { database.close() }
+        var open = roots
+        while let next = open.popLast() {
+            for child in try database.children(of: next)
+            where found.insert(child.inode).inserted && child.isDirectory {
+                open.append(child.inode)
+            }
+        }
+        return found
+    }
+}
+
+/// The files of the store that belong to no workspace.
+struct StoreFilesCheck {
+    private let disk: any Disk
+    private let log: CheckLog
+
+    init(_ disk: any Disk, _ log: CheckLog) {
+        self.disk = disk
+        self.log = log
+    }
+
+    /// - Parameter lock: the lock's bytes, where the caller has written its own since.
+    func run(repairs: Bool, lock: [UInt8]? = nil) throws(StorageError) {
+        let payload = try SealedCopies.check(
+            Superblock.path, magic: Format.superblockMagic, copies: 2, on: disk, log: log,
+            repairs: repairs, advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+        if payload == nil, lock == nil {
+            let length = (try? disk.open(Superblock.path, .readOnly).length()) ?? 0
+            log.add(
+                Finding(
+                    .error, Superblock.path, range: 0..<max(1, length), "no copy of it can be read",
+                    advice: "draftfs fsck --repair --base DIR makes a new one"))
+        }
+        try checkKey(repairs: repairs)
+        try LimitFilesCheck.limits("", on: disk, log: log, repairs: repairs)
+        let bytes = lock ?? (try? disk.open("lock", .readOnly).readAll()) ?? []
+        log.countFile()
+        try log.advance(UInt64(bytes.count))
+        guard ChecksummedText(decoding: bytes).isDamaged else { return }
+        // It may just have been written.
+        if lock == nil, let again = try? disk.open("lock", .readOnly).readAll(),
+            !ChecksummedText(decoding: again).isDamaged { return }
+        var finding = Finding(
+            .error, "lock", range: 0..<UInt64(bytes.count), "it has a wrong checksum",
+            advice: "its text is only shown; each mount writes it anew")
+        finding.isRepaired = repairs
+        log.add(finding)
+    }
+
+    /// The file `key`, which the superblock can make anew.
+    private func checkKey(repairs: Bool) throws(StorageError) {
+        let payload = try SealedCopies.check(
+            StoreKey.path, magic: Format.keyMagic, copies: 2, on: disk, log: log, repairs: repairs,
+            advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+        let expected = (try? Superblock(from: disk)).map { StoreKey($0) }
+        var finding: Finding
+        if payload == nil {
+            let length = (try? disk.open(StoreKey.path, .readOnly).length()) ?? 0
+            finding = Finding(
+                .error, StoreKey.path, range: 0..<max(1, length), "no copy of it can be read",
+                advice: "the next start writes it anew, as long as the superblock is good")
+            finding.isRepaired = repairs && (try? expected?.write(to: disk)) != nil
+        } else if let expected, (try? StoreKey(from: disk)) != expected {
+            finding = Finding(
+                .error, StoreKey.path, "it and the superblock are of two stores",
+                advice: "bring back the one that was copied over")
+        } else {
+            return
+        }
+        log.add(finding)
+    }
+}

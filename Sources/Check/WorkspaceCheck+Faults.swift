@@ -1,0 +1,215 @@
+// What the faults of a log mean, and their repair: what is written over is kept beside the log first.
+
+internal import Overlay
+internal import Past
+internal import Platform
+internal import Storage
+
+extension WorkspaceCheck {
+    /// Reports the faults of one log, and repairs them.
+    /// - Parameter atLeast: the last sequence number that the log is known to have had.
+    func report(
+        _ check: LogCheck, _ path: String, _ id: UInt64, atLeast: UInt64, isTree: Bool
+    ) {
+        let name = isTree ? nil : database?.path(of: id)
+        var lostBlocks: [UInt64: (record: ScannedRecord, blocks: [Int])] = [:]
+        var tries = Self.blocksToTry
+        let isUsed = isTree || check.faults.isEmpty || self.isUsed(id)
+        for fault in check.faults {
+            var finding = self.finding(fault, path, name, isTree, atLeast, check)
+            if !isUsed, finding.severity == .error {
+                finding.severity = .warning
+                finding.advice = "no file that is there uses this log; fsck --repair closes the gap"
+            }
+            if repairs, finding.severity == .error {
+                if case .block(let record, let block) = fault.kind {
+                    tries -= 1
+                    if tries >= 0, flipBack(block, record, path, id) {
+                        finding.advice = "one bit was wrong, and is right again: nothing is lost"
+                    } else {
+                        lostBlocks[record.position, default: (record, [])].blocks.append(block)
+                    }
+                    finding.isRepaired = true
+                } else {
+                    repair(fault, path, id, atLeast, isTree, &finding)
+                }
+            }
+            log.add(finding)
+        }
+        for (_, lost) in lostBlocks.sorted(by: { $0.key < $1.key }) {
+            giveUp(lost.record, lost.blocks, path, id, isTree)
+        }
+        if check.isPartial {
+            log.add(
+                Finding(.error, path, "it has more damage than is listed", advice: "check it again"))
+        }
+    }
+
+    private func finding(
+        _ fault: LogFault, _ path: String, _ name: [UInt8]?, _ isTree: Bool, _ atLeast: UInt64,
+        _ check: LogCheck
+    ) -> Finding {
+        let rewrite = "truncate the file to 0 and write it anew, or roll back"
+        let replay = "a repair puts a filler there; the database, or what came later, says how things are"
+        var finding = Finding(.error, path, path: name, range: fault.range, "")
+        switch fault.kind {
+        case .header:
+            finding.what = "its header has a wrong checksum"
+            finding.advice = isTree ? "" : "the file answers EIO: \(rewrite)"
+        case .lostRecords:
+            finding.what = "records are unreadable"
+            finding.advice = isTree ? replay : "the file answers EIO: \(rewrite)"
+        case .block(let record, _):
+            finding.what = "a block of the record at byte \(record.position) has a wrong checksum"
+            finding.advice = isTree ? replay : "reads of what it wrote answer EIO: \(rewrite)"
+        case .padding:
+            finding.what = "bytes that must be zero are not; no content is touched"
+        case .tornTail:
+            let isKnown = isTree ? check.end < position.journal : atLeast > check.lastSequence
+            let isLost = situation == .closed || situation == .inUse
+                || (situation == .killed && isKnown)
+            finding.severity = isLost ? .error : .warning
+            finding.what = isLost
+                ? "its last records are unreadable" : "a write at its end was not finished"
+            finding.advice = !isLost
+                ? "the next start cuts it off" : isTree ? replay : "the file answers EIO: \(rewrite)"
+        case .knownLoss:
+            finding.severity = .notice
+            finding.what = "records or bytes were lost here, and a repair has closed the gap"
+            finding.advice = isTree ? "" : rewrite
+        }
+        if situation == .afterPowerCut, finding.severity == .error {
+            switch fault.kind {
+            case .lostRecords, .block:
+                finding.severity = .warning
+                finding.what += ", as a power cut can leave it"
+                finding.advice = "the next start ends the log there"
+            default: break
+            }
+        }
+        return finding
+    }
+
+    /// Blocks of one log in which a flipped bit is looked for: a tenth of a second each.
+    private static var blocksToTry: Int { 64 }
+
+    private func flipBack(
+        _ block: Int, _ record: ScannedRecord, _ path: String, _ id: UInt64
+    ) -> Bool {
+        var isFound = false
+        return mendFile("repair", path) { () throws(Errno) in
+            let file = try disk.open(path, .readWrite)
+            isFound = try LogRepair(file, log: id, key: key, time: now).flipBack(block: block, of: record)
+            if isFound { try file.synchronize() }
+        } && isFound
+    }
+
+    private func repair(
+        _ fault: LogFault, _ path: String, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool,
+        _ finding: inout Finding
+    ) {
+        var isDone = true
+        var isWhole = false
+        let done = mend { () throws(StorageError) in
+            let file = try self.open(path)
+            do throws(Errno) {
+                switch fault.kind {
+                case .header:
+                    isDone = try self.repairHeader(file, path, id, isTree)
+                case .lostRecords, .tornTail:
+                    do throws(StorageError) {
+                        try KeptBytes.keep(fault.range, of: file, log: id, path: path, on: disk)
+                    } catch {
+                        throw error.errno
+                    }
+                    (isDone, isWhole) = try self.fill(fault, file, id, atLeast, isTree)
+                case .padding:
+                    try LogRepair(file, log: id, key: key, time: now).clear(fault.range)
+                case .block, .knownLoss:
+                    break
+                }
+                try file.synchronize()
+            } catch {
+                throw .system(error, doing: "repair", path: path)
+            }
+        }
+        finding.isRepaired = done && isDone
+        if isWhole { finding.advice = "one bit was wrong, and is right again: nothing is lost" }
+    }
+
+    /// Makes a range readable: by flipping one bit back, and what that leaves by a filler.
+    private func fill(
+        _ fault: LogFault, _ file: any DiskFile, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool
+    ) throws(Errno) -> (isDone: Bool, isWhole: Bool) {
+        let repair = LogRepair(file, log: id, key: key, time: now)
+        var rest = fault
+        // The last record's padding is not in the file.
+        let end = (fault.range.upperBound + 7) & ~7
+        if let found = try repair.flipBack(
+            recordAt: fault.range.lowerBound..<end, before: fault.before, after: fault.after) {
+            if found.end >= end { return (true, true) }
+            rest.range = found.end..<end
+            rest.before = found.sequence
+        }
+        let isDone = try repair.fill(
+            room(rest, isTree), before: rest.before, after: rest.after, atLeast: atLeast)
+        return (isDone, false)
+    }
+
+    /// What a filler takes: whole multiples of 8, and at the end as much as its header needs and as
+    /// the database knows of.
+    private func room(_ fault: LogFault, _ isTree: Bool) -> Range<UInt64> {
+        let start = fault.range.lowerBound
+        if fault.after != nil { return fault.range }
+        var end = max(fault.range.upperBound, start + UInt64(Format.recordHeaderLength))
+        if isTree { end = max(end, position.journal) }
+        return start..<((end + 7) & ~7)
+    }
+
+    func open(_ path: String) throws(StorageError) -> any DiskFile {
+        do throws(Errno) {
+            return try disk.open(path, .readWrite)
+        } catch {
+            throw .system(error, doing: "open", path: path)
+        }
+    }
+
+    /// One flipped bit can be found, since all others are right; else only a tree log's header says
+    /// nothing that is not known.
+    private func repairHeader(
+        _ file: any DiskFile, _ path: String, _ id: UInt64, _ isTree: Bool
+    ) throws(Errno) -> Bool {
+        let kind: LogKind = isTree ? .tree : .edit
+        let bytes = try file.readBytes(Format.logHeaderLength, at: 0)
+        if let header = LogHeader(mending: bytes), header.kind == kind, header.id == id {
+            try file.writeBytes(header.bytes, at: 0)
+            return true
+        }
+        guard isTree else { return false }
+        try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
+        return true
+    }
+
+    /// Damaged blocks of written bytes are given up one by one; a record that says what to do with
+    /// the file, or with the tree, is lost whole.
+    private func giveUp(
+        _ record: ScannedRecord, _ blocks: [Int], _ path: String, _ id: UInt64, _ isTree: Bool
+    ) {
+        _ = mend { () throws(StorageError) in
+            let file = try self.open(path)
+            let end = record.position + record.header.recordLength
+            try KeptBytes.keep(record.position..<end, of: file, log: id, path: path, on: disk)
+            let repair = LogRepair(file, log: id, key: key, time: now)
+            do throws(Errno) {
+                if !isTree, record.header.kind == RecordKind.write.rawValue {
+                    try repair.lose(blocks, of: record)
+                } else {
+                    _ = try repair.replace(record)
+                }
+                try file.synchronize()
+            } catch {
+                throw .system(error, doing: "repair", path: path)
+            }
+        }
+    }
+}

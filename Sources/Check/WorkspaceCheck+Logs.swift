@@ -1,0 +1,253 @@
+// Checking and repairing edit logs, with their piece checkpoints, and the tree log.
+
+internal import Overlay
+internal import Past
+internal import Platform
+internal import Storage
+
+extension WorkspaceCheck {
+    // MARK: Edit logs
+
+    func checkLog(_ id: InodeNumber) throws(StorageError) {
+        let path = LogDirectory.path(id)
+        guard let length = try? disk.open(path, .readOnly).length() else { return }
+        log.countFile()
+        // Before the log's end is looked at: what a row knows of was in the log then.
+        let known = try database?.contentSequence(of: id)
+        // Made, and then the first write did not come, or a kill cut it short.
+        if length < UInt64(Format.logHeaderLength) { return noteEmptyLog(id, path, known) }
+        var check = try EditLog.check(
+            id, on: disk, key: key, upTo: endOfLog(id) ?? length, visit: count, shared: note)
+        if situation == .inUse, !check.log.faults.isEmpty || isUnfit(check.pieces) {
+            // It may have been opened, cut or appended to meanwhile: only what stays counts.
+            let limit = endOfLog(id) ?? (try? disk.open(path, .readOnly).length()) ?? length
+            check = try EditLog.check(id, on: disk, key: key, upTo: limit)
+        }
+        try log.advance(UInt64(Format.logHeaderLength) + check.piecesLength)
+        if known == nil, database != nil { dropUnwritten(&check.log, path) }
+        report(check.log, path, id, atLeast: known ?? 0, isTree: false)
+        if case .unfit(let why) = check.pieces { reportPieces(id, why) }
+        if check.log.header != nil { reportMissingEnd(check.log, id, path, known) }
+    }
+
+    private func isUnfit(_ pieces: EditLogCheck.Pieces) -> Bool {
+        if case .unfit = pieces { return true }
+        return false
+    }
+
+    private func noteEmptyLog(_ id: UInt64, _ path: String, _ known: UInt64?) {
+        // The log of a base file has its header before its row says that there is one.
+        let isOfBase = ((try? database?.origin(id)) ?? nil) != nil
+        guard let known, known > 0 || isOfBase else { return }
+        addEmptyLog(id, path, known)
+    }
+
+    /// What a killed daemon left in the tree log, and no log bears out.
+    func checkJournaledLogs() {
+        let known = Set(shortLogs.map(\.id))
+        for (id, sequence) in journaledLogs.sorted(by: { $0.key < $1.key }) where !known.contains(id) {
+            let path = LogDirectory.path(id)
+            let length = (try? disk.open(path, .readOnly).length()) ?? 0
+            if length < UInt64(Format.logHeaderLength) { addEmptyLog(id, path, sequence) }
+        }
+    }
+
+    /// Takes note of what a record of the tree log says of logs.
+    private func noteLogs(_ changes: [TreeChange]) {
+        for case .inode(let number, _, let after) in changes {
+            guard let after, after.links > 0, after.type == .regular, after.flags.contains(.hasLog),
+                after.contentSequence > 0 || after.flags.contains(.hasOrigin) else {
+                journaledLogs[number] = nil
+                continue
+            }
+            journaledLogs[number] = max(after.contentSequence, 1)
+        }
+    }
+
+    private func addEmptyLog(_ id: UInt64, _ path: String, _ known: UInt64) {
+        shortLogs.append((id, known))
+        var finding = Finding(
+            .error, path, path: database?.path(of: id), range: 0..<1,
+            "it is empty, and the file was edited; the file answers EIO",
+            advice: "truncate the file to 0 and write it anew")
+        finding.isRepaired = repairs
+        log.add(finding)
+    }
+
+    /// A power cut can leave a log that no row knows of with zeros for what was never synced: nobody
+    /// misses that, and the next first edit of such a file empties the log.
+    private func dropUnwritten(_ check: inout LogCheck, _ path: String) {
+        guard !check.faults.isEmpty, let file = try? disk.open(path, .readOnly) else { return }
+        check.faults.removeAll { fault in
+            let count = Int(min(UInt64(fault.range.count), 64 << 10))
+            guard let bytes = try? file.readBytes(count, at: fault.range.lowerBound),
+                bytes.count == count else { return false }
+            return bytes.allSatisfy { $0 == 0 }
+        }
+    }
+
+    private func count(_ record: ScannedRecord) throws(StorageError) {
+        log.countRecord()
+        try log.advance(record.header.recordLength)
+    }
+
+    private func note(_ piece: Piece, _ record: ScannedRecord) {
+        guard case .log(let other, let position, _) = piece.source else { return }
+        references[other] = max(references[other] ?? 0, position)
+    }
+
+    private func reportPieces(_ id: UInt64, _ why: String) {
+        let path = LogDirectory.piecesPath(id)
+        let length = (try? disk.open(path, .readOnly).length()) ?? 0
+        var finding = Finding(
+            .error, path, path: database?.path(of: id), range: 0..<length, why,
+            advice: "the log is read instead")
+        finding.isRepaired = mendFile("remove", path) { () throws(Errno) in try disk.remove(path) }
+        log.add(finding)
+    }
+
+    /// Records that the inode knows of and the log does not have.
+    private func reportMissingEnd(
+        _ check: LogCheck, _ id: UInt64, _ path: String, _ known: UInt64?
+    ) {
+        guard let known, known > check.lastSequence, situation != .afterPowerCut,
+            !check.faults.contains(where: { $0.range.upperBound >= check.end }) else { return }
+        shortLogs.append((id, known))
+        var finding = Finding(
+            .error, path, path: database?.path(of: id), range: check.end..<check.end + 1,
+            "its last records are missing; the file answers EIO",
+            advice: "truncate the file to 0 and write it anew, or roll back")
+        finding.isRepaired = repairs
+        log.add(finding)
+    }
+
+    /// Gives logs whose end is lost, or that are missing, a filler at the end, so that no position
+    /// is used again that a piece may name.
+    func fillEnds() {
+        for (id, sequence) in shortLogs {
+            let path = LogDirectory.path(id)
+            let id = id
+            _ = mendFile("fill the end of", path) { () throws(Errno) in
+                let shard = LogDirectory.shardPath(id)
+                for directory in ["\(directory)/logs", shard] where !disk.exists(directory) {
+                    try disk.makeDirectory(directory)
+                }
+                let file = try disk.open(path, .create)
+                if try file.length() < UInt64(Format.logHeaderLength) {
+                    let header = LogHeader(kind: .edit, id: id, created: now)
+                    try file.writeBytes(header.bytes, at: 0)
+                }
+                let checked = try? EditLog.check(id, on: disk, key: key).log
+                let end = checked?.end ?? UInt64(Format.logHeaderLength)
+                let named = max(
+                    references[id] ?? 0, PieceCheckpoint(log: id, on: disk)?.position ?? 0)
+                let last = max(min(named, LogRepair.farthest), end)
+                let length = (last - end + 7) & ~7 + UInt64(Format.recordHeaderLength)
+                _ = try LogRepair(file, log: id, key: key, time: now).fill(
+                    end..<(end + length), before: checked?.lastSequence ?? 0, after: nil,
+                    atLeast: sequence)
+                try file.synchronize()
+                try disk.synchronizeDirectory(shard)
+            }
+        }
+    }
+
+    // MARK: The tree log
+
+    func checkJournal() throws(StorageError) {
+        let path = "\(directory)/tree.log"
+        guard disk.exists(path) else {
+            if position.journal > 0 { reportMissingJournal(path) }
+            return
+        }
+        log.countFile()
+        let id = UInt64(id) << 48
+        let file: any DiskFile
+        do throws(Errno) {
+            file = try disk.open(path, .readOnly)
+        } catch {
+            throw .system(error, doing: "open", path: path)
+        }
+        let end = endOfJournal()
+        let transactions = TransactionReader(file, log: id, key: key)
+        var verifier = LogVerifier(
+            file, kind: .tree, id: id, key: key, path: path, upTo: end)
+        var check = try verifier.verify { (record) throws(StorageError) in
+            try count(record)
+            // A payload that is damaged is a fault already.
+            let isNew = situation == .killed && record.header.sequence > position.sequence
+            let kind = RecordKind(rawValue: record.header.kind)
+            guard kind == .transaction || kind == .contentMark,
+                let payload = try? LogFile.payload(of: record, in: file, log: id, key: key)
+            else { return }
+            if kind == .contentMark {
+                for mark in ContentMark.decode(payload) where isNew && mark.hasBegun {
+                    journaledLogs[mark.inode] = record.header.sequence
+                }
+                return
+            }
+            do throws(TransactionFault) {
+                let (_, changes) = try transactions.changes(record.header, payload)
+                if isNew { noteLogs(changes) }
+                return
+            } catch {
+                // A part that is damaged, or was lost, is a fault of its own.
+                if error != .unknown { return }
+            }
+            log.add(
+                Finding(
+                    .error, path, range: record.position..<record.payloadPosition
+                        + UInt64(record.header.payloadLength),
+                    "record \(record.header.sequence) cannot be understood, and its checksum is right",
+                    advice: "a newer draftfs may have written it: use that one"))
+        }
+        try log.advance(UInt64(Format.logHeaderLength))
+        if situation == .inUse, check.hasDamage {
+            var again = LogVerifier(
+                file, kind: .tree, id: id, key: key, path: path, upTo: end)
+            check = try again.verify()
+        }
+        report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
+        // A header that is damaged says nothing of the records behind it.
+        let header = UInt64(Format.logHeaderLength)
+        if situation != .afterPowerCut, check.end < position.journal,
+            !check.faults.contains(where: {
+                $0.range.upperBound >= check.end && $0.range.lowerBound >= header
+            }) {
+            reportShortJournal(check, path, id)
+        }
+    }
+
+    private func reportMissingJournal(_ path: String) {
+        let id = UInt64(id) << 48
+        var finding = Finding(
+            .error, path, "it is missing",
+            advice: "the database holds the last state; the history is lost")
+        finding.isRepaired = mendFile("make", path) { () throws(Errno) in
+            let file = try disk.open(path, .create)
+            try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
+            let start = UInt64(Format.logHeaderLength)
+            let end = max(position.journal, start + UInt64(Format.recordHeaderLength))
+            _ = try LogRepair(file, log: id, key: key, time: now).fill(
+                start..<end, before: 0, after: nil, atLeast: position.sequence &+ 1)
+            try file.synchronize()
+            try disk.synchronizeDirectory(directory)
+        }
+        log.add(finding)
+    }
+
+    private func reportShortJournal(_ check: LogCheck, _ path: String, _ id: UInt64) {
+        var finding = Finding(
+            .error, path, range: check.end..<position.journal, "its last records are missing",
+            advice: "the database holds the last state")
+        let end = max(position.journal, check.end + UInt64(Format.recordHeaderLength))
+        finding.isRepaired = mendFile("fill", path) { () throws(Errno) in
+            let file = try disk.open(path, .readWrite)
+            _ = try LogRepair(file, log: id, key: key, time: now).fill(
+                check.end..<end, before: check.lastSequence, after: nil,
+                atLeast: position.sequence &+ 1)
+            try file.synchronize()
+        }
+        log.add(finding)
+    }
+}

@@ -1,0 +1,177 @@
+// Checking the database, that rows refer to things that exist, and the base below touched files.
+
+internal import Overlay
+internal import Past
+internal import Platform
+internal import Storage
+
+extension WorkspaceCheck {
+    // MARK: The database
+
+    /// Opens the database for reading. What is wrong with it is reported by `checkDatabase`.
+    func openDatabase(_ path: String?) {
+        guard let path, DatabaseSeal.exists(path) else { return }
+        if situation != .inUse, DatabaseSeal.state(path) == .unfit {
+            databaseIsDamaged = true
+            return
+        }
+        do throws(StorageError) {
+            // A killed daemon leaves what it wrote last in the write-ahead log.
+            let isAlone = situation != .inUse && !DatabaseSeal.hasLog(path)
+            let opened = try TreeDatabase(path, isAlone ? .immutable : .readOnly)
+            try opened.verify()
+            database = opened
+        } catch {
+            if case .outdated = error {
+                log.add(
+                    Finding(
+                        .notice, "\(directory)/tree.db", "it was written by an older draftfs",
+                        advice: "the next start makes it anew from the tree log"))
+                return
+            }
+            databaseIsDamaged = true
+            damage = error
+        }
+    }
+
+    func checkDatabase(_ path: String?) throws(StorageError) {
+        guard let path else { return }
+        let file = "\(directory)/tree.db"
+        if situation != .inUse { checkSeal(path) }
+        if let database {
+            log.countFile()
+            let bytes = try database.pageBytes()
+            log.expect(bytes)
+            try log.advance(bytes)
+        }
+        guard databaseIsDamaged else { return }
+        let what = damage.map { "\($0)" } ?? "it does not fit its checksum in tree.db.sum"
+        if let damage {
+            switch damage {
+            case .damaged, .database: break
+            default: throw damage
+            }
+        }
+        var finding = Finding(
+            .error, file, what,
+            advice: situation == .inUse
+                ? "unmount and mount: it is made anew from the tree log"
+                : "it is made anew from the tree log at the next start")
+        finding.isRepaired = mendFile("set aside", file) { () throws(Errno) in
+            for suffix in ["-wal", "-shm", ".sum"] where disk.exists(file + suffix) {
+                try disk.remove(file + suffix)
+            }
+            try disk.rename(file, to: file + ".damaged")
+        }
+        log.add(finding)
+    }
+
+    private func checkSeal(_ path: String) {
+        let file = "\(directory)/tree.db.sum"
+        guard DatabaseSeal.state(path) == .damaged || disk.exists(file) && !DatabaseSeal.exists(path)
+        else { return }
+        let what = DatabaseSeal.exists(path)
+            ? "it has a wrong checksum" : "the database that it is of is missing"
+        var finding = Finding(
+            .error, file, what, advice: "the database is checked row by row at the next start")
+        finding.isRepaired = mendFile("remove", file) { () throws(Errno) in try disk.remove(file) }
+        log.add(finding)
+    }
+
+    /// What the rows say that nothing bears out.
+    func checkReferences() throws(StorageError) {
+        guard let database else { return }
+        let file = "\(directory)/tree.db"
+        try database.visitDanglingEntries { (parent, name, inode) throws(StorageError) in
+            let above = database.path(of: parent).map { $0 + [0x2f] } ?? []
+            var finding = Finding(
+                .error, file, path: above + name,
+                "the name leads to inode \(inode), which is not there", advice: "a repair removes it")
+            finding.isRepaired = repairs && base != nil
+            log.add(finding)
+        }
+        try database.visitOrphans { (number, _) throws(StorageError) in
+            var finding = Finding(
+                .error, file, "no name leads to inode \(number)",
+                advice: "a repair gives it one in the root")
+            finding.isRepaired = repairs && base != nil
+            log.add(finding)
+        }
+        try database.visitLinkFaults { (fault) throws(StorageError) in
+            let number = fault.inode
+            let kind = fault.isDirectory ? "directory" : "file"
+            var finding = Finding(
+                .error, file, path: database.path(of: number),
+                "\(kind) \(number) counts \(fault.links) links, and \(fault.names) names lead to it",
+                advice: fault.right == nil
+                    ? "rename one of them: a directory has one name" : "a repair counts them anew")
+            finding.isRepaired = repairs && base != nil && fault.right != nil
+            log.add(finding)
+        }
+        try database.visitMissingOrigins { (number) throws(StorageError) in
+            log.add(
+                Finding(
+                    .error, file, path: database.path(of: number),
+                    "inode \(number) came from the base, and nothing says from where",
+                    advice: "its base content answers EIO: write it anew"))
+        }
+    }
+
+    /// Rows that say a file has a log, where there is none.
+    func checkMissingLogs() throws(StorageError) {
+        guard let database, situation != .afterPowerCut else { return }
+        try database.visitFilesWithLogs { (number, known) throws(StorageError) in
+            guard only?.contains(number) ?? true, !disk.exists(LogDirectory.path(number)) else {
+                return
+            }
+            shortLogs.append((number, known))
+            var finding = Finding(
+                .error, LogDirectory.path(number), path: database.path(of: number),
+                "it is missing; the file answers EIO",
+                advice: "truncate the file to 0 and write it anew, or remove it")
+            finding.isRepaired = repairs
+            log.add(finding)
+        }
+    }
+
+    // MARK: The base
+
+    /// Touched base files: whether the base is still what it was, and what the pool has of
+    /// them.
+    func checkOrigins() throws(StorageError) {
+        guard let database, let base else { return }
+        devicePaths = try database.devices()
+        var last = Int64.min
+        while true {
+            let part = try database.origins(behind: last, atMost: 256)
+            for (number, origin) in part where only?.contains(number) ?? true {
+                try checkOrigin(number, origin, base, database)
+            }
+            guard let end = part.last else { return }
+            last = Int64(bitPattern: end.inode)
+        }
+    }
+
+    private func checkOrigin(
+        _ number: InodeNumber, _ origin: Origin, _ base: BaseTree, _ database: TreeDatabase
+    ) throws(StorageError) {
+        let status = try? base.status(BasePlace(path: origin.path))
+        let fits = status.map { origin.fits($0) } ?? false
+        if origin.isPinned {
+            let path = origin.device == 0 ? nil : devicePaths[origin.device] ?? []
+            try pins.check(
+                PinIdentity(origin, devicePath: path),
+                path: database.path(of: number) ?? origin.path,
+                original: fits ? try? base.file(BasePlace(path: origin.path)) : nil)
+        }
+        if fits { return }
+        log.add(
+            Finding(
+                .warning, LogDirectory.path(number), path: database.path(of: number) ?? origin.path,
+                "the base file " + String(decoding: origin.path, as: UTF8.self)
+                    + (status == nil ? " is gone" : " has changed") + " since it was touched here",
+                advice: origin.isPinned
+                    ? "its content of then is kept in the pool"
+                    : "take the base's content or keep what is here (drift)"))
+    }
+}

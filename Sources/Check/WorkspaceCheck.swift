@@ -1,0 +1,320 @@
+// WorkspaceCheck: checks every file of one workspace's directory, while it is in use or offline, and
+// offline can repair. It takes no lock of the workspace: it reads files through descriptors of its own.
+
+internal import Overlay
+internal import Past
+internal import Platform
+internal import Storage
+
+final class WorkspaceCheck {
+    /// How the workspace is found, which decides what may be wrong with the ends of its logs.
+    enum Situation {
+        /// Open in this process: logs are checked up to their ends.
+        case inUse
+        /// Closed: nothing is cut short.
+        case closed
+        /// A daemon was killed, or the machine went down: recovery cuts what was not finished.
+        case killed, afterPowerCut
+    }
+
+    let id: UInt16
+    let disk: any Disk
+    /// Of the checksums of records.
+    let key: ChecksumKey
+    let directory: String
+    let base: BaseTree?
+    let log: CheckLog
+    let situation: Situation
+    let repairs: Bool
+    let now: Int64
+    /// The files to look at; nil: all, and everything else too.
+    var only: Set<InodeNumber>?
+    /// Where a log ends that is being appended to; nil for one that nobody has open.
+    var endOfLog: (InodeNumber) -> UInt64? = { _ in nil }
+    /// Whether a file that is there has its content in the log. A crash can leave a log whose file was
+    /// never made; of one that was removed only the past needs it.
+    var isUsed: (InodeNumber) -> Bool = { _ in true }
+    var endOfJournal: () -> UInt64 = { .max }
+    /// The database, opened for reading; nil where there is none or it is damaged.
+    var database: TreeDatabase?
+    var position = CheckpointPosition()
+    /// The highest position of each log that another log's records name.
+    var references: [UInt64: UInt64] = [:]
+    /// Logs whose last records are missing, with the last edit that is known of.
+    var shortLogs: [(id: UInt64, sequence: UInt64)] = []
+    /// Logs that the tree log says have a record, behind what the database knows.
+    var journaledLogs: [InodeNumber: UInt64] = [:]
+    /// Nothing may be opened before the database is set aside.
+    var databaseIsDamaged = false
+    var damage: StorageError?
+    /// Checks the contents that origins name; one for all workspaces of a check.
+    let pins: PinCheck
+    /// A path on each device of the base but the root's.
+    var devicePaths: [UInt32: [UInt8]] = [:]
+
+    init(
+        _ id: UInt16, _ disk: any Disk, key: ChecksumKey, base: BaseTree?, log: CheckLog,
+        situation: Situation, repairs: Bool, now: Int64, pins: PinCheck? = nil
+    ) {
+        self.pins = pins ?? PinCheck(disk, log, repairs: repairs)
+        self.id = id
+        self.disk = disk
+        self.key = key
+        self.base = base
+        self.log = log
+        self.situation = situation
+        self.repairs = repairs
+        self.now = now
+        directory = LogDirectory.workspacePath(id)
+    }
+
+    /// Runs a repair; whether it went well.
+    func mend(_ body: () throws(StorageError) -> Void) -> Bool {
+        guard repairs else { return false }
+        do throws(StorageError) {
+            try body()
+            return true
+        } catch {
+            log.add(Finding(.error, directory, "the repair failed: \(error)"))
+            return false
+        }
+    }
+
+    func mendFile(
+        _ doing: String, _ path: String, _ body: () throws(Errno) -> Void
+    ) -> Bool {
+        mend { () throws(StorageError) in
+            do throws(Errno) {
+                try body()
+            } catch {
+                throw .system(error, doing: doing, path: path)
+            }
+        }
+    }
+
+    // MARK: Small files
+
+    /// The workspace's own record, and the mark of its use.
+    func checkRecord() throws(StorageError) {
+        let path = "\(directory)/workspace"
+        let id = id
+        let disk = disk
+        let payload = try SealedCopies.check(
+            path, magic: Format.workspaceMagic, copies: 2, on: disk, log: log, repairs: repairs,
+            advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+        guard let record = try? WorkspaceRecord(from: path, on: disk) else {
+            guard payload == nil else { return }
+            let repaired = mend { () throws(StorageError) in
+                let name = FileName(trusted: Array("recovered-\(id)".utf8))
+                try WorkspaceRecord(id: id, name: name, created: now).write(to: path, on: disk)
+            }
+            var finding = Finding(
+                .error, path, "no copy of the workspace's record can be read",
+                advice: "a repair makes a new one, with the name recovered-\(id)")
+            finding.isRepaired = repaired
+            log.add(finding)
+            return
+        }
+        if record.id != id {
+            log.add(
+                Finding(
+                    .error, path, "it is the record of workspace number \(record.id)",
+                    advice: "give the directory its name back"))
+        }
+    }
+
+    func checkMark() throws(StorageError) {
+        let path = SessionMark.path(directory)
+        guard disk.exists(path) else { return }
+        log.countFile()
+        let bytes = (try? disk.open(path, .readOnly).readAll()) ?? []
+        try log.advance(UInt64(bytes.count))
+        guard ChecksummedText(decoding: bytes).isDamaged else { return }
+        // It is taken for another boot, and written anew when the workspace is opened.
+        var finding = Finding(
+            .error, path, range: 0..<UInt64(bytes.count), "it has a wrong checksum",
+            advice: "the next start recovers as after a power cut")
+        finding.isRepaired = repairs
+        log.add(finding)
+    }
+
+    // MARK: All
+
+    /// Everything of the workspace.
+    func run(databasePath: String?) throws(StorageError) {
+        if only == nil {
+            try checkRecord()
+            try checkMark()
+            try LimitFilesCheck.limits(directory, on: disk, log: log, repairs: repairs)
+            try LimitFilesCheck.usage(directory, on: disk, log: log, repairs: repairs)
+        }
+        openDatabase(databasePath)
+        defer {
+            database?.close()
+            database = nil
+        }
+        if let database { position = try database.position() }
+        try checkFiles(databasePath)
+        if repairs { fillEnds() }
+    }
+
+    /// Announces the bytes that `run` will read, as far as files say.
+    func expectBytes() throws(StorageError) {
+        func expect(_ path: String) {
+            if let length = try? disk.open(path, .readOnly).length() { log.expect(length) }
+        }
+        expect("\(directory)/tree.log")
+        try LogFiles(directory, disk).visit { (path, kind) throws(StorageError) in
+            switch kind {
+            case .log(let number), .pieces(let number):
+                if only?.contains(number) ?? true { expect(path) }
+            case .kept:
+                if only == nil { expect(path) }
+            case .aside, .unknown: break
+            }
+        }
+    }
+
+    /// No statement of the database is open while a log is read: SQLite could not reuse its
+    /// write-ahead log.
+    private func checkFiles(_ databasePath: String?) throws(StorageError) {
+        if only == nil {
+            try checkDatabase(databasePath)
+            try checkJournal()
+            for name in ((try? disk.list(directory)) ?? []).sorted()
+            where name.hasPrefix("tree.log.damaged-") {
+                try checkKept("\(directory)/\(name)")
+            }
+        }
+        try LogFiles(directory, disk).visit { (path, kind) throws(StorageError) in
+            switch kind {
+            case .log(let number):
+                if only?.contains(number) ?? true { try checkLog(number) }
+            case .pieces(let number):
+                if !disk.exists(LogDirectory.path(number)), only == nil { strayPieces(path) }
+            case .kept:
+                if only == nil { try checkKept(path) }
+            case .aside: break
+            case .unknown:
+                if only == nil { log.add(Finding(.notice, path, "it is no file of draftfs")) }
+            }
+        }
+        try checkMissingLogs()
+        checkJournaledLogs()
+        try checkOrigins()
+        if only == nil { try checkReferences() }
+    }
+
+    private func strayPieces(_ path: String) {
+        var finding = Finding(
+            .error, path, "its log is missing", advice: "nothing depends on it")
+        finding.isRepaired = mendFile("remove", path) { () throws(Errno) in try disk.remove(path) }
+        log.add(finding)
+    }
+
+    /// What was cut off a log, or kept by a repair.
+    private func checkKept(_ path: String) throws(StorageError) {
+        log.countFile()
+        let check = try SealedFile.check(
+            magic: Format.cutMagic, copies: 1, path: path, on: disk)
+        try log.advance(check.length)
+        guard !check.damage.isEmpty else { return }
+        let disk = disk
+        var finding = Finding(
+            .error, path, range: 0..<check.length, "it has a wrong checksum, or none",
+            advice: "nothing depends on it: it is kept for whoever wants to look")
+        finding.isRepaired = mend { () throws(StorageError) in
+            let bytes: [UInt8]
+            do throws(Errno) {
+                bytes = try disk.open(path, .readOnly).readAll()
+            } catch {
+                throw .system(error, doing: "read", path: path)
+            }
+            try KeptBytes(log: 0, position: 0, bytes: bytes).write(to: path, on: disk)
+        }
+        log.add(finding)
+    }
+}
+
+/// Sealed files with several copies: one finding for each bad copy, and all written anew from a good
+/// one.
+enum SealedCopies {
+    /// - Returns: what a good copy holds; nil where there is none, which is left to the caller.
+    static func check(
+        _ path: String, magic: UInt64, copies: Int, on disk: any Disk, log: CheckLog,
+        repairs: Bool, advice: String
+    ) throws(StorageError) -> [UInt8]? {
+        guard disk.exists(path) else { return nil }
+        log.countFile()
+        let check = try SealedFile.check(magic: magic, copies: copies, path: path, on: disk)
+        try log.advance(check.length)
+        guard let payload = check.payload else { return nil }
+        var failure: StorageError?
+        if repairs, !check.damage.isEmpty {
+            do throws(StorageError) {
+                try SealedFile.write(
+                    payload, magic: magic, copies: copies, to: path, on: disk, durable: true)
+            } catch {
+                failure = error
+            }
+        }
+        for range in check.damage {
+            var finding = Finding(
+                .error, path, range: range,
+                "a copy is damaged, and another one is right" + (failure.map { "; \($0)" } ?? ""),
+                advice: advice)
+            finding.isRepaired = repairs && failure == nil
+            log.add(finding)
+        }
+        return payload
+    }
+}
+
+/// The files below a workspace's `logs`.
+struct LogFiles {
+    enum Kind {
+        case log(UInt64)
+        case pieces(UInt64)
+        /// `.cut` and `.damaged-…`
+        case kept
+        /// `.damaged`: a log that was put aside whole. What is in it is not looked at.
+        case aside
+        case unknown
+    }
+
+    private let directory: String
+    private let disk: any Disk
+
+    init(_ directory: String, _ disk: any Disk) {
+        self.directory = directory
+        self.disk = disk
+    }
+
+    func visit(
+        _ body: (String, Kind) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        let logs = "\(directory)/logs"
+        for shard in ((try? disk.list(logs)) ?? []).sorted() {
+            for name in ((try? disk.list("\(logs)/\(shard)")) ?? []).sorted() {
+                let path = "\(logs)/\(shard)/\(name)"
+                try body(path, kind(of: name, path))
+            }
+        }
+    }
+
+    private func kind(of name: String, _ path: String) -> Kind {
+        let parts = name.split(separator: ".", maxSplits: 1)
+        guard parts.count == 2, let low = UInt64(parts[0], radix: 16),
+            let workspace = UInt64(directory.suffix(4), radix: 16), low < 1 << 48
+        else { return .unknown }
+        let number = workspace << 48 | low
+        switch parts[1] {
+        case "log" where path == LogDirectory.path(number): return .log(number)
+        case "pieces" where path == LogDirectory.piecesPath(number): return .pieces(number)
+        default:
+            if parts[1] == "log.damaged" || parts[1].hasPrefix("log.damaged.") { return .aside }
+            let isKept = parts[1] == "log.cut" || parts[1].hasPrefix("log.damaged-")
+            return isKept ? .kept : .unknown
+        }
+    }
+}

@@ -1,0 +1,12 @@
+// WorkspaceUsage: what a workspace takes in the store.
+
+internal import Platform
+internal import Storage
+internal import Synchronization
+
+/// What a workspace takes in the store.
+package struct WorkspaceUsage: Sendable {
+    package var logFiles: UInt64 = 0
+    package var logBytes: UInt64 = 0
+    package var databaseBytes: UInt64 = 0
+}

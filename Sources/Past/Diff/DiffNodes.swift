@@ -1,0 +1,167 @@
+// DiffNodes: whether two files differ, and in what. Content is compared by its pieces first; bytes
+// are read only where the pieces are not the same.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+/// What two files have not in common.
+enum NodeDifference {
+    case none, attributes, content, type
+    /// The pieces do not tell: the bytes must be looked at. Beside it, whether the attributes differ.
+    case unknown(DiffContent, DiffContent, attributes: Bool)
+}
+
+/// The content of a file on one side.
+struct DiffContent: Sendable {
+    var pieces: PieceTree
+    /// For a file that nobody has touched: it is read as it lies in the base.
+    var place: BasePlace?
+    /// Of a base file that has changed since it was edited here: its pieces are not those of the
+    /// other side.
+    var isForeign = false
+}
+
+extension DiffSide {
+    func content(_ node: ViewNode) throws(Errno) -> DiffContent {
+        if let pieces = node.pieces { return DiffContent(pieces: pieces) }
+        let number = node.number
+        if node.hasRow, node.record.flags.contains(.hasLog) {
+            let log = try tree.historicLog(number)
+            return DiffContent(
+                pieces: sequence == .max ? try log.snapshot() : try log.content(at: sequence).pieces)
+        }
+        let size = node.record.size
+        guard size > 0 else { return DiffContent(pieces: PieceTree()) }
+        guard let place = node.place else { return DiffContent(pieces: PieceTree([.hole(size)])) }
+        let pieces = PieceTree(try basePieces(node, place, size: size))
+        if node.hasRow { return DiffContent(pieces: pieces) }
+        var content = DiffContent(pieces: pieces, place: place)
+        if let origin = try? tree.origin(number), let status = try? tree.base.status(place) {
+            content.isForeign = !origin.fits(status)
+        }
+        return content
+    }
+
+    /// The holes of a sparse file stay holes in an edit log, so they must be known here too.
+    private func basePieces(
+        _ node: ViewNode, _ place: BasePlace, size: UInt64
+    ) throws(Errno) -> [Piece] {
+        let whole = [Piece(.base(file: node.number, offset: 0), length: size)]
+        guard node.record.allocated < size else { return whole }
+        let inode = Inode(node.record, isPersistent: false, place: place, parent: 0)
+        return try tree.baseHoles(of: inode, size: size) ?? whole
+    }
+
+    package func target(_ node: ViewNode) throws(Errno) -> [UInt8] {
+        if let place = node.place { return try tree.base.symlinkTarget(place) }
+        return node.record.symlinkTarget
+    }
+}
+
+extension DiffNames {
+    /// Compares what a key is on each side.
+    func compare(_ was: ViewNode, _ now: ViewNode) throws(Errno) -> NodeDifference {
+        guard was.type == now.type else { return .type }
+        let attributes = try attributesDiffer(was, now)
+        let plain: NodeDifference = attributes ? .attributes : .none
+        switch was.type {
+        case .regular:
+            // Its row may not know yet what the base has by now.
+            if old.isBase, new.sequence == .max, was.place == now.place, try new.tree.follows(now) {
+                return plain
+            }
+            if was.record.size != now.record.size { return .content }
+            let one: DiffContent
+            let two: DiffContent
+            do throws(Errno) {
+                one = try old.content(was)
+                two = try new.content(now)
+            } catch {
+                // A damaged log: what it holds is not known, but somebody edited it.
+                return .content
+            }
+            guard one.pieces.length == two.pieces.length else { return .content }
+            guard DiffRanges(one, two).first == nil else {
+                return .unknown(one, two, attributes: attributes)
+            }
+            return plain
+        case .symlink:
+            return try old.target(was) == new.target(now) ? plain : .content
+        case .characterDevice, .blockDevice:
+            return was.record.specialDevice == now.record.specialDevice ? plain : .content
+        default:
+            return plain
+        }
+    }
+
+    private func attributesDiffer(_ was: ViewNode, _ now: ViewNode) throws(Errno) -> Bool {
+        let (one, two) = (was.record, now.record)
+        if one.mode != two.mode || one.user != two.user || one.group != two.group { return true }
+        let hasOwn = (was.hasRow && one.flags.contains(.hasXattrs))
+            || (now.hasRow && two.flags.contains(.hasXattrs))
+        if !hasOwn, was.place == now.place { return false }
+        return try old.tree.visibleXattrs(of: was, old.past)
+            != new.tree.visibleXattrs(of: now, new.past)
+    }
+}
+
+/// The runs of bytes whose pieces are not the same.
+struct DiffRanges: Sequence, IteratorProtocol {
+    private var one: AllPieces.Iterator
+    private var two: AllPieces.Iterator
+    private var left: Piece?
+    private var right: Piece?
+    private var at: UInt64 = 0
+    private let isForeign: Bool
+
+    init(_ first: DiffContent, _ second: DiffContent) {
+        one = first.pieces.allPieces.makeIterator()
+        two = second.pieces.allPieces.makeIterator()
+        isForeign = first.isForeign || second.isForeign
+    }
+
+    var first: Range<UInt64>? {
+        var copy = self
+        return copy.next()
+    }
+
+    mutating func next() -> Range<UInt64>? {
+        while true {
+            if left == nil { left = one.next() }
+            if right == nil { right = two.next() }
+            guard let first = left, let second = right else { return nil }
+            let length = Swift.min(first.length, second.length)
+            let range = at..<(at + length)
+            at = range.upperBound
+            left = length == first.length ? nil : first.dropFirst(length)
+            right = length == second.length ? nil : second.dropFirst(length)
+            if !isSame(first.source, second.source) { return range }
+        }
+    }
+
+    private func isSame(_ first: PieceSource, _ second: PieceSource) -> Bool {
+        if case .base(let file, let offset) = first, case .base(let other, let otherOffset) = second {
+            // The base's inodes have the same number in each workspace, but for its own bits.
+            let isInBase = file & 1 << 47 == 0 && (file ^ other) & (1 << 48 - 1) == 0
+            return !isForeign && offset == otherOffset && (file == other || isInBase)
+        }
+        return first == second
+    }
+}
+
+extension Tree {
+    /// Whether a file of now shows the base's content, whatever its row knows of it.
+    func follows(_ node: ViewNode) throws(Errno) -> Bool {
+        guard node.hasRow, node.record.flags.contains(.followsBase),
+            !node.record.flags.contains(.hasLog), node.record.links == 1, node.place != nil
+        else { return false }
+        return !EditLog.exists(node.number, in: logs)
+    }
+}
+
+extension Workspace {
+    func bytes(_ range: Range<UInt64>, of content: DiffContent) throws(Errno) -> [UInt8] {
+        try bytes(range, of: content.pieces, orOf: content.place)
+    }
+}

@@ -1,0 +1,149 @@
+// DiffSide: one of the two trees of a difference: the base, or a workspace now or at a moment. Inodes
+// of both are told by keys: a number of the workspace that is asked about; of another workspace the
+// base's inodes have the same keys, its own files keep their numbers.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+struct DiffSide {
+    let tree: Tree
+    /// What was different then; nothing for the present.
+    let past: PastValues
+    /// `.max` for the present.
+    let sequence: UInt64
+    /// The base as it is, without the overlay's word.
+    let isBase: Bool
+    /// The workspace whose numbers are keys.
+    let keys: UInt16
+    var finder: PathFinder
+
+    struct Child {
+        var key: InodeNumber
+        var type: FileType
+    }
+
+    /// - Parameter past: nil for the present.
+    init(
+        _ tree: Tree, keys: UInt16, past: PastValues? = nil, at sequence: UInt64 = .max,
+        isBase: Bool = false
+    ) {
+        self.tree = tree
+        self.keys = keys
+        self.past = past ?? PastValues()
+        self.sequence = sequence
+        self.isBase = isBase
+        finder = PathFinder(tree, past)
+    }
+
+    // MARK: Keys
+
+    private static let givenOut: UInt64 = 1 << 47
+    private static let low: UInt64 = 1 << 48 - 1
+
+    func key(_ number: InodeNumber) -> InodeNumber {
+        // The roots are one directory.
+        if number == tree.rootNumber { return Self.givenOut | UInt64(keys) << 48 }
+        return number & Self.givenOut != 0 ? number : number & Self.low | UInt64(keys) << 48
+    }
+
+    /// The number that this tree has for a key; nil for a file of the other one.
+    private func number(_ key: InodeNumber) -> InodeNumber? {
+        if key & Self.low == Self.givenOut { return tree.rootNumber }
+        if key & Self.givenOut == 0 { return key & Self.low | UInt64(tree.workspace) << 48 }
+        return key >> 48 == UInt64(tree.workspace) ? key : nil
+    }
+
+    // MARK: Where things are
+
+    func basePath(_ key: InodeNumber) throws(Errno) -> [UInt8]? {
+        guard let number = number(key) else { return nil }
+        return try finder.basePath(of: number, tree)
+    }
+
+    mutating func hint(_ key: InodeNumber, _ path: [UInt8]) {
+        if let number = number(key) { finder.hint(number, path) }
+    }
+
+    /// Nil where no name leads to it.
+    mutating func path(_ key: InodeNumber) throws(Errno) -> FoundPath? {
+        guard let number = number(key) else { return nil }
+        guard isBase else { return try finder.find(number, tree) }
+        guard let path = try finder.basePath(of: number, tree), try status(path) != nil else {
+            return nil
+        }
+        return FoundPath(cutting: path)
+    }
+
+    mutating func paths(_ key: InodeNumber) throws(Errno) -> [FoundPath] {
+        guard let number = number(key), !isBase else { return [] }
+        return try finder.paths(of: number, tree)
+    }
+
+    private func status(_ path: [UInt8]) throws(Errno) -> FileStatus? {
+        if path.isEmpty { return tree.base.rootStatus }
+        let place = BasePlace(path: path)
+        return try tree.base.status(ifPresent: place.name, in: place.directory)
+    }
+
+    // MARK: What is there
+
+    /// What a name of a directory leads to.
+    mutating func child(
+        _ name: FileName, of directory: InodeNumber
+    ) throws(Errno) -> Child? {
+        guard let number = number(directory) else { return nil }
+        if !isBase, let entry = try tree.pastEntry(name, in: number, past) {
+            return entry.isWhiteout ? nil : Child(key: key(entry.inode), type: entry.type)
+        }
+        guard let path = try finder.basePath(of: number, tree),
+            let status = try tree.base.status(ifPresent: name.bytes, in: path)
+        else { return nil }
+        let place = BasePlace(directory: path, name: name.bytes)
+        let found = try finder.number(of: status, at: place, tree, areFilesHeld: isBase)
+        finder.hint(found, place.path)
+        return Child(key: key(found), type: status.type)
+    }
+
+    /// All names in a directory.
+    mutating func list(_ directory: InodeNumber) throws(Errno) -> [(FileName, Child)] {
+        guard let number = number(directory) else { return [] }
+        var names: Set<FileName> = []
+        if !isBase { names.formUnion(try tree.pastEntries(of: number, past).keys) }
+        if let path = try finder.basePath(of: number, tree) {
+            for entry in try tree.base.list(path) { names.insert(entry.name) }
+        }
+        var found: [(FileName, Child)] = []
+        for name in names {
+            if let child = try child(name, of: directory) { found.append((name, child)) }
+        }
+        return found
+    }
+
+    func node(_ key: InodeNumber) throws(Errno) -> ViewNode? {
+        guard let number = number(key) else { return nil }
+        if !isBase, let known = try tree.pastNode(ifThere: number, past, at: sequence) {
+            return known
+        }
+        guard let path = try finder.basePath(of: number, tree), let status = try status(path)
+        else { return nil }
+        return ViewNode(
+            PastRow(record: InodeRecord(number: number, status: status)),
+            place: BasePlace(path: path), hasRow: false)
+    }
+
+    // MARK: What may differ from the base
+
+    /// Names of directories that the overlay says something of.
+    func overlaidNames() throws(Errno) -> [InodeNumber: Set<FileName>] {
+        var found: [InodeNumber: Set<FileName>] = [:]
+        for directory in tree.directoriesWithEntries {
+            let names = try tree.entries(in: directory).keys
+            if !names.isEmpty { found[key(directory)] = Set(names) }
+        }
+        return found
+    }
+
+    /// Files of the base that have rows.
+    var overlaidRows: Set<InodeNumber> { Set(tree.touched.map(key)) }
+}

@@ -1,0 +1,40 @@
+// Difference: one path in which two trees differ, and what a workspace is compared with.
+
+internal import Overlay
+package import Platform
+internal import Storage
+
+/// What a difference is taken against.
+package enum DiffGround: Equatable, Sendable {
+    case base
+    case moment(Moment)
+    /// Another workspace of the store, by name.
+    case workspace(FileName)
+}
+
+/// One path that differs.
+package struct Difference: Sendable {
+    package enum Status: String, Sendable {
+        case added = "A", deleted = "D", modified = "M", renamed = "R", type = "T", attributes = "P"
+    }
+    package var status: Status
+    package var path: [UInt8]
+    /// For a rename.
+    package var oldPath: [UInt8]?
+    package var type: FileType
+    /// Bytes; nil where there was or is nothing.
+    package var oldSize: UInt64?
+    package var newSize: UInt64?
+
+    package init(
+        status: Status, path: [UInt8], oldPath: [UInt8]? = nil, type: FileType,
+        oldSize: UInt64?, newSize: UInt64?
+    ) {
+        self.status = status
+        self.path = path
+        self.oldPath = oldPath
+        self.type = type
+        self.oldSize = oldSize
+        self.newSize = newSize
+    }
+}

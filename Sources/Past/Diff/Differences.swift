@@ -1,0 +1,217 @@
+// Differences: what changed in a workspace, against the base, a moment or another workspace. It costs
+// what changed, not what there is.
+
+package import Overlay
+internal import Platform
+internal import Storage
+
+extension WorkspaceSet {
+    /// The paths that differ, in the order of their bytes.
+    ///
+    /// A file or directory that lies elsewhere now is one line, R, and so is what else changed in it.
+    /// All files and directories of a tree that came or went have their lines. M is for bytes that
+    /// differ, not for files that were written to; P is for mode, owner and extended attributes.
+    /// What lies too deep for a path of 4,095 bytes is told by its directory above: M, or the line of
+    /// the tree that came or went.
+    /// Times are not compared. A file with several names has a line for each that is known.
+    /// - Throws: ENOENT where there is no such moment or workspace.
+    package func differences(
+        of workspace: Workspace, from ground: DiffGround
+    ) throws(CommandError) -> [Difference] {
+        switch ground {
+        case .base:
+            return try workspace.differences(from: nil)
+        case .moment(let moment):
+            return try workspace.differences(from: try workspace.sequence(of: moment))
+        case .workspace(let name):
+            guard let record = find(name) else {
+                throw CommandError(.noEntry, "there is no workspace named \(name)")
+            }
+            if record.id == workspace.id { return [] }
+            let other: Workspace
+            do throws(StorageError) {
+                other = try self.workspace(record)
+            } catch {
+                throw CommandError(error.errno, "the workspace \(name) cannot be opened: \(error)")
+            }
+            return try workspace.differences(to: other)
+        }
+    }
+}
+
+extension Workspace {
+    /// Against the base (nil) or the moment after a change.
+    func differences(from sequence: UInt64?) throws(CommandError) -> [Difference] {
+        try answering { () throws(Errno) in
+            let draft = try withTree { (tree) throws(Errno) in
+                let new = DiffSide(tree, keys: id)
+                guard let sequence else {
+                    let old = DiffSide(tree, keys: id, isBase: true)
+                    return try DiffDraft(
+                        DiffNames(old: old, new: new, names: try new.overlaidNames()),
+                        rows: new.overlaidRows)
+                }
+                let past = try tree.past(after: sequence)
+                var rows = Set(past.inodes.keys).union(past.xattrs.keys)
+                rows.formUnion(try tree.editedInodes(after: sequence))
+                let old = DiffSide(tree, keys: id, past: past, at: sequence)
+                return try DiffDraft(
+                    DiffNames(old: old, new: new, names: past.entries.mapValues { Set($0.keys) }),
+                    rows: rows)
+            }
+            return draft.finished(old: self, new: self)
+        }
+    }
+
+    func differences(to other: Workspace) throws(CommandError) -> [Difference] {
+        try answering { () throws(Errno) in
+            // Two locks, always in the same order.
+            let draft: DiffDraft
+            if id < other.id {
+                draft = try withTree { (tree) throws(Errno) in
+                    try other.withTree { (base) throws(Errno) in try compare(base, tree) }
+                }
+            } else {
+                draft = try other.withTree { (base) throws(Errno) in
+                    try withTree { (tree) throws(Errno) in try compare(base, tree) }
+                }
+            }
+            return draft.finished(old: other, new: self)
+        }
+    }
+
+    private func compare(_ other: Tree, _ tree: Tree) throws(Errno) -> DiffDraft {
+        let old = DiffSide(other, keys: id)
+        let new = DiffSide(tree, keys: id)
+        let names = try new.overlaidNames().merging(old.overlaidNames()) { $0.union($1) }
+        return try DiffDraft(
+            DiffNames(old: old, new: new, names: names),
+            rows: new.overlaidRows.union(old.overlaidRows))
+    }
+
+    private func answering(
+        _ body: () throws(Errno) -> [Difference]
+    ) throws(CommandError) -> [Difference] {
+        do throws(Errno) {
+            return try body()
+        } catch {
+            throw CommandError(error, "the differences cannot be told: \(error); verify says more")
+        }
+    }
+}
+
+/// Differences as far as names and rows tell, and files whose bytes must be compared yet.
+struct DiffDraft: Sendable {
+    private struct Pending: Sendable {
+        var difference: Difference
+        var old: DiffContent
+        var new: DiffContent
+        var hasOtherAttributes: Bool
+    }
+
+    private var found: [Difference] = []
+    private var pending: [Pending] = []
+
+    init(_ names: consuming DiffNames, rows: Set<InodeNumber>) throws(Errno) {
+        for (path, child) in names.removed where !names.isReplaced(path) {
+            try add(.deleted, path, was: names.old.node(child.key), now: nil, child.type)
+        }
+        for (path, child) in names.added {
+            let now = try names.new.node(child.key)
+            guard names.isReplaced(path), let before = names.removed[path] else {
+                try add(.added, path, was: nil, now: now, child.type)
+                continue
+            }
+            if let was = try names.old.node(before.key), let now {
+                try add(names, path, was, now)
+            }
+        }
+        for move in names.moved {
+            try add(
+                .renamed, move.to, from: move.from, was: names.old.node(move.child.key),
+                now: names.new.node(move.child.key), move.child.type)
+        }
+        for key in rows {
+            try names.shareBasePath(of: key)
+            guard try names.old.path(key) != nil else { continue }
+            let paths = try names.new.paths(key).filter { $0.isCut || names.added[$0.bytes] == nil }
+            guard !paths.isEmpty, let was = try names.old.node(key),
+                let now = try names.new.node(key)
+            else { continue }
+            for path in paths {
+                if path.isCut { names.noteDeep(path) } else { try add(names, path.bytes, was, now) }
+            }
+        }
+        for path in names.deep where names.removed[path] == nil && names.added[path] == nil {
+            try add(.modified, path, was: nil, now: nil, .directory)
+        }
+    }
+
+    private mutating func add(
+        _ status: Difference.Status, _ path: [UInt8], from oldPath: [UInt8]? = nil,
+        was: ViewNode?, now: ViewNode?, _ type: FileType
+    ) throws(Errno) {
+        found.append(
+            Difference(
+                status: status, path: path, oldPath: oldPath, type: type, oldSize: was?.shownSize,
+                newSize: now?.shownSize))
+    }
+
+    private mutating func add(
+        _ names: DiffNames, _ path: [UInt8], _ was: ViewNode, _ now: ViewNode
+    ) throws(Errno) {
+        var difference = Difference(
+            status: .modified, path: path, type: now.type, oldSize: was.shownSize,
+            newSize: now.shownSize)
+        switch try names.compare(was, now) {
+        case .none: return
+        case .attributes: difference.status = .attributes
+        case .type: difference.status = .type
+        case .content: break
+        case .unknown(let old, let new, let attributes):
+            pending.append(
+                Pending(
+                    difference: difference, old: old, new: new, hasOtherAttributes: attributes))
+            return
+        }
+        found.append(difference)
+    }
+
+    /// Compares the bytes that must be; no lock is held.
+    func finished(old: Workspace, new: Workspace) -> [Difference] {
+        var found = found
+        for item in pending {
+            if !ContentComparison(old, item.old, new, item.new).isEqual() {
+                found.append(item.difference)
+            } else if item.hasOtherAttributes {
+                var difference = item.difference
+                difference.status = .attributes
+                found.append(difference)
+            }
+        }
+        return found.sorted {
+            $0.path == $1.path
+                ? $0.status.rank < $1.status.rank : $0.path.lexicographicallyPrecedes($1.path)
+        }
+    }
+}
+
+extension Difference.Status {
+    /// In this order the changes of one path happened, as far as they can be told.
+    fileprivate var rank: Int {
+        switch self {
+        case .deleted: 0
+        case .renamed: 1
+        case .added: 2
+        case .type: 3
+        case .modified: 4
+        case .attributes: 5
+        }
+    }
+}
+
+extension ViewNode {
+    fileprivate var shownSize: UInt64? {
+        type == .regular || type == .symlink ? record.size : nil
+    }
+}

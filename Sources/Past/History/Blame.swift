@@ -1,0 +1,132 @@
+// Blame: which change each byte of a file comes from. A piece of content says where in a log its
+// record stands; the record's header says who wrote it and when.
+
+package import Overlay
+internal import Platform
+package import Storage
+
+extension Workspace {
+    /// The bytes of a file in order, each run with the change that wrote it. Bytes that were copied
+    /// from another file are told by the change that wrote them there.
+    /// - Throws: EISDIR, EINVAL for what is no regular file, EIO where a log is damaged.
+    package func blame(_ number: InodeNumber) throws(CommandError) -> [BlameRange] {
+        do throws(Errno) {
+            let pieces = try withTree { (tree) throws(Errno) in try tree.contentPieces(number) }
+            return try blame(pieces)
+        } catch {
+            switch error {
+            case .isDirectory:
+                throw CommandError(error, "a directory has no bytes: blame works on files")
+            case .invalid:
+                throw CommandError(error, "only regular files have bytes that somebody wrote")
+            case .stale:
+                throw CommandError(.noEntry, "the file is gone")
+            default:
+                throw CommandError(
+                    error, "a log with parts of the file is damaged: verify names it")
+            }
+        }
+    }
+
+    private func blame(_ pieces: PieceTree) throws(Errno) -> [BlameRange] {
+        let changes = try changes(behind: pieces)
+        var found: [BlameRange] = []
+        var at: UInt64 = 0
+        for piece in pieces.allPieces {
+            let range = at..<(at + piece.length)
+            at = range.upperBound
+            let source: BlameRange.Source
+            switch piece.source {
+            case .hole: source = .hole
+            case .base: source = .base
+            case .log(let log, let record, _):
+                guard let item = changes[log]?[record] else { throw .inputOutput }
+                source = .change(item)
+            }
+            if let last = found.last, last.source.isSame(as: source) {
+                found[found.count - 1].range = last.range.lowerBound..<range.upperBound
+            } else {
+                found.append(BlameRange(range: range, source: source))
+            }
+        }
+        return found
+    }
+
+    /// The changes that wrote what pieces stand for, by log and position.
+    private func changes(
+        behind pieces: PieceTree
+    ) throws(Errno) -> [InodeNumber: [UInt64: HistoryItem]] {
+        var positions: [InodeNumber: Set<UInt64>] = [:]
+        for piece in pieces.allPieces {
+            if case .log(let log, let record, _) = piece.source {
+                positions[log, default: []].insert(record)
+            }
+        }
+        if positions.isEmpty { return [:] }
+        let numbers = Array(positions.keys)
+        let (last, paths) = try withTree {
+            (tree) throws(Errno) -> (UInt64, [InodeNumber: [UInt8]]) in
+            var finder = PathFinder(tree)
+            var paths: [InodeNumber: [UInt8]] = [:]
+            for number in numbers where number >> 48 == UInt64(tree.workspace) {
+                paths[number] = try finder.path(of: number, tree)
+            }
+            return (tree.sequence.last, paths)
+        }
+        readProcesses(upTo: last)
+        var found: [InodeNumber: [UInt64: HistoryItem]] = [:]
+        for (log, set) in positions {
+            let headers: [UInt64: RecordHeader]
+            do throws(StorageError) {
+                headers = try EditLog.headers(at: set.sorted(), of: log, in: logs)
+            } catch {
+                events.post(.error, "\(error)")
+                throw error.errno
+            }
+            for (position, header) in headers {
+                guard let event = ChangeEvent(header, of: log) else { continue }
+                found[log, default: [:]][position] = item(Change(event: event, path: paths[log]))
+            }
+        }
+        return found
+    }
+}
+
+extension BlameRange.Source {
+    fileprivate func isSame(as other: BlameRange.Source) -> Bool {
+        switch (self, other) {
+        case (.base, .base), (.hole, .hole): true
+        case (.change(let one), .change(let two)):
+            one.sequence == two.sequence && one.path == two.path
+        default: false
+        }
+    }
+}
+
+extension Tree {
+    /// What a regular file's content is put together from now.
+    func contentPieces(_ number: InodeNumber) throws(Errno) -> PieceTree {
+        let inode = try regular(number)
+        if let log = try log(of: inode) { return try log.snapshot() }
+        let size = inode.record.size
+        if size == 0 { return PieceTree() }
+        guard inode.place != nil else { return PieceTree([.hole(size)]) }
+        return PieceTree([Piece(.base(file: number, offset: 0), length: size)])
+    }
+}
+
+/// A run of a file's bytes and who wrote it; no change where it is the base's.
+package struct BlameRange: Sendable {
+    package var range: Range<UInt64>
+    package enum Source: Sendable {
+        case base
+        case hole
+        case change(HistoryItem)
+    }
+    package var source: Source
+
+    package init(range: Range<UInt64>, source: Source) {
+        self.range = range
+        self.source = source
+    }
+}

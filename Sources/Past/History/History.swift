@@ -1,0 +1,66 @@
+// History: what happened to a workspace, change by change.
+
+package import Overlay
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// The changes with numbers in `range`, in order: at most as many as it has numbers. A name that
+    /// was touched only, and the marks that draftfs makes for itself, are not among them,
+    /// nor are edits of a file whose last name was removed before the range and that is gone by now.
+    /// - Throws: EIO where the journal is damaged. A damaged edit log only lacks its own changes.
+    package func history(
+        _ range: ClosedRange<UInt64>
+    ) throws(CommandError) -> [HistoryItem] {
+        let upper = min(range.upperBound, sequence.last)
+        guard upper >= max(1, range.lowerBound) else { return [] }
+        do throws(Errno) {
+            var walk = try withTree { (tree) throws(Errno) in try HistoryWalk(tree, from: upper) }
+            return try self.walk(&walk, to: range.lowerBound).reversed().map(item)
+        } catch {
+            throw CommandError(error, "the history cannot be read: \(error); verify says more")
+        }
+    }
+
+    func item(_ change: Change) -> HistoryItem {
+        let event = change.event
+        return HistoryItem(
+            sequence: event.sequence, time: event.time, pid: event.pid, uid: event.uid,
+            command: command(event), operation: event.operation, path: change.path ?? [],
+            oldPath: change.oldPath, range: event.range)
+    }
+}
+
+/// One change as history shows it.
+package struct HistoryItem: Sendable {
+    package var sequence: UInt64
+    /// Nanoseconds since 1970.
+    package var time: Int64
+    package var pid: UInt32
+    package var uid: UInt32
+    /// The process's name when it made the change, as far as known.
+    package var command: [UInt8]
+    /// create, write, truncate, punch, share, edit, rename, unlink, …
+    package var operation: String
+    /// Below the workspace's root; the path after the change.
+    package var path: [UInt8]
+    /// For a rename, the path before.
+    package var oldPath: [UInt8]?
+    /// The bytes that a content change wrote over.
+    package var range: Range<UInt64>?
+
+    package init(
+        sequence: UInt64, time: Int64, pid: UInt32, uid: UInt32, command: [UInt8],
+        operation: String, path: [UInt8], oldPath: [UInt8]? = nil, range: Range<UInt64>? = nil
+    ) {
+        self.sequence = sequence
+        self.time = time
+        self.pid = pid
+        self.uid = uid
+        self.command = command
+        self.operation = operation
+        self.path = path
+        self.oldPath = oldPath
+        self.range = range
+    }
+}

@@ -1,0 +1,328 @@
+// PathFinder: which names lead to an inode, now or at an earlier moment. It starts at one moment and
+// can be taken further back, change by change. All its questions go to one tree under its lock.
+// Invariant: `entries` says what each name meant at its moment where that is not what the tree says.
+//
+// A tree may be deeper than any path that a system call takes: the paths found have a bound, and what
+// was found of directories is kept, so that each costs its last step only.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+struct PathFinder: Sendable {
+    private var entries: [NamePlace: Entry?] = [:]
+    /// Names that lead, or led at a later moment, to an inode; all of them are in `entries`.
+    private var holders: [InodeNumber: Set<NamePlace>] = [:]
+    /// What the database says of an inode's names; asked once.
+    private var stored: [InodeNumber: [NamePlace]] = [:]
+    private var baseDirectories: [[UInt8]: InodeNumber] = [:]
+    /// What has a row, by where it lies in the base; made when something without a row is met.
+    private var held: [[UInt8]: (number: InodeNumber, type: FileType)]?
+    /// Base paths of inodes for which this tree has no origin.
+    private var hints: [InodeNumber: [UInt8]] = [:]
+    /// The last change of the tree that is taken into account.
+    private var end: UInt64
+    /// What was found of directories at this moment: paths, those without one, and the name of each.
+    private var known: [InodeNumber: FoundPath] = [:]
+    private var lost: Set<InodeNumber> = []
+    private var firstPlaces: [InodeNumber: NamePlace] = [:]
+    /// Bytes of the paths in `known`, at most about.
+    private var knownBytes = 0
+    private static let mostKnownBytes = 32 << 20
+    /// Bytes up to which a path is given whole.
+    private let longest: Int
+
+    /// The longest path that a system call takes.
+    static let longestPath = 4_095
+
+    /// - Parameters:
+    ///   - past: what was different at the moment; nil for the present.
+    ///   - longest: bytes up to which paths are whole, if more are needed.
+    init(_ tree: Tree, _ past: PastValues? = nil, longest: Int = 0) {
+        self.longest = max(longest, Self.longestPath)
+        end = tree.sequence.last
+        for batch in [tree.flushing, tree.dirty] {
+            for (parent, names) in batch.entries {
+                for (name, entry) in names { set(NamePlace(parent: parent, name: name), entry) }
+            }
+        }
+        if let past { set(past) }
+    }
+
+    private mutating func set(_ past: PastValues) {
+        for (parent, names) in past.entries {
+            for (name, entry) in names { set(NamePlace(parent: parent, name: name), entry) }
+        }
+    }
+
+    /// Says what a name meant at the moment.
+    private mutating func set(_ place: NamePlace, _ entry: Entry?) {
+        entries[place] = .some(entry)
+        if let entry, !entry.isWhiteout { holders[entry.inode, default: []].insert(place) }
+    }
+
+    /// Goes back over a change: names become what they were before it.
+    mutating func takeBack(_ event: ChangeEvent) {
+        for name in event.names.reversed() { set(name.place, name.before) }
+        // What the base shows where a rollback took a name away is not known by number.
+        if event.isMany { return forgetPaths() }
+        let entries = event.names.flatMap { [$0.before, $0.after] }.compactMap { $0 }
+            .filter { $0.type == .directory }
+        if entries.isEmpty { return }
+        // A directory that was just made, or is about to be removed, is empty: no other path depends
+        // on it.
+        guard event.operation == "mkdir" || event.operation == "rmdir" else { return forgetPaths() }
+        for entry in entries {
+            known[entry.inode] = nil
+            lost.remove(entry.inode)
+            firstPlaces[entry.inode] = nil
+        }
+    }
+
+    private mutating func forgetPaths() {
+        known = [:]
+        knownBytes = 0
+        lost = []
+        firstPlaces = [:]
+    }
+
+    /// Says where in the base a file lies, if the tree does not know.
+    mutating func hint(_ number: InodeNumber, _ path: [UInt8]) {
+        guard hints[number] == nil else { return }
+        hints[number] = path
+        // It may be what was missing.
+        if !lost.isEmpty { lost = [] }
+    }
+
+    /// Takes note of what the tree has changed since it was asked last: the moment stays the same.
+    mutating func catchUp(_ tree: Tree) throws(Errno) {
+        let last = tree.sequence.last
+        guard last > end else { return }
+        forgetPaths()
+        held = nil
+        let newer = try tree.past(after: end)
+        for (parent, names) in newer.entries {
+            for (name, entry) in names {
+                let place = NamePlace(parent: parent, name: name)
+                if entries[place] == nil { set(place, entry) }
+            }
+        }
+        end = last
+    }
+
+    /// What the overlay said of a name at the moment.
+    func entry(_ place: NamePlace, _ tree: Tree) throws(Errno) -> Entry? {
+        if let known = entries[place] { return known }
+        return try tree.entry(place.name, in: place.parent)
+    }
+
+    /// All names that the overlay knows of an inode, in a stable order.
+    mutating func places(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [NamePlace] {
+        var found: [NamePlace]
+        if let known = stored[number] {
+            found = known
+        } else {
+            found = try tree.read { (reader) throws(StorageError) in
+                try reader.names(of: number).map { NamePlace(parent: $0.parent, name: $0.name) }
+            }
+            stored[number] = found
+        }
+        found.removeAll { entries[$0] != nil }
+        for place in holders[number] ?? [] where entries[place]??.inode == number {
+            found.append(place)
+        }
+        if found.isEmpty, let shown = try basePlace(of: number, tree) { found = [shown] }
+        return found.sorted {
+            $0.name == $1.name
+                ? $0.parent < $1.parent : $0.name < $1.name
+        }
+    }
+
+    /// Where a base file shows through that no entry leads to.
+    private mutating func basePlace(
+        of number: InodeNumber, _ tree: Tree
+    ) throws(Errno) -> NamePlace? {
+        // A base file with several names may have been found by another one than at first.
+        if let inode = tree.inodes[number], inode.place != nil, let name = inode.name {
+            let place = NamePlace(parent: inode.parent, name: name)
+            if try entry(place, tree) == nil, let path = try basePath(of: inode.parent, tree),
+                let status = try tree.base.status(ifPresent: name.bytes, in: path),
+                try tree.number(
+                    of: status, at: BasePlace(directory: path, name: name.bytes), isPast: true)
+                    == number { return place }
+        }
+        guard let path = try basePath(of: number, tree), !path.isEmpty else { return nil }
+        let place = BasePlace(path: path)
+        guard let parent = try directory(place.directory, tree) else { return nil }
+        let name = NamePlace(parent: parent, name: FileName(trusted: place.name))
+        guard try entry(name, tree) == nil else { return nil }
+        // A copy has the origin of what it was copied from, and no name of that.
+        if let status = try tree.base.status(ifPresent: place.name, in: place.directory),
+            try self.number(of: status, at: place, tree, areFilesHeld: true) != number { return nil }
+        return name
+    }
+
+    func basePath(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {
+        if number == tree.rootNumber { return [] }
+        if let known = hints[number] { return known }
+        if let origin = try tree.knownOrigin(number) { return origin.path }
+        return tree.inodes[number]?.place?.path
+    }
+
+    /// The number of a directory of the base.
+    private mutating func directory(
+        _ path: [UInt8], _ tree: Tree
+    ) throws(Errno) -> InodeNumber? {
+        if path.isEmpty { return tree.rootNumber }
+        if let known = baseDirectories[path] { return known }
+        let place = BasePlace(path: path)
+        guard let status = try tree.base.status(ifPresent: place.name, in: place.directory),
+            status.type == .directory
+        else { return nil }
+        let number = try number(of: status, at: place, tree, areFilesHeld: false)
+        baseDirectories[path] = number
+        hint(number, path)
+        return number
+    }
+
+    /// The number by which the workspace knows what lies at a place of the base. A directory that it
+    /// holds is the same, whichever inode it is by now: a base that was made anew has others.
+    /// - Parameter areFilesHeld: so are files, for who asks what became of them.
+    mutating func number(
+        of status: FileStatus, at place: BasePlace, _ tree: Tree, areFilesHeld: Bool
+    ) throws(Errno) -> InodeNumber {
+        let number = try tree.number(of: status, at: place, isPast: true)
+        let isHeld = status.type == .directory || areFilesHeld && status.type == .regular
+        guard isHeld, !tree.touched.contains(number) else { return number }
+        if held == nil {
+            var found: [[UInt8]: (number: InodeNumber, type: FileType)] = [:]
+            for number in tree.touched {
+                guard let origin = try tree.knownOrigin(number) else { continue }
+                // Of copies, which have the same place, it is the first.
+                if let other = found[origin.path], other.number < number { continue }
+                found[origin.path] = (number, FileType(mode: origin.mode))
+            }
+            held = found
+        }
+        guard let known = held?[place.path], known.type == status.type else { return number }
+        return known.number
+    }
+
+    // MARK: Paths
+
+    /// The path of an inode, one of them if it has several names; nil where none leads to it.
+    mutating func path(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {
+        try find(number, tree)?.bytes
+    }
+
+    mutating func find(_ number: InodeNumber, _ tree: Tree) throws(Errno) -> FoundPath? {
+        var chain: [(number: InodeNumber, name: FileName)] = []
+        var at = number
+        var loop = LoopGuard()
+        var found: FoundPath?
+        while found == nil {
+            if at == tree.rootNumber {
+                found = FoundPath()
+            } else if let known = known[at] {
+                found = known
+            } else if !lost.contains(at), !loop.closes(with: at),
+                let place = try firstPlace(of: at, keeps: !chain.isEmpty, tree) {
+                chain.append((at, place.name))
+                at = place.parent
+            } else {
+                // All but the first are directories.
+                lost.formUnion(chain.dropFirst().map(\.number))
+                if !chain.isEmpty { lost.insert(at) }
+                return nil
+            }
+        }
+        guard var path = found else { return nil }
+        for (index, item) in chain.enumerated().reversed() {
+            path.append(item.name, atMost: longest)
+            if index > 0 { keep(path, of: item.number) }
+        }
+        return path
+    }
+
+    private mutating func keep(_ path: FoundPath, of number: InodeNumber) {
+        // Those that are cut are one array.
+        if !path.isCut { knownBytes += path.bytes.count }
+        if knownBytes > Self.mostKnownBytes {
+            known = [:]
+            knownBytes = 0
+        }
+        known[number] = path
+    }
+
+    private mutating func firstPlace(
+        of number: InodeNumber, keeps: Bool, _ tree: Tree
+    ) throws(Errno) -> NamePlace? {
+        if let known = firstPlaces[number] { return known }
+        let place = try places(of: number, tree).first
+        if keeps, let place { firstPlaces[number] = place }
+        return place
+    }
+
+    /// The path of a name, whether or not it leads anywhere.
+    mutating func find(_ place: NamePlace, _ tree: Tree) throws(Errno) -> FoundPath? {
+        var path = try find(place.parent, tree)
+        path?.append(place.name, atMost: longest)
+        return path
+    }
+
+    /// Every path of an inode that the overlay knows.
+    mutating func paths(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [FoundPath] {
+        if number == tree.rootNumber { return [FoundPath()] }
+        var found: [FoundPath] = []
+        for place in try places(of: number, tree) {
+            if let path = try find(place, tree) { found.append(path) }
+        }
+        return found
+    }
+}
+
+/// A path as far as it can be said: of a longer one that of the directory above it which is short enough.
+struct FoundPath: Sendable {
+    var bytes: [UInt8] = []
+    var isCut = false
+
+    init() {}
+
+    /// A path that is known whole.
+    init(cutting path: [UInt8]) {
+        bytes = path
+        guard path.count > PathFinder.longestPath else { return }
+        let end = path[...PathFinder.longestPath].lastIndex(of: 0x2f) ?? 0
+        bytes = Array(path[..<end])
+        isCut = true
+    }
+
+    mutating func append(_ name: FileName, atMost longest: Int) {
+        if isCut { return }
+        guard bytes.count + 1 + name.bytes.count <= longest else {
+            isCut = true
+            return
+        }
+        if !bytes.isEmpty { bytes.append(0x2f) }
+        bytes += name.bytes
+    }
+}
+
+/// Notices that a walk from directory to directory goes round, which only a damaged store makes it do,
+/// by looking at the numbers 1, 2, 4, 8… steps back (Brent).
+struct LoopGuard {
+    private var mark: InodeNumber?
+    private var steps = 0
+    private var limit = 1
+
+    mutating func closes(with number: InodeNumber) -> Bool {
+        if mark == number { return true }
+        steps += 1
+        if steps == limit {
+            mark = number
+            steps = 0
+            limit = limit.multiplied(clamping: 2)
+        }
+        return false
+    }
+}

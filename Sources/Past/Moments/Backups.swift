@@ -1,0 +1,182 @@
+// Backups and moments: names for sequence numbers. A backup is one record of the journal.
+
+package import Overlay
+package import Platform
+internal import Storage
+internal import Synchronization
+
+extension Workspace {
+    /// Oldest first.
+    package var backups: [Backup] {
+        withTreeSafely { tree in tree.backups.map { Backup($0.key, $0.value) } }.sorted {
+            ($0.sequence, $0.name.bytes.count) < ($1.sequence, $1.name.bytes.count)
+        }
+    }
+
+    /// The last change that a moment contains.
+    /// - Throws: ENOENT where there is no such backup, or the moment is yet to come.
+    package func sequence(of moment: Moment) throws(CommandError) -> UInt64 {
+        switch moment {
+        case .backup(let name):
+            guard let record = withTreeSafely({ $0.backups[name] }) else {
+                throw CommandError(
+                    .noEntry, "there is no backup named \(name): .draft/backup lists them")
+            }
+            return record.sequence
+        case .sequence(let number):
+            guard number <= sequence.last else {
+                throw CommandError(
+                    .noEntry, "there is no change @\(number) yet: the last is @\(sequence.last)")
+            }
+            return number
+        case .time(let time):
+            return try sequence(at: time)
+        }
+    }
+
+    /// The journal says it to within two of its records; the logs of files edited between these say
+    /// it exactly.
+    private func sequence(at time: Int64) throws(CommandError) -> UInt64 {
+        do throws(Errno) {
+            let (last, journaled, logs) = try withTree {
+                (tree) throws(Errno) -> (UInt64, UInt64, [EditLog]) in
+                let bound: UInt64
+                do throws(StorageError) {
+                    bound = try tree.journal.lastSequence(at: time)
+                } catch {
+                    throw tree.failing(error)
+                }
+                let last = min(bound, tree.sequence.last)
+                let journaled = try tree.lastJournaled(upTo: last)
+                var logs: [EditLog] = []
+                for number in try tree.editedInodes(after: journaled) {
+                    logs.append(try tree.historicLog(number))
+                }
+                return (last, journaled, logs)
+            }
+            var found = journaled
+            for log in logs {
+                found = max(found, try log.lastSequence(at: time, upTo: last))
+            }
+            return found
+        } catch {
+            throw CommandError(error, "the moment cannot be found in the logs: \(error)")
+        }
+    }
+
+    /// Names the present moment. It costs one record, whatever the size of the workspace. The name is
+    /// durable when this returns; content that was never synced is soon after, by `maintain`.
+    /// - Throws: EEXIST if there is a backup of that name.
+    package func backup(
+        _ name: FileName, comment: [UInt8], caller: Caller
+    ) throws(CommandError) -> Backup {
+        let made: BackupRecord
+        do throws(Errno) {
+            let record = try gate.alone { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    if tree.backups[name] != nil { throw .exists }
+                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    let record = BackupRecord(
+                        sequence: transaction.sequence, time: transaction.stamp.time,
+                        isAutomatic: false, comment: comment)
+                    transaction.changes.append(.backup(name, before: nil, after: record))
+                    try tree.commit(&transaction)
+                    return record
+                }
+            }
+            wantsSync.store(true, ordering: .relaxed)
+            made = record
+        } catch {
+            if error == .exists {
+                throw CommandError(
+                    error, "there is a backup named \(name) already: choose another name, or "
+                        + "delete that one first")
+            }
+            throw CommandError(error, "the backup \(name) could not be recorded: \(error)")
+        }
+        try makeDurable(CommandOutcome(sequence: made.sequence), "the backup \(name)")
+        return Backup(name, made)
+    }
+
+    /// The last step of a command whose success says that it survives a power cut. A failed sync does
+    /// not take back what was done; it makes the answer a failure that says so.
+    func makeDurable(_ outcome: CommandOutcome, _ subject: String) throws(CommandError) {
+        do throws(Errno) {
+            try synchronizeJournal()
+        } catch {
+            let sentence = "\(subject) was done, but \(journal.path) cannot be synced (\(error)), so a "
+                + "power cut may take it back: look after the store's disk, then mount anew"
+            events.post(.error, sentence)
+            throw CommandError(error, sentence, done: outcome)
+        }
+    }
+
+    /// Takes a name away; the moment itself stays reachable by its number.
+    package func removeBackup(_ name: FileName, caller: Caller) throws(CommandError) {
+        try changeBackup(name, caller) { record in
+            [.backup(name, before: record, after: nil)]
+        }
+    }
+
+    package func renameBackup(
+        _ name: FileName, to newName: FileName, caller: Caller
+    ) throws(CommandError) {
+        if name == newName { return }
+        if withTreeSafely({ $0.backups[newName] }) != nil {
+            throw CommandError(
+                .exists, "there is a backup named \(newName) already: choose another name")
+        }
+        try changeBackup(name, caller) { record in
+            var kept = record
+            // Whoever names it means to keep it.
+            kept.isAutomatic = false
+            return [
+                .backup(name, before: record, after: nil),
+                .backup(newName, before: nil, after: kept),
+            ]
+        }
+    }
+
+    private func changeBackup(
+        _ name: FileName, _ caller: Caller, _ changes: (BackupRecord) -> [TreeChange]
+    ) throws(CommandError) {
+        let number: UInt64
+        do throws(Errno) {
+            number = try withReserve { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    guard let record = tree.backups[name] else { throw .noEntry }
+                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    transaction.changes += changes(record)
+                    try tree.commit(&transaction)
+                    return transaction.sequence
+                }
+            }
+        } catch {
+            if error == .noEntry {
+                throw CommandError(
+                    error, "there is no backup named \(name): .draft/backup lists them")
+            }
+            throw CommandError(error, "the backup \(name) could not be changed: \(error)")
+        }
+        try makeDurable(CommandOutcome(sequence: number), "the change of the backup \(name)")
+    }
+}
+
+extension Backup {
+    init(_ name: FileName, _ record: BackupRecord) {
+        self.init(
+            name: name, sequence: record.sequence, time: record.time, comment: record.comment,
+            isAutomatic: record.isAutomatic)
+    }
+}
+
+extension Tree {
+    /// The last record of the journal that is not younger than `sequence`.
+    fileprivate func lastJournaled(upTo sequence: UInt64) throws(Errno) -> UInt64 {
+        do throws(StorageError) {
+            return try journal.lastRecord(upTo: sequence)
+        } catch {
+            throw failing(error)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+// ProcessHistory: which program a process was at some change, as the journal says.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+/// The process records of a journal, for looking names up.
+struct ProcessHistory: Sendable {
+    private struct Named: Sendable {
+        var pid: UInt32
+        var name: UInt32
+        var sequence: UInt64
+    }
+
+    /// By pid, then by number.
+    private var records: [Named] = []
+    /// Programs are few, processes many.
+    private var names: [[UInt8]] = []
+    private var indexes: [[UInt8]: UInt32] = [:]
+    /// The journal is read up to here.
+    private var end: UInt64 = 0
+
+    /// Above this number of records the older half is forgotten: memory stays bounded.
+    private static let limit = 1 << 20
+
+    /// Reads what the journal has since it was read last. A damaged record costs names, no more.
+    mutating func read(_ journal: Journal, upTo limit: UInt64) {
+        guard limit > end else { return }
+        var found: [(pid: UInt32, name: [UInt8], sequence: UInt64)] = []
+        try? journal.records(of: .process, after: end, upTo: limit) { header, payload in
+            var reader = ByteReader(payload)
+            if let pid: UInt32 = reader.integer(), reader.integer(UInt32.self) != nil,
+                let name = reader.string() {
+                found.append((pid, name, header.sequence))
+            }
+        }
+        end = limit
+        if found.isEmpty { return }
+        for record in found {
+            let index = indexes[record.name] ?? UInt32(names.count)
+            if Int(index) == names.count {
+                names.append(record.name)
+                indexes[record.name] = index
+            }
+            records.append(Named(pid: record.pid, name: index, sequence: record.sequence))
+        }
+        if records.count > Self.limit {
+            let numbers = records.map(\.sequence).sorted()
+            let first = numbers[numbers.count / 2]
+            records.removeAll { $0.sequence < first }
+        }
+        records.sort { ($0.pid, $0.sequence) < ($1.pid, $1.sequence) }
+    }
+
+    /// The name that `pid` had when it made change `sequence`; empty where it is not known.
+    func name(of pid: UInt32, at sequence: UInt64) -> [UInt8] {
+        if pid == 0 { return Array("kernel".utf8) }
+        var low = 0
+        var high = records.count
+        while low < high {
+            let middle = (low + high) / 2
+            if (records[middle].pid, records[middle].sequence) <= (pid, sequence) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        guard low > 0, records[low - 1].pid == pid else { return [] }
+        return names[Int(records[low - 1].name)]
+    }
+}

@@ -1,0 +1,278 @@
+// TimeView: a workspace as it was after some change, as a read-only tree. Looking costs what changed
+// since; while the view is in use, the tree tells it of each further change.
+
+package import Overlay
+package import Platform
+package import Storage
+internal import Synchronization
+
+package final class TimeView: ChangeObserver, Sendable {
+    /// The last change that the view contains.
+    package let sequence: UInt64
+    package let root: ViewNode
+    private let workspace: Workspace
+    private let past: Mutex<PastValues>
+    /// What was read lately.
+    private let contents = Mutex(LRUCache<InodeNumber, PieceTree>(capacity: 64))
+
+    init(_ workspace: Workspace, sequence: UInt64, past: PastValues, root: ViewNode) {
+        self.workspace = workspace
+        self.sequence = sequence
+        self.past = Mutex(past)
+        self.root = root
+    }
+
+    package func note(_ change: TreeChange) { past.withLock { $0.note(change) } }
+
+    package func noteMarks(_ numbers: [InodeNumber]) { past.withLock { $0.marked.formUnion(numbers) } }
+
+    private func withTree<R: Sendable>(
+        _ body: (Tree, PastValues) throws(Errno) -> R
+    ) throws(Errno) -> R {
+        // Whoever changes the past holds the tree's lock.
+        try workspace.withTree { (tree) throws(Errno) in
+            try past.withLock { (past) throws(Errno) in try body(tree, past) }
+        }
+    }
+
+    /// - Throws: ENOENT where there was nothing.
+    package func lookup(_ name: FileName, in node: ViewNode) throws(Errno) -> ViewNode {
+        guard node.type == .directory else { throw .notDirectory }
+        return try withTree { (tree, past) throws(Errno) in
+            guard let found = try tree.pastChild(name, of: node, past, at: sequence) else {
+                throw .noEntry
+            }
+            return found
+        }
+    }
+
+    /// Every name but `.` and `..`, in the order of their bytes.
+    package func list(
+        _ node: ViewNode
+    ) throws(Errno) -> [(name: FileName, type: FileType)] {
+        guard node.type == .directory else { throw .notDirectory }
+        let names = try withTree { (tree, past) throws(Errno) in
+            let entries = try tree.pastEntries(of: node.number, past)
+            var names: [(name: FileName, type: FileType)] = []
+            for (name, entry) in entries where !entry.isWhiteout { names.append((name, entry.type)) }
+            if let path = node.basePath {
+                for entry in try tree.base.list(path) where entries[entry.name] == nil {
+                    names.append((entry.name, entry.type))
+                }
+            }
+            return names
+        }
+        return names.sorted { $0.name < $1.name }
+    }
+
+    package func attributes(_ node: ViewNode) throws(Errno) -> InodeAttributes {
+        node.record.attributes
+    }
+
+    /// Reads up to `buffer.count` bytes from `offset`; fewer only where the file ended.
+    /// - Throws: EIO where a checksum does not fit or the base has changed since.
+    package func read(
+        _ node: ViewNode, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) -> Int {
+        guard node.type == .regular else {
+            throw node.type == .directory ? .isDirectory : .invalid
+        }
+        let size = node.record.size
+        guard offset < size, !buffer.isEmpty else { return 0 }
+        let wanted = offset..<min(size, offset.adding(clamping: UInt64(buffer.count)))
+        let part = UnsafeMutableRawBufferPointer(
+            rebasing: buffer[..<Int(wanted.upperBound - wanted.lowerBound)])
+        if node.pieces == nil, !node.record.flags.contains(.hasLog), let place = node.place {
+            // The base's content: as it was known, if anybody has touched it since.
+            if let origin = try knownOrigin(node.number) {
+                try workspace.readOrigin(node.number, origin, into: part, at: offset)
+                return part.count
+            }
+            return try workspace.base.file(place).read(into: part, at: offset)
+        }
+        return try workspace.read(try pieces(of: node, in: wanted), into: part, originOf: origin)
+    }
+
+    private func pieces(of node: ViewNode, in wanted: Range<UInt64>) throws(Errno) -> [Piece] {
+        if let pieces = node.pieces { return pieces.pieces(in: wanted) }
+        if node.record.flags.contains(.hasLog) {
+            if let known = contents.withLock({ $0.value(for: node.number) }) {
+                return known.pieces(in: wanted)
+            }
+            let log = try workspace.withTree { (tree) throws(Errno) in
+                try tree.historicLog(node.number)
+            }
+            let pieces = try log.content(at: sequence).pieces
+            _ = contents.withLock { $0.insert(pieces, for: node.number) }
+            return pieces.pieces(in: wanted)
+        }
+        return [.hole(wanted.upperBound - wanted.lowerBound)]
+    }
+
+    /// The base file under pieces, as it was known then.
+    private func origin(_ number: InodeNumber) throws(Errno) -> Origin {
+        guard let known = try knownOrigin(number) else { throw .inputOutput }
+        return known
+    }
+
+    /// Nil for a base file that nobody has touched.
+    private func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
+        try withTree { (tree, past) throws(Errno) in try tree.knownOrigin(number, past) }
+    }
+
+    package func symlinkTarget(_ node: ViewNode) throws(Errno) -> [UInt8] {
+        guard node.type == .symlink else { throw .invalid }
+        if let place = node.place { return try workspace.base.symlinkTarget(place) }
+        return node.record.symlinkTarget
+    }
+
+    package func xattr(_ name: [UInt8], of node: ViewNode) throws(Errno) -> [UInt8] {
+        switch try xattrs(of: node)[name] {
+        case .value(let bytes): return bytes
+        case .hidden: throw .noData
+        case nil: break
+        }
+        guard let place = node.place else { throw .noData }
+        return try workspace.base.xattr(name, of: place)
+    }
+
+    package func xattrNames(of node: ViewNode) throws(Errno) -> [[UInt8]] {
+        let overlay = try xattrs(of: node)
+        let own = overlay.filter { $0.value != .hidden }.keys
+            .sorted { $0.lexicographicallyPrecedes($1) }
+        guard let place = node.place else { return own }
+        return try workspace.base.xattrNames(of: place).filter { overlay[$0] == nil } + own
+    }
+
+    /// What the overlay said of a node's extended attributes.
+    func xattrs(of node: ViewNode) throws(Errno) -> [[UInt8]: XattrValue] {
+        guard node.hasRow else { return [:] }
+        return try withTree { (tree, past) throws(Errno) in
+            try tree.pastXattrs(of: node.number, past)
+        }
+    }
+}
+
+extension Tree {
+    func pastEntries(
+        of directory: InodeNumber, _ past: PastValues
+    ) throws(Errno) -> [FileName: Entry] {
+        var entries = try entries(in: directory)
+        for (name, entry) in past.entries[directory] ?? [:] { entries[name] = entry }
+        return entries
+    }
+
+    func pastEntry(
+        _ name: FileName, in directory: InodeNumber, _ past: PastValues
+    ) throws(Errno) -> Entry? {
+        if let noted = past.entries[directory]?[name] { return noted }
+        return try entry(name, in: directory)
+    }
+
+    func pastXattrs(
+        of number: InodeNumber, _ past: PastValues
+    ) throws(Errno) -> [[UInt8]: XattrValue] {
+        var found = try xattrs(of: number)
+        for (name, value) in past.xattrs[number] ?? [:] { found[name] = value }
+        return found
+    }
+
+    /// All extended attributes that a file showed.
+    func visibleXattrs(
+        of node: ViewNode, _ past: PastValues
+    ) throws(Errno) -> [[UInt8]: [UInt8]] {
+        let overlay = node.hasRow ? try pastXattrs(of: node.number, past) : [:]
+        var found: [[UInt8]: [UInt8]] = [:]
+        for case (let name, .value(let bytes)) in overlay { found[name] = bytes }
+        guard let place = node.place else { return found }
+        for name in try base.xattrNames(of: place) where overlay[name] == nil {
+            found[name] = try base.xattr(name, of: place)
+        }
+        return found
+    }
+
+    func pastChild(
+        _ name: FileName, of directory: ViewNode, _ past: PastValues, at sequence: UInt64
+    ) throws(Errno) -> ViewNode? {
+        if let entry = try pastEntry(name, in: directory.number, past) {
+            return entry.isWhiteout ? nil : try pastNode(entry.inode, past, at: sequence)
+        }
+        guard let basePath = directory.basePath,
+            let status = try base.status(ifPresent: name.bytes, in: basePath)
+        else { return nil }
+        return try pastNode(
+            status, at: BasePlace(directory: basePath, name: name.bytes), past, at: sequence)
+    }
+
+    /// A file that the overlay knew.
+    func pastNode(
+        _ number: InodeNumber, _ past: PastValues, at sequence: UInt64
+    ) throws(Errno) -> ViewNode {
+        guard let node = try pastNode(ifThere: number, past, at: sequence) else {
+            reason = "a name leads to inode \(number), which is not there"
+            throw .inputOutput
+        }
+        return node
+    }
+
+    /// Nil for a file that had no row.
+    func pastNode(
+        ifThere number: InodeNumber, _ past: PastValues, at sequence: UInt64
+    ) throws(Errno) -> ViewNode? {
+        guard let row = try pastRow(number, past, at: sequence) else { return nil }
+        var place: BasePlace?
+        if row.record.flags.contains(.hasOrigin) {
+            place = try knownOrigin(number, past).map { BasePlace(path: $0.path) }
+        }
+        return ViewNode(row, place: place, hasRow: true)
+    }
+
+    /// A file of the base, which may have had a row under another name. Nothing is recorded for it.
+    private func pastNode(
+        _ status: FileStatus, at place: BasePlace, _ past: PastValues, at sequence: UInt64
+    ) throws(Errno) -> ViewNode {
+        let number = try number(of: status, at: place, isPast: true)
+        if let known = try pastRow(number, past, at: sequence),
+            known.record.flags.contains(.hasOrigin) {
+            return ViewNode(known, place: place, hasRow: true)
+        }
+        let record = InodeRecord(number: number, status: status)
+        return ViewNode(PastRow(record: record), place: place, hasRow: false)
+    }
+}
+
+extension Workspace {
+    /// The workspace as it was after change `sequence`.
+    /// - Throws: ENOENT for a change that has not happened, EIO where the journal is damaged.
+    package func view(at sequence: UInt64) throws(CommandError) -> TimeView {
+        if let known = past.recentViews.withLock({ $0.value(for: sequence) }) { return known }
+        guard sequence <= self.sequence.last else {
+            throw CommandError(
+                .noEntry, "there is no change \(sequence) yet: the last is \(self.sequence.last)")
+        }
+        do throws(Errno) {
+            let view = try withTree { (tree) throws(Errno) in
+                let past = try tree.past(after: sequence)
+                let root = try tree.pastRoot(past, at: sequence)
+                let view = TimeView(self, sequence: sequence, past: past, root: root)
+                tree.observers.append(WeakObserver(view))
+                return view
+            }
+            _ = past.recentViews.withLock { $0.insert(view, for: sequence) }
+            return view
+        } catch {
+            throw CommandError(
+                error, "the moment @\(sequence) cannot be shown: \(error); verify says more")
+        }
+    }
+}
+
+extension Tree {
+    func pastRoot(_ past: PastValues, at sequence: UInt64) throws(Errno) -> ViewNode {
+        let number = rootNumber
+        if let known = try pastNode(ifThere: number, past, at: sequence) { return known }
+        return ViewNode(
+            PastRow(record: InodeRecord(number: number, status: base.rootStatus)),
+            place: BasePlace(path: []), hasRow: false)
+    }
+}

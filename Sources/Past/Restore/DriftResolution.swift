@@ -1,0 +1,319 @@
+// DriftResolution: what people do about drift. The name gets a new inode that stands on the base file of
+// now; the one that was there keeps its origin. So what other files, the past and backups have of the old
+// base stays what it is, and a rollback brings all of it back. One transaction, whole or not at all.
+
+package import Overlay
+internal import Platform
+internal import Storage
+internal import Synchronization
+
+extension Workspace {
+    /// Settles a file where nothing can go wrong: it was not edited here, holds nothing of the base, or
+    /// the base has the content that it had. Where that content is not kept, its inode, size and mtime say
+    /// so, as they do to git; somebody has asked.
+    /// - Throws: ENOENT where the file or its base is gone, EINVAL where nothing drifted, EBUSY where
+    ///   both were changed and somebody has to decide.
+    package func acceptDrift(
+        _ path: [UInt8], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let drifted = try findDrifted(path)
+        guard let status = drifted.status, status.type == .regular else {
+            throw CommandError(
+                .noEntry, "\(shown(path)): there is no base file to accept, \(drifted.reason): "
+                    + "ours keeps what is here, theirs removes it")
+        }
+        return try commanding(path) { () throws(Errno) in
+            if !drifted.hasLog {
+                return try replace(drifted, by: .theirs(status), as: .acceptDrift, caller: caller)
+            }
+            // Where the content of then is kept, both sides can be merged: somebody is to see to it.
+            var isClear = !dependsOnBase(drifted.number) && !hasPin(drifted.origin)
+            if !isClear { isClear = try hasSameContent(drifted, status) }
+            if isClear {
+                return try replace(drifted, by: .ours(status), as: .acceptDrift, caller: caller)
+            }
+            guard !hasPin(drifted.origin), drifted.origin.isUnmodified(status) else { throw .busy }
+            return try renewOrigin(drifted, status, caller: caller)
+        }
+    }
+
+    /// The file keeps what it holds here.
+    /// - Parameter version: which base file it was compared with, as `drift` shows it; nil for any.
+    /// - Throws: as above; EBUSY where the base was changed since; EIO where the base's content of then
+    ///   is needed and not kept.
+    package func keepOurs(
+        _ path: [UInt8], over version: [UInt8]? = nil, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let drifted = try findDrifted(path)
+        if let version, version != Array((drifted.status?.version ?? "").utf8) {
+            throw CommandError(.busy, "the base file of \(shown(path)) was changed again: look anew")
+        }
+        guard drifted.hasLog else {
+            throw CommandError(
+                .invalid, "\(shown(path)) was not edited here: theirs takes the base's content")
+        }
+        guard hasPin(drifted.origin) || !dependsOnBase(drifted.number) else {
+            throw CommandError(
+                .inputOutput,
+                "\(shown(path)) shows parts of the base that are not kept, so it is not whole: "
+                    + "theirs takes the base's content, or write the file anew")
+        }
+        let status = drifted.status?.type == .regular ? drifted.status : nil
+        return try commanding(path) { () throws(Errno) in
+            try replace(drifted, by: .ours(status), as: .acceptDrift, caller: caller)
+        }
+    }
+
+    /// The edits of a file go, and it shows the base again; where the base has none, its name goes.
+    /// The state before is a backup.
+    /// - Throws: ENOENT where the file is gone, EINVAL where nothing drifted.
+    package func dropDrift(
+        _ path: [UInt8], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let drifted = try findDrifted(path)
+        if let status = drifted.status, status.type == .regular {
+            return try commanding(path) { () throws(Errno) in
+                try replace(drifted, by: .theirs(status), as: .dropDrift, caller: caller)
+            }
+        }
+        let backup = try backUp(before: "drift drop", caller: caller)
+        var outcome = try commanding(path) { () throws(Errno) in
+            try removeDrifted(drifted, caller: caller)
+        }
+        outcome.backup = backup
+        return outcome
+    }
+
+    // MARK: Finding
+
+    fileprivate struct Drifted {
+        var number: InodeNumber
+        var parent: InodeNumber
+        var name: FileName?
+        var origin: Origin
+        /// Its content is in a log.
+        var hasLog: Bool
+        /// Of the base file now; nil where there is none.
+        var status: FileStatus?
+        var reason: String
+    }
+
+    private func commanding<R>(
+        _ path: [UInt8], _ body: () throws(Errno) -> R
+    ) throws(CommandError) -> R {
+        do throws(Errno) {
+            return try body()
+        } catch {
+            guard error == .busy else { throw CommandError(error, "\(shown(path)): \(error)") }
+            throw CommandError(
+                .busy, "\(shown(path)) was changed here and in the base: draftfs drift --merge "
+                    + "merges both, ours keeps what is here, theirs takes the base's content")
+        }
+    }
+
+    private func findDrifted(_ path: [UInt8]) throws(CommandError) -> Drifted {
+        let found = try commanding(path) { () throws(Errno) in
+            try withTree { (tree) throws(Errno) -> (Drifted?) in
+                let (inode, parent, name) = try tree.find(path: path)
+                guard let origin = try tree.knownOrigin(inode.number),
+                    FileType(mode: origin.mode) == .regular else { return nil }
+                return Drifted(
+                    number: inode.number, parent: parent.number, name: name, origin: origin,
+                    hasLog: inode.record.flags.contains(.hasLog), reason: "")
+            }
+        }
+        guard var drifted = found, let (reason, status) = drift(of: drifted.origin) else {
+            throw CommandError(
+                .invalid, "\(shown(path)) has not drifted: the base under it is what it was")
+        }
+        let place = BasePlace(path: drifted.origin.path)
+        base.forget(place)
+        drifted.reason = reason
+        // It is to be an identity: a change in the same tick of the clock must show.
+        drifted.status = try commanding(path) { () throws(Errno) in
+            status?.type == .regular ? try base.settledStatus(place) : status
+        }
+        return drifted
+    }
+
+    /// Bytes up to which contents are compared; beyond, somebody has to decide.
+    private static let mostCompared: UInt64 = 64 << 20
+
+    /// Whether the base has the content that it had, which the pool still knows.
+    private func hasSameContent(_ drifted: Drifted, _ status: FileStatus) throws(Errno) -> Bool {
+        let size = drifted.origin.size
+        guard status.size == size, size <= Self.mostCompared, hasPin(drifted.origin) else {
+            return false
+        }
+        let place = BasePlace(path: drifted.origin.path)
+        var at: UInt64 = 0
+        while at < size {
+            let range = at..<min(size, at + 1 << 20)
+            let then = try bytes(range, of: drifted.number, drifted.origin)
+            let now = try base.file(place).readBytes(then.count, at: at)
+            if then != now { return false }
+            at = range.upperBound
+        }
+        return try base.status(of: base.file(place)) == status
+    }
+
+    /// Names the moment before a command, as the other commands do.
+    private func backUp(
+        before command: String, caller: Caller
+    ) throws(CommandError) -> FileName {
+        do throws(Errno) {
+            return try gate.alone { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    let name = tree.addAutomaticBackup("before \(command)", to: &transaction)
+                    try tree.commit(&transaction)
+                    return name
+                }
+            }
+        } catch {
+            throw CommandError(error, "the backup before it could not be recorded: \(error)")
+        }
+    }
+
+    // MARK: Changing
+
+    fileprivate enum Choice {
+        /// The content of the base file of now.
+        case theirs(FileStatus)
+        /// What the file holds here, over the base file of now; nil where there is none.
+        case ours(FileStatus?)
+
+        /// Of the base file of now.
+        var status: FileStatus? {
+            switch self {
+            case .theirs(let status): status
+            case .ours(let status): status
+            }
+        }
+    }
+
+    private func replace(
+        _ drifted: Drifted, by choice: Choice, as operation: TreeOperation, caller: Caller
+    ) throws(Errno) -> CommandOutcome {
+        // The content of now is kept like that of a first edit: the base may move on again.
+        let wish = withTreeSafely { tree in
+            choice.status.map { status in
+                let origin = tree.origin(drifted, status)
+                return PinWish(
+                    place: BasePlace(path: origin.path), identity: tree.pinIdentity(origin),
+                    limit: tree.pinLimit)
+            }
+        }
+        let outcome = try keeping(wish) { (kept) throws(Errno) in
+            try gate.alone { () throws(Errno) in
+                try withTree { (tree) throws(Errno) in
+                    tree.kept = kept
+                    defer { tree.kept = [] }
+                    var plan = ChangePlan(tree, stamp: caller.stamp(clock.realtime()))
+                    try plan.replace(drifted, choice)
+                    return try plan.commit(
+                        operation, backupComment: operation == .dropDrift ? "before drift drop" : nil)
+                }
+            }
+        }
+        driftMet.withLock { _ = $0.remove(drifted.number) }
+        return outcome
+    }
+
+    /// The base file of now has the content that it had: all that stands on it stands on this one.
+    private func renewOrigin(
+        _ drifted: Drifted, _ status: FileStatus, caller: Caller
+    ) throws(Errno) -> CommandOutcome {
+        let number = drifted.number
+        let last = try withTree { (tree) throws(Errno) in
+            guard try tree.knownOrigin(number) == drifted.origin else { throw .again }
+            var transaction = tree.begin(.acceptDrift, caller.stamp(clock.realtime()))
+            let time = transaction.stamp.time
+            transaction.update(try tree.regular(number)) { $0.changeTime = time }
+            transaction.changes.append(
+                .origin(number, before: drifted.origin, after: tree.origin(drifted, status)))
+            try tree.commit(&transaction)
+            return transaction.sequence
+        }
+        driftMet.withLock { _ = $0.remove(number) }
+        var outcome = CommandOutcome(sequence: last, changed: 1)
+        outcome.stale.inodes[number] = true
+        return outcome
+    }
+
+    private func removeDrifted(
+        _ drifted: Drifted, caller: Caller
+    ) throws(Errno) -> CommandOutcome {
+        guard let name = drifted.name else { throw .invalid }
+        try unlink(name, in: drifted.parent, caller: caller)
+        driftMet.withLock { _ = $0.remove(drifted.number) }
+        var outcome = CommandOutcome(sequence: sequence.last, changed: 1)
+        outcome.stale.inodes[drifted.number] = true
+        outcome.stale.inodes[drifted.parent] = true
+        outcome.stale.entries.append((drifted.parent, name))
+        return outcome
+    }
+}
+
+extension Tree {
+    /// The base file of now as what a file stands on.
+    fileprivate func origin(_ drifted: Workspace.Drifted, _ status: FileStatus) -> Origin {
+        makeOrigin(at: BasePlace(path: drifted.origin.path), status)
+    }
+}
+
+extension ChangePlan {
+    /// Another inode in the place of a drifted one.
+    fileprivate mutating func replace(
+        _ drifted: Workspace.Drifted, _ choice: Workspace.Choice
+    ) throws(Errno) {
+        guard let name = drifted.name,
+            try tree.entry(name, in: drifted.parent)?.inode == drifted.number,
+            let old = try row(drifted.number),
+            // An edit in between is not to go with what was looked at.
+            old.flags.contains(.hasLog) == drifted.hasLog
+        else { throw .again }
+        var record = old
+        record.number = try tree.nextNumber()
+        record.links = 1
+        record.contentSequence = 0
+        record.birthTime = stamp.time
+        record.changeTime = stamp.time
+        record.flags = old.flags.intersection([.hasCapability])
+        switch choice {
+        case .theirs(let now):
+            record.flags.insert(.followsBase)
+            record.size = now.size
+            record.allocated = now.allocatedBytes
+            record.modificationTime = stamp.time
+        case .ours:
+            guard let log = try tree.log(of: tree.inode(drifted.number)) else { throw .again }
+            let pieces = try log.snapshot()
+            record.size = pieces.length
+            record.allocated = pieces.allocatedBytes
+            record.flags.insert(.hasLog)
+            setContent(
+                NewContent(
+                    number: record.number, source: drifted.number, sequence: tree.sequence.last,
+                    pieces: pieces))
+        }
+        if let status = choice.status {
+            setOrigin(record.number, tree.origin(drifted, status))
+            record.flags.insert(.hasOrigin)
+        }
+        for (key, value) in try tree.xattrs(of: drifted.number) {
+            setXattr(key, of: record.number, value)
+            record.flags.insert(.hasXattrs)
+        }
+        setRow(record.number, record)
+        setEntry(name, in: drifted.parent, Entry(inode: record.number, type: .regular))
+        if old.links > 1 {
+            var rest = old
+            rest.links -= 1
+            rest.changeTime = stamp.time
+            setRow(drifted.number, rest)
+        } else {
+            setRow(drifted.number, nil)
+        }
+    }
+}

@@ -1,0 +1,330 @@
+// PathPlacement: rollback of single paths: files and trees that are gone by now and come back, and those
+// that came later and go. Every name that comes or goes is counted by the inode that it leads to.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+extension Rollback {
+    /// A file or tree of then, and where it is to be put.
+    package struct Placing {
+        var old: ViewNode
+        var name: FileName
+        var directory: ViewNode
+        /// Of a directory that comes back as itself all subdirectories are counted already.
+        var isCounted = false
+    }
+
+    // MARK: What is gone by now
+
+    /// Puts a file or tree of then at a name where there is nothing.
+    /// - Returns: the file or directory itself, with the plan's row.
+    @discardableResult
+    mutating func place(
+        _ old: ViewNode, _ name: FileName, in directory: ViewNode, withChildren: Bool = true
+    ) throws(Errno) -> ViewNode {
+        var open: [Placing] = []
+        let node = try place(
+            Placing(old: old, name: name, directory: directory), withChildren: withChildren, &open)
+        // Step by step: a tree may be deeper than a stack.
+        while let next = open.popLast() { _ = try place(next, withChildren: true, &open) }
+        return node
+    }
+
+    /// - Parameter open: gets what is in a directory that comes back.
+    private mutating func place(
+        _ item: Placing, withChildren: Bool, _ open: inout [Placing]
+    ) throws(Errno) -> ViewNode {
+        let (old, name, directory) = (item.old, item.name, item.directory)
+        try touchDirectory(
+            directory, links: old.type == .directory && !item.isCounted ? 1 : 0)
+        if old.type != .directory {
+            if let number = placed[old.number], try plan.row(number) != nil {
+                return try addName(name, of: number, old.type, in: directory)
+            }
+            if let found = try placeAgain(item) { return found }
+        }
+        let isAtHome = old.place == directory.basePath.map {
+            BasePlace(directory: $0, name: name.bytes)
+        }
+        if !old.hasRow, isAtHome, withChildren || old.type != .directory,
+            try plan.row(old.number) == nil {
+            return try placeUntouched(item, &open)
+        }
+        let isElsewhere = try isThere(old)
+        if isElsewhere || !old.hasRow {
+            return try copy(old, name, in: directory, withChildren: withChildren)
+        }
+        return try placeRow(item, withChildren: withChildren, &open)
+    }
+
+    /// One more name of a file that is there by the plan.
+    private mutating func addName(
+        _ name: FileName, of number: InodeNumber, _ type: FileType, in directory: ViewNode
+    ) throws(Errno) -> ViewNode {
+        if var record = try plan.row(number) {
+            record.links = record.links.adding(clamping: 1)
+            record.changeTime = plan.stamp.time
+            plan.setRow(number, record)
+        }
+        try setName(name, in: directory, to: Entry(inode: number, type: type))
+        return try tree.pastNode(number, plan.values, at: .max)
+    }
+
+    /// A file that this rollback took a name from, and that others still lead to: with this name it is
+    /// linked as it was.
+    /// - Returns: nil for any other file.
+    private mutating func placeAgain(_ item: Placing) throws(Errno) -> ViewNode? {
+        let old = item.old
+        guard let count = unlinked[old.number], count > 0, try plan.row(old.number) != nil,
+            // It may stand for another file of then by now, under a name that it kept.
+            (claimed[old.number] ?? old.number) == old.number
+        else { return nil }
+        unlinked[old.number] = count - 1
+        let now = try addName(item.name, of: old.number, old.type, in: item.directory)
+        guard now.type == old.type else { return now }
+        if old.type == .regular {
+            try bringFile(now, to: old, item.name, in: item.directory)
+        } else {
+            placed[old.number] = old.number
+            try bringAttributes(of: now, to: old)
+        }
+        return try tree.pastNode(old.number, plan.values, at: .max)
+    }
+
+    /// A file or directory of the base that nobody had touched: its name shows through.
+    private mutating func placeUntouched(
+        _ item: Placing, _ open: inout [Placing]
+    ) throws(Errno) -> ViewNode {
+        let (old, name, directory) = (item.old, item.name, item.directory)
+        for key in try tree.xattrs(of: old.number).keys { plan.setXattr(key, of: old.number, nil) }
+        if !keepsTimes, old.type == .regular, old.record.links == 1, let place = old.place {
+            plan.setOrigin(old.number, try origin(of: old, at: place))
+            plan.setRow(old.number, freshRow(of: old))
+            try setName(name, in: directory, to: Entry(inode: old.number, type: .regular))
+            return old
+        }
+        // It shows through once nothing hides it.
+        plan.setEntry(name, in: directory.number, nil)
+        plan.setRow(old.number, nil)
+        if old.type == .directory { try openChildren(of: old, &open) }
+        if old.type != .directory, old.record.links > 1 { return try placeName(of: old) }
+        return old
+    }
+
+    /// A file or directory with a row, which comes back as the inode that it was.
+    private mutating func placeRow(
+        _ item: Placing, withChildren: Bool, _ open: inout [Placing]
+    ) throws(Errno) -> ViewNode {
+        let old = item.old
+        var record = try takeBackContent(
+            PastRow(record: old.record, pieces: old.pieces), of: old.number)
+        if record.type != .directory {
+            record.links = 1
+        } else if !withChildren {
+            record.links = 2
+        }
+        if !keepsTimes { record.modificationTime = plan.stamp.time }
+        record.changeTime = plan.stamp.time
+        plan.setRow(old.number, record)
+        try setName(item.name, in: item.directory, to: Entry(inode: old.number, type: old.type))
+        let then = try tree.pastXattrs(of: old.number, past)
+        for key in Set(then.keys).union(try tree.xattrs(of: old.number).keys) {
+            plan.setXattr(key, of: old.number, then[key])
+        }
+        placed[old.number] = old.number
+        claimed[old.number] = old.number
+        if keepsTimes { timed.insert(old.number) }
+        if old.type == .directory {
+            if withChildren { try openChildren(of: old, &open) } else { try hideChildren(of: old) }
+        }
+        return try tree.pastNode(old.number, plan.values, at: .max)
+    }
+
+    /// The row of a base file that comes back: as in the base, but changed now, so that make(1) sees it.
+    func freshRow(of old: ViewNode) -> InodeRecord {
+        var record = old.record
+        record.modificationTime = plan.stamp.time
+        record.changeTime = plan.stamp.time
+        record.flags.formUnion([.hasOrigin, .followsBase])
+        if let place = old.place, (try? tree.base.xattr(XattrNames.capability, of: place)) != nil {
+            record.flags.insert(.hasCapability)
+        }
+        return record
+    }
+
+    /// A base file of several names, all of which were gone: one of them is there again, which only a
+    /// row can say.
+    private mutating func placeName(of old: ViewNode) throws(Errno) -> ViewNode {
+        guard let place = old.place else { throw .stale }
+        plan.setOrigin(old.number, try origin(of: old, at: place))
+        var record = old.record
+        record.flags.insert(.hasOrigin)
+        record.links = 1
+        record.changeTime = plan.stamp.time
+        plan.setRow(old.number, record)
+        placed[old.number] = old.number
+        claimed[old.number] = old.number
+        return try tree.pastNode(old.number, plan.values, at: .max)
+    }
+
+    /// Whether a file of then has a name now, as the plan stands.
+    private func isThere(_ old: ViewNode) throws(Errno) -> Bool {
+        if try plan.row(old.number) != nil { return true }
+        guard let place = old.place, !tree.touched.contains(old.number) else { return false }
+        return try plan.isShown(place)
+    }
+
+    /// The names in a directory that comes back as itself.
+    private mutating func openChildren(
+        of old: ViewNode, _ open: inout [Placing]
+    ) throws(Errno) {
+        let then = try tree.pastEntries(of: old.number, past)
+        let names = Set(then.keys).union(try tree.pastEntries(of: old.number, plan.values).keys)
+        // All names go first: what is placed finds nothing in its way, and counts its own link.
+        for name in names {
+            plan.setEntry(name, in: old.number, then[name] == .whiteout ? .whiteout : nil)
+        }
+        for name in names.sorted() where then[name] != .whiteout {
+            guard let node = try child(name, of: old) else { continue }
+            if WorkingName.isPassing(name) {
+                // The directory counts it among its own.
+                if node.type == .directory, var record = try plan.row(old.number), record.links > 2 {
+                    record.links -= 1
+                    plan.setRow(old.number, record)
+                }
+                continue
+            }
+            open.append(Placing(old: node, name: name, directory: old, isCounted: true))
+        }
+    }
+
+    /// A directory that comes back for one name in it is empty until then: what it held when it went
+    /// may be gone by itself.
+    private mutating func hideChildren(of old: ViewNode) throws(Errno) {
+        var shown: Set<FileName> = []
+        if let path = old.basePath { shown.formUnion(try tree.base.list(path).map(\.name)) }
+        for name in shown.union(try tree.pastEntries(of: old.number, plan.values).keys) {
+            plan.setEntry(name, in: old.number, shown.contains(name) ? .whiteout : nil)
+        }
+    }
+
+    /// Has a name lead to something. A directory with an entry of its own has a row.
+    mutating func setName(
+        _ name: FileName, in directory: ViewNode, to entry: Entry
+    ) throws(Errno) {
+        plan.setEntry(name, in: directory.number, entry)
+        guard let place = directory.place, try plan.row(directory.number) == nil else { return }
+        plan.setOrigin(directory.number, try origin(of: directory, at: place))
+        var record = directory.record
+        record.flags.insert(.hasOrigin)
+        if !keepsTimes { record.modificationTime = plan.stamp.time }
+        record.changeTime = plan.stamp.time
+        plan.setRow(directory.number, record)
+    }
+
+    /// Makes a file or directory of the base the overlay's own, by a transaction that changes nothing
+    /// which can be seen.
+    mutating func touch(_ node: ViewNode) throws(Errno) {
+        guard let place = node.place, plan.values.inodes[node.number] == nil,
+            try tree.row(node.number) == nil
+        else { return }
+        let inode = try tree.inode(at: place)
+        guard inode.number == node.number else { throw .stale }
+        var transaction = tree.begin(.touch, plan.stamp)
+        try tree.update(inode, in: &transaction) { _ in }
+        try tree.commit(&transaction)
+    }
+
+    /// The directory's times, its links if it counts them; an untouched one needs neither.
+    mutating func touchDirectory(_ directory: ViewNode, links: Int) throws(Errno) {
+        guard var record = try plan.row(directory.number) else { return }
+        if !timed.contains(directory.number) { record.modificationTime = plan.stamp.time }
+        record.changeTime = plan.stamp.time
+        if record.links >= 2 {
+            record.links = UInt32(clamping: max(2, Int64(record.links).adding(clamping: Int64(links))))
+        }
+        plan.setRow(directory.number, record)
+    }
+
+    // MARK: What was not there
+
+    /// Takes a file or tree away that came later.
+    mutating func remove(
+        _ now: ViewNode, _ name: FileName, from directory: ViewNode
+    ) throws(Errno) {
+        try touch(directory)
+        try removeBelow(now)
+        try touchDirectory(directory, links: now.type == .directory ? -1 : 0)
+        var hides = false
+        if let path = directory.basePath {
+            hides = try tree.base.status(ifPresent: name.bytes, in: path) != nil
+        }
+        plan.setEntry(name, in: directory.number, hides ? .whiteout : nil)
+    }
+
+    /// A name that goes.
+    private struct Removing {
+        var node: ViewNode
+        var name: FileName?
+        var directory: ViewNode?
+        /// What is in it has gone.
+        var isEmptied = false
+    }
+
+    /// All that is in a directory, then itself; step by step, since a tree may be deeper than a stack.
+    private mutating func removeBelow(_ top: ViewNode) throws(Errno) {
+        var open = [Removing(node: top)]
+        while var next = open.popLast() {
+            let node = next.node
+            if node.type == .directory, !next.isEmptied {
+                next.isEmptied = true
+                open.append(next)
+                let entries = try tree.pastEntries(of: node.number, plan.values)
+                var names = Set(entries.keys)
+                if let path = node.basePath { names.formUnion(try tree.base.list(path).map(\.name)) }
+                for name in names.sorted() where entries[name]?.isWhiteout != true {
+                    guard let child = try nowChild(name, of: node) else { continue }
+                    open.append(Removing(node: child, name: name, directory: node))
+                }
+                continue
+            }
+            if let name = next.name, let directory = next.directory {
+                try pin(name, in: directory, node)
+            }
+            try takeName(of: node)
+        }
+    }
+
+    /// Has an entry say what the base says, in a directory that goes: should it come back as the base
+    /// has it, this name is not the base's alone, and what it leads to must be put back too.
+    private mutating func pin(
+        _ name: FileName, in directory: ViewNode, _ node: ViewNode
+    ) throws(Errno) {
+        guard try tree.pastEntry(name, in: directory.number, plan.values) == nil else { return }
+        var isOwn = node.hasRow || node.record.links > 1
+        if node.type == .directory, !node.hasRow {
+            isOwn = try !tree.pastEntries(of: node.number, plan.values).isEmpty
+        }
+        if isOwn {
+            plan.setEntry(name, in: directory.number, Entry(inode: node.number, type: node.type))
+        }
+    }
+
+    private mutating func takeName(of now: ViewNode) throws(Errno) {
+        // Its other names show that one is gone.
+        if now.type != .directory, !now.hasRow, now.record.links > 1 { try touch(now) }
+        guard var record = try plan.row(now.number) else { return }
+        if record.type != .directory, record.links > 1 {
+            record.links -= 1
+            record.changeTime = plan.stamp.time
+            plan.setRow(now.number, record)
+            unlinked[now.number, default: 0] += 1
+        } else {
+            plan.setRow(now.number, nil)
+            plan.dropContent(now.number)
+            // What it stood for may still have names to come back, and it may come back as itself.
+            if let old = claimed.removeValue(forKey: now.number) { placed[old] = nil }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+// PathRollback: rollback of single paths: what stands at a path becomes what stood there then. A file that
+// is there keeps its inode and gets content and attributes; one that is gone comes back as the inode it
+// was, unless that one has another name now: then it comes back as a copy. Hard links stay links.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+extension Rollback {
+    /// - Throws: ENOENT where there is nothing at the path, then or now.
+    mutating func takeBack(_ path: [UInt8]) throws(Errno) {
+        var names: [FileName] = []
+        for part in path.split(separator: 0x2f) { names.append(try FileName(Array(part))) }
+        guard let last = names.popLast() else { return try takeBackEverything() }
+        var old: ViewNode? = try tree.pastRoot(past, at: target)
+        var now = try tree.pastRoot(plan.values, at: .max)
+        for name in names {
+            let oldChild = try child(name, of: old)
+            if let known = try nowChild(name, of: now) {
+                guard known.type == .directory else { throw .notDirectory }
+                now = known
+            } else {
+                guard let oldChild, oldChild.type == .directory else { throw .noEntry }
+                try touch(now)
+                now = try place(oldChild, name, in: now, withChildren: false)
+            }
+            old = oldChild
+        }
+        if try child(last, of: old) == nil, try nowChild(last, of: now) == nil { throw .noEntry }
+        try bring(last, in: now, from: old)
+    }
+
+    /// What a name led to then.
+    func child(_ name: FileName, of directory: ViewNode?) throws(Errno) -> ViewNode? {
+        guard let directory, directory.type == .directory else { return nil }
+        return try tree.pastChild(name, of: directory, past, at: target)
+    }
+
+    /// What a name leads to now, and by the plan.
+    func nowChild(_ name: FileName, of directory: ViewNode) throws(Errno) -> ViewNode? {
+        try tree.pastChild(name, of: directory, plan.values, at: .max)
+    }
+
+    /// A name that is to become what it was, in a directory of then and of now.
+    private struct Open {
+        var name: FileName
+        var old: ViewNode?
+        var now: ViewNode
+    }
+
+    /// With all that is below; step by step, since a tree may be deeper than a stack.
+    private mutating func bring(_ name: FileName, in now: ViewNode, from old: ViewNode?) throws(Errno) {
+        var open = [Open(name: name, old: old, now: now)]
+        while let next = open.popLast() {
+            let oldChild = try child(next.name, of: next.old)
+            let nowChild = try nowChild(next.name, of: next.now)
+            guard oldChild != nil || nowChild != nil else { continue }
+            guard let (old, now) = try bring(next.name, in: next.now, to: oldChild, from: nowChild)
+            else { continue }
+            try bringAttributes(of: now, to: old)
+            for name in try namesThatMayDiffer(old, now) {
+                // What a call was making ready then does not come back: see leaveOutUnfinished.
+                if WorkingName.isPassing(name), try self.nowChild(name, of: now) == nil { continue }
+                open.append(Open(name: name, old: old, now: now))
+            }
+        }
+    }
+
+    /// - Returns: the directories whose names are to be looked at, where both are some.
+    private mutating func bring(
+        _ name: FileName, in directory: ViewNode, to old: ViewNode?, from now: ViewNode?
+    ) throws(Errno) -> (old: ViewNode, now: ViewNode)? {
+        guard let old else {
+            if let now { try remove(now, name, from: directory) }
+            return nil
+        }
+        guard var now else {
+            deferred.append((old, name, directory))
+            return nil
+        }
+        if !old.hasRow, !now.hasRow, old.number == now.number {
+            guard let path = now.basePath, try changedLinks().lieBelow(path, tree.base) else { return nil }
+        }
+        let areDirectories = old.type == .directory && now.type == .directory
+        if !now.hasRow, old.number == now.number || areDirectories {
+            try touch(now)
+            now = try tree.pastNode(now.number, plan.values, at: .max)
+        }
+        if old.type == now.type {
+            switch old.type {
+            case .directory: return (old, now)
+            case .regular where (now.hasRow || old.number == now.number) && canStay(now, for: old):
+                try bringFile(now, to: old, name, in: directory)
+                return nil
+            case .regular: break
+            case _ where old.number == now.number:
+                placed[old.number] = now.number
+                try bringAttributes(of: now, to: old)
+                return nil
+            default: break
+            }
+        }
+        try remove(now, name, from: directory)
+        deferred.append((old, name, directory))
+        return nil
+    }
+
+    /// Puts there what is missing.
+    mutating func placeDeferred() throws(Errno) {
+        for item in deferred {
+            try touch(item.directory)
+            _ = try place(item.old, item.name, in: item.directory)
+        }
+        deferred = []
+    }
+
+    /// Whether a file of now may take the content of one of then: not if links were made or broken
+    /// between two files since.
+    private func canStay(_ now: ViewNode, for old: ViewNode) -> Bool {
+        (placed[old.number] ?? now.number) == now.number
+            && (claimed[now.number] ?? old.number) == old.number
+    }
+
+    // MARK: What is there
+
+    /// Names of which either side says something; over one base directory the others are equal. In
+    /// order: which of several links stays must not differ from one time to the next.
+    private mutating func namesThatMayDiffer(
+        _ old: ViewNode, _ now: ViewNode
+    ) throws(Errno) -> [FileName] {
+        var names = Set(try tree.pastEntries(of: old.number, past).keys)
+        names.formUnion(try tree.pastEntries(of: now.number, plan.values).keys)
+        let isSameBase = old.basePath == now.basePath
+        for case let path? in isSameBase ? [old.basePath] : [old.basePath, now.basePath] {
+            for entry in try tree.base.list(path) where names.contains(entry.name) == false {
+                if isSameBase, !isKnown(entry),
+                    try !changedLinks().includes(entry, in: path, tree.base) { continue }
+                names.insert(entry.name)
+            }
+        }
+        return names.sorted(by: >)
+    }
+
+    /// Whether there is or was a row for a name of the base, however it came there.
+    private func isKnown(_ entry: HostEntry) -> Bool {
+        guard let number = tree.numbers.natural(device: 0, inode: entry.inode) else { return true }
+        return tree.touched.contains(number) || past.inodes[number] != nil
+    }
+
+    mutating func bringAttributes(of now: ViewNode, to old: ViewNode) throws(Errno) {
+        guard var record = try plan.row(now.number) else { return }
+        let before = record
+        (record.mode, record.user, record.group) = (old.record.mode, old.record.user, old.record.group)
+        record.specialDevice = old.record.specialDevice
+        try bringXattrs(of: now, to: old, &record)
+        if keepsTimes {
+            record.modificationTime = old.record.modificationTime
+            record.accessTime = old.record.accessTime
+            timed.insert(now.number)
+        }
+        if record != before { record.changeTime = plan.stamp.time }
+        plan.setRow(now.number, record)
+    }
+
+    /// Content and attributes of a file that stays the inode that it is.
+    mutating func bringFile(
+        _ now: ViewNode, to old: ViewNode, _ name: FileName, in directory: ViewNode
+    ) throws(Errno) {
+        placed[old.number] = now.number
+        claimed[now.number] = old.number
+        guard let before = try plan.row(now.number) else { return }
+        if old.number == now.number, !old.hasRow, before.links == 1, old.record.links == 1,
+            old.place == directory.basePath.map({ BasePlace(directory: $0, name: name.bytes) }) {
+            // Nobody had touched it then: it is the base's again, or would be but for its time.
+            for key in try tree.xattrs(of: now.number).keys {
+                plan.setXattr(key, of: now.number, nil)
+            }
+            if keepsTimes {
+                plan.setRow(now.number, nil)
+                plan.setEntry(name, in: directory.number, nil)
+            } else {
+                plan.setRow(now.number, freshRow(of: old))
+            }
+            return
+        }
+        var record = before
+        if old.number == now.number, old.hasRow {
+            record = try takeBackContent(
+                PastRow(record: old.record, pieces: old.pieces), of: now.number)
+            record.links = before.links
+        } else if old.number != now.number || before.flags.contains(.hasLog) {
+            let pieces = try pieces(of: old)
+            record.size = pieces.length
+            record.allocated = pieces.allocatedBytes
+            record.flags.insert(.hasLog)
+            setContent(of: now.number, pieces, source: old.number)
+        }
+        (record.mode, record.user, record.group) = (old.record.mode, old.record.user, old.record.group)
+        try bringXattrs(of: now, to: old, &record)
+        let isChanged = plan.contents[now.number] != nil
+            || record.flags.contains(.hasLog) != before.flags.contains(.hasLog)
+        if keepsTimes {
+            record.modificationTime = old.record.modificationTime
+            record.accessTime = old.record.accessTime
+        } else {
+            record.modificationTime = isChanged ? plan.stamp.time : before.modificationTime
+        }
+        if isChanged || record != before { record.changeTime = plan.stamp.time }
+        plan.setRow(now.number, record)
+    }
+
+    private mutating func bringXattrs(
+        of now: ViewNode, to old: ViewNode, _ record: inout InodeRecord
+    ) throws(Errno) {
+        if now.number == old.number {
+            let then = old.hasRow ? try tree.pastXattrs(of: old.number, past) : [:]
+            let names = Set(then.keys).union(try tree.xattrs(of: now.number).keys)
+            for name in names { plan.setXattr(name, of: now.number, then[name]) }
+            if !names.isEmpty { record.flags.insert(.hasXattrs) }
+            return
+        }
+        let then = try tree.visibleXattrs(of: old, past)
+        var names = Set(try tree.xattrs(of: now.number).keys)
+        var hidden: Set<[UInt8]> = []
+        if let place = now.place { hidden = Set(try tree.base.xattrNames(of: place)) }
+        names.formUnion(then.keys)
+        names.formUnion(hidden)
+        for name in names {
+            let value = then[name].map(XattrValue.value)
+            plan.setXattr(name, of: now.number, value ?? (hidden.contains(name) ? .hidden : nil))
+        }
+        if !names.isEmpty { record.flags.insert(.hasXattrs) }
+    }
+}

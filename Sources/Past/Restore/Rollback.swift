@@ -1,0 +1,229 @@
+// Rollback: the whole workspace becomes what it was after an earlier change, by one transaction that
+// takes back what changed since. It can be rolled back itself: the state before is a backup.
+
+package import Overlay
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// Brings back the moment `moment`, for all of the workspace or for paths. Whole or not at all.
+    /// - Parameters:
+    ///   - paths: below the workspace's root; none means all of it.
+    ///   - keepsTimes: single paths get the modification times they had; otherwise files that change
+    ///     get the present one, so that make(1) sees them. A whole workspace always gets its times.
+    /// - Throws: ENOENT for an unknown moment or path, ENOSPC, EIO where a log is damaged.
+    package func rollback(
+        to moment: Moment, paths: [[UInt8]], keepsTimes: Bool, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let target = try sequence(of: moment)
+        return try rollback(
+            to: target, as: .rollback, comment: "before the rollback to \(text(moment))",
+            paths: paths, keepsTimes: keepsTimes, caller: caller)
+    }
+
+    private func text(_ moment: Moment) -> String {
+        switch moment {
+        case .backup(let name): "\(name)"
+        case .sequence(let number): "@\(number)"
+        case .time(let time): "the time \(time / 1_000_000_000) s after 1970"
+        }
+    }
+
+    func rollback(
+        to target: UInt64, as operation: TreeOperation, comment: String, paths: [[UInt8]],
+        keepsTimes: Bool, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        let outcome: CommandOutcome
+        var reason: String?
+        do throws(Errno) {
+            outcome = try gate.alone { () throws(Errno) in
+                // What went wrong on a full disk can be taken back.
+                try withReserve { () throws(Errno) in
+                    try withTree { (tree) throws(Errno) in
+                        tree.reason = nil
+                        defer { reason = tree.reason }
+                        var plan = try Rollback.plan(
+                            tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
+                            keepsTimes: keepsTimes)
+                        return try plan.commit(operation, backupComment: comment)
+                    }
+                }
+            }
+        } catch {
+            throw CommandError(error, rollbackFailure(error, reason, operation, paths))
+        }
+        try makeDurable(outcome, operation == .undo ? "the undo" : "the rollback")
+        return outcome
+    }
+
+    private func rollbackFailure(
+        _ error: Errno, _ reason: String?, _ operation: TreeOperation, _ paths: [[UInt8]]
+    ) -> String {
+        let verb = operation == .undo ? "undo" : "rollback"
+        let subject = paths.count == 1 ? " of \(String(decoding: paths[0], as: UTF8.self))" : ""
+        switch error {
+        case .noEntry:
+            return "nothing of that name is there, now or then: the \(verb)\(subject) did nothing"
+        case .noSpace:
+            return "the store is full: the \(verb)\(subject) did nothing; make room and try again"
+        case .inputOutput, .stale:
+            return "the \(verb)\(subject) did nothing: "
+                + (reason ?? "a log that it needs cannot be read or synced (\(error))")
+                + "; verify and events say more; rolling back single paths may still work"
+        case .fileTooBig:
+            return "a file that would come back is in more pieces than one record can hold: the "
+                + "\(verb)\(subject) did nothing; leave that file out by naming other paths"
+        default:
+            return "the \(verb)\(subject) did nothing: \(error)"
+        }
+    }
+}
+
+/// A rollback in the making.
+package struct Rollback {
+    var plan: ChangePlan
+    let past: PastValues
+    /// The last change that stays.
+    let target: UInt64
+    let keepsTimes: Bool
+    /// Which inode stands for one of then, so that hard links stay links.
+    var placed: [InodeNumber: InodeNumber] = [:]
+    /// The same the other way round.
+    var claimed: [InodeNumber: InodeNumber] = [:]
+    /// Names that this rollback took from files which others still lead to.
+    var unlinked: [InodeNumber: Int] = [:]
+    /// Directories with the times of then, which a change of their names leaves as they are.
+    var timed: Set<InodeNumber> = []
+    /// What is to be placed once everything that stays is known: a link to that, if it is one.
+    var deferred: [(old: ViewNode, name: FileName, directory: ViewNode)] = []
+
+    /// Names in untouched directories that lead to changed files; found when one is met.
+    private var links: ChangedLinks?
+
+    var tree: Tree { plan.tree }
+
+    init(_ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool) {
+        plan = ChangePlan(tree, stamp: stamp)
+        self.past = past
+        self.target = target
+        self.keepsTimes = keepsTimes
+    }
+
+    static func plan(
+        _ tree: Tree, at target: UInt64, stamp: Stamp, paths: [[UInt8]], keepsTimes: Bool
+    ) throws(Errno) -> ChangePlan {
+        var rollback = Rollback(
+            tree, try tree.past(after: target), at: target, stamp: stamp, keepsTimes: keepsTimes)
+        if paths.isEmpty { try rollback.takeBackEverything() }
+        for path in paths { try rollback.takeBack(path) }
+        try rollback.placeDeferred()
+        return rollback.plan
+    }
+
+    /// Files that changed, by the names that the base has for them. A rollback of all, or of single files,
+    /// never asks.
+    mutating func changedLinks() throws(Errno) -> ChangedLinks {
+        if let links { return links }
+        let found = try ChangedLinks(tree, since: target, past)
+        links = found
+        return found
+    }
+
+    /// Every key that changed gets the value that it had.
+    mutating func takeBackEverything() throws(Errno) {
+        var numbers = Set(past.inodes.keys)
+        numbers.formUnion(try tree.editedInodes(after: target))
+        for number in numbers { try takeBackRow(number) }
+        for (directory, names) in past.entries {
+            for (name, old) in names { plan.setEntry(name, in: directory, old) }
+        }
+        for (number, names) in past.xattrs {
+            for (name, old) in names { plan.setXattr(name, of: number, old) }
+        }
+        try leaveOutUnfinished()
+    }
+
+    /// What a call was making ready at the moment is nothing to anybody now: it does not come back. One
+    /// that is there now may be in use still, and becomes what it was.
+    private mutating func leaveOutUnfinished() throws(Errno) {
+        guard past.entries.values.contains(where: { $0.keys.contains(where: WorkingName.isPassing) })
+        else { return }
+        for (directory, names) in past.entries {
+            for name in names.keys where WorkingName.isPassing(name) {
+                guard try tree.entry(name, in: directory) == nil,
+                    let before = try plan.row(directory)
+                else { continue }
+                let parent = try tree.pastNode(directory, plan.values, at: .max)
+                guard let node = try nowChild(name, of: parent) else { continue }
+                try remove(node, name, from: parent)
+                guard var record = try plan.row(directory) else { continue }
+                record.modificationTime = before.modificationTime
+                record.changeTime = before.changeTime
+                plan.setRow(directory, record)
+            }
+        }
+        for (number, names) in past.xattrs where try plan.row(number) == nil {
+            for name in names.keys { plan.setXattr(name, of: number, nil) }
+        }
+    }
+
+    /// The row and the content that an inode had.
+    private mutating func takeBackRow(_ number: InodeNumber) throws(Errno) {
+        guard let old = try tree.pastRow(number, past, at: target) else {
+            return plan.setRow(number, nil)
+        }
+        plan.setRow(number, try takeBackContent(old, of: number))
+    }
+
+    /// Has the content of then put back where it was edited since.
+    /// - Returns: the row that goes with it.
+    mutating func takeBackContent(
+        _ old: PastRow, of number: InodeNumber
+    ) throws(Errno) -> InodeRecord {
+        var record = old.record
+        let now = try tree.row(number)
+        let isSameContent = hasContent(now, old)
+        if let now, isSameContent {
+            record.contentSequence = now.contentSequence
+            var same = record
+            (same.sequence, same.changeTime) = (now.sequence, now.changeTime)
+            // As it was, whatever happened in between.
+            if same == now { return now }
+        }
+        if now != record { record.changeTime = plan.stamp.time }
+        guard record.type == .regular, !isSameContent else { return record }
+        if !record.flags.contains(.hasLog) {
+            guard !record.flags.contains(.hasOrigin), EditLog.exists(number, in: tree.logs) else {
+                return record
+            }
+            // Its first edit came later. A file made here that has a log keeps it: recovery takes a
+            // log that it finds for the content.
+            record.flags.insert(.hasLog)
+            setContent(of: number, PieceTree(), source: number)
+        } else if let pieces = old.pieces,
+            try tree.historicLog(number).lastSequence > target {
+            setContent(of: number, pieces, source: number)
+        } else {
+            return record
+        }
+        record.changeTime = plan.stamp.time
+        return record
+    }
+
+    /// Whether a file's log holds just now what it held then.
+    /// - Parameter row: of the file now.
+    private func hasContent(_ row: InodeRecord?, _ old: PastRow) -> Bool {
+        guard old.record.type == .regular, let row, row.links > 0,
+            row.flags.contains(.hasLog), old.record.flags.contains(.hasLog)
+        else { return false }
+        guard let pieces = old.pieces else { return false }
+        guard let now = try? tree.historicLog(row.number).snapshot() else { return false }
+        return now.pieceCount == pieces.pieceCount && now.length == pieces.length
+            && now.allPieces.elementsEqual(pieces.allPieces)
+    }
+
+    mutating func setContent(of number: InodeNumber, _ pieces: PieceTree, source: InodeNumber) {
+        plan.setContent(
+            NewContent(number: number, source: source, sequence: target, pieces: pieces))
+    }
+}

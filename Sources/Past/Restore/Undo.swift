@@ -1,0 +1,103 @@
+// Undo: takes the last steps back. A step is what one command did to one file, as far as the logs
+// show it.
+
+package import Overlay
+internal import Platform
+internal import Storage
+
+extension Workspace {
+    /// Takes the last `count` steps back, of the whole workspace or of paths and what lies below
+    /// them: a rollback to before the first of these steps, which can be undone in turn.
+    ///
+    /// A step is one change, or a run of changes of one process to one file, one after the other, of
+    /// which each is a write that starts where the one before ended, or the first write after the
+    /// file was made or emptied. So `echo x > f`, `cp a b` and a long download are one step each. A
+    /// rollback and an undo are steps too; backups are none. What is made ready under a working name and
+    /// then takes its own is one step, and so is all that was done while a stage was there, by whomever.
+    ///
+    /// - Parameter paths: a file renamed in a step that is taken back moves back as well.
+    /// - Throws: EINVAL for a count below 1, ENOENT where there are not that many steps; otherwise as
+    ///   `rollback`.
+    package func undo(
+        _ count: Int, paths: [[UInt8]], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        guard count >= 1 else {
+            throw CommandError(.invalid, "undo takes back 1 step or more, not \(count)")
+        }
+        let scoped = paths.map(Self.normalized)
+        let isWhole = scoped.isEmpty || scoped.contains([])
+        let steps: UndoSteps
+        do throws(Errno) {
+            steps = try findSteps(count, isWhole ? [] : scoped)
+        } catch {
+            throw CommandError(
+                error, "the history cannot be read, so nothing was undone: \(error)")
+        }
+        guard let first = steps.first, steps.count == count else {
+            let place = isWhole ? "this workspace"
+                : scoped.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ", ")
+            throw CommandError(
+                .noEntry,
+                steps.count == 0
+                    ? "nothing was changed in \(place): there is nothing to undo"
+                    : "\(place) has only \(steps.count) steps to take back, not \(count)")
+        }
+        if steps.metCutName {
+            throw CommandError(
+                .nameTooLong,
+                "a file was renamed from or to a path of more than \(PathFinder.longestPath) bytes: "
+                    + "nothing was undone; undo without a path")
+        }
+        return try rollback(
+            to: first.subtracting(clamping: 1), as: .undo,
+            comment: "before \(count) step\(count == 1 ? " was" : "s were") undone",
+            paths: isWhole ? [] : scoped + steps.otherNames, keepsTimes: false, caller: caller)
+    }
+
+    private static func normalized(_ path: [UInt8]) -> [UInt8] {
+        Array(path.split(separator: 0x2f).filter { $0 != [0x2e] }.joined(separator: [0x2f]))
+    }
+
+    /// Numbers that are walked over at once, at first and at most.
+    private static let firstBlock: UInt64 = 1_000
+    private static let largestBlock: UInt64 = 1 << 16
+
+    private func findSteps(_ count: Int, _ paths: [[UInt8]]) throws(Errno) -> UndoSteps {
+        var steps = UndoSteps(wanted: count, paths: paths)
+        var walk = try withTree { (tree) throws(Errno) in
+            var scope: ChangeScope?
+            if !paths.isEmpty {
+                scope = ChangeScope(paths: paths, numbers: [])
+                for path in paths {
+                    // A directory's own number, too: its mode or owner may have changed.
+                    if let number = try? tree.number(at: path) { scope?.numbers.insert(number) }
+                }
+            }
+            return try HistoryWalk(
+                tree, from: sequence.last, scope: scope, wantsPaths: scope != nil)
+        }
+        var block = Self.firstBlock
+        while !walk.isAtStart, !steps.isComplete {
+            var lower = walk.upper > block ? walk.upper - block + 1 : 1
+            if walk.metNothing { lower = try min(lower, lastJournaled(before: walk.upper)) }
+            // Without the changes of one log another step would be taken for the last.
+            let changes = try self.walk(&walk, to: lower, mustBeWhole: true)
+            for change in changes where !steps.isComplete {
+                steps.add(change)
+            }
+            block = min(block * 2, Self.largestBlock)
+        }
+        return steps
+    }
+
+    /// Where a walk goes on from numbers that no record has: a damaged checkpoint may say any number of
+    /// them. Edits are in a few numbers behind a record of the tree log, which has a mark for each file.
+    private func lastJournaled(before upper: UInt64) throws(Errno) -> UInt64 {
+        do throws(StorageError) {
+            return max(1, try journal.lastRecord(upTo: upper))
+        } catch {
+            events.post(.warning, "\(error)")
+            throw error.errno
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// WorkspaceRemoval: rmdir of a workspace. What holds nothing of its own may go: what `diff` against the
+// base shows counts, and so do backups that somebody named. No write that was acknowledged goes with it:
+// the check and the mark that lets nothing in any more are one step to all who write.
+
+package import Overlay
+package import Platform
+package import Storage
+internal import Synchronization
+
+extension WorkspaceSet {
+    /// How often a workspace is looked at that others change meanwhile.
+    private static let looks = 5
+
+    /// Removes a workspace that holds no changes. Whatever asks for it later gets ESTALE, by its name
+    /// ENOENT.
+    /// - Throws: ENOTEMPTY if it holds any, EBUSY if it is being changed all the time.
+    package func remove(_ record: WorkspaceRecord) throws(Errno) {
+        let workspace: Workspace
+        do throws(StorageError) {
+            workspace = try self.workspace(record)
+        } catch {
+            if error.errno != .noEntry { events.post(.error, "\(error)") }
+            throw error.errno
+        }
+        for _ in 0..<Self.looks {
+            let seen = try workspace.settledSequence()
+            guard try !workspace.hasChanges() else { throw .notEmpty }
+            // Nobody opens it anew between its closing and the end of its directory.
+            let failure: Errno?? = opening.withLock { _ in
+                do throws(Errno) {
+                    guard try workspace.startRemoval(at: seen) else { return .some(nil) }
+                    try finishRemoval(of: workspace)
+                    return nil
+                } catch {
+                    return .some(error)
+                }
+            }
+            switch failure {
+            case nil: return
+            case .some(let error?): throw error
+            case .some(nil): continue
+            }
+        }
+        throw .busy
+    }
+
+    private func finishRemoval(of workspace: Workspace) throws(Errno) {
+        open.withLock { $0[workspace.id] = nil }
+        stopCounting(workspace)
+        workspace.close()
+        try store.removeWorkspace(workspace.id)
+        // Nobody else may need what it had of the base.
+        wantsPoolSweep.store(true, ordering: .relaxed)
+    }
+}
+
+extension Workspace {
+    /// The last change, once no edit is under way.
+    fileprivate func settledSequence() throws(Errno) -> UInt64 {
+        try gate.alone { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in tree.sequence.last }
+        }
+    }
+
+    /// Lets nothing in any more, if nothing changed since `seen`: edits enter by the gate, all else
+    /// takes the tree's lock.
+    fileprivate func startRemoval(at seen: UInt64) throws(Errno) -> Bool {
+        try gate.alone { () throws(Errno) in
+            try withTree { (tree) throws(Errno) in
+                guard tree.sequence.last == seen else { return false }
+                tree.isGoing = true
+                return true
+            }
+        }
+    }
+
+    /// Whether a row or entry is there: without one, nothing was changed, or all was taken back.
+    package var isTouched: Bool {
+        withTreeSafely { !$0.touched.isEmpty || !$0.directoriesWithEntries.isEmpty }
+    }
+
+    /// Whether it holds anything that would be lost with it: what differs from the base, or a backup
+    /// that somebody named. Looks at changed keys, not at the base.
+    package func hasChanges() throws(Errno) -> Bool {
+        let isObvious = try withTree { (tree) throws(Errno) in
+            if tree.backups.values.contains(where: { !$0.isAutomatic }) { return true }
+            return try tree.hasOwnInodes()
+        }
+        if isObvious || !isTouched { return isObvious }
+        do throws(CommandError) {
+            return try !differences(from: nil).isEmpty
+        } catch {
+            throw error.errno
+        }
+    }
+}
+
+extension Tree {
+    /// Whether anything that is there was made here: then no tree needs to be compared.
+    fileprivate func hasOwnInodes() throws(Errno) -> Bool {
+        func isOwn(_ record: InodeRecord) -> Bool {
+            record.links > 0 && record.number & 1 << 47 != 0 && !record.flags.contains(.hasOrigin)
+                && record.number != rootNumber
+        }
+        for case let record? in dirty.inodes.values where isOwn(record) {
+            if let inode = inodes[record.number], inode.record.links == 0 { continue }
+            return true
+        }
+        var candidates: [InodeRecord] = []
+        try read { (reader) throws(StorageError) in
+            candidates = try reader.ownInodes(atMost: dirty.inodes.count + flushing.inodes.count + 1)
+        }
+        for record in candidates where record.number != rootNumber {
+            if let now = try row(record.number), isOwn(now) { return true }
+        }
+        return false
+    }
+}
