@@ -59,7 +59,7 @@ extension Workspace {
         do throws(Errno) {
             return try number(at: path)
         } catch {
-            throw CommandError(error, "cannot verify \(shown(path)): \(error)")
+            throw CommandError(error, "cannot verify \(pathInWords(path)): \(error)")
         }
     }
 

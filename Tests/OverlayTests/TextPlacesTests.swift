@@ -2,6 +2,7 @@
 
 import Overlay
 import Platform
+import Synchronization
 import TestSupport
 import Testing
 
@@ -16,7 +17,8 @@ import Testing
             content += part.prefix(Int.random(in: 0...part.count, using: &random))
             if Int.random(in: 0...50, using: &random) == 0 { content += Array("needle".utf8) }
         }
-        let fixture = try WorkspaceFixture { try writeFile("\($0)/f", content) }
+        let clock = Clock(realtime: Clock.system.realtime, monotonic: { 0 })
+        let fixture = try WorkspaceFixture(clock: clock) { try writeFile("\($0)/f", content) }
         let tree = fixture.tree!
         let file = try tree.resolve("f")
         for round in 0..<3 {
@@ -51,7 +53,8 @@ import Testing
 
     @Test("One question is about 16 MiB at most, and about regular files only")
     func bounds() throws {
-        let fixture = try WorkspaceFixture { try makeDirectory("\($0)/d") }
+        let clock = Clock(realtime: Clock.system.realtime, monotonic: { 0 })
+        let fixture = try WorkspaceFixture(clock: clock) { try makeDirectory("\($0)/d") }
         let file = try fixture.tree.makeFile("f")
         try fixture.tree.truncate("f", to: 40 << 20)
         try fixture.tree.write(file, Array("here".utf8), at: 16 << 20)
@@ -65,5 +68,26 @@ import Testing
         let directory = try fixture.tree.resolve("d")
         let search = ContentSearch(here, startingIn: 0..<9, atMost: 9)
         #expect(throws: Errno.noData) { try fixture.workspace.places(search, in: directory) }
+    }
+
+    @Test("A question that takes long is answered with what was found by then")
+    func late() throws {
+        let ticks = Atomic<Int64>(0)
+        let clock = Clock(
+            realtime: Clock.system.realtime,
+            monotonic: { ticks.add(30_000_000, ordering: .relaxed).newValue })
+        let content = [UInt8](repeating: 0x61, count: 4 << 20)
+        let fixture = try WorkspaceFixture(clock: clock) { try writeFile("\($0)/f", content) }
+        let file = try fixture.tree.resolve("f")
+        var start: UInt64 = 0
+        var questions = 0
+        while start < 4 << 20 {
+            let search = ContentSearch([0x62], startingIn: start..<4 << 20, atMost: 9)
+            let found = try fixture.workspace.places(search, in: file)
+            try #require(found.end > start)
+            start = found.end
+            questions += 1
+        }
+        #expect(questions > 4)
     }
 }

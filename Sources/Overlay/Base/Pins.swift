@@ -26,8 +26,10 @@ extension Tree {
         PinIdentity(origin, devicePath: origin.device == 0 ? nil : devicePath(origin.device))
     }
 
-    /// A base file as it is now, as what a file stands on; pinned if its content is kept for this command.
-    package func makeOrigin(at place: BasePlace, _ status: FileStatus) -> Origin {
+    /// A base file as it is now, as what a file stands on; pinned if its content is kept.
+    package func makeOrigin(
+        at place: BasePlace, _ status: FileStatus, kept: Set<PinIdentity>
+    ) -> Origin {
         var origin = Origin(
             path: place.path, device: deviceIndex(status, at: place), status: status)
         origin.isPinned = kept.contains(pinIdentity(origin))
@@ -57,7 +59,7 @@ extension Tree {
             status.type == .regular, status.size > 0 else { return nil }
         // Changed since it was touched: its content of then cannot be had any more.
         if let known, !known.fits(status) { return nil }
-        let identity = pinIdentity(known ?? makeOrigin(at: place, status))
+        let identity = pinIdentity(known ?? makeOrigin(at: place, status, kept: []))
         return kept.contains(identity)
             ? nil : PinWish(place: place, identity: identity, limit: limit)
     }
@@ -134,9 +136,9 @@ extension Workspace {
     /// Runs `body`, which gives a file another name, under the tree's lock, with its content kept if it is
     /// small.
     func withPin<R: Sendable>(
-        touching number: InodeNumber, _ body: (Tree) throws(Errno) -> R
+        touching number: InodeNumber, _ body: (Tree, Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {
-        try withTouchPins({ (tree, kept) throws(Errno) in
+        try withPins({ (tree, kept) throws(Errno) in
             // What is wrong with the number, `body` says.
             guard let inode = try? tree.inode(number) else { return nil }
             return try tree.missingPin(touching: inode, kept: kept)
@@ -144,18 +146,7 @@ extension Workspace {
     }
 
     /// - Parameter wish: what is to be kept beside what is.
-    func withTouchPins<R: Sendable>(
-        _ wish: (Tree, Set<PinIdentity>) throws(Errno) -> PinWish?,
-        _ body: (Tree) throws(Errno) -> R
-    ) throws(Errno) -> R {
-        try withPins(wish) { (tree, kept) throws(Errno) in
-            tree.kept = kept
-            defer { tree.kept = [] }
-            return try body(tree)
-        }
-    }
-
-    private func withPins<R: Sendable>(
+    func withPins<R: Sendable>(
         _ wish: (Tree, Set<PinIdentity>) throws(Errno) -> PinWish?,
         _ body: (Tree, Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {

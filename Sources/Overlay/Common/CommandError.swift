@@ -20,6 +20,6 @@ package struct CommandError: Error, Sendable, CustomStringConvertible {
 }
 
 /// A path for people; the root has a name too.
-package func shown(_ path: [UInt8]) -> String {
+package func pathInWords(_ path: [UInt8]) -> String {
     path.isEmpty ? "root of the workspace" : String(decoding: path, as: UTF8.self)
 }

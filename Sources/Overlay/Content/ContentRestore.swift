@@ -183,28 +183,31 @@ extension Tree {
 
     /// A live inode whose row a rollback took back: one of the base is again as the base has it, any
     /// other lives on without a name for whoever has it open.
-    func takeRow(from inode: Inode) {
+    /// - Returns: whether it is settled once all changes are made.
+    func takeRow(from inode: Inode) -> Bool {
         inode.isPersistent = false
         inode.isDirty = false
         contentMarked.remove(inode.number)
         dropListing(of: inode)
         guard inode.lookups > 0 || inode.writers > 0 || inode.number == rootNumber else {
             inodes[inode.number] = nil
-            return
+            return false
         }
-        if inode.number == rootNumber { return becomeBase(inode) }
+        if inode.number == rootNumber {
+            becomeBase(inode)
+            return false
+        }
         // Whether a name leads to it is known once all changes are made.
         inode.record.links = 0
-        if inode.record.flags.contains(.hasOrigin) { taken.append(inode) }
+        return inode.record.flags.contains(.hasOrigin)
     }
 
-    /// Those whose rows were taken are again as the base has them, where the base's name shows.
-    package func settleTaken(isShown: (BasePlace) throws(Errno) -> Bool) {
+    /// Those whose rows a transaction took are again as the base has them, where the base's name shows.
+    package func settle(_ taken: [Inode], isShown: (BasePlace) throws(Errno) -> Bool) {
         for inode in taken {
             guard let place = inode.place, (try? isShown(place)) == true else { continue }
             becomeBase(inode)
         }
-        taken = []
     }
 
     private func becomeBase(_ inode: Inode) {

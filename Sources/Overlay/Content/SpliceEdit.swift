@@ -11,7 +11,7 @@ extension Workspace {
     package func edit(
         _ path: [UInt8], _ splices: [Splice], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
-        let name = path.isEmpty ? "the \(shown(path))" : shown(path)
+        let name = path.isEmpty ? "the \(pathInWords(path))" : pathInWords(path)
         // What is put in at one place stays in the order it was given.
         let ordered = splices.enumerated().sorted {
             ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset)

@@ -93,7 +93,8 @@ extension Tree {
 
     /// link(2).
     func makeLink(
-        to number: InodeNumber, name: FileName, in parentNumber: InodeNumber, caller: Caller
+        to number: InodeNumber, name: FileName, in parentNumber: InodeNumber,
+        kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> Inode {
         let inode = try inode(number)
         if inode.isDirectory { throw .notPermitted }
@@ -102,7 +103,7 @@ extension Tree {
         if inode.record.links >= limits.links { throw .tooManyLinks }
         let parent = try openForNames(parentNumber)
         guard try child(name, of: parent) == nil else { throw .exists }
-        var transaction = begin(.link, caller.stamp(clock.realtime()))
+        var transaction = begin(.link, caller.stamp(clock.realtime()), kept: kept)
         let time = transaction.stamp.time
         try update(inode, in: &transaction) { record in
             record.links = record.links.adding(clamping: 1)

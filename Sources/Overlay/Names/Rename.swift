@@ -14,7 +14,8 @@ package struct RenameFlags: OptionSet, Sendable {
 extension Tree {
     func rename(
         _ oldName: FileName, in oldParentNumber: InodeNumber, to newName: FileName,
-        in newParentNumber: InodeNumber, flags: RenameFlags, caller: Caller
+        in newParentNumber: InodeNumber, flags: RenameFlags, kept: Set<PinIdentity>,
+        caller: Caller
     ) throws(Errno) {
         guard flags.isSubset(of: [.noReplace, .exchange]), flags != [.noReplace, .exchange] else {
             throw .invalid
@@ -27,7 +28,7 @@ extension Tree {
         if flags.contains(.exchange) {
             guard let target else { throw .noEntry }
             try exchange(
-                source, oldName, oldParent, target, newName, newParent, caller: caller)
+                source, oldName, oldParent, target, newName, newParent, kept: kept, caller: caller)
             return
         }
         if flags.contains(.noReplace), target != nil { throw .exists }
@@ -36,7 +37,7 @@ extension Tree {
         try checkMove(of: source, into: newParent)
         if let target { try checkReplace(target, by: source) }
 
-        var transaction = begin(.rename, caller.stamp(clock.realtime()))
+        var transaction = begin(.rename, caller.stamp(clock.realtime()), kept: kept)
         let time = transaction.stamp.time
         for parent in [oldParent, newParent] {
             try update(parent, in: &transaction) { _ in }
@@ -88,12 +89,12 @@ extension Tree {
 
     private func exchange(
         _ first: Inode, _ firstName: FileName, _ firstParent: Inode,
-        _ second: Inode, _ secondName: FileName, _ secondParent: Inode, caller: Caller
+        _ second: Inode, _ secondName: FileName, _ secondParent: Inode, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) {
         if first === second { return }
         try checkMove(of: first, into: secondParent)
         try checkMove(of: second, into: firstParent)
-        var transaction = begin(.rename, caller.stamp(clock.realtime()))
+        var transaction = begin(.rename, caller.stamp(clock.realtime()), kept: kept)
         let time = transaction.stamp.time
         for parent in [firstParent, secondParent] {
             try update(parent, in: &transaction) { _ in }

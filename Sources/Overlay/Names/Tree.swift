@@ -30,8 +30,6 @@ package final class Tree: @unchecked Sendable {
     /// Inodes that have an origin and no row: the base file is the base's again here, or gone, while
     /// copies may read it by that number as it was.
     var formerOrigins: Set<InodeNumber> = []
-    /// What the pool has for the call under way.
-    package var kept: Set<PinIdentity> = []
     /// Directories with entries in the overlay, for the same reason.
     package var directoriesWithEntries: Set<InodeNumber> = []
     package var aliases: [AliasKey: InodeNumber] = [:]
@@ -47,14 +45,10 @@ package final class Tree: @unchecked Sendable {
     var processes = ProcessNames()
     /// Restored content that a replay met and that the logs may lack.
     var restores: [Restore] = []
-    /// Set while a command changes many files: rows of inodes that are not in memory are kept as rows.
-    package var keepsRowsOnly = false
     /// Edit logs that must be durable before the journal is.
     let dueLogs: DueLogs
     /// Edit logs with restored content that is not known to be durable.
     var unsyncedRestores: Set<InodeNumber> = []
-    /// Inodes of the base whose rows the transaction under way takes back.
-    var taken: [Inode] = []
     var devices: [UInt32: [UInt8]] = [:]
     /// A path on each device of which no file was touched.
     package var passingDevices: [UInt32: [UInt8]] = [:]

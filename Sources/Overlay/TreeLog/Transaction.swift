@@ -16,11 +16,23 @@ package struct Transaction {
     private static let searched = 16
     /// Names that `changes` says something of.
     private var named: Set<NamePlace> = []
+    /// What the pool has for the call: the origins that are recorded say so.
+    let kept: Set<PinIdentity>
+    /// How it is made real in memory, and what that has done.
+    package var effect = Effect()
 
-    init(operation: TreeOperation, sequence: UInt64, stamp: Stamp) {
+    package struct Effect {
+        /// Rows of inodes that are not in memory are kept as rows: for a command that changes many files.
+        package var keepsRowsOnly = false
+        /// Inodes of the base whose rows it took back.
+        package fileprivate(set) var taken: [Inode] = []
+    }
+
+    init(operation: TreeOperation, sequence: UInt64, stamp: Stamp, kept: Set<PinIdentity> = []) {
         self.operation = operation
         self.sequence = sequence
         self.stamp = stamp
+        self.kept = kept
     }
 
     private func slot(of inode: Inode) -> Int? {
@@ -89,9 +101,12 @@ package struct Transaction {
 }
 
 extension Tree {
-    package func begin(_ operation: TreeOperation, _ stamp: Stamp) -> Transaction {
+    /// - Parameter kept: what the pool has for the call.
+    package func begin(
+        _ operation: TreeOperation, _ stamp: Stamp, kept: Set<PinIdentity> = []
+    ) -> Transaction {
         noteProcess(stamp.pid, user: stamp.uid)
-        return Transaction(operation: operation, sequence: sequence.next(), stamp: stamp)
+        return Transaction(operation: operation, sequence: sequence.next(), stamp: stamp, kept: kept)
     }
 
     /// Makes an inode of the base the overlay's own, with every directory above it: its row, its
@@ -132,7 +147,7 @@ extension Tree {
         // Looked up before the base file was changed: a look-up of now finds another number.
         if try isTaken(inode.number, by: status) { throw .stale }
         let known = try knownOrigin(inode.number)
-        var origin = makeOrigin(at: place, status)
+        var origin = makeOrigin(at: place, status, kept: transaction.kept)
         origin.isPinned = origin.isPinned
             // What is kept already stays so for all who read it by this number.
             || known.map { $0.isPinned && $0.fits(status) } == true
@@ -248,18 +263,24 @@ extension Tree {
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
             inodes[inode.number] = inode
         }
-        for change in transaction.changes { apply(change) }
+        for change in transaction.changes { apply(change, &transaction.effect) }
+    }
+
+    /// Makes one change of a replay.
+    func apply(_ change: TreeChange) {
+        var effect = Transaction.Effect()
+        apply(change, &effect)
     }
 
     /// Makes one change in memory and notes it for the next checkpoint.
-    func apply(_ change: TreeChange) {
+    private func apply(_ change: TreeChange, _ effect: inout Transaction.Effect) {
         if !observers.isEmpty {
             observers.removeAll(where: \.isGone)
             for observer in observers { observer.note(change) }
         }
         switch change {
         case .inode(let number, _, let after):
-            applyInode(number, after)
+            applyInode(number, after, &effect)
         case .entry(let parent, let name, _, let after):
             dirty.entries[parent, default: [:]][name] = .some(after)
             directoriesWithEntries.insert(parent)
@@ -308,12 +329,14 @@ extension Tree {
         }
     }
 
-    private func applyInode(_ number: InodeNumber, _ after: InodeRecord?) {
+    private func applyInode(
+        _ number: InodeNumber, _ after: InodeRecord?, _ effect: inout Transaction.Effect
+    ) {
         noteNumber(number)
         guard let after else {
             dirty.inodes[number] = .some(nil)
             noteUntouched(number)
-            if let inode = inodes[number] { takeRow(from: inode) }
+            if let inode = inodes[number], takeRow(from: inode) { effect.taken.append(inode) }
             return
         }
         if after.flags.contains(.hasOrigin) {
@@ -326,7 +349,7 @@ extension Tree {
             inode.record = after
             // A rollback to before its first edit: the log is kept for moments since.
             if !after.flags.contains(.hasLog) { inode.log = nil }
-        } else if keepsRowsOnly {
+        } else if effect.keepsRowsOnly {
             dirty.inodes[number] = .some(after)
             return
         } else {

@@ -46,8 +46,9 @@ extension Workspace {
     package func makeLink(
         to number: InodeNumber, name: FileName, in parent: InodeNumber, caller: Caller
     ) throws(Errno) -> InodeAttributes {
-        try withPin(touching: number) { (tree) throws(Errno) in
-            let inode = try tree.makeLink(to: number, name: name, in: parent, caller: caller)
+        try withPin(touching: number) { (tree, kept) throws(Errno) in
+            let inode = try tree.makeLink(
+                to: number, name: name, in: parent, kept: kept, caller: caller)
             inode.lookups += 1
             return inode.attributes
         }
@@ -80,11 +81,11 @@ extension Workspace {
         var places = [NamePlace(parent: oldParent, name: oldName)]
         if flags.contains(.exchange) { places.append(NamePlace(parent: newParent, name: newName)) }
         try withReserve { () throws(Errno) in
-            try withTouchPins({ (tree, kept) throws(Errno) in
+            try withPins({ (tree, kept) throws(Errno) in
                 try tree.missingPin(renaming: places, kept: kept)
-            }) { (tree) throws(Errno) in
+            }) { (tree, kept) throws(Errno) in
                 try tree.rename(
-                    oldName, in: oldParent, to: newName, in: newParent, flags: flags,
+                    oldName, in: oldParent, to: newName, in: newParent, flags: flags, kept: kept,
                     caller: caller)
             }
         }

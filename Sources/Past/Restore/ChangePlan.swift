@@ -81,10 +81,9 @@ struct ChangePlan {
         transaction.changes = changes
         changes = []
         let backup = backupComment.map { tree.addAutomaticBackup($0, to: &transaction) }
-        tree.keepsRowsOnly = true
-        defer { tree.keepsRowsOnly = false }
+        transaction.effect.keepsRowsOnly = true
         try tree.commit(&transaction, restoring: ordered)
-        tree.settleTaken { (place) throws(Errno) in try isShown(place) }
+        tree.settle(transaction.effect.taken) { (place) throws(Errno) in try isShown(place) }
         for number in hideGone(transaction.changes) {
             stale.inodes[number] = stale.inodes[number] == true
         }

@@ -129,7 +129,7 @@ extension Rollback {
     func origin(of old: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
         if let known = past.origins[old.number] { return known }
         if let known = try tree.knownOrigin(old.number, plan.values) { return known }
-        return tree.makeOrigin(at: place, try tree.base.settledStatus(place))
+        return tree.makeOrigin(at: place, try tree.base.settledStatus(place), kept: kept)
     }
 }
 
@@ -159,11 +159,9 @@ extension Workspace {
     ) throws(Errno) -> CommandOutcome {
         try gate.alone { () throws(Errno) in
             try withTree { (tree) throws(Errno) in
-                tree.kept = kept
-                defer { tree.kept = [] }
                 var copying = Rollback(
                     tree, PastValues(), at: tree.sequence.last,
-                    stamp: caller.stamp(clock.realtime()), keepsTimes: true)
+                    stamp: caller.stamp(clock.realtime()), keepsTimes: true, kept: kept)
                 try copying.clone(source, to: target)
                 return try copying.plan.commit(.clone, backupComment: nil)
             }
@@ -171,7 +169,7 @@ extension Workspace {
     }
 
     private func cloneFailure(_ error: Errno, _ source: [UInt8], _ target: [UInt8]) -> String {
-        let (from, to) = (shown(source), shown(target))
+        let (from, to) = (pathInWords(source), pathInWords(target))
         switch error {
         case .noEntry:
             if (try? number(at: source)) == nil { return "there is no \(from)" }

@@ -19,7 +19,7 @@ extension Workspace {
         let drifted = try findDrifted(path)
         guard let status = drifted.status, status.type == .regular else {
             throw CommandError(
-                .noEntry, "\(shown(path)): there is no base file to accept, \(drifted.reason): "
+                .noEntry, "\(pathInWords(path)): there is no base file to accept, \(drifted.reason): "
                     + "ours keeps what is here, theirs removes it")
         }
         return try commanding(path) { () throws(Errno) in
@@ -46,16 +46,16 @@ extension Workspace {
     ) throws(CommandError) -> CommandOutcome {
         let drifted = try findDrifted(path)
         if let version, version != Array((drifted.status?.version ?? "").utf8) {
-            throw CommandError(.busy, "the base file of \(shown(path)) was changed again: look anew")
+            throw CommandError(.busy, "the base file of \(pathInWords(path)) was changed again: look anew")
         }
         guard drifted.hasLog else {
             throw CommandError(
-                .invalid, "\(shown(path)) was not edited here: theirs takes the base's content")
+                .invalid, "\(pathInWords(path)) was not edited here: theirs takes the base's content")
         }
         guard hasPin(drifted.origin) || !dependsOnBase(drifted.number) else {
             throw CommandError(
                 .inputOutput,
-                "\(shown(path)) shows parts of the base that are not kept, so it is not whole: "
+                "\(pathInWords(path)) shows parts of the base that are not kept, so it is not whole: "
                     + "theirs takes the base's content, or write the file anew")
         }
         let status = drifted.status?.type == .regular ? drifted.status : nil
@@ -104,9 +104,9 @@ extension Workspace {
         do throws(Errno) {
             return try body()
         } catch {
-            guard error == .busy else { throw CommandError(error, "\(shown(path)): \(error)") }
+            guard error == .busy else { throw CommandError(error, "\(pathInWords(path)): \(error)") }
             throw CommandError(
-                .busy, "\(shown(path)) was changed here and in the base: draftfs drift --merge "
+                .busy, "\(pathInWords(path)) was changed here and in the base: draftfs drift --merge "
                     + "merges both, ours keeps what is here, theirs takes the base's content")
         }
     }
@@ -124,7 +124,7 @@ extension Workspace {
         }
         guard var drifted = found, let (reason, status) = drift(of: drifted.origin) else {
             throw CommandError(
-                .invalid, "\(shown(path)) has not drifted: the base under it is what it was")
+                .invalid, "\(pathInWords(path)) has not drifted: the base under it is what it was")
         }
         let place = BasePlace(path: drifted.origin.path)
         base.forget(place)
@@ -198,7 +198,7 @@ extension Workspace {
         // The content of now is kept like that of a first edit: the base may move on again.
         let wish = withTreeSafely { tree in
             choice.status.map { status in
-                let origin = tree.origin(drifted, status)
+                let origin = tree.origin(drifted, status, kept: [])
                 return PinWish(
                     place: BasePlace(path: origin.path), identity: tree.pinIdentity(origin),
                     limit: tree.pinLimit)
@@ -207,10 +207,8 @@ extension Workspace {
         let outcome = try keeping(wish) { (kept) throws(Errno) in
             try gate.alone { () throws(Errno) in
                 try withTree { (tree) throws(Errno) in
-                    tree.kept = kept
-                    defer { tree.kept = [] }
                     var plan = ChangePlan(tree, stamp: caller.stamp(clock.realtime()))
-                    try plan.replace(drifted, choice)
+                    try plan.replace(drifted, choice, kept)
                     return try plan.commit(
                         operation, backupComment: operation == .dropDrift ? "before drift drop" : nil)
                 }
@@ -231,7 +229,7 @@ extension Workspace {
             let time = transaction.stamp.time
             transaction.update(try tree.regular(number)) { $0.changeTime = time }
             transaction.changes.append(
-                .origin(number, before: drifted.origin, after: tree.origin(drifted, status)))
+                .origin(number, before: drifted.origin, after: tree.origin(drifted, status, kept: [])))
             try tree.commit(&transaction)
             return transaction.sequence
         }
@@ -257,15 +255,17 @@ extension Workspace {
 
 extension Tree {
     /// The base file of now as what a file stands on.
-    fileprivate func origin(_ drifted: Workspace.Drifted, _ status: FileStatus) -> Origin {
-        makeOrigin(at: BasePlace(path: drifted.origin.path), status)
+    fileprivate func origin(
+        _ drifted: Workspace.Drifted, _ status: FileStatus, kept: Set<PinIdentity>
+    ) -> Origin {
+        makeOrigin(at: BasePlace(path: drifted.origin.path), status, kept: kept)
     }
 }
 
 extension ChangePlan {
     /// Another inode in the place of a drifted one.
     fileprivate mutating func replace(
-        _ drifted: Workspace.Drifted, _ choice: Workspace.Choice
+        _ drifted: Workspace.Drifted, _ choice: Workspace.Choice, _ kept: Set<PinIdentity>
     ) throws(Errno) {
         guard let name = drifted.name,
             try tree.entry(name, in: drifted.parent)?.inode == drifted.number,
@@ -298,7 +298,7 @@ extension ChangePlan {
                     pieces: pieces))
         }
         if let status = choice.status {
-            setOrigin(record.number, tree.origin(drifted, status))
+            setOrigin(record.number, tree.origin(drifted, status, kept: kept))
             record.flags.insert(.hasOrigin)
         }
         for (key, value) in try tree.xattrs(of: drifted.number) {

@@ -100,10 +100,16 @@ package struct Rollback {
     /// Names in untouched directories that lead to changed files; found when one is met.
     private var links: ChangedLinks?
 
+    let kept: Set<PinIdentity>
     var tree: Tree { plan.tree }
 
-    init(_ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool) {
+    /// - Parameter kept: what the pool has for the command.
+    init(
+        _ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool,
+        kept: Set<PinIdentity> = []
+    ) {
         plan = ChangePlan(tree, stamp: stamp)
+        self.kept = kept
         self.past = past
         self.target = target
         self.keepsTimes = keepsTimes
