@@ -1,5 +1,5 @@
 // PatchRun: a patch applied to the files below a directory, or to one file: all of it is planned before
-// anything is changed. PatchMaking makes it.
+// anything is changed. PatchChange makes it.
 
 internal import Platform
 
@@ -107,7 +107,7 @@ package struct PatchRun {
     /// Makes what was planned, all or nothing.
     /// - Returns: the versions of the files that are edited or made.
     package func make(_ targets: [Target]) throws(ToolError) -> [ToolPath: FileVersion] {
-        var making = PatchMaking(ground, isCancelled: isCancelled)
+        var making = PatchChange(ground, isCancelled: isCancelled)
         return try making.run(targets)
     }
 }

@@ -99,7 +99,7 @@ struct MCPCommand: ParsableCommand {
     }
 
     func run() throws {
-        var configuration = ToolServing.Configuration()
+        var configuration = ToolService.Configuration()
         configuration.structuredContent = !noStructured
         configuration.version = Draftfs.version
         configuration.settings.replyBytes = replyBytes
@@ -111,11 +111,11 @@ struct MCPCommand: ParsableCommand {
                 let ground = try StoreGround(
                     base: base, store: store, workspace: workspace, caller: Self.caller)
                 defer { ground.close() }
-                return try ToolServing.run(ground, configuration, warn: warn)
+                return try ToolService.run(ground, configuration, warn: warn)
             }
             let roots = root.map(Self.root) + directories.map { ($0, false) }
-            let ground = try ToolServing.ground(roots, keeper: keeper(warn), warn: warn)
-            try ToolServing.run(ground, configuration, warn: warn)
+            let ground = try ToolService.ground(roots, keeper: keeper(warn), warn: warn)
+            try ToolService.run(ground, configuration, warn: warn)
         } catch {
             throw Failure(error.description)
         }

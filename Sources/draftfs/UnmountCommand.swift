@@ -29,7 +29,7 @@ struct UnmountCommand: ParsableCommand {
 
     func run() throws {
         let path = Placement.resolve(mountPoint)
-        guard let ending = MountEnding(path) else {
+        guard let ending = MountEnd(path) else {
             throw fail("no draftfs is mounted on \(mountPoint)")
         }
         do throws(MountFailure) {

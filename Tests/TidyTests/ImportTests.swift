@@ -61,11 +61,11 @@ struct ImportTests {
         ],
         "Sources/Tools": [
             "CheckCommand.swift", "ControlFiles.swift", "EditKeeper.swift", "HostGround.swift",
-            "HostGround+Copying.swift",
+            "HostGround+Copies.swift",
             "HostGround+Names.swift",
-            "HostGround+Splicing.swift", "TextMerge.swift",
+            "HostGround+Splices.swift", "TextMerge.swift",
         ],
-        "Sources/ToolServer": ["Jobs.swift", "Serving.swift"],
+        "Sources/ToolServer": ["Jobs.swift", "ToolService.swift"],
         "Mount/Server": [
             "ControlCommands.swift", "ControlDirectory.swift", "MountServer.swift",
             "NamespaceOperations.swift",

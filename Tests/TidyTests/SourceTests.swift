@@ -29,7 +29,7 @@ struct SourceTests {
         "Mount/Fuse/Request.swift", "Mount/Fuse/ScratchBuffer.swift",
         "Mount/Fuse/SessionContext.swift", "Mount/Fuse/Threads.swift",
         "Mount/Fuse/Trampolines.swift", "Mount/Fuse/TrampolinesNames.swift",
-        "Mount/Fuse/Transport.swift", "Mount/Fuse/Unmounting.swift", "Mount/Fuse/Worker.swift",
+        "Mount/Fuse/Transport.swift", "Mount/Fuse/Unmount.swift", "Mount/Fuse/Worker.swift",
         "Mount/Server/FileOperations.swift", "Mount/Server/XattrOperations.swift",
         "Sources/draftfs/Background.swift", "Sources/draftfs/DoctorCommand.swift",
         "Sources/draftfs/ExitStatus.swift", "Sources/draftfs/Patch.swift",
@@ -55,6 +55,16 @@ struct SourceTests {
     @Test(arguments: Tree.swift)
     func `A file begins with a comment that says what it owns`(file: SourceFile) {
         #expect(file.lines.first?.hasPrefix("//") == true, "\(file.path)")
+    }
+
+    /// Names of types that the field has so.
+    static let gerunds = ["DirectoryListing", "InodeNumbering", "TextEncoding"]
+
+    @Test(arguments: Tree.program)
+    func `A file is named by a noun`(file: SourceFile) {
+        for name in file.name.split(separator: ".").first?.split(separator: "+") ?? [] {
+            #expect(!name.hasSuffix("ing") || Self.gerunds.contains(String(name)), "\(file.path)")
+        }
     }
 
     @Test(arguments: Tree.program)

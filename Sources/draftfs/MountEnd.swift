@@ -1,4 +1,4 @@
-// MountEnding: takes a mount away and sees its daemon end; or says who keeps it. A file system lives
+// MountEnd: takes a mount away and sees its daemon end; or says who keeps it. A file system lives
 // while anything uses it: unmounting here does not end it while another mount namespace has it, and
 // a lazy unmount does not while a process stands in it.
 
@@ -7,7 +7,7 @@ import Glibc
 import Platform
 import Synchronization
 
-struct MountEnding {
+struct MountEnd {
     private let path: String
     private let mount: MountedFileSystem
     /// Whether it is mounted in the namespace of this process.
@@ -58,7 +58,7 @@ struct MountEnding {
 
 // MARK: Unmounting
 
-extension MountEnding {
+extension MountEnd {
     /// Detaches it unless it is in use; the daemon then ends by itself.
     func unmount() throws(MountFailure) {
         if isHere {

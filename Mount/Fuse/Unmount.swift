@@ -1,4 +1,4 @@
-// Unmounting: takes mounts away, as root by umount2(2), else through fusermount3(1).
+// Unmount: takes mounts away, as root by umount2(2), else through fusermount3(1).
 
 internal import CFuse
 internal import Glibc

@@ -1,10 +1,10 @@
-// Serving: one server on standard input and output, over directories or a store without a mount.
+// ToolService: one server on standard input and output, over directories or a store without a mount.
 
 internal import Glibc
 internal import MCP
 package import Tools
 
-package enum ToolServing {
+package enum ToolService {
     /// What a server is started with.
     package struct Configuration: Sendable {
         package var settings = ToolSettings()

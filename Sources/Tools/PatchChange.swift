@@ -1,11 +1,11 @@
-// PatchMaking: the files of a patch changed, all or none. In a workspace each edit is one record, and goes
+// PatchChange: the files of a patch changed, all or none. In a workspace each edit is one record, and goes
 // back by one rollback. Elsewhere all files are written beside themselves first; then they change places
 // with the old ones, which takes no space and can be taken back. A crash between two leaves the first ones
 // changed.
 
 internal import Platform
 
-struct PatchMaking {
+struct PatchChange {
     private enum Step {
         case edited(ToolPath, back: [ByteSplice], FileVersion)
         /// A file of several names was written in place; what it held is kept.

@@ -1,4 +1,4 @@
-// JSONCoding: JSON to and from bytes, by the toolchain's coders. What is read has been looked at by
+// JSON+Bytes: JSON to and from bytes, by the toolchain's coders. What is read has been looked at by
 // MessageOutline before: the coders recurse, and take a short text of many small values apart
 // slowly.
 
