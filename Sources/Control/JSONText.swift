@@ -1,5 +1,5 @@
-// JSONText: writes JSON (RFC 8259). Written here because the daemon does not link Foundation, whose
-// encoder doubles the binary; JSONReader of Storage reads it.
+// JSONText: writes JSON (RFC 8259). By hand because members have an order that readers see, which the
+// toolchain's encoder does not keep.
 
 package struct JSONText: Sendable {
     package indirect enum Value: Sendable {

@@ -1,4 +1,5 @@
-// JSONParser: a reader of JSON (RFC 8259) by recursive descent, with a bound on the depth.
+// JSONParser: a reader of JSON (RFC 8259) by recursive descent, with a bound on the depth. By hand because
+// the toolchain's decoder gives the members of an object in no order, in which verify and others show them.
 
 struct JSONParser {
     private let bytes: [UInt8]

@@ -1,7 +1,10 @@
 // JSONReader: reads JSON (RFC 8259) with SQLite's functions, so that structure and numbers are judged
 // by a parser that the world tests. Two things are done here, because SQLite does them wrongly for us:
 // \u0000 (it cuts the string there) and several values behind one another (it takes one). Bytes in
-// strings that are no UTF-8 stay as they are: names in JSON may be any bytes.
+// strings that are no UTF-8 stay as they are: names in JSON may be any bytes, which the toolchain's decoder
+// refuses.
+
+package import Storage
 
 /// Why a text is not the JSON that was asked for: one clause for people.
 package struct JSONFault: Error, Equatable, Sendable, CustomStringConvertible {
