@@ -182,9 +182,7 @@ extension Tree {
     /// An inode's record, without putting the inode in memory.
     func recordWithoutLoading(_ number: InodeNumber) -> InodeRecord? {
         if let inode = inodes[number] { return inode.record }
-        for batch in [dirty, flushing] {
-            if let known = batch.inodes[number] { return known }
-        }
+        if let known = pending.row(number) { return known }
         return (try? reader.inode(number)).flatMap { $0 }
     }
 
@@ -204,7 +202,7 @@ extension Tree {
 
     private func name(of number: InodeNumber) -> (parent: InodeNumber, name: FileName)? {
         var found = (try? reader.names(of: number)) ?? []
-        for batch in [flushing, dirty] {
+        for batch in pending.batches {
             for (parent, names) in batch.entries {
                 for (name, entry) in names {
                     let isHere = entry?.inode == number

@@ -106,7 +106,7 @@ package final class MemoryBudget: Sendable {
 extension Tree {
     /// Whether the kernel or a writer is faster than the maintenance thread.
     var isFarOverMemory: Bool {
-        dirty.count >= 2 * memory.dirtyKeys + 64 || inodes.count >= 2 * memory.inodes + 64
+        pending.dirtyCount >= 2 * memory.dirtyKeys + 64 || inodes.count >= 2 * memory.inodes + 64
     }
 
     var memoryParts: MemoryParts {
@@ -114,7 +114,7 @@ extension Tree {
         parts.inodes = inodes.count * MemoryParts.inodeBytes
         parts.caches = cachedBytes
         parts.listings = listedNames * MemoryParts.listedNameBytes
-        parts.pending = (dirty.count + flushing.count) * MemoryParts.pendingKeyBytes
+        parts.pending = pending.count * MemoryParts.pendingKeyBytes
         parts.numbers = (touched.count + formerOrigins.count + directoriesWithEntries.count + aliases.count
                 + passingAliases.count)
             * MemoryParts.numberBytes
@@ -238,6 +238,6 @@ extension WorkspaceSet {
 }
 
 extension Workspace {
-    var pendingKeys: Int { withTreeSafely { $0.dirty.count } }
+    var pendingKeys: Int { withTreeSafely { $0.pending.dirtyCount } }
     var inodeCount: Int { withTreeSafely { $0.inodes.count } }
 }

@@ -116,7 +116,9 @@ extension Tree {
     /// not know yet.
     func countFiles() -> UInt64 {
         var count = Int64(clamping: (try? reader.namedInodes()) ?? 0)
-        for (number, record) in flushing.inodes.merging(dirty.inodes, uniquingKeysWith: { $1 }) {
+        var rows: [InodeNumber: InodeRecord?] = [:]
+        for batch in pending.batches { rows.merge(batch.inodes) { $1 } }
+        for (number, record) in rows {
             let known = (try? reader.inode(number)).flatMap { $0 }
             if let known, known.links > 0 { count -= 1 }
             if let record, record.links > 0 { count += 1 }

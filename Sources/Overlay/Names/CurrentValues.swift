@@ -8,7 +8,7 @@ extension Tree {
     /// The row of an inode as it is now; nil for an untouched base file and for what is gone.
     package func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
         if let inode = inodes[number] { return inode.isPersistent ? inode.record : nil }
-        if let known = dirty.inodes[number] ?? flushing.inodes[number] { return known }
+        if let known = pending.row(number) { return known }
         return try read { (reader) throws(StorageError) in try reader.inode(number) }
     }
 
@@ -28,8 +28,7 @@ extension Tree {
     /// What the overlay says of a name now, also in a directory that is gone.
     package func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
         if let index = inodes[directory]?.index { return index.entries[name] }
-        if let known = dirty.entries[directory]?[name] { return known }
-        if let known = flushing.entries[directory]?[name] { return known }
+        if let known = pending.entry(name, in: directory) { return known }
         guard directoriesWithEntries.contains(directory) else { return nil }
         return try read { (reader) throws(StorageError) in try reader.entry(name, of: directory) }
     }
@@ -42,9 +41,7 @@ extension Tree {
         try read { (reader) throws(StorageError) in
             try reader.entries(of: directory) { name, entry in found[name] = entry }
         }
-        for batch in [flushing, dirty] {
-            for (name, entry) in batch.entries[directory] ?? [:] { found[name] = entry }
-        }
+        pending.overlay(&found, of: directory)
         return found
     }
 
@@ -52,9 +49,7 @@ extension Tree {
     package func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
         if let known = inodes[number]?.xattrs { return known }
         var found = try read { (reader) throws(StorageError) in try reader.xattrs(of: number) }
-        for batch in [flushing, dirty] {
-            for (name, value) in batch.xattrs[number] ?? [:] { found[name] = value }
-        }
+        pending.overlay(&found, of: number)
         return found
     }
 
@@ -78,7 +73,7 @@ extension Tree {
             try read { (reader) throws(StorageError) in
                 try reader.inodes(editedAfter: sequence)
             })
-        for batch in [flushing, dirty] {
+        for batch in pending.batches {
             for case (let number, let record?) in batch.inodes
             where record.contentSequence > sequence { found.insert(number) }
         }

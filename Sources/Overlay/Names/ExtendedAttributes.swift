@@ -32,9 +32,7 @@ extension Tree {
             } catch {
                 throw failing(error)
             }
-            for batch in [flushing, dirty] {
-                for (name, value) in batch.xattrs[inode.number] ?? [:] { found[name] = value }
-            }
+            pending.overlay(&found, of: inode.number)
         }
         inode.xattrs = found
         return found

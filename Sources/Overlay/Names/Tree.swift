@@ -57,9 +57,8 @@ package final class Tree: @unchecked Sendable {
     var journaledSequence: UInt64 = 0
     /// Bytes that the tree log is to have set aside; those of names that are gone are counted still.
     var roomNeeded: UInt64 = 0
-    /// Changed since the last checkpoint, and being written by the one under way.
-    package var dirty = CheckpointBatch()
-    package var flushing = CheckpointBatch()
+    /// What the database does not know yet.
+    package var pending = PendingChanges()
     /// Files whose mark stands in the journal after the last checkpoint's position.
     var contentMarked: Set<InodeNumber> = []
     var lastNumber: UInt64 = 0
@@ -122,13 +121,12 @@ package final class Tree: @unchecked Sendable {
             known.lastUse = tick
             return known
         }
-        // Removed, and the database does not know yet.
-        for case .some(.none) in [dirty.inodes[number], flushing.inodes[number]] { throw .stale }
         let found: InodeRecord?
         let origin: Origin?
         do throws(StorageError) {
-            // A command that changed many files has left the row only.
-            if let row = dirty.inodes[number] ?? flushing.inodes[number] {
+            // A command that changed many files has left the row only; or it was removed, and the
+            // database does not know yet.
+            if let row = pending.row(number) {
                 found = row
             } else {
                 found = try reader.inode(number)
@@ -154,7 +152,7 @@ package final class Tree: @unchecked Sendable {
 
     /// Where a touched base file came from.
     package func origin(_ number: InodeNumber) throws(StorageError) -> Origin? {
-        if let known = dirty.origins[number] ?? flushing.origins[number] { return known }
+        if let known = pending.origin(number) { return known }
         return try reader.origin(number)
     }
 
@@ -171,9 +169,7 @@ package final class Tree: @unchecked Sendable {
             } catch {
                 throw failing(error)
             }
-            for batch in [flushing, dirty] {
-                for (name, entry) in batch.entries[number] ?? [:] { index.entries[name] = entry }
-            }
+            pending.overlay(&index.entries, of: number)
         }
         directory.index = index
         return index
@@ -273,7 +269,7 @@ package final class Tree: @unchecked Sendable {
             if inode.isPersistent {
                 // Its last name is gone and nobody has it open: the row goes, the log stays.
                 inode.isPersistent = false
-                dirty.inodes[inode.number] = .some(nil)
+                pending.setRow(inode.number, nil)
                 noteUntouched(inode.number)
             }
             if inode.log != nil { logs.forget(inode.number) }

@@ -6,20 +6,18 @@ internal import Storage
 internal import Synchronization
 
 extension Tree {
-    var isCheckpointDue: Bool { dirty.count >= memory.dirtyKeys }
+    var isCheckpointDue: Bool { pending.dirtyCount >= memory.dirtyKeys }
 
-    /// Takes what is dirty for writing. Until `finishCheckpoint` it is looked up in `flushing`.
+    /// Takes what is dirty for writing. Until `finishCheckpoint` it is still pending.
     /// - Returns: nil where there is nothing to write.
     func startCheckpoint() -> (CheckpointBatch, CheckpointPosition)? {
-        guard !dirty.isEmpty || !contentMarked.isEmpty, flushing.isEmpty else { return nil }
-        for number in dirty.inodes.keys {
-            guard let inode = inodes[number], inode.isDirty else { continue }
+        guard pending.hasDirty || !contentMarked.isEmpty, pending.canFlush else { return nil }
+        let batch = pending.startFlush { number in
+            guard let inode = inodes[number], inode.isDirty else { return nil }
             inode.isDirty = false
             inode.isFlushing = true
-            dirty.inodes[number] = .some(inode.record.links == 0 ? nil : inode.record)
+            return .some(inode.record.links == 0 ? nil : inode.record)
         }
-        flushing = dirty
-        dirty = CheckpointBatch()
         let position = CheckpointPosition(
             journal: journal.end, sequence: sequence.last, lastNumber: lastNumber)
         // An edit that is under way lands in its log after this position, so its mark must stand
@@ -38,7 +36,7 @@ extension Tree {
             }
             contentMarked = busy
         }
-        return (flushing, position)
+        return (batch, position)
     }
 
     func finishCheckpoint(written: Bool) {
@@ -46,9 +44,7 @@ extension Tree {
             takeBack()
             return
         }
-        let numbers = Array(flushing.inodes.keys)
-        flushing = CheckpointBatch()
-        for number in numbers {
+        for number in pending.finishFlush() {
             guard let inode = inodes[number] else { continue }
             inode.isFlushing = false
             if inode.isIdle { release(inode) }
@@ -57,21 +53,8 @@ extension Tree {
 
     /// The write failed: what was to be written is dirty again, under what changed since.
     private func takeBack() {
-        let newer = dirty
-        dirty = flushing
-        flushing = CheckpointBatch()
-        dirty.inodes.merge(newer.inodes) { $1 }
-        for (parent, names) in newer.entries {
-            dirty.entries[parent, default: [:]].merge(names) { $1 }
-        }
-        for (inode, names) in newer.xattrs {
-            dirty.xattrs[inode, default: [:]].merge(names) { $1 }
-        }
-        dirty.origins.merge(newer.origins) { $1 }
-        dirty.devices.merge(newer.devices) { $1 }
-        dirty.aliases.merge(newer.aliases) { $1 }
-        dirty.backups.merge(newer.backups) { $1 }
-        for number in dirty.inodes.keys {
+        pending.cancelFlush()
+        for number in pending.dirtyRows.keys {
             inodes[number]?.isFlushing = false
             inodes[number]?.isDirty = true
         }
@@ -86,14 +69,14 @@ extension Workspace {
         // What is left of the reserve is for removing: the database would take it, and fail all the same.
         // The tree log has all that a checkpoint would write.
         if logs.reserve.isShort, databasePath != ":memory:" {
-            let isWritten = withTreeSafely { $0.dirty.isEmpty && $0.flushing.isEmpty }
+            let isWritten = withTreeSafely { $0.pending.isEmpty }
             if !isWritten { checkpointFailed.store(true, ordering: .relaxed) }
             return isWritten
         }
         return checkpointWriter.withLock { writer in
             let taken = withTreeSafely { $0.startCheckpoint() }
             guard let (batch, position) = taken else {
-                return withTreeSafely { $0.dirty.isEmpty && $0.flushing.isEmpty }
+                return withTreeSafely { $0.pending.isEmpty }
             }
             do throws(StorageError) {
                 do throws(Errno) {

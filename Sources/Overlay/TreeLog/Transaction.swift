@@ -282,7 +282,7 @@ extension Tree {
         case .inode(let number, _, let after):
             applyInode(number, after, &effect)
         case .entry(let parent, let name, _, let after):
-            dirty.entries[parent, default: [:]][name] = .some(after)
+            pending.setEntry(name, in: parent, after)
             directoriesWithEntries.insert(parent)
             if let directory = inodes[parent] {
                 directory.index?.entries[name] = after
@@ -294,12 +294,12 @@ extension Tree {
                 }
             }
         case .xattr(let number, let name, _, let after):
-            dirty.xattrs[number, default: [:]][name] = .some(after)
+            pending.setXattr(name, of: number, after)
             inodes[number]?.xattrs?[name] = after
             inodes[number]?.defaultACL = nil
         case .origin(let number, _, let after):
             // Touched is what has a row; a file whose content others took has an origin only.
-            dirty.origins[number] = .some(after)
+            pending.setOrigin(number, after)
             if after == nil {
                 formerOrigins.remove(number)
             } else if !touched.contains(number) {
@@ -309,17 +309,17 @@ extension Tree {
             noteNumber(number)
             if let after, after.isPinned { unsyncedPins.insert(pinIdentity(after)) }
         case .device(let index, let path):
-            dirty.devices[index] = path
+            pending.setDevice(index, path)
             devices[index] = path
             passingDevices[index] = nil
         case .alias(let number, let device, let inode, let birthTime):
             let key = AliasKey(device: device, inode: inode, birthTime: birthTime)
-            dirty.aliases[key] = number
+            pending.setAlias(key, number)
             aliases[key] = number
             passingAliases[key] = nil
             noteNumber(number)
         case .backup(let name, _, let after):
-            dirty.backups[name] = .some(after)
+            pending.setBackup(name, after)
             backups[name] = after
         case .content:
             // The log has its own record of it; a replay looks whether that is so.
@@ -334,7 +334,7 @@ extension Tree {
     ) {
         noteNumber(number)
         guard let after else {
-            dirty.inodes[number] = .some(nil)
+            pending.setRow(number, nil)
             noteUntouched(number)
             if let inode = inodes[number], takeRow(from: inode) { effect.taken.append(inode) }
             return
@@ -350,7 +350,7 @@ extension Tree {
             // A rollback to before its first edit: the log is kept for moments since.
             if !after.flags.contains(.hasLog) { inode.log = nil }
         } else if effect.keepsRowsOnly {
-            dirty.inodes[number] = .some(after)
+            pending.setRow(number, after)
             return
         } else {
             // Only in a replay: a live change has its inode at hand.
@@ -365,7 +365,7 @@ extension Tree {
 
     func markDirty(_ inode: Inode) {
         inode.isDirty = true
-        dirty.inodes[inode.number] = .some(inode.record)
+        pending.setRow(inode.number, inode.record)
     }
 
     private func noteNumber(_ number: InodeNumber) {

@@ -36,7 +36,7 @@ extension Workspace {
                 if inode.log != nil { result.openLogs += 1 }
             }
             result.cachedBytes = tree.cachedBytes
-            result.dirtyKeys = tree.dirty.count + tree.flushing.count
+            result.dirtyKeys = tree.pending.count
             result.touchedInodes = tree.touched.count
             result.passingAliases = tree.passingAliases.count
             return result

@@ -41,7 +41,7 @@ struct PathFinder: Sendable {
     init(_ tree: Tree, _ past: PastValues? = nil, longest: Int = 0) {
         self.longest = max(longest, Self.longestPath)
         end = tree.sequence.last
-        for batch in [tree.flushing, tree.dirty] {
+        for batch in tree.pending.batches {
             for (parent, names) in batch.entries {
                 for (name, entry) in names { set(NamePlace(parent: parent, name: name), entry) }
             }

@@ -102,13 +102,13 @@ extension Tree {
             record.links > 0 && record.number & 1 << 47 != 0 && !record.flags.contains(.hasOrigin)
                 && record.number != rootNumber
         }
-        for case let record? in dirty.inodes.values where isOwn(record) {
+        for case let record? in pending.dirtyRows.values where isOwn(record) {
             if let inode = inodes[record.number], inode.record.links == 0 { continue }
             return true
         }
         var candidates: [InodeRecord] = []
         try read { (reader) throws(StorageError) in
-            candidates = try reader.ownInodes(atMost: dirty.inodes.count + flushing.inodes.count + 1)
+            candidates = try reader.ownInodes(atMost: pending.rowCount + 1)
         }
         for record in candidates where record.number != rootNumber {
             if let now = try row(record.number), isOwn(now) { return true }

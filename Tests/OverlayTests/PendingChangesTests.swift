@@ -1,0 +1,66 @@
+// What is pending while a checkpoint is under way: the younger of what is dirty and what is written counts.
+
+import Past
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+@testable import Overlay
+
+@Suite struct PendingChangesTests {
+    @Test("A file that comes back while a checkpoint writes its removal is there", arguments: [true, false])
+    func cameBack(isWritten: Bool) throws {
+        let fixture = try WorkspaceFixture()
+        let tree = fixture.tree!
+        try tree.makeFile("f")
+        try tree.write("f", "content")
+        fixture.workspace.maintain(checkpointNow: true)
+        let before = fixture.workspace.sequence.last
+        try tree.unlink("f")
+        tree.forget()
+        let taken = try fixture.workspace.withTree { (tree) throws(Errno) in tree.startCheckpoint() }
+        let (batch, position) = try #require(taken)
+        _ = try fixture.workspace.rollback(
+            to: .sequence(before), paths: [], keepsTimes: false, caller: tree.caller)
+        #expect(try tree.text("f") == "content")
+        // The checkpoint ends, well or not; the next one has what came since.
+        try fixture.workspace.withTree { (tree) throws(Errno) in
+            if isWritten {
+                try tree.read { (reader) throws(StorageError) in try reader.apply(batch, at: position) }
+            }
+            tree.finishCheckpoint(written: isWritten)
+        }
+        #expect(try tree.text("f") == "content")
+        fixture.workspace.maintain(checkpointNow: true)
+        tree.forget()
+        #expect(try tree.text("f") == "content")
+        try fixture.reopenAfterKill()
+        #expect(try fixture.tree.text("f") == "content")
+    }
+
+    @Test("What was to be written is dirty again under what changed since")
+    func cancelled() throws {
+        var pending = PendingChanges()
+        let (one, two) = (try FileName("one"), try FileName("two"))
+        let entry = Entry(inode: 9, type: .regular)
+        pending.setEntry(one, in: 1, entry)
+        pending.setEntry(two, in: 1, entry)
+        #expect(pending.canFlush && pending.hasDirty)
+        #expect(pending.startFlush { _ in nil }.entries[1]?.count == 2)
+        #expect(!pending.canFlush && !pending.hasDirty && !pending.isEmpty)
+        pending.setEntry(one, in: 1, nil)
+        #expect(pending.entry(one, in: 1) == .some(nil))
+        #expect(pending.entry(two, in: 1) == .some(entry))
+        pending.cancelFlush()
+        #expect(pending.canFlush)
+        #expect(pending.entry(one, in: 1) == .some(nil))
+        #expect(pending.entry(two, in: 1) == .some(entry))
+        var entries = [one: entry]
+        pending.overlay(&entries, of: 2)
+        #expect(entries == [one: entry])
+        #expect(pending.startFlush { _ in nil }.entries[1]?.count == 2)
+        #expect(pending.finishFlush().isEmpty && pending.isEmpty)
+        #expect(pending.entry(one, in: 1) == nil)
+    }
+}
