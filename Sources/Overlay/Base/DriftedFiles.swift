@@ -56,7 +56,7 @@ extension Workspace {
     package func driftedFiles(
         progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
     ) throws(CommandError) -> [DriftedFile] {
-        let numbers = withTreeSafely { $0.touched.sorted() }
+        let numbers = withTreeSafely { $0.identity.touched.sorted() }
         var found: [DriftedFile] = []
         var done = 0
         while done < numbers.count {

@@ -41,7 +41,7 @@ extension Tree {
         let time = transaction.stamp.time
         let origin = Origin(
             path: known.path, device: deviceIndex(status, at: place), status: status)
-        if let path = passingDevices[origin.device] {
+        if let path = identity.passingDevices[origin.device] {
             transaction.changes.append(.device(origin.device, path: path))
         }
         transaction.changes.append(.origin(inode.number, before: known, after: origin))

@@ -23,7 +23,7 @@ package struct PinWish: Sendable {
 extension Tree {
     /// By which name the pool has the content of a touched base file.
     package func pinIdentity(_ origin: Origin) -> PinIdentity {
-        PinIdentity(origin, devicePath: origin.device == 0 ? nil : devicePath(origin.device))
+        PinIdentity(origin, devicePath: origin.device == 0 ? nil : identity.path(ofDevice: origin.device))
     }
 
     /// A base file as it is now, as what a file stands on; pinned if its content is kept.
@@ -34,10 +34,6 @@ extension Tree {
             path: place.path, device: deviceIndex(status, at: place), status: status)
         origin.isPinned = kept.contains(pinIdentity(origin))
         return origin
-    }
-
-    private func devicePath(_ index: UInt32) -> [UInt8] {
-        devices[index] ?? passingDevices[index] ?? []
     }
 
     /// Bytes up to which a content is copied; nil for all.

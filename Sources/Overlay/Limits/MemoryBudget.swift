@@ -115,9 +115,7 @@ extension Tree {
         parts.caches = cachedBytes
         parts.listings = listedNames * MemoryParts.listedNameBytes
         parts.pending = pending.count * MemoryParts.pendingKeyBytes
-        parts.numbers = (touched.count + formerOrigins.count + directoriesWithEntries.count + aliases.count
-                + passingAliases.count)
-            * MemoryParts.numberBytes
+        parts.numbers = (identity.count + directoriesWithEntries.count) * MemoryParts.numberBytes
         return parts
     }
 }

@@ -109,7 +109,7 @@ extension Tree {
             if try entry(name, parent) != nil { return false }
             if try row(parent) != nil { return true }
             // Without a row it may have lost its name.
-            if touched.contains(parent) { return false }
+            if identity.touched.contains(parent) { return false }
             place = directory
         }
         return true

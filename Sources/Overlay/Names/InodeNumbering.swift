@@ -46,7 +46,7 @@ extension Tree {
         if place.name.isEmpty { return rootNumber }
         let device = deviceIndex(status, at: place)
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
-        if let known = aliases[key], try !isTaken(known, by: status) { return known }
+        if let known = identity.aliases[key], try !isTaken(known, by: status) { return known }
         let natural = try numbers.natural(device: device, inode: status.inode)
             .flatMap { (number) throws(Errno) in try isTaken(number, by: status) ? nil : number }
         if isPast, let natural,
@@ -54,16 +54,16 @@ extension Tree {
             // Live or not: what a name led to then had the inode's own number.
             return natural
         }
-        if let known = passingAliases[key] { return known }
+        if let known = identity.passingAliases[key] { return known }
         if let natural {
-            if !touched.contains(natural) { return natural }
+            if !identity.touched.contains(natural) { return natural }
             // A touched inode of that number: the same file, unless the base's file system has
             // given the number out again, or the base was made anew.
             if let origin = try knownOrigin(natural), origin.isSameFile(status, at: place),
                 try isAlive(natural) { return natural }
         }
         let number = try nextNumber()
-        notePassing(key, number)
+        identity.notePassing(key, number, atLeast: limits.passingAliases) { inodes[$0] != nil }
         return number
     }
 
@@ -71,22 +71,10 @@ extension Tree {
     /// the base by its number, as it was then. With this file's identity in its place they would read this
     /// one.
     func isTaken(_ number: InodeNumber, by status: FileStatus) throws(Errno) -> Bool {
-        guard formerOrigins.contains(number), let origin = try knownOrigin(number) else {
+        guard identity.formerOrigins.contains(number), let origin = try knownOrigin(number) else {
             return false
         }
         return FileType(mode: origin.mode) == .regular && !origin.fits(status)
-    }
-
-    /// Aliases that nothing is recorded for are let go when their inodes have left memory.
-    private func notePassing(_ key: AliasKey, _ number: InodeNumber) {
-        if passingAliases.count >= passingBound { dropPassingAliases() }
-        passingAliases[key] = number
-    }
-
-    /// Lets go of the numbers of files that nobody knows any more.
-    func dropPassingAliases() {
-        passingAliases = passingAliases.filter { inodes[$0.value] != nil }
-        passingBound = 2 * passingAliases.count + limits.passingAliases
     }
 
     /// Has the number of a base inode recorded, if the inode alone does not say it.
@@ -95,7 +83,7 @@ extension Tree {
         in changes: inout [TreeChange]
     ) {
         let device = deviceIndex(status, at: place)
-        if let path = passingDevices[device] {
+        if let path = identity.passingDevices[device] {
             let isThere = changes.contains {
                 if case .device(device, _) = $0 { return true }
                 return false
@@ -105,9 +93,9 @@ extension Tree {
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
         // Only a number that was given to this base inode: a copy has a given one too, and the place of
         // the file that it was made from.
-        guard number != rootNumber, passingAliases[key] == number, aliases[key] != number else {
-            return
-        }
+        guard number != rootNumber, identity.passingAliases[key] == number,
+            identity.aliases[key] != number
+        else { return }
         changes.append(
             .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))
     }
@@ -132,23 +120,16 @@ extension Tree {
     /// 0 for the root's device, else a small number, which is recorded when a file on the device is
     /// first touched.
     func deviceIndex(_ status: FileStatus, at place: BasePlace) -> UInt32 {
-        if status.device == base.rootStatus.device { return 0 }
-        if let known = deviceIndexes[status.device] { return known }
-        // The first free one: the last that is taken may be the last that there is.
-        var index: UInt32 = 1
-        while devices[index] != nil || passingDevices[index] != nil { index += 1 }
-        passingDevices[index] = place.path
-        deviceIndexes[status.device] = index
-        return index
+        status.device == base.rootStatus.device
+            ? 0 : identity.index(ofDevice: status.device, at: place.path)
     }
 
     /// Finds the devices again that were met before: their numbers change with each boot.
     func findDevices() {
-        for (index, path) in devices {
-            if let status = try? base.status(BasePlace(path: path)),
-                status.device != base.rootStatus.device {
-                deviceIndexes[status.device] = index
-            }
+        identity.findDevices { path in
+            // A path that is gone leads to no device.
+            guard let status = try? base.status(BasePlace(path: path)) else { return nil }
+            return status.device == base.rootStatus.device ? nil : status.device
         }
     }
 }

@@ -25,17 +25,10 @@ package final class Tree: @unchecked Sendable {
     let memory: MemoryBudget
 
     package var inodes: [InodeNumber: Inode] = [:]
-    /// Base files that have a row; a set, so that looking at an untouched file asks no database.
-    package var touched: Set<InodeNumber> = []
-    /// Inodes that have an origin and no row: the base file is the base's again here, or gone, while
-    /// copies may read it by that number as it was.
-    var formerOrigins: Set<InodeNumber> = []
-    /// Directories with entries in the overlay, for the same reason.
+    /// By what files of the base are known again.
+    package var identity = BaseIdentity()
+    /// Directories with entries in the overlay; a set, so that looking at another one asks no database.
     package var directoriesWithEntries: Set<InodeNumber> = []
-    package var aliases: [AliasKey: InodeNumber] = [:]
-    /// Those of base inodes that nobody has touched, and when they are to be looked through.
-    package var passingAliases: [AliasKey: InodeNumber] = [:]
-    var passingBound = 0
     package var backups: [FileName: BackupRecord] = [:]
     /// Bytes above which the first edit of a base file is preceded by a backup; nil for none.
     var largeFile: UInt64? = OperatorLimits()[.largeFile]
@@ -49,10 +42,6 @@ package final class Tree: @unchecked Sendable {
     let dueLogs: DueLogs
     /// Edit logs with restored content that is not known to be durable.
     var unsyncedRestores: Set<InodeNumber> = []
-    var devices: [UInt32: [UInt8]] = [:]
-    /// A path on each device of which no file was touched.
-    package var passingDevices: [UInt32: [UInt8]] = [:]
-    var deviceIndexes: [UInt64: UInt32] = [:]
     /// The sequence of the journal's last record since the workspace was opened.
     var journaledSequence: UInt64 = 0
     /// Bytes that the tree log is to have set aside; those of names that are gone are counted still.
@@ -213,7 +202,7 @@ package final class Tree: @unchecked Sendable {
             refresh(known, status, at: place)
             return known
         }
-        if touched.contains(number) {
+        if identity.touched.contains(number) {
             let inode = try inode(number)
             inode.parent = parent.number
             return inode
@@ -270,18 +259,13 @@ package final class Tree: @unchecked Sendable {
                 // Its last name is gone and nobody has it open: the row goes, the log stays.
                 inode.isPersistent = false
                 pending.setRow(inode.number, nil)
-                noteUntouched(inode.number)
+                identity.noteNoRow(inode.number)
             }
             if inode.log != nil { logs.forget(inode.number) }
         } else if inode.log != nil {
             return
         }
         drop(inode)
-    }
-
-    /// The row of an inode goes; its origin stays.
-    func noteUntouched(_ number: InodeNumber) {
-        if touched.remove(number) != nil { formerOrigins.insert(number) }
     }
 
     func drop(_ inode: Inode) {

@@ -133,7 +133,7 @@ extension Tree {
     /// Inode numbers in the base that these numbers may stand for.
     fileprivate func baseInodes(of wanted: Set<InodeNumber>) -> Set<UInt64> {
         var inodes = Set(wanted.map { $0 & (1 << 40 - 1) })
-        for (key, number) in aliases where wanted.contains(number) { inodes.insert(key.inode) }
+        for (key, number) in identity.aliases where wanted.contains(number) { inodes.insert(key.inode) }
         return inodes
     }
 

@@ -343,12 +343,11 @@ extension Tree {
         let position = try reader.position()
         sequence.advance(to: position.sequence)
         lastNumber = min(position.lastNumber, InodeNumbering.lastGivenOut)
-        touched = Set(try reader.touchedInodes())
-        formerOrigins = Set(try reader.inodesWithOrigins()).subtracting(touched)
+        identity = BaseIdentity(
+            touched: Set(try reader.touchedInodes()), origins: Set(try reader.inodesWithOrigins()),
+            devices: try reader.devices(), aliases: try reader.aliases())
         backups = try reader.backups()
         directoriesWithEntries = Set(try reader.directoriesWithEntries())
-        devices = try reader.devices()
-        aliases = try reader.aliases()
         findDevices()
         // The root has no entry that leads to it: it is put in the table here, and stays.
         let number = rootNumber

@@ -237,7 +237,7 @@ extension Tree {
     func releaseIdle() {
         let idle = inodes.values.filter { $0.isIdle && $0.log == nil }
         for inode in idle { release(inode) }
-        dropPassingAliases()
+        identity.dropPassing(atLeast: limits.passingAliases) { inodes[$0] != nil }
     }
 
     /// Drops logs whose piece checkpoints are written, if nobody took them up again.

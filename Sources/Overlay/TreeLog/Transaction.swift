@@ -200,7 +200,7 @@ extension Tree {
             let status = try base.status(place)
             guard status.type == .directory else { throw .stale }
             let number = try number(of: status, at: place)
-            if inodes[number] != nil || touched.contains(number) {
+            if inodes[number] != nil || identity.touched.contains(number) {
                 found = try directory(number)
             } else {
                 missing.append((place, status))
@@ -298,25 +298,18 @@ extension Tree {
             inodes[number]?.xattrs?[name] = after
             inodes[number]?.defaultACL = nil
         case .origin(let number, _, let after):
-            // Touched is what has a row; a file whose content others took has an origin only.
             pending.setOrigin(number, after)
-            if after == nil {
-                formerOrigins.remove(number)
-            } else if !touched.contains(number) {
-                formerOrigins.insert(number)
-            }
+            identity.noteOrigin(number, isThere: after != nil)
             // Of a content that others took there may be no more than that.
             noteNumber(number)
             if let after, after.isPinned { unsyncedPins.insert(pinIdentity(after)) }
         case .device(let index, let path):
             pending.setDevice(index, path)
-            devices[index] = path
-            passingDevices[index] = nil
+            identity.record(device: index, path)
         case .alias(let number, let device, let inode, let birthTime):
             let key = AliasKey(device: device, inode: inode, birthTime: birthTime)
             pending.setAlias(key, number)
-            aliases[key] = number
-            passingAliases[key] = nil
+            identity.record(key, number)
             noteNumber(number)
         case .backup(let name, _, let after):
             pending.setBackup(name, after)
@@ -335,13 +328,12 @@ extension Tree {
         noteNumber(number)
         guard let after else {
             pending.setRow(number, nil)
-            noteUntouched(number)
+            identity.noteNoRow(number)
             if let inode = inodes[number], takeRow(from: inode) { effect.taken.append(inode) }
             return
         }
         if after.flags.contains(.hasOrigin) {
-            touched.insert(number)
-            formerOrigins.remove(number)
+            identity.noteRow(number)
         }
         let inode: Inode
         if let known = inodes[number] {

@@ -37,8 +37,8 @@ extension Workspace {
             }
             result.cachedBytes = tree.cachedBytes
             result.dirtyKeys = tree.pending.count
-            result.touchedInodes = tree.touched.count
-            result.passingAliases = tree.passingAliases.count
+            result.touchedInodes = tree.identity.touched.count
+            result.passingAliases = tree.identity.passingAliases.count
             return result
         }
         statistics.sequence = sequence.last

@@ -145,5 +145,5 @@ struct DiffSide {
     }
 
     /// Files of the base that have rows.
-    var overlaidRows: Set<InodeNumber> { Set(tree.touched.map(key)) }
+    var overlaidRows: Set<InodeNumber> { Set(tree.identity.touched.map(key)) }
 }

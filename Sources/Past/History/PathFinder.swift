@@ -193,10 +193,10 @@ struct PathFinder: Sendable {
     ) throws(Errno) -> InodeNumber {
         let number = try tree.number(of: status, at: place, isPast: true)
         let isHeld = status.type == .directory || areFilesHeld && status.type == .regular
-        guard isHeld, !tree.touched.contains(number) else { return number }
+        guard isHeld, !tree.identity.touched.contains(number) else { return number }
         if held == nil {
             var found: [[UInt8]: (number: InodeNumber, type: FileType)] = [:]
-            for number in tree.touched {
+            for number in tree.identity.touched {
                 guard let origin = try tree.knownOrigin(number) else { continue }
                 // Of copies, which have the same place, it is the first.
                 if let other = found[origin.path], other.number < number { continue }

@@ -100,7 +100,7 @@ struct ChangePlan {
         for (number, origin) in values.origins {
             let known = try tree.knownOrigin(number)
             if known != origin {
-                if let path = tree.passingDevices[origin.device] {
+                if let path = tree.identity.passingDevices[origin.device] {
                     changes.append(.device(origin.device, path: path))
                 }
                 changes.append(.origin(number, before: known, after: origin))
@@ -112,7 +112,7 @@ struct ChangePlan {
             let hasContent = contents[number] != nil
             if now == record, !hasContent {
                 // Without a row it is a file of the base again, if it is one.
-                guard record == nil, tree.touched.contains(number) else { continue }
+                guard record == nil, tree.identity.touched.contains(number) else { continue }
             }
             changes.append(.inode(number, before: now, after: record))
             let differs = hasContent || now?.flags.contains(.hasLog) != record?.flags.contains(.hasLog)
@@ -139,9 +139,9 @@ struct ChangePlan {
 
     /// Base inodes that get a row and whose number is an alias which is not on record.
     private func noteNumbers(_ changes: inout [TreeChange]) {
-        for (key, number) in tree.passingAliases {
+        for (key, number) in tree.identity.passingAliases {
             guard case .some(.some) = values.inodes[number] else { continue }
-            if let path = tree.passingDevices[key.device] {
+            if let path = tree.identity.passingDevices[key.device] {
                 changes.append(.device(key.device, path: path))
             }
             changes.append(

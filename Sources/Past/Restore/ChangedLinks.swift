@@ -29,7 +29,7 @@ final class ChangedLinks {
             found.insert(status.inode)
         }
         inodes = found
-        aliased = Set(tree.aliases.keys.map(\.inode))
+        aliased = Set(tree.identity.aliases.keys.map(\.inode))
     }
 
     /// Whether a name of the base leads to such a file, or to a directory with such a name below.

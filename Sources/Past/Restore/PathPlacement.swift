@@ -171,7 +171,7 @@ extension Rollback {
     /// Whether a file of then has a name now, as the plan stands.
     private func isThere(_ old: ViewNode) throws(Errno) -> Bool {
         if try plan.row(old.number) != nil { return true }
-        guard let place = old.place, !tree.touched.contains(old.number) else { return false }
+        guard let place = old.place, !tree.identity.touched.contains(old.number) else { return false }
         return try plan.isShown(place)
     }
 

@@ -144,7 +144,7 @@ extension Rollback {
     /// Whether there is or was a row for a name of the base, however it came there.
     private func isKnown(_ entry: HostEntry) -> Bool {
         guard let number = tree.numbers.natural(device: 0, inode: entry.inode) else { return true }
-        return tree.touched.contains(number) || past.inodes[number] != nil
+        return tree.identity.touched.contains(number) || past.inodes[number] != nil
     }
 
     mutating func bringAttributes(of now: ViewNode, to old: ViewNode) throws(Errno) {

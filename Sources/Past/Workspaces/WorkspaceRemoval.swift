@@ -76,7 +76,7 @@ extension Workspace {
 
     /// Whether a row or entry is there: without one, nothing was changed, or all was taken back.
     package var isTouched: Bool {
-        withTreeSafely { !$0.touched.isEmpty || !$0.directoriesWithEntries.isEmpty }
+        withTreeSafely { !$0.identity.touched.isEmpty || !$0.directoriesWithEntries.isEmpty }
     }
 
     /// Whether it holds anything that would be lost with it: what differs from the base, or a backup
