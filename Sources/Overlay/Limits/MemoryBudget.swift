@@ -112,8 +112,8 @@ extension Tree {
     var memoryParts: MemoryParts {
         var parts = MemoryParts()
         parts.inodes = inodes.count * MemoryParts.inodeBytes
-        parts.caches = cachedBytes
-        parts.listings = listedNames * MemoryParts.listedNameBytes
+        parts.caches = inodes.cachedBytes
+        parts.listings = inodes.listedNames * MemoryParts.listedNameBytes
         parts.pending = pending.count * MemoryParts.pendingKeyBytes
         parts.numbers = (identity.count + directoriesWithEntries.count) * MemoryParts.numberBytes
         return parts
@@ -140,7 +140,7 @@ extension Workspace {
         checkpoint()
         sweep()
         withTreeSafely { tree in
-            for inode in tree.inodes.values where inode.listing != nil { tree.dropListing(of: inode) }
+            tree.inodes.dropListings()
             tree.reader.shrinkMemory()
         }
         checkpointWriter.withLock { $0?.shrinkMemory() }

@@ -228,7 +228,7 @@ extension WorkspaceSet {
     }
 
     package func stopCounting(_ workspace: Workspace) {
-        workspace.withTreeSafely { $0.memory.noteCached(0, before: $0.cachedBytes) }
+        workspace.withTreeSafely { $0.memory.noteCached(0, before: $0.inodes.cachedBytes) }
         quota.add(
             bytes: -Int64(clamping: workspace.quota.usedBytes),
             files: -Int64(clamping: workspace.quota.usedFiles))

@@ -32,7 +32,7 @@ package struct InodeNumbering: Sendable {
     /// Of the root of the workspace.
     package var fixedRoot: InodeNumber { givenOut(0) }
 
-    func isGivenOut(_ number: InodeNumber) -> Bool { number & Self.givenOut != 0 }
+    static func isGivenOut(_ number: InodeNumber) -> Bool { number & Self.givenOut != 0 }
 
     package static func workspace(of number: InodeNumber) -> UInt16 { UInt16(number >> 48) }
 }
@@ -112,9 +112,7 @@ extension Tree {
 
     /// - Throws: ENOSPC once all are given out.
     package func nextNumber() throws(Errno) -> InodeNumber {
-        guard lastNumber < InodeNumbering.lastGivenOut else { throw .noSpace }
-        lastNumber += 1
-        return numbers.givenOut(lastNumber)
+        numbers.givenOut(try inodes.nextNumber())
     }
 
     /// 0 for the root's device, else a small number, which is recorded when a file on the device is

@@ -26,11 +26,8 @@ extension Tree {
             }
         }
         let listing = DirectoryListing(names, baseTime: baseTime)
-        if listedNames + names.count > memory.listedNames {
-            for inode in inodes.values where inode.listing != nil { dropListing(of: inode) }
-        }
-        directory.listing = listing
-        listedNames += names.count
+        if inodes.listedNames + names.count > memory.listedNames { inodes.dropListings() }
+        inodes.setListing(listing, of: directory)
         return listing
     }
 

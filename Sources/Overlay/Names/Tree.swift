@@ -24,7 +24,7 @@ package final class Tree: @unchecked Sendable {
     let quota: Quota
     let memory: MemoryBudget
 
-    package var inodes: [InodeNumber: Inode] = [:]
+    package var inodes = InodeTable()
     /// By what files of the base are known again.
     package var identity = BaseIdentity()
     /// Directories with entries in the overlay; a set, so that looking at another one asks no database.
@@ -50,9 +50,6 @@ package final class Tree: @unchecked Sendable {
     package var pending = PendingChanges()
     /// Files whose mark stands in the journal after the last checkpoint's position.
     var contentMarked: Set<InodeNumber> = []
-    var lastNumber: UInt64 = 0
-    /// Advances with each use, for choosing what to drop.
-    var tick: UInt64 = 0
     /// Set while a recovery takes what the logs have, after a power cut.
     var isRecovering = false
     /// What the logs have up to this number was synced before this session began.
@@ -61,14 +58,10 @@ package final class Tree: @unchecked Sendable {
     var ownPinLimit: UInt64??
     /// Contents in the pool that may not be durable yet; an fsync makes them so.
     var unsyncedPins: Set<PinIdentity> = []
-    /// Names in all cached listings.
-    var listedNames = 0
     /// Set once the workspace is being removed: nothing is answered, and nothing is written, any more.
     package var isGoing = false
     /// Why the last call failed, in words, where an errno says less than is known.
     package var reason: String?
-    /// Bytes of loaded logs and indexes, as counted at the last sweep.
-    var cachedBytes = 0
 
     init(
         workspace: UInt16, base: BaseTree, logs: LogDirectory, journal: Journal,
@@ -105,11 +98,7 @@ package final class Tree: @unchecked Sendable {
 
     /// The inode with that number: from memory, or from the database.
     package func inode(_ number: InodeNumber) throws(Errno) -> Inode {
-        tick &+= 1
-        if let known = inodes[number] {
-            known.lastUse = tick
-            return known
-        }
+        if let known = inodes.use(number) { return known }
         let found: InodeRecord?
         let origin: Origin?
         do throws(StorageError) {
@@ -128,8 +117,7 @@ package final class Tree: @unchecked Sendable {
         let inode = Inode(
             record, isPersistent: true, place: origin.map { BasePlace(path: $0.path) },
             parent: 0)
-        inode.lastUse = tick
-        inodes[number] = inode
+        inodes.insert(inode)
         return inode
     }
 
@@ -191,10 +179,8 @@ package final class Tree: @unchecked Sendable {
         _ status: FileStatus, at place: BasePlace, parent: Inode
     ) throws(Errno) -> Inode {
         let number = try number(of: status, at: place)
-        if let known = inodes[number] {
+        if let known = inodes.use(number) {
             known.parent = parent.number
-            tick &+= 1
-            known.lastUse = tick
             if known.record.links == 0, !known.isPersistent {
                 // Hidden by a rollback together with a directory above, and shown by another one.
                 known.revive(InodeRecord(number: number, status: status), at: place)
@@ -209,9 +195,7 @@ package final class Tree: @unchecked Sendable {
         }
         let record = InodeRecord(number: number, status: status)
         let inode = Inode(record, isPersistent: false, place: place, parent: parent.number)
-        tick &+= 1
-        inode.lastUse = tick
-        inodes[number] = inode
+        inodes.insert(inode)
         // A descriptor that is still cached may be of what stood here before.
         base.forget(place)
         return inode
@@ -274,9 +258,6 @@ package final class Tree: @unchecked Sendable {
     }
 
     func dropListing(of inode: Inode) {
-        if let listing = inode.listing {
-            listedNames -= listing.names.count
-            inode.listing = nil
-        }
+        inodes.dropListing(of: inode)
     }
 }

@@ -298,7 +298,7 @@ extension Workspace {
             writer = nil
         }
         withTreeSafely { tree in
-            tree.inodes = [:]
+            tree.inodes.removeAll()
             tree.reader.close()
         }
         guard written, isCut else { return false }
@@ -342,7 +342,7 @@ extension Tree {
     func load() throws(StorageError) -> CheckpointPosition {
         let position = try reader.position()
         sequence.advance(to: position.sequence)
-        lastNumber = min(position.lastNumber, InodeNumbering.lastGivenOut)
+        inodes.setLastNumber(position.lastNumber)
         identity = BaseIdentity(
             touched: Set(try reader.touchedInodes()), origins: Set(try reader.inodesWithOrigins()),
             devices: try reader.devices(), aliases: try reader.aliases())

@@ -19,7 +19,7 @@ extension Tree {
             return .some(inode.record.links == 0 ? nil : inode.record)
         }
         let position = CheckpointPosition(
-            journal: journal.end, sequence: sequence.last, lastNumber: lastNumber)
+            journal: journal.end, sequence: sequence.last, lastNumber: inodes.lastNumber)
         // An edit that is under way lands in its log after this position, so its mark must stand
         // after it too.
         contentMarked = []
@@ -158,7 +158,7 @@ extension Workspace {
         if checkpointNow || isDue { checkpoint() }
         guard checkpointNow || isDue else { return }
         expireBackups()
-        let tick = withTreeSafely { $0.tick }
+        let tick = withTreeSafely { $0.inodes.tick }
         if lastSweep.exchange(tick, ordering: .relaxed) != tick { sweep() }
     }
 
@@ -212,11 +212,11 @@ extension Tree {
                 held.append((inode.lastUse, size, inode))
             }
         }
-        let allowed = memory.allowance(bytes, before: cachedBytes)
+        let allowed = memory.allowance(bytes, before: inodes.cachedBytes)
         let counted = bytes
         defer {
             memory.noteCached(bytes, before: counted)
-            cachedBytes = bytes
+            inodes.cachedBytes = bytes
         }
         guard bytes > allowed else { return closing }
         held.sort { $0.use < $1.use }

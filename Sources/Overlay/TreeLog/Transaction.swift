@@ -301,7 +301,7 @@ extension Tree {
             pending.setOrigin(number, after)
             identity.noteOrigin(number, isThere: after != nil)
             // Of a content that others took there may be no more than that.
-            noteNumber(number)
+            inodes.noteNumber(number)
             if let after, after.isPinned { unsyncedPins.insert(pinIdentity(after)) }
         case .device(let index, let path):
             pending.setDevice(index, path)
@@ -310,7 +310,7 @@ extension Tree {
             let key = AliasKey(device: device, inode: inode, birthTime: birthTime)
             pending.setAlias(key, number)
             identity.record(key, number)
-            noteNumber(number)
+            inodes.noteNumber(number)
         case .backup(let name, _, let after):
             pending.setBackup(name, after)
             backups[name] = after
@@ -325,7 +325,7 @@ extension Tree {
     private func applyInode(
         _ number: InodeNumber, _ after: InodeRecord?, _ effect: inout Transaction.Effect
     ) {
-        noteNumber(number)
+        inodes.noteNumber(number)
         guard let after else {
             pending.setRow(number, nil)
             identity.noteNoRow(number)
@@ -358,10 +358,5 @@ extension Tree {
     func markDirty(_ inode: Inode) {
         inode.isDirty = true
         pending.setRow(inode.number, inode.record)
-    }
-
-    private func noteNumber(_ number: InodeNumber) {
-        let low = number & (1 << 47 - 1)
-        if number & (1 << 47) != 0 { lastNumber = max(lastNumber, low) }
     }
 }

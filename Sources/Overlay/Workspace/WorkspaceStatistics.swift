@@ -35,7 +35,7 @@ extension Workspace {
                 if inode.lookups > 0 { result.kernelInodes += 1 }
                 if inode.log != nil { result.openLogs += 1 }
             }
-            result.cachedBytes = tree.cachedBytes
+            result.cachedBytes = tree.inodes.cachedBytes
             result.dirtyKeys = tree.pending.count
             result.touchedInodes = tree.identity.touched.count
             result.passingAliases = tree.identity.passingAliases.count
@@ -97,7 +97,7 @@ extension Workspace {
     ) -> [(parent: InodeNumber, name: FileName)] {
         withTreeSafely { tree in
             guard tree.inodes.count > limit else { return [] }
-            let floor = tree.tick - min(tree.tick, UInt64(limit / 2))
+            let floor = tree.inodes.tick - min(tree.inodes.tick, UInt64(limit / 2))
             var found: [(parent: InodeNumber, name: FileName)] = []
             for inode in tree.inodes.values
             where inode.lookups > 0 && inode.lastUse < floor && inode.writers == 0 {

@@ -60,8 +60,8 @@ extension Workspace {
         let (last, candidates, ends) = try withTree {
             (tree) throws(Errno) -> (UInt64, Set<InodeNumber>, [InodeNumber: UInt64]) in
             var ends: [InodeNumber: UInt64] = [:]
-            for case (let number, let log?) in tree.inodes.mapValues({ $0.log }) {
-                ends[number] = log.end
+            for inode in tree.inodes.values {
+                if let log = inode.log { ends[inode.number] = log.end }
             }
             let found = try tree.editedInodes(after: range.lowerBound - 1)
             return (tree.sequence.last, found, ends)
