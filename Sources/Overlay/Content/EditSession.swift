@@ -75,7 +75,7 @@ extension Tree {
         _ number: InodeNumber, kept: Set<PinIdentity> = [], caller: Caller
     ) throws(Errno) -> EditLog {
         let inode = try regular(number)
-        noteProcess(caller.pid, user: caller.user)
+        treeLog.noteProcess(caller.pid, user: caller.user, clock)
         let log: EditLog
         if let known = try self.log(of: inode) {
             log = known
@@ -98,16 +98,7 @@ extension Tree {
     func appendMark(
         _ numbers: [InodeNumber], hasBegun: Bool = false, stamp: Stamp
     ) throws(Errno) {
-        // As many as a record may have; each is a mark by itself.
-        let most = max(1, journal.partLength / 8)
-        for start in stride(from: 0, to: numbers.count, by: most) {
-            let marks = numbers[start..<min(start + most, numbers.count)]
-                .map { ContentMark($0, hasBegun: hasBegun) }
-            let number = sequence.next()
-            try journal.append(
-                .contentMark, sequence: number, stamp: stamp, payload: ContentMark.encode(marks))
-            journaledSequence = number
-        }
+        try treeLog.appendMarks(numbers, hasBegun: hasBegun, stamp: stamp)
         for observer in observers { observer.noteMarks(numbers) }
     }
 

@@ -61,7 +61,7 @@ extension Tree {
     func neededRoom(newNames: Int = 0, variableBytes: UInt64 = 0) -> UInt64 {
         let least = quota.usedFiles.multiplied(clamping: Self.roomPerName)
             .adding(clamping: Self.leastRoom)
-        return max(roomNeeded, least)
+        return max(treeLog.roomNeeded, least)
             .adding(clamping: UInt64(clamping: newNames).multiplied(clamping: Self.roomPerName))
             .adding(clamping: variableBytes.multiplied(clamping: 4))
     }
@@ -104,7 +104,7 @@ extension Tree {
             .adding(clamping: variable.multiplied(clamping: 2))
             .adding(clamping: Self.recordBytes)
         try keepRoom(needed, own: own, isLenient: claim == .lenient)
-        roomNeeded = needed
+        treeLog.roomNeeded = needed
     }
 
     /// As above, for a record of `own` bytes that makes no name.

@@ -1,6 +1,6 @@
-// InodeTable: the inodes that are in memory: what the kernel holds, what is dirty and what was used lately. It
-// says which were used when, how many names their listings hold, and which numbers were given out. Guarded by
-// the tree's lock.
+// InodeTable: the inodes that are in memory: what the kernel holds, what is dirty and what was used lately.
+// It says which were used when, how many names their listings hold, and which numbers were given out.
+// Guarded by the tree's lock.
 
 package import Platform
 package import Storage

@@ -13,11 +13,13 @@ package final class Tree: @unchecked Sendable {
     package let workspace: UInt16
     package let base: BaseTree
     package let logs: LogDirectory
-    package let journal: Journal
     /// The database; an empty one in memory until the first checkpoint makes the file, so that a
     /// fork costs no more than its record.
     var reader: TreeDatabase
-    package let sequence: SequenceCounter
+    /// What is appended, and in which order.
+    var treeLog: TreeLogWriter
+    package var journal: Journal { treeLog.journal }
+    package var sequence: SequenceCounter { treeLog.sequence }
     let clock: Clock
     let limits: Limits
     let events: EventLog
@@ -34,18 +36,12 @@ package final class Tree: @unchecked Sendable {
     var largeFile: UInt64? = OperatorLimits()[.largeFile]
     /// Moments that somebody looks at: they keep what changes from now on.
     package var observers: [WeakObserver] = []
-    /// Which program each process is, as far as the journal says it.
-    var processes = ProcessNames()
     /// Restored content that a replay met and that the logs may lack.
     var restores: [Restore] = []
     /// Edit logs that must be durable before the journal is.
     let dueLogs: DueLogs
     /// Edit logs with restored content that is not known to be durable.
     var unsyncedRestores: Set<InodeNumber> = []
-    /// The sequence of the journal's last record since the workspace was opened.
-    var journaledSequence: UInt64 = 0
-    /// Bytes that the tree log is to have set aside; those of names that are gone are counted still.
-    var roomNeeded: UInt64 = 0
     /// What the database does not know yet.
     package var pending = PendingChanges()
     /// Files whose mark stands in the journal after the last checkpoint's position.
@@ -72,9 +68,8 @@ package final class Tree: @unchecked Sendable {
         self.base = base
         self.logs = logs
         dueLogs = DueLogs(logs)
-        self.journal = journal
         self.reader = reader
-        self.sequence = sequence
+        treeLog = TreeLogWriter(journal, sequence)
         self.clock = clock
         self.limits = limits
         self.events = events

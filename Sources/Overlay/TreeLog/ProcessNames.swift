@@ -54,24 +54,3 @@ struct ProcessNames {
         known.insert(entry, for: pid)
     }
 }
-
-extension Tree {
-    /// Called before each change. A record that cannot be written costs a name, not the change.
-    func noteProcess(_ pid: UInt32, user: UInt32) {
-        // 0 is the kernel, which writes back what was mapped.
-        guard pid != 0, let name = processes.unrecorded(pid, now: clock.monotonic()) else { return }
-        var writer = ByteWriter(capacity: 12 + name.count)
-        writer.integer(pid)
-        writer.integer(user)
-        writer.string(name)
-        let number = sequence.next()
-        let stamp = Stamp(time: clock.realtime(), pid: pid, uid: user)
-        do throws(Errno) {
-            try journal.append(.process, sequence: number, stamp: stamp, payload: writer.bytes)
-        } catch {
-            return
-        }
-        journaledSequence = number
-        processes.noteRecorded(pid, name)
-    }
-}

@@ -105,7 +105,7 @@ extension Tree {
     package func begin(
         _ operation: TreeOperation, _ stamp: Stamp, kept: Set<PinIdentity> = []
     ) -> Transaction {
-        noteProcess(stamp.pid, user: stamp.uid)
+        treeLog.noteProcess(stamp.pid, user: stamp.uid, clock)
         return Transaction(operation: operation, sequence: sequence.next(), stamp: stamp, kept: kept)
     }
 
@@ -244,9 +244,7 @@ extension Tree {
     /// Appends the transaction to the journal and applies it.
     /// - Throws: what the append threw (ENOSPC, EIO…); nothing has changed then.
     package func commit(_ transaction: inout Transaction) throws(Errno) {
-        // A number given to a base inode on the way is a transaction of its own, which came first;
-        // the journal's sequence only grows.
-        if transaction.sequence <= journaledSequence { transaction.renumber(sequence.next()) }
+        treeLog.order(&transaction)
         for (inode, record) in transaction.updated {
             let before = inode.isPersistent ? inode.record : nil
             transaction.changes.append(.inode(inode.number, before: before, after: record))
@@ -255,11 +253,8 @@ extension Tree {
         let growth = Quota.growth(transaction.changes)
         try quota.admit(transaction.operation, files: growth)
         try keepRoom(for: transaction, files: growth)
-        try journal.append(
-            transaction.operation, transaction.changes, sequence: transaction.sequence,
-            stamp: transaction.stamp)
+        try treeLog.append(transaction)
         quota.count(files: growth)
-        journaledSequence = transaction.sequence
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
             inodes[inode.number] = inode
         }
