@@ -2,7 +2,7 @@
 // It says which were used when, how many names their listings hold, and which numbers were given out.
 // Guarded by the tree's lock.
 
-package import Platform
+internal import Platform
 package import Storage
 
 package struct InodeTable {
