@@ -9,20 +9,25 @@ import Testing
 @testable import Overlay
 
 @Suite struct PendingChangesTests {
-    @Test("A file that comes back while a checkpoint writes its removal is there", arguments: [true, false])
+    @Test(
+        "A file of the database that comes back while a checkpoint writes its removal is there",
+        arguments: [true, false])
     func cameBack(isWritten: Bool) throws {
         let fixture = try WorkspaceFixture()
+        try fixture.tree.makeFile("f")
+        try fixture.tree.write("f", "content")
+        // So that the file is in the database alone.
+        try fixture.reopen()
         let tree = fixture.tree!
-        try tree.makeFile("f")
-        try tree.write("f", "content")
-        fixture.workspace.maintain(checkpointNow: true)
         let before = fixture.workspace.sequence.last
-        try tree.unlink("f")
-        tree.forget()
+        func rollBack(to sequence: UInt64) throws {
+            _ = try fixture.workspace.rollback(
+                to: .sequence(sequence), paths: [], keepsTimes: false, caller: tree.caller)
+        }
+        try rollBack(to: 0)
         let taken = try fixture.workspace.withTree { (tree) throws(Errno) in tree.startCheckpoint() }
         let (batch, position) = try #require(taken)
-        _ = try fixture.workspace.rollback(
-            to: .sequence(before), paths: [], keepsTimes: false, caller: tree.caller)
+        try rollBack(to: before)
         #expect(try tree.text("f") == "content")
         // The checkpoint ends, well or not; the next one has what came since.
         try fixture.workspace.withTree { (tree) throws(Errno) in
