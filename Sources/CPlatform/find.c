@@ -10,6 +10,13 @@ int64_t cp_find(const void *bytes, size_t count, const void *needle, size_t need
     return place ? place - (const char *)bytes : -1;
 }
 
+// From a place on, as a place from the front.
+static int64_t find_from(
+    size_t start, const uint8_t *bytes, size_t count, const uint8_t *needle, size_t needle_count) {
+    int64_t found = cp_find(bytes + start, count - start, needle, needle_count);
+    return found < 0 ? -1 : found + (int64_t)start;
+}
+
 typedef uint8_t vector __attribute__((vector_size(16)));
 typedef uint64_t halves __attribute__((vector_size(16)));
 
@@ -56,10 +63,7 @@ int64_t cp_find_by_four(
                     bits &= ~((uint64_t)0xff << (8 * lane));
                     size_t place = start + 16 * (size_t)part + 8 * (size_t)half + (size_t)lane;
                     if (memcmp(bytes + place, needle, needle_count) == 0) return (int64_t)place;
-                    if (failures_left-- == 0) {
-                        int64_t found = cp_find(bytes + place, count - place, needle, needle_count);
-                        return found < 0 ? -1 : found + (int64_t)place;
-                    }
+                    if (failures_left-- == 0) return find_from(place, bytes, count, needle, needle_count);
                 }
             }
         }
@@ -67,6 +71,5 @@ int64_t cp_find_by_four(
 #else
     (void)positions;
 #endif
-    int64_t found = cp_find(bytes + start, count - start, needle, needle_count);
-    return found < 0 ? -1 : found + (int64_t)start;
+    return find_from(start, bytes, count, needle, needle_count);
 }

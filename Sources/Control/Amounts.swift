@@ -1,5 +1,7 @@
 // Amounts: sizes (4096, 64K, 10G) and ages (30s, 10m, 2h, 1d, 1w), read and written.
 
+internal import Platform
+
 package enum Amounts {
     /// Powers of 1,024.
     private static let sizeUnits: [(letter: Character, bytes: UInt64)] = [

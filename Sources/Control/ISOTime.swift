@@ -2,6 +2,8 @@
 // calendar is written out here, twenty lines, because Foundation is not linked and gmtime(3) and
 // timegm(3) would need Glibc's structures, and know neither fractions nor offsets.
 
+internal import Platform
+
 package enum ISOTime {
     private static let second: Int64 = 1_000_000_000
 

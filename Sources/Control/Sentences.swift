@@ -15,12 +15,3 @@ func shown(_ word: [UInt8], limit: Int = 200) -> String {
 }
 
 func shown(_ name: FileName) -> String { shown(name.bytes) }
-
-extension UInt64 {
-    /// A number of decimal digits and nothing else.
-    /// - Returns: nil too if it does not fit.
-    init?(digits: some Collection<UInt8>) {
-        guard !digits.isEmpty, digits.count <= 20, digits.allSatisfy(Byte.isDigit) else { return nil }
-        self.init(String(decoding: Array(digits), as: UTF8.self))
-    }
-}

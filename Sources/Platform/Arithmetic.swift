@@ -47,3 +47,13 @@ extension Int64 {
         self = seconds.multiplied(clamping: 1_000_000_000).adding(clamping: nanoseconds)
     }
 }
+
+extension UInt64 {
+    /// A number of decimal digits and nothing else.
+    /// - Returns: nil too if it does not fit.
+    package init?(digits: some Collection<UInt8>) {
+        guard !digits.isEmpty, digits.count <= 20, digits.allSatisfy({ (0x30...0x39).contains($0) })
+        else { return nil }
+        self.init(String(decoding: Array(digits), as: UTF8.self))
+    }
+}

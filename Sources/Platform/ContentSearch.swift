@@ -74,17 +74,12 @@ package struct ContentSearch: Equatable, Sendable {
         guard Self.isName(name) else { return nil }
         let parts = name.dropFirst(Self.prefix.count)
             .split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, let most = Self.number(parts[1]), most > 0 else { return nil }
+        guard parts.count == 3, let most = UInt64(digits: parts[1]), most > 0 else { return nil }
         let ends = parts[0].split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        guard ends.count == 2, let first = Self.number(ends[0]), let end = Self.number(ends[1]), first <= end,
-            let text = Self.unescaped(Array(parts[2])), !text.isEmpty
+        guard ends.count == 2, let first = UInt64(digits: ends[0]), let end = UInt64(digits: ends[1]),
+            first <= end, let text = Self.unescaped(Array(parts[2])), !text.isEmpty
         else { return nil }
         self.init(text, startingIn: first..<end, atMost: Int(clamping: most))
-    }
-
-    private static func number(_ digits: ArraySlice<UInt8>) -> UInt64? {
-        guard digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        return UInt64(String(decoding: digits, as: UTF8.self))
     }
 
     private static func unescaped(_ bytes: [UInt8]) -> [UInt8]? {

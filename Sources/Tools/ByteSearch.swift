@@ -204,9 +204,7 @@ package struct ByteSearch: Sendable {
                 if !isWhole {
                     left -= needle.count + TextFile.costOfRead(source.window)
                     if left < 0 { return nil }
-                    let bytes = try source.file.read(needle.count, at: place)
-                    if bytes.count < needle.count { throw GroundScan.shrank }
-                    if bytes != needle { continue }
+                    guard try source.file.holds(needle, at: place) else { continue }
                 }
                 found.append(place)
             }
@@ -214,7 +212,6 @@ package struct ByteSearch: Sendable {
         }
         return found
     }
-
 }
 
 /// Knuth, Morris and Pratt's table.

@@ -49,6 +49,12 @@ extension GroundFile {
         bytes.replaceSubrange(..<part.count, with: part)
         return part.count
     }
+    /// Whether these bytes stand at a place in the file, which was long enough for them.
+    func holds(_ bytes: [UInt8], at offset: UInt64) throws(ToolError) -> Bool {
+        let found = try read(bytes.count, at: offset)
+        if found.count < bytes.count { throw GroundScan.shrank }
+        return found == bytes
+    }
     package func settle() {}
     package func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> { offset..<UInt64.max }
     package func places(_ search: ContentSearch) throws(ToolError) -> ContentSearch.Places? { nil }

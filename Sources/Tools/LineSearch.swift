@@ -72,9 +72,7 @@ package struct LineSearch: Sendable {
             let place = candidate - UInt64(before)
             guard place + UInt64(whole.count) <= text.size else { continue }
             if let last = found.last, place < last + UInt64(whole.count) { continue }
-            let bytes = try text.read(place..<place + UInt64(whole.count))
-            if bytes.count < whole.count { throw GroundScan.shrank }
-            if bytes == whole { found.append(place) }
+            if try text.file.holds(whole, at: place) { found.append(place) }
         }
         return found
     }

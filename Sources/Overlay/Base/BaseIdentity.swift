@@ -2,7 +2,6 @@
 // whose own do not serve, and by what small number each device goes. What is recorded is in the database
 // too; what is passing is known while the kernel knows the files. Guarded by the tree's lock.
 
-internal import Platform
 package import Storage
 
 package struct BaseIdentity: Sendable {

@@ -1,8 +1,5 @@
 // BasePlace: where a file of the base lies below the base's root.
 
-internal import Platform
-internal import Synchronization
-
 /// A name in a directory of the base. The directory's path is shared by all its files.
 package struct BasePlace: Equatable, Sendable {
     /// Below the base's root, `/` between names; empty for the root.

@@ -116,7 +116,7 @@ extension Tree {
         }
         if inode.isPersistent || place.name.isEmpty {
             // What a touched directory shows of the base is not on record: it is looked up anew.
-            dropListing(of: inode)
+            inodes.dropListing(of: inode)
             stale.inodes[number] = true
             return
         }
@@ -126,7 +126,7 @@ extension Tree {
             let before = inode.record
             refresh(inode, found, at: place)
             guard inode.record != before else { return }
-            dropListing(of: inode)
+            inodes.dropListing(of: inode)
             stale.inodes[number] = true
         } else {
             // Gone, or another file has its name now.

@@ -1,7 +1,6 @@
 // CommandError: why a command of an operator failed, for write(2) and for people.
 
 package import Platform
-internal import Storage
 
 /// Why a command failed: the errno that its write(2) answers, and one plain sentence.
 package struct CommandError: Error, Sendable, CustomStringConvertible {

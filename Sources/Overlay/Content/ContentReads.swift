@@ -156,17 +156,9 @@ extension Workspace {
     package func bytes(
         _ range: Range<UInt64>, of number: InodeNumber, _ origin: Origin
     ) throws(Errno) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
-        let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
-            do throws(Errno) {
-                try readOrigin(number, origin, into: raw, at: range.lowerBound)
-                return nil
-            } catch {
-                return error
-            }
+        try bytes(range) { (raw) throws(Errno) in
+            try readOrigin(number, origin, into: raw, at: range.lowerBound)
         }
-        if let failure { throw failure }
-        return bytes
     }
 
     /// Bytes of a content that need not be the one of now.
@@ -174,20 +166,23 @@ extension Workspace {
     package func bytes(
         _ range: Range<UInt64>, of pieces: PieceTree, orOf place: BasePlace?
     ) throws(Errno) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
-        let failure: Errno? = bytes.withUnsafeMutableBytes { raw in
-            do throws(Errno) {
-                if let place {
-                    let count = try base.file(place).read(into: raw, at: range.lowerBound)
-                    return count == raw.count ? nil : .inputOutput
-                }
+        try bytes(range) { (raw) throws(Errno) in
+            if let place {
+                let count = try base.file(place).read(into: raw, at: range.lowerBound)
+                if count != raw.count { throw .inputOutput }
+            } else {
                 _ = try read(pieces.pieces(in: range), into: raw, originOf: origin)
-                return nil
-            } catch {
-                return error
             }
         }
-        if let failure { throw failure }
+    }
+
+    private func bytes(
+        _ range: Range<UInt64>, _ fill: (UnsafeMutableRawBufferPointer) throws(Errno) -> Void
+    ) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
+        try bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try fill(UnsafeMutableRawBufferPointer(buffer))
+        }
         return bytes
     }
 }

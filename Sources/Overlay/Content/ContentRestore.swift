@@ -188,7 +188,7 @@ extension Tree {
         inode.isPersistent = false
         inode.isDirty = false
         contentMarked.remove(inode.number)
-        dropListing(of: inode)
+        inodes.dropListing(of: inode)
         guard inode.lookups > 0 || inode.writers > 0 || inode.number == rootNumber else {
             inodes[inode.number] = nil
             return false

@@ -1,5 +1,5 @@
-// Content, the tree's part: which log or base file holds an inode's bytes, the bookkeeping around
-// an edit, and the marks that let recovery find logs that grew past the checkpoint.
+// EditSession: which log or base file holds an inode's bytes, the tree's bookkeeping around an edit, and
+// the marks that let recovery find logs that grew past the checkpoint.
 
 package import Platform
 package import Storage

@@ -17,7 +17,8 @@ extension Workspace {
         _ search: ContentSearch, in number: InodeNumber
     ) throws(Errno) -> ContentSearch.Places {
         guard !search.text.isEmpty, try attributes(number).type == .regular else { throw .noData }
-        let starts = search.starts.prefix(atMost: ContentSearch.mostBytes)
+        let starts = Range(at: search.starts.lowerBound, count: ContentSearch.mostBytes)
+            .clamped(to: search.starts)
         let most = min(search.most, ContentSearch.mostPlaces)
         let reach = search.text.count - 1
         var finder = ByteFinder(search.text)
@@ -44,11 +45,5 @@ extension Workspace {
             if clock.monotonic() - began > Self.longestSearch { break }
         }
         return found
-    }
-}
-
-extension Range where Bound == UInt64 {
-    fileprivate func prefix(atMost count: UInt64) -> Range {
-        lowerBound..<lowerBound + Swift.min(count, upperBound - lowerBound)
     }
 }

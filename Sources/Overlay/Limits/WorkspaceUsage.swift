@@ -1,9 +1,5 @@
 // WorkspaceUsage: what a workspace takes in the store.
 
-internal import Platform
-internal import Storage
-internal import Synchronization
-
 /// What a workspace takes in the store.
 package struct WorkspaceUsage: Sendable {
     package var logFiles: UInt64 = 0

@@ -1,5 +1,4 @@
-// DirectoryIndex: what the overlay says of the names in one directory. DirectoryListing: the merged
-// names of overlay and base in a stable order, so that a listing can go on after any change.
+// DirectoryIndex: what the overlay says of the names in one directory.
 
 internal import Platform
 internal import Storage

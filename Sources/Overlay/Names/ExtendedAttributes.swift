@@ -25,15 +25,7 @@ extension Tree {
     /// What the overlay says of an inode's attributes.
     private func overlayXattrs(of inode: Inode) throws(Errno) -> [[UInt8]: XattrValue] {
         if let known = inode.xattrs { return known }
-        var found: [[UInt8]: XattrValue] = [:]
-        if inode.record.flags.contains(.hasXattrs) {
-            do throws(StorageError) {
-                found = try reader.xattrs(of: inode.number)
-            } catch {
-                throw failing(error)
-            }
-            pending.overlay(&found, of: inode.number)
-        }
+        let found = inode.record.flags.contains(.hasXattrs) ? try xattrs(of: inode.number) : [:]
         inode.xattrs = found
         return found
     }

@@ -60,7 +60,7 @@ extension Tree {
         if directory.record.links == 0 { return }
         // Whoever starts anew sees names that came to the base since the listing was made.
         if cookie < 1, let known = directory.listing, known.baseTime != baseTime(of: directory) {
-            dropListing(of: directory)
+            inodes.dropListing(of: directory)
         }
         let listing = try listing(of: directory)
         var position = listing.position(after: cookie)

@@ -1,8 +1,5 @@
 // ModeBits: the bits of st_mode(7) that have rules of their own.
 
-internal import Platform
-internal import Storage
-
 /// Bits of a mode (inode(7)).
 enum ModeBits {
     static let type: UInt32 = 0o170000

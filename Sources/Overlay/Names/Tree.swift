@@ -134,15 +134,7 @@ package final class Tree: @unchecked Sendable {
     func index(of directory: Inode) throws(Errno) -> DirectoryIndex {
         if let known = directory.index { return known }
         let index = DirectoryIndex()
-        let number = directory.number
-        if directoriesWithEntries.contains(number) {
-            do throws(StorageError) {
-                try reader.entries(of: number) { name, entry in index.entries[name] = entry }
-            } catch {
-                throw failing(error)
-            }
-            pending.overlay(&index.entries, of: number)
-        }
+        index.entries = try entries(in: directory.number)
         directory.index = index
         return index
     }
@@ -205,7 +197,7 @@ package final class Tree: @unchecked Sendable {
         if isSame, inode.place == place { return }
         if !isSame {
             base.forget(place)
-            dropListing(of: inode)
+            inodes.dropListing(of: inode)
         }
         inode.refresh(record, at: place)
     }
@@ -248,11 +240,7 @@ package final class Tree: @unchecked Sendable {
     }
 
     func drop(_ inode: Inode) {
-        dropListing(of: inode)
-        inodes[inode.number] = nil
-    }
-
-    func dropListing(of inode: Inode) {
         inodes.dropListing(of: inode)
+        inodes[inode.number] = nil
     }
 }

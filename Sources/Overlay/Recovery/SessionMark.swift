@@ -1,4 +1,4 @@
-// SessionMark and DatabaseSeal: how the next start knows how the last one ended.
+// SessionMark: how the next start knows how the last one ended.
 
 import Glibc
 package import Platform

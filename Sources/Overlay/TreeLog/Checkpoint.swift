@@ -227,7 +227,7 @@ extension Tree {
                 closing.append(log)
             } else {
                 item.inode.index = nil
-                dropListing(of: item.inode)
+                inodes.dropListing(of: item.inode)
             }
         }
         return closing

@@ -1,7 +1,6 @@
-// ProcessNames: writes into the journal which program a process is, before its first change and
-// whenever that has changed: history shows names of processes that ended long ago.
-//
-// payload of a process record: pid u32 | uid u32 | name, u32 length and bytes
+// ProcessNames: which program a process is, as far as the journal says it. It is written there before the
+// first change of a process and whenever it is another one: history shows names of processes that ended
+// long ago.
 
 internal import Platform
 internal import Storage

@@ -285,7 +285,7 @@ extension Tree {
                 if after?.isWhiteout == true || (after == nil && directory.basePath == nil) {
                     directory.listing?.remove(name)
                 } else {
-                    dropListing(of: directory)
+                    inodes.dropListing(of: directory)
                 }
             }
         case .xattr(let number, let name, _, let after):

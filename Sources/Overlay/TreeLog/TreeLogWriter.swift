@@ -1,6 +1,8 @@
 // TreeLogWriter: the only one that appends to a workspace's tree log, and so the one that orders: each
 // record has a higher number than the one before. Guarded by the tree's lock, under which the append is
 // made.
+//
+// payload of a process record: pid u32 | uid u32 | name, u32 length and bytes
 
 internal import Platform
 package import Storage

@@ -2,7 +2,6 @@
 
 package import Platform
 package import Storage
-internal import Synchronization
 
 extension Workspace {
     package func attributes(_ number: InodeNumber) throws(Errno) -> InodeAttributes {

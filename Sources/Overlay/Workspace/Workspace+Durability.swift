@@ -2,7 +2,6 @@
 
 package import Platform
 package import Storage
-internal import Synchronization
 
 extension Workspace {
     /// fsync(2) and fdatasync(2): content, then names and attributes, survive a power cut.

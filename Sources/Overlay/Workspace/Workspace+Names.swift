@@ -2,7 +2,6 @@
 
 package import Platform
 package import Storage
-internal import Synchronization
 
 extension Workspace {
     /// Finds a name and counts one kernel reference to what it leads to.

@@ -1,8 +1,6 @@
 // Difference: one path in which two trees differ, and what a workspace is compared with.
 
-internal import Overlay
 package import Platform
-internal import Storage
 
 /// What a difference is taken against.
 package enum DiffGround: Equatable, Sendable {

@@ -1,8 +1,6 @@
 // Moment: a state of a workspace as people name it, and Backup: a name that a moment has.
 
-internal import Overlay
 package import Platform
-internal import Storage
 
 /// A moment as people write it.
 package enum Moment: Equatable, Sendable {

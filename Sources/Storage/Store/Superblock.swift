@@ -1,4 +1,4 @@
-// Superblock and WorkspaceRecord: what a store and each workspace in it say of themselves.
+// Superblock: what a store says of itself; WorkspaceRecord says the same of a workspace.
 // Both are sealed files with two copies, synced when written.
 //
 // superblock payload: store version u32 | zero u32 | store id u64 | created i64 | base path (u32, bytes)

@@ -1,5 +1,5 @@
-// InodeRecord: what the overlay knows of one inode, and Origin: which base file it came from.
-// Both have one binary form, used by the journal and, for its checksum, by the database.
+// InodeRecord: what the overlay knows of one inode. It and Origin, which base file an inode came from,
+// each have one binary form, used by the journal and, for its checksum, by the database.
 
 package import Platform
 

@@ -1,7 +1,5 @@
 // TreeOperation: which call a transaction of the tree log was made for.
 
-internal import Platform
-
 /// Which call made a transaction; shown in history.
 package enum TreeOperation: UInt8, Sendable {
     case touch = 0
