@@ -35,6 +35,9 @@ package struct Clock: Sendable {
         return nanoseconds(now)
     }
 
+    /// Lets the calling thread sleep for so many microseconds or a little longer.
+    package static func pause(microseconds: UInt32) { usleep(microseconds) }
+
     private static func nanoseconds(_ time: timespec) -> Int64 {
         Int64(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
     }

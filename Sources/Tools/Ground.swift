@@ -183,8 +183,9 @@ extension Ground {
     package func write(
         _ path: ToolPath, _ bytes: [UInt8], expecting expected: FileVersion? = nil
     ) throws(ToolError) -> Bool {
-        var attempt = 1
-        while true {
+        for attempt in 1...Self.mostAttempts {
+            // Others write too: the next one that waits in between lets them come to their end.
+            if attempt > 1 { Clock.pause(microseconds: .random(in: 0...UInt32(attempt) * 500)) }
             do throws(ToolError) {
                 let status = try open(path).status()
                 if let expected, expected != FileVersion(status) { throw Self.changed(path) }
@@ -193,10 +194,7 @@ extension Ground {
                 return false
             } catch {
                 // Somebody else writes: the size that goes is another one by now.
-                if error.kind == .stale, expected == nil, attempt < 4 {
-                    attempt += 1
-                    continue
-                }
+                if error.kind == .stale, expected == nil { continue }
                 guard error.kind == .missing else { throw error }
             }
             if expected != nil { throw Self.changed(path) }
@@ -204,11 +202,15 @@ extension Ground {
                 try create(path, bytes)
                 return true
             } catch {
-                guard error.kind == .exists, attempt < 4 else { throw error }
-                attempt += 1
+                guard error.kind == .exists else { throw error }
             }
         }
+        throw ToolError(
+            .stale, "\(path) could not be written, since others write it all the time: try it again")
     }
+
+    /// Of one write, half a second or so.
+    private static var mostAttempts: Int { 40 }
 
     /// Takes a directory away with all that is in it, or a file.
     package func removeTree(_ path: ToolPath) throws(ToolError) {

@@ -59,9 +59,11 @@ package struct LineSearch: Sendable {
     /// - Parameters:
     ///   - candidates: as found.
     ///   - most: places after which the search ends.
+    ///   - overlapping: whether places that overlap the one before are given too.
     /// - Returns: nil where a search for the text itself costs less.
     func places(
-        ofWhole whole: [UInt8], in text: TextFile, _ candidates: [UInt64], atMost most: Int
+        ofWhole whole: [UInt8], in text: TextFile, _ candidates: [UInt64], atMost most: Int,
+        overlapping: Bool
     ) throws(ToolError) -> [UInt64]? {
         guard let longest, let before = Self.offset(of: longest, in: whole),
             candidates.count * (whole.count + TextFile.costOfRead(text.window)) <= Int(clamping: text.size)
@@ -71,7 +73,7 @@ package struct LineSearch: Sendable {
             if text.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
             let place = candidate - UInt64(before)
             guard place + UInt64(whole.count) <= text.size else { continue }
-            if let last = found.last, place < last + UInt64(whole.count) { continue }
+            if !overlapping, let last = found.last, place < last + UInt64(whole.count) { continue }
             if try text.file.holds(whole, at: place) { found.append(place) }
         }
         return found

@@ -114,6 +114,7 @@ package struct EditPlanner {
         }
         let whole = 0..<text.size
         let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
+        // One place is meant: `yy` in `yyy` stands in two, which overlap. All places: those that do not.
         // As it is; then with the file's line ends.
         var spellings = [needle]
         if let other = withLineEnds(old), other != needle { spellings.append(other) }
@@ -123,10 +124,13 @@ package struct EditPlanner {
         for spelling in spellings {
             let places: [UInt64]
             if let lines, let candidates,
-                let found = try lines.search.places(ofWhole: spelling, in: text, candidates, atMost: most) {
+                let found = try lines.search.places(
+                    ofWhole: spelling, in: text, candidates, atMost: most, overlapping: !everywhere) {
                 places = found
             } else {
-                places = try ByteSearch(spelling)?.places(in: text, whole, atMost: most) ?? []
+                places =
+                    try ByteSearch(spelling)?.places(
+                        in: text, whole, atMost: most, overlapping: !everywhere) ?? []
             }
             if places.isEmpty { continue }
             try checkCount(name, places, everywhere)

@@ -14,16 +14,20 @@ final class FailingGround: Ground {
     private let meanwhile: (@Sendable () throws(ToolError) -> Void)?
     /// What somebody else does right before a name goes to another place.
     private let racing: (@Sendable (ToolPath) throws(ToolError) -> Void)?
+    /// What somebody else does right before each splice.
+    private let splicing: (@Sendable (ToolPath) throws(ToolError) -> Void)?
 
     init(
         _ inner: any Ground, failing: Int = .max,
         overtaking: (@Sendable () throws(ToolError) -> Void)? = nil,
         racing: (@Sendable (ToolPath) throws(ToolError) -> Void)? = nil,
+        splicing: (@Sendable (ToolPath) throws(ToolError) -> Void)? = nil,
         meanwhile: (@Sendable () throws(ToolError) -> Void)? = nil
     ) {
         self.inner = inner
         self.failing = failing
         self.racing = racing
+        self.splicing = splicing
         self.overtaking = overtaking
         self.meanwhile = meanwhile
     }
@@ -59,6 +63,7 @@ final class FailingGround: Ground {
         _ path: ToolPath, _ splices: [ByteSplice], expecting expected: FileVersion?
     ) throws(ToolError) -> FileVersion {
         try change(path)
+        try splicing?(path)
         return try inner.splice(path, splices, expecting: expected)
     }
 

@@ -49,6 +49,36 @@ import Tools
         }
     }
 
+    @Test(
+        "A file is written whatever others write into it meanwhile, and for ever that is refused",
+        arguments: Place.every)
+    func overwritten(place: Place) throws {
+        for turns in [10, Int.max] {
+            let desk = try Desk(place)
+            try desk.write("f", "at first")
+            let (inner, path) = (desk.ground, try desk.path("f"))
+            let count = Atomic<Int>(0)
+            let ground = FailingGround(
+                inner,
+                splicing: { (path) throws(ToolError) in
+                    let turn = count.add(1, ordering: .relaxed).newValue
+                    // Each time of another length.
+                    if turn <= turns {
+                        _ = try inner.write(path, [UInt8](repeating: 0x78, count: turn))
+                    }
+                })
+            if turns == .max {
+                let error = #expect(throws: ToolError.self) {
+                    try ground.write(path, Array("mine".utf8))
+                }
+                #expect(error?.kind == .stale && error?.description.contains("others") == true)
+            } else {
+                try ground.write(path, Array("mine".utf8))
+                #expect(try desk.string("f") == "mine" && count.load(ordering: .relaxed) == turns + 1)
+            }
+        }
+    }
+
     private func trees(_ place: Place) throws -> Desk {
         let desk = try Desk(place)
         for tree in ["base", "mine", "theirs"] {
