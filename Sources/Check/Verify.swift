@@ -32,7 +32,7 @@ extension Workspace {
         check.endOfJournal = { self.journal.end }
         check.endOfLog = { number in
             // The log's own lock is taken after the tree's is given back.
-            let log: EditLog? = self.withTreeSafely { $0.inodes[number]?.log }
+            let log: EditLog? = self.withTreeSafely { $0.openLogs[number] }
             return log?.end
         }
         do throws(StorageError) {

@@ -32,13 +32,14 @@ import Tools
             return result
         }
 
-        func places(_ needle: [UInt8]) -> [Int] {
+        func places(_ needle: [UInt8], everywhere: Bool) -> [Int] {
             var places: [Int] = []
             var index = 0
             while index + needle.count <= bytes.count {
                 if bytes[index..<index + needle.count].elementsEqual(needle) {
                     places.append(index)
-                    index += needle.count
+                    // One place is meant: those that overlap are two.
+                    index += everywhere ? needle.count : 1
                 } else {
                     index += 1
                 }
@@ -48,10 +49,10 @@ import Tools
 
         func replaced(_ old: [UInt8], _ new: [UInt8], everywhere: Bool) -> [UInt8]? {
             var needle = old
-            var found = places(needle)
+            var found = places(needle, everywhere: everywhere)
             if found.isEmpty {
                 needle = withLineEnds(old)
-                found = places(needle)
+                found = places(needle, everywhere: everywhere)
             }
             guard everywhere ? !found.isEmpty : found.count == 1 else { return nil }
             let isVerbatim = needle == old && old.contains(0x0a)

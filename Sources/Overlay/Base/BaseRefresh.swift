@@ -106,7 +106,7 @@ extension Tree {
 
     fileprivate func refreshFromBase(_ number: InodeNumber, _ stale: inout StaleCaches) {
         guard let inode = inodes[number], let place = inode.place else { return }
-        inode.defaultACL = nil
+        caches.dropDefaultACL(of: number)
         if inode.isPersistent, !inode.isDirectory {
             base.forget(place)
             let before = inode.record
@@ -116,7 +116,7 @@ extension Tree {
         }
         if inode.isPersistent || place.name.isEmpty {
             // What a touched directory shows of the base is not on record: it is looked up anew.
-            inodes.dropListing(of: inode)
+            caches.dropListing(of: number)
             stale.inodes[number] = true
             return
         }
@@ -126,7 +126,7 @@ extension Tree {
             let before = inode.record
             refresh(inode, found, at: place)
             guard inode.record != before else { return }
-            inodes.dropListing(of: inode)
+            caches.dropListing(of: number)
             stale.inodes[number] = true
         } else {
             // Gone, or another file has its name now.

@@ -15,6 +15,16 @@ struct Restore: Sendable {
     /// The transaction's own.
     var transaction: UInt64
     var stamp: Stamp
+
+    /// What a change that a replay met says; nil for a change of anything else.
+    init?(_ change: TreeChange, _ header: RecordHeader) {
+        guard case .content(let number, let source, let sequence) = change else { return nil }
+        self.number = number
+        self.source = source
+        self.sequence = sequence
+        transaction = header.sequence
+        stamp = Stamp(time: header.time, pid: header.pid, uid: header.uid)
+    }
 }
 
 /// One file whose content a transaction sets.
@@ -36,10 +46,10 @@ extension Tree {
     /// Says in the journal which logs are going to have records of a transaction: recovery looks into
     /// these. It comes before the transaction begins.
     package func markContents(_ contents: [NewContent], stamp: Stamp) throws(Errno) {
-        let fresh = contents.map(\.number).filter { !contentMarked.contains($0) }
+        let fresh = contents.map(\.number).filter { !openLogs.isMarked($0) }
         if fresh.isEmpty { return }
         try appendMark(fresh, stamp: stamp)
-        contentMarked.formUnion(fresh)
+        openLogs.mark(fresh)
     }
 
     /// Makes durable what the contents of a transaction are taken from, before the transaction is:
@@ -76,7 +86,7 @@ extension Tree {
                 transaction.changes.append(
                     .content(content.number, source: content.source, sequence: content.sequence))
             }
-            unsyncedRestores.formUnion(contents.map(\.number))
+            openLogs.unsyncedRestores.formUnion(contents.map(\.number))
             try commit(&transaction)
         } catch {
             for (log, mark) in done.reversed() { log.withdraw(to: mark) }
@@ -85,17 +95,19 @@ extension Tree {
         for (log, _) in done {
             log.settle()
             // Of a file that is brought back: from now on its log is the inode's.
-            if inodes[log.id]?.log == nil { inodes[log.id]?.log = log }
+            if inodes[log.id] != nil, openLogs[log.id] == nil { openLogs.insert(log) }
         }
     }
 
     /// The log of a file that is there, or is brought back.
-    private func logToRestore(_ number: InodeNumber) throws(Errno) -> EditLog {
-        if let log = inodes[number]?.log { return log }
+    private func logToRestore(
+        _ number: InodeNumber, afterPowerCut: Bool = false
+    ) throws(Errno) -> EditLog {
+        if let log = openLogs[number] { return log }
         if EditLog.exists(number, in: logs) {
             do throws(StorageError) {
                 // Whatever a kill left at its end: nobody else appends to it.
-                return try openLog(number)
+                return try openLog(number, afterPowerCut: afterPowerCut)
             } catch {
                 throw failing(error)
             }
@@ -103,33 +115,20 @@ extension Tree {
         return try EditLog.create(
             number, baseFile: 0, baseLength: 0, now: clock.realtime(), in: logs)
     }
-
-    // MARK: Recovery
-
-    func noteRestore(_ change: TreeChange, _ header: RecordHeader) {
-        guard case .content(let number, let source, let sequence) = change else { return }
-        restores.append(
-            Restore(
-                number: number, source: source, sequence: sequence, transaction: header.sequence,
-                stamp: Stamp(time: header.time, pid: header.pid, uid: header.uid)))
-    }
 }
 
 extension Workspace {
     /// Makes marked logs and the transactions that were replayed agree.
     /// - Parameters:
+    ///   - restores: content that the replayed transactions set, in their order.
     ///   - committed: transactions up to here are all there.
     ///   - lost: those that came about, and of which parts were lost.
+    ///   - afterPowerCut: the machine went down while the workspace was in use.
     ///   - isStrict: what a log has of other transactions goes, and all behind it.
     func finishRestores(
-        _ marked: Set<InodeNumber>, committed: UInt64, lost: Set<UInt64>,
-        afterPowerCut isStrict: Bool
+        _ restores: [Restore], marked: Set<InodeNumber>, committed: UInt64, lost: Set<UInt64>,
+        afterPowerCut: Bool, isStrict: Bool
     ) throws(StorageError) {
-        let restores = withTreeSafely { tree in
-            let found = tree.restores
-            tree.restores = []
-            return found
-        }
         let known = Set(restores.map(\.transaction)).union(lost)
         for number in marked {
             let result: Result<Void, StorageError> = withTreeSafely { tree in
@@ -154,7 +153,7 @@ extension Workspace {
         }
         for restore in restores {
             do throws(Errno) {
-                try withTree { (tree) throws(Errno) in try tree.redo(restore) }
+                try withTree { (tree) throws(Errno) in try tree.redo(restore, afterPowerCut) }
             } catch {
                 events.post(
                     .error,
@@ -166,19 +165,19 @@ extension Workspace {
 }
 
 extension Tree {
-    fileprivate func redo(_ restore: Restore) throws(Errno) {
+    fileprivate func redo(_ restore: Restore, _ afterPowerCut: Bool) throws(Errno) {
         let inode = try? inode(restore.number)
-        let log = try logToRestore(restore.number)
+        let log = try logToRestore(restore.number, afterPowerCut: afterPowerCut)
         sequence.advance(to: restore.transaction)
         guard log.lastSequence < restore.transaction else { return }
         let source = restore.source == restore.number
-            ? log : try historicLog(restore.source)
+            ? log : try historicLog(restore.source, afterPowerCut: afterPowerCut)
         let pieces = try source.content(at: restore.sequence).pieces
         let number = restore.transaction
         _ = try log.splice(
             [.whole(Array(pieces.allPieces))], kind: .restore, stamp: restore.stamp, number: { number })
-        unsyncedRestores.insert(restore.number)
-        if let inode, inode.log == nil { inode.log = log }
+        openLogs.unsyncedRestores.insert(restore.number)
+        if inode != nil, openLogs[restore.number] == nil { openLogs.insert(log) }
     }
 
     /// A live inode whose row a rollback took back: one of the base is again as the base has it, any
@@ -187,10 +186,10 @@ extension Tree {
     func takeRow(from inode: Inode) -> Bool {
         inode.isPersistent = false
         inode.isDirty = false
-        contentMarked.remove(inode.number)
-        inodes.dropListing(of: inode)
-        guard inode.lookups > 0 || inode.writers > 0 || inode.number == rootNumber else {
-            inodes[inode.number] = nil
+        openLogs.unmark(inode.number)
+        caches.dropListing(of: inode.number)
+        guard inode.lookups > 0 || openLogs.hasWriters(inode.number) || inode.number == rootNumber else {
+            drop(inode)
             return false
         }
         if inode.number == rootNumber {
@@ -217,6 +216,6 @@ extension Tree {
             (try? number(of: status, at: place, isPast: true)) == inode.number
         else { return }
         base.forget(place)
-        inode.revive(InodeRecord(number: inode.number, status: status), at: place)
+        revive(inode, InodeRecord(number: inode.number, status: status), at: place)
     }
 }

@@ -65,7 +65,7 @@ extension Workspace {
         let (isEmptyAlready, isRelease) = try withTree { (tree) throws(Errno) in
             let inode = try tree.regular(number)
             let isRelease = size <= inode.record.size
-            guard size == 0, inode.record.size == 0, inode.log == nil else {
+            guard size == 0, inode.record.size == 0, tree.openLogs[number] == nil else {
                 return (false, isRelease)
             }
             // A log that cannot be opened is to be replaced, below.

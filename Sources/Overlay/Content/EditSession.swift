@@ -15,26 +15,27 @@ extension Tree {
     }
 
     /// The edit log of an inode that has one, opened at first use.
-    package func log(of inode: Inode) throws(Errno) -> EditLog? {
-        if let log = inode.log { return log }
+    /// - Parameter afterPowerCut: the workspace is being recovered after one: what is missing was lost by it.
+    package func log(of inode: Inode, afterPowerCut: Bool = false) throws(Errno) -> EditLog? {
+        if let log = openLogs[inode.number] { return log }
         guard inode.record.flags.contains(.hasLog) else { return nil }
         do throws(StorageError) {
-            let log = try openLog(inode.number)
+            let log = try openLog(inode.number, afterPowerCut: afterPowerCut)
             // The header of a base file's log is written before the row that says there is a log: one
             // without has lost all, as a disk does that goes away and comes back.
-            if log.isUnwritten, inode.record.flags.contains(.hasOrigin), !isRecovering {
+            if log.isUnwritten, inode.record.flags.contains(.hasOrigin), !afterPowerCut {
                 throw StorageError.damaged(
                     path: LogDirectory.path(inode.number),
                     what: "it is empty, and the file was edited; the file answers EIO")
             }
             // A clean close and a kill lose nothing, so a log that knows less than the database has
             // been damaged; what a power cut took was noted by the recovery after it.
-            if log.version.sequence < inode.record.contentSequence, !isRecovering {
+            if log.version.sequence < inode.record.contentSequence, !afterPowerCut {
                 throw StorageError.damaged(
                     path: LogDirectory.path(inode.number),
                     what: "its last records are missing; the file answers EIO")
             }
-            inode.log = log
+            openLogs.insert(log)
             return log
         } catch {
             throw failing(error)
@@ -42,11 +43,11 @@ extension Tree {
     }
 
     /// Opens a log, and posts what is lost or had to be cut.
-    func openLog(_ number: InodeNumber) throws(StorageError) -> EditLog {
+    func openLog(_ number: InodeNumber, afterPowerCut: Bool = false) throws(StorageError) -> EditLog {
         let path = LogDirectory.path(number)
         let events = events
         return try EditLog.open(
-            number, in: logs, afterPowerCut: isRecovering, synced: syncedSequence
+            number, in: logs, afterPowerCut: afterPowerCut, synced: openLogs.syncedBefore
         ) { result in
             for range in result.damage {
                 events.post(
@@ -83,23 +84,23 @@ extension Tree {
         } else {
             log = try createLog(for: inode, kept: kept, caller: caller)
         }
-        inode.writers += 1
+        openLogs.beginEdit(number)
         return log
     }
 
     /// Notes in the journal, once between two checkpoints, that this file's log may grow.
     private func markContent(_ inode: Inode, caller: Caller) throws(Errno) {
-        guard !contentMarked.contains(inode.number) else { return }
+        guard !openLogs.isMarked(inode.number) else { return }
         try keepRoom(own: 128)
         try appendMark([inode.number], stamp: caller.stamp(clock.realtime()))
-        contentMarked.insert(inode.number)
+        openLogs.mark([inode.number])
     }
 
     func appendMark(
         _ numbers: [InodeNumber], hasBegun: Bool = false, stamp: Stamp
     ) throws(Errno) {
         try treeLog.appendMarks(numbers, hasBegun: hasBegun, stamp: stamp)
-        for observer in observers { observer.noteMarks(numbers) }
+        observers.noteMarks(numbers)
     }
 
     /// The first edit of a file: its log, which starts as the base's content.
@@ -131,8 +132,8 @@ extension Tree {
         if log.lastSequence > transaction.sequence { transaction.renumber(sequence.next()) }
         try commit(&transaction)
         if inode.record.links == 0, !inode.isPersistent { inode.record.flags.insert(.hasLog) }
-        inode.log = log
-        contentMarked.insert(inode.number)
+        openLogs.insert(log)
+        openLogs.mark([inode.number])
         return log
     }
 
@@ -144,8 +145,7 @@ extension Tree {
             inode.number, baseFile: 0, baseLength: 0, stamp: caller.stamp(clock.realtime()))
         inode.record.flags.insert(.hasLog)
         markDirty(inode)
-        inode.log = log
-        inode.beginsLog = true
+        openLogs.insert(log, isNew: true)
         return log
     }
 
@@ -194,13 +194,12 @@ extension Tree {
     /// - Returns: whether the file carries a capability, which the edit must clear.
     @discardableResult
     func endEdit(_ number: InodeNumber, _ version: ContentVersion?) -> Bool {
+        let isFirst = openLogs.endEdit(number, isWritten: version != nil)
         guard let inode = inodes[number] else { return false }
-        inode.writers -= 1
         defer { if inode.lookups == 0 { release(inode) } }
         if let version {
             applyVersion(version, to: inode)
-            if inode.beginsLog {
-                inode.beginsLog = false
+            if isFirst {
                 // Without it (a full disk) the loss of the log would show as an empty file: what it says
                 // is needed for nothing else, so the edit stands.
                 try? appendMark(

@@ -113,7 +113,7 @@ extension Tree {
         var parts = MemoryParts()
         parts.inodes = inodes.count * MemoryParts.inodeBytes
         parts.caches = inodes.cachedBytes
-        parts.listings = inodes.listedNames * MemoryParts.listedNameBytes
+        parts.listings = caches.listedNames * MemoryParts.listedNameBytes
         parts.pending = pending.count * MemoryParts.pendingKeyBytes
         parts.numbers = (identity.count + directoriesWithEntries.count) * MemoryParts.numberBytes
         return parts
@@ -140,7 +140,7 @@ extension Workspace {
         checkpoint()
         sweep()
         withTreeSafely { tree in
-            tree.inodes.dropListings()
+            tree.caches.dropListings()
             tree.reader.shrinkMemory()
         }
         checkpointWriter.withLock { $0?.shrinkMemory() }

@@ -50,17 +50,19 @@ extension Tree {
         transaction.touchTimes(of: parent)
         if type == .directory { adjustLinks(of: parent, by: 1, in: &transaction) }
         let inode = Inode(record, isPersistent: false, place: nil, parent: parent.number)
-        inode.xattrs = [:]
-        inode.defaultACL = acls[AccessControlList.defaultName] == nil ? [] : nil
         transaction.add(inode, record)
         for (key, value) in acls {
             transaction.changes.append(.xattr(number, key, before: nil, after: .value(value)))
         }
         try setEntry(name, of: parent, to: Entry(inode: number, type: type), in: &transaction)
         try commit(&transaction)
-        if type == .directory { inode.index = DirectoryIndex() }
+        if type == .directory {
+            // What is known of a new directory needs no look into the database.
+            caches.setIndex(DirectoryIndex(), of: number)
+            if acls[AccessControlList.defaultName] == nil { caches.setDefaultACL([], of: number) }
+        }
         // Its making stands in the journal after the checkpoint, which serves as a mark.
-        if type == .regular { contentMarked.insert(number) }
+        if type == .regular { openLogs.mark([number]) }
         return inode
     }
 

@@ -27,7 +27,7 @@ extension Tree {
 
     /// What the overlay says of a name now, also in a directory that is gone.
     package func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
-        if let index = inodes[directory]?.index { return index.entries[name] }
+        if let index = caches.index(of: directory) { return index.entries[name] }
         if let known = pending.entry(name, in: directory) { return known }
         guard directoriesWithEntries.contains(directory) else { return nil }
         return try read { (reader) throws(StorageError) in try reader.entry(name, of: directory) }
@@ -35,7 +35,7 @@ extension Tree {
 
     /// All that the overlay says of a directory's names now.
     package func entries(in directory: InodeNumber) throws(Errno) -> [FileName: Entry] {
-        if let index = inodes[directory]?.index { return index.entries }
+        if let index = caches.index(of: directory) { return index.entries }
         guard directoriesWithEntries.contains(directory) else { return [:] }
         var found: [FileName: Entry] = [:]
         try read { (reader) throws(StorageError) in
@@ -47,7 +47,7 @@ extension Tree {
 
     /// All that the overlay says of an inode's extended attributes now.
     package func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
-        if let known = inodes[number]?.xattrs { return known }
+        if let known = caches.xattrs(of: number) { return known }
         var found = try read { (reader) throws(StorageError) in try reader.xattrs(of: number) }
         pending.overlay(&found, of: number)
         return found
@@ -55,12 +55,16 @@ extension Tree {
 
     /// An inode's edit log; one of our own, only to be read, for a file that is gone or that the log
     /// belongs to no more.
-    package func historicLog(_ number: InodeNumber) throws(Errno) -> EditLog {
-        if let log = inodes[number]?.log { return log }
-        if let inode = try? inode(number), let log = try log(of: inode) { return log }
+    package func historicLog(
+        _ number: InodeNumber, afterPowerCut: Bool = false
+    ) throws(Errno) -> EditLog {
+        if let log = openLogs[number] { return log }
+        if let inode = try? inode(number), let log = try log(of: inode, afterPowerCut: afterPowerCut) {
+            return log
+        }
         do throws(StorageError) {
             return try EditLog.open(
-                number, in: logs, afterPowerCut: isRecovering, synced: syncedSequence, cutsTail: false
+                number, in: logs, afterPowerCut: afterPowerCut, synced: openLogs.syncedBefore, cutsTail: false
             ) { _ in }
         } catch {
             throw failing(error)

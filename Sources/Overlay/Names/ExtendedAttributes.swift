@@ -24,9 +24,10 @@ extension Tree {
 
     /// What the overlay says of an inode's attributes.
     private func overlayXattrs(of inode: Inode) throws(Errno) -> [[UInt8]: XattrValue] {
-        if let known = inode.xattrs { return known }
-        let found = inode.record.flags.contains(.hasXattrs) ? try xattrs(of: inode.number) : [:]
-        inode.xattrs = found
+        guard inode.record.flags.contains(.hasXattrs) else { return [:] }
+        if let known = caches.xattrs(of: inode.number) { return known }
+        let found = try xattrs(of: inode.number)
+        caches.setXattrs(found, of: inode.number)
         return found
     }
 
@@ -154,9 +155,9 @@ extension Tree {
 
     /// The default ACL that new names inherit; empty for none.
     func defaultACL(of directory: Inode) throws(Errno) -> [UInt8] {
-        if let known = directory.defaultACL { return known }
+        if let known = caches.defaultACL(of: directory.number) { return known }
         let value = try xattrValue(AccessControlList.defaultName, of: directory) ?? []
-        directory.defaultACL = value
+        caches.setDefaultACL(value, of: directory.number)
         return value
     }
 }

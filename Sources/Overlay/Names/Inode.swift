@@ -1,6 +1,6 @@
-// Inode: what is in memory of one file: its record, where its base content lies, its edit log if
-// loaded, its directory index if loaded. Inodes live in the tree and are touched only under its
-// lock. One stays in the table while the kernel holds it, while it is dirty, or while it is used.
+// Inode: what the table has of one file: its row, where its base content lies, where it was found. Inodes
+// are touched only under the tree's lock. One stays in the table while the kernel holds it, while it is
+// dirty, or while it is used.
 
 package import Platform
 package import Storage
@@ -22,17 +22,6 @@ package final class Inode {
     /// Kept in memory because a checkpoint has not written it yet.
     var isDirty = false
     var isFlushing = false
-    package var log: EditLog?
-    /// Its log is new, and nothing says yet that it has a record.
-    var beginsLog = false
-    /// Edits that are under way outside the tree's lock.
-    var writers = 0
-    var index: DirectoryIndex?
-    var listing: DirectoryListing?
-    /// Overlay xattrs, loaded once asked for.
-    var xattrs: [[UInt8]: XattrValue]?
-    /// The default ACL, looked up once: nil unknown, empty none.
-    var defaultACL: [UInt8]?
     /// When it was used last, in ticks of the tree.
     var lastUse: UInt64 = 0
 
@@ -49,22 +38,11 @@ package final class Inode {
         self.record = record
         self.place = place
         basePath = record.type == .directory ? place.path : nil
-        index = nil
-        defaultACL = nil
-    }
-
-    /// A base file that had lost its name has it again, and is as the base has it.
-    package func revive(_ record: InodeRecord, at place: BasePlace) {
-        log = nil
-        xattrs = nil
-        refresh(record, at: place)
     }
 
     package var number: InodeNumber { record.number }
     var type: FileType { record.type }
     var isDirectory: Bool { record.type == .directory }
-    /// Nothing keeps it in memory.
-    var isIdle: Bool { lookups == 0 && writers == 0 && !isDirty && !isFlushing }
 
     var attributes: InodeAttributes { record.attributes }
 }

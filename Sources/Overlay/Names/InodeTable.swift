@@ -1,5 +1,5 @@
 // InodeTable: the inodes that are in memory: what the kernel holds, what is dirty and what was used lately.
-// It says which were used when, how many names their listings hold, and which numbers were given out.
+// It says which were used when, and which numbers were given out.
 // Guarded by the tree's lock.
 
 internal import Platform
@@ -9,8 +9,6 @@ package struct InodeTable {
     private var table: [InodeNumber: Inode] = [:]
     /// Advances with each use, for choosing what to drop.
     private(set) var tick: UInt64 = 0
-    /// Names in all cached listings.
-    private(set) var listedNames = 0
     /// Bytes of loaded logs and indexes, as counted at the last sweep.
     var cachedBytes = 0
     /// The last number that was given out, without the workspace's.
@@ -44,26 +42,6 @@ extension InodeTable {
     mutating func insert(_ inode: Inode) {
         inode.lastUse = tick
         table[inode.number] = inode
-    }
-}
-
-// MARK: Listings
-
-extension InodeTable {
-    mutating func setListing(_ listing: DirectoryListing, of directory: Inode) {
-        dropListing(of: directory)
-        directory.listing = listing
-        listedNames += listing.names.count
-    }
-
-    mutating func dropListing(of directory: Inode) {
-        guard let listing = directory.listing else { return }
-        listedNames -= listing.names.count
-        directory.listing = nil
-    }
-
-    mutating func dropListings() {
-        for inode in table.values where inode.listing != nil { dropListing(of: inode) }
     }
 }
 

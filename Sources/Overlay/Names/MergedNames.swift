@@ -7,7 +7,7 @@ internal import Storage
 
 extension Tree {
     func listing(of directory: Inode) throws(Errno) -> DirectoryListing {
-        if let known = directory.listing { return known }
+        if let known = caches.listing(of: directory.number) { return known }
         let baseTime = baseTime(of: directory)
         var names: [ListedName] = []
         let index = try index(of: directory)
@@ -26,8 +26,8 @@ extension Tree {
             }
         }
         let listing = DirectoryListing(names, baseTime: baseTime)
-        if inodes.listedNames + names.count > memory.listedNames { inodes.dropListings() }
-        inodes.setListing(listing, of: directory)
+        if caches.listedNames + names.count > memory.listedNames { caches.dropListings() }
+        caches.setListing(listing, of: directory.number)
         return listing
     }
 
@@ -59,8 +59,8 @@ extension Tree {
         }
         if directory.record.links == 0 { return }
         // Whoever starts anew sees names that came to the base since the listing was made.
-        if cookie < 1, let known = directory.listing, known.baseTime != baseTime(of: directory) {
-            inodes.dropListing(of: directory)
+        if cookie < 1, let known = caches.listing(of: number), known.baseTime != baseTime(of: directory) {
+            caches.dropListing(of: number)
         }
         let listing = try listing(of: directory)
         var position = listing.position(after: cookie)

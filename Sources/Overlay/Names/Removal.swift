@@ -59,7 +59,7 @@ extension Tree {
         inode.record.links = 0
         inode.record.changeTime = time
         // An edit from now on, by who has it open, gets a mark of its own.
-        contentMarked.remove(inode.number)
+        openLogs.unmark(inode.number)
         release(inode)
     }
 

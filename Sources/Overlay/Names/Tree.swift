@@ -27,6 +27,8 @@ package final class Tree: @unchecked Sendable {
     let memory: MemoryBudget
 
     package var inodes = InodeTable()
+    package var caches = InodeCaches()
+    package var openLogs: OpenLogs
     /// By what files of the base are known again.
     package var identity = BaseIdentity()
     /// Directories with entries in the overlay; a set, so that looking at another one asks no database.
@@ -35,35 +37,26 @@ package final class Tree: @unchecked Sendable {
     /// Bytes above which the first edit of a base file is preceded by a backup; nil for none.
     var largeFile: UInt64? = OperatorLimits()[.largeFile]
     /// Moments that somebody looks at: they keep what changes from now on.
-    package var observers: [WeakObserver] = []
-    /// Restored content that a replay met and that the logs may lack.
-    var restores: [Restore] = []
+    package var observers = ChangeObservers()
     /// Edit logs that must be durable before the journal is.
     let dueLogs: DueLogs
-    /// Edit logs with restored content that is not known to be durable.
-    var unsyncedRestores: Set<InodeNumber> = []
     /// What the database does not know yet.
     package var pending = PendingChanges()
-    /// Files whose mark stands in the journal after the last checkpoint's position.
-    var contentMarked: Set<InodeNumber> = []
-    /// Set while a recovery takes what the logs have, after a power cut.
-    var isRecovering = false
-    /// What the logs have up to this number was synced before this session began.
-    var syncedSequence: UInt64 = 0
     /// The limit `pin` where the workspace has one of its own; nil inside for none.
     var ownPinLimit: UInt64??
     /// Contents in the pool that may not be durable yet; an fsync makes them so.
     var unsyncedPins: Set<PinIdentity> = []
     /// Set once the workspace is being removed: nothing is answered, and nothing is written, any more.
     package var isGoing = false
-    /// Why the last call failed, in words, where an errno says less than is known.
-    package var reason: String?
+    /// What failed, in words: an errno says less than is known.
+    package private(set) var failures = FailureList()
 
     init(
         workspace: UInt16, base: BaseTree, logs: LogDirectory, journal: Journal,
         reader: TreeDatabase, sequence: SequenceCounter, clock: Clock, limits: Limits,
-        events: EventLog, quota: Quota = Quota(), memory: MemoryBudget? = nil
+        events: EventLog, quota: Quota = Quota(), memory: MemoryBudget? = nil, syncedBefore: UInt64 = 0
     ) {
+        openLogs = OpenLogs(syncedBefore: syncedBefore)
         self.workspace = workspace
         self.base = base
         self.logs = logs
@@ -80,8 +73,14 @@ package final class Tree: @unchecked Sendable {
     /// Turns an error of the store into an event and the errno a caller sees.
     package func failing(_ error: StorageError) -> Errno {
         events.post(.error, "\(error)")
-        reason = "\(error)"
+        failures.note("\(error)")
         return error.errno
+    }
+
+    /// The same for what is told by the call that fails.
+    package func failing(_ sentence: String) -> Errno {
+        failures.note(sentence)
+        return .inputOutput
     }
 
     // MARK: Inodes
@@ -132,10 +131,10 @@ package final class Tree: @unchecked Sendable {
 
     /// The overlay's entries of a directory, loaded whole at first use.
     func index(of directory: Inode) throws(Errno) -> DirectoryIndex {
-        if let known = directory.index { return known }
+        if let known = caches.index(of: directory.number) { return known }
         let index = DirectoryIndex()
         index.entries = try entries(in: directory.number)
-        directory.index = index
+        caches.setIndex(index, of: directory.number)
         return index
     }
 
@@ -170,7 +169,7 @@ package final class Tree: @unchecked Sendable {
             known.parent = parent.number
             if known.record.links == 0, !known.isPersistent {
                 // Hidden by a rollback together with a directory above, and shown by another one.
-                known.revive(InodeRecord(number: number, status: status), at: place)
+                revive(known, InodeRecord(number: number, status: status), at: place)
             }
             refresh(known, status, at: place)
             return known
@@ -197,8 +196,15 @@ package final class Tree: @unchecked Sendable {
         if isSame, inode.place == place { return }
         if !isSame {
             base.forget(place)
-            inodes.dropListing(of: inode)
         }
+        caches.dropNames(of: inode.number)
+        inode.refresh(record, at: place)
+    }
+
+    /// A base file that had lost its name has it again, and is as the base has it.
+    package func revive(_ inode: Inode, _ record: InodeRecord, at place: BasePlace) {
+        openLogs.remove(inode.number)
+        caches.drop(inode.number)
         inode.refresh(record, at: place)
     }
 
@@ -224,7 +230,7 @@ package final class Tree: @unchecked Sendable {
     /// Lets go of an inode that nothing keeps; one with a log waits for the next sweep, which
     /// writes its piece checkpoint.
     func release(_ inode: Inode) {
-        guard inode.isIdle, inode.number != rootNumber else { return }
+        guard isIdle(inode), inode.number != rootNumber else { return }
         if inode.record.links == 0 {
             if inode.isPersistent {
                 // Its last name is gone and nobody has it open: the row goes, the log stays.
@@ -232,15 +238,21 @@ package final class Tree: @unchecked Sendable {
                 pending.setRow(inode.number, nil)
                 identity.noteNoRow(inode.number)
             }
-            if inode.log != nil { logs.forget(inode.number) }
-        } else if inode.log != nil {
+            if openLogs[inode.number] != nil { logs.forget(inode.number) }
+        } else if openLogs[inode.number] != nil {
             return
         }
         drop(inode)
     }
 
+    /// Whether nothing keeps an inode in memory.
+    func isIdle(_ inode: Inode) -> Bool {
+        inode.lookups == 0 && !inode.isDirty && !inode.isFlushing && !openLogs.hasWriters(inode.number)
+    }
+
     func drop(_ inode: Inode) {
-        inodes.dropListing(of: inode)
+        openLogs.remove(inode.number)
+        caches.drop(inode.number)
         inodes[inode.number] = nil
     }
 }

@@ -6,7 +6,7 @@ internal import Storage
 
 extension Workspace {
     /// Takes sizes and times from the logs of `marked` files.
-    func refresh(_ marked: Set<InodeNumber>) throws(StorageError) {
+    func refresh(_ marked: Set<InodeNumber>, afterPowerCut: Bool) throws(StorageError) {
         // After a checkpoint that failed (a full disk) all stays in memory.
         var checkpoints = true
         var mostInodes = 50_000
@@ -14,14 +14,15 @@ extension Workspace {
             do throws(Errno) {
                 try withTree { (tree) throws(Errno) in
                     guard let inode = try? tree.inode(number), tree.findLog(of: inode) else {
-                        return tree.mendHistory(number)
+                        if afterPowerCut { tree.mendHistory(number) }
+                        return
                     }
-                    try tree.restoreLog(of: inode)
+                    if afterPowerCut { try tree.restoreLog(of: inode) }
                     // A log that cannot be read answers EIO when the file is read.
-                    guard let log = try? tree.log(of: inode) else { return }
+                    guard let log = try? tree.log(of: inode, afterPowerCut: afterPowerCut) else { return }
                     let version = log.version
                     tree.sequence.advance(to: version.sequence)
-                    if tree.isOutdated(version, inode.record) {
+                    if tree.isOutdated(version, inode.record, afterPowerCut) {
                         tree.takeBack(to: version, inode)
                     } else {
                         tree.applyVersion(version, to: inode)
@@ -115,28 +116,30 @@ extension Tree {
 
     /// Whether the row is of edits that the log does not have: their numbers are younger, or a
     /// transaction took the size from a content that the power cut took part of.
-    func isOutdated(_ version: ContentVersion, _ record: InodeRecord) -> Bool {
+    func isOutdated(
+        _ version: ContentVersion, _ record: InodeRecord, _ afterPowerCut: Bool
+    ) -> Bool {
         if version.sequence < record.contentSequence { return true }
-        return isRecovering && version.sequence == record.contentSequence
+        return afterPowerCut && version.sequence == record.contentSequence
             && version.size != record.size
     }
 
     /// A log that no file has now: it ends where the power cut left it, and its numbers are used.
     func mendHistory(_ number: InodeNumber) {
-        guard isRecovering, EditLog.exists(number, in: logs),
-            let log = try? openLog(number) else { return }
+        guard EditLog.exists(number, in: logs),
+            let log = try? openLog(number, afterPowerCut: true) else { return }
         sequence.advance(to: log.lastSequence)
     }
 
     /// A power cut took a log whole, which was never synced: the file is what it was before its
     /// first edit.
     func restoreLog(of inode: Inode) throws(Errno) {
-        guard isRecovering, !EditLog.exists(inode.number, in: logs) else { return }
+        guard !EditLog.exists(inode.number, in: logs) else { return }
         let origin = try knownOrigin(inode.number)
         let log = try EditLog.create(
             inode.number, baseFile: origin == nil ? 0 : inode.number,
             baseLength: origin?.size ?? 0, now: clock.realtime(), in: logs)
-        inode.log = log
+        openLogs.insert(log)
         inode.record.contentSequence = 0
         takeBack(to: log.version, inode)
     }

@@ -10,7 +10,7 @@ extension Workspace {
     func startLogAnew(_ number: InodeNumber) throws(Errno) -> Bool {
         try withTree { (tree) throws(Errno) in
             let inode = try tree.regular(number)
-            guard inode.record.flags.contains(.hasLog), inode.log == nil, inode.writers == 0,
+            guard inode.record.flags.contains(.hasLog), tree.openLogs[number] == nil,
                 (try? tree.log(of: inode)) == nil else { return false }
             let aside = try EditLog.startAnew(
                 number, sequence: inode.record.contentSequence, now: clock.realtime(), in: logs)

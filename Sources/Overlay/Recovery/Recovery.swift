@@ -62,7 +62,7 @@ extension Workspace {
             workspace: record.id, base: base, logs: store.logs, journal: journal, reader: reader,
             sequence: SequenceCounter(0), clock: clock, limits: limits, events: events,
             quota: Quota(store.logs.counter(record.id), in: whole, reserve: store.logs.reserve),
-            memory: MemoryBudget(limits, in: memory))
+            memory: MemoryBudget(limits, in: memory), syncedBefore: synced)
         let position = try tree.load()
         var writer: TreeDatabase?
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
@@ -70,7 +70,6 @@ extension Workspace {
         }
         let workspace = Workspace(
             tree, writer: writer, disk: store.disk, databasePath: databasePath)
-        tree.syncedSequence = synced
         if report.afterPowerCut { try workspace.endBeforeLostContent(from: position, synced: synced) }
         try workspace.replay(from: position, report: &report)
         do throws(Errno) {
@@ -156,6 +155,7 @@ extension Workspace {
         var begun: [InodeNumber: UInt64] = [:]
         var spills = true
         var lost: Set<UInt64> = []
+        var restores: [Restore] = []
         var damage: StorageError?
         var processRecords = 0
         let result = try journal.replay(
@@ -183,7 +183,7 @@ extension Workspace {
                 withTreeSafely { tree in
                     for change in changes {
                         tree.apply(change)
-                        tree.noteRestore(change, header)
+                        if let restore = Restore(change, header) { restores.append(restore) }
                         // Marks that the record of a new or first edited file makes up for.
                         if case .inode(let number, let before, let after) = change,
                             after?.type == .regular,
@@ -231,7 +231,6 @@ extension Workspace {
             events.post(
                 .warning, "\(journal.path): cut \(result.tornBytes) bytes of an unfinished record off")
         }
-        withTreeSafely { $0.isRecovering = report.afterPowerCut }
         if report.afterPowerCut {
             marked.formUnion(try allLogs())
             try emptyUnwritten(marked)
@@ -239,12 +238,12 @@ extension Workspace {
             noteLostLogs(marked, begun: begun)
         }
         try finishRestores(
-            marked, committed: position.sequence, lost: lost,
+            restores, marked: marked, committed: position.sequence, lost: lost,
+            afterPowerCut: report.afterPowerCut,
             // A filler stands for transactions that are not known.
-            afterPowerCut: report.afterPowerCut && !report.metGap)
-        try refresh(marked)
+            isStrict: report.afterPowerCut && !report.metGap)
+        try refresh(marked, afterPowerCut: report.afterPowerCut)
         withTreeSafely { tree in
-            tree.isRecovering = false
             tree.findDevices()
             for inode in Array(tree.inodes.values) where inode.record.links == 0 {
                 tree.release(inode)
@@ -290,7 +289,7 @@ extension Workspace {
     package func close() -> Bool {
         let isCut = finishCuts()
         let written = checkpoint()
-        for log in withTreeSafely({ tree in tree.inodes.values.compactMap(\.log) }) {
+        for log in withTreeSafely({ $0.openLogs.all }) {
             try? log.checkpoint(ifMoreThan: limits.replayRecords)
         }
         checkpointWriter.withLock { writer in
@@ -298,6 +297,7 @@ extension Workspace {
             writer = nil
         }
         withTreeSafely { tree in
+            tree.openLogs.removeAll()
             tree.inodes.removeAll()
             tree.reader.close()
         }

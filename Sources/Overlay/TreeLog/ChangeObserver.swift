@@ -11,13 +11,23 @@ package protocol ChangeObserver: AnyObject, Sendable {
     func noteMarks(_ numbers: [InodeNumber])
 }
 
-package struct WeakObserver {
-    private weak var observer: (any ChangeObserver)?
+/// The observers of a tree, guarded by its lock.
+package struct ChangeObservers {
+    private struct Weak {
+        weak var observer: (any ChangeObserver)?
+    }
 
-    package init(_ observer: any ChangeObserver) { self.observer = observer }
+    private var all: [Weak] = []
 
-    var isGone: Bool { observer == nil }
+    package mutating func add(_ observer: any ChangeObserver) { all.append(Weak(observer: observer)) }
 
-    func note(_ change: TreeChange) { observer?.note(change) }
-    func noteMarks(_ numbers: [InodeNumber]) { observer?.noteMarks(numbers) }
+    mutating func note(_ change: TreeChange) {
+        if all.isEmpty { return }
+        all.removeAll { $0.observer == nil }
+        for weak in all { weak.observer?.note(change) }
+    }
+
+    func noteMarks(_ numbers: [InodeNumber]) {
+        for weak in all { weak.observer?.noteMarks(numbers) }
+    }
 }

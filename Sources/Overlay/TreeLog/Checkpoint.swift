@@ -11,7 +11,7 @@ extension Tree {
     /// Takes what is dirty for writing. Until `finishCheckpoint` it is still pending.
     /// - Returns: nil where there is nothing to write.
     func startCheckpoint() -> (CheckpointBatch, CheckpointPosition)? {
-        guard pending.hasDirty || !contentMarked.isEmpty, pending.canFlush else { return nil }
+        guard pending.hasDirty || openLogs.hasMarks, pending.canFlush else { return nil }
         let batch = pending.startFlush { number in
             guard let inode = inodes[number], inode.isDirty else { return nil }
             inode.isDirty = false
@@ -22,11 +22,10 @@ extension Tree {
             journal: journal.end, sequence: sequence.last, lastNumber: inodes.lastNumber)
         // An edit that is under way lands in its log after this position, so its mark must stand
         // after it too.
-        contentMarked = []
+        openLogs.unmarkAll()
         // One that ends in a record which was taken back and could not be cut off, likewise: recovery
         // cuts marked logs only.
-        let busy = Set(inodes.values.filter { $0.writers > 0 }.map(\.number))
-            .union(logs.pendingCuts(of: workspace))
+        let busy = Set(openLogs.edited).union(logs.pendingCuts(of: workspace))
         if !busy.isEmpty {
             let stamp = Stamp(time: clock.realtime(), pid: 0, uid: 0)
             if (try? appendMark(Array(busy), stamp: stamp)) == nil {
@@ -34,7 +33,7 @@ extension Tree {
                 takeBack()
                 return nil
             }
-            contentMarked = busy
+            openLogs.mark(busy)
         }
         return (batch, position)
     }
@@ -47,7 +46,7 @@ extension Tree {
         for number in pending.finishFlush() {
             guard let inode = inodes[number] else { continue }
             inode.isFlushing = false
-            if inode.isIdle { release(inode) }
+            if isIdle(inode) { release(inode) }
         }
     }
 
@@ -120,13 +119,13 @@ extension Workspace {
     /// Content that a rollback or a clone put into logs since the last checkpoint.
     private func synchronizeRestores() throws(Errno) {
         let restored = withTreeSafely { tree in
-            defer { tree.unsyncedRestores = [] }
-            return tree.unsyncedRestores
+            defer { tree.openLogs.unsyncedRestores = [] }
+            return tree.openLogs.unsyncedRestores
         }
         do throws(Errno) {
             try logs.synchronizeExisting(restored)
         } catch {
-            withTreeSafely { $0.unsyncedRestores.formUnion(restored) }
+            withTreeSafely { $0.openLogs.unsyncedRestores.formUnion(restored) }
             throw error
         }
     }
@@ -194,24 +193,19 @@ extension Tree {
     /// Logs of idle inodes, and the least recently used ones while caches are over their budget.
     func logsToClose() -> [EditLog] {
         var closing: [EditLog] = []
-        var held: [(use: UInt64, bytes: Int, inode: Inode)] = []
-        var bytes = 0
-        for inode in inodes.values {
-            if let log = inode.log, inode.writers == 0 {
-                if inode.isIdle {
-                    closing.append(log)
-                    continue
-                }
-                let size = log.memoryBytes
-                bytes += size
-                held.append((inode.lastUse, size, inode))
+        /// What can be dropped: a log, or the index of a directory.
+        var held: [(use: UInt64, bytes: Int, log: EditLog?, directory: InodeNumber)] = []
+        for log in openLogs.unused {
+            guard let inode = inodes[log.id], !isIdle(inode) else {
+                closing.append(log)
+                continue
             }
-            if let index = inode.index {
-                let size = index.memoryBytes
-                bytes += size
-                held.append((inode.lastUse, size, inode))
-            }
+            held.append((inode.lastUse, log.memoryBytes, log, 0))
         }
+        for (directory, size) in caches.indexSizes {
+            held.append((inodes[directory]?.lastUse ?? 0, size, nil, directory))
+        }
+        var bytes = held.reduce(0) { $0 + $1.bytes }
         let allowed = memory.allowance(bytes, before: inodes.cachedBytes)
         let counted = bytes
         defer {
@@ -223,19 +217,14 @@ extension Tree {
         for item in held {
             if bytes <= allowed / 4 * 3 { break }
             bytes -= item.bytes
-            if let log = item.inode.log {
-                closing.append(log)
-            } else {
-                item.inode.index = nil
-                inodes.dropListing(of: item.inode)
-            }
+            if let log = item.log { closing.append(log) } else { caches.dropIndex(of: item.directory) }
         }
         return closing
     }
 
     /// Lets go of inodes that a failed call, a listing or recovery left without a reference.
     func releaseIdle() {
-        let idle = inodes.values.filter { $0.isIdle && $0.log == nil }
+        let idle = inodes.values.filter { isIdle($0) && openLogs[$0.number] == nil }
         for inode in idle { release(inode) }
         identity.dropPassing(atLeast: limits.passingAliases) { inodes[$0] != nil }
     }
@@ -243,9 +232,9 @@ extension Tree {
     /// Drops logs whose piece checkpoints are written, if nobody took them up again.
     func closeLogs(_ closing: [EditLog]) {
         for log in closing {
-            guard let inode = inodes[log.id], inode.log === log, inode.writers == 0 else { continue }
-            inode.log = nil
-            if inode.isIdle { release(inode) }
+            guard openLogs[log.id] === log, !openLogs.hasWriters(log.id) else { continue }
+            openLogs.remove(log.id)
+            if let inode = inodes[log.id], isIdle(inode) { release(inode) }
         }
     }
 }

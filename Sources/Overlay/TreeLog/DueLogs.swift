@@ -107,10 +107,10 @@ extension Tree {
     /// Notes in a transaction that it gives `inode` the name of another file.
     func addDue(_ inode: Inode, to transaction: inout Transaction) {
         let sequence = inode.record.contentSequence
-        guard inode.type == .regular, inode.record.flags.contains(.hasLog), sequence > syncedSequence
+        guard inode.type == .regular, inode.record.flags.contains(.hasLog), sequence > openLogs.syncedBefore
         else { return }
         // One that is not in memory may be durable, or not.
-        if let log = inode.log, log.isKnownDurable { return }
+        if let log = openLogs[inode.number], log.isKnownDurable { return }
         transaction.changes.append(.due(inode.number, sequence: sequence))
     }
 }

@@ -269,10 +269,7 @@ extension Tree {
 
     /// Makes one change in memory and notes it for the next checkpoint.
     private func apply(_ change: TreeChange, _ effect: inout Transaction.Effect) {
-        if !observers.isEmpty {
-            observers.removeAll(where: \.isGone)
-            for observer in observers { observer.note(change) }
-        }
+        observers.note(change)
         switch change {
         case .inode(let number, _, let after):
             applyInode(number, after, &effect)
@@ -280,18 +277,11 @@ extension Tree {
             pending.setEntry(name, in: parent, after)
             directoriesWithEntries.insert(parent)
             if let directory = inodes[parent] {
-                directory.index?.entries[name] = after
-                // Without an entry the base's name shows through, if there is one.
-                if after?.isWhiteout == true || (after == nil && directory.basePath == nil) {
-                    directory.listing?.remove(name)
-                } else {
-                    inodes.dropListing(of: directory)
-                }
+                caches.setEntry(name, of: parent, to: after, isOverBase: directory.basePath != nil)
             }
         case .xattr(let number, let name, _, let after):
             pending.setXattr(name, of: number, after)
-            inodes[number]?.xattrs?[name] = after
-            inodes[number]?.defaultACL = nil
+            caches.setXattr(name, of: number, to: after)
         case .origin(let number, _, let after):
             pending.setOrigin(number, after)
             identity.noteOrigin(number, isThere: after != nil)
@@ -335,7 +325,7 @@ extension Tree {
             inode = known
             inode.record = after
             // A rollback to before its first edit: the log is kept for moments since.
-            if !after.flags.contains(.hasLog) { inode.log = nil }
+            if !after.flags.contains(.hasLog) { openLogs.remove(number) }
         } else if effect.keepsRowsOnly {
             pending.setRow(number, after)
             return

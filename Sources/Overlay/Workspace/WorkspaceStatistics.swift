@@ -31,10 +31,8 @@ extension Workspace {
         var statistics = withTreeSafely { tree in
             var result = WorkspaceStatistics()
             result.cachedInodes = tree.inodes.count
-            for inode in tree.inodes.values {
-                if inode.lookups > 0 { result.kernelInodes += 1 }
-                if inode.log != nil { result.openLogs += 1 }
-            }
+            for inode in tree.inodes.values where inode.lookups > 0 { result.kernelInodes += 1 }
+            result.openLogs = tree.openLogs.count
             result.cachedBytes = tree.inodes.cachedBytes
             result.dirtyKeys = tree.pending.count
             result.touchedInodes = tree.identity.touched.count
@@ -100,7 +98,8 @@ extension Workspace {
             let floor = tree.inodes.tick - min(tree.inodes.tick, UInt64(limit / 2))
             var found: [(parent: InodeNumber, name: FileName)] = []
             for inode in tree.inodes.values
-            where inode.lookups > 0 && inode.lastUse < floor && inode.writers == 0 {
+            where inode.lookups > 0 && inode.lastUse < floor
+                && !tree.openLogs.hasWriters(inode.number) {
                 guard let name = inode.name, inode.parent != 0, !inode.isDirectory else { continue }
                 found.append((inode.parent, name))
                 if found.count >= count { break }

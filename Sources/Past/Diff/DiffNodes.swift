@@ -29,7 +29,8 @@ extension DiffSide {
         if node.hasRow, node.record.flags.contains(.hasLog) {
             let log = try tree.historicLog(number)
             return DiffContent(
-                pieces: sequence == .max ? try log.snapshot() : try log.content(at: sequence).pieces)
+                pieces: state.sequence == .max
+                    ? try log.snapshot() : try log.content(at: state.sequence).pieces)
         }
         let size = node.record.size
         guard size > 0 else { return DiffContent(pieces: PieceTree()) }
@@ -68,7 +69,7 @@ extension DiffNames {
         switch was.type {
         case .regular:
             // Its row may not know yet what the base has by now.
-            if old.isBase, new.sequence == .max, was.place == now.place, try new.tree.follows(now) {
+            if old.isBase, new.state.sequence == .max, was.place == now.place, try new.tree.follows(now) {
                 return plain
             }
             if was.record.size != now.record.size { return .content }
@@ -101,8 +102,7 @@ extension DiffNames {
         let hasOwn = (was.hasRow && one.flags.contains(.hasXattrs))
             || (now.hasRow && two.flags.contains(.hasXattrs))
         if !hasOwn, was.place == now.place { return false }
-        return try old.tree.visibleXattrs(of: was, old.past)
-            != new.tree.visibleXattrs(of: now, new.past)
+        return try old.state.visibleXattrs(of: was) != new.state.visibleXattrs(of: now)
     }
 }
 

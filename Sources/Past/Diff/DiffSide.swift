@@ -7,11 +7,7 @@ internal import Platform
 internal import Storage
 
 struct DiffSide {
-    let tree: Tree
-    /// What was different then; nothing for the present.
-    let past: PastValues
-    /// `.max` for the present.
-    let sequence: UInt64
+    let state: TreeAtMoment
     /// The base as it is, without the overlay's word.
     let isBase: Bool
     /// The workspace whose numbers are keys.
@@ -23,17 +19,13 @@ struct DiffSide {
         var type: FileType
     }
 
-    /// - Parameter past: nil for the present.
-    init(
-        _ tree: Tree, keys: UInt16, past: PastValues? = nil, at sequence: UInt64 = .max,
-        isBase: Bool = false
-    ) {
-        self.tree = tree
+    var tree: Tree { state.tree }
+
+    init(_ state: TreeAtMoment, keys: UInt16, isBase: Bool = false) {
+        self.state = state
         self.keys = keys
-        self.past = past ?? PastValues()
-        self.sequence = sequence
         self.isBase = isBase
-        finder = PathFinder(tree, past)
+        finder = PathFinder(state.tree, state.delta)
     }
 
     // MARK: Keys
@@ -93,7 +85,7 @@ struct DiffSide {
         _ name: FileName, of directory: InodeNumber
     ) throws(Errno) -> Child? {
         guard let number = number(directory) else { return nil }
-        if !isBase, let entry = try tree.pastEntry(name, in: number, past) {
+        if !isBase, let entry = try state.entry(name, in: number) {
             return entry.isWhiteout ? nil : Child(key: key(entry.inode), type: entry.type)
         }
         guard let path = try finder.basePath(of: number, tree),
@@ -109,7 +101,7 @@ struct DiffSide {
     mutating func list(_ directory: InodeNumber) throws(Errno) -> [(FileName, Child)] {
         guard let number = number(directory) else { return [] }
         var names: Set<FileName> = []
-        if !isBase { names.formUnion(try tree.pastEntries(of: number, past).keys) }
+        if !isBase { names.formUnion(try state.entries(in: number).keys) }
         if let path = try finder.basePath(of: number, tree) {
             for entry in try tree.base.list(path) { names.insert(entry.name) }
         }
@@ -122,7 +114,7 @@ struct DiffSide {
 
     func node(_ key: InodeNumber) throws(Errno) -> ViewNode? {
         guard let number = number(key) else { return nil }
-        if !isBase, let known = try tree.pastNode(ifThere: number, past, at: sequence) {
+        if !isBase, let known = try state.node(ifThere: number) {
             return known
         }
         guard let path = try finder.basePath(of: number, tree), let status = try status(path)

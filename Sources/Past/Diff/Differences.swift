@@ -44,19 +44,19 @@ extension Workspace {
     func differences(from sequence: UInt64?) throws(CommandError) -> [Difference] {
         try answering { () throws(Errno) in
             let draft = try withTree { (tree) throws(Errno) in
-                let new = DiffSide(tree, keys: id)
+                let new = DiffSide(TreeAtMoment(tree), keys: id)
                 guard let sequence else {
-                    let old = DiffSide(tree, keys: id, isBase: true)
+                    let old = DiffSide(TreeAtMoment(tree), keys: id, isBase: true)
                     return try DiffDraft(
                         DiffNames(old: old, new: new, names: try new.overlaidNames()),
                         rows: new.overlaidRows)
                 }
-                let past = try tree.past(after: sequence)
-                var rows = Set(past.inodes.keys).union(past.xattrs.keys)
+                let past = try TreeAtMoment(tree, after: sequence)
+                var rows = Set(past.delta.inodes.keys).union(past.delta.xattrs.keys)
                 rows.formUnion(try tree.editedInodes(after: sequence))
-                let old = DiffSide(tree, keys: id, past: past, at: sequence)
+                let old = DiffSide(past, keys: id)
                 return try DiffDraft(
-                    DiffNames(old: old, new: new, names: past.entries.mapValues { Set($0.keys) }),
+                    DiffNames(old: old, new: new, names: past.delta.entries.mapValues { Set($0.keys) }),
                     rows: rows)
             }
             return draft.finished(old: self, new: self)
@@ -81,8 +81,8 @@ extension Workspace {
     }
 
     private func compare(_ other: Tree, _ tree: Tree) throws(Errno) -> DiffDraft {
-        let old = DiffSide(other, keys: id)
-        let new = DiffSide(tree, keys: id)
+        let old = DiffSide(TreeAtMoment(other), keys: id)
+        let new = DiffSide(TreeAtMoment(tree), keys: id)
         let names = try new.overlaidNames().merging(old.overlaidNames()) { $0.union($1) }
         return try DiffDraft(
             DiffNames(old: old, new: new, names: names),

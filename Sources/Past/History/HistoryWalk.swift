@@ -37,12 +37,12 @@ struct HistoryWalk: Sendable {
         _ tree: Tree, from upper: UInt64, scope: ChangeScope? = nil, wantsPaths: Bool = true
     ) throws(Errno) {
         self.wantsPaths = wantsPaths || scope != nil
-        let past = try tree.past(after: upper)
+        let delta = try tree.delta(after: upper)
         // Long enough to tell what lies below the paths of the scope.
-        finder = PathFinder(tree, past, longest: scope?.paths.map(\.count).max() ?? 0)
+        finder = PathFinder(tree, delta, longest: scope?.paths.map(\.count).max() ?? 0)
         self.upper = upper
         self.scope = scope
-        for case (let number, let record?) in past.inodes { edited[number] = record.contentSequence }
+        for case (let number, let record?) in delta.inodes { edited[number] = record.contentSequence }
     }
 
     var isAtStart: Bool { upper == 0 }
@@ -60,9 +60,7 @@ extension Workspace {
         let (last, candidates, ends) = try withTree {
             (tree) throws(Errno) -> (UInt64, Set<InodeNumber>, [InodeNumber: UInt64]) in
             var ends: [InodeNumber: UInt64] = [:]
-            for inode in tree.inodes.values {
-                if let log = inode.log { ends[inode.number] = log.end }
-            }
+            for log in tree.openLogs.all { ends[log.id] = log.end }
             let found = try tree.editedInodes(after: range.lowerBound - 1)
             return (tree.sequence.last, found, ends)
         }

@@ -36,9 +36,9 @@ struct PathFinder: Sendable {
     static let longestPath = 4_095
 
     /// - Parameters:
-    ///   - past: what was different at the moment; nil for the present.
+    ///   - delta: what was different at the moment; empty for the present.
     ///   - longest: bytes up to which paths are whole, if more are needed.
-    init(_ tree: Tree, _ past: PastValues? = nil, longest: Int = 0) {
+    init(_ tree: Tree, _ delta: TreeDelta = TreeDelta(), longest: Int = 0) {
         self.longest = max(longest, Self.longestPath)
         end = tree.sequence.last
         for batch in tree.pending.batches {
@@ -46,11 +46,11 @@ struct PathFinder: Sendable {
                 for (name, entry) in names { set(NamePlace(parent: parent, name: name), entry) }
             }
         }
-        if let past { set(past) }
+        set(delta)
     }
 
-    private mutating func set(_ past: PastValues) {
-        for (parent, names) in past.entries {
+    private mutating func set(_ delta: TreeDelta) {
+        for (parent, names) in delta.entries {
             for (name, entry) in names { set(NamePlace(parent: parent, name: name), entry) }
         }
     }
@@ -100,7 +100,7 @@ struct PathFinder: Sendable {
         guard last > end else { return }
         forgetPaths()
         held = nil
-        let newer = try tree.past(after: end)
+        let newer = try tree.delta(after: end)
         for (parent, names) in newer.entries {
             for (name, entry) in names {
                 let place = NamePlace(parent: parent, name: name)

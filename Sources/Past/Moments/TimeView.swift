@@ -11,35 +11,35 @@ package final class TimeView: ChangeObserver, Sendable {
     package let sequence: UInt64
     package let root: ViewNode
     private let workspace: Workspace
-    private let past: Mutex<PastValues>
+    private let delta: Mutex<TreeDelta>
     /// What was read lately.
     private let contents = Mutex(LRUCache<InodeNumber, PieceTree>(capacity: 64))
 
-    init(_ workspace: Workspace, sequence: UInt64, past: PastValues, root: ViewNode) {
+    init(_ workspace: Workspace, _ state: TreeAtMoment) throws(Errno) {
         self.workspace = workspace
-        self.sequence = sequence
-        self.past = Mutex(past)
-        self.root = root
+        sequence = state.sequence
+        delta = Mutex(state.delta)
+        root = try state.root()
     }
 
-    package func note(_ change: TreeChange) { past.withLock { $0.note(change) } }
+    package func note(_ change: TreeChange) { delta.withLock { $0.note(change) } }
 
-    package func noteMarks(_ numbers: [InodeNumber]) { past.withLock { $0.marked.formUnion(numbers) } }
+    package func noteMarks(_ numbers: [InodeNumber]) { delta.withLock { $0.marked.formUnion(numbers) } }
 
-    private func withTree<R: Sendable>(
-        _ body: (Tree, PastValues) throws(Errno) -> R
+    private func withState<R: Sendable>(
+        _ body: (TreeAtMoment) throws(Errno) -> R
     ) throws(Errno) -> R {
-        // Whoever changes the past holds the tree's lock.
+        // The delta changes under the tree's lock only.
         try workspace.withTree { (tree) throws(Errno) in
-            try past.withLock { (past) throws(Errno) in try body(tree, past) }
+            try body(TreeAtMoment(tree, delta.withLock { $0 }, at: sequence))
         }
     }
 
     /// - Throws: ENOENT where there was nothing.
     package func lookup(_ name: FileName, in node: ViewNode) throws(Errno) -> ViewNode {
         guard node.type == .directory else { throw .notDirectory }
-        return try withTree { (tree, past) throws(Errno) in
-            guard let found = try tree.pastChild(name, of: node, past, at: sequence) else {
+        return try withState { (state) throws(Errno) in
+            guard let found = try state.child(name, of: node) else {
                 throw .noEntry
             }
             return found
@@ -51,12 +51,12 @@ package final class TimeView: ChangeObserver, Sendable {
         _ node: ViewNode
     ) throws(Errno) -> [(name: FileName, type: FileType)] {
         guard node.type == .directory else { throw .notDirectory }
-        let names = try withTree { (tree, past) throws(Errno) in
-            let entries = try tree.pastEntries(of: node.number, past)
+        let names = try withState { (state) throws(Errno) in
+            let entries = try state.entries(in: node.number)
             var names: [(name: FileName, type: FileType)] = []
             for (name, entry) in entries where !entry.isWhiteout { names.append((name, entry.type)) }
             if let path = node.basePath {
-                for entry in try tree.base.list(path) where entries[entry.name] == nil {
+                for entry in try state.tree.base.list(path) where entries[entry.name] == nil {
                     names.append((entry.name, entry.type))
                 }
             }
@@ -117,7 +117,7 @@ package final class TimeView: ChangeObserver, Sendable {
 
     /// Nil for a base file that nobody has touched.
     private func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
-        try withTree { (tree, past) throws(Errno) in try tree.knownOrigin(number, past) }
+        try withState { (state) throws(Errno) in try state.origin(number) }
     }
 
     package func symlinkTarget(_ node: ViewNode) throws(Errno) -> [UInt8] {
@@ -147,97 +147,7 @@ package final class TimeView: ChangeObserver, Sendable {
     /// What the overlay said of a node's extended attributes.
     func xattrs(of node: ViewNode) throws(Errno) -> [[UInt8]: XattrValue] {
         guard node.hasRow else { return [:] }
-        return try withTree { (tree, past) throws(Errno) in
-            try tree.pastXattrs(of: node.number, past)
-        }
-    }
-}
-
-extension Tree {
-    func pastEntries(
-        of directory: InodeNumber, _ past: PastValues
-    ) throws(Errno) -> [FileName: Entry] {
-        var entries = try entries(in: directory)
-        for (name, entry) in past.entries[directory] ?? [:] { entries[name] = entry }
-        return entries
-    }
-
-    func pastEntry(
-        _ name: FileName, in directory: InodeNumber, _ past: PastValues
-    ) throws(Errno) -> Entry? {
-        if let noted = past.entries[directory]?[name] { return noted }
-        return try entry(name, in: directory)
-    }
-
-    func pastXattrs(
-        of number: InodeNumber, _ past: PastValues
-    ) throws(Errno) -> [[UInt8]: XattrValue] {
-        var found = try xattrs(of: number)
-        for (name, value) in past.xattrs[number] ?? [:] { found[name] = value }
-        return found
-    }
-
-    /// All extended attributes that a file showed.
-    func visibleXattrs(
-        of node: ViewNode, _ past: PastValues
-    ) throws(Errno) -> [[UInt8]: [UInt8]] {
-        let overlay = node.hasRow ? try pastXattrs(of: node.number, past) : [:]
-        var found: [[UInt8]: [UInt8]] = [:]
-        for case (let name, .value(let bytes)) in overlay { found[name] = bytes }
-        guard let place = node.place else { return found }
-        for name in try base.xattrNames(of: place) where overlay[name] == nil {
-            found[name] = try base.xattr(name, of: place)
-        }
-        return found
-    }
-
-    func pastChild(
-        _ name: FileName, of directory: ViewNode, _ past: PastValues, at sequence: UInt64
-    ) throws(Errno) -> ViewNode? {
-        if let entry = try pastEntry(name, in: directory.number, past) {
-            return entry.isWhiteout ? nil : try pastNode(entry.inode, past, at: sequence)
-        }
-        guard let basePath = directory.basePath,
-            let status = try base.status(ifPresent: name.bytes, in: basePath)
-        else { return nil }
-        return try pastNode(
-            status, at: BasePlace(directory: basePath, name: name.bytes), past, at: sequence)
-    }
-
-    /// A file that the overlay knew.
-    func pastNode(
-        _ number: InodeNumber, _ past: PastValues, at sequence: UInt64
-    ) throws(Errno) -> ViewNode {
-        guard let node = try pastNode(ifThere: number, past, at: sequence) else {
-            reason = "a name leads to inode \(number), which is not there"
-            throw .inputOutput
-        }
-        return node
-    }
-
-    /// Nil for a file that had no row.
-    func pastNode(
-        ifThere number: InodeNumber, _ past: PastValues, at sequence: UInt64
-    ) throws(Errno) -> ViewNode? {
-        guard let row = try pastRow(number, past, at: sequence) else { return nil }
-        var place: BasePlace?
-        if row.record.flags.contains(.hasOrigin) {
-            place = try knownOrigin(number, past).map { BasePlace(path: $0.path) }
-        }
-        return ViewNode(row, place: place, hasRow: true)
-    }
-
-    /// A file of the base, which may have had a row under another name. Nothing is recorded for it.
-    private func pastNode(
-        _ status: FileStatus, at place: BasePlace, _ past: PastValues, at sequence: UInt64
-    ) throws(Errno) -> ViewNode {
-        let number = try number(of: status, at: place, isPast: true)
-        if let known = try pastRow(number, past, at: sequence),
-            known.record.flags.contains(.hasOrigin) {
-            return ViewNode(known, place: place, hasRow: true)
-        }
-        let record = InodeRecord(number: number, status: status)
-        return ViewNode(PastRow(record: record), place: place, hasRow: false)
+        return try withState { (state) throws(Errno) in try state.xattrs(of: node.number) }
     }
 }
 
@@ -252,10 +162,8 @@ extension Workspace {
         }
         do throws(Errno) {
             let view = try withTree { (tree) throws(Errno) in
-                let past = try tree.past(after: sequence)
-                let root = try tree.pastRoot(past, at: sequence)
-                let view = TimeView(self, sequence: sequence, past: past, root: root)
-                tree.observers.append(WeakObserver(view))
+                let view = try TimeView(self, TreeAtMoment(tree, after: sequence))
+                tree.observers.add(view)
                 return view
             }
             _ = past.recentViews.withLock { $0.insert(view, for: sequence) }
@@ -264,15 +172,5 @@ extension Workspace {
             throw CommandError(
                 error, "the moment @\(sequence) cannot be shown: \(error); verify says more")
         }
-    }
-}
-
-extension Tree {
-    func pastRoot(_ past: PastValues, at sequence: UInt64) throws(Errno) -> ViewNode {
-        let number = rootNumber
-        if let known = try pastNode(ifThere: number, past, at: sequence) { return known }
-        return ViewNode(
-            PastRow(record: InodeRecord(number: number, status: base.rootStatus)),
-            place: BasePlace(path: []), hasRow: false)
     }
 }

@@ -16,9 +16,10 @@ final class ChangedLinks {
     private var walked: Set<[UInt8]> = []
     private var marked: Set<[UInt8]> = []
 
-    init(_ tree: Tree, since target: UInt64, _ past: PastValues) throws(Errno) {
-        var numbers = Set(past.inodes.keys)
-        numbers.formUnion(try tree.editedInodes(after: target))
+    init(since past: TreeAtMoment) throws(Errno) {
+        let tree = past.tree
+        var numbers = Set(past.delta.inodes.keys)
+        numbers.formUnion(try tree.editedInodes(after: past.sequence))
         var found: Set<UInt64> = []
         for number in numbers {
             // What has gone from the base has no name there.

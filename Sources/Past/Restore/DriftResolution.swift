@@ -207,10 +207,10 @@ extension Workspace {
         let outcome = try keeping(wish) { (kept) throws(Errno) in
             try gate.alone { () throws(Errno) in
                 try withTree { (tree) throws(Errno) in
-                    var plan = ChangePlan(tree, stamp: caller.stamp(clock.realtime()))
+                    var plan = PlannedTree(tree, stamp: caller.stamp(clock.realtime()))
                     try plan.replace(drifted, choice, kept)
-                    return try plan.commit(
-                        operation, backupComment: operation == .dropDrift ? "before drift drop" : nil)
+                    return try plan.apply(
+                        as: operation, backupComment: operation == .dropDrift ? "before drift drop" : nil)
                 }
             }
         }
@@ -262,7 +262,7 @@ extension Tree {
     }
 }
 
-extension ChangePlan {
+extension PlannedTree {
     /// Another inode in the place of a drifted one.
     fileprivate mutating func replace(
         _ drifted: Workspace.Drifted, _ choice: Workspace.Choice, _ kept: Set<PinIdentity>
@@ -293,9 +293,7 @@ extension ChangePlan {
             record.allocated = pieces.allocatedBytes
             record.flags.insert(.hasLog)
             setContent(
-                NewContent(
-                    number: record.number, source: drifted.number, sequence: tree.sequence.last,
-                    pieces: pieces))
+                of: record.number, pieces, source: drifted.number, at: tree.sequence.last)
         }
         if let status = choice.status {
             setOrigin(record.number, tree.origin(drifted, status, kept: kept))

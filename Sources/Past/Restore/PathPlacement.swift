@@ -36,7 +36,7 @@ extension Rollback {
         _ item: Placing, withChildren: Bool, _ open: inout [Placing]
     ) throws(Errno) -> ViewNode {
         let (old, name, directory) = (item.old, item.name, item.directory)
-        try touchDirectory(
+        try plan.touchDirectory(
             directory, links: old.type == .directory && !item.isCounted ? 1 : 0)
         if old.type != .directory {
             if let number = placed[old.number], try plan.row(number) != nil {
@@ -53,7 +53,8 @@ extension Rollback {
         }
         let isElsewhere = try isThere(old)
         if isElsewhere || !old.hasRow {
-            return try copy(old, name, in: directory, withChildren: withChildren)
+            return try copies.copy(
+                old, name, in: directory, withChildren: withChildren, into: &plan)
         }
         return try placeRow(item, withChildren: withChildren, &open)
     }
@@ -67,8 +68,8 @@ extension Rollback {
             record.changeTime = plan.stamp.time
             plan.setRow(number, record)
         }
-        try setName(name, in: directory, to: Entry(inode: number, type: type))
-        return try tree.pastNode(number, plan.values, at: .max)
+        try plan.setName(name, in: directory, to: Entry(inode: number, type: type))
+        return try plan.node(number)
     }
 
     /// A file that this rollback took a name from, and that others still lead to: with this name it is
@@ -89,7 +90,7 @@ extension Rollback {
             placed[old.number] = old.number
             try bringAttributes(of: now, to: old)
         }
-        return try tree.pastNode(old.number, plan.values, at: .max)
+        return try plan.node(old.number)
     }
 
     /// A file or directory of the base that nobody had touched: its name shows through.
@@ -99,9 +100,9 @@ extension Rollback {
         let (old, name, directory) = (item.old, item.name, item.directory)
         for key in try tree.xattrs(of: old.number).keys { plan.setXattr(key, of: old.number, nil) }
         if !keepsTimes, old.type == .regular, old.record.links == 1, let place = old.place {
-            plan.setOrigin(old.number, try origin(of: old, at: place))
+            plan.setOrigin(old.number, try plan.origin(of: old, at: place))
             plan.setRow(old.number, freshRow(of: old))
-            try setName(name, in: directory, to: Entry(inode: old.number, type: .regular))
+            try plan.setName(name, in: directory, to: Entry(inode: old.number, type: .regular))
             return old
         }
         // It shows through once nothing hides it.
@@ -117,7 +118,7 @@ extension Rollback {
         _ item: Placing, withChildren: Bool, _ open: inout [Placing]
     ) throws(Errno) -> ViewNode {
         let old = item.old
-        var record = try takeBackContent(
+        var record = try restoreContent(
             PastRow(record: old.record, pieces: old.pieces), of: old.number)
         if record.type != .directory {
             record.links = 1
@@ -127,18 +128,18 @@ extension Rollback {
         if !keepsTimes { record.modificationTime = plan.stamp.time }
         record.changeTime = plan.stamp.time
         plan.setRow(old.number, record)
-        try setName(item.name, in: item.directory, to: Entry(inode: old.number, type: old.type))
-        let then = try tree.pastXattrs(of: old.number, past)
+        try plan.setName(item.name, in: item.directory, to: Entry(inode: old.number, type: old.type))
+        let then = try past.xattrs(of: old.number)
         for key in Set(then.keys).union(try tree.xattrs(of: old.number).keys) {
             plan.setXattr(key, of: old.number, then[key])
         }
         placed[old.number] = old.number
         claimed[old.number] = old.number
-        if keepsTimes { timed.insert(old.number) }
+        if keepsTimes { plan.timed.insert(old.number) }
         if old.type == .directory {
             if withChildren { try openChildren(of: old, &open) } else { try hideChildren(of: old) }
         }
-        return try tree.pastNode(old.number, plan.values, at: .max)
+        return try plan.node(old.number)
     }
 
     /// The row of a base file that comes back: as in the base, but changed now, so that make(1) sees it.
@@ -157,7 +158,7 @@ extension Rollback {
     /// row can say.
     private mutating func placeName(of old: ViewNode) throws(Errno) -> ViewNode {
         guard let place = old.place else { throw .stale }
-        plan.setOrigin(old.number, try origin(of: old, at: place))
+        plan.setOrigin(old.number, try plan.origin(of: old, at: place))
         var record = old.record
         record.flags.insert(.hasOrigin)
         record.links = 1
@@ -165,7 +166,7 @@ extension Rollback {
         plan.setRow(old.number, record)
         placed[old.number] = old.number
         claimed[old.number] = old.number
-        return try tree.pastNode(old.number, plan.values, at: .max)
+        return try plan.node(old.number)
     }
 
     /// Whether a file of then has a name now, as the plan stands.
@@ -179,8 +180,8 @@ extension Rollback {
     private mutating func openChildren(
         of old: ViewNode, _ open: inout [Placing]
     ) throws(Errno) {
-        let then = try tree.pastEntries(of: old.number, past)
-        let names = Set(then.keys).union(try tree.pastEntries(of: old.number, plan.values).keys)
+        let then = try past.entries(in: old.number)
+        let names = Set(then.keys).union(try plan.entries(in: old.number).keys)
         // All names go first: what is placed finds nothing in its way, and counts its own link.
         for name in names {
             plan.setEntry(name, in: old.number, then[name] == .whiteout ? .whiteout : nil)
@@ -204,47 +205,9 @@ extension Rollback {
     private mutating func hideChildren(of old: ViewNode) throws(Errno) {
         var shown: Set<FileName> = []
         if let path = old.basePath { shown.formUnion(try tree.base.list(path).map(\.name)) }
-        for name in shown.union(try tree.pastEntries(of: old.number, plan.values).keys) {
+        for name in shown.union(try plan.entries(in: old.number).keys) {
             plan.setEntry(name, in: old.number, shown.contains(name) ? .whiteout : nil)
         }
-    }
-
-    /// Has a name lead to something. A directory with an entry of its own has a row.
-    mutating func setName(
-        _ name: FileName, in directory: ViewNode, to entry: Entry
-    ) throws(Errno) {
-        plan.setEntry(name, in: directory.number, entry)
-        guard let place = directory.place, try plan.row(directory.number) == nil else { return }
-        plan.setOrigin(directory.number, try origin(of: directory, at: place))
-        var record = directory.record
-        record.flags.insert(.hasOrigin)
-        if !keepsTimes { record.modificationTime = plan.stamp.time }
-        record.changeTime = plan.stamp.time
-        plan.setRow(directory.number, record)
-    }
-
-    /// Makes a file or directory of the base the overlay's own, by a transaction that changes nothing
-    /// which can be seen.
-    mutating func touch(_ node: ViewNode) throws(Errno) {
-        guard let place = node.place, plan.values.inodes[node.number] == nil,
-            try tree.row(node.number) == nil
-        else { return }
-        let inode = try tree.inode(at: place)
-        guard inode.number == node.number else { throw .stale }
-        var transaction = tree.begin(.touch, plan.stamp)
-        try tree.update(inode, in: &transaction) { _ in }
-        try tree.commit(&transaction)
-    }
-
-    /// The directory's times, its links if it counts them; an untouched one needs neither.
-    mutating func touchDirectory(_ directory: ViewNode, links: Int) throws(Errno) {
-        guard var record = try plan.row(directory.number) else { return }
-        if !timed.contains(directory.number) { record.modificationTime = plan.stamp.time }
-        record.changeTime = plan.stamp.time
-        if record.links >= 2 {
-            record.links = UInt32(clamping: max(2, Int64(record.links).adding(clamping: Int64(links))))
-        }
-        plan.setRow(directory.number, record)
     }
 
     // MARK: What was not there
@@ -253,9 +216,9 @@ extension Rollback {
     mutating func remove(
         _ now: ViewNode, _ name: FileName, from directory: ViewNode
     ) throws(Errno) {
-        try touch(directory)
+        try plan.touch(directory)
         try removeBelow(now)
-        try touchDirectory(directory, links: now.type == .directory ? -1 : 0)
+        try plan.touchDirectory(directory, links: now.type == .directory ? -1 : 0)
         var hides = false
         if let path = directory.basePath {
             hides = try tree.base.status(ifPresent: name.bytes, in: path) != nil
@@ -280,7 +243,7 @@ extension Rollback {
             if node.type == .directory, !next.isEmptied {
                 next.isEmptied = true
                 open.append(next)
-                let entries = try tree.pastEntries(of: node.number, plan.values)
+                let entries = try plan.entries(in: node.number)
                 var names = Set(entries.keys)
                 if let path = node.basePath { names.formUnion(try tree.base.list(path).map(\.name)) }
                 for name in names.sorted() where entries[name]?.isWhiteout != true {
@@ -301,10 +264,10 @@ extension Rollback {
     private mutating func pin(
         _ name: FileName, in directory: ViewNode, _ node: ViewNode
     ) throws(Errno) {
-        guard try tree.pastEntry(name, in: directory.number, plan.values) == nil else { return }
+        guard try plan.entry(name, in: directory.number) == nil else { return }
         var isOwn = node.hasRow || node.record.links > 1
         if node.type == .directory, !node.hasRow {
-            isOwn = try !tree.pastEntries(of: node.number, plan.values).isEmpty
+            isOwn = try !plan.entries(in: node.number).isEmpty
         }
         if isOwn {
             plan.setEntry(name, in: directory.number, Entry(inode: node.number, type: node.type))
@@ -313,7 +276,7 @@ extension Rollback {
 
     private mutating func takeName(of now: ViewNode) throws(Errno) {
         // Its other names show that one is gone.
-        if now.type != .directory, !now.hasRow, now.record.links > 1 { try touch(now) }
+        if now.type != .directory, !now.hasRow, now.record.links > 1 { try plan.touch(now) }
         guard var record = try plan.row(now.number) else { return }
         if record.type != .directory, record.links > 1 {
             record.links -= 1

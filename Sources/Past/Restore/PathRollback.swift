@@ -8,12 +8,12 @@ internal import Storage
 
 extension Rollback {
     /// - Throws: ENOENT where there is nothing at the path, then or now.
-    mutating func takeBack(_ path: [UInt8]) throws(Errno) {
+    mutating func restore(_ path: [UInt8]) throws(Errno) {
         var names: [FileName] = []
         for part in path.split(separator: 0x2f) { names.append(try FileName(Array(part))) }
-        guard let last = names.popLast() else { return try takeBackEverything() }
-        var old: ViewNode? = try tree.pastRoot(past, at: target)
-        var now = try tree.pastRoot(plan.values, at: .max)
+        guard let last = names.popLast() else { return try restoreAll() }
+        var old: ViewNode? = try past.root()
+        var now = try plan.root()
         for name in names {
             let oldChild = try child(name, of: old)
             if let known = try nowChild(name, of: now) {
@@ -21,7 +21,7 @@ extension Rollback {
                 now = known
             } else {
                 guard let oldChild, oldChild.type == .directory else { throw .noEntry }
-                try touch(now)
+                try plan.touch(now)
                 now = try place(oldChild, name, in: now, withChildren: false)
             }
             old = oldChild
@@ -33,12 +33,12 @@ extension Rollback {
     /// What a name led to then.
     func child(_ name: FileName, of directory: ViewNode?) throws(Errno) -> ViewNode? {
         guard let directory, directory.type == .directory else { return nil }
-        return try tree.pastChild(name, of: directory, past, at: target)
+        return try past.child(name, of: directory)
     }
 
     /// What a name leads to now, and by the plan.
     func nowChild(_ name: FileName, of directory: ViewNode) throws(Errno) -> ViewNode? {
-        try tree.pastChild(name, of: directory, plan.values, at: .max)
+        try plan.child(name, of: directory)
     }
 
     /// A name that is to become what it was, in a directory of then and of now.
@@ -83,8 +83,8 @@ extension Rollback {
         }
         let areDirectories = old.type == .directory && now.type == .directory
         if !now.hasRow, old.number == now.number || areDirectories {
-            try touch(now)
-            now = try tree.pastNode(now.number, plan.values, at: .max)
+            try plan.touch(now)
+            now = try plan.node(now.number)
         }
         if old.type == now.type {
             switch old.type {
@@ -108,7 +108,7 @@ extension Rollback {
     /// Puts there what is missing.
     mutating func placeDeferred() throws(Errno) {
         for item in deferred {
-            try touch(item.directory)
+            try plan.touch(item.directory)
             _ = try place(item.old, item.name, in: item.directory)
         }
         deferred = []
@@ -128,8 +128,8 @@ extension Rollback {
     private mutating func namesThatMayDiffer(
         _ old: ViewNode, _ now: ViewNode
     ) throws(Errno) -> [FileName] {
-        var names = Set(try tree.pastEntries(of: old.number, past).keys)
-        names.formUnion(try tree.pastEntries(of: now.number, plan.values).keys)
+        var names = Set(try past.entries(in: old.number).keys)
+        names.formUnion(try plan.entries(in: now.number).keys)
         let isSameBase = old.basePath == now.basePath
         for case let path? in isSameBase ? [old.basePath] : [old.basePath, now.basePath] {
             for entry in try tree.base.list(path) where names.contains(entry.name) == false {
@@ -144,7 +144,7 @@ extension Rollback {
     /// Whether there is or was a row for a name of the base, however it came there.
     private func isKnown(_ entry: HostEntry) -> Bool {
         guard let number = tree.numbers.natural(device: 0, inode: entry.inode) else { return true }
-        return tree.identity.touched.contains(number) || past.inodes[number] != nil
+        return tree.identity.touched.contains(number) || past.delta.inodes[number] != nil
     }
 
     mutating func bringAttributes(of now: ViewNode, to old: ViewNode) throws(Errno) {
@@ -156,7 +156,7 @@ extension Rollback {
         if keepsTimes {
             record.modificationTime = old.record.modificationTime
             record.accessTime = old.record.accessTime
-            timed.insert(now.number)
+            plan.timed.insert(now.number)
         }
         if record != before { record.changeTime = plan.stamp.time }
         plan.setRow(now.number, record)
@@ -185,15 +185,15 @@ extension Rollback {
         }
         var record = before
         if old.number == now.number, old.hasRow {
-            record = try takeBackContent(
+            record = try restoreContent(
                 PastRow(record: old.record, pieces: old.pieces), of: now.number)
             record.links = before.links
         } else if old.number != now.number || before.flags.contains(.hasLog) {
-            let pieces = try pieces(of: old)
+            let pieces = try copies.pieces(of: old, &plan)
             record.size = pieces.length
             record.allocated = pieces.allocatedBytes
             record.flags.insert(.hasLog)
-            setContent(of: now.number, pieces, source: old.number)
+            plan.setContent(of: now.number, pieces, source: old.number, at: past.sequence)
         }
         (record.mode, record.user, record.group) = (old.record.mode, old.record.user, old.record.group)
         try bringXattrs(of: now, to: old, &record)
@@ -213,13 +213,13 @@ extension Rollback {
         of now: ViewNode, to old: ViewNode, _ record: inout InodeRecord
     ) throws(Errno) {
         if now.number == old.number {
-            let then = old.hasRow ? try tree.pastXattrs(of: old.number, past) : [:]
+            let then = old.hasRow ? try past.xattrs(of: old.number) : [:]
             let names = Set(then.keys).union(try tree.xattrs(of: now.number).keys)
             for name in names { plan.setXattr(name, of: now.number, then[name]) }
             if !names.isEmpty { record.flags.insert(.hasXattrs) }
             return
         }
-        let then = try tree.visibleXattrs(of: old, past)
+        let then = try past.visibleXattrs(of: old)
         var names = Set(try tree.xattrs(of: now.number).keys)
         var hidden: Set<[UInt8]> = []
         if let place = now.place { hidden = Set(try tree.base.xattrNames(of: place)) }

@@ -40,12 +40,12 @@ extension Workspace {
                 // What went wrong on a full disk can be taken back.
                 try withReserve { () throws(Errno) in
                     try withTree { (tree) throws(Errno) in
-                        tree.reason = nil
-                        defer { reason = tree.reason }
+                        let failures = tree.failures.count
+                        defer { reason = tree.failures.last(since: failures) }
                         var plan = try Rollback.plan(
                             tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
                             keepsTimes: keepsTimes)
-                        return try plan.commit(operation, backupComment: comment)
+                        return try plan.apply(as: operation, backupComment: comment)
                     }
                 }
             }
@@ -79,49 +79,39 @@ extension Workspace {
     }
 }
 
-/// A rollback in the making.
+/// Plans a rollback: of the whole tree here, of single paths in PathRollback.
 package struct Rollback {
-    var plan: ChangePlan
-    let past: PastValues
-    /// The last change that stays.
-    let target: UInt64
-    let keepsTimes: Bool
-    /// Which inode stands for one of then, so that hard links stay links.
-    var placed: [InodeNumber: InodeNumber] = [:]
+    var plan: PlannedTree
+    let past: TreeAtMoment
+    var copies: TreeCopy
+    /// The inode that stands for one of the past in the plan, so that hard links stay links.
+    var placed: [InodeNumber: InodeNumber] {
+        get { copies.made }
+        set { copies.made = newValue }
+    }
     /// The same the other way round.
     var claimed: [InodeNumber: InodeNumber] = [:]
-    /// Names that this rollback took from files which others still lead to.
+    /// Names that this rollback took from files which other names still lead to.
     var unlinked: [InodeNumber: Int] = [:]
-    /// Directories with the times of then, which a change of their names leaves as they are.
-    var timed: Set<InodeNumber> = []
-    /// What is to be placed once everything that stays is known: a link to that, if it is one.
+    /// Placed once everything that stays is known: each is a link to that, if it was one.
     var deferred: [(old: ViewNode, name: FileName, directory: ViewNode)] = []
 
     /// Names in untouched directories that lead to changed files; found when one is met.
     private var links: ChangedLinks?
 
-    let kept: Set<PinIdentity>
     var tree: Tree { plan.tree }
-
-    /// - Parameter kept: what the pool has for the command.
-    init(
-        _ tree: Tree, _ past: PastValues, at target: UInt64, stamp: Stamp, keepsTimes: Bool,
-        kept: Set<PinIdentity> = []
-    ) {
-        plan = ChangePlan(tree, stamp: stamp)
-        self.kept = kept
-        self.past = past
-        self.target = target
-        self.keepsTimes = keepsTimes
-    }
+    var keepsTimes: Bool { plan.keepsTimes }
 
     static func plan(
         _ tree: Tree, at target: UInt64, stamp: Stamp, paths: [[UInt8]], keepsTimes: Bool
-    ) throws(Errno) -> ChangePlan {
+    ) throws(Errno) -> PlannedTree {
+        let past = try TreeAtMoment(tree, after: target)
         var rollback = Rollback(
-            tree, try tree.past(after: target), at: target, stamp: stamp, keepsTimes: keepsTimes)
-        if paths.isEmpty { try rollback.takeBackEverything() }
-        for path in paths { try rollback.takeBack(path) }
+            plan: PlannedTree(
+                tree, stamp: stamp, keepsTimes: keepsTimes, pastOrigins: past.delta.origins),
+            past: past, copies: TreeCopy(past))
+        if paths.isEmpty { try rollback.restoreAll() }
+        for path in paths { try rollback.restore(path) }
         try rollback.placeDeferred()
         return rollback.plan
     }
@@ -130,20 +120,20 @@ package struct Rollback {
     /// never asks.
     mutating func changedLinks() throws(Errno) -> ChangedLinks {
         if let links { return links }
-        let found = try ChangedLinks(tree, since: target, past)
+        let found = try ChangedLinks(since: past)
         links = found
         return found
     }
 
     /// Every key that changed gets the value that it had.
-    mutating func takeBackEverything() throws(Errno) {
-        var numbers = Set(past.inodes.keys)
-        numbers.formUnion(try tree.editedInodes(after: target))
-        for number in numbers { try takeBackRow(number) }
-        for (directory, names) in past.entries {
+    mutating func restoreAll() throws(Errno) {
+        var numbers = Set(past.delta.inodes.keys)
+        numbers.formUnion(try tree.editedInodes(after: past.sequence))
+        for number in numbers { try restoreRow(number) }
+        for (directory, names) in past.delta.entries {
             for (name, old) in names { plan.setEntry(name, in: directory, old) }
         }
-        for (number, names) in past.xattrs {
+        for (number, names) in past.delta.xattrs {
             for (name, old) in names { plan.setXattr(name, of: number, old) }
         }
         try leaveOutUnfinished()
@@ -152,14 +142,14 @@ package struct Rollback {
     /// What a call was making ready at the moment is nothing to anybody now: it does not come back. One
     /// that is there now may be in use still, and becomes what it was.
     private mutating func leaveOutUnfinished() throws(Errno) {
-        guard past.entries.values.contains(where: { $0.keys.contains(where: WorkingName.isPassing) })
+        guard past.delta.entries.values.contains(where: { $0.keys.contains(where: WorkingName.isPassing) })
         else { return }
-        for (directory, names) in past.entries {
+        for (directory, names) in past.delta.entries {
             for name in names.keys where WorkingName.isPassing(name) {
                 guard try tree.entry(name, in: directory) == nil,
                     let before = try plan.row(directory)
                 else { continue }
-                let parent = try tree.pastNode(directory, plan.values, at: .max)
+                let parent = try plan.node(directory)
                 guard let node = try nowChild(name, of: parent) else { continue }
                 try remove(node, name, from: parent)
                 guard var record = try plan.row(directory) else { continue }
@@ -168,22 +158,22 @@ package struct Rollback {
                 plan.setRow(directory, record)
             }
         }
-        for (number, names) in past.xattrs where try plan.row(number) == nil {
+        for (number, names) in past.delta.xattrs where try plan.row(number) == nil {
             for name in names.keys { plan.setXattr(name, of: number, nil) }
         }
     }
 
     /// The row and the content that an inode had.
-    private mutating func takeBackRow(_ number: InodeNumber) throws(Errno) {
-        guard let old = try tree.pastRow(number, past, at: target) else {
+    private mutating func restoreRow(_ number: InodeNumber) throws(Errno) {
+        guard let old = try past.stateRow(number) else {
             return plan.setRow(number, nil)
         }
-        plan.setRow(number, try takeBackContent(old, of: number))
+        plan.setRow(number, try restoreContent(old, of: number))
     }
 
     /// Has the content of then put back where it was edited since.
     /// - Returns: the row that goes with it.
-    mutating func takeBackContent(
+    mutating func restoreContent(
         _ old: PastRow, of number: InodeNumber
     ) throws(Errno) -> InodeRecord {
         var record = old.record
@@ -205,10 +195,10 @@ package struct Rollback {
             // Its first edit came later. A file made here that has a log keeps it: recovery takes a
             // log that it finds for the content.
             record.flags.insert(.hasLog)
-            setContent(of: number, PieceTree(), source: number)
+            plan.setContent(of: number, PieceTree(), source: number, at: past.sequence)
         } else if let pieces = old.pieces,
-            try tree.historicLog(number).lastSequence > target {
-            setContent(of: number, pieces, source: number)
+            try tree.historicLog(number).lastSequence > past.sequence {
+            plan.setContent(of: number, pieces, source: number, at: past.sequence)
         } else {
             return record
         }
@@ -226,10 +216,5 @@ package struct Rollback {
         guard let now = try? tree.historicLog(row.number).snapshot() else { return false }
         return now.pieceCount == pieces.pieceCount && now.length == pieces.length
             && now.allPieces.elementsEqual(pieces.allPieces)
-    }
-
-    mutating func setContent(of number: InodeNumber, _ pieces: PieceTree, source: InodeNumber) {
-        plan.setContent(
-            NewContent(number: number, source: source, sequence: target, pieces: pieces))
     }
 }

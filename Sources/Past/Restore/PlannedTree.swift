@@ -1,47 +1,76 @@
-// ChangePlan: the values that keys of the tree are to have, collected by a command that changes many
-// files, and made real by one transaction: whole or not at all.
+// PlannedTree: the tree as a command wants it: the tree of now under the values to be. Rollback, undo, clone and
+// drift make one; `apply` carries it out by one transaction, whole or not at all.
 
 internal import Overlay
 internal import Platform
 internal import Storage
 
-struct ChangePlan {
+struct PlannedTree: TreeState {
     let tree: Tree
     let stamp: Stamp
     /// Values to be; what is not in here stays as it is.
-    private(set) var values = PastValues()
+    private(set) var delta = TreeDelta()
+    let sequence = UInt64.max
     private(set) var contents: [InodeNumber: NewContent] = [:]
+    /// Whether files keep the times that they had, or get those of the command.
+    let keepsTimes: Bool
+    /// Directories that have their times of the past: a change of their names leaves these as they are.
+    var timed: Set<InodeNumber> = []
+    /// What the pool holds for the command.
+    private let kept: Set<PinIdentity>
+    /// Origins as they were at the moment that is restored.
+    private let pastOrigins: [InodeNumber: Origin]
     private var stale = StaleCaches()
 
-    init(_ tree: Tree, stamp: Stamp) {
+    init(
+        _ tree: Tree, stamp: Stamp, keepsTimes: Bool = true, kept: Set<PinIdentity> = [],
+        pastOrigins: [InodeNumber: Origin] = [:]
+    ) {
         self.tree = tree
         self.stamp = stamp
+        self.keepsTimes = keepsTimes
+        self.kept = kept
+        self.pastOrigins = pastOrigins
     }
 
     // MARK: Values
 
     /// The row as the plan leaves it; nil where there is none, or no name leads to it.
     func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
-        try tree.pastRow(number, values, at: .max)?.record
+        try stateRow(number)?.record
     }
 
     mutating func setRow(_ number: InodeNumber, _ record: InodeRecord?) {
-        values.inodes[number] = .some(record)
+        delta.inodes[number] = .some(record)
     }
 
     mutating func setEntry(_ name: FileName, in directory: InodeNumber, _ entry: Entry?) {
-        values.entries[directory, default: [:]][name] = .some(entry)
+        delta.entries[directory, default: [:]][name] = .some(entry)
     }
 
     mutating func setXattr(_ name: [UInt8], of number: InodeNumber, _ value: XattrValue?) {
-        values.xattrs[number, default: [:]][name] = .some(value)
+        delta.xattrs[number, default: [:]][name] = .some(value)
     }
 
     mutating func setOrigin(_ number: InodeNumber, _ origin: Origin) {
-        values.origins[number] = origin
+        delta.origins[number] = origin
     }
 
-    mutating func setContent(_ content: NewContent) { contents[content.number] = content }
+    /// The content of a file becomes that of `source` after change `sequence`.
+    mutating func setContent(
+        of number: InodeNumber, _ pieces: PieceTree, source: InodeNumber, at sequence: UInt64
+    ) {
+        contents[number] = NewContent(
+            number: number, source: source, sequence: sequence, pieces: pieces)
+    }
+
+    /// The identity of the base file under a node: as it was at the moment that is restored, as it is on
+    /// record, or as it is now.
+    func origin(of node: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
+        if let known = pastOrigins[node.number] { return known }
+        if let known = try origin(node.number) { return known }
+        return tree.makeOrigin(at: place, try tree.base.settledStatus(place), kept: kept)
+    }
 
     mutating func dropContent(_ number: InodeNumber) { contents[number] = nil }
 
@@ -49,20 +78,20 @@ struct ChangePlan {
     func isShown(_ place: BasePlace) throws(Errno) -> Bool {
         try tree.isShown(
             place,
-            entry: { (name, parent) throws(Errno) in try tree.pastEntry(name, in: parent, values) },
+            entry: { (name, parent) throws(Errno) in try self.entry(name, in: parent) },
             row: { (number) throws(Errno) in try row(number) })
     }
 
-    // MARK: Making it real
+    // MARK: Carrying it out
 
     /// - Parameter backupComment: names the state before in the same transaction; nil does not.
     /// - Returns: what was done; a plan that changes nothing is no change.
-    mutating func commit(
-        _ operation: TreeOperation, backupComment: String?
+    mutating func apply(
+        as operation: TreeOperation, backupComment: String?
     ) throws(Errno) -> CommandOutcome {
         var changes = try self.changes()
         // Each of these lists can be large.
-        values = PastValues()
+        delta = TreeDelta()
         guard !changes.isEmpty || !contents.isEmpty else {
             return CommandOutcome(sequence: tree.sequence.last)
         }
@@ -97,7 +126,7 @@ struct ChangePlan {
     /// What differs from what is; origins first, since rows are read with them.
     private mutating func changes() throws(Errno) -> [TreeChange] {
         var changes: [TreeChange] = []
-        for (number, origin) in values.origins {
+        for (number, origin) in delta.origins {
             let known = try tree.knownOrigin(number)
             if known != origin {
                 if let path = tree.identity.passingDevices[origin.device] {
@@ -107,7 +136,7 @@ struct ChangePlan {
             }
         }
         noteNumbers(&changes)
-        for (number, record) in values.inodes.sorted(by: { $0.key < $1.key }) {
+        for (number, record) in delta.inodes.sorted(by: { $0.key < $1.key }) {
             let now = try tree.row(number).flatMap { $0.links > 0 ? $0 : nil }
             let hasContent = contents[number] != nil
             if now == record, !hasContent {
@@ -118,7 +147,7 @@ struct ChangePlan {
             let differs = hasContent || now?.flags.contains(.hasLog) != record?.flags.contains(.hasLog)
             stale.inodes[number] = differs || stale.inodes[number] == true
         }
-        for (directory, names) in values.entries {
+        for (directory, names) in delta.entries {
             for (name, entry) in names {
                 let now = try tree.entry(name, in: directory)
                 if now == entry { continue }
@@ -127,7 +156,7 @@ struct ChangePlan {
                 stale.inodes[directory] = true
             }
         }
-        for (number, names) in values.xattrs {
+        for (number, names) in delta.xattrs {
             let now = try tree.xattrs(of: number)
             for (name, value) in names where now[name] != value {
                 changes.append(.xattr(number, name, before: now[name], after: value))
@@ -140,7 +169,7 @@ struct ChangePlan {
     /// Base inodes that get a row and whose number is an alias which is not on record.
     private func noteNumbers(_ changes: inout [TreeChange]) {
         for (key, number) in tree.identity.passingAliases {
-            guard case .some(.some) = values.inodes[number] else { continue }
+            guard case .some(.some) = delta.inodes[number] else { continue }
             if let path = tree.identity.passingDevices[key.device] {
                 changes.append(.device(key.device, path: path))
             }
@@ -220,8 +249,8 @@ extension Tree {
                 let number = try? number(of: status, at: BasePlace(directory: path, name: name.bytes)),
                 let inode = inodes[number], !inode.isPersistent, inode.record.links == 0
             else { continue }
-            inode.revive(
-                InodeRecord(number: number, status: status),
+            revive(
+                inode, InodeRecord(number: number, status: status),
                 at: BasePlace(directory: path, name: name.bytes))
         }
     }

@@ -1,0 +1,73 @@
+// OpenLogs: the edit logs that a workspace has open, the edits under way in them, and what is known of logs
+// that grew since the last checkpoint. Guarded by the tree's lock.
+
+package import Storage
+
+package struct OpenLogs {
+    private struct Open {
+        let log: EditLog
+        /// Edits under way outside the tree's lock.
+        var writers = 0
+        /// No record of the tree log says yet that this log has a record.
+        var isNew: Bool
+    }
+
+    private var table: [InodeNumber: Open] = [:]
+    /// Files whose content mark stands in the tree log after the last checkpoint's position.
+    private var marked: Set<InodeNumber> = []
+    /// Logs with restored content that may not be durable yet.
+    var unsyncedRestores: Set<InodeNumber> = []
+    /// What logs have up to this sequence number was synced before the workspace was opened.
+    let syncedBefore: UInt64
+
+    init(syncedBefore: UInt64) { self.syncedBefore = syncedBefore }
+
+    package subscript(_ number: InodeNumber) -> EditLog? { table[number]?.log }
+
+    package var count: Int { table.count }
+    package var all: [EditLog] { table.values.map(\.log) }
+    /// Logs in which no edit is under way.
+    var unused: [EditLog] { table.values.filter { $0.writers == 0 }.map(\.log) }
+
+    /// - Parameter isNew: it was just made, and has no record.
+    mutating func insert(_ log: EditLog, isNew: Bool = false) {
+        table[log.id] = Open(log: log, isNew: isNew)
+    }
+
+    mutating func remove(_ number: InodeNumber) { table[number] = nil }
+    mutating func removeAll() { table = [:] }
+}
+
+// MARK: Edits
+
+extension OpenLogs {
+    func hasWriters(_ number: InodeNumber) -> Bool { (table[number]?.writers ?? 0) > 0 }
+
+    /// Files in which an edit is under way.
+    var edited: [InodeNumber] { table.filter { $0.value.writers > 0 }.map(\.key) }
+
+    mutating func beginEdit(_ number: InodeNumber) { table[number]?.writers += 1 }
+
+    /// - Parameter isWritten: the edit made a record.
+    /// - Returns: whether that is the first record of a new log.
+    mutating func endEdit(_ number: InodeNumber, isWritten: Bool) -> Bool {
+        // A rollback may have closed the log meanwhile.
+        guard var open = table[number], open.writers > 0 else { return false }
+        open.writers -= 1
+        let isFirst = open.isNew && isWritten
+        if isFirst { open.isNew = false }
+        table[number] = open
+        return isFirst
+    }
+}
+
+// MARK: Content marks
+
+extension OpenLogs {
+    var hasMarks: Bool { !marked.isEmpty }
+
+    func isMarked(_ number: InodeNumber) -> Bool { marked.contains(number) }
+    mutating func mark(_ numbers: some Sequence<InodeNumber>) { marked.formUnion(numbers) }
+    mutating func unmark(_ number: InodeNumber) { marked.remove(number) }
+    mutating func unmarkAll() { marked = [] }
+}

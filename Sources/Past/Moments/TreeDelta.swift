@@ -1,0 +1,93 @@
+// TreeDelta: the values of keys of a tree (rows, names, extended attributes, origins) that differ from those
+// of now. Of a moment it has the values from before the first change since: the tree log says them. Of a plan
+// it has the values to be.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+struct TreeDelta: Sendable {
+    var inodes: [InodeNumber: InodeRecord?] = [:]
+    var entries: [InodeNumber: [FileName: Entry?]] = [:]
+    var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
+    var origins: [InodeNumber: Origin] = [:]
+    /// Files whose logs may have grown since: they were marked, or had their first edit. Nothing else
+    /// tells that a removed file was edited by somebody who had it open.
+    var marked: Set<InodeNumber> = []
+    /// The youngest edit that any of the changes since knew of.
+    var lastEdits: [InodeNumber: UInt64] = [:]
+
+    /// Takes a change that came after the moment; of several of one key the first one counts, so
+    /// they must come in order.
+    mutating func note(_ change: TreeChange) {
+        switch change {
+        case .inode(let number, let before, let after):
+            // A first edit is a transaction and gets no mark of its own.
+            if after?.flags.contains(.hasLog) == true, before?.flags.contains(.hasLog) != true {
+                marked.insert(number)
+            }
+            if let edit = before?.contentSequence, edit > lastEdits[number] ?? 0 {
+                lastEdits[number] = edit
+            }
+            if inodes[number] == nil { inodes[number] = .some(before) }
+        case .entry(let parent, let name, let before, _):
+            if entries[parent]?[name] == nil {
+                entries[parent, default: [:]][name] = .some(before)
+            }
+        case .xattr(let number, let name, let before, _):
+            if xattrs[number]?[name] == nil {
+                xattrs[number, default: [:]][name] = .some(before)
+            }
+        case .origin(let number, let before?, _):
+            if origins[number] == nil { origins[number] = before }
+        case .origin, .device, .alias, .backup, .content, .due:
+            break
+        }
+    }
+}
+
+extension Tree {
+    /// What changed after `sequence`, read from the journal.
+    func delta(after sequence: UInt64) throws(Errno) -> TreeDelta {
+        var delta = TreeDelta()
+        do throws(StorageError) {
+            try journal.records(after: sequence) { (header, payload) throws(StorageError) in
+                switch RecordKind(rawValue: header.kind) {
+                case .transaction:
+                    for change in try journal.changes(header, payload).changes {
+                        delta.note(change)
+                    }
+                case .contentMark:
+                    delta.marked.formUnion(ContentMark.decode(payload).map(\.inode))
+                default: break
+                }
+            }
+        } catch {
+            throw failing(error)
+        }
+        return delta
+    }
+}
+
+extension Journal {
+    /// The transactions after `sequence`, in order.
+    func changes(
+        after sequence: UInt64, upTo limit: UInt64 = .max,
+        visit: (RecordHeader, TreeOperation, [TreeChange]) -> Void
+    ) throws(StorageError) {
+        try records(after: sequence, upTo: limit) { (header, payload) throws(StorageError) in
+            guard header.kind == RecordKind.transaction.rawValue else { return }
+            let (operation, changes) = try changes(header, payload)
+            visit(header, operation, changes)
+        }
+    }
+
+    fileprivate func changes(
+        _ header: RecordHeader, _ payload: [UInt8]
+    ) throws(StorageError) -> (operation: TreeOperation, changes: [TreeChange]) {
+        guard let found = try transaction(header, payload) else {
+            throw .damaged(path: path, what: "record \(header.sequence) has lost a part")
+        }
+        return found
+    }
+}

@@ -1,0 +1,191 @@
+// TreeState: a tree as it was at a moment, or as it is to be by a plan: the tree of now under the values that
+// differ. Reading it changes nothing. Sizes and times of content that was edited since the moment come from
+// the edit logs.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+/// Valid as long as the tree's lock is held.
+protocol TreeState {
+    var tree: Tree { get }
+    var delta: TreeDelta { get }
+    /// The last change that it contains; `.max` where edit logs count whole.
+    var sequence: UInt64 { get }
+}
+
+/// The tree after an earlier change; without a delta, as it is now.
+struct TreeAtMoment: TreeState {
+    let tree: Tree
+    let delta: TreeDelta
+    let sequence: UInt64
+
+    init(_ tree: Tree, _ delta: TreeDelta = TreeDelta(), at sequence: UInt64 = .max) {
+        self.tree = tree
+        self.delta = delta
+        self.sequence = sequence
+    }
+
+    /// Reads from the tree log what changed since.
+    init(_ tree: Tree, after sequence: UInt64) throws(Errno) {
+        self.init(tree, try tree.delta(after: sequence), at: sequence)
+    }
+}
+
+/// A row, and the content that the file had if that was edited since.
+struct PastRow: Sendable {
+    var record: InodeRecord
+    /// Nil where the content is what it is now, or the base's.
+    var pieces: PieceTree?
+}
+
+// MARK: Keys
+
+extension TreeState {
+    /// Where a touched base file came from; nil for a file that no process had touched.
+    func origin(_ number: InodeNumber) throws(Errno) -> Origin? {
+        if let known = delta.origins[number] { return known }
+        return try tree.knownOrigin(number)
+    }
+
+    /// The row of an inode; nil where there is none, or it has no name and no user.
+    func stateRow(_ number: InodeNumber) throws(Errno) -> PastRow? {
+        let known: InodeRecord?
+        if let noted = delta.inodes[number] { known = noted } else { known = try tree.row(number) }
+        guard var record = known, record.links > 0 else { return nil }
+        if record.type != .regular || sequence == .max { return PastRow(record: record) }
+        if record.contentSequence <= sequence {
+            guard record.flags.contains(.hasLog), try wasEdited(record) else {
+                return PastRow(record: record)
+            }
+        }
+        let (pieces, version) = try tree.historicLog(number).content(at: sequence)
+        // Nothing was written between what the row knows and the moment.
+        if version.sequence == record.contentSequence {
+            return PastRow(record: record, pieces: pieces)
+        }
+        record.size = version.size
+        record.allocated = version.allocated
+        record.contentSequence = version.sequence
+        if version.sequence > record.sequence {
+            record.modificationTime = version.time
+            record.changeTime = version.time
+        } else if let older = try recorded(number, at: record.sequence) {
+            // The edits since have overwritten the times that this change left.
+            record.modificationTime = older.modificationTime
+            record.changeTime = older.changeTime
+        }
+        return PastRow(record: record, pieces: pieces)
+    }
+
+    /// Whether a file's log may have grown past what `record`, its row of some moment, knows of. No log
+    /// is opened for the answer; most files that come back were not edited since.
+    ///
+    /// It is never wrong towards no. A log grows only while its file has a row that follows it, or
+    /// after a mark or a first edit: a removal ends the marks from before it. A row says its last
+    /// edit, and when a row is changed or goes, the change says what it was before.
+    private func wasEdited(_ record: InodeRecord) throws(Errno) -> Bool {
+        if delta.marked.contains(record.number) { return true }
+        let known = max(
+            try tree.row(record.number)?.contentSequence ?? 0, delta.lastEdits[record.number] ?? 0)
+        return known > record.contentSequence
+    }
+
+    /// The row as change `sequence` left it.
+    private func recorded(
+        _ number: InodeNumber, at sequence: UInt64
+    ) throws(Errno) -> InodeRecord? {
+        guard sequence > 0 else { return nil }
+        var found: InodeRecord?
+        do throws(StorageError) {
+            try tree.journal.changes(after: sequence - 1, upTo: sequence) { _, _, changes in
+                for case .inode(number, _, let after?) in changes { found = after }
+            }
+        } catch {
+            throw tree.failing(error)
+        }
+        return found
+    }
+}
+
+// MARK: Nodes
+
+extension TreeState {
+    func root() throws(Errno) -> ViewNode {
+        let number = tree.rootNumber
+        if let known = try node(ifThere: number) { return known }
+        return ViewNode(
+            PastRow(record: InodeRecord(number: number, status: tree.base.rootStatus)),
+            place: BasePlace(path: []), hasRow: false)
+    }
+
+    func entries(in directory: InodeNumber) throws(Errno) -> [FileName: Entry] {
+        var entries = try tree.entries(in: directory)
+        for (name, entry) in delta.entries[directory] ?? [:] { entries[name] = entry }
+        return entries
+    }
+
+    func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
+        if let noted = delta.entries[directory]?[name] { return noted }
+        return try tree.entry(name, in: directory)
+    }
+
+    func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
+        var found = try tree.xattrs(of: number)
+        for (name, value) in delta.xattrs[number] ?? [:] { found[name] = value }
+        return found
+    }
+
+    /// All extended attributes that a file showed.
+    func visibleXattrs(of node: ViewNode) throws(Errno) -> [[UInt8]: [UInt8]] {
+        let overlay = node.hasRow ? try xattrs(of: node.number) : [:]
+        var found: [[UInt8]: [UInt8]] = [:]
+        for case (let name, .value(let bytes)) in overlay { found[name] = bytes }
+        guard let place = node.place else { return found }
+        for name in try tree.base.xattrNames(of: place) where overlay[name] == nil {
+            found[name] = try tree.base.xattr(name, of: place)
+        }
+        return found
+    }
+
+    func child(_ name: FileName, of directory: ViewNode) throws(Errno) -> ViewNode? {
+        if let entry = try entry(name, in: directory.number) {
+            return entry.isWhiteout ? nil : try node(entry.inode)
+        }
+        guard let basePath = directory.basePath,
+            let status = try tree.base.status(ifPresent: name.bytes, in: basePath)
+        else { return nil }
+        return try baseNode(status, at: BasePlace(directory: basePath, name: name.bytes))
+    }
+
+    /// A file that the overlay knew.
+    func node(_ number: InodeNumber) throws(Errno) -> ViewNode {
+        guard let node = try node(ifThere: number) else {
+            throw tree.failing("a name leads to inode \(number), which is not there")
+        }
+        return node
+    }
+
+    /// Nil for a file that had no row.
+    func node(ifThere number: InodeNumber) throws(Errno) -> ViewNode? {
+        guard let row = try stateRow(number) else { return nil }
+        var place: BasePlace?
+        if row.record.flags.contains(.hasOrigin) {
+            place = try origin(number).map { BasePlace(path: $0.path) }
+        }
+        return ViewNode(row, place: place, hasRow: true)
+    }
+
+    /// A file of the base, which may have had a row under another name. Nothing is recorded for it.
+    private func baseNode(
+        _ status: FileStatus, at place: BasePlace
+    ) throws(Errno) -> ViewNode {
+        let number = try tree.number(of: status, at: place, isPast: true)
+        if let known = try stateRow(number),
+            known.record.flags.contains(.hasOrigin) {
+            return ViewNode(known, place: place, hasRow: true)
+        }
+        let record = InodeRecord(number: number, status: status)
+        return ViewNode(PastRow(record: record), place: place, hasRow: false)
+    }
+}

@@ -1,0 +1,46 @@
+// PlannedTree+Names: names and directories in a plan: an entry is set, a directory's times and links follow, and
+// what the overlay does not own yet becomes its own.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+extension PlannedTree {
+    /// Has a name lead to something. A directory with an entry of its own has a row.
+    mutating func setName(
+        _ name: FileName, in directory: ViewNode, to entry: Entry
+    ) throws(Errno) {
+        setEntry(name, in: directory.number, entry)
+        guard let place = directory.place, try row(directory.number) == nil else { return }
+        setOrigin(directory.number, try origin(of: directory, at: place))
+        var record = directory.record
+        record.flags.insert(.hasOrigin)
+        if !keepsTimes { record.modificationTime = stamp.time }
+        record.changeTime = stamp.time
+        setRow(directory.number, record)
+    }
+
+    /// Makes a file or directory of the base the overlay's own, by a transaction that changes nothing
+    /// which can be seen.
+    mutating func touch(_ node: ViewNode) throws(Errno) {
+        guard let place = node.place, delta.inodes[node.number] == nil,
+            try tree.row(node.number) == nil
+        else { return }
+        let inode = try tree.inode(at: place)
+        guard inode.number == node.number else { throw .stale }
+        var transaction = tree.begin(.touch, stamp)
+        try tree.update(inode, in: &transaction) { _ in }
+        try tree.commit(&transaction)
+    }
+
+    /// The directory's times, its links if it counts them; an untouched one needs neither.
+    mutating func touchDirectory(_ directory: ViewNode, links: Int) throws(Errno) {
+        guard var record = try row(directory.number) else { return }
+        if !timed.contains(directory.number) { record.modificationTime = stamp.time }
+        record.changeTime = stamp.time
+        if record.links >= 2 {
+            record.links = UInt32(clamping: max(2, Int64(record.links).adding(clamping: Int64(links))))
+        }
+        setRow(directory.number, record)
+    }
+}
