@@ -1,5 +1,6 @@
-// ChecksummedText: the small text files of a store (lock, in-use): a line of text, then a line with
-// its checksum. Files without the second line are of an older draftfs and are read as they are.
+// ChecksummedText: the form of the small text files of a store (lock, in-use): a line of text, then a
+// line with its checksum. Files without the second line were written by an older draftfs and are read
+// as they are.
 //
 // text | "\n" | "xxh3 " | XXH3 of all before "xxh3 ", 16 lower-case hexadecimal digits | "\n"
 
@@ -8,7 +9,7 @@ internal import Platform
 package struct ChecksummedText: Equatable, Sendable {
     /// Without the newline.
     package var text: [UInt8]
-    /// The bytes are neither of the two forms, or the checksum does not fit.
+    /// Whether the bytes have neither of the two forms, or the checksum is wrong.
     package var isDamaged: Bool
 
     private static let newline: UInt8 = 0x0a
@@ -16,7 +17,7 @@ package struct ChecksummedText: Equatable, Sendable {
     private static let suffixLength = 22
 
     package static func encode(_ text: [UInt8]) -> [UInt8] {
-        // A newline inside would read as the end of the text.
+        // A newline inside would be read as the end of the text.
         let line = text.map { $0 == newline ? 0x20 : $0 } + [newline]
         return line + suffix(of: line[...])
     }
@@ -34,7 +35,7 @@ package struct ChecksummedText: Equatable, Sendable {
             isDamaged = bytes[line.endIndex...] != Self.suffix(of: line)[...]
                 || line.count != text.count + 1
         } else {
-            // Empty: its writing was cut off. Else the older form: one line.
+            // An empty file is an interrupted write. Otherwise this is the older form, one line.
             isDamaged = !bytes.isEmpty && bytes.count != text.count + 1
         }
     }

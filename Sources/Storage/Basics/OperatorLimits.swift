@@ -1,5 +1,5 @@
-// OperatorLimits: the limits that people set, of a workspace or of the whole store, and the sealed
-// file `limits` that keeps them (two copies, synced when written).
+// OperatorLimits: the limits that users set for a workspace or the whole store, and the sealed file
+// `limits` that keeps them (two copies, synced when written).
 //
 // payload: version u32 | count u32 | count times: key u32, zero u32, value u64
 
@@ -9,24 +9,24 @@ package struct OperatorLimits: Equatable, Sendable {
     package enum Key: UInt32, CaseIterable, Sendable {
         /// Bytes of edit logs and tree log.
         case bytes = 1
-        /// Files and directories that have a row and a name.
+        /// The number of files and directories that have a row and a name.
         case files = 2
         /// Bytes of one file.
         case fileSize = 3
         /// Bytes of memory of the daemon.
         case memory = 4
-        /// Bytes from which on a file is backed up before its first edit.
+        /// The least size in bytes of a file that is backed up before its first edit.
         case largeFile = 5
         /// Nanoseconds for which automatic backups are kept.
         case retention = 6
-        /// Bytes up to which the content of a base file is copied at its first edit.
+        /// The largest size in bytes of a base file whose content is copied at its first edit.
         case pin = 7
     }
 
     package static let fileName = "limits"
     static let version: UInt32 = 1
 
-    /// What was set; `none` for "no limit".
+    /// The limits that were set. `none` means "no limit".
     private var values: [Key: UInt64] = [:]
     package static let none = UInt64.max
 
@@ -36,7 +36,7 @@ package struct OperatorLimits: Equatable, Sendable {
 
     package init() {}
 
-    /// The limit in force; nil where there is none.
+    /// The effective limit, or nil if there is none.
     package subscript(key: Key) -> UInt64? {
         switch values[key] {
         case nil:
@@ -51,13 +51,13 @@ package struct OperatorLimits: Equatable, Sendable {
         }
     }
 
-    /// Whether somebody set it, to a value or to none.
+    /// Returns whether the limit was set, to a value or to "no limit".
     package func isSet(_ key: Key) -> Bool { values[key] != nil }
 
-    /// - Parameter value: nil takes the limit away.
+    /// - Parameter value: Nil sets "no limit".
     package mutating func set(_ key: Key, to value: UInt64?) { values[key] = value ?? Self.none }
 
-    /// Back to what holds if nobody says anything.
+    /// Resets a limit to its default.
     package mutating func reset(_ key: Key) { values[key] = nil }
 
     // MARK: On disk
@@ -82,7 +82,7 @@ package struct OperatorLimits: Equatable, Sendable {
         }
     }
 
-    /// What the file in `directory` says; the defaults where there is none.
+    /// Reads the file in `directory`. Without a file the defaults apply.
     package init(from directory: String, on disk: any Disk) throws(StorageError) {
         let path = Self.path(directory)
         guard disk.exists(path) else { return }

@@ -1,18 +1,19 @@
-// Checking a sealed file whole: every byte of every copy, while a reader is content with one.
+// SealedFile+Check: verifies every byte of every copy of a sealed file. A reader needs only one good
+// copy.
 
 package import Platform
 
 package struct SealedCheck: Sendable {
-    /// Of the first good copy; nil where no copy is right.
+    /// The payload of the first good copy, or nil if no copy is good.
     package var payload: [UInt8]?
-    /// The copies that are not as they were written, and bytes that belong to none.
+    /// The copies that are not as written, and bytes that belong to no copy.
     package var damage: [Range<UInt64>]
-    /// Bytes.
+    /// In bytes.
     package var length: UInt64
 }
 
 extension SealedFile {
-    /// - Throws: `newerVersion`, or `system` (ENOENT when there is no such file).
+    /// - Throws: `newerVersion`, or `system` (ENOENT if there is no such file).
     package static func check(
         magic: UInt64, copies: Int, path: String, on disk: any Disk
     ) throws(StorageError) -> SealedCheck {

@@ -1,12 +1,12 @@
-// SealedFile: a small file that is written whole and checked whole: magic, version, payload,
-// checksum, as many copies as asked for, one after the other. A reader takes the first good copy.
+// SealedFile: a small file that is written and verified as a whole: magic, version, payload and
+// checksum, in a given number of consecutive copies. A reader takes the first good copy.
 //
 // copy: magic u64 | version u32 | payload length u32 | payload | XXH3 of all before, u64
 
 package import Platform
 
 package enum SealedFile {
-    /// Replaces `path` atomically: a new file, optionally synced, then rename(2).
+    /// Replaces `path` atomically: writes a new file, syncs it if `durable`, and renames it (rename(2)).
     package static func write(
         _ payload: [UInt8], magic: UInt64, copies: Int, to path: String, on disk: any Disk,
         durable: Bool
@@ -37,10 +37,10 @@ package enum SealedFile {
         return writer.bytes
     }
 
-    /// The payload of the first good copy.
-    /// - Parameter copies: where there is only one, it is looked for at the file's start alone: what it
-    ///   holds may have been chosen by somebody who put the likeness of a copy into it.
-    /// - Throws: `newerVersion`, `damaged`, or `system` (ENOENT when there is no such file).
+    /// Returns the payload of the first good copy.
+    /// - Parameter copies: If it is 1, the copy is expected only at the start of the file: the payload
+    ///   may contain forged bytes that look like a copy.
+    /// - Throws: `newerVersion`, `damaged`, or `system` (ENOENT if there is no such file).
     package static func read(
         magic: UInt64, copies: Int, from path: String, on disk: any Disk
     ) throws(StorageError) -> [UInt8] {
@@ -50,8 +50,8 @@ package enum SealedFile {
         } catch {
             throw .system(error, doing: "read", path: path)
         }
-        // Copies are equally long; a damaged length must not hide the others, so every position
-        // where the magic stands is tried.
+        // Copies have the same length. A damaged length must not hide the other copies, so every
+        // position with the magic is tried.
         var start = 0
         while start + 24 <= bytes.count, start == 0 || copies > 1 {
             var reader = ByteReader(bytes, from: start)

@@ -1,9 +1,9 @@
-// SequenceCounter: numbers changes, of all workspaces of a store.
+// SequenceCounter: gives out the sequence numbers of a workspace's changes.
 
 internal import Synchronization
 internal import Platform
 
-/// The one counter that orders everything in a workspace.
+/// The one counter that orders all records of a workspace.
 package final class SequenceCounter: Sendable {
     private let value: Atomic<UInt64>
 
@@ -15,8 +15,8 @@ package final class SequenceCounter: Sendable {
         value.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    /// Makes the counter at least `sequence`, after a log showed it. One of a forged record leaves room
-    /// for those to come.
+    /// Makes the counter at least `sequence`, which was read from a log. The value is limited to
+    /// Int64.max, so that a forged record leaves numbers for later changes.
     package func advance(to sequence: UInt64) {
         value.max(min(sequence, UInt64(Int64.max)), ordering: .relaxed)
     }

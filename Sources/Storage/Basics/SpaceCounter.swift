@@ -1,9 +1,9 @@
-// SpaceCounter: what was added to the logs of a workspace, and to all of the store with its pool,
-// since the store was opened. Appends count by atomic additions; who asks what is used reads atomics.
+// SpaceCounter: counts what was added to the logs of a workspace, or to the whole store with its pool,
+// since the store was opened. Appends use atomic additions, and queries read the atomics.
 
 internal import Synchronization
 
-/// Edit logs made and bytes appended to logs.
+/// The number of edit logs made and of bytes appended to logs.
 package struct LogGrowth: Sendable {
     package var files: UInt64 = 0
     /// Bytes of edit logs.
@@ -16,9 +16,9 @@ package final class SpaceCounter: Sendable {
     private let files = Atomic<UInt64>(0)
     private let logBytes = Atomic<UInt64>(0)
     private let journalBytes = Atomic<UInt64>(0)
-    /// Of the pool, which belongs to the store as a whole.
+    /// Bytes of the pool, which belongs to the store as a whole.
     private let pinBytes = Atomic<UInt64>(0)
-    /// The store's counter, for that of a workspace.
+    /// The store's counter, if this is a workspace's counter.
     private let whole: SpaceCounter?
 
     package init(in whole: SpaceCounter? = nil) { self.whole = whole }
@@ -28,7 +28,7 @@ package final class SpaceCounter: Sendable {
         whole?.add(logBytes: count)
     }
 
-    /// Bytes that were taken back.
+    /// Subtracts bytes that were taken back.
     func take(logBytes count: UInt64) {
         logBytes.wrappingSubtract(count, ordering: .relaxed)
         whole?.take(logBytes: count)
@@ -55,7 +55,7 @@ package final class SpaceCounter: Sendable {
             journalBytes: journalBytes.load(ordering: .relaxed))
     }
 
-    /// Bytes of all logs and of the pool; fewer than before count as a negative number.
+    /// Bytes of all logs and of the pool. Negative if there are fewer than at the open of the store.
     package var bytes: Int64 {
         Int64(
             truncatingIfNeeded: logBytes.load(ordering: .relaxed)

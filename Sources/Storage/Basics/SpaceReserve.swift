@@ -1,26 +1,26 @@
-// SpaceReserve: room on the store's disk that is kept for what must work when the disk is full: opening
-// the store, emptying files, the part of a rollback that goes into edit logs, removing more than the
-// tree logs have room for. A file of allocated blocks which is given back in steps. While it is short,
-// what grows is refused: the room is not for that.
+// SpaceReserve: space on the store's disk that is kept for operations that must work on a full disk:
+// opening the store, emptying files, the part of a rollback that goes into edit logs, and removing more
+// than the tree logs have room for. It is a file of allocated blocks that is released in steps. While
+// it is short, operations that grow the store are refused, so that they do not use this space.
 
 package import Platform
 internal import Synchronization
 
 package final class SpaceReserve: Sendable {
     package static let path = "reserve"
-    /// Bytes: some 2,500 removals of base files.
+    /// In bytes: enough for some 2,500 removals of base files.
     package static let size: UInt64 = 1 << 20
-    /// Bytes for each file: what a rollback adds to its log.
+    /// Bytes for each file: what a rollback appends to its log.
     private static let perFile: UInt64 = 1 << 8
     private static let largest: UInt64 = 256 << 20
-    /// It grows by no less than this.
+    /// The least growth of the reserve in bytes.
     private static let growth: UInt64 = 256 << 10
-    /// Bytes that are given back at first; each further step of one call is twice as large.
+    /// Bytes that are released first. Each further step of one call is twice as large.
     private static let firstStep: UInt64 = 128 << 10
 
     private struct State: Sendable {
         var file: (any DiskFile)?
-        /// Bytes that are kept now, and that are to be kept.
+        /// The number of bytes that are reserved now, and that are to be reserved.
         var length: UInt64 = 0
         var wanted = SpaceReserve.size
     }
@@ -31,21 +31,22 @@ package final class SpaceReserve: Sendable {
 
     package init(_ disk: any Disk) { self.disk = disk }
 
-    /// Some of it is in use: the disk is full.
+    /// Whether some of it is in use because the disk is full.
     package var isShort: Bool { short.load(ordering: .relaxed) }
 
     package var isWhole: Bool { state.withLock { $0.length >= $0.wanted } }
 
     package var length: UInt64 { state.withLock { $0.length } }
 
-    /// What tree logs could not set aside, or what is about to be given back, is not for what grows.
+    /// Notes that operations that grow the store must be refused: tree logs could not set blocks aside,
+    /// or space is about to be released.
     package func noteShort() { short.store(true, ordering: .relaxed) }
 
-    /// Has it be large enough for a rollback of `files`. It does not get smaller: what was removed may
-    /// be rolled back.
+    /// Makes the reserve large enough for a rollback of `files`. It never shrinks: removed files may be
+    /// rolled back.
     /// - Parameters:
-    ///   - least: bytes, whatever the files.
-    ///   - limit: bytes that the disk can spare.
+    ///   - least: The least number of bytes, independent of `files`.
+    ///   - limit: The number of bytes that the disk can spare.
     package func want(files: UInt64, atLeast least: UInt64, atMost limit: UInt64) {
         let bytes = files < Self.largest / Self.perFile ? files * Self.perFile : Self.largest
         let wanted = min(max(bytes, least, Self.size), max(limit, Self.size))
@@ -54,7 +55,7 @@ package final class SpaceReserve: Sendable {
         }
     }
 
-    /// Takes the file of an earlier session over. Its length is what was wanted then.
+    /// Opens the reserve file, which may be from an earlier session. Its length is the size wanted then.
     private func open(_ state: inout State, create: Bool) throws(Errno) -> any DiskFile {
         if let known = state.file { return known }
         let file = try disk.open(Self.path, create ? .create : .readWrite)
@@ -66,8 +67,8 @@ package final class SpaceReserve: Sendable {
         return file
     }
 
-    /// Makes the reserve, or makes it whole again where the disk has room for all of it.
-    /// - Returns: whether it is whole.
+    /// Makes the reserve, or restores its full size if the disk has space for all of it.
+    /// - Returns: Whether it has its full size.
     @discardableResult
     package func fill() -> Bool {
         state.withLock { state in
@@ -89,25 +90,26 @@ package final class SpaceReserve: Sendable {
         }
     }
 
-    /// Gives room back to the disk.
-    /// - Parameter bytes: at least that much, as far as there is.
-    /// - Returns: false where nothing is left.
+    /// Releases space to the disk.
+    /// - Parameter bytes: The number of bytes to release, limited to what is left.
+    /// - Returns: False if nothing is left.
     package func giveBack(_ bytes: UInt64 = firstStep) -> Bool {
         state.withLock { state in
             guard let file = try? open(&state, create: false), state.length > 0 else { return false }
             let rest = state.length - min(state.length, bytes)
-            // First: what was given back is not to be taken by what grows.
+            // Set first: other operations must not use the released space.
             short.store(true, ordering: .relaxed)
             guard (try? file.truncate(to: rest)) != nil else { return false }
             state.length = rest
-            // A journaling file system frees blocks for good when it has committed that they are free.
+            // A journaling file system can reuse freed blocks only after it has committed that they are
+            // free.
             try? file.synchronize()
             return true
         }
     }
 
-    /// Runs what must work on a full disk, and again each time after more room was given back. What
-    /// fails for want of space must leave nothing behind.
+    /// Runs `body`, which must work on a full disk. After each failure it releases more space and runs
+    /// `body` again. A failure for lack of space must leave nothing behind.
     package func whileFull<R, Failure: Error>(
         _ isFull: (Failure) -> Bool, _ body: () throws(Failure) -> R
     ) throws(Failure) -> R {

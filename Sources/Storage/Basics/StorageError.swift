@@ -1,5 +1,5 @@
-// StorageError: what can go wrong with the store, one case per cause, each with one sentence
-// for people and one errno for the kernel.
+// StorageError: the errors of the store, one case per cause, each with one sentence for people and one
+// errno for the kernel.
 
 package import Platform
 
@@ -8,20 +8,20 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
     case system(Errno, doing: String, path: String)
     /// A file of the store was written by a newer draftfs.
     case newerVersion(path: String, found: UInt32, known: UInt32)
-    /// A file of the store was written by an older draftfs, whose format nothing reads any more.
+    /// A file of the store was written by an older draftfs, in a format that is no longer supported.
     case olderVersion(path: String, found: UInt32, known: UInt32)
-    /// A file of the store does not hold what it must.
+    /// A file of the store has wrong content.
     case damaged(path: String, what: String)
-    /// The database is of an older version, and is to be made anew.
+    /// The database has an older version and must be made anew.
     case outdated(path: String)
     /// Another daemon holds the store.
     case locked(path: String, holder: String)
     /// The store belongs to another base.
     case foreignBase(store: String, recorded: String, given: String)
-    /// The database answered an error that is not damage.
+    /// The database returned an error that is not damage.
     case database(String, path: String)
 
-    /// The number that a POSIX caller sees.
+    /// The errno that a POSIX caller gets.
     package var errno: Errno {
         switch self {
         case .system(let errno, _, _): errno

@@ -1,16 +1,17 @@
-// SQLiteConnection: a small wrapper of the C library: one connection, prepared statements, typed errors.
-// The tree database needs a dozen statements; a larger binding would cost a minute of build time.
+// SQLiteConnection: a small wrapper of the C library: one connection, prepared statements, typed
+// errors. The tree database needs a dozen statements; a larger binding would cost a minute of build
+// time.
 
 internal import CSQLite
 internal import Platform
 
-/// One connection. Not thread-safe: its owner serialises.
+/// One connection. It is not thread-safe: its owner serialises access.
 package final class SQLiteConnection {
     private var handle: OpaquePointer?
     private let path: String
     private var statements: [String: OpaquePointer] = [:]
 
-    /// Opens or creates `path` (":memory:" for none) in WAL mode.
+    /// Opens `path` in WAL mode, or makes it there. ":memory:" opens a database in memory.
     package init(_ path: String, _ access: Access = .readWrite) throws(StorageError) {
         self.path = path
         var name = path
@@ -38,31 +39,33 @@ package final class SQLiteConnection {
             return
         }
         try execute("PRAGMA journal_mode = WAL")
-        // The journal is synced before each checkpoint, and the database can be rebuilt from it:
+        // The tree log is synced before each checkpoint, and the database can be rebuilt from it.
         // NORMAL keeps the database consistent, which is enough.
         try execute("PRAGMA synchronous = NORMAL")
         try execute("PRAGMA cache_size = -4096")
         try execute("PRAGMA wal_autocheckpoint = 1000")
     }
 
-    /// SQLite's own, with the index of the write-ahead log in memory that the connections of this
-    /// process share (sqlite.org/vfs.html). As a file (`-shm`) it would be mapped, and a page for which a
-    /// full disk has no block kills who touches it (SIGBUS). The store's lock keeps other processes off.
+    /// The name of the VFS (sqlite.org/vfs.html): SQLite's own, with the index of the write-ahead log
+    /// in memory that the connections of this process share. The index as a file (`-shm`) would be
+    /// mapped. If a full disk has no block for one of its pages, an access to that page kills the
+    /// process (SIGBUS). The store's lock excludes other processes.
     private static let fileSystem = "unix-excl"
 
-    /// How a database is opened. The last two change nothing in it, and make none.
+    /// How a database is opened. The last two do not make a database, and do not change it.
     package enum Access: Sendable {
         case readWrite
-        /// Beside a writer of this process, or after one that was killed. The descriptor can write,
-        /// as the index in memory asks for; no statement can, and the write-ahead log stays.
+        /// Beside a writer of this process, or after a writer that was killed. The descriptor is
+        /// writable, as the index in memory requires. No statement can write, and the write-ahead log
+        /// stays.
         case readOnly
-        /// While nobody else has it open, and nothing waits in its write-ahead log: makes no file
-        /// beside it.
+        /// While no other connection is open and the write-ahead log is empty. Makes no file beside the
+        /// database.
         case immutable
     }
 
-    /// Makes the two files that SQLite makes. Where it cannot it tries to read them, and answers that they
-    /// are not there; that the disk has no room for them is lost.
+    /// Makes the database and its write-ahead log before SQLite does. If SQLite fails to make them, it
+    /// tries to read them and reports that they do not exist, which hides that the disk is full.
     private static func makeFiles(_ path: String) throws(StorageError) {
         for name in [path, path + "-wal"] {
             do throws(Errno) {
@@ -73,7 +76,8 @@ package final class SQLiteConnection {
         }
     }
 
-    /// A URI (sqlite.org/uri.html): bytes that mean something there are escaped.
+    /// Returns a URI (sqlite.org/uri.html) that opens `path` as immutable. Special characters are
+    /// escaped.
     private static func immutable(_ path: String) -> String {
         var name = "file:"
         for byte in path.utf8 {
@@ -96,7 +100,7 @@ package final class SQLiteConnection {
         handle = nil
     }
 
-    /// What the system said, where it is something that room or rights would mend.
+    /// The errno of the last failure, if it is one that more space or more rights would remove.
     private var cause: Errno? {
         guard let handle else { return nil }
         let errno = Errno(sqlite3_system_errno(handle))
@@ -126,7 +130,8 @@ package final class SQLiteConnection {
         if code != SQLITE_OK { throw error(code) }
     }
 
-    /// Prepares once and keeps the statement; binds `values`, runs it and calls `row` for each row.
+    /// Runs a statement with `values` bound, and calls `row` for each row. The prepared statement is
+    /// kept for the next call.
     package func run(
         _ sql: String, _ values: [SQLiteValue] = [],
         row: (borrowing SQLiteRow) throws(StorageError) -> Void = { (_) throws(StorageError) in }
@@ -167,11 +172,11 @@ package final class SQLiteConnection {
         return statement
     }
 
-    /// Bytes that SQLite holds in this process, all connections together.
+    /// The number of bytes that SQLite uses in this process, over all connections.
     package static var memoryBytes: Int { Int(sqlite3_memory_used()) }
 
-    /// Bytes at which SQLite, in all of this process, reuses pages before it takes more
-    /// (sqlite3_soft_heap_limit64).
+    /// Sets the number of bytes at which SQLite, in this whole process, reuses pages before it
+    /// allocates more (sqlite3_soft_heap_limit64).
     package static func setMemoryLimit(_ bytes: Int) {
         sqlite3_soft_heap_limit64(Int64(bytes))
     }
@@ -188,7 +193,7 @@ package enum SQLiteValue {
     package static func number(_ value: UInt32) -> SQLiteValue { .integer(Int64(value)) }
 }
 
-/// The current row; valid only inside the closure that receives it.
+/// The current row. It is valid only inside the closure that receives it.
 package struct SQLiteRow: ~Copyable {
     fileprivate let statement: OpaquePointer
 

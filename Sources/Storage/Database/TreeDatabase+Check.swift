@@ -1,10 +1,10 @@
-// What a check asks the database: that each row refers to things that exist, and where an inode's name
-// is. Rows are handed out one by one, so that memory does not grow with the tree.
+// TreeDatabase+Check: the queries of a check of the database: each row must refer to existing things,
+// and an inode has a path. Rows are visited one by one, so that memory does not grow with the tree.
 
 internal import Platform
 
 extension TreeDatabase {
-    /// Bytes of the database's pages.
+    /// Returns the number of bytes of the database's pages.
     package func pageBytes() throws(StorageError) -> UInt64 {
         var bytes: UInt64 = 1
         for sql in ["PRAGMA page_count", "PRAGMA page_size"] {
@@ -13,7 +13,7 @@ extension TreeDatabase {
         return bytes
     }
 
-    /// Each file whose content is in an edit log, with the last edit that its row knows of.
+    /// Visits each file whose content is in an edit log, with the last edit that its row includes.
     package func visitFilesWithLogs(
         _ visit: (InodeNumber, UInt64) throws(StorageError) -> Void
     ) throws(StorageError) {
@@ -22,7 +22,7 @@ extension TreeDatabase {
         }
     }
 
-    /// The last edit that the row of a file with a log knows of; nil where there is no such row.
+    /// Returns the last edit that the row of a file with a log includes, or nil if there is no such row.
     package func contentSequence(of number: InodeNumber) throws(StorageError) -> UInt64? {
         var found: UInt64?
         try connection.run(
@@ -32,7 +32,7 @@ extension TreeDatabase {
         return found
     }
 
-    /// Names of directories that are there, which lead to inodes that are not, or that count no link.
+    /// Visits names in existing directories that refer to a missing inode or to one with no links.
     package func visitDanglingEntries(
         _ visit: (_ parent: InodeNumber, _ name: [UInt8], _ inode: InodeNumber)
             throws(StorageError) -> Void
@@ -48,11 +48,12 @@ extension TreeDatabase {
         }
     }
 
-    /// Inodes made in the workspace that no name leads to.
+    /// Visits inodes that were made in the workspace and have no name.
     package func visitOrphans(
         _ visit: (InodeNumber, UInt8) throws(StorageError) -> Void
     ) throws(StorageError) {
-        // Bit 47: the number was given out here. One that came from the base is found through it.
+        // Bit 47 is set in numbers given out by the workspace. Inodes of the base are found through the
+        // base.
         try connection.run(
             """
             SELECT number, mode >> 12 FROM inodes
@@ -66,24 +67,24 @@ extension TreeDatabase {
         }
     }
 
-    /// A count of links that names do not bear out.
+    /// A link count that does not match the names.
     package struct LinkFault: Sendable {
         package var inode: InodeNumber
         package var isDirectory: Bool
-        /// As the row counts them.
+        /// The link count in the row.
         package var links: UInt32
-        /// Names that lead to it, in directories that are there.
+        /// The number of names that refer to the inode, in existing directories.
         package var names: UInt64
-        /// What the row would count; nil for a directory of several names, which no count mends.
+        /// The right link count. Nil for a directory with several names, which no count can repair.
         package var right: UInt32?
     }
 
-    /// Rows that count other links than there are names. Names of the base that no entry speaks of
-    /// are not known here: a base file may have more links than names, never fewer.
+    /// Visits rows whose link count differs from the number of names. Names of the base without an
+    /// entry are not known here. A base file may therefore have more links than names, but never fewer.
     package func visitLinkFaults(
         _ visit: (LinkFault) throws(StorageError) -> Void
     ) throws(StorageError) {
-        // A directory of ours counts itself, its name, and each directory in it.
+        // A directory made here counts itself, its name, and each directory in it.
         try connection.run(
             """
             WITH counted AS (
@@ -112,7 +113,7 @@ extension TreeDatabase {
         }
     }
 
-    /// Inodes that say they came from the base, and nothing says from where.
+    /// Visits inodes that are flagged as from the base but have no origin.
     package func visitMissingOrigins(
         _ visit: (InodeNumber) throws(StorageError) -> Void
     ) throws(StorageError) {
@@ -124,8 +125,9 @@ extension TreeDatabase {
         ) { (row) throws(StorageError) in try visit(row.unsigned(0)) }
     }
 
-    /// Regular files that came from the base and were touched, with their origins: some of those with
-    /// a row behind `last`. In parts, so that no statement is open while their content is read.
+    /// Returns touched regular files with their origins: up to `count` of those with an inode number
+    /// greater than `last`. The result comes in parts, so that no statement is open while file contents
+    /// are read.
     package func origins(
         behind last: Int64, atMost count: Int64
     ) throws(StorageError) -> [(inode: InodeNumber, origin: Origin)] {
@@ -142,7 +144,7 @@ extension TreeDatabase {
         return found
     }
 
-    /// What is in a directory: the inodes that its names lead to.
+    /// Returns the inodes that the names of a directory refer to.
     package func children(
         of parent: InodeNumber
     ) throws(StorageError) -> [(inode: InodeNumber, isDirectory: Bool)] {
@@ -155,11 +157,11 @@ extension TreeDatabase {
         return found
     }
 
-    /// A path that leads to an inode, as far as names are recorded.
+    /// Returns a path of an inode, as far as its names are recorded.
     package func path(of number: InodeNumber) -> [UInt8]? {
         var names: [[UInt8]] = []
         var at = number
-        // As deep as a path can be; a loop of damaged rows ends here too.
+        // The limit is the depth of the longest path. It also ends a loop of damaged rows.
         for _ in 0..<4096 {
             var above: (parent: InodeNumber, name: [UInt8])?
             try? connection.run(

@@ -1,8 +1,8 @@
-// Writing the checkpoint: everything that changed since the last one, in one transaction.
+// TreeDatabase+Checkpoint: writes everything that changed since the last checkpoint, in one transaction.
 
 package import Platform
 
-/// The final values of what changed since the last checkpoint; nil removes the row.
+/// The final values of what changed since the last checkpoint. Nil removes the row.
 package struct CheckpointBatch: Sendable {
     package var inodes: [InodeNumber: InodeRecord?] = [:]
     package var entries: [InodeNumber: [FileName: Entry?]] = [:]
@@ -21,7 +21,7 @@ package struct CheckpointBatch: Sendable {
 }
 
 extension TreeDatabase {
-    /// Writes `batch` and the position it stands for, whole or not at all.
+    /// Writes `batch` and its position, either all of it or nothing.
     package func apply(
         _ batch: CheckpointBatch, at position: CheckpointPosition
     ) throws(StorageError) {
@@ -60,7 +60,7 @@ extension TreeDatabase {
 
     private func write(_ number: InodeNumber, _ record: InodeRecord?) throws(StorageError) {
         guard let record else {
-            // Whiteouts and attributes of what is removed stay: a rollback may bring it back.
+            // Whiteouts and attributes of a removed inode stay: a rollback may bring the inode back.
             try connection.run("DELETE FROM inodes WHERE number = ?", [.number(number)])
             return
         }

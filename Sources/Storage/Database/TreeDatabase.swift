@@ -1,10 +1,10 @@
-// TreeDatabase: the checkpoint of a workspace's tree in SQLite: what the journal's records up to a
-// position add up to. It is never on the path of a write, and it can be rebuilt from the journal.
-// Every row carries the XXH3 of its content, since SQLite itself does not see a flipped bit.
+// TreeDatabase: the checkpoint of a workspace's tree in SQLite: the state that the tree log's records
+// up to a position result in. No write waits for it, and it can be rebuilt from the tree log. Every row
+// carries the XXH3 of its content, since SQLite itself does not detect a flipped bit.
 
 package import Platform
 
-/// Where in the journal a checkpoint stands, and the counters that go with it.
+/// The position of a checkpoint in the tree log, and the counters as of that position.
 package struct CheckpointPosition: Equatable, Sendable {
     package var journal: UInt64 = 0
     package var sequence: UInt64 = 0
@@ -30,7 +30,7 @@ package struct AliasKey: Hashable, Sendable {
     }
 }
 
-/// One connection to the database. Not thread-safe: a reader and a writer each have their own.
+/// One connection to the database. It is not thread-safe: a reader and a writer each have their own.
 package final class TreeDatabase {
     let connection: SQLiteConnection
     let path: String
@@ -48,7 +48,7 @@ package final class TreeDatabase {
                 known: UInt32(Format.databaseVersion))
         }
         if version == 1 {
-            // It lacks what was hidden in directories that are gone; the journal has it.
+            // Version 1 lacks the hidden names of removed directories. The tree log has them.
             throw .outdated(path: path)
         }
         if version == 0, access != .readWrite { throw .damaged(path: path, what: "it holds no tables") }
@@ -96,10 +96,10 @@ package final class TreeDatabase {
         try connection.run("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
-    /// Gives cached pages back.
+    /// Releases the memory of cached pages.
     package func shrinkMemory() { try? connection.execute("PRAGMA shrink_memory") }
 
-    /// Closes the connection; nothing may be asked of it afterwards.
+    /// Closes the connection. No query may follow.
     package func close() { connection.close() }
 
     // MARK: Reading
@@ -219,17 +219,17 @@ package final class TreeDatabase {
         return found
     }
 
-    /// The numbers of every inode that came from the base and was touched.
+    /// Returns the numbers of all touched inodes.
     package func touchedInodes() throws(StorageError) -> [InodeNumber] {
         try numbers("SELECT number FROM inodes WHERE flags & 2")
     }
 
-    /// Every inode with an origin, also of rows that a rollback took back.
+    /// Returns all inodes with an origin, including those whose row a rollback removed.
     package func inodesWithOrigins() throws(StorageError) -> [InodeNumber] {
         try numbers("SELECT inode FROM origins")
     }
 
-    /// Files whose content is in an edit log (flag 1 of an inode's flags).
+    /// Returns the files whose content is in an edit log (flag 1 of an inode's flags).
     package func inodesWithLogs() throws(StorageError) -> [InodeNumber] {
         try numbers("SELECT number FROM inodes WHERE flags & 1")
     }
@@ -244,7 +244,7 @@ package final class TreeDatabase {
         return found
     }
 
-    /// Inodes whose content changed after `sequence`.
+    /// Returns the inodes whose content changed after `sequence`.
     package func inodes(editedAfter sequence: UInt64) throws(StorageError) -> [InodeNumber] {
         var found: [InodeNumber] = []
         try connection.run(
@@ -253,7 +253,7 @@ package final class TreeDatabase {
         return found
     }
 
-    /// The names that lead to an inode.
+    /// Returns the names that refer to an inode.
     package func names(
         of inode: InodeNumber
     ) throws(StorageError) -> [(parent: InodeNumber, name: FileName)] {
@@ -311,7 +311,7 @@ package final class TreeDatabase {
         return found
     }
 
-    /// Some inodes that were made in the workspace and have a name.
+    /// Returns up to `count` inodes that were made in the workspace and have a name.
     package func ownInodes(atMost count: Int) throws(StorageError) -> [InodeRecord] {
         var found: [InodeRecord] = []
         try connection.run(
@@ -322,7 +322,7 @@ package final class TreeDatabase {
         return found
     }
 
-    /// How many inodes and names the checkpoint holds.
+    /// Returns the number of inodes and of names in the checkpoint.
     package func counts() throws(StorageError) -> (inodes: Int64, entries: Int64) {
         var inodes: Int64 = 0
         var entries: Int64 = 0
@@ -331,7 +331,7 @@ package final class TreeDatabase {
         return (inodes, entries)
     }
 
-    /// How many files and directories have a name.
+    /// Returns the number of files and directories that have a name.
     package func namedInodes() throws(StorageError) -> UInt64 {
         var count: UInt64 = 0
         try connection.run("SELECT count(*) FROM inodes WHERE links > 0") { row in
@@ -340,7 +340,7 @@ package final class TreeDatabase {
         return count
     }
 
-    /// Reads every row and its checksum, after SQLite's own check of its pages.
+    /// Verifies every row and its checksum, after SQLite's own check of its pages.
     package func verify() throws(StorageError) {
         var verdict = "ok"
         try connection.run("PRAGMA quick_check(1)") { row in verdict = row.text(0) }

@@ -1,11 +1,11 @@
-// What an edit log says of its changes, without opening it: headers are read, nothing is replayed.
+// EditLog+Headers: lists the changes in an edit log without opening it: headers are read, nothing is
+// replayed.
 
 internal import Platform
 
 extension EditLog {
-    /// Calls `visit` for each record with a number in `range`, in order.
-    /// - Parameter end: where the log ends, if that is known: behind it may stand what a failed
-    ///   append left.
+    /// Calls `visit` for each record with a sequence number in `range`, in order.
+    /// - Parameter end: The end of the log, if it is known. Remains of a failed append may follow it.
     package static func records(
         of id: UInt64, in logs: LogDirectory, end: UInt64 = .max, range: ClosedRange<UInt64>,
         visit: (ScannedRecord) -> Void
@@ -18,7 +18,7 @@ extension EditLog {
             let end = min(end, logs.pendingCut(of: id) ?? .max)
             scanner = try LogScanner(file, log: id, key: logs.key, end: end)
         } catch {
-            // A file that nobody has edited has none.
+            // A file that was never edited has no log.
             if error == .noEntry { return }
             throw .system(error, doing: "read", path: path)
         }
@@ -30,8 +30,8 @@ extension EditLog {
         }
     }
 
-    /// The headers of the records at `positions`, which must be sorted.
-    /// - Throws: damage where a record cannot be read.
+    /// Returns the headers of the records at `positions`, which must be sorted.
+    /// - Throws: `StorageError.damaged` if a record cannot be read.
     package static func headers(
         at positions: [UInt64], of id: UInt64, in logs: LogDirectory
     ) throws(StorageError) -> [UInt64: RecordHeader] {

@@ -1,17 +1,18 @@
-// Opening an edit log: the piece checkpoint beside it, the records after it, and what is done about
-// damage and torn tails.
+// EditLog+Open: opens an edit log: reads the piece checkpoint beside it, replays the records after it,
+// and handles damage and torn tails.
 
 package import Platform
 internal import Synchronization
 
 extension EditLog {
-    /// Opens a log: the piece checkpoint beside it, then the records after it. A torn tail is cut.
+    /// Opens a log: reads the piece checkpoint beside it, then the records after it. A torn tail is cut
+    /// off.
     /// - Parameters:
-    ///   - afterPowerCut: everything is read anew, and ends at the first gap; what is cut is kept
-    ///     beside the log.
-    ///   - synced: records up to this number are known to have been synced before the power cut.
-    ///   - cutsTail: false where nothing may be changed, because somebody else may append.
-    ///   - report: what had to be cut or was lost.
+    ///   - afterPowerCut: The whole log is read, and ends at the first gap. The tail that is cut off is
+    ///     kept beside the log.
+    ///   - synced: Records up to this number are known to have been synced before the power cut.
+    ///   - cutsTail: False if nothing may be changed, because another process may append.
+    ///   - report: Called if a tail was cut off or records were lost.
     package static func open(
         _ id: UInt64, in logs: LogDirectory, afterPowerCut: Bool = false, synced: UInt64 = 0,
         cutsTail: Bool = true, report: (ScanResult) -> Void
@@ -24,12 +25,13 @@ extension EditLog {
             if cutsTail { try logs.finishCut(of: id) }
             length = try file.length()
         } catch {
-            // Its name was not synced before a power cut; ENOENT would say that the file is gone.
+            // The log's name was not synced before a power cut. ENOENT would say that the edited file
+            // is gone.
             if error == .noEntry { throw .damaged(path: path, what: "it is missing") }
             throw .system(error, doing: "open", path: path)
         }
         if length == 0 {
-            // Made, and then the first write did not come: the file is as empty as its log.
+            // The log was made, but its first write was not done. The file is empty.
             let header = LogHeader(kind: .edit, id: id, created: 0)
             var state = State(
                 pieces: PieceTree(), end: UInt64(Format.logHeaderLength), sequence: 0, time: 0)
@@ -49,8 +51,8 @@ extension EditLog {
                 pieces: checkpoint.pieces, end: checkpoint.position,
                 sequence: checkpoint.sequence, time: checkpoint.time)
         } else {
-            // A checkpoint past the log's end outlived a power cut that the log's tail did not. It
-            // must go: the log will grow past its position again, with other records.
+            // A checkpoint past the log's end survived a power cut that the log's tail did not. It must
+            // be removed: the log will grow past its position again, with other records.
             if checkpoint != nil, cutsTail {
                 do throws(Errno) {
                     try removePieces(id, logs)
@@ -72,12 +74,12 @@ extension EditLog {
             }
         }
         if result.tornBytes > 0 || !result.damage.isEmpty { report(result) }
-        // Whether the name was ever synced is not known: it may be from before a kill.
+        // It is not known whether the name was ever synced: the log may date from before a kill.
         return EditLog(id, logs, state, nameIsDurable: false)
     }
 
-    /// The last edit that a power cut has left whole in a log, with all before it; 0 where there is none.
-    /// Nothing is changed.
+    /// Returns the last edit that is intact after a power cut, with all edits before it, or 0 if there
+    /// is none. Nothing is changed.
     package static func lastWhole(_ id: UInt64, in logs: LogDirectory, synced: UInt64) -> UInt64 {
         let path = LogDirectory.path(id)
         guard exists(id, in: logs), let file = try? logs.file(id),
@@ -92,8 +94,8 @@ extension EditLog {
         return last
     }
 
-    /// Empties a log whose header is nothing but zeros, after a power cut: the header is its first
-    /// bytes, so nothing of it was ever synced. What is there of its records is kept beside it.
+    /// Empties a log whose header is all zeros, after a power cut. The header is the first bytes of the
+    /// log, so nothing of the log was ever synced. The remains of its records are kept beside it.
     package static func emptyIfUnwritten(_ id: UInt64, in logs: LogDirectory) throws(Errno) {
         guard exists(id, in: logs) else { return }
         let file = try logs.file(id)
@@ -124,7 +126,7 @@ extension EditLog {
             previousEnd = record.position + record.header.recordLength
             try apply(record, file, id, key, &replayed)
         }
-        // A lost last record has none behind it that would show the gap.
+        // If the last record is lost, no later record would show the gap.
         if let range = result.damage.last, range.upperBound == result.end {
             replayed.isDamaged = true
         }
@@ -166,10 +168,10 @@ extension EditLog {
                 state.isDamaged = true
             }
         case .gap:
-            // Records were lost here, and a repair has put this in their place.
+            // Records were lost here, and a repair replaced them with this filler.
             state.isDamaged = true
         default:
-            // A kind of a later version inside this version's log: what it did is not known.
+            // A kind of a later version inside a log of this version. Its effect is not known.
             state.isDamaged = true
         }
         state.sequence = header.sequence

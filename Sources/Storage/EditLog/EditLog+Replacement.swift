@@ -1,10 +1,10 @@
-// Starting a log anew, where the old one cannot be opened and its file's content may go.
+// EditLog+Replacement: replaces a log that cannot be opened with a new one. The file's content is lost.
 
 package import Platform
 
 extension EditLog {
-    /// The end of the last record of log `id` that any other log of its workspace names: behind it
-    /// no piece can lie, whatever became of the log itself.
+    /// Returns the position of the last record of log `id` that another log of its workspace refers to.
+    /// No piece refers to a later record, whatever happened to the log itself.
     private static func highestReference(to id: UInt64, in directory: LogDirectory) -> UInt64 {
         let disk = directory.disk
         let logs = String(LogDirectory.shardPath(id).dropLast(3))
@@ -28,11 +28,11 @@ extension EditLog {
         return highest
     }
 
-    /// Puts a log that cannot be opened aside and makes a new one in its place, whose content is not
-    /// known until the file is truncated to 0. A filler stands where the old one's records were, so
-    /// that no position is used again that a piece of another file may name.
-    /// - Parameter sequence: the last edit that is known of.
-    /// - Returns: the path that the old log has now; nil where there was none.
+    /// Moves a log that cannot be opened aside and makes a new one in its place. The content is unknown
+    /// until the file is truncated to 0. A filler takes the place of the old records, so that no
+    /// position is used again that a piece of another file may refer to.
+    /// - Parameter sequence: The last known edit.
+    /// - Returns: The new path of the old log, or nil if there was none.
     package static func startAnew(
         _ id: UInt64, sequence: UInt64, now: Int64, in logs: LogDirectory
     ) throws(Errno) -> String? {
@@ -61,7 +61,7 @@ extension EditLog {
         let end = ((last + 7) & ~7) + UInt64(Format.recordHeaderLength)
         _ = try LogRepair(file, log: id, key: logs.key, time: now).fill(
             start..<end, before: 0, after: nil, atLeast: sequence, isZero: true)
-        // Durable at once: recovery after a power cut must not find the old positions free.
+        // Synced at once: recovery after a power cut must not find the old positions free.
         try file.synchronize()
         let shard = LogDirectory.shardPath(id)
         try disk.synchronizeDirectory(shard)

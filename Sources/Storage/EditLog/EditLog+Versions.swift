@@ -1,11 +1,12 @@
-// Versions of an edit log: what it held after an earlier change, splices, and taking a record back
-// whose transaction did not come about.
+// EditLog+Versions: earlier versions of the content, splices, and the withdrawal of records whose
+// transaction was not completed.
 
 package import Platform
 internal import Synchronization
 
 extension EditLog {
-    /// What the file held after change `sequence`: the last record that is not younger counts.
+    /// Returns the content after change `sequence`: that of the last record with this number or a
+    /// smaller one.
     /// - Throws: `Errno.inputOutput` if a record before it was lost.
     package func content(
         at sequence: UInt64
@@ -40,7 +41,7 @@ extension EditLog {
                 previousEnd = record.position + record.header.recordLength
                 try Self.apply(record, file, id, logs.key, &old)
             }
-            // What was lost behind the last record may belong to the version that is asked for.
+            // Damage after the last record may belong to the requested version.
             if let range = result.damage.last, range.upperBound > previousEnd,
                 old.sequence < sequence {
                 old.isDamaged = true
@@ -52,14 +53,15 @@ extension EditLog {
         }
     }
 
-    /// The sequence of the youngest record.
+    /// The sequence number of the last record.
     package var lastSequence: UInt64 { state.withLock { $0.sequence } }
 
-    /// Splices, all at once.
+    /// Applies splices, all together.
     /// - Parameters:
-    ///   - bytes: what the pieces of record 0 of this log stand for (`PieceSplice.inserting`).
-    ///   - number: the record's sequence number; it must be younger than all in this log.
-    /// - Throws: EINVAL if a splice lies outside the file, EFBIG if it grows too long.
+    ///   - bytes: The content of the pieces of record 0 of this log (`PieceSplice.inserting`).
+    ///   - number: Returns the record's sequence number. It must be greater than all in this log.
+    /// - Throws: EINVAL if a splice lies outside the file, EFBIG if the file or the payload becomes too
+    ///   long.
     package func splice(
         _ splices: [PieceSplice], bytes: [UInt8] = [], kind: RecordKind = .splice, stamp: Stamp,
         number: () -> UInt64
@@ -93,12 +95,12 @@ extension EditLog {
         return try result.get()
     }
 
-    /// What `withdraw` goes back to.
+    /// The state that `withdraw` restores.
     package struct Mark: Sendable {
         fileprivate let state: State
     }
 
-    /// Begins appending for a transaction that may not come about: `settle` or `withdraw` ends it.
+    /// Begins appending for a transaction that may fail. `settle` or `withdraw` ends it.
     package func beginProvisional() -> Mark {
         state.withLock { state in
             defer { state.isProvisional = true }
@@ -106,12 +108,12 @@ extension EditLog {
         }
     }
 
-    /// The transaction came about: what was appended since the mark stays.
+    /// Keeps what was appended since the mark: the transaction was completed.
     package func settle() { state.withLock { $0.isProvisional = false } }
 
-    /// Takes back what was appended since `mark`; nothing else may have been appended meanwhile. A
-    /// sync may run, or may have run: what it made durable behind the mark counts for nothing then.
-    /// No lock of it is waited for.
+    /// Removes what was appended since `mark`. Nothing else may have been appended meanwhile. A sync
+    /// may be running or have run: what it made durable after the mark then no longer counts. This
+    /// function does not wait for a lock of the sync.
     package func withdraw(to mark: Mark) {
         let file = try? logs.file(id)
         state.withLock { state in
@@ -122,7 +124,8 @@ extension EditLog {
             let length = old.end - UInt64(old.unwrittenHeader.count)
             let isCut = file.map { (try? $0.truncate(to: length)) != nil } ?? false
             old.needsCut = !isCut
-            // The log may be closed and opened again before anything is appended to it.
+            // The log may be closed and opened again before the next append, so the cut is noted in
+            // `logs` too.
             if isCut { logs.forgetCut(of: id) } else { logs.noteCut(of: id, at: length) }
             counter.take(logBytes: state.end - min(state.end, old.end))
             state = old
@@ -130,10 +133,11 @@ extension EditLog {
     }
 }
 
-// MARK: Looking without opening
+// MARK: Reading without opening
 
 extension EditLog {
-    /// The youngest record not younger than `time` nor than `limit`; 0 where there is none.
+    /// Returns the sequence number of the last record that is not later than `time` and `limit`, or 0
+    /// if there is none.
     package func lastSequence(at time: Int64, upTo limit: UInt64) throws(Errno) -> UInt64 {
         let (end, isEmpty) = state.withLock { ($0.end, !$0.unwrittenHeader.isEmpty) }
         if isEmpty { return 0 }
@@ -155,12 +159,13 @@ extension EditLog {
         return last
     }
 
-    /// Cuts a record off that belongs to a transaction which did not come about.
+    /// Cuts off a record of a transaction that was not completed.
     /// - Parameters:
-    ///   - committed: transactions up to here came about, or are the last that the log has.
-    ///   - afterPowerCut: one with others behind it is cut off with them. A sync of the file makes
-    ///     the transaction durable too, so none of these was synced. Otherwise only a last one is.
-    ///   - isCommitted: whether a transaction came about.
+    ///   - committed: Transactions up to this number were completed, or are the last ones in the log.
+    ///   - afterPowerCut: If true, the records after such a record are cut off with it. A sync of the
+    ///     file makes the transaction durable too, so none of them was synced. If false, only a last
+    ///     record is cut off.
+    ///   - isCommitted: Returns whether a transaction was completed.
     package static func cutUncommitted(
         _ id: UInt64, after committed: UInt64, in logs: LogDirectory, afterPowerCut: Bool,
         isCommitted: (UInt64) -> Bool
@@ -171,8 +176,8 @@ extension EditLog {
             var scanner = try LogScanner(file, log: id, key: logs.key)
             var cut: UInt64?
             do throws(StorageError) {
-                // The last one from before too: a record that could not be cut off may have been
-                // left behind a checkpoint.
+                // The last record up to `committed` is included: a record that could not be cut off may
+                // have been left behind a checkpoint.
                 let (later, before) = try scanner.bisect { $0.sequence > committed }
                 try scanner.headers(from: before?.position ?? later) {
                     (record) throws(StorageError) in
@@ -186,7 +191,7 @@ extension EditLog {
                 return
             }
             guard let cut else { return }
-            // A piece checkpoint may know the record.
+            // A piece checkpoint may include the record.
             if logs.disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
             try file.truncate(to: cut)
         } catch {

@@ -1,15 +1,15 @@
-// EditLog: the content of one file: its log on disk and the piece tree that the log's records add
-// up to. A version of the file is (log, position): the log only grows.
-// Invariant: `pieces` is what replaying the log from its header to `end` gives.
+// EditLog: the content of one file: its log on disk and the piece tree that the log's records result
+// in. A version of the file is (log, position), since the log only grows. Invariant: `pieces` is the
+// result of replaying the log from its header to `end`.
 
 package import Platform
 internal import Synchronization
 
-/// What an edit did to a file, for its inode.
+/// The state of a file's content after an edit, for its inode.
 package struct ContentVersion: Equatable, Sendable {
-    /// Bytes.
+    /// In bytes.
     package var size: UInt64
-    /// Bytes that are no hole.
+    /// The number of bytes outside holes.
     package var allocated: UInt64
     package var sequence: UInt64
     package var time: Int64
@@ -21,7 +21,7 @@ package final class EditLog: Sendable {
     let counter: SpaceCounter
     let state: Mutex<State>
     private let synced: Mutex<SyncState>
-    /// As in `synced`, for who must not wait for a sync: where the log is durable up to, name included.
+    /// The durable end from `synced`, name included, for callers that must not wait for a sync.
     private let durableEnd = Mutex(LogEnd())
 
     struct State: Sendable {
@@ -29,21 +29,21 @@ package final class EditLog: Sendable {
         var end: UInt64
         var sequence: UInt64
         var time: Int64
-        /// A record was lost, so what the file holds is not known: every read answers EIO.
+        /// Whether a record was lost. The content is then unknown, and every read fails with EIO.
         var isDamaged = false
         var recordsSinceCheckpoint = 0
-        /// How often records were taken back.
+        /// The number of times that records were taken back.
         var cuts: UInt64 = 0
-        /// The last records belong to a transaction that has not come about yet: no piece
-        /// checkpoint may know them.
+        /// Whether the last records belong to a transaction that is not completed yet. No piece
+        /// checkpoint may include them.
         var isProvisional = false
-        /// What a failed append left could not be cut off yet.
+        /// Whether the remains of a failed append could not be cut off yet.
         var needsCut = false
-        /// The header of a log that is empty yet: it is written together with the first record.
+        /// The header of an empty log. It is written together with the first record.
         var unwrittenHeader: [UInt8] = []
 
-        /// Of a file whose records were lost the kernel must ask for at least a byte to meet EIO: of an
-        /// empty one it asks for none.
+        /// The size of a damaged file is at least 1, so that the kernel sends a read and gets EIO. It
+        /// sends no read for an empty file.
         var version: ContentVersion {
             ContentVersion(
                 size: isDamaged ? max(1, pieces.length) : pieces.length,
@@ -64,15 +64,15 @@ package final class EditLog: Sendable {
         synced = Mutex(SyncState(nameIsDurable: nameIsDurable))
     }
 
-    /// Makes an empty log for a file that so far is `baseLength` bytes of base file `baseFile`
-    /// (0: an empty file).
+    /// Makes an empty log for a file whose content is `baseLength` bytes of base file `baseFile`.
+    /// `baseFile` is 0 for an empty file.
     package static func create(
         _ id: UInt64, baseFile: UInt64, baseLength: UInt64, now: Int64, in logs: LogDirectory
     ) throws(Errno) -> EditLog {
         let header = LogHeader(
             kind: .edit, id: id, baseFile: baseFile, baseLength: baseFile == 0 ? 0 : baseLength,
             created: now)
-        // A piece checkpoint of an earlier log of that number, whose making a power cut took back.
+        // An earlier log of that number, lost in a power cut, may have left a piece checkpoint.
         if logs.disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
         let file = try logs.create(id)
         var state = State(
@@ -80,19 +80,20 @@ package final class EditLog: Sendable {
         if baseFile == 0 {
             state.unwrittenHeader = header.bytes
         } else {
-            // Whoever finds this log must know that it stands on the base.
+            // A reader of this log must know that it builds on the base.
             try file.writeBytes(header.bytes, at: 0)
         }
         return EditLog(id, logs, state, nameIsDurable: false)
     }
 
-    /// Whether a log with at least a header is there.
+    /// Returns whether there is a log with at least a header.
     package static func exists(_ id: UInt64, in logs: LogDirectory) -> Bool {
         guard let length = try? logs.file(id).length() else { return false }
         return length >= UInt64(Format.logHeaderLength)
     }
 
-    /// Durable at once: a power cut must not bring it back beside a log that has grown again.
+    /// Removes the piece checkpoint, durably: a power cut must not bring it back after the log has
+    /// grown again.
     static func removePieces(_ id: UInt64, _ logs: LogDirectory) throws(Errno) {
         try logs.disk.remove(LogDirectory.piecesPath(id))
         try logs.disk.synchronizeDirectory(LogDirectory.shardPath(id))
@@ -111,27 +112,27 @@ package final class EditLog: Sendable {
 extension EditLog {
     package var version: ContentVersion { state.withLock { $0.version } }
 
-    /// Whether not even its header is on disk.
+    /// Whether the log has no header on disk yet.
     package var isUnwritten: Bool { state.withLock { !$0.unwrittenHeader.isEmpty } }
 
     package var memoryBytes: Int { state.withLock { $0.pieces.memoryBytes } + 256 }
 
     package var end: UInt64 { state.withLock { $0.end } }
 
-    /// What a sync that begins now makes durable.
+    /// The end that a sync started now makes durable.
     package var logEnd: LogEnd {
         state.withLock { LogEnd(position: $0.end, cuts: $0.cuts) }
     }
 
-    /// The pieces of `range`, cut to the file's end.
-    /// - Throws: `Errno.inputOutput` if a record was lost, so that nothing wrong is read.
+    /// Returns the pieces of `range`, cut to the file's end.
+    /// - Throws: `Errno.inputOutput` if a record was lost, so that no wrong bytes are read.
     package func pieces(in range: Range<UInt64>) throws(Errno) -> [Piece] {
         let found: [Piece]? = state.withLock { $0.isDamaged ? nil : $0.pieces.pieces(in: range) }
         guard let found else { throw .inputOutput }
         return found
     }
 
-    /// The whole content as a value: a snapshot that costs nothing.
+    /// Returns the whole content as a value. The snapshot takes constant time.
     package func snapshot() throws(Errno) -> PieceTree {
         let found: PieceTree? = state.withLock { $0.isDamaged ? nil : $0.pieces }
         guard let found else { throw .inputOutput }
@@ -142,13 +143,13 @@ extension EditLog {
 // MARK: Writing
 
 extension EditLog {
-    /// Appends one record and applies it; on a throw nothing has changed.
+    /// Appends one record and applies it. On an error nothing has changed.
     func edit(
         _ kind: RecordKind, offset: UInt64, length: UInt64, payload: UnsafeRawBufferPointer,
         stamp: Stamp, number: () -> UInt64, replacesAll: Bool = false,
         apply: (inout PieceTree, UInt64) -> Void
     ) throws(Errno) -> ContentVersion {
-        // Nobody could read it again.
+        // Readers refuse a longer payload.
         guard payload.count <= logs.maximumPayload else { throw .fileTooBig }
         let file = try logs.file(id)
         let result: Result<ContentVersion, Errno> = state.withLock { state in
@@ -183,7 +184,7 @@ extension EditLog {
 
     var noPayload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
-    /// The file's largest size in bytes: offsets are signed 64-bit numbers (off_t).
+    /// The largest size of a file in bytes: offsets are signed 64-bit numbers (off_t).
     package static let maximumSize = UInt64(Int64.max)
 
     package func write(
@@ -211,7 +212,7 @@ extension EditLog {
         ) { pieces, _ in pieces.truncate(to: size) }
     }
 
-    /// Makes `range` a hole; it never makes the file longer.
+    /// Makes `range` a hole. The file never becomes longer.
     package func punch(
         _ range: Range<UInt64>, stamp: Stamp, sequence: SequenceCounter
     ) throws(Errno) -> ContentVersion {
@@ -222,8 +223,8 @@ extension EditLog {
         ) { pieces, _ in pieces.punch(range) }
     }
 
-    /// Puts `list` at `offset`, over what stands there: extents shared with another file, or with
-    /// another place of this one.
+    /// Writes `list` over the content at `offset`: extents shared with another file, or with another
+    /// range of this one.
     package func share(
         _ list: [Piece], at offset: UInt64, stamp: Stamp, sequence: SequenceCounter
     ) throws(Errno) -> ContentVersion {
@@ -249,14 +250,14 @@ extension EditLog {
         return try result.get()
     }
 
-    /// Makes everything appended so far survive a power cut, the log's name included.
+    /// Makes everything appended so far survive a power cut, including the log's name.
     package func synchronize() throws(Errno) {
         let target = logEnd
         let file = try logs.file(id)
         let failure: Errno? = synced.withLock { synced in
             if let failure = logs.syncFailure(of: id) { return failure }
             if synced.end.covers(target), synced.nameIsDurable { return nil }
-            // Records may be taken back while the sync runs: this end then covers nothing that is
+            // Records may be taken back while the sync runs. This end then covers nothing that is
             // appended in their place.
             let end = logEnd
             do throws(Errno) {
@@ -278,20 +279,20 @@ extension EditLog {
         if let failure { throw failure }
     }
 
-    /// Whether a power cut would surely take nothing of it; false where a sync is under way.
+    /// Whether a power cut is known to lose nothing of the log. False while a sync is running.
     package var isKnownDurable: Bool {
         let target = logEnd
         return durableEnd.withLock { $0 }.covers(target)
     }
 
-    /// Whether a power cut would take nothing of it.
+    /// Whether a power cut would lose nothing of the log. Waits for a running sync.
     package var isDurable: Bool {
         let target = logEnd
         return synced.withLock { $0.nameIsDurable && $0.end.covers(target) }
     }
 
-    /// After the whole disk was synced: what stood in the log up to `end`, which was asked for before
-    /// the sync began, is durable.
+    /// Notes that the log is durable up to `end` after the whole disk was synced. The caller must get
+    /// `end` before the sync begins.
     package func noteDurable(upTo end: LogEnd) {
         synced.withLock { synced in
             if !synced.end.covers(end) { synced.end = end }
@@ -301,9 +302,9 @@ extension EditLog {
         }
     }
 
-    /// Writes the piece checkpoint if more than `records` were appended since the last. One that
-    /// knew records which are taken back would be believed once the log has grown past its position
-    /// again, so none is written while the last records are provisional.
+    /// Writes the piece checkpoint if more than `records` records were appended since the last one. A
+    /// checkpoint that includes records which are taken back later would be trusted once the log has
+    /// grown past its position again. So none is written while the last records are provisional.
     package func checkpoint(ifMoreThan records: Int) throws(StorageError) {
         let (checkpoint, count): (PieceCheckpoint?, Int) = state.withLock { state in
             let count = state.recordsSinceCheckpoint
@@ -323,12 +324,12 @@ extension EditLog {
     }
 }
 
-/// How far a log reached at some moment, and how often records had been taken back by then: what was
-/// durable up to an end of before a cut says nothing of what was appended since.
+/// The end of a log at some moment, and the number of times that records had been taken back by then.
+/// An end from before such a cut does not cover records appended after it.
 package struct LogEnd: Equatable, Sendable {
     var position: UInt64 = 0
     var cuts: UInt64 = 0
 
-    /// Whether all of a log that ends at `other` is durable where it is durable up to here.
+    /// Returns whether all of a log that ends at `other` is durable if it is durable up to this end.
     func covers(_ other: LogEnd) -> Bool { cuts == other.cuts && position >= other.position }
 }

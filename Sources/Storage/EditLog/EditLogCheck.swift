@@ -1,25 +1,25 @@
-// EditLogCheck: an edit log with the piece checkpoint beside it: every record, and that the pieces are
-// what the records add up to.
+// EditLogCheck: the result of a check of an edit log and its piece checkpoint: every record is
+// verified, and the pieces are compared with the result of the records.
 
 package import Platform
 
 package struct EditLogCheck: Sendable {
     package enum Pieces: Equatable, Sendable {
         case none, fit
-        /// Why not.
+        /// The reason why the pieces do not match.
         case unfit(String)
     }
     package var log: LogCheck
     package var pieces: Pieces
-    /// Bytes of the piece checkpoint.
+    /// The length of the piece checkpoint in bytes.
     package var piecesLength: UInt64 = 0
 }
 
 extension EditLog {
     /// Checks log `id` up to `limit`.
     /// - Parameters:
-    ///   - visit: called for each record; may throw to stop.
-    ///   - shared: called for each piece that a record takes from elsewhere.
+    ///   - visit: Called for each record. It may throw to stop.
+    ///   - shared: Called for each piece that a record takes from elsewhere.
     package static func check(
         _ id: UInt64, on disk: any Disk, key: ChecksumKey, upTo limit: UInt64 = .max,
         visit: (ScannedRecord) throws(StorageError) -> Void = { (_) throws(StorageError) in },
@@ -47,7 +47,7 @@ extension EditLog {
 }
 
 extension EditLog {
-    /// The pieces that a record takes from elsewhere.
+    /// Returns the pieces that a record takes from elsewhere.
     static func pieces(
         takenBy record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey
     ) -> [Piece] {
@@ -58,7 +58,7 @@ extension EditLog {
             guard let bytes = try? LogFile.payload(of: record, in: file, log: id, key: key) else {
                 return []
             }
-            // Record 0 of the own log stands for the record's own payload.
+            // Record 0 of the same log means the record's own payload.
             return (PieceSplice.decode(bytes) ?? []).flatMap(\.pieces)
         default:
             return []
@@ -66,7 +66,7 @@ extension EditLog {
     }
 }
 
-/// Replays a log up to the position of its piece checkpoint, and compares.
+/// Replays a log up to the position of its piece checkpoint, and compares the pieces.
 private struct PiecesComparison {
     private let id: UInt64
     private let key: ChecksumKey
@@ -120,7 +120,7 @@ private struct PiecesComparison {
         }
     }
 
-    /// A log with lost records says nothing of what the pieces must be.
+    /// Compares the pieces. If records were lost, the right pieces are not known.
     private mutating func compare() {
         guard let checkpoint, let state else { return }
         self.state = nil

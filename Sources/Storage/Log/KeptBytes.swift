@@ -1,5 +1,5 @@
-// KeptBytes: what was cut off a log, or replaced in it by a repair, kept beside it for whoever wants
-// to look. Nothing reads these files but a check of their checksum.
+// KeptBytes: bytes that were cut off a log, or replaced in it by a repair. They are kept in a file
+// beside the log for inspection. draftfs itself reads these files only to verify their checksum.
 //
 // sealed payload: log u64 | position u64 | the bytes
 
@@ -7,11 +7,11 @@ package import Platform
 
 package struct KeptBytes: Equatable, Sendable {
     package var log: UInt64
-    /// Where in the log the bytes stood.
+    /// The position in the log that the bytes were at.
     package var position: UInt64
     package var bytes: [UInt8]
 
-    /// Bytes kept in one file.
+    /// The largest number of bytes kept in one file.
     package static let maximum = 16 << 20
 
     package init(log: UInt64, position: UInt64, bytes: [UInt8]) {
@@ -39,7 +39,7 @@ package struct KeptBytes: Equatable, Sendable {
         self.init(log: log, position: position, bytes: bytes)
     }
 
-    /// Keeps `range` of a log in files named after where their bytes stood.
+    /// Keeps `range` of a log in files named after the position of their bytes.
     package static func keep(
         _ range: Range<UInt64>, of file: any DiskFile, log: UInt64, path: String, on disk: any Disk
     ) throws(StorageError) {
@@ -53,7 +53,7 @@ package struct KeptBytes: Equatable, Sendable {
                 throw .system(error, doing: "read", path: path)
             }
             if bytes.isEmpty { return }
-            // An earlier repair may have kept bytes of the same place: those are older and stay.
+            // An earlier repair may have kept bytes of the same position. Those are older and stay.
             var name = "\(path).damaged-\(at)"
             while disk.exists(name) { name += "-" }
             try KeptBytes(log: log, position: at, bytes: bytes).write(to: name, on: disk)

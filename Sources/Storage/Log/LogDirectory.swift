@@ -1,30 +1,31 @@
-// LogDirectory: where the edit logs of a store lie, and a bounded cache of their descriptors.
-// A log's id is the number of the inode it belongs to; the workspace is in its high 16 bits.
+// LogDirectory: the paths of a store's edit logs, and a bounded cache of their descriptors. The id of a
+// log is the number of the inode it belongs to. Its high 16 bits are the workspace.
 
 internal import Synchronization
 package import Platform
 
 package final class LogDirectory: Sendable {
     package let disk: any Disk
-    /// What the checksums of records are made with.
+    /// The key of the records' checksums.
     package let key: ChecksumKey
-    /// Bytes of the payload of one record of an edit log; what needs more is refused (EFBIG).
+    /// The largest payload of one edit log record, in bytes. A larger write fails with EFBIG.
     package let maximumPayload: Int
     package let reserve: SpaceReserve
     private let open: Mutex<LRUCache<UInt64, any DiskFile>>
-    /// A sync that failed may have dropped what it should have written, and the next one would not
-    /// say so (fsync(2), errors): from then on every sync of that log fails, as long as we run.
+    /// The logs whose sync failed. A failed sync may have dropped data, and the next sync would not
+    /// report it (fsync(2), errors). Every later sync of that log fails, as long as the process runs.
     private let failedSyncs = Mutex<[UInt64: Errno]>([:])
-    /// Where logs end whose last records were taken back and could not be cut off: the disk failed the
-    /// cut too. A log without anybody who has it open would show them when it is opened again.
+    /// The proper ends of logs whose last records were taken back but could not be truncated, since the
+    /// disk failed the truncation too. If no open file holds such a log, the records would reappear at
+    /// its next open.
     private let pendingCuts = Mutex<[UInt64: UInt64]>([:])
-    /// What was added to all logs since the store was opened, and to those of each workspace.
+    /// Counts what was added to all logs since the store was opened. `counters` holds one per workspace.
     package let counter: SpaceCounter
     /// The contents of base files that all workspaces share.
     package let pool: PinPool
     private let counters = Mutex<[UInt16: SpaceCounter]>([:])
 
-    /// Descriptors kept for contents of the pool.
+    /// The number of descriptors kept for contents of the pool.
     private static let openPins = 64
 
     package init(
@@ -49,7 +50,8 @@ package final class LogDirectory: Sendable {
         return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }
 
-    /// Logs are spread over 256 directories by the low byte of their number.
+    /// Returns the directory of a log. Logs are spread over 256 directories by the low byte of their
+    /// number.
     package static func shardPath(_ log: UInt64) -> String {
         "\(workspacePath(UInt16(log >> 48)))/logs/\(hex(log & 0xff, 2))"
     }
@@ -76,12 +78,12 @@ package final class LogDirectory: Sendable {
 
     func pendingCut(of log: UInt64) -> UInt64? { pendingCuts.withLock { $0[log] } }
 
-    /// The logs of a workspace that wait for their cut.
+    /// The logs of a workspace that have a pending truncation.
     package func pendingCuts(of workspace: UInt16) -> [UInt64] {
         pendingCuts.withLock { $0.keys.filter { UInt16($0 >> 48) == workspace } }
     }
 
-    /// Makes up for a cut that failed. Nobody may be appending to the log.
+    /// Truncates a log whose truncation failed earlier. No append to the log may be running.
     package func finishCut(of log: UInt64) throws(Errno) {
         guard let length = pendingCut(of: log) else { return }
         let file = try self.file(log)
@@ -89,10 +91,10 @@ package final class LogDirectory: Sendable {
         forgetCut(of: log)
     }
 
-    /// More logs than this are synced by one sync of the file system.
+    /// More logs than this are synced with one sync of the file system.
     private static let singleSyncs = 16
 
-    /// Makes all that stands in some logs survive a power cut, their names included.
+    /// Makes the contents of the given logs survive a power cut, including their names.
     package func synchronize(_ ids: some Collection<UInt64>) throws(Errno) {
         for id in ids {
             if let failure = syncFailure(of: id) { throw failure }
@@ -101,14 +103,14 @@ package final class LogDirectory: Sendable {
             do throws(Errno) {
                 return try disk.synchronizeAll()
             } catch {
-                // It says once that something was lost, and not of which file: each is asked.
+                // syncfs reports once that data was lost, but not of which file. So each file is synced.
             }
         }
         for id in ids { try synchronize(id) }
     }
 
-    /// As above, for logs that others wait for. One that is missing has been damaged, which is told when
-    /// its file is read: it must not fail every sync from then on.
+    /// Syncs logs as above, and ignores missing ones. A missing log is damage, which is reported when
+    /// its file is read. It must not make every later sync fail.
     package func synchronizeExisting(_ ids: some Collection<UInt64>) throws(Errno) {
         do throws(Errno) {
             try synchronize(ids)
@@ -142,16 +144,16 @@ package final class LogDirectory: Sendable {
 
     package var openCount: Int { open.withLock { $0.count } }
 
-    /// The log's file, opened if it is not open.
+    /// Returns the file of a log, and opens it if it is not in the cache.
     package func file(_ log: UInt64) throws(Errno) -> any DiskFile {
         if let file = open.withLock({ $0.value(for: log) }) { return file }
         let file = try disk.open(Self.path(log), .readWrite)
-        // The one pushed out closes outside the lock, when its last user is done.
+        // The file evicted from the cache closes outside the lock, when its last user releases it.
         _ = open.withLock { $0.insert(file, for: log) }
         return file
     }
 
-    /// The logs of a workspace that are there, in no order.
+    /// Returns the existing logs of a workspace, in no particular order.
     package func numbers(of workspace: UInt16) throws(Errno) -> [UInt64] {
         let directory = Self.workspacePath(workspace) + "/logs"
         var found: [UInt64] = []
@@ -165,8 +167,8 @@ package final class LogDirectory: Sendable {
         return found
     }
 
-    /// Makes an empty log; one that holds nothing yet is taken over.
-    /// - Throws: `Errno.exists` where there is one with records.
+    /// Makes an empty log. An existing log without records is reused.
+    /// - Throws: `Errno.exists` if there is a log with records.
     package func create(_ log: UInt64) throws(Errno) -> any DiskFile {
         let path = Self.path(log)
         let file: any DiskFile
@@ -174,7 +176,7 @@ package final class LogDirectory: Sendable {
             file = try createEmpty(path)
         } catch {
             guard error == .noEntry else { throw error }
-            // The directory above is there unless somebody took it away.
+            // The parent directory `logs` exists unless another process removed it.
             for directory in [String(Self.shardPath(log).dropLast(3)), Self.shardPath(log)] {
                 do throws(Errno) {
                     try disk.makeDirectory(directory)
@@ -201,7 +203,7 @@ package final class LogDirectory: Sendable {
         }
     }
 
-    /// Copies what is about to be cut off to a file beside the log, for whoever wants to look.
+    /// Copies the tail that is about to be cut off to a file beside the log, for inspection.
     func keepTail(of file: any DiskFile, _ log: UInt64, from start: UInt64) throws(Errno) {
         let bytes = try file.readBytes(Self.keptTail, at: start)
         guard bytes.contains(where: { $0 != 0 }) else { return }
@@ -213,7 +215,7 @@ package final class LogDirectory: Sendable {
         }
     }
 
-    /// Bytes of a cut tail that are kept.
+    /// The largest number of bytes of a cut tail that are kept.
     private static let keptTail = KeptBytes.maximum
 
     package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }

@@ -1,17 +1,17 @@
-// LogFile: appends records to one log and reads payloads back with their checksums verified.
-// It does not lock: its owner serialises appends. Reads need no lock, since a log only grows.
-// Unsafe buffers stay in this file and LogScanner.
+// LogFile: appends records to a log and reads payloads back with their checksums verified. It does not
+// lock: the owner of a log serialises appends, and reads need no lock since a log only grows. Unsafe
+// buffers are confined to this file and LogScanner.
 
 package import Platform
 
-/// Appending to and reading from an open log.
+/// Appends to an open log and reads from it.
 package enum LogFile {
-    /// Appends one record at `position` (the log's end) and answers the position after it.
-    /// `header.payloadStart` is chosen here. On a throw the log is cut back to `position`.
+    /// Appends one record at `position`, the end of the log, and returns the position after it.
+    /// `header.payloadStart` is chosen here. On an error the log is truncated to `position` again.
     /// - Parameters:
-    ///   - needsCut: set where cutting back failed too. The next append cuts first, or fails: what
-    ///     was left must not stand behind a shorter record, where it would be taken for damage.
-    ///   - prefix: bytes that go in front in the same write: the header of a new log.
+    ///   - needsCut: Set if that truncation failed too. The next append then truncates first, or fails.
+    ///     Otherwise the remaining bytes would follow a shorter record and be taken for damage.
+    ///   - prefix: Bytes written before the record in the same write: the header of a new log.
     package static func append(
         _ header: RecordHeader, payload: UnsafeRawBufferPointer, to file: any DiskFile,
         log: UInt64, key: ChecksumKey, at position: UInt64, needsCut: inout Bool,
@@ -57,11 +57,12 @@ package enum LogFile {
             needsCut = (try? file.truncate(to: position - UInt64(front))) == nil
             throw failure
         }
-        // Padding is not written: the next record starts after it and leaves zeros there.
+        // Padding is not written. The next record starts after it and leaves zeros there.
         return position + header.recordLength
     }
 
-    /// As above, with an array; one that readers would refuse is not written.
+    /// Appends one record with a payload from an array, as above.
+    /// - Throws: `Errno.fileTooBig` if the payload is longer than readers accept.
     static func append(
         _ header: RecordHeader, payload: [UInt8], to file: any DiskFile, log: UInt64,
         key: ChecksumKey, at position: UInt64, needsCut: inout Bool
@@ -82,8 +83,9 @@ package enum LogFile {
         return try result.get()
     }
 
-    /// Reads `buffer.count` bytes of the payload of the record at `position`, from `skip` on.
-    /// - Throws: `Errno.inputOutput` where a checksum does not fit: never wrong bytes.
+    /// Reads `buffer.count` bytes of the payload of the record at `position`, starting `skip` bytes
+    /// into it.
+    /// - Throws: `Errno.inputOutput` if a checksum is wrong. Wrong bytes are never returned.
     package static func readPayload(
         into buffer: UnsafeMutableRawBufferPointer, skip: Int, from file: any DiskFile,
         log: UInt64, key: ChecksumKey, at position: UInt64, cache: inout RecordTable?
@@ -127,7 +129,7 @@ package enum LogFile {
         if let failure { throw failure }
     }
 
-    /// The header of the record at `position`; nil where there is none that is right.
+    /// Returns the header of the record at `position`, or nil if there is no valid header.
     static func header(
         at position: UInt64, in file: any DiskFile, log: UInt64, key: ChecksumKey
     ) -> RecordHeader? {
@@ -140,8 +142,8 @@ package enum LogFile {
         return fits ? header : nil
     }
 
-    /// The whole payload of a record.
-    /// - Throws: `Errno.inputOutput` where a checksum does not fit.
+    /// Returns the whole payload of a record.
+    /// - Throws: `Errno.inputOutput` if a checksum is wrong.
     package static func payload(
         of record: ScannedRecord, in file: any DiskFile, log: UInt64, key: ChecksumKey
     ) throws(Errno) -> [UInt8] {

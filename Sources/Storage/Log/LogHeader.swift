@@ -1,11 +1,11 @@
-// LogHeader: the first bytes of every log.
+// LogHeader: the first bytes of every log. They name the log and the base content that it starts from.
 
 package import Platform
 
 package struct LogHeader: Equatable, Sendable {
     package var kind: LogKind
     package var id: UInt64
-    /// The inode whose base content the file began with, 0 for an empty file.
+    /// The inode whose base content the file started with, or 0 for an empty file.
     package var baseFile: UInt64 = 0
     package var baseLength: UInt64 = 0
     package var created: Int64 = 0

@@ -1,6 +1,6 @@
-// LogScanner: walks the records of a log from a known position, survives any damage, and says
-// what it met: where the good records end, which ranges in between are unreadable, how many
-// bytes of a torn tail follow. It never changes the file.
+// LogScanner: walks the records of a log from a known position, past any damage. It reports where the
+// good records end, which ranges between them are unreadable, and how many bytes of a torn tail follow.
+// It never changes the file.
 
 package import Platform
 
@@ -11,13 +11,13 @@ package struct ScannedRecord: Sendable {
 }
 
 package struct ScanResult: Equatable, Sendable {
-    /// Where the next record is to be appended.
+    /// The position at which the next record is appended.
     package var end: UInt64
     package var lastSequence: UInt64
     package var records: Int = 0
-    /// Unreadable ranges with good records after them: lost records, not a torn tail.
+    /// Unreadable ranges that have good records after them. These are lost records, not a torn tail.
     package var damage: [Range<UInt64>] = []
-    /// Bytes after `end` that are no record: the tail of a write that was cut off.
+    /// The number of bytes after `end` that are not a record: the tail of an interrupted write.
     package var tornBytes: UInt64 = 0
 
     package init(end: UInt64, lastSequence: UInt64) {
@@ -33,17 +33,19 @@ package struct LogScanner {
     private let fileLength: UInt64
     private var window: [UInt8] = []
     private var windowStart: UInt64 = 0
-    /// Whether the first unreadable bytes end the log, whatever follows. So it is after a power
-    /// cut: a sync makes everything before it durable, so what stands behind a gap was never synced.
+    /// Whether the first unreadable bytes end the log, whatever follows them. This holds after a power
+    /// cut: a sync makes everything before it durable, so bytes after a gap were never synced.
     private let gapEndsLog: Bool
-    /// Records up to here are known to have been synced.
+    /// Records up to this sequence number are known to have been synced.
     private let syncedSequence: UInt64
 
     /// - Parameters:
-    ///   - gapEndsLog: after a power cut. Payloads are then read too, since sectors of a file may
-    ///     reach the disk in any order.
-    ///   - synced: records up to here are known to have been synced; their payloads are not read.
-    ///   - end: where the log ends for this reader: what is appended meanwhile is not met.
+    ///   - gapEndsLog: True after a power cut. Payloads are then read too, since the sectors of a file
+    ///     may reach the disk in any order.
+    ///   - synced: Records up to this sequence number are known to have been synced. Their payloads are
+    ///     not read.
+    ///   - end: The position at which the log ends for this reader. Records appended meanwhile are not
+    ///     read.
     package init(
         _ file: any DiskFile, log: UInt64, key: ChecksumKey, gapEndsLog: Bool = false,
         synced: UInt64 = 0, end: UInt64 = .max
@@ -56,9 +58,9 @@ package struct LogScanner {
         fileLength = min(end, try file.length())
     }
 
-    /// Where the first record starts for which `isLater` holds, and the record before it; by
-    /// bisection: `isLater` must hold for all records after one for which it holds. The end where
-    /// it holds for none.
+    /// Finds, by bisection, the position of the first record for which `isLater` holds, and the record
+    /// before it. Once `isLater` holds for a record, it must hold for all records after it. If it holds
+    /// for no record, the position is the end of the log.
     package mutating func bisect(
         where isLater: (RecordHeader) -> Bool
     ) throws(StorageError) -> (position: UInt64, before: ScannedRecord?) {
@@ -89,21 +91,21 @@ package struct LogScanner {
         return (first ?? min(end, fileLength), before)
     }
 
-    /// The record at `position`, if there is a good one.
+    /// Returns the record at `position`, or nil if there is no good record.
     package mutating func record(at position: UInt64) throws(StorageError) -> ScannedRecord? {
         try header(at: position, after: 0).map { ScannedRecord(header: $0, position: position) }
     }
 
-    /// Calls `visit` for each good record from `start` on, in order. The payload of the last record
-    /// is verified too, since that is where a cut-off write shows.
-    /// - Parameter limit: the scan ends before the first record with a greater sequence number.
+    /// Calls `visit` for each good record from `start` on, in order. The payload of the last record is
+    /// verified too, since an interrupted write shows there.
+    /// - Parameter limit: The scan ends before the first record with a greater sequence number.
     package mutating func scan(
         from start: UInt64, after sequence: UInt64, upTo limit: UInt64 = .max,
         visit: (ScannedRecord) throws(StorageError) -> Void
     ) throws(StorageError) -> ScanResult {
         var result = ScanResult(end: start, lastSequence: sequence)
         var position = start
-        // The next record's number is greater.
+        // The next record's sequence number must be greater.
         var floor = sequence
         var last: ScannedRecord?
         while position < fileLength {
@@ -113,7 +115,7 @@ package struct LogScanner {
                     return result
                 }
                 if let last {
-                    // It has a follower, so it was whole once.
+                    // Another record follows it, so it was complete once.
                     if isTorn(last) { break }
                     try visit(last)
                 }
@@ -143,15 +145,16 @@ package struct LogScanner {
             if table?.payloadIsGood(in: file) ?? false {
                 try visit(last)
             } else if !gapEndsLog {
-                // Whole in length, so no kill cut it short: an append writes front to back, and only
-                // a power cut leaves length without content. It is damage, and stays where it is.
+                // Its length is complete, so a kill did not cut it short: an append writes front to
+                // back, and only a power cut leaves length without content. It is damage and stays in
+                // the log.
                 result.damage.append(last.position..<position)
                 result.records -= 1
             } else {
                 result.end = last.position
                 result.records -= 1
-                // Damage with no good record after it belongs to the tail. Left in the log, it would
-                // stand before the next record that is appended.
+                // Damage with no good record after it belongs to the tail. If it stayed in the log, it
+                // would precede the next record that is appended.
                 if let range = result.damage.last, range.upperBound == last.position {
                     result.end = range.lowerBound
                     result.damage.removeLast()
@@ -162,14 +165,14 @@ package struct LogScanner {
         return result
     }
 
-    /// Whether a power cut took part of a record's payload.
+    /// Returns whether a power cut lost part of a record's payload.
     private func isTorn(_ record: ScannedRecord) -> Bool {
         guard gapEndsLog, record.header.sequence > syncedSequence else { return false }
         let table = try? RecordTable(reading: file, log: log, key: key, at: record.position)
         return !(table?.payloadIsGood(in: file) ?? false)
     }
 
-    /// Calls `visit` for each record from `start` on whose header is good, until it answers false.
+    /// Calls `visit` for each record from `start` on with a good header, until `visit` returns false.
     /// Payloads are not read.
     package mutating func headers(
         from start: UInt64, visit: (ScannedRecord) throws(StorageError) -> Bool
@@ -187,8 +190,8 @@ package struct LogScanner {
         }
     }
 
-    /// The header at `position` if its checksum fits, its payload ends within the file, and it is
-    /// younger than `sequence`.
+    /// Returns the header at `position` if its checksum is right, its payload ends within the file, and
+    /// its sequence number is greater than `sequence`.
     private mutating func header(
         at position: UInt64, after sequence: UInt64
     ) throws(StorageError) -> RecordHeader? {
@@ -197,8 +200,8 @@ package struct LogScanner {
             header.sequence > sequence,
             position + UInt64(header.payloadStart) + UInt64(header.payloadLength) <= fileLength
         else { return nil }
-        // A payload may be full of what looks like headers of records with large tables: these are
-        // not read.
+        // A payload may be full of bytes that look like headers of records with large tables. The
+        // header checksum is verified first, so that those tables are not read.
         let (log, key) = (log, key)
         guard peek(position, {
             RecordHeader.headerFits($0, log: log, key: key, position: position)
@@ -207,15 +210,15 @@ package struct LogScanner {
         return fits ? header : nil
     }
 
-    /// Whether what stands at `position`, up to the file's end, can be an append that a kill cut
-    /// short: such a one has its first bytes right and is not as long as its header says.
+    /// Returns whether the bytes from `position` to the end of the file can be an append that a kill
+    /// cut short. Such an append starts with a valid header and is shorter than its header says.
     private mutating func isCutOff(at position: UInt64) throws(StorageError) -> Bool {
         guard try fill(position, count: Format.recordHeaderLength) else { return true }
         guard let header = peek(position, { RecordHeader(decoding: $0) }) else { return false }
         return position + UInt64(header.payloadStart) + UInt64(header.payloadLength) > fileLength
     }
 
-    /// The next position after `start` where a good record stands.
+    /// Returns the position of the next good record after `start`.
     private mutating func search(
         from start: UInt64, after sequence: UInt64
     ) throws(StorageError) -> UInt64? {
@@ -232,7 +235,7 @@ package struct LogScanner {
         return nil
     }
 
-    /// Makes `count` bytes from `position` stand in the window; false where the file ends first.
+    /// Reads `count` bytes from `position` into the window. Returns false if the file ends first.
     private mutating func fill(_ position: UInt64, count: Int) throws(StorageError) -> Bool {
         if position >= windowStart,
             position + UInt64(count) <= windowStart + UInt64(window.count) { return true }

@@ -3,15 +3,15 @@
 //  0 u32 magic "DREC"      4 u8 kind   5 u8 block shift   6 u16 zero
 //  8 u64 sequence         16 i64 time, ns since 1970
 // 24 u32 pid              28 u32 uid
-// 32 u64 offset           40 u64 length (both in bytes of the file that is edited)
+// 32 u64 offset           40 u64 length (both in bytes of the edited file)
 // 48 u32 payload length   52 u32 payload start, counted from the record's first byte
 // 56 u64 header checksum  64 u64 table checksum
 // 72 u64 × blocks: XXH3 of each block of the payload, then zeros up to the payload's start
 //
-// The header checksum is that of bytes 0 to 55, the log's id and the record's position, so a record
-// that landed elsewhere is not taken for one of this log. The table checksum is that of the table,
-// xored with the header checksum. Both are made with the store's key: who writes a payload cannot
-// write a record into it. The whole record is padded to 8 bytes.
+// The header checksum covers bytes 0 to 55, the log's id and the record's position. A record written to
+// a wrong place is therefore not taken for a record of this log. The table checksum is that of the
+// table, xored with the header checksum. Both use the store's key, so a process that writes a payload
+// cannot forge a record inside it. The whole record is padded to 8 bytes.
 
 package import Platform
 
@@ -41,22 +41,22 @@ package struct RecordHeader: Equatable, Sendable {
         self.payloadLength = UInt32(clamping: payloadLength)
     }
 
-    /// A record that is followed by another one of the same number: a part of a transaction, or a
-    /// filler that may stand in place of one.
+    /// Whether a record with the same sequence number may follow: this is a part of a transaction, or a
+    /// filler that may replace a part.
     package var mayBeRepeated: Bool {
         kind == RecordKind.part.rawValue || kind == RecordKind.gap.rawValue
     }
 
-    /// A record that may have one of the same number before it.
+    /// Whether a record with the same sequence number may precede this one.
     var mayRepeat: Bool {
         kind == RecordKind.part.rawValue
             || (kind == RecordKind.transaction.rawValue && length > 0)
     }
 
-    /// Numbers above this are those that the next record of the log may have.
+    /// The next record of the log must have a sequence number greater than this.
     var floor: UInt64 { mayBeRepeated && sequence > 0 ? sequence - 1 : sequence }
 
-    /// Blocks of the payload; each has a checksum of 8 bytes in the table.
+    /// The number of blocks of the payload. Each block has a checksum of 8 bytes in the table.
     package var blockCount: Int {
         let block = 1 << Int(blockShift)
         return (Int(payloadLength) + block - 1) >> Int(blockShift)
@@ -64,13 +64,13 @@ package struct RecordHeader: Equatable, Sendable {
 
     package var tableEnd: Int { Format.recordHeaderLength + 8 * blockCount }
 
-    /// Bytes from this record's start to the next one's.
+    /// The number of bytes from this record's start to the next record's start.
     package var recordLength: UInt64 {
         (UInt64(payloadStart) + UInt64(payloadLength) + Format.recordAlignment - 1)
             & ~(Format.recordAlignment - 1)
     }
 
-    /// Chooses where the payload starts for a record at `position`.
+    /// Chooses the payload start for a record at `position`.
     package mutating func place(at position: UInt64) {
         var start = UInt64(tableEnd)
         if payloadLength >= Format.alignedPayloadLength {
@@ -80,7 +80,7 @@ package struct RecordHeader: Equatable, Sendable {
         payloadStart = UInt32(start)
     }
 
-    /// Writes bytes 0 to 55; the checksums and the table are the caller's.
+    /// Writes bytes 0 to 55. The caller writes the checksums and the table.
     package func encode(into raw: UnsafeMutableRawBufferPointer) {
         func put<T: FixedWidthInteger>(_ value: T, _ at: Int) {
             raw.storeBytes(of: value.littleEndian, toByteOffset: at, as: T.self)
@@ -99,7 +99,7 @@ package struct RecordHeader: Equatable, Sendable {
         put(payloadStart, 52)
     }
 
-    /// Reads a header and checks its form, not its checksum; nil if it cannot be one.
+    /// Decodes a header and checks its form, but not its checksum. Returns nil if the form is invalid.
     package init?(decoding raw: UnsafeRawBufferPointer) {
         guard raw.count >= Format.recordHeaderLength else { return nil }
         func get<T: FixedWidthInteger>(_ at: Int, _: T.Type = T.self) -> T {
@@ -128,7 +128,7 @@ package struct RecordHeader: Equatable, Sendable {
     private static let headerSumAt = 56
     private static let tableSumAt = 64
 
-    /// The header checksum for `raw`, which begins with a header, in log `log` at `position`.
+    /// Returns the header checksum for `raw`, which begins with a header, in log `log` at `position`.
     package static func headerSum(
         _ raw: UnsafeRawBufferPointer, log: UInt64, key: ChecksumKey, position: UInt64
     ) -> UInt64 {
@@ -148,7 +148,7 @@ package struct RecordHeader: Equatable, Sendable {
         return key.xxh3(table) ^ headerSum
     }
 
-    /// Puts both checksums into `raw`, which holds header and table.
+    /// Stores both checksums in `raw`, which holds header and table.
     static func seal(
         _ raw: UnsafeMutableRawBufferPointer, tableEnd: Int, log: UInt64, key: ChecksumKey,
         position: UInt64
@@ -161,7 +161,7 @@ package struct RecordHeader: Equatable, Sendable {
     }
 }
 
-/// Who did something, and when.
+/// The process and user that made a change, and the time of the change.
 package struct Stamp: Equatable, Sendable {
     /// Nanoseconds since 1970.
     package var time: Int64
@@ -176,13 +176,13 @@ package struct Stamp: Equatable, Sendable {
 }
 
 extension RecordHeader {
-    /// Nil where fewer than 72 bytes are given, or they cannot be a header.
+    /// Decodes a header as above. Returns nil if fewer than 72 bytes are given or the form is invalid.
     init?(_ bytes: [UInt8]) {
         guard let header = bytes.withUnsafeBytes({ RecordHeader(decoding: $0) }) else { return nil }
         self = header
     }
 
-    /// Whether `bytes`, which hold header and table, have the right checksums.
+    /// Returns whether `bytes`, which hold header and table, have the right checksums.
     func fits(_ bytes: [UInt8], log: UInt64, key: ChecksumKey, position: UInt64) -> Bool {
         bytes.withUnsafeBytes { fits($0, log: log, key: key, position: position) }
     }
@@ -196,8 +196,8 @@ extension RecordHeader {
             == Self.tableSum(raw, tableEnd: tableEnd, key: key, headerSum: header)
     }
 
-    /// Whether the header alone has the right checksum. It tells a record from bytes that look like
-    /// one without a look at the table that they claim to have.
+    /// Returns whether the header checksum is right. This distinguishes a record from bytes that only
+    /// look like one, without reading the table that they claim to have.
     static func headerFits(
         _ raw: UnsafeRawBufferPointer, log: UInt64, key: ChecksumKey, position: UInt64
     ) -> Bool {
@@ -208,7 +208,7 @@ extension RecordHeader {
         UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
-    /// Header and table as they stand in a log.
+    /// Returns header and table in their on-disk form.
     func bytes(_ sums: [UInt64], log: UInt64, key: ChecksumKey, position: UInt64) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: tableEnd)
         bytes.withUnsafeMutableBytes { raw in

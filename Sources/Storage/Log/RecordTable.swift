@@ -2,7 +2,7 @@
 
 package import Platform
 
-/// The verified header and block checksums of one record; kept while a file is read on.
+/// The verified header and block checksums of one record. It is cached between reads of a file.
 package struct RecordTable: Sendable {
     package let log: UInt64
     package let position: UInt64
@@ -14,7 +14,7 @@ package struct RecordTable: Sendable {
     package init(
         reading file: any DiskFile, log: UInt64, key: ChecksumKey, at position: UInt64
     ) throws(Errno) {
-        // One read for header and table of a record of up to 4 MiB.
+        // One read gets header and table of a record of up to 4 MiB.
         var bytes = try file.readBytes(Format.recordHeaderLength + 8 * 256, at: position)
         guard let header = bytes.withUnsafeBytes({ RecordHeader(decoding: $0) }) else {
             throw .inputOutput
@@ -56,7 +56,7 @@ package struct RecordTable: Sendable {
     var blockCount: Int { sums.count }
     func sum(of block: Int) -> UInt64 { sums[block] }
 
-    /// Whether the whole payload is on disk as it was written, or as a repair left it.
+    /// Returns whether the whole payload on disk is as it was written, or as a repair left it.
     package func payloadIsGood(in file: any DiskFile) -> Bool {
         !checkBlocks(in: file).contains { $0.state == .damaged }
     }

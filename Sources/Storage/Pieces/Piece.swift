@@ -1,18 +1,17 @@
-// Piece: a run of bytes of a file's content and where those bytes come from, with the fixed
-// form pieces have on disk. A valid piece has at least one byte, ends at or below
-// `PieceTree.maximumLength` in its source, and for a log piece `skip + length` fits 32 bits;
-// slicing and merging keep valid pieces valid.
+// Piece: a run of bytes of a file's content, with the source of those bytes and their fixed form on
+// disk. A valid piece has at least one byte, ends at or below `PieceTree.maximumLength` in its source,
+// and for a log piece `skip + length` fits 32 bits. Slicing and merging keep valid pieces valid.
 
 package import Platform
 
-/// Where a run of bytes comes from.
+/// The source of a run of bytes.
 package enum PieceSource: Hashable, Sendable {
-    /// Reads as zeros and is stored nowhere.
+    /// Reads as zeros and is not stored.
     case hole
     /// The base content of the file with inode number `file`, from byte `offset` on.
     case base(file: UInt64, offset: UInt64)
-    /// The payload of the record at byte `record` of the log with id `log` (the inode number of
-    /// its owner), after the first `skip` bytes of that payload.
+    /// The payload of the record at byte `record` of the log with id `log` (the inode number of its
+    /// owner), after the first `skip` bytes of that payload.
     case log(log: UInt64, record: UInt64, skip: UInt32)
 }
 
@@ -45,7 +44,7 @@ package struct Piece: Hashable, Sendable {
         }
     }
 
-    /// What stays after the first `count` bytes; `count` is at most `length`.
+    /// Returns the rest after the first `count` bytes. `count` is at most `length`.
     package func dropFirst(_ count: UInt64) -> Piece {
         let rest = length - count
         switch source {
@@ -58,12 +57,12 @@ package struct Piece: Hashable, Sendable {
         }
     }
 
-    /// The first `count` bytes, or the whole piece if it is shorter.
+    /// Returns the first `count` bytes, or the whole piece if it is shorter.
     package func prefix(_ count: UInt64) -> Piece {
         Piece(source, length: Swift.min(count, length))
     }
 
-    /// One piece with the bytes of both, if `next` continues the source of this one.
+    /// Returns one piece with the bytes of both, if `next` continues the source of this one.
     package func merged(with next: Piece) -> Piece? {
         let (total, overflow) = length.addingReportingOverflow(next.length)
         if overflow { return nil }
@@ -86,7 +85,7 @@ package struct Piece: Hashable, Sendable {
 // MARK: - On disk
 
 extension Piece {
-    /// Bytes of a piece on disk.
+    /// The size of an encoded piece in bytes.
     package static let encodedSize = 32
 
     private enum Kind: UInt8 {
@@ -95,8 +94,8 @@ extension Piece {
         case log = 2
     }
 
-    /// Little endian: length (8 bytes), kind (1), zeros (3), skip (4), file or log (8), offset or
-    /// record (8). Fields a kind does not use are zero.
+    /// Writes the piece in little endian: length (8 bytes), kind (1), zeros (3), skip (4), file or log
+    /// (8), offset or record (8). Fields that a kind does not use are zero.
     package func encode(into writer: inout ByteWriter) {
         let kind: Kind
         var skipped: UInt32 = 0
@@ -116,7 +115,7 @@ extension Piece {
         writer.integer(position)
     }
 
-    /// Nil where the bytes end early or are not what `encode` writes for a valid piece.
+    /// Reads a piece. Returns nil if the bytes end early or are not the encoding of a valid piece.
     package static func decode(_ reader: inout ByteReader) -> Piece? {
         guard let length: UInt64 = reader.integer(), let tag: UInt32 = reader.integer(),
             let skip: UInt32 = reader.integer(), let owner: UInt64 = reader.integer(),

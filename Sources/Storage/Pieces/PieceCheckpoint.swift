@@ -1,5 +1,5 @@
-// PieceCheckpoint: a log's piece tree as of a position in it, kept beside the log so that opening
-// does not replay a million records. Nothing depends on it: if it is missing, damaged or ahead of
+// PieceCheckpoint: a log's piece tree as of a position in the log, kept beside the log so that opening
+// it does not replay a million records. Nothing depends on it: if it is missing, damaged or ahead of
 // the log, the whole log is replayed.
 //
 // sealed payload: log u64 | position u64 | sequence u64 | time i64 | zero u64 | count u64
@@ -9,7 +9,7 @@ package import Platform
 
 package struct PieceCheckpoint: Sendable {
     package var pieces: PieceTree
-    /// The log's end when this was taken.
+    /// The log's end when the checkpoint was taken.
     package var position: UInt64
     package var sequence: UInt64
     package var time: Int64
@@ -35,7 +35,7 @@ package struct PieceCheckpoint: Sendable {
             to: LogDirectory.piecesPath(log), on: disk, durable: false)
     }
 
-    /// Nil where there is none that can be trusted.
+    /// Reads the piece checkpoint of a log. Returns nil if there is none, or none that is valid.
     package init?(log: UInt64, on disk: any Disk) {
         let path = LogDirectory.piecesPath(log)
         guard disk.exists(path),

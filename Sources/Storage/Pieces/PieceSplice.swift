@@ -1,16 +1,16 @@
-// PieceSplice: one splice of a record of kind 5: bytes go, pieces come in their place. All splices of
-// a record happen together; their offsets are those of the file before.
+// PieceSplice: one splice of a record of kind 5: bytes are removed, and pieces take their place. All
+// splices of a record happen together. Their offsets are those in the file before the record.
 //
-// payload: count u32 | start of the new bytes, u32 | count × ( offset u64 | bytes that go u64
+// payload: count u32 | start of the new bytes, u32 | count × ( offset u64 | removed bytes u64
 //     | count of pieces u32 | zero u32 | pieces, 32 bytes each ) | new bytes
-// A piece of record 0 of the file's own log is one of new bytes: of this record's own payload.
+// A piece of record 0 of the file's own log refers to new bytes in this record's own payload.
 
 internal import Platform
 
 package struct PieceSplice: Equatable, Sendable {
-    /// Bytes, in the file before.
+    /// In bytes, in the file before the record.
     package var offset: UInt64
-    /// Bytes that go; clamped to the file's end.
+    /// The number of bytes to remove, clamped to the file's end.
     package var delete: UInt64
     package var pieces: [Piece]
 
@@ -20,7 +20,7 @@ package struct PieceSplice: Equatable, Sendable {
         self.pieces = pieces
     }
 
-    /// The whole content goes, `pieces` are what there is then.
+    /// Returns a splice that replaces the whole content with `pieces`.
     package static func whole(_ pieces: [Piece]) -> PieceSplice {
         PieceSplice(offset: 0, delete: PieceTree.maximumLength, pieces: pieces)
     }
@@ -31,14 +31,14 @@ package struct PieceSplice: Equatable, Sendable {
 
     var insertedLength: UInt64 { pieces.reduce(0) { $0 + $1.length } }
 
-    /// Bytes of a payload before its new bytes.
+    /// Returns the number of bytes of a payload before its new bytes.
     static func headLength(_ splices: [PieceSplice]) -> Int {
         splices.reduce(8) { $0 + 24 + Piece.encodedSize * $1.pieces.count }
     }
 
-    /// The splices that put `bytes` in at `offset` (and so on), as pieces of the record's own payload,
-    /// and that payload.
-    /// - Parameter edits: in order of their offsets, not overlapping.
+    /// Returns the splices that insert the `bytes` of each edit at its `offset`, as pieces of the
+    /// record's own payload, and the new bytes of that payload.
+    /// - Parameter edits: In order of their offsets, not overlapping.
     package static func inserting(
         _ edits: [(offset: UInt64, delete: UInt64, bytes: [UInt8])], log: UInt64
     ) -> (splices: [PieceSplice], bytes: [UInt8]) {
@@ -74,7 +74,7 @@ package struct PieceSplice: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// Nil if the payload is not what `encode` writes.
+    /// Decodes a payload. Returns nil if it is not what `encode` writes.
     package static func decode(_ payload: [UInt8]) -> [PieceSplice]? {
         var reader = ByteReader(payload)
         guard let count: UInt32 = reader.integer(), let head: UInt32 = reader.integer(),
@@ -104,8 +104,8 @@ package struct PieceSplice: Equatable, Sendable {
         return reader.position == Int(head) ? splices : nil
     }
 
-    /// Whether a file of `length` bytes can take the splices: they lie inside it, and what comes out
-    /// is not too long.
+    /// Returns whether the splices can be applied to a file of `length` bytes: they must lie inside it,
+    /// and the result must not be too long.
     static func fit(_ splices: [PieceSplice], length: UInt64) -> Bool {
         var result = length
         for splice in splices {
@@ -120,11 +120,11 @@ package struct PieceSplice: Equatable, Sendable {
         return true
     }
 
-    /// From the last to the first, so that offsets stay those of the file before.
+    /// Applies the splices from the last to the first, so that their offsets stay valid.
     static func apply(
         _ splices: [PieceSplice], to tree: inout PieceTree, log: UInt64, position: UInt64
     ) {
-        // A payload of a damaged disk must not trap; what cannot be is left out.
+        // A payload from a damaged disk must not trap. Splices that do not fit are ignored.
         guard fit(splices, length: tree.length) else { return }
         for splice in splices.reversed() {
             let pieces = splice.pieces.map { piece in

@@ -1,20 +1,19 @@
-// PieceTree: the index from the bytes of a file to the pieces that hold them, a copy-on-write
-// B+tree keyed by accumulated length. Copies cost O(1) and share nodes until one is changed.
-// Invariants: no piece is empty, no two neighbouring pieces can be merged, and the length is at
-// most `maximumLength`.
+// PieceTree: the index from the bytes of a file to the pieces that hold them, a copy-on-write B+tree
+// keyed by accumulated length. Copies cost O(1) and share nodes until one is changed. Invariants: no
+// piece is empty, no two neighbouring pieces can be merged, and the length is at most `maximumLength`.
 
 /// The pieces of one file in order, as a value.
 package struct PieceTree: Sendable {
-    /// The greatest length of a file, in bytes: what `off_t` can say.
+    /// The greatest length of a file, in bytes: the maximum of `off_t`.
     package static let maximumLength = UInt64(Int64.max)
 
     private(set) var root: Node
 
-    /// An empty file.
+    /// Makes the tree of an empty file.
     package init() { root = .empty }
 
-    /// Pieces of memory at hand; they must be valid and at most `maximumLength` bytes together.
-    /// Empty ones are ignored and neighbours merged.
+    /// Makes a tree of pieces from memory. They must be valid and at most `maximumLength` bytes
+    /// together. Empty pieces are ignored and neighbours are merged.
     package init(_ pieces: some Sequence<Piece>) {
         var builder = Builder()
         for piece in pieces { builder.append(piece) }
@@ -22,7 +21,7 @@ package struct PieceTree: Sendable {
         precondition(length <= Self.maximumLength, "pieces exceed the greatest file length")
     }
 
-    /// Pieces from a disk: nil if one is not valid or they are too long together.
+    /// Makes a tree of pieces from a disk. Returns nil if one is not valid or they are too long together.
     package init?(validating pieces: some Sequence<Piece>) {
         var builder = Builder()
         var left = Self.maximumLength
@@ -34,16 +33,16 @@ package struct PieceTree: Sendable {
         root = builder.finish()
     }
 
-    /// In bytes, holes included.
+    /// In bytes, including holes.
     package var length: UInt64 { root.summary.length }
     package var pieceCount: Int { root.summary.pieces }
-    /// Bytes of all pieces but the holes.
+    /// The number of bytes outside holes.
     package var allocatedBytes: UInt64 { root.summary.data }
     /// The memory of all nodes in bytes, an estimate. Nodes shared with copies are included.
     package var memoryBytes: Int { root.summary.memory }
 
-    /// The piece that holds the byte at `offset`, and where that piece starts; nil from the end
-    /// on.
+    /// Returns the piece that holds the byte at `offset`, and the offset of that piece's first byte.
+    /// Returns nil at and after the end.
     package func piece(at offset: UInt64) -> (start: UInt64, piece: Piece)? {
         guard offset < length else { return nil }
         var node = root
@@ -60,18 +59,18 @@ package struct PieceTree: Sendable {
 // MARK: - Changes
 
 extension PieceTree {
-    /// Puts `pieces` in the place of the bytes in `range`, whatever the lengths: an overwrite, an
-    /// insertion (empty range) or a deletion (no pieces). The range is clamped to the length,
-    /// empty pieces are ignored and neighbours merged. The pieces must be valid and the result at
-    /// most `maximumLength` bytes. O(log n + pieces given and dropped).
+    /// Replaces the bytes in `range` with `pieces`. The lengths may differ: this is an overwrite, an
+    /// insertion (empty range) or a deletion (no pieces). The range is clamped to the length, empty
+    /// pieces are ignored and neighbours are merged. The pieces must be valid and the result at most
+    /// `maximumLength` bytes. O(log n + pieces given and removed).
     package mutating func replace(_ range: Range<UInt64>, with pieces: [Piece]) {
         var low = Swift.min(range.lowerBound, length)
         var high = Swift.min(range.upperBound, length)
         var fresh = Self.coalesced(pieces)
         if fresh.isEmpty, low == high { return }
 
-        // Take the neighbours on both seams into the edit if they merge; the rest of the tree
-        // then needs no merging.
+        // Neighbours that merge at either seam become part of the edit. The rest of the tree then needs
+        // no merging.
         let left = low > 0 ? piece(at: low - 1) : nil
         let right = piece(at: high)
         let before = left.map { $0.piece.prefix(low - $0.start) }
@@ -99,8 +98,8 @@ extension PieceTree {
         precondition(length <= Self.maximumLength, "file exceeds its greatest length")
     }
 
-    /// Writes `piece` over the bytes at `offset`; a hole fills the way from the end to a greater
-    /// offset. `offset` and the piece's length together are at most `maximumLength`.
+    /// Writes `piece` over the bytes at `offset`. If `offset` is greater than the length, a hole fills
+    /// the gap. `offset` and the piece's length together are at most `maximumLength`.
     package mutating func overwrite(at offset: UInt64, with piece: Piece) {
         if piece.length == 0 { return }
         if offset > length {
@@ -110,7 +109,7 @@ extension PieceTree {
         }
     }
 
-    /// Cuts the file off at `newLength`, or extends it to there by a hole.
+    /// Cuts the file off at `newLength`, or extends it to there with a hole.
     package mutating func truncate(to newLength: UInt64) {
         if newLength > length {
             replace(length..<length, with: [.hole(newLength - length)])
@@ -119,19 +118,19 @@ extension PieceTree {
         }
     }
 
-    /// Makes a hole of the bytes in `range`. The length stays.
+    /// Makes the bytes in `range` a hole. The length stays the same.
     package mutating func punch(_ range: Range<UInt64>) {
         let inside = range.clamped(to: 0..<length)
         replace(inside, with: [.hole(inside.upperBound - inside.lowerBound)])
     }
 
-    /// Moves what stands at `offset` up and puts `pieces` before it; at the end if `offset` lies
-    /// beyond.
+    /// Inserts `pieces` at `offset` and moves what follows up. Appends them if `offset` is beyond the
+    /// end.
     package mutating func insert(at offset: UInt64, _ pieces: [Piece]) {
         replace(offset..<offset, with: pieces)
     }
 
-    /// Takes out the bytes in `range` and moves down what follows.
+    /// Removes the bytes in `range` and moves down what follows.
     package mutating func delete(_ range: Range<UInt64>) { replace(range, with: []) }
 
     private mutating func splice(_ low: UInt64, _ high: UInt64, _ fresh: [Piece]) {
@@ -152,7 +151,7 @@ extension PieceTree {
         root = Node.join(head, Node.suffix(root, from: high))
     }
 
-    /// The pieces without empty ones, neighbours merged.
+    /// Returns the pieces without empty ones, with neighbours merged.
     private static func coalesced(_ pieces: [Piece]) -> [Piece] {
         var result: [Piece] = []
         result.reserveCapacity(pieces.count)

@@ -1,7 +1,7 @@
-// What must hold of every piece tree, for tests and for a check on demand.
+// PieceTreeCheck: the invariants of a piece tree, for tests and for a check on demand.
 
 extension PieceTree {
-    /// The first broken invariant in words, or nil. O(n).
+    /// Returns a description of the first broken invariant, or nil. O(n).
     func checkInvariants() -> String? {
         if length > Self.maximumLength { return "length \(length) exceeds the maximum" }
         if !root.isLeaf, root.count < 2 { return "root has \(root.count) children" }

@@ -1,17 +1,17 @@
-// The quick way to change a piece tree: an edit that stays within one leaf is made in place
-// along one path from the root. Nodes seen by other trees are copied on that path; a leaf that
-// becomes too full or too empty is levelled with a neighbour.
+// PieceTreeEdit: the fast way to change a piece tree. An edit within one leaf is made in place along
+// one path from the root. Nodes shared with other trees are copied on that path. A leaf that becomes
+// too full or too empty is balanced with a neighbour.
 
 extension PieceTree.Node {
-    /// Edits with more new pieces take the general way.
+    /// The largest number of new pieces for this way. Longer edits take the general way.
     static let quickEditLimit = 32
-    /// A full node gives entries to a neighbour only if that leaves both this far from full, so
-    /// that the next edits find room.
+    /// A full node gives entries to a neighbour only if both then have room for further edits: together
+    /// at least this many entries.
     private static let slack = 8
 
-    /// Replaces the bytes from `low` to `high` (offsets in the subtree) by `fresh`. False, with
-    /// the content unchanged, if the bytes do not lie within one leaf. The node itself may end
-    /// with too many or too few entries; its children are in order.
+    /// Replaces the bytes from `low` to `high` (offsets in the subtree) with `fresh`. Returns false,
+    /// with the content unchanged, if the bytes do not lie within one leaf. The node itself may have
+    /// too many or too few entries afterwards. Its children are within bounds.
     static func edit(
         _ node: inout PieceTree.Node, _ low: UInt64, _ high: UInt64, _ fresh: [Piece]
     ) -> Bool {
@@ -33,7 +33,7 @@ extension PieceTree.Node {
         return true
     }
 
-    /// The edit of one leaf, which must be unique.
+    /// Edits one leaf, which must be uniquely referenced.
     private func splice(_ low: UInt64, _ high: UInt64, _ fresh: [Piece]) {
         let (first, firstStart) = entry(holding: low)
         let inside = low > firstStart
@@ -72,7 +72,8 @@ extension PieceTree.Node {
         pieces.replaceSubrange(range, with: parts)
     }
 
-    /// Levels the child at `index` with a neighbour, or splits it, if its fill is out of bounds.
+    /// Balances the child at `index` with a neighbour, or splits it, if its number of entries is out of
+    /// bounds.
     private func mend(_ index: Int) {
         let count = children[index].count
         if count > Self.maximum {

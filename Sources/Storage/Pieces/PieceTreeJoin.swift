@@ -1,12 +1,12 @@
-// The general way to change a piece tree: cut off what comes before the edit and what comes
-// after it, and join both to a tree of the new pieces. It never writes a node, so it needs no
-// proof that a node is unshared; nodes off the two cut paths are reused as they are.
-// The trees that pass through here have proper nodes except for a root of any fill.
+// PieceTreeJoin: the general way to change a piece tree. It cuts off the parts before and after the
+// edit, and joins both to a tree of the new pieces. It never changes a node, so nodes may be shared,
+// and nodes off the two cut paths are reused as they are. In the trees used here only the root may have
+// fewer than the minimum of entries.
 
 extension PieceTree.Node {
     private typealias Node = PieceTree.Node
 
-    /// The first `length` bytes.
+    /// Returns the first `length` bytes.
     static func prefix(_ node: PieceTree.Node, _ length: UInt64) -> PieceTree.Node {
         if length == node.summary.length { return node }
         if length == 0 { return empty }
@@ -20,7 +20,7 @@ extension PieceTree.Node {
         return join(whole, prefix(node.children[index], length - start))
     }
 
-    /// What follows the first `length` bytes.
+    /// Returns the bytes after the first `length` bytes.
     static func suffix(_ node: PieceTree.Node, from length: UInt64) -> PieceTree.Node {
         if length == 0 { return node }
         if length == node.summary.length { return empty }
@@ -34,14 +34,15 @@ extension PieceTree.Node {
         return join(suffix(node.children[index], from: length - start), whole)
     }
 
-    /// A tree of some of the children of a node of height `height`.
+    /// Returns a tree of some of the children of a node of height `height`.
     private static func tree(of children: ArraySlice<Node>, height: Int) -> Node {
         if children.isEmpty { return empty }
         if children.count == 1, let only = children.first { return only }
         return Node(over: ContiguousArray(children), height: height)
     }
 
-    /// One tree with the pieces of `left`, then those of `right`, which are not merged.
+    /// Returns one tree with the pieces of `left`, then those of `right`. The pieces at the seam are
+    /// not merged.
     static func join(_ left: PieceTree.Node, _ right: PieceTree.Node) -> PieceTree.Node {
         if left.count == 0 { return right }
         if right.count == 0 { return left }
@@ -49,7 +50,7 @@ extension PieceTree.Node {
         return root(over: prepend(left, to: right))
     }
 
-    /// One or two nodes as high as `left`, which is at least as high as `right`.
+    /// Returns one or two nodes as high as `left`, which is at least as high as `right`.
     private static func append(_ right: Node, to left: Node) -> [Node] {
         if left.height == right.height { return levelled(left, right) }
         var children = Array(left.children)
@@ -60,7 +61,7 @@ extension PieceTree.Node {
         return inners(children, height: left.height)
     }
 
-    /// One or two nodes as high as `right`, which is higher than `left`.
+    /// Returns one or two nodes as high as `right`, which is higher than `left`.
     private static func prepend(_ left: Node, to right: Node) -> [Node] {
         let first = right.children[0]
         var children =
@@ -70,7 +71,7 @@ extension PieceTree.Node {
         return inners(children, height: right.height)
     }
 
-    /// Two neighbours of one height as one or two proper nodes.
+    /// Returns two neighbours of the same height as one or two nodes with enough entries.
     private static func levelled(_ left: Node, _ right: Node) -> [Node] {
         if left.count >= minimum, right.count >= minimum { return [left, right] }
         return regrouped([left, right])

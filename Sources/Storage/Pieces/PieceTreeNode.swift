@@ -1,16 +1,16 @@
-// The nodes of a piece tree. A leaf holds pieces, an inner node holds children of one height
-// below its own. Every node but the root holds `minimum` to `maximum` entries, no piece is
-// empty, and `summary` is always the sum over what stands below.
+// PieceTreeNode: the nodes of a piece tree. A leaf holds pieces. An inner node holds children that are
+// all one level lower than itself. Every node but the root holds `minimum` to `maximum` entries, no
+// piece is empty, and `summary` is always the sum over the entries.
 
 extension PieceTree {
     /// Sums over a subtree.
     struct Summary: Equatable, Sendable {
-        /// In bytes, holes included.
+        /// In bytes, including holes.
         var length: UInt64 = 0
-        /// In bytes, holes left out.
+        /// In bytes, without holes.
         var data: UInt64 = 0
         var pieces = 0
-        /// Memory of the subtree's nodes, an estimate.
+        /// The memory of the subtree's nodes in bytes, an estimate.
         var memory = 0
 
         static func += (sum: inout Summary, more: Summary) {
@@ -28,12 +28,12 @@ extension PieceTree {
         }
     }
 
-    /// Sendable because a node is written only by a tree that has just proved to hold the one
-    /// reference to it (`makeUnique`); a node that two trees or threads can reach never changes.
+    /// Sendable because a tree changes a node only after it has proved that it holds the only reference
+    /// to it (`makeUnique`). A node that two trees or threads can reach never changes.
     final class Node: @unchecked Sendable {
         static let maximum = 64
         static let minimum = 32
-        /// What an empty tree points to. This reference keeps it from ever being unique.
+        /// The node of an empty tree. This reference keeps it from ever being unique.
         static let empty = Node(leaf: [])
 
         /// 0 for a leaf.
@@ -43,7 +43,7 @@ extension PieceTree {
         var pieces: ContiguousArray<Piece>
         /// Empty in a leaf.
         var children: ContiguousArray<Node>
-        /// The children's lengths, kept here so that a search touches one child only.
+        /// The children's lengths, kept here so that a search accesses only one child.
         var lengths: ContiguousArray<UInt64>
 
         init(leaf pieces: ContiguousArray<Piece>) {
@@ -70,7 +70,7 @@ extension PieceTree {
             summary = sum
         }
 
-        /// Copies the arrays at once, with room to grow, since a change is about to follow.
+        /// Copies the arrays at once, with room to grow, since a change follows.
         private init(copying node: Node) {
             height = node.height
             summary = node.summary
@@ -92,7 +92,7 @@ extension PieceTree {
         var isLeaf: Bool { height == 0 }
         var count: Int { isLeaf ? pieces.count : children.count }
 
-        /// Replaces a node that others may see by a copy nobody else sees.
+        /// Replaces a node that may be shared with a copy that is not.
         static func makeUnique(_ node: inout Node) {
             if !isKnownUniquelyReferenced(&node) { node = Node(copying: node) }
         }
@@ -102,13 +102,13 @@ extension PieceTree {
 // MARK: - Memory
 
 extension PieceTree.Node {
-    /// Object and array headers with the allocator's share.
+    /// Object and array headers, including the allocator's overhead.
     private static let leafOverhead = 144
     /// An inner node has room for `maximum` references and lengths.
     static let innerMemory = 208 + maximum * 16
 
-    /// Room to reserve for `count` pieces: doubling for small files, then steps of 16, so that
-    /// room grows seldom and little of it stays unused.
+    /// Returns the room to reserve for `count` pieces: doubled for small files, then in steps of 16, so
+    /// that room grows seldom and little of it stays unused.
     static func room(for count: Int) -> Int {
         var room = 1
         while room < count { room += Swift.min(room, 16) }
@@ -134,8 +134,8 @@ extension PieceTree.Node {
 // MARK: - Search
 
 extension PieceTree.Node {
-    /// The first child that ends at or after `offset`, and where it starts; `offset` is at most
-    /// this inner node's length.
+    /// Returns the first child that ends at or after `offset`, and its start. `offset` is at most this
+    /// inner node's length.
     func child(endingAtOrAfter offset: UInt64) -> (index: Int, start: UInt64) {
         var start: UInt64 = 0
         for index in lengths.indices {
@@ -146,8 +146,8 @@ extension PieceTree.Node {
         return (lengths.count - 1, start - (lengths.last ?? 0))
     }
 
-    /// The entry that holds the byte at `offset`, and where it starts; (`count`, length) at the
-    /// end.
+    /// Returns the entry that holds the byte at `offset`, and its start. Returns (`count`, length) at
+    /// the end.
     func entry(holding offset: UInt64) -> (index: Int, start: UInt64) {
         var start: UInt64 = 0
         for index in 0..<count {
@@ -162,8 +162,8 @@ extension PieceTree.Node {
 // MARK: - Grouping
 
 extension PieceTree.Node {
-    /// Cuts `total` entries into as few runs as the maximum allows, all about equally long. With
-    /// more than one run, each is at least half full.
+    /// Divides `total` entries into as few runs as the maximum allows, of about equal length. If there
+    /// is more than one run, each is at least half full.
     private static func runs(_ total: Int) -> [Range<Int>] {
         let count = (total + maximum - 1) / maximum
         return (0..<count).map { total * $0 / count..<total * ($0 + 1) / count }
@@ -180,7 +180,7 @@ extension PieceTree.Node {
         runs(pieces.count).map { leaf(pieces[$0]) }
     }
 
-    /// Inner nodes over children of height `height - 1`.
+    /// Returns inner nodes over children of height `height - 1`.
     static func inners(_ children: [PieceTree.Node], height: Int) -> [PieceTree.Node] {
         runs(children.count).map { run in
             var group = ContiguousArray<PieceTree.Node>()
@@ -190,15 +190,15 @@ extension PieceTree.Node {
         }
     }
 
-    /// The same entries in as few nodes as can hold them, evenly filled. The nodes are neighbours
-    /// of one height; the given ones stay as they were.
+    /// Returns the same entries in as few nodes as can hold them, evenly filled. The nodes are
+    /// neighbours of the same height. They are not changed.
     static func regrouped(_ nodes: [PieceTree.Node]) -> [PieceTree.Node] {
         guard let height = nodes.first?.height else { return [] }
         return height == 0
             ? leaves(nodes.flatMap(\.pieces)) : inners(nodes.flatMap(\.children), height: height)
     }
 
-    /// One tree over nodes of one height; the empty leaf for none.
+    /// Returns one tree over nodes of the same height, or the empty leaf if there are none.
     static func root(over nodes: [PieceTree.Node]) -> PieceTree.Node {
         var level = nodes
         while level.count > 1 { level = inners(level, height: level[0].height + 1) }

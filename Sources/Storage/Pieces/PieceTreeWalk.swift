@@ -1,8 +1,8 @@
-// Reading a piece tree in order: ranges, whole files, and the search for data and holes.
+// PieceTreeWalk: reads a piece tree in order: ranges, whole files, and the search for data and holes.
 
 extension PieceTree {
-    /// Calls `body` with each piece that has bytes in `range`, cut to the range, and the offset
-    /// in the file where it then starts, until `body` says false. Answers whether all were seen.
+    /// Calls `body` with each piece that has bytes in `range`, cut to the range, and its offset in the
+    /// file, until `body` returns false. Returns whether all pieces were visited.
     @discardableResult
     package func forEach<Failure: Error>(
         in range: Range<UInt64>, _ body: (UInt64, Piece) throws(Failure) -> Bool
@@ -12,7 +12,7 @@ extension PieceTree {
         return try root.visit(inside, from: 0, body)
     }
 
-    /// The pieces that have bytes in `range`, the first and the last cut to it.
+    /// Returns the pieces that have bytes in `range`, the first and the last cut to it.
     package func pieces(in range: Range<UInt64>) -> [Piece] {
         var result: [Piece] = []
         forEach(in: range) { _, piece in
@@ -25,18 +25,18 @@ extension PieceTree {
     /// All pieces in order.
     package var allPieces: AllPieces { AllPieces(root: root) }
 
-    /// The first offset from `offset` on that does not lie in a hole, nil if only holes follow;
-    /// base pieces count as data. See SEEK_DATA in lseek(2).
+    /// Returns the first offset from `offset` on that is not in a hole, or nil if only holes follow.
+    /// Base pieces count as data. See SEEK_DATA in lseek(2).
     package func nextData(from offset: UInt64) -> UInt64? {
         guard let (start, piece) = piece(at: offset) else { return nil }
         if !piece.isHole { return offset }
-        // Holes next to each other are merged, so what follows a hole is data or the end.
+        // Adjacent holes are merged, so after a hole comes data or the end.
         let end = start + piece.length
         return end < length ? end : nil
     }
 
-    /// The first offset from `offset` on that lies in a hole; the end of the file counts as one.
-    /// See SEEK_HOLE in lseek(2).
+    /// Returns the first offset from `offset` on that is in a hole. The end of the file counts as a
+    /// hole. See SEEK_HOLE in lseek(2).
     package func nextHole(from offset: UInt64) -> UInt64 {
         if offset >= length { return offset }
         return root.hole(from: offset) ?? length
@@ -44,7 +44,7 @@ extension PieceTree {
 }
 
 extension PieceTree.Node {
-    /// `range` lies in this subtree and is not empty; `base` is where the subtree starts.
+    /// Visits `range`, which lies in this subtree and is not empty. `base` is the offset of the subtree.
     fileprivate func visit<Failure: Error>(
         _ range: Range<UInt64>, from base: UInt64,
         _ body: (UInt64, Piece) throws(Failure) -> Bool
@@ -67,8 +67,8 @@ extension PieceTree.Node {
         return true
     }
 
-    /// The first byte of a hole at or after `offset`, in this subtree. Subtrees without a hole
-    /// are not entered.
+    /// Returns the first byte of a hole at or after `offset`, in this subtree. Subtrees without a hole
+    /// are not searched.
     fileprivate func hole(from offset: UInt64) -> UInt64? {
         if summary.data == summary.length { return nil }
         var (index, start) = entry(holding: offset)
@@ -87,8 +87,8 @@ extension PieceTree.Node {
     }
 }
 
-/// The pieces of a tree as a sequence. It keeps the nodes it walks, so the tree may change
-/// meanwhile.
+/// The pieces of a tree as a sequence. It holds references to the nodes it walks, so the tree may
+/// change meanwhile.
 package struct AllPieces: Sequence, Sendable {
     fileprivate let root: PieceTree.Node
 
@@ -97,7 +97,7 @@ package struct AllPieces: Sequence, Sendable {
     package struct Iterator: IteratorProtocol {
         private var leaf: PieceTree.Node
         private var index = 0
-        /// The inner nodes above the leaf, each with the child to enter next.
+        /// The inner nodes above the leaf, each with the index of the next child.
         private var above: [(node: PieceTree.Node, next: Int)] = []
 
         fileprivate init(root: PieceTree.Node) {

@@ -1,10 +1,10 @@
-// Origin: which base file an inode came from, and how it is known again.
+// Origin: the identity of the base file that an inode came from, and how that file is recognised.
 
 package import Platform
 
-/// Which file of the base an inode is, and how it was when the workspace first touched it.
+/// A file of the base, and its attributes when the workspace first touched it.
 package struct Origin: Equatable, Sendable {
-    /// Below the base's root, `/` between names; empty for the root itself.
+    /// Relative to the base's root, `/` between names. Empty for the root itself.
     package var path: [UInt8]
     package var device: UInt32
     package var inode: UInt64
@@ -28,7 +28,7 @@ package struct Origin: Equatable, Sendable {
         isPinned = false
     }
 
-    /// Whether `status` is still the same file with the same content, as far as attributes tell.
+    /// Returns whether `status` is of the same file with the same content, as far as attributes tell.
     package func fits(_ status: FileStatus) -> Bool {
         inode == status.inode && size == status.size
             && modificationTime == status.modificationTime && changeTime == status.changeTime

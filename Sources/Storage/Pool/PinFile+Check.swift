@@ -1,9 +1,9 @@
-// Checking and mending files of the pool. One flipped bit anywhere is found again by its checksum.
+// PinFile+Check: checks and repairs files of the pool. A checksum locates one flipped bit anywhere.
 
 package import Platform
 
 extension PinFile {
-    /// Gives a file its footer back where one bit of it is wrong.
+    /// Repairs the footer of a file if one bit of it is wrong. Returns false otherwise.
     package static func mendFooter(
         of file: any DiskFile, _ identity: PinIdentity
     ) throws(Errno) -> Bool {
@@ -23,7 +23,7 @@ extension PinFile {
         return false
     }
 
-    /// The bytes between content and table where they are not zero.
+    /// Returns the range between content and table if it is not all zeros.
     package func paddingFault() throws(Errno) -> Range<UInt64>? {
         let range = identity.size..<Self.tableStart(identity.size)
         let bytes = try file.readBytes(Int(range.upperBound - range.lowerBound), at: range.lowerBound)
@@ -35,11 +35,12 @@ extension PinFile {
         try file.writeBytes([UInt8](repeating: 0, count: count), at: range.lowerBound)
     }
 
-    /// Where the checksum of a block stands.
+    /// Returns the position of a block's checksum.
     private func entry(_ block: UInt64) -> UInt64 { Self.tableStart(identity.size) + 8 * block }
 
-    /// Makes a block fit its checksum again, by its entry in the table or by flipping one bit back.
-    /// - Returns: the bytes that were wrong; nil where that cannot be had.
+    /// Repairs a block or its checksum so that both match again: corrects the block's entry in the
+    /// table, or one flipped bit of the block.
+    /// - Returns: The bytes that were wrong, or nil if neither is possible.
     package func mend(_ block: UInt64) throws(Errno) -> Range<UInt64>? {
         var bytes = try self.bytes(ofBlock: block)
         let range = range(ofBlock: block)
@@ -71,6 +72,6 @@ extension PinFile {
         return nil
     }
 
-    /// A longer one is not put right in memory.
+    /// The longest table in bytes that is repaired, since a repair holds it in memory.
     private static var longestTable: UInt64 { 1 << 20 }
 }

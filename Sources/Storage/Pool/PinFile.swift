@@ -1,6 +1,6 @@
-// PinFile: the content of a base file as it was, in the pool that all workspaces share. Its name is
-// the identity of the base file; the footer at its end says so again and is written last, so that a
-// file without one was cut off in its making.
+// PinFile: the content of a base file as it was, in the pool that all workspaces share. Its name is the
+// identity of the base file. The footer at its end repeats the identity and is written last, so the
+// making of a file without a footer was interrupted.
 //
 // content | zeros up to a multiple of 8 | XXH3 of each 16 KiB of the content, u64 | footer
 
@@ -9,9 +9,9 @@ package import Platform
 /// An open file of the pool.
 package final class PinFile: Sendable {
     package enum Fault: Error, Equatable {
-        /// Without a footer: its making was cut off, or its end is damaged.
+        /// It has no footer: its making was interrupted, or its end is damaged.
         case unfinished
-        /// A block of the content, by its number, does not fit its checksum, or cannot be read.
+        /// The block of the content with this number does not match its checksum, or cannot be read.
         case block(Int)
 
         package var reason: String {
@@ -32,19 +32,19 @@ package final class PinFile: Sendable {
         size / UInt64(blockLength) + (size % UInt64(blockLength) == 0 ? 0 : 1)
     }
 
-    /// Where the table begins.
+    /// Returns the position of the table.
     static func tableStart(_ size: UInt64) -> UInt64 { size + (8 - size % 8) % 8 }
 
     static func footerStart(_ size: UInt64, isShared: Bool) -> UInt64 {
         tableStart(size) + (isShared ? 0 : 8 * blocks(of: size))
     }
 
-    /// Bytes of a file of the pool.
+    /// Returns the length in bytes of a file of the pool.
     package static func length(_ size: UInt64, isShared: Bool) -> UInt64 {
         footerStart(size, isShared: isShared) + UInt64(PinFooter.length)
     }
 
-    /// - Throws: `unfinished` where the file has no footer of `identity`.
+    /// - Throws: `unfinished` if the file has no footer of `identity`.
     package init(_ file: any DiskFile, _ identity: PinIdentity) throws(Fault) {
         self.file = file
         for isShared in [false, true] {
@@ -59,7 +59,7 @@ package final class PinFile: Sendable {
         throw .unfinished
     }
 
-    /// Fills `buffer` with the content from `offset` on, which must lie inside of it.
+    /// Fills `buffer` with the content from `offset` on. The whole range must lie inside the content.
     package func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Fault) {
@@ -107,7 +107,7 @@ package final class PinFile: Sendable {
         return try file.readBytes(Int(range.upperBound - range.lowerBound), at: range.lowerBound)
     }
 
-    /// Bytes of the content, unchecked.
+    /// Returns bytes of the content, without checking them.
     package func content(_ count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
         try file.readBytes(count, at: offset)
     }
@@ -127,8 +127,8 @@ package final class PinFile: Sendable {
         return sums
     }
 
-    /// The blocks that do not fit their checksums.
-    /// - Parameter visit: told the bytes looked at; false ends the check.
+    /// Returns the blocks that do not match their checksums.
+    /// - Parameter visit: Called with the number of bytes of each checked block. It may throw to stop.
     package func damagedBlocks(
         atMost limit: Int = .max, visit: (UInt64) throws(StorageError) -> Void = { _ in }
     ) throws(StorageError) -> [UInt64] {

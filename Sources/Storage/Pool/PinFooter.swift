@@ -1,13 +1,13 @@
-// PinFooter: the last bytes of a file of the pool.
+// PinFooter: the last bytes of a file of the pool. They name its content and verify the checksum table.
 
 internal import Platform
 
 /// The last bytes of a file of the pool.
 package struct PinFooter: Equatable, Sendable {
     package var identity: PinIdentity
-    /// The content shares its extents with the base: there are no checksums of it.
+    /// Whether the content shares its extents with the base. Such a file has no checksums of its content.
     package var isShared: Bool
-    /// Of the table of checksums.
+    /// The checksum of the table of checksums.
     package var tableSum: UInt64
 
     package static let length = Format.pinFooterLength
@@ -28,7 +28,7 @@ package struct PinFooter: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// - Returns: nil where the bytes are no footer of that identity.
+    /// - Returns: Nil if the bytes are not a footer of that identity.
     init?(_ bytes: [UInt8], of identity: PinIdentity) {
         guard bytes.count == Self.length else { return nil }
         var reader = ByteReader(bytes)

@@ -1,11 +1,11 @@
-// PinIdentity: which content of the pool stands for which base file.
+// PinIdentity: identifies a content of the pool by the base file that it was copied from.
 
 package import Platform
 
-/// Which base file, and how it was: two files with equal identities have the same content.
+/// A base file and its attributes. Two files with equal identities have the same content.
 package struct PinIdentity: Hashable, Sendable {
-    /// 0 for the device of the base's root, else the XXH3 of a path that lies on the device: numbers
-    /// of devices change with each boot.
+    /// 0 for the device of the base's root, otherwise the XXH3 of a path on the device. Device numbers
+    /// are not used, since they change with each boot.
     package var device: UInt64
     package var inode: UInt64
     package var size: UInt64
@@ -13,7 +13,7 @@ package struct PinIdentity: Hashable, Sendable {
     package var changeTime: Int64
     package var birthTime: Int64
 
-    /// - Parameter devicePath: nil for the device of the base's root.
+    /// - Parameter devicePath: Nil for the device of the base's root.
     package init(_ origin: Origin, devicePath: [UInt8]?) {
         device = devicePath.map { Checksum.xxh3($0) } ?? 0
         inode = origin.inode
@@ -35,7 +35,7 @@ package struct PinIdentity: Hashable, Sendable {
         return "\(Self.directory)/" + (low.utf8.count == 1 ? "0" + low : low)
     }
 
-    /// - Parameter path: of a file of the pool, also of one in the making (`.new`).
+    /// - Parameter path: The path of a file of the pool. It may be one that is being made (`.new`).
     package init?(path: String) {
         guard let name = path.split(separator: "/").last?.split(separator: ".").first else {
             return nil
@@ -49,7 +49,7 @@ package struct PinIdentity: Hashable, Sendable {
         guard path == self.path || path == self.path + ".new" else { return nil }
     }
 
-    /// Below the store.
+    /// The path of the file of the pool, relative to the store.
     package var path: String {
         let numbers = [
             inode, size, UInt64(bitPattern: modificationTime), UInt64(bitPattern: changeTime),

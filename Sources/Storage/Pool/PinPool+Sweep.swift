@@ -1,10 +1,11 @@
-// What the pool takes, and how it is released: a sweep removes contents that no workspace has ever
-// named. Who names what is in the tree logs; an edit that is under way keeps what it asked for.
+// PinPool+Sweep: the space that the pool uses, and its release. A sweep removes contents that no
+// workspace has ever referred to. The tree logs hold these references. A running edit protects the
+// contents that it claimed.
 
 internal import Platform
 internal import Synchronization
 
-/// What the pool takes.
+/// The space that the pool uses.
 package struct PinUsage: Equatable, Sendable {
     package var files: UInt64 = 0
     package var bytes: UInt64 = 0
@@ -16,14 +17,14 @@ package struct PinUsage: Equatable, Sendable {
 }
 
 extension PinPool {
-    /// One look at the pool when first asked, then what came and went.
+    /// The size of the pool at the first call, plus the changes since then.
     package var usage: PinUsage {
         let before = usageBeforeGrowth
         let growth = state.withLock { $0.growth }
         return PinUsage(files: before.files &+ growth.files, bytes: before.bytes &+ growth.bytes)
     }
 
-    /// Bytes that the counter of the store does not know.
+    /// The bytes of the pool that the counter of the store does not include.
     package var bytesBeforeGrowth: Int64 { Int64(truncatingIfNeeded: usageBeforeGrowth.bytes) }
 
     private var usageBeforeGrowth: PinUsage {
@@ -35,7 +36,7 @@ extension PinPool {
                 seen.files += 1
                 seen.bytes += length
             }
-            // What was added before the look is in what was seen.
+            // Files added before this scan are included in it, so they are subtracted here.
             let growth = state.withLock { $0.growth }
             seen.files &-= growth.files
             seen.bytes &-= growth.bytes
@@ -44,7 +45,7 @@ extension PinPool {
         }
     }
 
-    /// The paths of all files of the pool, below the store.
+    /// Visits the paths of all files of the pool, relative to the store.
     package func visit(_ body: (String) -> Void) {
         guard disk.exists(PinIdentity.directory) else { return }
         for shard in ((try? disk.list(PinIdentity.directory)) ?? []).sorted() {
@@ -59,14 +60,15 @@ extension PinPool {
         return isEmpty
     }
 
-    /// Removes what nobody names.
-    /// - Parameter names: calls its argument with each content that a workspace has ever named; where
-    ///   it throws, nothing is removed.
-    /// - Returns: what was removed.
+    /// Removes contents that are not in use.
+    /// - Parameter names: Calls its argument with each content that a workspace has ever referred to.
+    ///   If it throws, nothing is removed.
+    /// - Returns: The removed space.
     package func sweep(
         names: ((PinIdentity) -> Void) throws(StorageError) -> Void
     ) throws(StorageError) -> PinUsage {
-        // Before the logs are read: what is asked for from now on may be named behind their ends.
+        // Set before the logs are read: a content claimed from now on may be recorded after the part
+        // that is read.
         state.withLock { $0.wanted = Set($0.pending.keys) }
         defer { state.withLock { $0.wanted = nil } }
         var found: [String] = []
@@ -76,7 +78,7 @@ extension PinPool {
         try names { named.insert($0) }
         var removed = PinUsage()
         for path in found {
-            // What is no file of ours stays; one that was not finished has no name in any log.
+            // Other files stay. An unfinished file of the pool is not referred to by any log.
             guard let identity = PinIdentity(path: path),
                 path != identity.path || !named.contains(identity) else { continue }
             let length = (try? disk.open(path, .readOnly).length()) ?? 0
@@ -88,7 +90,8 @@ extension PinPool {
         return removed
     }
 
-    /// Under the lock: nobody may find the content known while its file goes.
+    /// Removes a file under the lock: no other thread may find the content known while its file is
+    /// removed.
     private func remove(_ path: String, _ identity: PinIdentity) -> Bool {
         let isGone = state.withLock { state in
             guard state.wanted?.contains(identity) != true, (try? disk.remove(path)) != nil else {

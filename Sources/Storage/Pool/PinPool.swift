@@ -1,7 +1,7 @@
 // PinPool: the contents of base files as they were when a workspace first built on them, for all
-// workspaces of the store. A file whose content is here needs its base no more. Files are made before
-// the edit that needs them is answered, shared by identity, and removed by a sweep once no workspace
-// names them. Where the file system can, a copy shares its extents with the base.
+// workspaces of the store. A file with its content in the pool no longer needs the base. A content is
+// copied before the edit that needs it returns, is shared by identity, and is removed by a sweep once
+// no workspace refers to it. If the file system supports it, a copy shares its extents with the base.
 
 internal import Synchronization
 package import Platform
@@ -9,7 +9,7 @@ package import Platform
 package final class PinPool: Sendable {
     package enum Outcome: Equatable, Sendable {
         case kept
-        /// It is larger than the limit, or there is no room for it.
+        /// The content is larger than the limit, or there is no space for it.
         case tooLarge
         /// The base file changed meanwhile.
         case changed
@@ -20,26 +20,26 @@ package final class PinPool: Sendable {
     private let counter: SpaceCounter
     private let open: Mutex<LRUCache<PinIdentity, PinFile>>
     let state = Mutex(State())
-    /// One content is made by one thread only: whoever asks for it meanwhile waits, and maybe for
-    /// another one of the same stripe.
+    /// One content is made by one thread only. Other threads that need it wait. They may also wait for
+    /// another content of the same stripe.
     private let stripes = (0..<16).map { _ in Stripe() }
-    /// Whether the store may share extents with the base, until a try shows that it cannot.
+    /// Whether the store may share extents with the base, until an attempt shows that it cannot.
     private let canShare = Atomic<Bool>(true)
     private let limitBytes = Atomic<UInt64>(OperatorLimits.defaultPin)
-    /// What it took when somebody first asked, less what had been added by then.
+    /// The size of the pool at the first call of `usage`, less what had been added by then.
     let bytesBefore = Mutex<PinUsage?>(nil)
 
     struct State {
-        /// Known to be whole: made or read through since the store was opened.
+        /// Contents known to be intact: made or verified since the store was opened.
         var known: Set<PinIdentity> = []
-        /// In use by edits that are not recorded yet.
+        /// Contents in use by edits that are not recorded yet, with the number of claims.
         var pending: [PinIdentity: Int] = [:]
-        /// Known to survive a power cut.
+        /// Contents known to survive a power cut.
         var durable: Set<PinIdentity> = []
-        /// Whether the directories of the pool do, and how many were made.
+        /// Whether the directories of the pool are durable, and the number of directories made so far.
         var hasDurableDirectories = false
         var madeDirectories = 0
-        /// While a sweep runs: what was asked for since it began.
+        /// The contents claimed since the current sweep began. Nil if no sweep runs.
         var wanted: Set<PinIdentity>?
         var growth = PinUsage()
     }
@@ -48,7 +48,7 @@ package final class PinPool: Sendable {
         let lock = Mutex<Void>(())
     }
 
-    /// Identities that are kept in memory as known; beyond, files are read through again.
+    /// The largest number of identities kept in memory as known. After that, files are verified again.
     private static let mostKnown = 100_000
 
     package init(_ disk: any Disk, counter: SpaceCounter, openFiles: Int) {
@@ -57,7 +57,7 @@ package final class PinPool: Sendable {
         open = Mutex(LRUCache(capacity: openFiles))
     }
 
-    /// The store's limit `pin`; nil for none.
+    /// The store's limit `pin`, or nil if there is none.
     package var limit: UInt64? {
         let value = limitBytes.load(ordering: .relaxed)
         return value == OperatorLimits.none ? nil : value
@@ -67,10 +67,10 @@ package final class PinPool: Sendable {
         limitBytes.store(value ?? OperatorLimits.none, ordering: .relaxed)
     }
 
-    /// Whether contents of any size are worth a try.
+    /// Whether contents of any size are worth an attempt.
     package var mayShareExtents: Bool { canShare.load(ordering: .relaxed) }
 
-    /// Until `release` no sweep takes that content.
+    /// Protects a content from a sweep until `release`.
     package func claim(_ identity: PinIdentity) {
         state.withLock { state in
             state.pending[identity, default: 0] += 1
@@ -78,11 +78,11 @@ package final class PinPool: Sendable {
         }
     }
 
-    /// Has the content of `source` in the pool. The caller has claimed it.
+    /// Copies the content of `source` into the pool, if it is not there yet. The caller has claimed it.
     /// - Parameters:
-    ///   - status: of the source, now.
-    ///   - limit: bytes above which a content is not copied; nil for none.
-    ///   - hasRoom: whether so many bytes may be added.
+    ///   - status: Returns the current status of the source.
+    ///   - limit: The largest content in bytes that is copied. Nil for no limit.
+    ///   - hasRoom: Returns whether that many bytes may be added.
     package func keep(
         _ identity: PinIdentity, of source: File, limit: UInt64?,
         status: () throws(Errno) -> FileStatus, hasRoom: (UInt64) -> Bool
@@ -104,7 +104,7 @@ package final class PinPool: Sendable {
         }
     }
 
-    /// The edit that claimed a content is recorded, or will never be.
+    /// Ends a claim: the edit is recorded, or was abandoned.
     package func release(_ identity: PinIdentity) {
         state.withLock { state in
             guard let count = state.pending[identity] else { return }
@@ -112,7 +112,7 @@ package final class PinPool: Sendable {
         }
     }
 
-    /// A file from before: after a power cut its content may not be what was written.
+    /// Returns whether a file that already exists is intact. After a power cut its content may be wrong.
     private func isWhole(_ identity: PinIdentity) -> Bool {
         guard let file = try? disk.open(identity.path, .readOnly),
             let pin = try? PinFile(file, identity) else { return false }
@@ -133,7 +133,7 @@ package final class PinPool: Sendable {
         status: () throws(Errno) -> FileStatus, hasRoom: (UInt64) -> Bool
     ) throws(Errno) -> Outcome {
         guard identity.fits(try status()) else { return .changed }
-        // One that is damaged may be open, and be right in parts: it is replaced whole.
+        // A damaged file may be open, and may be partly good. So it is replaced as a whole.
         let isReplacement = disk.exists(identity.path)
         let path = isReplacement ? identity.path + ".new" : identity.path
         do throws(Errno) {
@@ -179,7 +179,7 @@ package final class PinPool: Sendable {
         counter.take(pinBytes: usage.bytes)
     }
 
-    /// - Returns: false where the file system cannot share extents.
+    /// - Returns: False if the file system cannot share extents.
     private func share(
         _ source: File, to path: String, _ identity: PinIdentity
     ) throws(Errno) -> Bool {
@@ -225,11 +225,11 @@ package final class PinPool: Sendable {
         }
     }
 
-    /// Bytes that are read and written at once.
+    /// The number of bytes that are read and written at once.
     private static let chunk = 1 << 20
 
-    /// A small file is one write, which is whole or has no footer; of a larger one the footer comes
-    /// last too.
+    /// Copies the content. A small file takes one write, which is complete or leaves no footer. The
+    /// footer of a larger file is written last too.
     private func copy(
         _ source: File, to path: String, _ identity: PinIdentity
     ) throws(Errno) {
@@ -239,7 +239,7 @@ package final class PinPool: Sendable {
         while true {
             let count = Int(min(UInt64(Self.chunk), identity.size - at))
             var bytes = try source.readBytes(count, at: at)
-            // It became shorter: the status afterwards says so.
+            // The file became shorter. The caller's second status check detects that.
             guard bytes.count == count else { return }
             var start = 0
             while start < count {
@@ -264,8 +264,8 @@ package final class PinPool: Sendable {
 
     // MARK: Reading
 
-    /// The content of that identity.
-    /// - Throws: `unfinished` where the pool does not have it whole.
+    /// Returns the content with that identity.
+    /// - Throws: `unfinished` if the pool does not have the whole content.
     package func file(_ identity: PinIdentity) throws(PinFile.Fault) -> PinFile {
         if let known = open.withLock({ $0.value(for: identity) }) { return known }
         guard let file = try? disk.open(identity.path, .readOnly) else { throw .unfinished }
@@ -280,7 +280,7 @@ package final class PinPool: Sendable {
 
     // MARK: Durability
 
-    /// More files than this are synced by one sync of the file system.
+    /// More files than this are synced with one sync of the file system.
     private static let singleSyncs = 16
 
     /// Makes contents survive a power cut.
@@ -295,7 +295,7 @@ package final class PinPool: Sendable {
         if files.count > Self.singleSyncs {
             try disk.synchronizeAll()
         } else {
-            // One that is missing is none that could be lost.
+            // A missing file has no content that could be lost.
             for identity in files where disk.exists(identity.path) {
                 try disk.open(identity.path, .readWrite).synchronize()
                 try disk.synchronizeDirectory(identity.shard)

@@ -1,14 +1,15 @@
-// BitRepair: finds a single flipped bit again. A checksum of 64 bits that fits proves the right one, so
-// all are tried: a few hundred for a header, 131,072 for a block of 16 KiB (a tenth of a second).
+// BitRepair: finds and corrects a single flipped bit. A matching 64-bit checksum proves the right bit,
+// so all bits are tried: a few hundred for a header, 131,072 for a block of 16 KiB (a tenth of a
+// second).
 
 package import Platform
 
 extension LogRepair {
-    /// Tables of longer payloads are not tried: each try hashes the whole table.
+    /// The largest number of table entries that is tried: each try hashes the whole table.
     private static let longestTable = 512
 
-    /// Flips the one bit back that makes a block fit its checksum.
-    /// - Returns: false where there is none.
+    /// Corrects the one flipped bit that makes a block match its checksum.
+    /// - Returns: False if there is no such bit.
     package func flipBack(block: Int, of record: ScannedRecord) throws(Errno) -> Bool {
         let table = try RecordTable(reading: file, log: log, key: key, at: record.position)
         guard block < table.blockCount else { return false }
@@ -30,8 +31,9 @@ extension LogRepair {
         return false
     }
 
-    /// Flips the one bit back that makes a record's header and table fit, at the start of `range`.
-    /// - Returns: where the record ends and its sequence; nil where there is none.
+    /// Corrects the one flipped bit that makes the header and table of the record at the start of
+    /// `range` valid.
+    /// - Returns: The end of the record and its sequence number, or nil if there is no such bit.
     package func flipBack(
         recordAt range: Range<UInt64>, before: UInt64, after: UInt64?
     ) throws(Errno) -> (end: UInt64, sequence: UInt64)? {
@@ -39,7 +41,7 @@ extension LogRepair {
         let longest = Format.recordHeaderLength + 8 * Self.longestTable
         let bytes = try file.readBytes(longest, at: position)
         var tried = bytes
-        // A right header says how long the table is; bits behind that are not part of it.
+        // A valid header tells the length of the table. Bits after the table do not belong to it.
         let whole = RecordHeader(bytes).map(\.tableEnd) ?? Format.recordHeaderLength
         for bit in 0..<(8 * min(bytes.count, whole)) {
             tried[bit >> 3] ^= 1 << UInt8(bit & 7)

@@ -1,19 +1,19 @@
-// BlockCheck: the payload of one record, block by block: as written, damaged, or lost and known to be
-// lost. A repair makes a damaged block a lost one: zeros, with the complement of their checksum in the
-// table, so that every reader answers EIO for it and a check does not call it damage again.
+// BlockCheck: the state of one block of a record's payload: damaged, or known as lost. A repair turns a
+// damaged block into a lost one: zeros, with the complement of their checksum in the table. Every
+// reader then returns EIO for the block, and a check does not report it as damage again.
 
 internal import Platform
 
 struct BlockCheck {
     enum State { case damaged, lost }
     var block: Int
-    /// Bytes of the log.
+    /// The bytes of the block in the log.
     var range: Range<UInt64>
     var state: State
 }
 
 extension RecordTable {
-    /// Blocks that are not as written. A read error is a damaged block.
+    /// Returns the blocks that are not as written. A read error counts as a damaged block.
     func checkBlocks(in file: any DiskFile) -> [BlockCheck] {
         var found: [BlockCheck] = []
         let size = 1 << blockShift
@@ -45,7 +45,8 @@ extension RecordTable {
         return found == ~sum(of: block) && bytes.allSatisfy { $0 == 0 } ? .lost : .damaged
     }
 
-    /// Ranges that must be zero and are not: before the payload, and after it up to the next record.
+    /// Returns the ranges that must be zero and are not: before the payload, and after it up to the
+    /// next record.
     func paddingFaults(
         in file: any DiskFile, upTo end: UInt64
     ) throws(Errno) -> [Range<UInt64>] {

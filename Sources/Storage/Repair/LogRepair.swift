@@ -1,6 +1,6 @@
-// LogRepair: makes a damaged log readable again in place, without moving a byte of what is good. Lost
-// records become a filler of the same length (kind gap), damaged blocks become lost ones, padding
-// becomes zero. What is written over was kept beside the log first.
+// LogRepair: makes a damaged log readable again in place, and moves no good byte. Lost records become a
+// filler of the same length (kind gap), damaged blocks become lost ones, padding becomes zero. The
+// caller keeps the overwritten bytes beside the log first.
 
 package import Platform
 
@@ -17,18 +17,19 @@ package struct LogRepair {
         self.time = time
     }
 
-    /// Bytes of the payload of one filler: readers refuse more than `maximumPayloadLength`.
+    /// The largest number of bytes that one filler covers. Readers refuse payloads of more than
+    /// `maximumPayloadLength`.
     private static let longestGap: UInt64 = 128 << 20
     private static let gapShift: UInt8 = 16
 
-    /// Fills `range`, where no record can be made out.
+    /// Fills `range`, in which no record can be read.
     /// - Parameters:
-    ///   - before: the fillers have a greater sequence number.
-    ///   - after: they have a smaller one; nil where nothing follows.
-    ///   - atLeast: what they are to reach where nothing follows: the sequence that the inode knows
-    ///     of.
-    ///   - isZero: the bytes are zeros already, or behind the file's end.
-    /// - Returns: false where there is no number left between the neighbours.
+    ///   - before: The fillers have a greater sequence number than this.
+    ///   - after: The fillers have a smaller sequence number than this. Nil if no record follows.
+    ///   - atLeast: The least sequence number of the fillers if no record follows: the one that the
+    ///     inode includes.
+    ///   - isZero: Whether the bytes are zeros already, or after the end of the file.
+    /// - Returns: False if there is no sequence number left between the neighbours.
     package func fill(
         _ range: Range<UInt64>, before: UInt64, after: UInt64?, atLeast: UInt64 = 0,
         isZero: Bool = false
@@ -37,8 +38,9 @@ package struct LogRepair {
         guard range.lowerBound % Format.recordAlignment == 0, !lengths.isEmpty,
             before < UInt64.max - 1, after ?? .max > before + 1
         else { return false }
-        // As late as can be: a checkpoint's number may lie between the neighbours' numbers, and from
-        // its position on only later records count. All fillers of a range have one number.
+        // The greatest possible number is used. The number of a checkpoint may lie between those of the
+        // neighbours, and after its position only later records count. All fillers of a range have the
+        // same number.
         let sequence = after.map { $0 - 1 } ?? max(before + 1, atLeast)
         var at = range.lowerBound
         for length in lengths {
@@ -53,8 +55,8 @@ package struct LogRepair {
         return true
     }
 
-    /// Puts a filler in place of a record whose header is right and whose payload is not; the filler
-    /// says when it was and what bytes of the file it wrote.
+    /// Replaces a record that has a good header but a damaged payload with a filler. The filler keeps
+    /// the record's time and the range of the file that it wrote.
     package func replace(_ record: ScannedRecord) throws(Errno) -> Bool {
         let length = record.header.recordLength
         guard Self.lengths(length).count == 1 else {
@@ -68,17 +70,17 @@ package struct LogRepair {
         return true
     }
 
-    /// The farthest position of a lost log that is believed where another log names it: fillers up to
-    /// there cost a hundred megabytes of tables.
+    /// The greatest position in a lost log that is believed when another log refers to it. Fillers up
+    /// to there cost a hundred megabytes of tables.
     package static let farthest: UInt64 = 1 << 40
 
-    /// A range in parts that one filler each can cover; empty where one part would be too short.
+    /// Divides a range into parts that one filler each can cover. Empty if one part would be too short.
     static func lengths(_ total: UInt64) -> [UInt64] {
         guard total % Format.recordAlignment == 0 else { return [] }
         var parts: [UInt64] = []
         var left = total
         while left > longestGap {
-            // The rest must hold a header.
+            // The rest must be long enough for a header.
             let part = left - longestGap < 4096 ? longestGap - 4096 : longestGap
             parts.append(part)
             left -= part
@@ -87,8 +89,8 @@ package struct LogRepair {
         return parts + [left]
     }
 
-    /// Writes one filler of `length` bytes: its payload is zeros, with the complements of their
-    /// checksums, so that no reader takes them for content.
+    /// Writes one filler of `length` bytes. Its payload is zeros with complemented checksums, so that
+    /// no reader takes them for content.
     private func write(
         _ template: RecordHeader, length: UInt64, at position: UInt64, isZero: Bool = false
     ) throws(Errno) {
@@ -100,7 +102,7 @@ package struct LogRepair {
         let payload = max(0, room - 8 * blocks)
         header.payloadLength = UInt32(payload)
         header.payloadStart = UInt32(Int(length) - payload)
-        // Content first: until the header stands, this is damage as it was before.
+        // The content is written first: until the header is valid, the range is damage as before.
         let zeros = [UInt8](repeating: 0, count: min(Int(length), 1 << 20))
         var at = 0
         if isZero { try file.truncate(to: max(file.length(), position + length)) }
@@ -120,7 +122,7 @@ package struct LogRepair {
             header.bytes(sums, log: log, key: key, position: position), at: position)
     }
 
-    /// Gives damaged blocks of a record up: the rest of it stays readable.
+    /// Marks damaged blocks of a record as lost, so that the rest of the record stays readable.
     package func lose(_ blocks: [Int], of record: ScannedRecord) throws(Errno) {
         let table = try RecordTable(reading: file, log: log, key: key, at: record.position)
         let size = 1 << Int(record.header.blockShift)
@@ -143,7 +145,7 @@ package struct LogRepair {
 }
 
 extension LogHeader {
-    /// The header that differs from `bytes` in one bit, if there is one with a right checksum.
+    /// Returns the header that differs from `bytes` in one bit and has a right checksum, if there is one.
     package init?(mending bytes: [UInt8]) {
         guard bytes.count == Format.logHeaderLength else { return nil }
         for bit in 0..<(8 * bytes.count) {

@@ -1,14 +1,15 @@
 // LogVerifier: checks every byte of a log: its header, each record's header and table, each block of
-// each payload, and that padding is zero. It never changes the file; LogRepair takes what it found.
+// each payload, and that padding is zero. It never changes the file. LogRepair repairs the faults
+// found.
 
 package import Platform
 
-/// One run of bytes of a log that is not as it was written.
+/// A range of a log that is not as it was written.
 package struct LogFault: Sendable {
     package enum Kind: Sendable {
-        /// The log's own header: nothing in it can be trusted to belong to the file.
+        /// The header of the log. The log cannot be trusted to belong to the file.
         case header
-        /// No records can be made out.
+        /// A range in which no record can be read.
         case lostRecords
         /// A block of a record's payload.
         case block(ScannedRecord, index: Int)
@@ -16,12 +17,13 @@ package struct LogFault: Sendable {
         case padding
         /// An append that was cut short, at the end.
         case tornTail
-        /// A repair's filler, or a block that a repair has given up: known, and for good.
+        /// A filler of a repair, or a block that a repair marked as lost: a known and permanent loss.
         case knownLoss
     }
     package var kind: Kind
     package var range: Range<UInt64>
-    /// What stands there may have sequence numbers between these two; nil where nothing follows.
+    /// The sequence numbers of the neighbours. Lost records have numbers between them. `after` is nil
+    /// if no record follows.
     package var before: UInt64
     package var after: UInt64?
 }
@@ -29,14 +31,14 @@ package struct LogFault: Sendable {
 package struct LogCheck: Sendable {
     package var header: LogHeader?
     package var records = 0
-    /// Where the next record would be appended.
+    /// The position at which the next record would be appended.
     package var end: UInt64 = 0
     package var lastSequence: UInt64 = 0
     package var faults: [LogFault] = []
-    /// There are more faults than are listed.
+    /// Whether there are more faults than are listed.
     package var isPartial = false
 
-    /// Damage, leaving out what is known and what a kill may leave.
+    /// Whether there is damage other than known losses and what a kill may leave.
     package var hasDamage: Bool {
         faults.contains {
             switch $0.kind {
@@ -55,17 +57,18 @@ package struct LogVerifier {
     private let path: String
     private let limit: UInt64
     private var check = LogCheck()
-    /// Faults of records wait for the sequence of the record behind them.
+    /// The index of the first fault that still needs the sequence number of the record after it.
     private var open = 0
-    /// The next record's number is greater.
+    /// The next record's sequence number must be greater.
     private var floor: UInt64 = 0
-    /// Where parts begin that no transaction has followed yet, and the number of the record before.
+    /// The position of the first of a run of parts without a transaction yet, and the sequence number
+    /// of the record before it.
     private var run: (start: UInt64, before: UInt64)?
 
-    /// More faults than these are counted as one more check after a repair.
+    /// The largest number of faults listed. Further faults are found by another check after a repair.
     package static let maximumFaults = 10_000
 
-    /// - Parameter limit: the end of the log, for one that is being appended to.
+    /// - Parameter limit: The end of the log, if records are being appended to it.
     package init(
         _ file: any DiskFile, kind: LogKind, id: UInt64, key: ChecksumKey, path: String,
         upTo limit: UInt64 = .max
@@ -78,8 +81,8 @@ package struct LogVerifier {
         self.limit = limit
     }
 
-    /// Checks everything. `visit` is called for each record whose header is right, in order, and may
-    /// throw to stop.
+    /// Checks everything. `visit` is called in order for each record with a good header, and may throw
+    /// to stop.
     package mutating func verify(
         visit: (ScannedRecord) throws(StorageError) -> Void = { (_) throws(StorageError) in }
     ) throws(StorageError) -> LogCheck {
@@ -128,7 +131,7 @@ package struct LogVerifier {
             if case .system(let errno, _, _) = failure { throw errno }
             throw .inputOutput
         }
-        // The last record's payload is damaged, or nothing can be made out behind it.
+        // The last record's payload is damaged, or no record can be read after it.
         if result.end > expected { try examineEnd(expected..<result.end, length) }
         check.end = result.end
         check.lastSequence = max(check.lastSequence, result.lastSequence)
@@ -155,7 +158,7 @@ package struct LogVerifier {
     }
 
     private mutating func examine(_ record: ScannedRecord, _ length: UInt64) {
-        // What was found since the record before now has this one behind it.
+        // The faults found since the previous record now have this record after them.
         for index in open..<check.faults.count where check.faults[index].after == nil {
             check.faults[index].after =
                 record.header.sequence &+ (record.header.mayRepeat ? 1 : 0)
@@ -193,7 +196,8 @@ package struct LogVerifier {
         if run == nil { run = (record.position, check.lastSequence) }
     }
 
-    /// What the scanner calls damage at the end: a whole record with a damaged payload, or bytes.
+    /// Examines what the scanner reports as damage at the end: a whole record with a damaged payload,
+    /// or unreadable bytes.
     private mutating func examineEnd(
         _ range: Range<UInt64>, _ length: UInt64
     ) throws(Errno) {

@@ -1,8 +1,8 @@
-// Store: the directory with all of draftfs's data: its superblock, its lock, its workspaces.
+// Store: the directory with all of draftfs's data: its superblock, its lock and its workspaces.
 //
-// superblock            which base, which version, the key of the checksums
-// key                   that key once more
-// lock                  held (flock) by the one daemon that may use the store; says who that is
+// superblock            the base, the format version, and the key of the checksums
+// key                   a second copy of that key
+// lock                  held (flock) by the one daemon that may use the store; names that daemon
 // workspaces/ID/        workspace (its record), tree.log, tree.db, logs/XX/NUMBER.log and .pieces
 
 package import Platform
@@ -10,24 +10,25 @@ internal import Synchronization
 import Glibc
 
 package final class Store: Sendable {
-    /// As given; for messages.
+    /// The path as given by the caller, for messages.
     package let path: String
     package let disk: any Disk
     package let superblock: Superblock
-    /// Another directory lies at the base's path than when the store was last used.
+    /// Whether the directory at the base's path is another one than at the last use of the store.
     package let isBaseReplaced: Bool
     package let logs: LogDirectory
-    /// Where SQLite keeps databases; nil keeps them in memory (for tests on a simulated disk).
+    /// The directory of the SQLite databases. Nil keeps them in memory (for tests on a simulated disk).
     package let databaseDirectory: String?
     private let lock: FileLock?
-    /// Workspaces whose record cannot be read. They are left as they are, and their ids are taken.
+    /// Workspaces whose record cannot be read. They are left unchanged, and their ids stay in use.
     package let unreadable: [UInt16: StorageError]
-    /// Guards the making, renaming and removal of workspaces.
+    /// Serialises the making, renaming and removal of workspaces.
     private let registry: Mutex<[UInt16: WorkspaceRecord]>
     /// The highest id given out since the store was opened.
     private let lastID = Atomic<UInt16>(0)
 
-    /// Descriptors kept for edit logs; with those for the base this bounds the daemon's.
+    /// The number of descriptors kept for edit logs. With those for the base it bounds the daemon's
+    /// total.
     package static let openLogFiles = 256
 
     package init(
@@ -47,10 +48,10 @@ package final class Store: Sendable {
         self.unreadable = unreadable
     }
 
-    /// Opens the store at `path`, or makes one there, and takes its lock.
+    /// Opens the store at `path`, or makes a new one there, and takes its lock.
     /// - Parameters:
-    ///   - holder: who we are, for the message of whoever comes second.
-    ///   - key: of a store that is made here; nil for a random one.
+    ///   - holder: Describes this process, for the error message of a second daemon.
+    ///   - key: The key for a new store. Nil makes a random key.
     package static func open(
         _ path: String, basePath: [UInt8], baseInode: UInt64, holder: String, now: Int64,
         key: ChecksumKey? = nil
@@ -60,7 +61,8 @@ package final class Store: Sendable {
             let isNew = mkdir(path, 0o700) == 0
             if !isNew, errno != EEXIST { throw Errno.last }
             root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
-            // The directory above gets the name; it may be one that we cannot open.
+            // The parent directory has a new entry. It may not be accessible, so the whole file system
+            // is synced.
             if isNew { try root.synchronizeFileSystem() }
         } catch {
             throw .system(error, doing: "open the store", path: path)
@@ -72,8 +74,8 @@ package final class Store: Sendable {
                 try openSuperblock(
                     disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key)
             })
-        // Nobody else may see the key, nor what is in files that they may not read. Where the directory
-        // is another user's this fails, and its files are closed to others all the same.
+        // No other user may read the key, or file contents that the user has no permission for. This
+        // fails if another user owns the directory, but the files in it are closed to others anyway.
         if let mode = try? root.status().mode, mode & 0o077 != 0 {
             _ = fchmod(root.descriptor, 0o700)
         }
@@ -82,7 +84,7 @@ package final class Store: Sendable {
             isBaseReplaced: isReplaced)
     }
 
-    /// A store on any disk, without a lock and with databases in memory, rebuilt at each open.
+    /// Opens a store on any disk, without a lock. Its databases are in memory and rebuilt at each open.
     package static func open(
         on disk: any Disk, basePath: [UInt8], baseInode: UInt64, now: Int64,
         key: ChecksumKey? = nil, maximumPayload: Int = Format.maximumPayloadLength
@@ -94,8 +96,8 @@ package final class Store: Sendable {
             isBaseReplaced: isReplaced, maximumPayload: maximumPayload)
     }
 
-    /// A daemon that is on its way out is waited for: an unmount returns before the last checkpoint
-    /// is written.
+    /// Takes the lock, and waits for a daemon that is closing: an unmount returns before the last
+    /// checkpoint is written.
     package static func takeLock(
         _ root: File, _ path: String, _ holder: String
     ) throws(StorageError) -> FileLock {
@@ -120,8 +122,8 @@ package final class Store: Sendable {
         }
     }
 
-    /// Says in the lock who holds it. Written over what stands there: that needs no free block. Where a
-    /// new text finds no room the lock says nothing; it is held all the same.
+    /// Writes the lock's holder into the lock file. It overwrites the old text, which needs no free
+    /// block. If a longer text finds no space, the file is left empty. The lock is held anyway.
     package static func write(_ text: [UInt8], to lock: File) throws(Errno) {
         do throws(Errno) {
             try lock.writeBytes(text, at: 0)
@@ -133,16 +135,16 @@ package final class Store: Sendable {
     }
 
     private static let closing = "closing, "
-    /// Tries of 20 ms each: an unmount's daemon has that long to say that it closes, and then a
-    /// minute to close.
+    /// The number of attempts, 20 ms apart. After an unmount the daemon has that time to note that it
+    /// is closing, and then a minute to close.
     private static let lockAttempts = 5
     private static let lockAttemptsWhileClosing = 3_000
 
-    /// Says in the lock that its holder serves nothing any more.
+    /// Notes in the lock file that its holder no longer serves requests.
     package func noteClosing() {
         guard let file = lock?.file, let bytes = try? file.readBytes(16_384, at: 0) else { return }
         let text = Array(Self.closing.utf8) + ChecksummedText(decoding: bytes).text
-        // Who waits for the lock waits less long without it.
+        // Without this note, a process that waits for the lock gives up earlier.
         try? Self.write(ChecksummedText.encode(text), to: file)
     }
 
@@ -156,8 +158,8 @@ package final class Store: Sendable {
             if superblock.basePath == basePath, superblock.baseInode == baseInode {
                 return (superblock, false)
             }
-            // A base that was moved keeps its inode, one that was made anew keeps its path. With
-            // neither it is another one, and edits would land on files they were not made for.
+            // A base that was moved keeps its inode. A base that was made anew keeps its path. If
+            // neither matches, it is another base, and edits would apply to the wrong files.
             guard superblock.basePath == basePath || superblock.baseInode == baseInode else {
                 throw .foreignBase(
                     store: path, recorded: String(decoding: superblock.basePath, as: UTF8.self),
@@ -175,7 +177,7 @@ package final class Store: Sendable {
         } catch {
             throw .system(error, doing: "list the store", path: path)
         }
-        // The making of a store may have been cut off: what it leaves is taken over.
+        // The making of a store may have been interrupted. What it left is reused.
         let isBegun = names.contains("workspaces")
         if isBegun, (try? disk.list("workspaces").isEmpty) != true {
             throw .damaged(path: path, what: "its superblock is missing")
@@ -228,7 +230,7 @@ extension Store {
         var unreadable: [UInt16: StorageError] = [:]
         for name in names {
             if name.hasSuffix(".new") || name.hasSuffix(".dead") {
-                // The making or removal of a workspace was cut off; nobody was told it was done.
+                // The making or removal of a workspace was interrupted, before it was reported as done.
                 try? disk.removeTree("workspaces/\(name)")
                 continue
             }
@@ -262,8 +264,8 @@ extension Store {
         registry.withLock { $0.values.first { $0.name == name } }
     }
 
-    /// An id that no workspace has had since the store was opened, as long as there is one: the
-    /// kernel may still know inodes of one that was removed.
+    /// Returns an id that no workspace has had since the store was opened, as long as there is one. The
+    /// kernel may still know inodes of a removed workspace.
     private func nextID(_ known: [UInt16: WorkspaceRecord]) -> UInt16? {
         let last = max(
             lastID.load(ordering: .relaxed), known.keys.max() ?? 0, unreadable.keys.max() ?? 0)
@@ -274,8 +276,8 @@ extension Store {
         return id
     }
 
-    /// Makes an empty workspace: a fork of the base, whatever the base's size.
-    /// - Throws: `Errno.exists` if there is one of that name.
+    /// Makes an empty workspace on top of the base. Its cost does not depend on the size of the base.
+    /// - Throws: `Errno.exists` if a workspace has that name, `Errno.noSpace` if no id is free.
     package func createWorkspace(_ name: FileName, now: Int64) throws(Errno) -> WorkspaceRecord {
         let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
             if known.values.contains(where: { $0.name == name }) { return .failure(.exists) }
@@ -305,18 +307,19 @@ extension Store {
         return try result.get()
     }
 
-    /// Removes a workspace with all its data; the caller has made sure that nothing uses it.
+    /// Removes a workspace with all its data. The caller must make sure that the workspace is not in use.
     package func removeWorkspace(_ id: UInt16) throws(Errno) {
         let failure: Errno? = registry.withLock { known in
             let path = LogDirectory.workspacePath(id)
             do throws(Errno) {
-                // Renamed first: it vanishes whole, whatever cuts the removal off.
+                // The rename comes first, so that the workspace disappears as a whole even if the
+                // removal is interrupted.
                 try disk.rename(path, to: path + ".dead")
                 known[id] = nil
                 try disk.synchronizeDirectory("workspaces")
                 try disk.removeTree(path + ".dead")
             } catch {
-                // Gone for whoever looks. A power cut may bring it back, as it is: without changes.
+                // The workspace is already gone for readers. A power cut may bring it back, unchanged.
                 return known[id] == nil ? nil : error
             }
             return nil
@@ -335,7 +338,8 @@ extension Store {
             } catch {
                 return error.errno
             }
-            // rename(2) promises nothing of a power cut: where this fails the old name may come back.
+            // rename(2) does not promise durability. If this sync fails, the old name may come back
+            // after a power cut.
             try? disk.synchronizeDirectory(LogDirectory.workspacePath(id))
             known[id] = record
             return nil
@@ -343,7 +347,7 @@ extension Store {
         if let failure { throw failure }
     }
 
-    /// Where the tree database of a workspace lies.
+    /// Returns the path of the tree database of a workspace.
     package func databasePath(_ id: UInt16) -> String {
         guard let databaseDirectory else { return ":memory:" }
         return "\(databaseDirectory)/\(LogDirectory.workspacePath(id))/tree.db"

@@ -1,6 +1,6 @@
-// StoreKey: the file `key`: what the checksums of records are made with, a second time. The superblock
-// has it too; without it no record of the store can be told from bytes that look like one, so each of
-// the two files is enough to make the other one anew.
+// StoreKey: the file `key`, a second copy of the key of the record checksums. The superblock holds the
+// first copy. Without the key, no record can be distinguished from bytes that look like one, so each of
+// the two files suffices to make the other one anew.
 //
 // sealed payload, two copies: store id u64 | key, 192 bytes
 
@@ -9,7 +9,7 @@ package import Platform
 package struct StoreKey: Equatable, Sendable {
     package static let path = "key"
 
-    /// The store's, as in the superblock.
+    /// The store's id, as in the superblock.
     package var id: UInt64
     package var key: ChecksumKey
 
@@ -39,9 +39,10 @@ package struct StoreKey: Equatable, Sendable {
 }
 
 extension Store {
-    /// Makes the file `key` anew where it is missing or damaged.
-    /// - Throws: where it is whole and holds the key of another store: one of the two files was put
-    ///   there by somebody, and which one fits the logs is not known.
+    /// Makes the file `key` anew if it is missing or damaged.
+    /// - Throws: `StorageError.damaged` if the file is intact but holds the key of another store. Then
+    ///   one of the two files was copied from elsewhere, and it is not known which one matches the
+    ///   logs.
     static func checkKey(_ superblock: Superblock, _ disk: any Disk) throws(StorageError) {
         let expected = StoreKey(superblock)
         do throws(StorageError) {

@@ -1,5 +1,5 @@
-// Superblock: what a store says of itself; WorkspaceRecord says the same of a workspace.
-// Both are sealed files with two copies, synced when written.
+// Superblock: the description of a store: its id, its base and its key. WorkspaceRecord is the same for
+// a workspace. Both are sealed files with two copies, synced when written.
 //
 // superblock payload: store version u32 | zero u32 | store id u64 | created i64 | base path (u32, bytes)
 //     | base root inode u64 | key, 192 bytes
@@ -13,10 +13,10 @@ package struct Superblock: Equatable, Sendable {
     package var version: UInt32 = Format.storeVersion
     package var id: UInt64
     package var created: Int64
-    /// The real path of the base that the store's workspaces lie over.
+    /// The real path of the base below the store's workspaces.
     package var basePath: [UInt8]
     package var baseInode: UInt64
-    /// What the checksums of records are made with; the file `key` has it too.
+    /// The key of the record checksums. The file `key` holds it too.
     package var key: ChecksumKey
 
     package init(

@@ -1,6 +1,6 @@
-// UsageRecord: what a workspace took when it was closed cleanly, so that its next opening need not
-// look at every log. A sealed file that is removed when the workspace is opened: where it is missing,
-// or does not fit the tree log, somebody counts.
+// UsageRecord: the space that a workspace used when it was closed cleanly, so that the next open need
+// not read every log. It is a sealed file that is removed when the workspace is opened. If it is
+// missing or does not match the tree log, the space is counted anew.
 //
 // payload: log files u64 | log bytes u64 | tree log bytes u64 | files u64
 
@@ -10,7 +10,7 @@ package struct UsageRecord: Equatable, Sendable {
     package var logFiles: UInt64
     package var logBytes: UInt64
     package var journalBytes: UInt64
-    /// Files and directories that have a row and a name.
+    /// The number of files and directories that have a row and a name.
     package var files: UInt64
 
     package init(logFiles: UInt64, logBytes: UInt64, journalBytes: UInt64, files: UInt64) {
@@ -45,8 +45,8 @@ package struct UsageRecord: Equatable, Sendable {
             logFiles: logFiles, logBytes: logBytes, journalBytes: journalBytes, files: files)
     }
 
-    /// Reads the record and removes it, since the workspace will change now.
-    /// - Throws: where it cannot be removed; it would be wrong at the next start.
+    /// Reads the record and removes it, since the workspace is about to change.
+    /// - Throws: An errno if the record cannot be removed. It would be wrong at the next open.
     package static func take(
         _ workspace: UInt16, on disk: any Disk
     ) throws(Errno) -> UsageRecord? {

@@ -1,9 +1,10 @@
-// WorkspaceRecord: what a workspace of a store says of itself.
+// WorkspaceRecord: the description of a workspace: its id, its name and its creation time.
 
 package import Platform
 
 package struct WorkspaceRecord: Equatable, Sendable {
-    /// 1 to 32,767: the high 16 bits of its inode numbers, which stay positive as signed numbers.
+    /// 1 to 32,767. The id is the high 16 bits of the workspace's inode numbers, which stay positive as
+    /// signed numbers.
     package var id: UInt16
     package var name: FileName
     package var created: Int64

@@ -1,10 +1,10 @@
-// BackupRecord: a backup as the tree log and the database have it.
+// BackupRecord: a backup in the tree log and the database.
 
 package import Platform
 
-/// What is known of a backup besides its name.
+/// The properties of a backup besides its name.
 package struct BackupRecord: Equatable, Sendable {
-    /// The last change that it contains.
+    /// The last change that the backup contains.
     package var sequence: UInt64
     /// Nanoseconds since 1970.
     package var time: Int64

@@ -1,14 +1,15 @@
-// ContentMark: says in the tree log that an edit log grows past the checkpoint.
+// ContentMark: a note in the tree log that an edit log grows past the checkpoint.
 
 internal import Platform
 
-/// An entry of a content mark: a file whose log may grow, or one whose log has its first record. The first
-/// comes before the record, the second after it: where it stands, an empty log has been lost.
+/// An entry of a content mark: a file whose log may grow, or a file whose new log has its first record.
+/// The first kind is written before the record, the second after it. If the second kind exists and the
+/// log is empty, the log's content has been lost.
 package struct ContentMark: Equatable, Sendable {
     package var inode: InodeNumber
     package var hasBegun: Bool
 
-    /// No inode number has this bit: workspaces have ids below 32,768.
+    /// No inode number has this bit: workspace ids are below 32,768.
     private static let begun: UInt64 = 1 << 63
 
     package init(_ inode: InodeNumber, hasBegun: Bool = false) {

@@ -1,9 +1,9 @@
-// InodeRecord: what the overlay knows of one inode. It and Origin, which base file an inode came from,
-// each have one binary form, used by the journal and, for its checksum, by the database.
+// InodeRecord: the row of one inode. InodeRecord and Origin each have one binary form, which the tree
+// log stores and the database uses for its checksums.
 
 package import Platform
 
-/// The number of an inode in a store: workspace id in the high 16 bits.
+/// The number of an inode in a store. The workspace id is in the high 16 bits.
 package typealias InodeNumber = UInt64
 
 package struct InodeRecord: Equatable, Sendable {
@@ -14,17 +14,17 @@ package struct InodeRecord: Equatable, Sendable {
     package var group: UInt32
     package var links: UInt32
     package var specialDevice: UInt64 = 0
-    /// Bytes; for a file with an edit log as of `contentSequence`.
+    /// In bytes. For a file with an edit log, as of `contentSequence`.
     package var size: UInt64 = 0
-    /// Bytes that are no hole.
+    /// The number of bytes outside holes.
     package var allocated: UInt64 = 0
     package var accessTime: Int64
     package var modificationTime: Int64
     package var changeTime: Int64
     package var birthTime: Int64
-    /// The change that set the times last.
+    /// The last change that set the times.
     package var sequence: UInt64 = 0
-    /// The last edit that `size`, `allocated` and the times know of.
+    /// The last edit that `size`, `allocated` and the times include.
     package var contentSequence: UInt64 = 0
     package var flags: Flags = []
     package var symlinkTarget: [UInt8] = []
@@ -32,15 +32,16 @@ package struct InodeRecord: Equatable, Sendable {
     package struct Flags: OptionSet, Sendable {
         package let rawValue: UInt32
         package init(rawValue: UInt32) { self.rawValue = rawValue }
-        /// The content is in an edit log; otherwise it is the base's, or empty.
+        /// The content is in an edit log. Otherwise it is the base's, or empty.
         package static let hasLog = Flags(rawValue: 1)
-        /// It came from the base: an Origin is recorded under its number.
+        /// The inode came from the base: an Origin is recorded under its number.
         package static let hasOrigin = Flags(rawValue: 2)
-        /// Extended attributes were set or removed here.
+        /// Extended attributes were set or removed in the workspace.
         package static let hasXattrs = Flags(rawValue: 4)
-        /// Carries security.capability, which every write clears.
+        /// The file has security.capability, which every write clears.
         package static let hasCapability = Flags(rawValue: 8)
-        /// Without a log it shows what the base has: nobody else reads the base by its number.
+        /// Without a log the file shows the base's current content: no other inode reads the base by
+        /// its number.
         package static let followsBase = Flags(rawValue: 16)
     }
 

@@ -1,25 +1,25 @@
-// The room of a tree log: blocks that are set aside behind its end, so that removing everything and a
-// rollback find theirs on a disk without a free block, whoever filled it. They belong to the file:
-// neither other files nor other programs can take them.
+// Journal+Room: blocks that are set aside after the end of a tree log, so that removing everything and
+// a rollback still work on a disk without a free block. The blocks belong to the file: neither other
+// files nor other programs can take them.
 
 package import Platform
 internal import Synchronization
 
 extension Journal {
-    /// More than is needed is set aside at once, twice as much up to that: some 1,000 files between two
-    /// calls of fallocate(2).
+    /// The largest number of extra bytes that are set aside at once. Below it, twice the need is set
+    /// aside. This gives some 1,000 files between two calls of fallocate(2).
     private static let step: UInt64 = 1 << 20
 
-    /// Has blocks set aside for `bytes` behind what the log will have after a record of `own` bytes.
-    /// - Parameter isLenient: as much room as there is now will do, if it was less before.
-    /// - Throws: ENOSPC where the disk has no room for it.
+    /// Sets blocks aside for `bytes` after the end that the log will have after a record of `own` bytes.
+    /// - Parameter isLenient: Whether the present room suffices if it is less than `bytes`.
+    /// - Throws: ENOSPC if the disk has no space for it.
     package func keepRoom(_ bytes: UInt64, own: UInt64, isLenient: Bool = false) throws(Errno) {
         let (end, roomEnd, cuts) = tail.withLock { ($0.end, $0.roomEnd, $0.cuts) }
         let room = roomEnd.subtracting(clamping: end)
         let wanted = (isLenient ? min(room, bytes) : bytes).adding(clamping: own)
         if room >= wanted { return }
         let start = max(end, roomEnd)
-        // Not under the lock: on an almost full disk the file system may have to commit first.
+        // Done without the lock: on an almost full disk the file system may have to commit first.
         for extra in [min(Self.step, wanted), 0] {
             let target = end.adding(clamping: wanted).adding(clamping: extra)
             do throws(Errno) {
@@ -35,10 +35,11 @@ extension Journal {
         }
     }
 
-    /// Bytes of room that are known to be there.
+    /// The number of bytes that are known to be set aside.
     package var room: UInt64 { tail.withLock { $0.roomEnd.subtracting(clamping: $0.end) } }
 
-    /// After an append that failed: with what it left the cut has given the room back to the disk.
+    /// Sets the room aside again after a failed append: the truncation that removed its remains also
+    /// released the room.
     func takeRoomBack(_ tail: inout Tail) {
         tail.cuts += 1
         let (start, end) = (tail.end, tail.roomEnd)

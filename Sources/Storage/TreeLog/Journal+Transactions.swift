@@ -1,11 +1,12 @@
-// Transactions in the journal: appended in as many parts as they need, whole or not at all.
+// Journal+Transactions: transactions in the tree log, appended in as many parts as needed, all or
+// nothing.
 
 package import Platform
 
 extension Journal {
-    /// Appends the changes of one call; when it returns, they survive the death of this process. What
-    /// is longer than a part is written in several records, of which the last one makes them valid;
-    /// nobody sees the log's end move before that.
+    /// Appends the changes of one call. After it returns, they survive the death of this process. A
+    /// list longer than a part is written in several records. The last record makes them valid, and the
+    /// log's end does not move before that.
     package func append(
         _ operation: TreeOperation, _ changes: [TreeChange], sequence: UInt64, stamp: Stamp
     ) throws(Errno) {
@@ -31,9 +32,9 @@ extension Journal {
         }
     }
 
-    /// The changes of a transaction that `records` or `replay` has visited; nil where a part of it was
-    /// lost and a repair has closed the gap.
-    /// - Throws: damage.
+    /// Returns the changes of a transaction that `records` or `replay` has visited. Returns nil if a
+    /// part of it was lost and a repair filled the gap.
+    /// - Throws: `StorageError.damaged` if the changes cannot be read.
     package func transaction(
         _ header: RecordHeader, _ payload: [UInt8]
     ) throws(StorageError) -> (operation: TreeOperation, changes: [TreeChange])? {

@@ -1,5 +1,5 @@
-// Journal: a workspace's tree log. Each transaction is appended before the call that made it is
-// answered; that is what survives kill -9. The journal is the truth, the database its index.
+// Journal: a workspace's tree log. Each transaction is appended before the call that made it returns,
+// so it survives kill -9. The tree log is authoritative, and the database is its index.
 
 internal import Synchronization
 package import Platform
@@ -8,7 +8,7 @@ package final class Journal: Sendable {
     package let path: String
     package let id: UInt64
     private let key: ChecksumKey
-    /// Bytes of changes that one record of a transaction has.
+    /// The number of bytes of changes in one record of a transaction.
     package let partLength: Int
     let file: any DiskFile
     private let counter: SpaceCounter?
@@ -16,20 +16,22 @@ package final class Journal: Sendable {
 
     struct Tail: Sendable {
         var end: UInt64
-        /// What a failed append left could not be cut off yet.
+        /// Whether the remains of a failed append could not be cut off yet.
         var needsCut = false
-        /// Up to where blocks are set aside (`keepRoom`), and how often they were lost again.
+        /// The end of the blocks that are set aside (`keepRoom`), and the number of times that they
+        /// were lost.
         var roomEnd: UInt64 = 0
         var cuts = 0
     }
 
-    /// How far the file is known durable. Held across fdatasync on purpose: whoever waits finds its
-    /// own bytes synced by the call before (group commit).
+    /// The end up to which the file is known to be durable. The lock is held across fdatasync on
+    /// purpose: a waiting thread may find its own bytes synced by the previous call (group commit).
     private let syncedEnd = Mutex<UInt64>(0)
-    /// A sync that failed may have dropped bytes without a later one saying so: all fail then.
+    /// The error of a failed sync. It may have dropped bytes, and a later sync would not report that.
+    /// So all later syncs fail.
     private let syncFailure = Mutex<Errno?>(nil)
 
-    /// Opens the journal at `path`, or makes an empty one.
+    /// Opens the tree log at `path`, or makes an empty one.
     package init(
         _ path: String, id: UInt64, key: ChecksumKey, on disk: any Disk, now: Int64,
         counter: SpaceCounter? = nil, partLength: Int = Format.partLength
@@ -42,7 +44,7 @@ package final class Journal: Sendable {
         do throws(Errno) {
             var known: (any DiskFile)?
             if disk.exists(path) { known = try disk.open(path, .readWrite) }
-            // A journal without a whole header was cut off in its making and holds nothing.
+            // The making of a tree log without a whole header was interrupted. It holds nothing.
             if let opened = known, try opened.length() >= UInt64(Format.logHeaderLength) {
                 file = opened
             } else {
@@ -58,7 +60,7 @@ package final class Journal: Sendable {
         tail = Mutex(Tail(end: UInt64(Format.logHeaderLength)))
     }
 
-    /// A journal that is only read, up to where it ends now. Nothing is made or cut.
+    /// Opens a tree log for reading only, up to its current end. Nothing is made or cut off.
     package init(
         reading path: String, id: UInt64, key: ChecksumKey, on disk: any Disk
     ) throws(StorageError) {
@@ -77,8 +79,8 @@ package final class Journal: Sendable {
         tail = Mutex(Tail(end: max(length, UInt64(Format.logHeaderLength))))
     }
 
-    /// The header is durable before the file gets its name: a name may become durable by itself at
-    /// any time, and no power cut is to leave one that leads to a broken header.
+    /// Makes an empty log. The header is durable before the file gets its name: a name may become
+    /// durable at any time, and after a power cut no name may refer to a broken header.
     private static func make(
         _ header: LogHeader, _ path: String, _ disk: any Disk
     ) throws(Errno) -> any DiskFile {
@@ -100,8 +102,8 @@ package final class Journal: Sendable {
 
     var transactionReader: TransactionReader { TransactionReader(file, log: id, key: key) }
 
-    /// Reads records from `position` on, and cuts a torn tail off, parts without their transaction
-    /// included. Parts are not visited: `transaction` reads them.
+    /// Reads records from `position` on, and cuts off a torn tail, including parts without their
+    /// transaction. Parts are not visited: `transaction` reads them.
     package func replay(
         from position: UInt64, after sequence: UInt64, afterPowerCut: Bool = false,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
@@ -109,14 +111,14 @@ package final class Journal: Sendable {
         let start = max(position, UInt64(Format.logHeaderLength))
         var scanner: LogScanner
         do throws(Errno) {
-            // What is replayed may go into the database, which must not be durable before it.
+            // Replayed records may go into the database, which must not become durable before them.
             try file.synchronize()
             scanner = try LogScanner(file, log: id, key: key, gapEndsLog: afterPowerCut)
         } catch {
             throw .system(error, doing: "read", path: path)
         }
         var parts = 0
-        // Where parts begin that no transaction has followed yet.
+        // The position of the first of a run of parts without a transaction yet.
         var run: UInt64?
         var result = try scanner.scan(from: start, after: sequence) {
             (record) throws(StorageError) in
@@ -126,14 +128,15 @@ package final class Journal: Sendable {
                 return
             }
             run = nil
-            // A filler holds nothing that can be read.
+            // A filler has no readable content.
             let isGap = record.header.kind == RecordKind.gap.rawValue
             try visit(record.header, isGap ? [] : try self.payload(of: record))
         }
         result.records -= parts
-        // Shorter than the checkpoint knows: the database was durable before the journal was.
+        // If the log is shorter than the checkpoint's position, the database became durable before the
+        // log.
         result.end = max(result.end, start)
-        // With damage behind them it is not known what came after.
+        // If damage follows the parts, it is not known what came after them.
         if let run, result.damage.last?.upperBound ?? 0 <= run { result.end = run }
         if result.tornBytes > 0 || run == result.end {
             do throws(Errno) {
@@ -147,9 +150,9 @@ package final class Journal: Sendable {
         return result
     }
 
-    /// Ends the journal before the first transaction for which `isLost` holds, after a power cut and
-    /// before the replay. What is cut is kept beside it.
-    /// - Returns: the transaction's number, and how many bytes were cut.
+    /// Ends the log before the first transaction for which `isLost` holds, after a power cut and before
+    /// the replay. The bytes cut off are kept beside it.
+    /// - Returns: The transaction's sequence number and the number of bytes cut off.
     package func end(
         before isLost: (RecordHeader, [TreeChange]) -> Bool, from position: UInt64,
         after sequence: UInt64, keepingOn disk: any Disk
@@ -168,13 +171,13 @@ package final class Journal: Sendable {
         var cut: UInt64 = 0
         _ = try scanner.scan(from: start, after: sequence) { (record) throws(StorageError) in
             let header = record.header
-            // What cannot be read the replay tells of.
+            // The replay reports transactions that cannot be read.
             guard found == nil, header.kind == RecordKind.transaction.rawValue,
                 let payload = try? self.payload(of: record),
                 let (_, changes) = try? reader.changes(header, payload), isLost(header, changes)
             else { return }
             found = header
-            // Its parts go with it.
+            // The parts of the transaction are cut off with it.
             cut = header.length > 0 ? header.offset : record.position
         }
         guard let found, cut >= start, cut < length else { return nil }
@@ -187,9 +190,9 @@ package final class Journal: Sendable {
         return (found.sequence, length - cut)
     }
 
-    /// The records younger than `sequence` and not younger than `limit`, in order, found by bisection,
-    /// but for parts.
-    /// - Throws: `damaged` where records cannot be read.
+    /// Visits the records with sequence numbers after `sequence` and up to `limit`, in order. The start
+    /// is found by bisection. Parts are not visited.
+    /// - Throws: `damaged` if records cannot be read.
     package func records(
         after sequence: UInt64, upTo limit: UInt64 = .max,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
@@ -207,7 +210,7 @@ package final class Journal: Sendable {
         }
     }
 
-    /// As above for the records of one kind; the payloads of others are not read.
+    /// Visits the records of one kind, as above. The payloads of other records are not read.
     package func records(
         of kind: RecordKind, after sequence: UInt64, upTo limit: UInt64 = .max,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
@@ -223,8 +226,8 @@ package final class Journal: Sendable {
         }
     }
 
-    /// The number before that of the first record younger than `time` (nanoseconds since 1970); the
-    /// greatest one where there is none.
+    /// Returns the sequence number before that of the first record later than `time` (nanoseconds since
+    /// 1970), or the greatest number if there is no such record.
     package func lastSequence(at time: Int64) throws(StorageError) -> UInt64 {
         var scanner = try scanner()
         let position = try scanner.bisect { $0.time > time }.position
@@ -232,14 +235,14 @@ package final class Journal: Sendable {
         return next.header.sequence.subtracting(clamping: 1)
     }
 
-    /// The number of the last record that is not younger than `limit`; 0 where there is none.
+    /// Returns the sequence number of the last record up to `limit`, or 0 if there is none.
     package func lastRecord(upTo limit: UInt64) throws(StorageError) -> UInt64 {
         var scanner = try scanner()
         return try scanner.bisect { $0.sequence > limit }.before?.header.sequence ?? 0
     }
 
-    /// Whether transaction `sequence` came about. True too where that is not known: a filler or damage
-    /// stands where it would be.
+    /// Returns whether transaction `sequence` was completed. Also returns true if that is not known,
+    /// because a filler or damage is at its position.
     package func mayHave(transaction sequence: UInt64) throws(StorageError) -> Bool {
         var scanner = try scanner()
         let (position, before) = try scanner.bisect { $0.sequence >= sequence }
@@ -267,7 +270,7 @@ package final class Journal: Sendable {
         }
     }
 
-    /// Appends one record; when it returns, the record survives the death of this process.
+    /// Appends one record. After it returns, the record survives the death of this process.
     package func append(
         _ kind: RecordKind, sequence: UInt64, stamp: Stamp, payload: [UInt8]
     ) throws(Errno) {
@@ -276,12 +279,12 @@ package final class Journal: Sendable {
         }
     }
 
-    /// Appends a record with these: kind, sequence, stamp, offset, length, payload; answers where.
+    /// Appends a record with kind, sequence, stamp, offset, length and payload. Returns its position.
     typealias Appending = (
         RecordKind, UInt64, Stamp, UInt64, UInt64, [UInt8]
     ) throws(Errno) -> UInt64
 
-    /// Appends what `body` says, all of it or nothing; the log's end moves at the end only.
+    /// Appends the records that `body` appends, all or none. The log's end moves only afterwards.
     func appendAll(
         _ body: (_ append: Appending) throws(Errno) -> Void
     ) throws(Errno) {

@@ -1,19 +1,19 @@
-// TransactionReader: the changes of a transaction, from one record or from parts and the record that
-// makes them valid.
+// TransactionReader: reads the changes of a transaction, from one record or from parts and the record
+// that makes them valid.
 //
 // part payload: changes
 // transaction payload: operation u8 | zeros, 3 bytes | count of all changes u32 | the rest of them
-// The transaction's header has in `offset` where its first part stands, in `length` how many there are.
+// The transaction's header has the position of its first part in `offset`, and their number in `length`.
 
 package import Platform
 
-/// Why the changes of a transaction cannot be had.
+/// The reason why the changes of a transaction cannot be read.
 package enum TransactionFault: Error, Equatable, Sendable {
-    /// A part was lost, and a repair has put a filler in its place.
+    /// A part was lost, and a repair replaced it with a filler.
     case lost
     /// The part at that position cannot be read.
     case damaged(UInt64)
-    /// It can be read, and is nothing that this draftfs writes.
+    /// It is readable, but this draftfs does not write it.
     case unknown
 }
 
@@ -28,7 +28,7 @@ package struct TransactionReader {
         self.key = key
     }
 
-    /// - Parameters: the header and the payload of the transaction's own record.
+    /// - Parameters: The header and the payload of the transaction's own record.
     package func changes(
         _ header: RecordHeader, _ payload: [UInt8]
     ) throws(TransactionFault) -> (operation: TreeOperation, changes: [TreeChange]) {
@@ -77,11 +77,11 @@ package struct TransactionReader {
         return (payload, position + header.recordLength)
     }
 
-    /// Whether a filler that begins further up has taken the place of a part. One that covers a part
-    /// and has another one, or the transaction, behind it has their number.
+    /// Returns whether a filler that begins before `position` replaced a part. A filler that is
+    /// followed by another part, or by the transaction, has their sequence number.
     private func isFilled(_ position: UInt64, before transaction: RecordHeader) -> Bool {
         var isFilled = false
-        // What cannot be read is damage, and is reported as that.
+        // Unreadable bytes are damage, and are reported as damage.
         guard var scanner = try? LogScanner(file, log: log, key: key),
             let first = try? scanner.bisect(where: { $0.sequence >= transaction.sequence })
         else { return false }

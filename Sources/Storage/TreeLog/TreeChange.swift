@@ -1,5 +1,5 @@
-// TreeChange: one key of the tree with its value before and after. A transaction of the journal is
-// a list of them that happen together. "After" replays, "before" takes back.
+// TreeChange: one key of the tree with its value before and after. A transaction of the tree log is a
+// list of changes that happen together. Replay uses "after", undo and rollback use "before".
 //
 // transaction payload: operation u8 | zeros, 3 bytes | count u32 | changes (of a long one only those
 //     that are not in its parts, see TransactionReader)
@@ -7,7 +7,7 @@
 
 package import Platform
 
-/// What a directory says of a name: an inode, or that the base's name is hidden.
+/// The state of a name in a directory: an inode, or a whiteout that hides the base's name.
 package struct Entry: Equatable, Sendable {
     /// 0 for a whiteout.
     package var inode: InodeNumber
@@ -22,7 +22,7 @@ package struct Entry: Equatable, Sendable {
     package var isWhiteout: Bool { inode == 0 }
 }
 
-/// What the overlay says of an extended attribute: a value, or that the base's is hidden.
+/// The state of an extended attribute in the workspace: a value, or that the base's attribute is hidden.
 package enum XattrValue: Equatable, Sendable {
     case value([UInt8])
     case hidden
@@ -32,19 +32,20 @@ package enum TreeChange: Equatable, Sendable {
     case inode(InodeNumber, before: InodeRecord?, after: InodeRecord?)
     case entry(InodeNumber, FileName, before: Entry?, after: Entry?)
     case xattr(InodeNumber, [UInt8], before: XattrValue?, after: XattrValue?)
-    /// Set when the workspace first touches a base file; taken back when that is rolled back.
+    /// Set when the workspace first touches a base file. Reverted when that is rolled back.
     case origin(InodeNumber, before: Origin?, after: Origin?)
-    /// A device of the base other than its root's, and where below the base it was met.
+    /// A device of the base other than its root's, and the path below the base at which it was found.
     case device(UInt32, path: [UInt8])
-    /// A number given to a base inode whose own number does not fit, or was used again.
+    /// A number given to a base inode whose own number does not fit or was reused.
     case alias(InodeNumber, device: UInt32, inode: UInt64, birthTime: Int64)
-    /// A named moment. Backups are not part of the state that a rollback brings back.
+    /// A named moment. Backups are not part of the state that a rollback restores.
     case backup(FileName, before: BackupRecord?, after: BackupRecord?)
-    /// The file's content becomes what the log of `source` held after change `sequence`. Its own log
-    /// has a record with this transaction's number that says so; a recovery that finds none makes it.
+    /// The file's content becomes that of the log of `source` after change `sequence`. The file's own
+    /// log has a record with this transaction's number for it. If recovery finds no such record, it
+    /// makes one.
     case content(InodeNumber, source: InodeNumber, sequence: UInt64)
-    /// The transaction gives a name that stood for another content to a file whose edits up to
-    /// `sequence` are not durable: after a power cut it counts only together with them.
+    /// The transaction gives a name of another content to a file whose edits up to `sequence` are not
+    /// durable. After a power cut it counts only if they survived.
     case due(InodeNumber, sequence: UInt64)
 }
 
@@ -200,7 +201,7 @@ extension TreeChange {
         }
     }
 
-    /// What the payload of a transaction's record begins with.
+    /// Returns the first bytes of the payload of a transaction's record.
     static func encodeHead(_ operation: TreeOperation, count: UInt32) -> [UInt8] {
         var writer = ByteWriter(capacity: 8)
         writer.integer(operation.rawValue)
@@ -216,7 +217,7 @@ extension TreeChange {
         return (operation, count)
     }
 
-    /// The payload of a transaction that has no parts.
+    /// Returns the payload of a transaction that has no parts.
     package static func encode(_ operation: TreeOperation, _ changes: [TreeChange]) -> [UInt8] {
         var writer = ByteWriter(capacity: 160 * changes.count + 8)
         writer.raw(encodeHead(operation, count: UInt32(clamping: changes.count)))
@@ -224,7 +225,7 @@ extension TreeChange {
         return writer.bytes
     }
 
-    /// Nil if any part of the payload is not what `encode` writes.
+    /// Decodes a payload. Returns nil if any part of it is not what `encode` writes.
     package static func decode(_ payload: [UInt8]) -> (TreeOperation, [TreeChange])? {
         var reader = ByteReader(payload)
         guard let (operation, count) = decodeHead(&reader) else { return nil }

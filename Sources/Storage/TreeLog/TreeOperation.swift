@@ -1,6 +1,6 @@
-// TreeOperation: which call a transaction of the tree log was made for.
+// TreeOperation: the call that a transaction of the tree log was made for.
 
-/// Which call made a transaction; shown in history.
+/// The call that made a transaction. It is shown in history.
 package enum TreeOperation: UInt8, Sendable {
     case touch = 0
     case create = 1
