@@ -34,7 +34,7 @@ const int CP_FALLOC_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, CP_FALLOC_PUNCH_HOLE = FALL
           CP_FALLOC_ZERO_RANGE = FALLOC_FL_ZERO_RANGE;
 const int CP_XATTR_CREATE = XATTR_CREATE, CP_XATTR_REPLACE = XATTR_REPLACE;
 
-// The first or last moment that can be said where a file system tells one beyond.
+// Returns the first or last representable moment if the file system reports a time out of range.
 static int64_t nanoseconds(struct statx_timestamp t) {
     int64_t ns;
     if (__builtin_mul_overflow((int64_t)t.tv_sec, 1000000000LL, &ns) ||
@@ -73,7 +73,7 @@ int cp_device(const char *path, uint64_t *device) {
 #endif
 
 int cp_mount_number(int fd, uint64_t *number) {
-    // As statx(2) has it; older headers lack the field.
+    // The offset is that of statx(2): older headers lack the field.
     unsigned masks[] = {STATX_MNT_ID_UNIQUE, STATX_MNT_ID};
     for (int index = 0; index < 2; index++) {
         union { struct statx s; unsigned char bytes[256]; } out;
@@ -91,7 +91,7 @@ int cp_open_beneath(int dirfd, const char *path, int flags) {
     struct open_how how = {.flags = (unsigned)flags | O_CLOEXEC,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     int fd;
-    // EAGAIN: a rename or mount raced with the walk (openat2(2)); a few tries settle it.
+    // EAGAIN means that a rename or mount raced with the path walk (openat2(2)). A few attempts suffice.
     for (int tries = 0; tries < 16; tries++) {
         fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
         if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) return fd;
@@ -110,7 +110,7 @@ int cp_fallocate(int fd, int mode, int64_t offset, int64_t length) {
     return fallocate(fd, mode, offset, length);
 }
 int64_t cp_cached_bytes(int fd, uint64_t offset, uint64_t count) {
-    // cachestat(2), which the C library does not have yet: one number on all machines.
+    // cachestat(2), which the C library does not have yet. Its number is the same on all machines.
     struct { uint64_t offset, count; } range = {offset, count};
     struct { uint64_t cached, dirty, writeback, evicted, recently_evicted; } pages = {0};
     if (syscall(451, fd, &range, &pages, 0) != 0) return -1;
@@ -159,7 +159,7 @@ int cp_clone_mount_read_only(const char *path) {
         errno = saved;
         return -1;
     }
-    // open_tree answers an O_PATH descriptor; the caller wants one that can be listed.
+    // open_tree returns an O_PATH descriptor, but the caller needs one that can be listed.
     int directory = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
     int saved = errno;
     if (directory < 0) {
@@ -167,7 +167,7 @@ int cp_clone_mount_read_only(const char *path) {
         errno = saved;
         return -1;
     }
-    // The detached mount is dissolved when its descriptor closes: it stays open for the daemon's life.
+    // The detached mount disappears when fd is closed, so fd stays open for the daemon's life.
     return directory;
 }
 
@@ -216,7 +216,7 @@ int cp_getrandom(void *buffer, size_t count) {
 }
 
 void cp_count_text(const uint8_t *bytes, size_t count, uint64_t *lines, uint64_t *characters) {
-    // In counters of a byte, so that the compiler counts many bytes at once.
+    // Counters of one byte let the compiler count many bytes at once. They overflow after 255 rounds.
     while (count > 0) {
         size_t part = count < 255 * 32 ? count : 255 * 32;
         uint8_t line_counts[32] = {0}, character_counts[32] = {0};

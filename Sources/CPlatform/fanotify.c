@@ -1,4 +1,4 @@
-// fanotify(7): changes of names and content in directories, told with the directory's file handle.
+// fanotify(7): events for changes of names and content in directories, with the directory's file handle.
 #define _GNU_SOURCE
 #include "CPlatform.h"
 #include <errno.h>
@@ -11,7 +11,7 @@
 int cp_fanotify_open(void) {
     unsigned flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME;
     int fd = fanotify_init(flags | FAN_UNLIMITED_MARKS, O_RDONLY | O_CLOEXEC);
-    // Without privileges (since Linux 5.13) marks are limited.
+    // Without privileges (since Linux 5.13) the number of marks is limited.
     return fd >= 0 || errno != EPERM ? fd : fanotify_init(flags, O_RDONLY | O_CLOEXEC);
 }
 

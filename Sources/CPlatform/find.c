@@ -1,5 +1,5 @@
-// Finding bytes in bytes: four places of the wanted text are compared at 64 places of the other at once, and
-// where all four fit, the rest. Which four is the caller's choice: those that fit seldom.
+// Finds bytes in bytes. Four bytes of the needle are compared at 64 positions at once. Where all four
+// match, the rest is compared. The caller chooses the four bytes: those that match rarely.
 
 #define _GNU_SOURCE
 #include "CPlatform.h"
@@ -10,7 +10,7 @@ int64_t cp_find(const void *bytes, size_t count, const void *needle, size_t need
     return place ? place - (const char *)bytes : -1;
 }
 
-// From a place on, as a place from the front.
+// As cp_find from `start` on. The result is a position from the front.
 static int64_t find_from(
     size_t start, const uint8_t *bytes, size_t count, const uint8_t *needle, size_t needle_count) {
     int64_t found = cp_find(bytes + start, count - start, needle, needle_count);
@@ -32,10 +32,10 @@ int64_t cp_find_by_four(
     size_t start = 0;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     if (needle_count == 0 || needle_count > count) return needle_count == 0 ? 0 : -1;
-    // Behind the last place where it can begin.
+    // The end of the positions at which the needle can begin.
     size_t end = count - needle_count + 1;
-    // Texts in which the four fit nearly everywhere: the other method has a bound. A failure may cost a
-    // comparison of all of the needle.
+    // Bounds the cost if the four bytes match nearly everywhere: each failure may compare the whole
+    // needle. After that many failures, memmem takes over, whose cost is bounded.
     size_t failures_left = count / (needle_count > 32 ? needle_count : 32) + 64;
     size_t at[4];
     vector wanted[4];
@@ -56,7 +56,7 @@ int64_t cp_find_by_four(
             halves fit = (halves)(fits[part] & equal(here + at[2] + 16 * part, wanted[2])
                 & equal(here + at[3] + 16 * part, wanted[3]));
             for (int half = 0; half < 2; half++) {
-                // A byte of ones for each place that fits, the first one lowest.
+                // A byte of ones for each position that matches, the first position lowest.
                 uint64_t bits = fit[half];
                 while (bits != 0) {
                     int lane = __builtin_ctzll(bits) / 8;

@@ -1,4 +1,4 @@
-// Amounts: sizes (4096, 64K, 10G) and ages (30s, 10m, 2h, 1d, 1w), read and written.
+// Amounts: parses and formats sizes (4096, 64K, 10G) and ages (30s, 10m, 2h, 1d, 1w).
 
 internal import Platform
 
@@ -7,14 +7,15 @@ package enum Amounts {
     private static let sizeUnits: [(letter: Character, bytes: UInt64)] = [
         ("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10),
     ]
-    /// Seconds.
+    /// In seconds.
     private static let ageUnits: [(letter: Character, seconds: UInt64)] = [
         ("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1),
     ]
     private static let second: UInt64 = 1_000_000_000
 
-    /// Bytes.
-    /// - Returns: nil if it is no size, or one past 2^63 - 1, as no file or store can be.
+    /// Parses a size in bytes.
+    /// - Returns: Nil if the text is not a size, or is greater than 2^63 - 1, the limit of files and
+    ///   stores.
     package static func size(_ text: some BidirectionalCollection<UInt8>) -> UInt64? {
         guard let last = text.last else { return nil }
         let letter = Character(Unicode.Scalar(last)).uppercased()
@@ -24,8 +25,8 @@ package enum Amounts {
         return UInt64(digits: text.dropLast()).flatMap { product($0, unit.bytes) }
     }
 
-    /// Nanoseconds.
-    /// - Returns: nil if it is no age, or one past 292 years, which is what 64 bits hold.
+    /// Parses an age in nanoseconds.
+    /// - Returns: Nil if the text is not an age, or is longer than 292 years, the limit of 64 bits.
     package static func age(_ text: some BidirectionalCollection<UInt8>) -> Int64? {
         guard let last = text.last,
             let unit = ageUnits.first(where: { $0.letter.asciiValue == last }),
@@ -40,7 +41,7 @@ package enum Amounts {
         return overflow || product > UInt64(Int64.max) ? nil : product
     }
 
-    /// Exact, in the largest unit that is.
+    /// Returns the size in the largest unit that is exact.
     package static func sizeText(_ bytes: UInt64) -> String {
         for unit in sizeUnits where bytes > 0 && bytes % unit.bytes == 0 {
             return "\(bytes / unit.bytes)\(unit.letter)"
@@ -48,8 +49,8 @@ package enum Amounts {
         return "\(bytes)"
     }
 
-    /// Whole seconds, in the largest unit that is exact.
-    /// - Parameter age: nanoseconds, not negative.
+    /// Returns the age in whole seconds, in the largest unit that is exact.
+    /// - Parameter age: In nanoseconds, not negative.
     package static func ageText(_ age: Int64) -> String {
         let seconds = UInt64(max(0, age)) / second
         for unit in ageUnits where seconds > 0 && seconds % unit.seconds == 0 {

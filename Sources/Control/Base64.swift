@@ -1,4 +1,4 @@
-// Base64: reads RFC 4648, section 4: the usual alphabet, padded, nothing else in between.
+// Base64: decodes RFC 4648, section 4: the standard alphabet, padded, without other characters.
 
 enum Base64 {
     private static let values: [UInt8] = {
@@ -8,7 +8,7 @@ enum Base64 {
         return values
     }()
 
-    /// - Returns: nil if it is no base64, also if bits are set that no byte has.
+    /// - Returns: Nil if the text is not valid base64, or has bits set after the last byte.
     static func bytes(_ text: [UInt8]) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         let padding = text.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count

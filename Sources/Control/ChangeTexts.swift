@@ -1,12 +1,12 @@
-// ChangeTexts: the texts of `backup`, `history` and `blame`: JSON lines, each one object, so that a
-// tool can read them one by one and with jq.
+// ChangeTexts: the texts of `backup`, `history` and `blame` as JSON lines. Each line is one object, so
+// that tools such as jq can read them one by one.
 
 internal import Overlay
 package import Past
 internal import Platform
 
 package enum ChangeTexts {
-    /// {"name","sequence","time","automatic","comment"}, oldest first.
+    /// Returns {"name","sequence","time","automatic","comment"}, oldest first.
     package static func backups(_ backups: [Backup]) -> [UInt8] {
         lines(backups) { backup in
             [
@@ -19,7 +19,7 @@ package enum ChangeTexts {
         }
     }
 
-    /// {"seq","time","pid","comm","uid","op","path","old_path"?,"range"?}, oldest first.
+    /// Returns {"seq","time","pid","comm","uid","op","path","old_path"?,"range"?}, oldest first.
     package static func history(_ items: [HistoryItem]) -> [UInt8] {
         lines(items) { item in
             var pairs = change(item)
@@ -30,7 +30,7 @@ package enum ChangeTexts {
         }
     }
 
-    /// {"range","source"} and, for source "change", the change as in history.
+    /// Returns {"range","source"} and, for source "change", the change as in history.
     package static func blame(_ ranges: [BlameRange]) -> [UInt8] {
         lines(ranges) { item in
             let bytes = ("range", range(item.range))
@@ -53,7 +53,7 @@ package enum ChangeTexts {
         ]
     }
 
-    /// From the first byte to the one behind the last.
+    /// Returns the offset of the first byte and the offset after the last byte.
     private static func range(_ range: Range<UInt64>) -> JSONText.Value {
         .list([.unsigned(range.lowerBound), .unsigned(range.upperBound)])
     }

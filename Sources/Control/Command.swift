@@ -1,5 +1,5 @@
-// Command: what a line written to a control file asks for. The syntax is in CommandReader, the page
-// for users is Control.docc/ControlFiles.md.
+// Command: one command in a line written to a control file. CommandReader has the syntax. The page for
+// users is Control.docc/ControlFiles.md.
 
 package import Overlay
 package import Past
@@ -9,7 +9,7 @@ package import Platform
 package enum CommandFile: String, Sendable, CaseIterable {
     case backup, rollback, undo, clone, edit, verify, limits, drift, refresh
 
-    /// What may be written, without the file's name.
+    /// The syntax of a command, without the file's name.
     package var syntax: String {
         switch self {
         case .backup: "NAME [comment…] | --delete NAME | --rename OLD NEW"
@@ -25,7 +25,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
         }
     }
 
-    /// One line: what the file does, and what may be written to it.
+    /// One line that says what the file does and how to write to it.
     package var usage: String {
         let purpose =
             switch self {
@@ -49,24 +49,24 @@ package enum Command: Equatable, Sendable {
     case backup(FileName, comment: [UInt8])
     case deleteBackup(FileName)
     case renameBackup(FileName, to: FileName)
-    /// Without paths, all of the workspace.
+    /// Without paths, the whole workspace.
     case rollback(Moment, keepsTimes: Bool, paths: [[UInt8]])
-    /// Without paths, in all of the workspace.
+    /// Without paths, changes in the whole workspace.
     case undo(Int, paths: [[UInt8]])
     case clone([UInt8], to: [UInt8])
-    /// The splices are in the order of the file; see `EditSyntax`.
+    /// The splices are in the order of the file. See `EditSyntax`.
     case edit([UInt8], [Splice])
-    /// Without paths, all of the workspace.
+    /// Without paths, the whole workspace.
     case verify(paths: [[UInt8]])
     case limit(LimitKey, LimitValue)
     case acceptDrift([UInt8])
-    /// With the base file that was compared, as `drift` names it.
+    /// `over` is the base file that was compared, as `drift` names it.
     case keepOurs([UInt8], over: [UInt8]?)
     case dropDrift([UInt8])
     case refresh
 }
 
-/// What `limits` may hold.
+/// The keys of `limits`.
 package enum LimitKey: String, Sendable, CaseIterable {
     case bytes, files
     case fileSize = "file-size"
@@ -76,10 +76,10 @@ package enum LimitKey: String, Sendable, CaseIterable {
     case pin
 
     package enum Unit: Sendable {
-        /// Bytes.
+        /// In bytes.
         case size
         case count
-        /// Nanoseconds.
+        /// In nanoseconds.
         case age
     }
 
@@ -94,6 +94,6 @@ package enum LimitKey: String, Sendable, CaseIterable {
 
 package enum LimitValue: Equatable, Sendable {
     case none
-    /// In the unit of the key; at most 2^63 - 1.
+    /// In the unit of the key, at most 2^63 - 1.
     case value(UInt64)
 }

@@ -1,12 +1,13 @@
-// CommandPath: paths in commands: relative to the workspace's root, never out of it.
+// CommandPath: paths in commands. They are relative to the workspace's root and never leave it.
 
 package import Overlay
 internal import Platform
 
 package enum CommandPath {
-    /// Without `.`, `..`, doubled slashes and slashes at the ends. The root is empty. `..` is taken
-    /// out by the text alone, without regard to symlinks, as `cd` does by default.
-    /// - Throws: EINVAL for an empty path and one that leaves the workspace; ENAMETOOLONG.
+    /// Returns the path without `.`, `..`, double slashes and slashes at the ends. The root is empty.
+    /// `..` is resolved by text alone, without following symlinks, as `cd` does by default.
+    /// - Throws: EINVAL for an empty path and one that leaves the workspace or has a NUL byte;
+    ///   ENAMETOOLONG.
     package static func normalise(_ word: [UInt8]) throws(CommandError) -> [UInt8] {
         if word.isEmpty {
             throw .invalid("a path is empty: write . for the root of the workspace")

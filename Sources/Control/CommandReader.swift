@@ -1,5 +1,5 @@
-// CommandReader: the commands in what was written to a control file, one after the other. What
-// stands behind a mistake is not read, so that the first command that fails ends the write.
+// CommandReader: reads the commands in a write to a control file, one after the other. Text after a
+// mistake is not read, so the first command that fails ends the write.
 
 package import Overlay
 internal import Past
@@ -11,7 +11,7 @@ package struct CommandReader {
     private var words: CommandWords
     private var edits: EditReader?
 
-    /// - Parameter now: nanoseconds since 1970, for -AGE.
+    /// - Parameter now: Nanoseconds since 1970, for -AGE.
     package init(_ bytes: [UInt8], of file: CommandFile, now: Int64) {
         self.file = file
         self.now = now
@@ -19,10 +19,10 @@ package struct CommandReader {
         edits = file == .edit ? EditReader(bytes) : nil
     }
 
-    /// Where the last command began; nil where commands are no lines.
+    /// The line of the last command. Nil if commands are not lines.
     package var line: Int? { file == .edit ? nil : words.line }
 
-    /// - Returns: nil at the end.
+    /// - Returns: Nil at the end.
     package mutating func next() throws(CommandError) -> Command? {
         if var edits {
             defer { self.edits = edits }
@@ -133,7 +133,7 @@ package struct CommandReader {
         switch verb {
         case "accept": return .acceptDrift(path)
         case "ours": return .keepOurs(path, over: words.count > 2 ? words[2] : nil)
-        // "drop" as it was called at first.
+        // "drop" is the former name.
         case "theirs", "drop": return .dropDrift(path)
         default: throw usage("does not know \(shown(words[0]))")
         }

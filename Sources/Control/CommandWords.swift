@@ -1,24 +1,24 @@
-// CommandWords: splits what was written to a control file into commands and words, quoted as in a
-// shell (POSIX.1-2017, XCU 2.2). Words are bytes, not text: names may hold any byte but NUL.
+// CommandWords: splits a write to a control file into commands and words, quoted as in a shell
+// (POSIX.1-2017, XCU 2.2). Words are bytes, not text: names may hold any byte but NUL.
 
 package import Overlay
 
-/// Reads one command after the other: a command ends with its line, unless the line end is quoted.
-/// Blank lines are no commands, but a write of nothing else is one command without words.
+/// Reads one command after the other. A command ends with its line, unless the line end is quoted.
+/// Blank lines are skipped, but a write of only blank lines is one command without words.
 package struct CommandWords: Sendable {
     private let bytes: [UInt8]
     private var position = 0
     private var hasCommand = false
-    /// Where the last command began, counted from 1.
+    /// The line of the last command, counted from 1.
     package private(set) var line = 1
     private var nextLine = 1
 
     package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The words of the next command.
-    /// - Returns: nil at the end.
-    /// - Throws: EINVAL for a quote that is not closed, a backslash at the end, and NUL. Nothing can
-    ///   be read after that.
+    /// Returns the words of the next command.
+    /// - Returns: Nil at the end.
+    /// - Throws: EINVAL for a quote that is not closed, a backslash at the end, and NUL. Nothing is
+    ///   read after such an error.
     package mutating func next() throws(CommandError) -> [[UInt8]]? {
         while position < bytes.count {
             let words = try commandLine()
@@ -87,7 +87,7 @@ package struct CommandWords: Sendable {
             position += 1
             if byte == Byte.doubleQuote { return result }
             if byte == Byte.lineEnd { nextLine += 1 }
-            // Between double quotes a backslash quotes only what would mean something there.
+            // Between double quotes a backslash quotes only characters that are special there.
             if byte == Byte.backslash, position < bytes.count {
                 let escaped = bytes[position]
                 if escaped == Byte.lineEnd {
@@ -118,7 +118,7 @@ package struct CommandWords: Sendable {
     }
 }
 
-/// Bytes that mean something in commands.
+/// Bytes with a special meaning in commands.
 enum Byte {
     static let tab: UInt8 = 0x09
     static let lineEnd: UInt8 = 0x0a

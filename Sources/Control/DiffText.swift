@@ -1,5 +1,5 @@
-// DiffText: the text of `diff`: a line for each path that differs, fields parted by tabs. Paths that
-// hold unusual bytes are quoted as git does it (core.quotePath), so that none is lost.
+// DiffText: the text of `diff`: a line for each path that differs, with fields separated by tabs. Paths
+// with unusual bytes are quoted as in git (core.quotePath), so that no byte is lost.
 
 internal import Overlay
 package import Past
@@ -7,7 +7,7 @@ package import Past
 package enum DiffText {
     private static let tab = Byte.tab
 
-    /// STATUS, OLDSIZE, NEWSIZE, PATH; for a rename the old path before the path.
+    /// Returns lines of STATUS, OLDSIZE, NEWSIZE, PATH. For a rename the old path precedes the path.
     package static func lines(_ differences: [Difference]) -> [UInt8] {
         var text: [UInt8] = []
         for difference in differences {
@@ -31,8 +31,8 @@ package enum DiffText {
         (size.map { "\($0)" } ?? "-").utf8
     }
 
-    /// As it is, or between double quotes with C's escapes and three octal digits if it holds a control
-    /// character, `"`, `\` or a byte above 0x7e.
+    /// Returns the path unchanged, or between double quotes with C's escapes and three octal digits if
+    /// it has a control character, `"`, `\` or a byte above 0x7e.
     package static func quoted(_ path: [UInt8]) -> [UInt8] {
         guard path.contains(where: { escape($0) != nil }) else { return path }
         var result: [UInt8] = [Byte.doubleQuote]
@@ -51,7 +51,8 @@ package enum DiffText {
         return result + [Byte.doubleQuote]
     }
 
-    /// What stands behind the backslash, 0 for octal digits; nil for a byte that needs none.
+    /// Returns the character after the backslash, 0 for octal digits, or nil for a byte that is not
+    /// escaped.
     private static func escape(_ byte: UInt8) -> UInt8? {
         switch byte {
         case 0x07: UInt8(ascii: "a")

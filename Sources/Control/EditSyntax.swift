@@ -1,5 +1,5 @@
-// EditSyntax: the JSON of `edit`: {"path":P,"edits":[{"at":N,"delete":N,"insert":TEXT}]}, several
-// behind one another. An object with a key that is not known is refused: it may be a misspelling.
+// EditSyntax: the JSON of `edit`: {"path":P,"edits":[{"at":N,"delete":N,"insert":TEXT}]}, one or more
+// in a row. An object with an unknown key is refused, since the key may be a misspelling.
 
 internal import Overlay
 internal import Platform
@@ -7,7 +7,8 @@ internal import Storage
 
 /// Reads one edit after the other.
 struct EditReader {
-    /// Bytes in one write. SQLite and the texts cut out of it take a few times as much.
+    /// The largest number of bytes in one write. SQLite and the extracted texts take a few times as
+    /// much memory.
     static let maximumBytes = 16 << 20
 
     private let bytes: [UInt8]
@@ -17,9 +18,9 @@ struct EditReader {
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The next edit. Its splices are in the order of the file: by offset; at one offset what only
-    /// inserts comes first, in the order written.
-    /// - Returns: nil at the end.
+    /// Returns the next edit. Its splices are in the order of the file, by offset. At the same offset,
+    /// pure insertions come first, in the order written.
+    /// - Returns: Nil at the end.
     mutating func next() throws(CommandError) -> Command? {
         if bytes.count > Self.maximumBytes {
             throw CommandError(
@@ -31,7 +32,7 @@ struct EditReader {
         count += 1
         let place = count > 1 ? "edit \(count) in what was written" : "the edit"
         var end = position
-        // What stands behind a mistake is not read.
+        // Text after a mistake is not read.
         position = bytes.count
         let found: [UInt8]?
         do throws(JSONFault) {
@@ -72,13 +73,13 @@ private func fromSQLite<Value>(
     }
 }
 
-/// One edit.
+/// Parses one edit.
 private struct EditSyntax {
     let reader: JSONReader
-    /// Which edit it is, for people.
+    /// Identifies the edit in messages.
     let place: String
 
-    /// The longest file: an offset is a signed number of 64 bits (off_t).
+    /// The length of the longest file: an offset is a signed number of 64 bits (off_t).
     private static let maximumOffset = UInt64(Int64.max)
 
     private func fault(_ why: String) -> CommandError { .notUnderstood(place, why) }
@@ -154,12 +155,12 @@ private struct EditSyntax {
         return splice
     }
 
-    /// The members of an object, each once and each of a known name.
+    /// Returns the members of an object. Each key must be known and occur once.
     private func members(
         of json: [UInt8], named names: [String], in place: String
     ) throws(CommandError) -> [String: JSONReader.Member] {
         var result: [String: JSONReader.Member] = [:]
-        // One more than there can be shows a mistake, however many there are.
+        // One more than the possible number reveals a mistake, however many there are.
         for member in try values(of: json, atMost: names.count + 1) {
             guard let name = names.first(where: { member.key.elementsEqual($0.utf8) }) else {
                 throw fault(
@@ -206,7 +207,7 @@ private struct EditSyntax {
         return number
     }
 
-    /// In the order of the file. What inserts at the start of what another deletes goes before it.
+    /// Sorts the splices by position. An insertion at the start of a deleted range precedes the deletion.
     private func ordered(_ splices: [(splice: Splice, index: Int)]) throws(CommandError) -> [Splice] {
         let sorted = splices.sorted {
             ($0.splice.offset, $0.splice.delete > 0 ? 1 : 0, $0.index)

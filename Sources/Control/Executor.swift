@@ -1,14 +1,14 @@
-// Executor: carries out what was written to a control file: reads the commands one by one, and calls
-// the engine for each. The first that fails ends the write; what came before it stays done.
+// Executor: executes what was written to a control file: reads the commands one by one and calls the
+// engine for each. The first failure ends the write. Earlier commands stay done.
 
 package import Overlay
 package import Past
 package import Platform
 internal import Synchronization
 
-/// The engine as commands see it. `Workspace` is one; tests have another.
+/// The engine's interface for commands. `Workspace` implements it. Tests have another implementation.
 package protocol CommandTarget: Sendable {
-    /// The last change.
+    /// The sequence number of the last change.
     var lastSequence: UInt64 { get }
 
     func backup(
@@ -36,28 +36,28 @@ extension Workspace: CommandTarget {
     package var lastSequence: UInt64 { statistics.sequence }
 }
 
-/// What commands need beyond one workspace. Paths are below the workspace's root.
+/// The parts of commands that need more than one workspace. Paths are relative to the workspace's root.
 package protocol CommandHandlers<Target>: Sendable {
     associatedtype Target: CommandTarget
 
-    /// Starts the check and returns. EBUSY if one is running.
+    /// Starts the check and returns. Throws EBUSY if a check is running.
     func verify(_ target: Target, paths: [[UInt8]], caller: Caller) throws(CommandError)
     func setLimit(
         _ key: LimitKey, to value: LimitValue, of target: Target, caller: Caller
     ) throws(CommandError)
-    /// A drifted file is settled where nobody has to decide.
+    /// Resolves drift of a file that needs no decision by the user.
     func acceptDrift(
         _ path: [UInt8], of target: Target, caller: Caller
     ) throws(CommandError) -> CommandOutcome
-    /// A drifted file keeps what it holds.
+    /// Keeps the current content of a drifted file.
     func keepOurs(
         _ path: [UInt8], over version: [UInt8]?, of target: Target, caller: Caller
     ) throws(CommandError) -> CommandOutcome
-    /// The edits go, after a backup.
+    /// Discards the edits, after a backup.
     func dropDrift(
         _ path: [UInt8], of target: Target, caller: Caller
     ) throws(CommandError) -> CommandOutcome
-    /// Changes of the base show through.
+    /// Makes changes of the base visible.
     func refresh(_ target: Target, caller: Caller) throws(CommandError) -> CommandOutcome
 }
 
@@ -70,10 +70,10 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
         self.clock = clock
     }
 
-    /// Carries out all commands in `bytes`.
-    /// - Parameter done: called after each command, so that caches can be told before the next.
-    /// - Throws: the error of the first command that fails; from the second line on its sentence
-    ///   names the line.
+    /// Executes all commands in `bytes`.
+    /// - Parameter done: Called after each command, so that caches can be invalidated before the next.
+    /// - Throws: The error of the first command that fails. From the second line on, its sentence names
+    ///   the line.
     package func write(
         _ bytes: [UInt8], to file: CommandFile, of target: Handlers.Target, caller: Caller,
         done: (CommandOutcome) -> Void = { _ in }
@@ -84,7 +84,7 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
                 done(try run(command, on: target, caller: caller))
             }
         } catch {
-            // Done, and perhaps not durable: the caches are stale all the same.
+            // The command was done but may not be durable. The caches are stale in any case.
             if let outcome = error.done { done(outcome) }
             guard let line = reader.line, line > 1 else { throw error }
             throw CommandError(error.errno, "line \(line): \(error)", done: error.done)
@@ -128,23 +128,24 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
     }
 }
 
-/// Why the last command of each workspace failed.
+/// The reason why the last command of each workspace failed.
 package final class LastErrors: Sendable {
     private let sentences = Mutex<[UInt16: String]>([:])
 
     package init() {}
 
+    /// Stores the result of a command.
     /// - Parameters:
-    ///   - error: nil for a command that succeeded.
+    ///   - error: Nil for a command that succeeded.
     ///   - workspace: 0 for the list of workspaces.
     package func set(_ error: CommandError?, workspace: UInt16) {
         sentences.withLock { $0[workspace] = error?.description }
     }
 
-    /// The text of `last-error`: one line, or nothing.
+    /// Returns the text of `last-error`: one line, or nothing.
     package func text(workspace: UInt16) -> [UInt8] {
         let sentence = sentences.withLock { $0[workspace] }
-        // The engine's sentences may name files as they are.
+        // The engine's sentences may contain unquoted file names with line ends.
         guard let lines = sentence?.split(whereSeparator: \.isNewline) else { return [] }
         return Array((lines.joined(separator: " ") + "\n").utf8)
     }

@@ -1,13 +1,13 @@
-// ISOTime: times as ISO 8601 has them (the profile of RFC 3339), in nanoseconds since 1970. The
-// calendar is written out here, twenty lines, because Foundation is not linked and gmtime(3) and
-// timegm(3) would need Glibc's structures, and know neither fractions nor offsets.
+// ISOTime: times in ISO 8601 (the profile of RFC 3339), in nanoseconds since 1970. The calendar is
+// implemented here in twenty lines, because Foundation is not linked, and gmtime(3) and timegm(3) need
+// Glibc's structures and support neither fractions nor offsets.
 
 internal import Platform
 
 package enum ISOTime {
     private static let second: Int64 = 1_000_000_000
 
-    /// In UTC, with nine digits of the second: 2026-01-31T12:00:00.000000000Z.
+    /// Returns the time in UTC, with nine digits of the second: 2026-01-31T12:00:00.000000000Z.
     package static func text(_ time: Int64) -> String {
         let seconds = time.flooredQuotient(second)
         let days = seconds.flooredQuotient(86_400)
@@ -25,10 +25,10 @@ package enum ISOTime {
         return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 
-    /// Reads 2026-01-31 (midnight UTC), 2026-01-31T12:00Z, 2026-01-31T12:00:00.5+01:00.
-    /// A time of day needs its zone: without it, it would be another moment on another machine.
-    /// - Returns: nil for anything else, for dates that do not exist, and outside 1678 to 2261, which
-    ///   is what 64 bits hold.
+    /// Parses 2026-01-31 (midnight UTC), 2026-01-31T12:00Z, 2026-01-31T12:00:00.5+01:00. A time of day
+    /// needs a zone. Without it, the moment would depend on the machine.
+    /// - Returns: Nil for anything else, for dates that do not exist, and outside 1678 to 2261, the
+    ///   range of 64 bits.
     package static func time(_ text: some Collection<UInt8>) -> Int64? {
         var reader = Reader(rest: Array(text)[...])
         guard let year = reader.number(4), reader.take("-"), let month = reader.number(2),
@@ -72,7 +72,7 @@ package enum ISOTime {
             return Int64(number)
         }
 
-        /// Nanoseconds, of one to nine digits.
+        /// Parses one to nine digits and returns nanoseconds.
         mutating func fraction() -> Int64? {
             let digits = rest.prefix { Byte.isDigit($0) }
             guard (1...9).contains(digits.count), var number = number(digits.count) else { return nil }
@@ -80,7 +80,7 @@ package enum ISOTime {
             return number
         }
 
-        /// Seconds east of Greenwich.
+        /// Parses a zone and returns the seconds east of Greenwich.
         mutating func offset() -> Int64? {
             if take("Z") || take("z") { return 0 }
             let sign: Int64
@@ -99,9 +99,9 @@ package enum ISOTime {
         }
     }
 
-    /// Days since 1970 of a date in the Gregorian calendar. Years are counted from March, so that the
-    /// leap day is the last of its year: then 153 days are five months, whichever they are, and
-    /// 146,097 days are 400 years.
+    /// Returns the days since 1970 of a date in the Gregorian calendar. Years are counted from March,
+    /// so that the leap day is the last day of its year. Then any five consecutive months have 153
+    /// days, and 400 years have 146,097 days.
     private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
         let year = month <= 2 ? year - 1 : year
         let era = year.flooredQuotient(400)
@@ -125,7 +125,7 @@ package enum ISOTime {
 }
 
 extension Int64 {
-    /// Rounded down, also below zero. The divisor is positive.
+    /// Returns the quotient rounded down, even below zero. The divisor is positive.
     fileprivate func flooredQuotient(_ divisor: Int64) -> Int64 {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? quotient - 1 : quotient

@@ -1,29 +1,28 @@
-// JSONReader: reads JSON (RFC 8259) with SQLite's functions, so that structure and numbers are judged
-// by a parser that the world tests. Two things are done here, because SQLite does them wrongly for us:
-// \u0000 (it cuts the string there) and several values behind one another (it takes one). Bytes in
-// strings that are no UTF-8 stay as they are: names in JSON may be any bytes, which the toolchain's decoder
-// refuses.
+// JSONReader: reads JSON (RFC 8259) with SQLite's functions, whose parser is widely tested. Two things
+// are done here, because SQLite does not do them as needed: \u0000 (it cuts the string there) and
+// several values in a row (it takes one). Bytes in strings that are not UTF-8 stay unchanged: names in
+// JSON may have any bytes, which the toolchain's decoder refuses.
 
 package import Storage
 
-/// Why a text is not the JSON that was asked for: one clause for people.
+/// The reason why a text is not the expected JSON: one clause for people.
 package struct JSONFault: Error, Equatable, Sendable, CustomStringConvertible {
     package let description: String
 
     package init(_ description: String) { self.description = description }
 }
 
-/// Not thread-safe: it has a connection of its own.
+/// Not thread-safe, since it has its own connection.
 package final class JSONReader {
-    /// Levels of lists and objects. What we read has three.
+    /// The largest number of nested lists and objects. draftfs needs three.
     package static let maximumDepth = 16
-    /// Values in one text: SQLite takes 16 bytes for each.
+    /// The largest number of values in one text: SQLite takes 16 bytes for each.
     package static let maximumValues = 1_000_000
 
     package enum Kind: String, Sendable {
         case null, `true`, `false`, integer, real, text, array, object
 
-        /// With an article, for people.
+        /// With an article, for messages.
         package var description: String {
             switch self {
             case .null: "null"
@@ -39,11 +38,11 @@ package final class JSONReader {
 
     /// A member of an object or of a list.
     package struct Member: Sendable {
-        /// The number of the member in a list.
+        /// The key, or the index of a list's member.
         package let key: [UInt8]
         package let kind: Kind
-        /// The value's JSON text. Empty for members of a list that are neither list nor object,
-        /// and under keys that are not plain words.
+        /// The value's JSON text. It is empty for list members that are neither list nor object, and
+        /// for scalar values of keys that are not plain words.
         package let json: [UInt8]
     }
 
@@ -51,7 +50,7 @@ package final class JSONReader {
 
     package init() throws(StorageError) { connection = try SQLiteConnection(":memory:") }
 
-    /// Whether it is one JSON value, with nothing before or after it but blanks.
+    /// Returns whether the text is one JSON value, with nothing before or after it but white space.
     package func isValid(_ json: [UInt8]) throws(StorageError) -> Bool {
         // SQLite takes NUL for the end.
         if json.contains(0) { return false }
@@ -62,13 +61,13 @@ package final class JSONReader {
         return valid
     }
 
-    /// The members of an object or a list, in the order of the text. Equal keys are all answered.
-    /// - Parameter json: a text that `isValid` has vouched for.
+    /// Returns the members of an object or a list, in the order of the text. Equal keys are all returned.
+    /// - Parameter json: A text for which `isValid` returned true.
     package func members(
         of json: [UInt8], atMost count: Int = .max
     ) throws(StorageError) -> [Member] {
         var members: [Member] = []
-        // `->` answers the text of a value as it stands, escapes included.
+        // `->` returns the text of a value unchanged, including escapes.
         let sql = """
             SELECT key, type, CASE
                 WHEN type IN ('array', 'object') THEN value
@@ -88,9 +87,10 @@ package final class JSONReader {
 }
 
 extension JSONReader {
-    /// The next of the objects that follow one another in `bytes`, cut off by counting brackets.
-    /// - Parameter position: where to begin; is moved behind the object.
-    /// - Returns: nil if only blanks are left.
+    /// Returns the next of the objects that follow one another in `bytes`. Its end is found by counting
+    /// brackets.
+    /// - Parameter position: The start of the search. It is moved to the end of the object.
+    /// - Returns: Nil if only white space is left.
     package static func nextObject(
         in bytes: [UInt8], from position: inout Int
     ) throws(JSONFault) -> [UInt8]? {
@@ -137,8 +137,8 @@ extension JSONReader {
         byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09
     }
 
-    /// The bytes that a JSON string means.
-    /// - Parameter json: a string with its quotes, of a text that `isValid` has vouched for.
+    /// Returns the bytes of a JSON string.
+    /// - Parameter json: A string with its quotes, from a text for which `isValid` returned true.
     package static func string(_ json: [UInt8]) throws(JSONFault) -> [UInt8] {
         guard json.count >= 2 else { throw JSONFault("a string lacks its quotes") }
         var result: [UInt8] = []
@@ -166,7 +166,7 @@ extension JSONReader {
         return result
     }
 
-    /// The UTF-8 of the scalar whose four digits begin at `index`, and of a surrogate pair.
+    /// Returns the UTF-8 of the scalar whose four digits begin at `index`, or of a surrogate pair.
     private static func scalar(
         _ json: [UInt8], _ index: inout Int
     ) throws(JSONFault) -> [UInt8] {

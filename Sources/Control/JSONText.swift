@@ -1,5 +1,5 @@
-// JSONText: writes JSON (RFC 8259). By hand because members have an order that readers see, which the
-// toolchain's encoder does not keep.
+// JSONText: writes JSON (RFC 8259). It exists because the order of the members matters to readers, and
+// the toolchain's encoder does not keep it.
 
 package struct JSONText: Sendable {
     package indirect enum Value: Sendable {
@@ -11,13 +11,13 @@ package struct JSONText: Sendable {
         case list([Value])
         case object([(String, Value)])
 
-        /// Bytes that are no UTF-8 become U+FFFD: JSON cannot hold them.
+        /// Bytes that are not UTF-8 become U+FFFD, since JSON cannot hold them.
         package static func bytes(_ bytes: [UInt8]) -> Value {
             .text(String(decoding: bytes, as: UTF8.self))
         }
     }
 
-    /// Indented by two spaces, with a line end at the end.
+    /// Returns JSON indented by two spaces, with a line end at the end.
     package static func render(_ value: Value) -> [UInt8] {
         var text = ""
         write(value, indent: 0, to: &text)
@@ -25,7 +25,7 @@ package struct JSONText: Sendable {
         return Array(text.utf8)
     }
 
-    /// On one line without blanks, with a line end: a line of "JSON lines".
+    /// Returns JSON on one line without spaces, with a line end: a line of "JSON lines".
     package static func line(_ value: Value) -> [UInt8] {
         var text = ""
         writeShort(value, to: &text)
@@ -33,7 +33,7 @@ package struct JSONText: Sendable {
         return Array(text.utf8)
     }
 
-    /// A string as JSON has it, quotes included.
+    /// Returns a JSON string, including its quotes.
     package static func quoted(_ string: String) -> String {
         var text = ""
         quote(string, to: &text)

@@ -1,10 +1,10 @@
-// Jobs: what runs in the background for longer than a write may wait: how far it is, how fast, when
-// it will be done, and how it ended.
+// Jobs: background jobs that take longer than a write may wait: their progress, rate, expected end and
+// result.
 
 package import Platform
 internal import Synchronization
 
-/// What is known of a job at one moment.
+/// The state of a job at one moment.
 package struct JobReport: Equatable, Sendable {
     package enum State: Equatable, Sendable {
         case running, done, cancelled
@@ -14,23 +14,23 @@ package struct JobReport: Equatable, Sendable {
 
     package var id: UInt64
     package var verb: String
-    /// Its name; empty for the whole store.
+    /// The name of the workspace. Empty for the whole store.
     package var workspace: String
     package var state: State
-    /// In `unit`s. The total may grow while the job finds out how much there is; 0 is not known yet.
+    /// In `unit`s. The total may grow while the job determines its size. 0 means not known yet.
     package var done: UInt64
     package var total: UInt64
     /// bytes, files, …
     package var unit: String
-    /// Nanoseconds since its start, or from start to end.
+    /// Nanoseconds since the start, or from start to end.
     package var elapsed: Int64
 
-    /// Units in a second, since the start.
+    /// Units per second, since the start.
     package var rate: UInt64 {
         elapsed > 0 ? Self.clamped(Double(done) * 1e9 / Double(elapsed)) : 0
     }
 
-    /// Seconds until the end, if it goes on at the same rate; nil as long as that is not known.
+    /// The seconds until the end at the same rate, or nil if that is not known.
     package var remainingSeconds: UInt64? {
         guard state == .running, done > 0, total > 0, elapsed > 0 else { return nil }
         let rest = total - min(done, total)
@@ -38,12 +38,12 @@ package struct JobReport: Equatable, Sendable {
     }
 
     private static func clamped(_ number: Double) -> UInt64 {
-        // 2^63 as a Double is exact; above it no figure means anything.
+        // 2^63 is exact as a Double. Greater numbers have no useful meaning.
         number < 0x1p63 ? UInt64(max(0, number)) : 1 << 63
     }
 }
 
-/// A job as the thread that works on it holds it.
+/// A job, as used by the thread that executes it.
 package final class Job: Sendable {
     private struct State {
         var report: JobReport
@@ -51,7 +51,7 @@ package final class Job: Sendable {
     }
 
     package let id: UInt64
-    /// Whether `cancel` does anything.
+    /// Whether `cancel` has an effect.
     package let isCancellable: Bool
     private let started: Int64
     private let clock: Clock
@@ -76,8 +76,8 @@ package final class Job: Sendable {
 
     package func setTotal(_ total: UInt64) { state.withLock { $0.report.total = total } }
 
-    /// The job should stop; it looks at `isCancelled` between two steps.
-    /// - Returns: false if it cannot be stopped, or has ended.
+    /// Asks the job to stop. It checks `isCancelled` between two steps.
+    /// - Returns: False if the job cannot be stopped, or has ended.
     @discardableResult
     package func cancel() -> Bool {
         state.withLock { state in
@@ -89,7 +89,7 @@ package final class Job: Sendable {
 
     package var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
-    /// Takes the job out of `progress`. Only the first end counts.
+    /// Ends the job and removes it from `progress`. Only the first call counts.
     package func end(_ end: JobReport.State = .done) {
         let report: JobReport? = state.withLock { state in
             guard state.report.state == .running, end != .running else { return nil }
@@ -118,7 +118,7 @@ package final class JobList: Sendable {
         var ended: [JobReport] = []
     }
 
-    /// Reports of ended jobs that are kept, the oldest goes first.
+    /// The number of reports of ended jobs that are kept. The oldest is removed first.
     private static let kept = 64
 
     private let state = Mutex(State())
@@ -126,9 +126,10 @@ package final class JobList: Sendable {
 
     package init(clock: Clock = .system) { self.clock = clock }
 
+    /// Starts a job.
     /// - Parameters:
-    ///   - workspace: the name of the workspace; empty for the whole store.
-    ///   - total: in `unit`s; 0 if not known yet.
+    ///   - workspace: The name of the workspace. Empty for the whole store.
+    ///   - total: In `unit`s. 0 if not known yet.
     package func start(
         _ verb: String, workspace: String, unit: String, total: UInt64 = 0,
         isCancellable: Bool = true
@@ -159,15 +160,15 @@ package final class JobList: Sendable {
     /// Oldest first.
     package var running: [JobReport] { jobs.map(\.report).filter { $0.state == .running } }
 
-    /// The last that ended, oldest first.
+    /// The jobs that ended last, oldest first.
     package var ended: [JobReport] { state.withLock { $0.ended } }
 
-    /// - Returns: false if there is no such job, or it cannot be stopped.
+    /// - Returns: False if there is no such job, or it cannot be stopped.
     package func cancel(_ id: UInt64) -> Bool {
         state.withLock { $0.running[id] }?.cancel() ?? false
     }
 
-    /// For the end of the daemon. Jobs that cannot be cancelled go on.
+    /// Cancels all jobs at the end of the daemon. Jobs that cannot be cancelled continue.
     package func cancelAll() {
         for job in jobs { job.cancel() }
     }

@@ -1,12 +1,12 @@
-// MomentSyntax: moments as people write them: NAME of a backup, @SEQ, @TIME, -AGE; and the names of
-// control files that hold one (`diff.MOMENT`, `at/MOMENT`, `history.SEQ`).
+// MomentSyntax: parses moments in commands: NAME of a backup, @SEQ, @TIME, -AGE; and in names of
+// control files (`diff.MOMENT`, `at/MOMENT`, `history.SEQ`).
 
 package import Overlay
 internal import Past
 package import Platform
 
 extension Moment {
-    /// - Parameter now: nanoseconds since 1970, for -AGE.
+    /// - Parameter now: Nanoseconds since 1970, for -AGE.
     /// - Throws: EINVAL, ENAMETOOLONG.
     package init(_ word: [UInt8], now: Int64) throws(CommandError) {
         switch word.first {
@@ -38,8 +38,8 @@ extension Moment {
         return .time(time)
     }
 
-    /// A name in `at/`: SEQ, @SEQ, TIME, @TIME or -AGE.
-    /// - Returns: nil for anything else: there is no such name.
+    /// Parses a name in `at/`: SEQ, @SEQ, TIME, @TIME or -AGE.
+    /// - Returns: Nil for anything else. Such a name does not exist.
     package init?(nameInAt name: FileName, now: Int64) {
         let isPlain = name.bytes.first.map { Byte.isDigit($0) } ?? false
         let word = isPlain ? [Byte.at] + name.bytes : name.bytes
@@ -54,8 +54,8 @@ extension DiffGround {
     private static let prefix = Array("diff.".utf8)
     private static let workspace = Array("workspace:".utf8)
 
-    /// The ground of a control file: `diff` for the base, diff.MOMENT, diff.workspace:NAME.
-    /// - Returns: nil if the name is none of these.
+    /// Parses the name of a control file: `diff` for the base, diff.MOMENT, diff.workspace:NAME.
+    /// - Returns: Nil if the name has none of these forms.
     package init?(controlFile name: FileName, now: Int64) {
         if name.bytes.elementsEqual("diff".utf8) {
             self = .base
@@ -74,27 +74,27 @@ extension DiffGround {
     }
 }
 
-/// The changes that `history` and history.SEQ show.
+/// The range of changes that `history` and history.SEQ show.
 package enum HistoryName {
-    /// How many changes one reading of `history` holds.
+    /// The largest number of changes in one read of `history`.
     package static let length: UInt64 = 5_000
 
-    /// - Returns: the last change of history.SEQ; nil if the name is not of that form.
+    /// - Returns: The last change of history.SEQ, or nil if the name is not of that form.
     package static func sequence(controlFile name: FileName) -> UInt64? {
         let prefix = Array("history.".utf8)
         guard name.bytes.starts(with: prefix) else { return nil }
         return UInt64(digits: name.bytes.dropFirst(prefix.count))
     }
 
-    /// The changes up to and with `last`. Changes are counted from 1.
+    /// Returns the changes up to and including `last`. Changes are counted from 1.
     package static func range(upTo last: UInt64) -> ClosedRange<UInt64>? {
         last == 0 ? nil : (last > length ? last - length + 1 : 1)...last
     }
 }
 
 extension FileName {
-    /// The name of a backup: 1 to 255 bytes, no `/`, no control characters, and not beginning with
-    /// `@`, `-` or `.`, so that it can be told from other moments and options.
+    /// Makes the name of a backup: 1 to 255 bytes, no `/`, no control characters. It must not begin
+    /// with `@`, `-` or `.`, so that it differs from other moments and options.
     /// - Throws: EINVAL, ENAMETOOLONG.
     package init(backup word: [UInt8]) throws(CommandError) {
         if word.isEmpty { throw .invalid("the name of a backup is empty: give it one") }

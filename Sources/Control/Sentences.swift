@@ -1,4 +1,4 @@
-// Sentences: what the errors of commands have in common: one line of text, whatever the names in it.
+// Sentences: common parts of the errors of commands: one line of text, whatever names it contains.
 
 internal import Overlay
 internal import Platform
@@ -7,8 +7,8 @@ extension CommandError {
     static func invalid(_ sentence: String) -> CommandError { CommandError(.invalid, sentence) }
 }
 
-/// A word of a command between quotes, on one line and not too long.
-/// - Parameter limit: bytes after which the rest is left out.
+/// Returns a word of a command between quotes, on one line and not too long.
+/// - Parameter limit: The number of bytes after which the rest is omitted.
 func shown(_ word: [UInt8], limit: Int = 200) -> String {
     let text = String(decoding: word.prefix(limit), as: UTF8.self)
     return JSONText.quoted(word.count > limit ? text + "…" : text)

@@ -4,14 +4,14 @@
 package import Check
 package import Overlay
 
-/// A file whose base was changed behind draftfs.
+/// A file whose base file was changed behind the mount.
 package struct DriftLine: Equatable, Sendable {
-    /// Below the workspace's root.
+    /// Relative to the workspace's root.
     package var path: [UInt8]
     package var reason: String
-    /// The store has the base's content as it was.
+    /// Whether the store has the base's content as it was.
     package var isKept: Bool
-    /// Which base file there is now; nil where there is none.
+    /// Identifies the current base file. Nil if there is none.
     package var version: String?
 
     package init(path: [UInt8], reason: String, isKept: Bool, version: String?) {
@@ -22,12 +22,12 @@ package struct DriftLine: Equatable, Sendable {
     }
 }
 
-/// An event with what `events` shows of it.
+/// The fields of an event that `events` shows.
 package struct EventLine: Sendable {
     /// Nanoseconds since 1970.
     package var time: Int64
     package var severity: Event.Severity
-    /// Its name; nil where it concerns the store.
+    /// The name of the workspace. Nil if the event concerns the store.
     package var workspace: String?
     package var message: String
 
@@ -40,7 +40,7 @@ package struct EventLine: Sendable {
 }
 
 package enum StateTexts {
-    /// The report of a check that ended: {"state":"done",…}
+    /// Returns the report of a finished check: {"state":"done",…}
     package static func verification(_ report: VerifyReport) -> [UInt8] {
         let pairs = report.pairs.map { ($0.key, value($0.value)) }
         return JSONText.render(.object([("state", .text("done"))] + pairs))
@@ -58,7 +58,7 @@ package enum StateTexts {
         }
     }
 
-    /// {"path","reason","kept","base"}
+    /// Returns {"path","reason","kept","base"}.
     package static func drift(_ files: [DriftLine]) -> [UInt8] {
         ChangeTexts.lines(files) { file in
             [
@@ -69,7 +69,7 @@ package enum StateTexts {
         }
     }
 
-    /// {"time","severity","workspace"?,"message"}
+    /// Returns {"time","severity","workspace"?,"message"}.
     package static func events(_ events: [EventLine]) -> [UInt8] {
         ChangeTexts.lines(events) { event in
             var pairs: [(String, JSONText.Value)] = [
@@ -82,8 +82,8 @@ package enum StateTexts {
         }
     }
 
-    /// {"id","verb","workspace","done","total","unit","rate","eta_seconds"}; total and eta_seconds
-    /// are null as long as they are not known.
+    /// Returns {"id","verb","workspace","done","total","unit","rate","eta_seconds"}; total and
+    /// eta_seconds are null while they are not known.
     package static func progress(_ jobs: [JobReport]) -> [UInt8] {
         ChangeTexts.lines(jobs) { job in
             [
@@ -96,8 +96,8 @@ package enum StateTexts {
         }
     }
 
-    /// KEY VALUE, as it can be written again. Keys without a value are `none`.
-    /// - Parameter keys: what can be set.
+    /// Returns lines of KEY VALUE in the form that can be written. Keys without a value are `none`.
+    /// - Parameter keys: The keys that can be set.
     package static func limits(
         _ values: [LimitKey: UInt64], of keys: [LimitKey] = LimitKey.allCases
     ) -> [UInt8] {
@@ -116,6 +116,6 @@ package enum StateTexts {
         }
     }
 
-    /// What a reader of a file learns that only takes commands.
+    /// Returns the usage text for a reader of a file that only takes commands.
     package static func usage(_ file: CommandFile) -> [UInt8] { Array((file.usage + "\n").utf8) }
 }

@@ -1,5 +1,5 @@
-// Little-endian cursors over byte arrays: every number on disk passes through here. And the search for
-// some bytes in others.
+// Bytes: little-endian cursors over byte arrays, used for every number on disk, and the search for a
+// byte string in another one.
 
 internal import CPlatform
 
@@ -20,18 +20,18 @@ package struct ByteWriter: Sendable {
 
     package mutating func raw(_ more: [UInt8]) { bytes.append(contentsOf: more) }
 
-    /// A 32-bit length, then the bytes.
+    /// Appends a 32-bit length, then the bytes.
     package mutating func string(_ more: [UInt8]) {
         integer(UInt32(more.count))
         bytes.append(contentsOf: more)
     }
 
-    /// Zero bytes up to the next multiple of `alignment`.
+    /// Appends zero bytes up to the next multiple of `alignment`.
     package mutating func pad(to alignment: Int) {
         while bytes.count % alignment != 0 { bytes.append(0) }
     }
 
-    /// Overwrites a number written before; `offset` must lie inside what was written.
+    /// Overwrites a number written before. `offset` must lie inside the bytes written so far.
     package mutating func patch<T: FixedWidthInteger>(_ value: T, at offset: Int) {
         Swift.withUnsafeBytes(of: value.littleEndian) { raw in
             for (index, byte) in raw.enumerated() { bytes[offset + index] = byte }
@@ -39,8 +39,8 @@ package struct ByteWriter: Sendable {
     }
 }
 
-/// Reads what `ByteWriter` wrote. Running past the end makes every later read answer nil, and
-/// never traps: the bytes may come from a damaged disk.
+/// Reads what `ByteWriter` wrote. After a read past the end, every later read returns nil. It never
+/// traps, since the bytes may come from a damaged disk.
 package struct ByteReader: Sendable {
     private let bytes: [UInt8]
     package private(set) var position: Int
@@ -87,9 +87,9 @@ package struct ByteReader: Sendable {
 }
 
 extension [UInt8] {
-    /// The first place at or after `start` at which these bytes stand: memmem(3), which compares
-    /// many at once.
-    /// - Parameter end: behind the bytes that are looked at; nil for all.
+    /// Returns the first position of the needle at or after `start`. It uses memmem(3), which compares
+    /// many bytes at once.
+    /// - Parameter end: The end of the bytes to search. Nil for all.
     package func place(of needle: [UInt8], from start: Int, to end: Int? = nil) -> Int? {
         let end = Swift.min(end ?? count, count)
         guard start >= 0, start <= end else { return nil }
@@ -102,7 +102,7 @@ extension [UInt8] {
         }
     }
 
-    /// The same, where the bytes at `positions` of the needle, four of them, are compared first.
+    /// Returns the same. The bytes at four `positions` of the needle are compared first.
     func place(
         of needle: [UInt8], comparingFirst positions: [UInt32], from start: Int, to end: Int
     ) -> Int? {
@@ -117,7 +117,8 @@ extension [UInt8] {
         }
     }
 
-    /// Line ends (LF), and the bytes that begin a character of UTF-8, among the first `length`.
+    /// Returns the numbers of line ends (LF) and of first bytes of UTF-8 characters in the first
+    /// `length` bytes.
     package func lineEndsAndCharacters(_ length: Int) -> (lines: UInt64, characters: UInt64) {
         var lines: UInt64 = 0
         var characters: UInt64 = 0

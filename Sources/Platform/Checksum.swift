@@ -1,4 +1,4 @@
-// XXH3 (64 bits) from libxxhash: the checksum of every record, block and checkpoint.
+// Checksum: XXH3 (64 bits) from libxxhash, the checksum of every record, block and checkpoint.
 
 internal import CPlatform
 internal import CXXHash
@@ -18,21 +18,21 @@ package enum Checksum {
     }
 }
 
-/// A secret that checksums are made with (XXH3's own secret is replaced), so that who does not know it
-/// cannot tell the checksum of anything. XXH3 is no cryptographic hash: that holds only against somebody
-/// who sees none of its values.
+/// A secret for checksums, which replaces XXH3's own secret. A process that does not know it cannot
+/// compute any checksum. XXH3 is not a cryptographic hash: this protects only against an attacker that
+/// sees none of the checksums.
 package struct ChecksumKey: Equatable, Sendable {
-    /// Bytes; as many as XXH3 has of its own.
+    /// In bytes: the length of XXH3's own secret.
     package static let length = 192
     package let secret: [UInt8]
 
-    /// Nil unless `secret` has the right length.
+    /// Returns nil unless `secret` has the right length.
     package init?(_ secret: [UInt8]) {
         guard secret.count == Self.length else { return nil }
         self.secret = secret
     }
 
-    /// A new one, from getrandom(2).
+    /// Returns a new key from getrandom(2).
     package static func random() throws(Errno) -> ChecksumKey {
         var secret = [UInt8](repeating: 0, count: length)
         let isFilled = secret.withUnsafeMutableBytes {

@@ -1,9 +1,9 @@
-// The clock, injectable so that tests can hold time still.
+// Clock: the time source, injectable so that tests can control the time.
 
 internal import CPlatform
 import Glibc
 
-/// Nanoseconds since 1970 (CLOCK_REALTIME) and since some start (CLOCK_MONOTONIC).
+/// Nanoseconds since 1970 (CLOCK_REALTIME) and since an unspecified start (CLOCK_MONOTONIC).
 package struct Clock: Sendable {
     package let realtime: @Sendable () -> Int64
     package let monotonic: @Sendable () -> Int64
@@ -18,8 +18,8 @@ package struct Clock: Sendable {
     package static let system = Clock(
         realtime: { cp_realtime_ns() }, monotonic: { cp_monotonic_ns() })
 
-    /// The time that the kernel gives to files that are changed now (CLOCK_REALTIME_COARSE), and how
-    /// long it stays: 1 to 10 ms.
+    /// Returns the time that the kernel now assigns to changed files (CLOCK_REALTIME_COARSE), and the
+    /// time between two of its ticks: 1 to 10 ms.
     package static func coarse() -> (now: Int64, tick: Int64) {
         var now = timespec()
         var tick = timespec()
@@ -28,14 +28,14 @@ package struct Clock: Sendable {
         return (nanoseconds(now), max(1, nanoseconds(tick)))
     }
 
-    /// What the calling thread itself has worked (CLOCK_THREAD_CPUTIME_ID), in nanoseconds.
+    /// Returns the CPU time of the calling thread (CLOCK_THREAD_CPUTIME_ID), in nanoseconds.
     package static func threadTime() -> Int64 {
         var now = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
         return nanoseconds(now)
     }
 
-    /// Lets the calling thread sleep for so many microseconds or a little longer.
+    /// Suspends the calling thread for this many microseconds or a little longer.
     package static func pause(microseconds: UInt32) { usleep(microseconds) }
 
     private static func nanoseconds(_ time: timespec) -> Int64 {

@@ -1,6 +1,6 @@
-// ContentSearch: a question that whoever keeps a file answers in the reader's place: where does a text begin
-// in it. It travels as the name of an extended attribute, so that the kernel checks that the caller may read
-// the file (xattr(7): `user` attributes take read permission), and the answer as its value.
+// ContentSearch: a query that the file system answers for a reader: at which positions of a file does a
+// text begin. The query is the name of an extended attribute, so that the kernel checks that the caller
+// may read the file (xattr(7): `user` attributes require read permission). The answer is its value.
 //
 //     name   user.draftfs.places:FIRST-END:MOST:TEXT
 //            FIRST, END   decimal; bytes of the file between which a place may begin
@@ -11,9 +11,9 @@
 
 package struct ContentSearch: Equatable, Sendable {
     package var text: [UInt8]
-    /// Where a place may begin, in bytes.
+    /// The positions at which a place may begin, in bytes.
     package var starts: Range<UInt64>
-    /// Places after which the search ends.
+    /// The number of places after which the search ends.
     package var most: Int
 
     package init(_ text: [UInt8], startingIn starts: Range<UInt64>, atMost most: Int) {
@@ -22,11 +22,11 @@ package struct ContentSearch: Equatable, Sendable {
         self.most = most
     }
 
-    /// What was found.
+    /// The places found by a search.
     package struct Places: Equatable, Sendable {
-        /// Rising; two of them may overlap.
+        /// In rising order. Two of them may overlap.
         package var places: [UInt64]
-        /// All places before it are known.
+        /// All places before this position are known.
         package var end: UInt64
 
         package init(_ places: [UInt64], end: UInt64) {
@@ -35,21 +35,21 @@ package struct ContentSearch: Equatable, Sendable {
         }
     }
 
-    /// The most bytes of one question that are searched: it takes milliseconds of a thread.
+    /// The largest number of bytes searched for one query. This takes milliseconds of a thread.
     package static let mostBytes: UInt64 = 16 << 20
-    /// Places in one answer.
+    /// The largest number of places in one answer.
     package static let mostPlaces = 2_000
 
     private static let prefix = Array("user.draftfs.places:".utf8)
     /// XATTR_NAME_MAX of linux/limits.h.
     private static let longestName = 255
-    /// Numbers have at most 20 digits, and 7.
+    /// The first two numbers have at most 20 digits, the third at most 7.
     private static let roomForText = longestName - prefix.count - 20 - 1 - 20 - 1 - 7 - 1
 
-    /// Whether a name is that of a question, well written or not.
+    /// Returns whether a name is that of a query, even a malformed one.
     package static func isName(_ name: [UInt8]) -> Bool { name.starts(with: prefix) }
 
-    /// The front of a text that fits into a question.
+    /// Returns the longest prefix of a text that fits into a query.
     package static func front(of text: [UInt8]) -> [UInt8] {
         var room = roomForText
         return Array(text.prefix { byte in
@@ -69,7 +69,7 @@ package struct ContentSearch: Equatable, Sendable {
         return name
     }
 
-    /// - Returns: nil for what is no question.
+    /// - Returns: Nil if the name is not a valid query.
     package init?(name: [UInt8]) {
         guard Self.isName(name) else { return nil }
         let parts = name.dropFirst(Self.prefix.count)
@@ -103,7 +103,7 @@ package struct ContentSearch: Equatable, Sendable {
 }
 
 extension ContentSearch.Places {
-    /// Bytes of the longest answer.
+    /// The length of the longest answer in bytes.
     package static let longest = 8 * (ContentSearch.mostPlaces + 1)
 
     package var bytes: [UInt8] {
@@ -113,7 +113,7 @@ extension ContentSearch.Places {
         return writer.bytes
     }
 
-    /// - Returns: nil for what is no answer.
+    /// - Returns: Nil if the bytes are not a valid answer.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count >= 8, bytes.count % 8 == 0 else { return nil }
         var reader = ByteReader(bytes)

@@ -1,35 +1,37 @@
-// DirectoryWatch: fanotify(7) on single directories: their names, and the content and attributes of
-// their files. Events come with a key of the directory, which is its file handle.
+// DirectoryWatch: watches single directories with fanotify(7): their names, and the content and
+// attributes of their files. Each event has a key of its directory, which is the directory's file
+// handle.
 
 internal import CPlatform
 import Glibc
 
 package final class DirectoryWatch: Sendable {
     package struct Event: Sendable {
-        /// Of the directory; as `watch` answered it.
+        /// The directory's key, as returned by `watch`.
         package var key: [UInt8]
-        /// Empty where the directory itself is meant.
+        /// Empty if the event is about the directory itself.
         package var name: [UInt8]
-        /// The name came, went or moved; else content or attributes changed.
+        /// Whether a name was added, removed or moved. Otherwise content or attributes changed.
         package var isName: Bool
-        /// A directory moved or went, so that paths are others than they were.
+        /// Whether a directory was moved or removed, which changes the paths below it.
         package var movedDirectory: Bool
     }
 
     private let file: File
-    /// Microseconds.
+    /// In microseconds.
     private static let pause: UInt32 = 5_000
 
-    /// - Throws: where the kernel has no fanotify or does not permit it.
+    /// - Throws: An errno if the kernel has no fanotify or does not permit it.
     package init() throws(Errno) {
         let descriptor = cp_fanotify_open()
         if descriptor < 0 { throw .last }
         file = File(owning: descriptor)
     }
 
-    /// Watches a directory, from now on; again is once.
-    /// - Returns: its key.
-    /// - Throws: ENOSPC where there are too many, EOPNOTSUPP and others where its file system cannot.
+    /// Starts to watch a directory. A second call for the same directory has no effect.
+    /// - Returns: Its key.
+    /// - Throws: ENOSPC if there are too many watches, EOPNOTSUPP and others if the file system has no
+    ///   support.
     package func watch(_ directory: File) throws(Errno) -> [UInt8] {
         if cp_fanotify_watch(file.descriptor, directory.descriptor) != 0 { throw .last }
         let key = [UInt8](unsafeUninitializedCapacity: 132) { buffer, count in
@@ -39,11 +41,11 @@ package final class DirectoryWatch: Sendable {
         return key
     }
 
-    /// What happened, after waiting for it.
-    /// - Returns: nil where events were lost.
+    /// Waits for events and returns them.
+    /// - Returns: Nil if events were lost.
     package func read(milliseconds: Int32) throws(Errno) -> [Event]? {
         if cp_wait_readable(file.descriptor, milliseconds) <= 0 { return [] }
-        // What belongs together comes together, and a base that changes all the time costs little.
+        // Collects related events in one read, and limits the cost of a base that changes all the time.
         usleep(Self.pause)
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         let count = buffer.withUnsafeMutableBytes {
@@ -59,6 +61,7 @@ package final class DirectoryWatch: Sendable {
         var raw = cp_base_event_t()
         while cp_fanotify_next(buffer, count, &position, &raw) != 0 {
             if raw.overflow != 0 { return nil }
+            // fanotify names the directory itself `.`.
             let name = withUnsafeBytes(of: raw.name) { Array($0.prefix(raw.name_length)) }
             events.append(
                 Event(

@@ -1,35 +1,35 @@
-// Disk: every byte that the store writes passes through this protocol, so that a simulated disk
-// can lose power, tear writes and fail calls. (The checkpoint goes through SQLite's own VFS.)
+// Disk: the interface for every byte that the store writes, so that a simulated disk can lose power,
+// tear writes and fail calls. (The checkpoint uses SQLite's own VFS.)
 
 internal import CPlatform
 import Glibc
 
-/// A file of the store. Reads and writes are positional; sync makes the bytes survive a power cut.
+/// A file of the store. Reads and writes are positional. A sync makes the bytes survive a power cut.
 package protocol DiskFile: AnyObject, Sendable {
-    /// Reads until the buffer is full or the file ends; answers the bytes read.
+    /// Reads until the buffer is full or the file ends. Returns the number of bytes read.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
-    /// Writes both buffers, one after the other; after a throw part of them may be there.
+    /// Writes both buffers, one after the other. After an error, part of them may be written.
     func write(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: UInt64
     ) throws(Errno)
     func length() throws(Errno) -> UInt64
     func truncate(to length: UInt64) throws(Errno)
-    /// Makes the file `length` bytes long, with blocks set aside for all of them (fallocate(2)).
+    /// Makes the file `length` bytes long and allocates blocks for all of them (fallocate(2)).
     func allocate(to length: UInt64) throws(Errno)
-    /// Sets blocks aside for `length` bytes from `offset` on, behind the file's end too, and leaves the
-    /// file as long as it is (fallocate(2), FALLOC_FL_KEEP_SIZE). Cutting the file gives them back.
-    /// - Returns: false where the file system cannot.
+    /// Sets blocks aside for `length` bytes from `offset` on, even after the file's end, and keeps the
+    /// file's length (fallocate(2), FALLOC_FL_KEEP_SIZE). Truncating the file releases them.
+    /// - Returns: False if the file system cannot do this.
     func setAside(from offset: UInt64, length: UInt64) throws(Errno) -> Bool
-    /// fdatasync(2).
+    /// Makes the file's bytes survive a power cut (fdatasync(2)).
     func synchronize() throws(Errno)
 }
 
 /// How a file of the store is opened.
 package enum DiskOpenMode: Sendable {
     case readOnly, readWrite
-    /// Creates the file, or opens what is there.
+    /// Creates the file, or opens an existing one.
     case create
-    /// Creates the file; EEXIST if it is there.
+    /// Creates the file. Throws EEXIST if it exists.
     case createNew
 }
 
@@ -37,21 +37,21 @@ package enum DiskOpenMode: Sendable {
 package protocol Disk: Sendable {
     func open(_ path: String, _ mode: DiskOpenMode) throws(Errno) -> any DiskFile
     func makeDirectory(_ path: String) throws(Errno)
-    /// Replaces what stands at `new`, atomically.
+    /// Renames `old` to `new`, and atomically replaces a file at `new`.
     func rename(_ old: String, to new: String) throws(Errno)
     func remove(_ path: String) throws(Errno)
     func removeTree(_ path: String) throws(Errno)
     func list(_ path: String) throws(Errno) -> [String]
     func exists(_ path: String) -> Bool
-    /// Makes `path` a copy of a host's file that shares its extents (FICLONE).
-    /// - Throws: EOPNOTSUPP or EXDEV where the file system cannot.
+    /// Makes `path` a copy of a file of the host that shares its extents (FICLONE).
+    /// - Throws: EOPNOTSUPP or EXDEV if the file system cannot do this.
     func clone(_ source: File, to path: String) throws(Errno)
     /// Makes the names in a directory survive a power cut.
     func synchronizeDirectory(_ path: String) throws(Errno)
     /// Makes everything written so far survive a power cut (syncfs(2)).
     func synchronizeAll() throws(Errno)
-    /// The mount that the files are reached through: another one may have lost what was never synced,
-    /// without the machine having gone down. Without spaces; empty where that is not known.
+    /// Identifies the mount that the files are reached through. A different mount may have lost data
+    /// that was never synced, without a reboot of the machine. Contains no spaces. Empty if unknown.
     var mount: String { get }
 }
 
@@ -60,7 +60,7 @@ extension Disk {
 }
 
 extension DiskFile {
-    /// Where blocks cannot be set aside otherwise: bytes that no file system takes for a hole.
+    /// The fallback without fallocate(2): writes bytes that no file system stores as a hole.
     package func allocate(to length: UInt64) throws(Errno) { try writeOut(to: length) }
 
     package func setAside(from offset: UInt64, length: UInt64) throws(Errno) -> Bool { false }
@@ -86,7 +86,7 @@ extension DiskFile {
         try result.get()
     }
 
-    /// Up to `count` bytes from `offset`; fewer only where the file ends.
+    /// Returns up to `count` bytes from `offset`. There are fewer only at the end of the file.
     package func readBytes(_ count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
         var failure: Errno?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -171,6 +171,7 @@ package struct HostDisk: Disk {
 
     package func remove(_ path: String) throws(Errno) {
         if unlinkat(root.descriptor, path, 0) == 0 { return }
+        // unlink(2) of a directory fails with EISDIR on Linux, and with EPERM in POSIX.
         if errno == EISDIR || errno == EPERM,
             unlinkat(root.descriptor, path, AT_REMOVEDIR) == 0 { return }
         throw .last

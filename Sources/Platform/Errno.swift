@@ -1,9 +1,9 @@
-// Errno: the error of every call that the kernel or a POSIX caller sees.
-// Operations of the overlay throw it; Mount hands its number to the kernel.
+// Errno: the error of every call whose result the kernel or a POSIX caller gets. Operations of the
+// overlay throw it. Mount returns its number to the kernel.
 
 import Glibc
 
-/// An error number of errno(3), thrown by every operation that answers a POSIX caller.
+/// An error number of errno(3), thrown by every operation that serves a POSIX caller.
 package struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     package let code: Int32
 
@@ -12,7 +12,7 @@ package struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     /// The error of the system call that failed last on this thread.
     package static var last: Errno { Errno(errno) }
 
-    /// The system's own words, as strerror(3) has them.
+    /// The system's message, as from strerror(3).
     package var description: String {
         var buffer = [CChar](repeating: 0, count: 128)
         let failed = strerror_r(code, &buffer, buffer.count - 1)

@@ -1,10 +1,10 @@
-// File: one open descriptor, closed when the last reference goes. Shared by reference, because
-// descriptor caches drop a file while a reader still uses it.
+// File: one open descriptor. It is shared by reference, because descriptor caches drop a file while a
+// reader still uses it.
 
 internal import CPlatform
 import Glibc
 
-/// An open descriptor. The last reference closes it.
+/// An open descriptor. It is closed with its last reference.
 package final class File: Sendable {
     package let descriptor: Int32
 
@@ -12,7 +12,7 @@ package final class File: Sendable {
 
     deinit { close(descriptor) }
 
-    /// openat(2) with O_CLOEXEC.
+    /// Opens a file with openat(2) and O_CLOEXEC.
     package static func open(
         _ path: String, in directory: File? = nil, flags: Int32, mode: UInt32 = 0o600
     ) throws(Errno) -> File {
@@ -24,7 +24,7 @@ package final class File: Sendable {
         }
     }
 
-    /// The same for a name of any bytes but NUL: as text it might become another.
+    /// Opens a file whose name may have any bytes but NUL. A conversion to String could change the name.
     package static func open(
         _ name: [UInt8], in directory: File, flags: Int32, mode: UInt32 = 0o600
     ) throws(Errno) -> File {
@@ -35,8 +35,8 @@ package final class File: Sendable {
         }
     }
 
-    /// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS: no component may leave
-    /// `directory` or be a symlink. `path` is bytes without NUL, relative, at most 4,095 bytes.
+    /// Opens a file with openat2(2), RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS: no component may leave
+    /// `directory` or be a symlink. `path` is relative, without NUL, and at most 4,095 bytes long.
     package static func openBeneath(
         _ path: [UInt8], in directory: File, flags: Int32
     ) throws(Errno) -> File {
@@ -47,7 +47,7 @@ package final class File: Sendable {
         return File(owning: descriptor)
     }
 
-    /// pread(2) until the buffer is full or the file ends; answers the bytes read.
+    /// Calls pread(2) until the buffer is full or the file ends. Returns the number of bytes read.
     package func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
@@ -66,21 +66,21 @@ package final class File: Sendable {
         return done
     }
 
-    /// Another descriptor of the same file, wherever its name has gone: by /proc/self/fd.
-    /// - Returns: nil where the file system refuses the flags, or the caller the file by now.
+    /// Opens another descriptor of the same file through /proc/self/fd, even if the file was renamed.
+    /// - Returns: Nil if the file system refuses the flags, or the process no longer has permission.
     package func reopened(flags: Int32) -> File? {
         try? File.open("/proc/self/fd/\(descriptor)", flags: flags)
     }
 
-    /// Reads over what an array holds: for one that is filled again and again.
-    /// - Returns: bytes that were read; fewer than the array has only at the file's end.
+    /// Reads into an existing array, so that a buffer can be reused.
+    /// - Returns: The number of bytes read. It is less than the array's only at the end of the file.
     package func read(over bytes: inout [UInt8], at offset: UInt64) throws(Errno) -> Int {
         try bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
             try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
         }
     }
 
-    /// pwritev(2) of two buffers until all is written.
+    /// Calls pwritev(2) with two buffers until all bytes are written.
     package func write(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: UInt64
     ) throws(Errno) {
@@ -114,20 +114,20 @@ package final class File: Sendable {
         }
     }
 
-    /// fsync(2): for directories, whose names fdatasync need not write.
+    /// Calls fsync(2). It is for directories, whose names fdatasync need not write.
     package func synchronizeAll() throws(Errno) {
         while fsync(descriptor) != 0 {
             if errno != EINTR { throw .last }
         }
     }
 
-    /// syncfs(2): all of the file system that holds this file.
+    /// Calls syncfs(2): syncs the whole file system that holds this file.
     package func synchronizeFileSystem() throws(Errno) {
         if cp_syncfs(descriptor) != 0 { throw .last }
     }
 
-    /// copy_file_range(2) from the same offset of another file.
-    /// - Returns: the bytes copied; 0 also where the file systems cannot do it.
+    /// Copies bytes from the same offset of another file with copy_file_range(2).
+    /// - Returns: The number of bytes copied. 0 also if the file systems cannot do this.
     package func copyBytes(of source: File, at offset: UInt64, count: Int) throws(Errno) -> Int {
         var from = Int64(clamping: offset)
         var to = from
@@ -139,12 +139,12 @@ package final class File: Sendable {
         }
     }
 
-    /// Sets the times of access and modification to those of another file (futimens(2)).
+    /// Sets the access and modification times to those of another file (futimens(2)).
     package func setTimes(of status: FileStatus) throws(Errno) {
         if futimens(descriptor, Self.times(status)) != 0 { throw .last }
     }
 
-    /// The same for a symlink in this directory (utimensat(2)).
+    /// Sets the times of a symlink in this directory (utimensat(2)).
     package func setTimes(of status: FileStatus, onSymlink name: [UInt8]) throws(Errno) {
         let times = Self.times(status)
         let result = withCString(name) { utimensat(descriptor, $0, times, AT_SYMLINK_NOFOLLOW) }
@@ -154,6 +154,7 @@ package final class File: Sendable {
     private static func times(_ status: FileStatus) -> [timespec] {
         [status.accessTime, status.modificationTime].map { time in
             var (seconds, nanoseconds) = time.quotientAndRemainder(dividingBy: 1_000_000_000)
+            // Nanoseconds must not be negative, even for times before 1970.
             if nanoseconds < 0 {
                 seconds -= 1
                 nanoseconds += 1_000_000_000
@@ -162,31 +163,32 @@ package final class File: Sendable {
         }
     }
 
-    /// The next run of data at or behind a place; nil where only a hole follows, or the end.
+    /// Returns the next run of data at or after `offset`, or nil if there is only a hole or the end.
     package func dataRun(from offset: UInt64) -> Range<UInt64>? {
         guard let start = seek(from: offset, data: true) else { return nil }
-        // It has become shorter where there is no end.
+        // There is no end if the file was truncated between the two calls.
         return seek(from: start, data: false).map { start..<max(start, $0) }
     }
 
-    /// Whether the page cache holds a range (cachestat(2), Linux 6.5); false where it does not tell.
+    /// Returns whether the page cache holds a range (cachestat(2), Linux 6.5). False if that is unknown.
     package func isCached(_ offset: UInt64, _ count: Int) -> Bool {
         cp_cached_bytes(descriptor, offset, UInt64(count)) >= Int64(count)
     }
 
-    /// Whether a file system in a process holds it.
+    /// Whether the file is on a FUSE file system.
     package var isOnFUSE: Bool { cp_file_system_type(descriptor) == 0x6573_5546 }
 
-    /// Has the kernel give its changed pages to the file system, and waits until that has them all. It does
-    /// so at each close(2); FUSE alone needs it before lseek(2) tells of holes. Nothing is durable by that.
+    /// Writes the kernel's dirty pages to the file system and waits until it has received them all. The
+    /// kernel does so at each close(2). Only FUSE needs it, before lseek(2) reports holes. It makes
+    /// nothing durable.
     package func flush() throws(Errno) {
         let other = cp_duplicate(descriptor)
         if other < 0 { throw .last }
         if close(other) != 0 { throw .last }
     }
 
-    /// lseek(2) with SEEK_DATA or SEEK_HOLE; nil where there is none (ENXIO). A file system that cannot tell
-    /// has data only.
+    /// Calls lseek(2) with SEEK_DATA or SEEK_HOLE. Returns nil if there is none (ENXIO). Without
+    /// support of the file system, the whole file counts as data.
     package func seek(from offset: UInt64, data: Bool) -> UInt64? {
         let found = cp_lseek(
             descriptor, Int64(clamping: offset), data ? CP_SEEK_DATA : CP_SEEK_HOLE)
@@ -196,8 +198,9 @@ package final class File: Sendable {
     }
 }
 
-/// Gives the calling thread a table of descriptors of its own, with 0 to 2 only (unshare(2) with
-/// CLONE_FILES). What it opens from then on, no other thread sees, and it keeps no file open.
+/// Gives the calling thread its own descriptor table, which has only 0 to 2 (unshare(2) with
+/// CLONE_FILES). Files that it opens later are not visible to other threads, and it keeps none of
+/// theirs open.
 package func detachDescriptors() throws(Errno) {
     if cp_detach_descriptors() != 0 { throw .last }
 }

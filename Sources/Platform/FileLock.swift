@@ -3,11 +3,11 @@
 internal import CPlatform
 import Glibc
 
-/// A file that is locked for the one who holds this.
+/// A locked file. The lock is released with this object.
 package final class FileLock: Sendable {
     package let file: File
 
-    /// Takes the lock without waiting; nil if another holds it.
+    /// Takes the lock without waiting. Returns nil if it is already held elsewhere.
     package init?(_ file: File) throws(Errno) {
         if cp_flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
             if errno == EWOULDBLOCK { return nil }
@@ -16,7 +16,7 @@ package final class FileLock: Sendable {
         self.file = file
     }
 
-    /// Closing is not enough: a child between fork(2) and execve(2) has the open file too, and with it
-    /// the lock.
+    /// Closing the descriptor does not suffice: a child between fork(2) and execve(2) shares the open
+    /// file and thus the lock.
     deinit { _ = cp_flock(file.descriptor, LOCK_UN) }
 }

@@ -1,4 +1,4 @@
-// FileName: one component of a path. Names are bytes, not text: anything but "/" and NUL.
+// FileName: one component of a path. Names are bytes, not text: any bytes but "/" and NUL.
 
 /// One component of a path: 1 to 255 bytes without `/` and NUL, neither `.` nor `..`.
 package struct FileName: Hashable, Sendable, CustomStringConvertible {
@@ -18,14 +18,14 @@ package struct FileName: Hashable, Sendable, CustomStringConvertible {
 
     package init(_ text: String) throws(Errno) { try self.init(Array(text.utf8)) }
 
-    /// For bytes that the kernel or a checked record has vouched for.
+    /// Makes a name of bytes that the kernel or a verified record has already validated.
     package init(trusted bytes: [UInt8]) { self.bytes = bytes }
 
-    /// For people; bytes that are no UTF-8 become replacement characters.
+    /// The name for messages. Bytes that are not UTF-8 become replacement characters.
     package var description: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// In the order of their bytes.
+/// Names are ordered by their bytes.
 extension FileName: Comparable {
     package static func < (one: FileName, two: FileName) -> Bool {
         one.bytes.lexicographicallyPrecedes(two.bytes)

@@ -1,9 +1,9 @@
-// FileStatus: what statx(2) says of a file of the host, with birth time.
+// FileStatus: the result of statx(2) for a file of the host, including its birth time.
 
 internal import CPlatform
 import Glibc
 
-/// What statx(2) says; times in nanoseconds since 1970, `birthTime` 0 where the host has none.
+/// The result of statx(2). Times are nanoseconds since 1970. `birthTime` is 0 if the host has none.
 package struct FileStatus: Equatable, Sendable {
     package var device: UInt64
     package var inode: UInt64
@@ -20,7 +20,7 @@ package struct FileStatus: Equatable, Sendable {
     package var changeTime: Int64
     package var birthTime: Int64
 
-    /// Of a file that is none of the host's.
+    /// Makes the status of a file that is not on the host.
     package init(
         device: UInt64, inode: UInt64, mode: UInt32, links: UInt32, user: UInt32, group: UInt32,
         specialDevice: UInt64, size: UInt64, blocks: UInt64, accessTime: Int64,
@@ -43,7 +43,8 @@ package struct FileStatus: Equatable, Sendable {
 
     package init(of file: File) throws(Errno) { try self.init([], in: file) }
 
-    /// Never follows a symlink in the last place; an empty name means `directory` itself.
+    /// Gets the status of `name` in `directory`. It does not follow a symlink as the last component. An
+    /// empty name means `directory` itself.
     package init(_ name: [UInt8], in directory: File?) throws(Errno) {
         var raw = cp_statx_t()
         let at = directory?.descriptor ?? AT_FDCWD
@@ -66,21 +67,21 @@ package struct FileStatus: Equatable, Sendable {
 
     package var type: FileType { FileType(mode: mode) }
 
-    /// Bytes that its blocks take.
+    /// The number of bytes that its blocks use.
     package var allocatedBytes: UInt64 { blocks.multiplied(clamping: 512) }
 
-    /// The device of the file system that a path leads to, symlinks and those of /proc followed; nil
-    /// where it leads nowhere. Asks no server of a file system anything.
+    /// Returns the device of the file system that a path leads to, or nil if the path does not exist.
+    /// It follows symlinks, including those of /proc. It sends no request to a server of a file system.
     package static func device(at path: String) -> UInt64? {
         var device: UInt64 = 0
         return cp_device(path, &device) == 0 ? device : nil
     }
 
-    /// As st_dev has it.
+    /// Returns the device number in the form of st_dev.
     package static func device(major: UInt32, minor: UInt32) -> UInt64 { cp_makedev(major, minor) }
 }
 
-/// The type bits of a mode, as inode(7) numbers them (shifted right by 12, so DT_* of dirent.h).
+/// The type bits of a mode, as in inode(7), shifted right by 12 (equal to DT_* of dirent.h).
 package enum FileType: UInt8, Sendable {
     case unknown = 0
     case fifo = 1

@@ -1,5 +1,5 @@
-// Gate: many may be inside, or one alone (pthread_rwlock_t, which wakes the one before newcomers).
-// Not to be entered twice by one thread.
+// Gate: a lock that many threads hold together, or one thread holds alone (pthread_rwlock_t). A thread
+// that waits to be alone goes before new threads. A thread must not enter twice.
 
 import Glibc
 
@@ -10,7 +10,7 @@ package final class Gate: @unchecked Sendable {
         lock = .allocate(capacity: 1)
         var attributes = pthread_rwlockattr_t()
         pthread_rwlockattr_init(&attributes)
-        // Without this a stream of writers keeps the one who wants to be alone out for ever.
+        // Without this, a stream of readers keeps a waiting writer out forever.
         pthread_rwlockattr_setkind_np(&attributes, Self.writersFirst)
         pthread_rwlock_init(lock, &attributes)
         pthread_rwlockattr_destroy(&attributes)
@@ -28,7 +28,7 @@ package final class Gate: @unchecked Sendable {
 
     package func leave() { pthread_rwlock_unlock(lock) }
 
-    /// Runs `body` once all others are out, and keeps them out meanwhile.
+    /// Runs `body` once all other threads have left, and keeps them out meanwhile.
     package func alone<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
         pthread_rwlock_wrlock(lock)
         defer { pthread_rwlock_unlock(lock) }

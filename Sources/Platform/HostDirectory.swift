@@ -1,9 +1,9 @@
-// Reading directories, symlinks and extended attributes of the host, by descriptor and name.
+// HostDirectory: directories, symlinks and extended attributes of the host, by descriptor and name.
 
 internal import CPlatform
 import Glibc
 
-/// One name of a directory as getdents64(2) gives it.
+/// One name of a directory, as returned by getdents64(2).
 package struct HostEntry: Sendable {
     package let name: FileName
     package let inode: UInt64
@@ -16,7 +16,7 @@ package struct HostEntry: Sendable {
     }
 }
 
-/// Makes a directory that nobody else has, `draftfs-PURPOSE-XXXXXX` (mkdtemp(3)); the caller removes it.
+/// Makes a new directory `draftfs-PURPOSE-XXXXXX` with a unique name (mkdtemp(3)). The caller removes it.
 package func makeTemporaryDirectory(
     _ purpose: String, in parent: String
 ) throws(Errno) -> String {
@@ -26,8 +26,8 @@ package func makeTemporaryDirectory(
 }
 
 extension File {
-    /// Every name but `.` and `..`. The descriptor must be open for reading and not shared with
-    /// another lister, since it has one position.
+    /// Returns every name but `.` and `..`. The descriptor must be open for reading. No other thread
+    /// may list through it at the same time, since it has one position.
     package func listDirectory() throws(Errno) -> [HostEntry] {
         var entries: [HostEntry] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -54,12 +54,12 @@ extension File {
         }
     }
 
-    /// The target of the symlink `name` in this directory.
+    /// Returns the target of the symlink `name` in this directory.
     package func readSymlink(_ name: [UInt8]) throws(Errno) -> [UInt8] {
         try Self.readSymlink(name, below: descriptor)
     }
 
-    /// The target of the symlink at an absolute path, whose names are bytes.
+    /// Returns the target of the symlink at an absolute path. The path may have any bytes but NUL.
     package static func readSymlink(at path: [UInt8]) throws(Errno) -> [UInt8] {
         try readSymlink(path, below: AT_FDCWD)
     }
@@ -78,13 +78,13 @@ extension File {
         return Array(buffer.prefix(Int(count)))
     }
 
-    /// The path of `name` in this directory through /proc: the *xattr calls know no directory
-    /// descriptors. An empty name means the directory itself.
+    /// Returns the path of `name` in this directory through /proc, since the *xattr calls accept no
+    /// directory descriptor. An empty name means the directory itself.
     private func procPath(_ name: [UInt8]) -> [UInt8] {
         Array("/proc/self/fd/\(descriptor)/".utf8) + (name.isEmpty ? [0x2e] : name)
     }
 
-    /// An extended attribute of `name` in this directory, never following a symlink.
+    /// Returns an extended attribute of `name` in this directory. It does not follow a symlink.
     package func extendedAttribute(
         _ attribute: [UInt8], of name: [UInt8]
     ) throws(Errno) -> [UInt8] {
@@ -101,7 +101,7 @@ extension File {
         return Array(buffer.prefix(Int(count)))
     }
 
-    /// The names of the extended attributes of `name` in this directory.
+    /// Returns the names of the extended attributes of `name` in this directory.
     package func extendedAttributeNames(of name: [UInt8]) throws(Errno) -> [[UInt8]] {
         let path = procPath(name)
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -115,7 +115,7 @@ extension File {
         return buffer.prefix(Int(count)).split(separator: 0).map(Array.init)
     }
 
-    /// All extended attributes of this file itself, which is open for reading.
+    /// Returns all extended attributes of this file, which must be open for reading.
     package func extendedAttributes() throws(Errno) -> [(name: [UInt8], value: [UInt8])] {
         var names = [UInt8](repeating: 0, count: 64 << 10)
         let length = names.withUnsafeMutableBytes { raw in
@@ -133,7 +133,7 @@ extension File {
         return found
     }
 
-    /// An extended attribute of this file itself.
+    /// Returns an extended attribute of this file.
     /// - Throws: ERANGE if it is longer than `most` bytes.
     package func extendedAttribute(_ name: [UInt8], atMost most: Int) throws(Errno) -> [UInt8] {
         var value = [UInt8](repeating: 0, count: most)
@@ -144,7 +144,7 @@ extension File {
         return Array(value.prefix(Int(count)))
     }
 
-    /// Sets an extended attribute of this file itself.
+    /// Sets an extended attribute of this file.
     package func setExtendedAttribute(_ name: [UInt8], to value: [UInt8]) throws(Errno) {
         let result = withCString(name) { name in
             value.withUnsafeBytes { cp_fsetxattr(descriptor, name, $0.baseAddress, $0.count) }
@@ -152,16 +152,16 @@ extension File {
         if result != 0 { throw .last }
     }
 
-    /// A read-only, noatime copy of the mount below `path`, so that not even an atime changes.
-    /// Needs CAP_SYS_ADMIN (open_tree(2), mount_setattr(2)).
+    /// Returns a read-only, noatime copy of the mount below `path`, so that reads do not even change an
+    /// atime. It needs CAP_SYS_ADMIN (open_tree(2), mount_setattr(2)).
     package static func cloneMountReadOnly(_ path: String) throws(Errno) -> File {
         let descriptor = cp_clone_mount_read_only(path)
         if descriptor < 0 { throw .last }
         return File(owning: descriptor)
     }
 
-    /// renameat2(2) of a name in this directory.
-    /// - Throws: `Errno.exists` where the new name is there and must not be replaced.
+    /// Renames a name in this directory (renameat2(2)).
+    /// - Throws: `Errno.exists` if the new name exists and must not be replaced.
     package func rename(
         _ name: [UInt8], to newName: [UInt8], in directory: File, replaces: Bool
     ) throws(Errno) {
@@ -174,8 +174,8 @@ extension File {
         if result != 0 { throw .last }
     }
 
-    /// Has two names change places (renameat2(2) with RENAME_EXCHANGE); both are there.
-    /// - Throws: EINVAL where the file system cannot.
+    /// Exchanges two existing names (renameat2(2) with RENAME_EXCHANGE).
+    /// - Throws: EINVAL if the file system cannot do this.
     package func exchange(
         _ name: [UInt8], with other: [UInt8], in directory: File
     ) throws(Errno) {
@@ -193,16 +193,16 @@ extension File {
     }
 }
 
-/// Flags of open(2) that Glibc's module hides.
+/// Flags of open(2), including those that Glibc's module does not provide.
 package enum OpenFlags {
     package static let directory = O_RDONLY | O_DIRECTORY
     package static let createNew = O_RDWR | O_CREAT | O_EXCL
     package static let create = O_RDWR | O_CREAT
     package static let path = CP_O_PATH
-    /// Past the page cache.
+    /// Bypasses the page cache.
     package static let direct = CP_O_DIRECT
     package static let noAccessTime = CP_O_NOATIME
-    /// A file without a name; the path is its directory.
+    /// Makes a file without a name. The path is its directory.
     package static let temporary = O_RDWR | CP_O_TMPFILE
 }
 

@@ -1,7 +1,7 @@
-// LRUCache: a dictionary that forgets what was used longest ago. Written here because
-// swift-collections has no linked order with O(1) removal. Not thread-safe: owners lock.
+// LRUCache: a dictionary that removes the least recently used value. It exists because
+// swift-collections has no linked order with O(1) removal. It is not thread-safe: its owner locks.
 
-/// At most `capacity` values by key; both access and insertion make a key the youngest.
+/// At most `capacity` values by key. Both access and insertion make a key the most recently used.
 package struct LRUCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Node: Sendable {
         var key: Key
@@ -29,7 +29,7 @@ package struct LRUCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         return nodes[slot].value
     }
 
-    /// Answers the value that was pushed out, if any.
+    /// Inserts a value and returns the evicted value, if any.
     @discardableResult
     package mutating func insert(_ value: Value, for key: Key) -> Value? {
         if let slot = index[key] {
@@ -57,7 +57,7 @@ package struct LRUCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         return value
     }
 
-    /// In no order.
+    /// All keys, in no particular order.
     package var keys: [Key] { Array(index.keys) }
 
     package mutating func removeAll() {
@@ -67,7 +67,7 @@ package struct LRUCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         youngest = -1
     }
 
-    /// Fills the hole at `slot` with the last node, so that no unused slot keeps a value alive.
+    /// Moves the last node to `slot`, so that no unused slot keeps a value alive.
     private mutating func moveLast(to slot: Int) {
         let from = nodes.count - 1
         let node = nodes[from]

@@ -1,4 +1,4 @@
-// ProcessFacts: what /proc says of this process, and a little of others.
+// ProcessFacts: facts about this process from /proc, and a few about other processes.
 
 internal import CPlatform
 import Glibc
@@ -9,7 +9,7 @@ package struct ProcessFacts: Sendable {
     package private(set) var peakResidentBytes: UInt64 = 0
     package let descriptors: Int
 
-    /// The name of a process or thread, at most 15 bytes (proc(5), /proc/PID/comm).
+    /// Returns the name of a process or thread, at most 15 bytes (proc(5), /proc/PID/comm).
     package static func name(of pid: UInt32) -> [UInt8]? {
         guard let file = try? File.open("/proc/\(pid)/comm", flags: O_RDONLY),
             var name = try? file.readBytes(64, at: 0) else { return nil }
@@ -17,10 +17,10 @@ package struct ProcessFacts: Sendable {
         return name
     }
 
-    /// The supplementary groups of a process or thread (proc(5), /proc/PID/status); none where
-    /// /proc does not show it.
+    /// Returns the supplementary groups of a process or thread (proc(5), /proc/PID/status). Returns
+    /// none if /proc does not show them.
     package static func groups(of pid: UInt32) -> [UInt32] {
-        // NGROUPS_MAX is 65,536: up to 11 bytes each.
+        // NGROUPS_MAX is 65,536, with up to 11 bytes each.
         guard let file = try? File.open("/proc/\(pid)/status", flags: O_RDONLY),
             let bytes = try? file.readBytes(1 << 20, at: 0) else { return [] }
         let mark = Array("Groups:".utf8)
@@ -46,9 +46,9 @@ package struct ProcessFacts: Sendable {
     }
 }
 
-/// This process's memory, without a look at all of its status.
+/// The memory of this process, without reading all of /proc/self/status.
 package enum ProcessMemory {
-    /// Bytes; 0 where /proc does not say.
+    /// In bytes. 0 if /proc does not show it.
     package static var residentBytes: UInt64 {
         guard let file = try? File.open("/proc/self/statm", flags: O_RDONLY),
             let bytes = try? file.readBytes(256, at: 0) else { return 0 }
@@ -57,6 +57,6 @@ package enum ProcessMemory {
         return pages.multiplied(clamping: UInt64(max(0, sysconf(Int32(_SC_PAGESIZE)))))
     }
 
-    /// Gives freed memory back to the system (malloc_trim(3)).
+    /// Returns freed memory to the system (malloc_trim(3)).
     package static func trim() { cp_malloc_trim() }
 }

@@ -1,4 +1,4 @@
-// SpaceOnDisk: what statvfs(3) says of the file system that holds a path. SeekWhence: constants of lseek(2).
+// SpaceOnDisk: the result of statvfs(3) for the file system of a path. SeekWhence: constants of lseek(2).
 
 internal import CPlatform
 import Glibc
@@ -25,7 +25,7 @@ package struct SpaceOnDisk: Sendable {
             ?? other.freeFiles
     }
 
-    /// The room that limits leave of this: each is what may be used and what is used already.
+    /// Returns the space that limits leave of this. Each limit is given with what is already used of it.
     package func limited(
         bytes: (limit: UInt64, used: UInt64)?, files: (limit: UInt64, used: UInt64)?
     ) -> SpaceOnDisk {

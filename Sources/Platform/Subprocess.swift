@@ -1,18 +1,19 @@
-// Subprocess: another program, found by PATH, with its output through a pipe.
+// Subprocess: runs another program, found by PATH, with its output through a pipe.
 
 import Glibc
 
 package enum Subprocess {
     package struct Missing: Error {}
 
-    /// Where a program's standard error goes.
+    /// The destination of a program's standard error.
     package enum Errors: Sendable {
         case ours, nobody
-        /// With its standard output.
+        /// The same as its standard output.
         case output
     }
 
-    /// Both ends close in programs that other threads start: they must not keep them open.
+    /// Makes a pipe. Both ends are closed on exec, so that programs started by other threads do not
+    /// keep them open.
     package static func makePipe() throws(Errno) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw .last }
@@ -20,10 +21,10 @@ package enum Subprocess {
         return (ends[0], ends[1])
     }
 
-    /// Starts a program; whoever asks waits for its end. Signals that are held back here are not held
-    /// back there.
-    /// - Parameter isGroup: it gets a process group of its own, and SIGPIPE as programs in a pipe
-    ///   expect it, which a server ignores.
+    /// Starts a program. The caller waits for its end. Signals blocked in this process are not blocked
+    /// in the program.
+    /// - Parameter isGroup: The program gets its own process group, and the default action of SIGPIPE,
+    ///   which programs in a pipe expect and a server ignores.
     package static func start(
         _ arguments: [[UInt8]], environment: [String], output: Int32, errors: Errors,
         isGroup: Bool = false
@@ -65,16 +66,18 @@ package enum Subprocess {
         return child
     }
 
-    /// The exit status of a program that ended, or 128 and the number of the signal that ended it.
+    /// Waits for a program and returns its exit status, or 128 plus the number of the signal that ended
+    /// it.
     package static func wait(for child: Int32) -> Int32 {
         var status: Int32 = -1
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
         return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
     }
 
-    /// Runs a program to its end; `take` gets what it prints, part by part.
-    /// - Parameter isSilent: its standard error is nobody's; otherwise it is ours.
-    /// - Returns: its exit status, or 128 and the number of the signal that ended it.
+    /// Runs a program to its end. `take` gets its output in parts.
+    /// - Parameter isSilent: Whether its standard error is discarded. Otherwise it is that of this
+    ///   process.
+    /// - Returns: Its exit status, or 128 plus the number of the signal that ended it.
     /// - Throws: `Missing` if there is no such program.
     package static func run(
         _ arguments: [[UInt8]], environment: [String], isSilent: Bool = false, take: ([UInt8]) -> Void

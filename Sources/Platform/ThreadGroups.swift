@@ -1,5 +1,5 @@
-// ThreadGroups: which process a thread belongs to. The kernel names the thread that asks; people, and
-// whoever undoes what a program did, mean the process.
+// ThreadGroups: finds the process of a thread. The kernel reports the calling thread, but history and
+// undo refer to the process.
 
 import Glibc
 internal import Synchronization
@@ -12,10 +12,11 @@ package enum ThreadGroups {
     }
 
     private static let known = Mutex(LRUCache<UInt32, Known>(capacity: 1_024))
-    /// Numbers of threads are given out again; not so soon.
+    /// How long an entry is valid, in nanoseconds. Thread ids are reused, but not that soon.
     private static let holds: Int64 = 1_000_000_000
 
-    /// The process of a thread (Tgid of proc_pid_status(5)); the number itself where it is not known.
+    /// Returns the process of a thread (Tgid of proc_pid_status(5)), or the thread's own number if it
+    /// is unknown.
     package static func process(of thread: UInt32) -> UInt32 {
         if thread == 0 { return 0 }
         let now = Clock.system.monotonic()

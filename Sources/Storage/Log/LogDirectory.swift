@@ -126,6 +126,7 @@ package final class LogDirectory: Sendable {
         do throws(Errno) {
             try file.synchronize()
             try disk.synchronizeDirectory(shard)
+            // The parent directory `logs` holds the name of the shard, whose last component is `/XX`.
             try disk.synchronizeDirectory(String(shard.dropLast(3)))
         } catch {
             noteSyncFailure(error, of: id)

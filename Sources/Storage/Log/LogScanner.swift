@@ -67,6 +67,7 @@ package struct LogScanner {
         var before: ScannedRecord?
         var low = UInt64(Format.logHeaderLength)
         var high = fileLength
+        // The last 32 KiB are scanned instead: they fit one read of the window.
         while high > low, high - low > 32 << 10 {
             let middle = low + (high - low) / 2
             guard let found = try search(from: middle, after: 0), found < high,

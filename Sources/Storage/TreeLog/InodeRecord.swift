@@ -40,8 +40,8 @@ package struct InodeRecord: Equatable, Sendable {
         package static let hasXattrs = Flags(rawValue: 4)
         /// The file has security.capability, which every write clears.
         package static let hasCapability = Flags(rawValue: 8)
-        /// Without a log the file shows the base's current content: no other inode reads the base by
-        /// its number.
+        /// Without a log the file shows the base's content, even after the base changes. The flag is
+        /// cleared once other files read the base by this inode's number.
         package static let followsBase = Flags(rawValue: 16)
     }
 
