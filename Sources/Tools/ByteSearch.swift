@@ -1,6 +1,6 @@
-// ByteSearch: finds bytes in a file of any size, in one pass and in bounded memory. A large file is
-// searched by all processors, each a part of it: its bytes come faster than one of them compares. Who keeps
-// the file is asked to search in it; where nobody can be asked, its bytes are read.
+// ByteSearch: finds bytes in a file of any size, in one pass and in bounded memory. In a large file several
+// threads search a part each, since one of them compares more slowly than the bytes come. The file system
+// is asked to search, if it can; otherwise the bytes are read.
 
 internal import Dispatch
 internal import Platform
@@ -8,29 +8,30 @@ internal import Synchronization
 
 package struct ByteSearch: Sendable {
     package let needle: [UInt8]
-    /// Whether two places may overlap: a part of a file then cannot be searched without those before.
+    /// Whether two places may overlap: then a part of a file cannot be searched without the places before
+    /// it.
     private let overlapsItself: Bool
 
-    /// The longest text that is searched for, in bytes.
+    /// The most bytes of a text to search for.
     package static let longestNeedle = 1 << 20
 
-    /// - Parameter needle: not empty.
+    /// - Parameter needle: the text, not empty.
     package init?(_ needle: [UInt8]) {
         guard !needle.isEmpty, needle.count <= Self.longestNeedle else { return nil }
         self.needle = needle
         overlapsItself = KnuthMorrisPratt.borders(needle).last != 0
     }
 
-    /// The places in `text` in order, none overlapping another unless asked for.
+    /// Returns the places in `text` in order; they do not overlap unless that is requested.
     /// - Parameters:
-    ///   - range: bytes of the file that a place must lie in as a whole.
-    ///   - most: places after which the search ends.
+    ///   - range: the bytes of the file that hold all of each place.
+    ///   - most: the number of places after which the search ends.
     package func places(
         in text: TextFile, _ range: Range<UInt64>, atMost most: Int, overlapping: Bool = false
     ) throws(ToolError) -> [UInt64] {
         let end = min(range.upperBound, text.size)
         guard range.lowerBound < end, end - range.lowerBound >= UInt64(needle.count) else { return [] }
-        /// Where a place may begin.
+        /// The offsets at which a place may begin.
         let starts = range.lowerBound..<end - UInt64(needle.count) + 1
         var source = Source(text)
         let partLength = max(1, text.window * Self.windowsOfPart)
@@ -40,7 +41,7 @@ package struct ByteSearch: Sendable {
         var found: [UInt64] = []
         var position = starts.lowerBound
         var runs = 0
-        // A text of zeros may stand in a hole.
+        // A text of zeros may be in a hole.
         let mayStandInHoles = needle.allSatisfy { $0 == 0 }
         text.file.settle()
         source.isAsked = text.encoding.unit == 1
@@ -48,7 +49,7 @@ package struct ByteSearch: Sendable {
             let isLast = mayStandInHoles || runs >= Self.mostRuns
             let run = isLast ? position..<starts.upperBound : try text.file.dataRun(from: position)
             runs += 1
-            // It may begin before the data that it ends in.
+            // A match may begin before the data that it ends in.
             let first = max(position, run.lowerBound - min(run.lowerBound, UInt64(needle.count) - 1))
             let end = min(run.upperBound, starts.upperBound)
             guard first < end else { break }
@@ -58,7 +59,7 @@ package struct ByteSearch: Sendable {
         return found
     }
 
-    /// More runs of data are taken for one.
+    /// The most runs of data; the rest of the file is then searched as one run.
     private static let mostRuns = 10_000
 
     /// Adds the places that begin in a run of data.
@@ -74,7 +75,7 @@ package struct ByteSearch: Sendable {
                 parts.append(start..<next)
                 start = next
             }
-            // Parts do not know of places before them: those that overlap are left out here.
+            // A part is searched without the places before it: those that overlap are left out here.
             let mayOverlap = overlapsItself && !overlapping
             let each = mayOverlap ? max(most - found.count, Self.mostOverlapping) : most - found.count
             let outcomes = together(source, parts, atMost: each, overlapping || overlapsItself)
@@ -85,7 +86,8 @@ package struct ByteSearch: Sendable {
                     found.append(place)
                 }
                 guard mayOverlap, places.count >= each, found.count < most else { continue }
-                // So many that the part was not searched to its end: one after the other.
+                // There were so many places that the part was not searched to its end: continue in one
+                // thread.
                 let next = max(part.lowerBound, found.last.map { $0 + UInt64(needle.count) } ?? 0)
                 if next < part.upperBound {
                     found += try self.places(
@@ -95,22 +97,23 @@ package struct ByteSearch: Sendable {
         }
     }
 
-    /// Of a text that overlaps itself, in one part.
+    /// The most places in one part, for a text that overlaps itself.
     private static let mostOverlapping = 10_000
 
     private static let windowsOfPart: UInt64 = 16
     private static let searchers = max(1, min(4, Processors.count))
-    /// Parts for each of them between two looks at what was found: one that is slow holds the others up.
+    /// The number of parts for each searcher between two checks of the result. With several, a slow
+    /// searcher does not hold the others up.
     private static let partsOfEach = 4
 
-    /// What several threads may have of a file.
+    /// The properties of a file that several threads share.
     private struct Source: Sendable {
         let file: any GroundFile
         let window: UInt64
-        /// Bytes of a unit of its encoding.
+        /// The number of bytes of a unit of the encoding.
         let unit: UInt64
         let isCancelled: @Sendable () -> Bool
-        /// Whether who keeps it is asked; it was settled then.
+        /// Whether the file system is asked to search; then `settle` was called.
         var isAsked = false
 
         init(_ text: TextFile) {
@@ -131,7 +134,7 @@ package struct ByteSearch: Sendable {
             while true {
                 let part = next.add(1, ordering: .relaxed).oldValue
                 guard part < parts.count else { return }
-                // Nobody asks for what is behind enough of them.
+                // This part is not needed if the parts before it have enough places.
                 let before = outcomes.withLock { $0[..<part].reduce(0) { $0 + ((try? $1.get().count) ?? 0) } }
                 if before >= most { return }
                 let outcome: Result<[UInt64], ToolError>
@@ -161,12 +164,12 @@ package struct ByteSearch: Sendable {
             if source.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
             let read = try source.file.scan(over: &bytes, at: start)
             if start == starts.lowerBound { finder.learn(from: bytes, read) }
-            // A place begins inside of the range, so it ends so far behind it at most.
+            // A place begins in the range, so it ends at most a needle's length behind it.
             let length = min(UInt64(read), starts.upperBound - start + UInt64(needle.count) - 1)
             let count = Int(length)
             var index = 0
             while found.count < most, let place = finder.place(in: bytes, from: index, to: count) {
-                // A match inside a unit of UTF-16 is none.
+                // A match inside a unit of UTF-16 does not count.
                 if (start + UInt64(place)) % source.unit == 0 {
                     found.append(start + UInt64(place))
                     index = place + (overlapping ? 1 : needle.count)
@@ -174,7 +177,7 @@ package struct ByteSearch: Sendable {
                     index = place + 1
                 }
             }
-            // What was found may reach into the next part.
+            // The next read begins behind the last match, and overlaps this one by less than a needle.
             let whole = count - needle.count + 1
             if whole <= 0 { throw GroundScan.shrank }
             start += UInt64(max(index, whole))
@@ -182,8 +185,8 @@ package struct ByteSearch: Sendable {
         return found
     }
 
-    /// Places that who keeps the file finds.
-    /// - Returns: nil where nobody can be asked, or a long text's front stands in too many places.
+    /// Returns the places that the file system finds.
+    /// - Returns: nil if it cannot search, or if the front of a long text is in too many places.
     private func asked(
         _ source: Source, _ starts: Range<UInt64>, atMost most: Int, _ overlapping: Bool
     ) throws(ToolError) -> [UInt64]? {
@@ -214,9 +217,10 @@ package struct ByteSearch: Sendable {
     }
 }
 
-/// Knuth, Morris and Pratt's table.
+/// The table of the method of Knuth, Morris and Pratt.
 enum KnuthMorrisPratt {
-    /// For each prefix the length of its longest border: the longest shorter prefix that it also ends in.
+    /// Returns for each prefix the length of its longest border: the longest shorter prefix that it also
+    /// ends with.
     static func borders<Part: Equatable>(_ parts: [Part]) -> [Int] {
         var borders = parts.isEmpty ? [] : [0]
         var length = 0

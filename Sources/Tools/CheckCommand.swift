@@ -1,23 +1,23 @@
-// CheckCommand: a command of a shell that says whether an edit is good, in bounded time and with bounded
-// output. It runs in a process group of its own, which ends with it.
+// CheckCommand: a shell command that tells whether an edit is good, with bounds on its time and output. It
+// runs in a process group of its own, which ends with it.
 
 import FoundationEssentials
 import Glibc
 internal import Platform
 
 package struct CheckCommand: Sendable {
-    /// What a command that ended left.
+    /// The result of a command that ended.
     package struct Outcome: Sendable, Equatable {
-        /// The exit status, or 128 and the signal's number.
+        /// The exit status, or 128 plus the signal's number.
         package var status: Int32
         package var timedOut = false
         package var seconds: Double
-        /// The last bytes of standard output and error.
+        /// The last bytes of standard output and standard error.
         package var output: [UInt8]
 
         package var succeeded: Bool { status == 0 && !timedOut }
 
-        /// The last characters of the output, so many bytes at most.
+        /// Returns the end of the output as text, cut to at most `bytes` bytes between characters.
         package func text(atMost bytes: Int) -> String {
             let cut = output.suffix(bytes).drop { output.count > bytes && $0 & 0xc0 == 0x80 }
             return String(decoding: cut, as: UTF8.self)
@@ -31,11 +31,11 @@ package struct CheckCommand: Sendable {
 
     package static let usualSeconds: UInt64 = 120
     package static let mostSeconds: UInt64 = 3_600
-    /// Bytes of output that are kept.
+    /// The number of bytes of output that are kept.
     static let mostOutput = 64 << 10
     static let longest = 32 << 10
 
-    /// - Parameter directory: where the command runs.
+    /// - Parameter directory: the working directory of the command.
     package init(_ command: String, in directory: ToolPath, seconds: UInt64?) throws(ToolError) {
         guard !command.isEmpty, command.utf8.count <= Self.longest, !command.utf8.contains(0) else {
             throw ToolError(.usage, "the check is a command of 1 to \(Self.longest) bytes, without NUL")
@@ -45,7 +45,8 @@ package struct CheckCommand: Sendable {
         self.seconds = max(1, min(seconds ?? Self.usualSeconds, Self.mostSeconds))
     }
 
-    /// Runs it to its end, or ends it and all that it has started in its process group.
+    /// Runs the command to its end. At a timeout or cancellation kills it and everything in its process
+    /// group.
     package func run() throws(ToolError) -> Outcome {
         let ends: (read: Int32, write: Int32)
         do throws(Errno) {
@@ -65,7 +66,8 @@ package struct CheckCommand: Sendable {
             timedOut = began.duration(to: .now) > .seconds(Int64(seconds))
             if timedOut || isCancelled() { break }
         }
-        // Also what it left behind. It is not yet reaped, so the group's number is not another one's.
+        // This also ends what the command left in the background. The child is not reaped yet, so the
+        // number of its group cannot belong to another process.
         kill(-child, SIGKILL)
         let status = Subprocess.wait(for: child)
         output.take(waiting: 0)
@@ -84,7 +86,7 @@ package struct CheckCommand: Sendable {
         return info.si_signo == SIGCHLD
     }
 
-    /// The last bytes that come through a pipe.
+    /// Keeps the last bytes that come through a pipe.
     private struct OutputTail {
         let file: Int32
         var kept: [UInt8] = []
@@ -93,8 +95,9 @@ package struct CheckCommand: Sendable {
 
         init(file: Int32) { self.file = file }
 
-        /// Takes what is there, after a wait of so many milliseconds for anything. At most four megabytes:
-        /// who writes on and on must not keep the caller from looking at the clock.
+        /// Reads the available bytes, after a wait of at most `waiting` milliseconds for the first ones.
+        /// One call reads at most four megabytes: a command that writes without end must not keep the
+        /// caller from the clock.
         mutating func take(waiting: Int32) {
             guard isOpen else {
                 usleep(UInt32(waiting) * 1_000)
@@ -118,7 +121,7 @@ package struct CheckCommand: Sendable {
 
     /// Starts the shell in a process group of its own.
     private func spawn(_ output: Int32) throws(ToolError) -> pid_t {
-        // The directory's name may be of any bytes, so it is an argument of the shell.
+        // The name of the directory may have any bytes, so it is an argument and no part of the script.
         let words = [
             Array("sh".utf8), Array("-c".utf8), Array("cd -- \"$1\" && eval \"$2\"".utf8),
             Array("sh".utf8), directory.bytes, Array(command.utf8),

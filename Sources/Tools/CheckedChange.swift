@@ -1,5 +1,5 @@
-// CheckedChange: a change of files in a workspace that goes back when a command fails: these files alone,
-// and only if nobody else has changed them meanwhile.
+// CheckedChange: a change of files in a workspace that is undone if a command fails. Only these files are
+// restored, and only if no other process has changed them meanwhile.
 
 internal import Platform
 
@@ -12,10 +12,11 @@ package struct CheckedChange {
         self.check = check
     }
 
-    /// Makes a change of the files at `paths`, then runs the check. If that fails, these files go back to
-    /// what they were. If somebody else, or the check itself, has changed one of them by then, nothing is
-    /// taken back: the sentence says which file that was, and how all of it can be.
-    /// - Parameter make: answers the versions that the files have then; none for one that it removed.
+    /// Makes a change of the files at `paths`, then runs the check. If the check fails, these files are
+    /// restored. If another process, or the check itself, has changed one of them by then, nothing is
+    /// undone; the error names that file and says how to undo everything.
+    /// - Parameter make: returns the versions of the files after the change; none for a file that it
+    ///   removed.
     /// - Throws: `check_failed` with the output.
     package func run(
         _ paths: [ToolPath], _ make: () throws(ToolError) -> [ToolPath: FileVersion]
@@ -26,7 +27,8 @@ package struct CheckedChange {
         }
         let missing = Set(paths.flatMap { Stage.missing(above: $0, ground) })
             .sorted { $0.names.count > $1.names.count }
-        // Before the change, and after the file was read: the change asks that it still is that.
+        // This is between the read of the files and the change, which verifies that they are still the
+        // same.
         var own = try OwnChange(ground, paths)
         let versions = try make()
         let left: [OwnChange.Left] = paths.map { ($0, versions[$0]) }
@@ -44,11 +46,11 @@ package struct CheckedChange {
         throw ToolError(
             .checkFailed,
             "\(ending), and \(try goBack(&own, left, missing, ending))"
-                // A reply shows line ends and control characters by more than one byte.
+                // In a reply, line ends and control characters take more than one byte.
                 + ". It printed:\n" + outcome.text(atMost: 1_500))
     }
 
-    /// - Returns: what became of the files.
+    /// - Returns: what happened to the files, as a sentence.
     private func goBack(
         _ own: inout OwnChange, _ left: [OwnChange.Left], _ missing: [ToolPath], _ ending: String
     ) throws(ToolError) -> String {
@@ -66,7 +68,7 @@ package struct CheckedChange {
             return "\(names) \(were) changed by others meanwhile, or by the check: nothing was taken back; "
                 + "a rollback of the paths to @\(own.before) takes all of it back"
         }
-        // One in which somebody else has made something meanwhile is not empty, and stays.
+        // A directory in which another process has made something is not empty, and stays.
         for directory in missing { try? ground.remove(directory) }
         return "the files are as before the call"
             + (own.backup.map { "; what was there is in the backup \($0)" } ?? "")

@@ -1,17 +1,17 @@
-// ControlFiles: the `.draft` directory of the workspace that a path lies in, as a shell would use it.
-// A command is one write; where it fails, `last-error` has the sentence.
+// ControlFiles: the `.draft` directory of the workspace that a path lies in, used as a shell would use it.
+// A command is one write; if it fails, `last-error` holds the message.
 
 import FoundationEssentials
 import Glibc
 internal import Platform
 
-/// A workspace that is mounted.
+/// The control files of a mounted workspace.
 struct ControlFiles: WorkspacePast {
     /// The workspace's root.
     let root: ToolPath
 
-    /// The workspace that holds a path; nil for a plain directory, or where the control files are
-    /// not the caller's.
+    /// Finds the workspace that holds a path. Returns nil for a plain directory, or if the caller has no
+    /// access to the control files.
     init?(above path: ToolPath) {
         var directory = path.parent
         while true {
@@ -24,17 +24,17 @@ struct ControlFiles: WorkspacePast {
         }
     }
 
-    /// The name of the directory that holds them.
+    /// The name of the directory that holds the control files.
     static let name = Array(".draft".utf8)
 
-    /// Whether a directory is a workspace's root, or that of a mount.
+    /// Returns whether a directory is the root of a workspace or of a mount.
     static func are(in directory: ToolPath) -> Bool {
         (try? FileStatus(directory.bytes + Array("/.draft/status".utf8), in: nil)) != nil
     }
 
     private func file(_ name: String) -> String { "\(root)/.draft/\(name)" }
 
-    /// Has a command carried out; it is done, or failed, when this returns.
+    /// Runs a command; it is done, or has failed, when the call returns.
     func command(_ name: String, _ text: some Collection<UInt8>) throws(ToolError) {
         let file: File
         do throws(Errno) {
@@ -70,7 +70,7 @@ struct ControlFiles: WorkspacePast {
         do throws(Errno) {
             let file = try File.open(path, flags: O_RDONLY)
             var bytes: [UInt8] = []
-            // Such a file says that it has no length: it is read until its end.
+            // A control file reports the length 0, so it is read until its end.
             while bytes.count < most {
                 let part = try file.readBytes(min(256 << 10, most - bytes.count), at: UInt64(bytes.count))
                 if part.isEmpty { break }
@@ -84,7 +84,7 @@ struct ControlFiles: WorkspacePast {
 
     // MARK: Clones
 
-    /// A line for `clone`; nil where the paths are not both in this workspace.
+    /// Returns a line for `clone`, or nil if the paths are not both in this workspace.
     func cloneLine(_ source: ToolPath, _ destination: ToolPath) -> [UInt8]? {
         var words: [[UInt8]] = []
         for path in [source, destination] {
@@ -108,7 +108,7 @@ struct ControlFiles: WorkspacePast {
         var edits: [Splice]
     }
 
-    /// - Parameter path: below the workspace's root.
+    /// - Parameter path: a path in the workspace, absolute.
     func edit(_ path: ToolPath, _ splices: [ByteSplice]) throws(ToolError) {
         guard let names = path.names(below: root) else {
             throw ToolError(.denied, "\(path) is not in the workspace \(root)")

@@ -1,15 +1,15 @@
-// CopyMerge: what a copy does with a file that is at its destination already, where both come from a third:
-// what only one side has changed is taken from it, texts that both have changed are merged.
+// CopyMerge: decides what a copy does with a file that exists at its destination, if both come from a third
+// one. A change of only one side is taken; texts that both sides have changed are merged.
 
 internal import Platform
 
 struct CopyMerge {
     enum Verdict: Equatable {
-        /// The destination stays; the reason is for the list of what was left out.
+        /// The destination stays; the reason is listed with what was left out.
         case stays(String)
-        /// The source takes its place.
+        /// The source replaces the destination.
         case taken
-        /// Both have changed it: a text, with so many overlaps that are marked.
+        /// Both sides have changed a text; the overlaps are marked.
         case merged(overlaps: Int)
         case conflict(String)
     }
@@ -24,7 +24,7 @@ struct CopyMerge {
             throw ToolError(
                 .usage, "a merge needs merge_base: the file or directory that both sides come from")
         }
-        // What has another name than before, or another text, has no counterpart there.
+        // A renamed or filled-in file has no counterpart in the base.
         guard options.names == nil, options.nameExpression == nil, !options.flattens,
             options.variables == nil
         else {
@@ -38,8 +38,8 @@ struct CopyMerge {
     }
 
     /// - Parameters:
-    ///   - names: of the file below the destination, and so below the base.
-    ///   - target: nil if there is nothing at the destination.
+    ///   - names: the names of the file below the destination, and so below the base.
+    ///   - target: nil if the destination does not exist.
     func verdict(
         _ source: ToolPath, _ names: [[UInt8]], target: ToolPath?
     ) throws(ToolError) -> Verdict {
@@ -71,7 +71,7 @@ struct CopyMerge {
         return .merged(overlaps: merged.overlaps)
     }
 
-    /// A symlink, or what is one on one side only.
+    /// Decides about a symlink, also if only one side is a symlink.
     func verdict(
         ofLink source: ToolPath, _ names: [[UInt8]], target: ToolPath?
     ) throws(ToolError) -> Verdict {
@@ -92,7 +92,7 @@ struct CopyMerge {
         }
     }
 
-    /// The text of a symlink; nil for what is none.
+    /// Returns the target of a symlink, or nil if the path is no symlink.
     private func link(_ path: ToolPath) throws(ToolError) -> [UInt8]? {
         try ground.status(path).type == .symlink ? ground.symlinkTarget(path) : nil
     }
@@ -105,7 +105,7 @@ struct CopyMerge {
         }
     }
 
-    /// What a merge of the two comes to, as `verdict` has found it.
+    /// Returns the merged text of two files, after `verdict` returned `merged`.
     /// - Throws: `stale` if one of them has changed since.
     func text(
         _ source: ToolPath, _ names: [[UInt8]], target: ToolPath
@@ -141,7 +141,7 @@ struct CopyMerge {
         try baseType(names) == .regular ? basePath(names) : nil
     }
 
-    /// - Returns: nil for what is no text, or too large.
+    /// - Returns: nil if a file is not text, or too large.
     private func merge(
         _ source: ToolPath, _ target: ToolPath, _ before: ToolPath?
     ) throws(ToolError) -> (text: [UInt8], overlaps: Int)? {

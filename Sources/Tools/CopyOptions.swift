@@ -1,9 +1,9 @@
-// CopyOptions: what is copied, under which names, with what of its attributes, and what happens where
-// there is something already.
+// CopyOptions: which files are copied, under which names and with which attributes, and what happens if the
+// destination exists.
 
 internal import Platform
 
-/// Attributes of files that a copy keeps.
+/// The attributes of files that a copy keeps.
 package struct KeptAttributes: OptionSet, Sendable {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -19,40 +19,40 @@ package struct KeptAttributes: OptionSet, Sendable {
 
 package struct CopyOptions: Sendable {
     package enum Conflict: String, Sendable, CaseIterable {
-        /// Nothing is copied.
+        /// The call fails and nothing is copied.
         case fail
         case skip
         case overwrite
-        /// The copy gets a name that is free: `name (2).txt`.
+        /// The copy gets a free name: `name (2).txt`.
         case rename
-        /// Overwritten if the source was changed later.
+        /// The file is overwritten if the source was modified later.
         case newer
-        /// The changes of both since `mergeBase` are put together.
+        /// The changes of both sides since `mergeBase` are merged.
         case merge
     }
 
     package enum Symlinks: String, Sendable, CaseIterable {
         case preserve
-        /// What they lead to is copied, as long as it lies in the roots.
+        /// The target of a link is copied, if it lies in the roots.
         case follow
         case skip
     }
 
-    /// Empty: everything.
+    /// The rules for what is copied; empty for everything.
     package var include = GlobRules()
     package var exclude = GlobRules()
     package var respectsGitignore = false
-    /// Bytes; only of files.
+    /// Bounds on the size of files, in bytes.
     package var smallest: UInt64?
     package var largest: UInt64?
-    /// Nanoseconds since 1970: modified at or after, at or before.
+    /// Bounds on the modification time, inclusive, in nanoseconds since 1970.
     package var modifiedAfter: Int64?
     package var modifiedBefore: Int64?
-    /// How names of files are made; nil keeps them.
+    /// How the names of files are made; nil keeps them.
     package var names: NamePattern?
-    /// What fits an expression in the name of a file is replaced; nil keeps it.
+    /// An expression whose match in the name of a file is replaced; nil keeps the names.
     package var nameExpression: NameExpression?
-    /// All files directly in the destination.
+    /// Whether all files go directly into the destination.
     package var flattens = false
     package var symlinks = Symlinks.preserve
     package var keeps = KeptAttributes.usual
@@ -60,13 +60,13 @@ package struct CopyOptions: Sendable {
     /// The tree or file that both the source and the destination come from.
     package var mergeBase: ToolPath?
     package var overlap = TextMerge.Overlap.fail
-    /// What stands for `{{name}}` in texts and names; nil leaves them as they are.
+    /// The values of `{{name}}` in texts and names; nil leaves these as they are.
     package var variables: [String: String]?
 
     package init() {}
 
     /// - Parameters:
-    ///   - pattern: with braces; or what replaces what the expression fits.
+    ///   - pattern: a pattern with braces, or the replacement for the match of `expression`.
     ///   - expression: nil for a pattern with braces.
     package mutating func setNames(pattern: String?, expression: String?) throws(ToolError) {
         if let expression {
@@ -79,7 +79,7 @@ package struct CopyOptions: Sendable {
         }
     }
 
-    /// Everything is copied as it is.
+    /// Whether everything is copied as it is.
     var isPlain: Bool {
         include.isEmpty && exclude.isEmpty && !respectsGitignore && smallest == nil
             && largest == nil && modifiedAfter == nil && modifiedBefore == nil && names == nil
@@ -87,18 +87,18 @@ package struct CopyOptions: Sendable {
     }
 }
 
-/// How the names of copied files are made: `{stem}-old{ext}`.
+/// A pattern for the names of copied files: `{stem}-old{ext}`.
 package struct NamePattern: Sendable {
     private enum Part: Sendable {
         case text([UInt8])
         case name, stem, extension_
-        /// The number of the file, from 1, with at least so many digits.
+        /// The number of the file, from 1, with at least this many digits.
         case number(digits: Int)
     }
 
     private let parts: [Part]
 
-    /// - Throws: `usage` for a word in braces that is not known.
+    /// - Throws: `usage` for an unknown word in braces.
     package init(_ text: String) throws(ToolError) {
         var parts: [Part] = []
         var rest = text[...]
@@ -127,12 +127,12 @@ package struct NamePattern: Sendable {
         self.parts = parts
     }
 
-    /// `n` is 1, `nnn` is 3.
+    /// Returns the number of digits: `n` is 1, `nnn` is 3.
     private static func digits(_ word: Substring) -> Int? {
         !word.isEmpty && word.count <= 9 && word.allSatisfy({ $0 == "n" }) ? word.count : nil
     }
 
-    /// - Throws: `usage` where the result can be no name.
+    /// - Throws: `usage` if the result is not a valid name.
     func name(for old: [UInt8], number: Int) throws(ToolError) -> [UInt8] {
         let (stem, suffix) = Self.split(old)
         var name: [UInt8] = []
@@ -151,7 +151,7 @@ package struct NamePattern: Sendable {
         return try CopyPlan.checked(name)
     }
 
-    /// The last dot parts them, but for one at the front.
+    /// Splits a name at the last dot, unless that is its first byte.
     static func split(_ name: [UInt8]) -> (stem: [UInt8], suffix: [UInt8]) {
         guard let dot = name.lastIndex(of: 0x2e), dot > 0 else { return (name, []) }
         return (Array(name[..<dot]), Array(name[dot...]))

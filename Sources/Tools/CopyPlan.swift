@@ -1,6 +1,6 @@
-// CopyPlan: what a copy comes to, found out before anything is changed: each file, directory and link,
-// and what is left out with its reason. A tree is walked without recursion; nothing outside of the
-// roots is read.
+// CopyPlan: the steps of a copy, planned before anything is changed: each file, directory and link, and
+// what is left out with the reason. A tree is walked without recursion; nothing outside of the roots is
+// read.
 
 package import Platform
 
@@ -10,13 +10,13 @@ package struct CopyPlan: Sendable {
             case directory
             case file
             case symlink(target: [UInt8])
-            /// Another name of the file that stands in the list before.
+            /// Another name of a file that comes earlier in the list.
             case link(to: Int)
         }
 
-        /// Where it is read; without symlinks for what was reached through one.
+        /// The path to read; without symlinks if it was reached through a followed one.
         package var source: ToolPath
-        /// Below the destination; empty for the destination itself.
+        /// The names below the destination; empty for the destination itself.
         package var names: [[UInt8]]
         package var kind: Kind
         package var status: FileStatus
@@ -27,17 +27,17 @@ package struct CopyPlan: Sendable {
         package var reason: String
     }
 
-    /// Directories before what is in them.
+    /// The items; a directory comes before its entries.
     package private(set) var items: [Item] = []
     package private(set) var skipped: [Skipped] = []
     package private(set) var bytes: UInt64 = 0
     package private(set) var directories = 0
     package private(set) var files = 0
     package private(set) var links = 0
-    /// The source as it is: nothing is left out or named anew.
+    /// Whether the source is copied as it is: nothing is left out or renamed.
     package private(set) var isWhole = true
 
-    /// Items that are planned at once: they are held in memory.
+    /// The most items of a plan, which is held in memory.
     package static let mostItems = 500_000
     private static let mostDepth = 2_000
 
@@ -51,15 +51,15 @@ package struct CopyPlan: Sendable {
         var inode: UInt64
     }
 
-    /// A directory that is walked.
+    /// A directory that is still to be walked.
     private struct Frame: Sendable {
         var path: ToolPath
-        /// As patterns see it, below the source.
+        /// The names below the source, which patterns are matched against.
         var names: [[UInt8]]
-        /// An include pattern fits it or one above it.
+        /// Whether an include pattern matches this directory or one above it.
         var isIncluded: Bool
         var ignores: [(depth: Int, rules: GlobRules)]
-        /// Of the directories above, where links are followed.
+        /// The directories above, if links are followed.
         var chain: [FileKey]
     }
 
@@ -118,7 +118,7 @@ package struct CopyPlan: Sendable {
             if options.respectsGitignore { readIgnores(&frame, entries.map(\.entry.name)) }
             var below: [Frame] = []
             for (entry, status) in entries {
-                // A large directory, and expressions for its names.
+                // The directory may be large, and expressions for its names may be slow.
                 if isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
                 if let next = try take(frame, entry.name, status) { below.append(next) }
             }
@@ -138,7 +138,7 @@ package struct CopyPlan: Sendable {
     private func isIgnored(_ frame: Frame, _ names: [[UInt8]], isDirectory: Bool) -> Bool {
         guard options.respectsGitignore else { return false }
         if names.last == Array(".git".utf8) { return true }
-        // The nearest file that says something decides.
+        // The nearest file with a matching rule decides.
         for (depth, rules) in frame.ignores.reversed() {
             if let verdict = rules.verdict(names[depth...], isDirectory: isDirectory) { return verdict }
         }
@@ -147,7 +147,7 @@ package struct CopyPlan: Sendable {
 
     // MARK: One name
 
-    /// - Returns: the directory to go into, if it is one.
+    /// - Returns: the directory to walk into, if it is one.
     private mutating func take(
         _ frame: Frame, _ name: FileName, _ status: FileStatus
     ) throws(ToolError) -> Frame? {
@@ -180,7 +180,7 @@ package struct CopyPlan: Sendable {
         return nil
     }
 
-    /// Nil for what is left out with all below it.
+    /// Returns nil if an entry is left out with everything below it.
     private func verdict(_ frame: Frame, _ names: [[UInt8]], isDirectory: Bool) -> Bool? {
         if options.exclude.verdict(names, isDirectory: isDirectory) == true { return nil }
         if isIgnored(frame, names, isDirectory: isDirectory) { return nil }
@@ -192,7 +192,7 @@ package struct CopyPlan: Sendable {
         _ frame: Frame, _ path: ToolPath, _ names: [[UInt8]], _ status: FileStatus,
         _ included: Bool
     ) throws(ToolError) -> Frame? {
-        // A directory that only holds what is wanted comes with the first of that.
+        // A directory that does not match by itself is made with the first match in it.
         if included, !options.flattens {
             try addParents(names)
             try add(path, names, .directory, status)
@@ -265,7 +265,7 @@ package struct CopyPlan: Sendable {
         }
     }
 
-    /// The directories above, where none was wanted by itself.
+    /// Adds the directories above that did not match by themselves.
     private mutating func addParents(_ names: [[UInt8]]) throws(ToolError) {
         guard !options.flattens, !options.include.isEmpty, let top = items.first else { return }
         for count in 1..<max(1, names.count) {
@@ -277,7 +277,7 @@ package struct CopyPlan: Sendable {
         }
     }
 
-    /// The names of a file's copy.
+    /// Returns the names of the copy of a file.
     private func copied(_ names: [[UInt8]]) throws(ToolError) -> [[UInt8]] {
         var copied = options.flattens ? Array(names.suffix(1)) : names
         if let pattern = options.names, let last = copied.last {
@@ -335,7 +335,7 @@ package struct CopyPlan: Sendable {
         items.append(Item(source: source, names: names, kind: kind, status: status))
     }
 
-    /// `name (2).txt` and so on, until one is free.
+    /// Returns the first free name of `name (2).txt` and so on.
     static func free(_ names: [[UInt8]], isTaken: ([[UInt8]]) -> Bool) -> [[UInt8]] {
         guard let last = names.last else { return names }
         let (stem, suffix) = NamePattern.split(last)

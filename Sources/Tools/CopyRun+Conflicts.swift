@@ -1,4 +1,5 @@
-// What is in the way of a copy, found before anything is made, and what the rule for conflicts makes of it.
+// CopyRun+Conflicts: finds what exists at the destination of a copy before anything is made, and applies
+// the rule for conflicts.
 
 internal import Platform
 
@@ -52,7 +53,7 @@ extension CopyRun {
                 found.skipped.append(.init(path: item.source, reason: "destination is as new"))
             case .overwrite, .newer:
                 placement.replaces = true
-                // Only what is older goes.
+                // An existing file is replaced only if it is still the older one.
                 if options.conflict == .newer { placement.seen = PlacingJournal.Mark(status) }
                 found.all.append(placement)
             case .rename:
@@ -70,7 +71,7 @@ extension CopyRun {
         return found
     }
 
-    /// What a merge does with one file or symlink.
+    /// Decides what a merge does with one file or symlink.
     private func judge(
         _ merge: CopyMerge, _ item: CopyPlan.Item, _ target: ToolPath, _ status: FileStatus?,
         _ placement: inout Placement
@@ -89,7 +90,7 @@ extension CopyRun {
         return verdict
     }
 
-    /// A directory that was removed at the destination comes back only with what is in it.
+    /// Leaves out directories that were removed at the destination, unless something in them is copied.
     private func leaveRemoved(
         _ merge: CopyMerge, _ found: inout Placements
     ) throws(ToolError) {
@@ -126,7 +127,7 @@ extension CopyRun {
                 + "overlaps says what else may happen (mark, ours, theirs)")
     }
 
-    /// Puts the changes of both sides together. All but the content is the destination's.
+    /// Makes the merged file. All but its content is taken from the destination.
     func makeMerged(
         _ merge: CopyMerge, _ item: CopyPlan.Item, _ seen: FileVersion, _ target: ToolPath
     ) throws(ToolError) {

@@ -1,7 +1,7 @@
-// CopyRun: a plan carried out. All of it is made in a directory beside the destination, which nobody
-// looks at; then it takes its names, and what was in the way changes places with it until all have theirs.
-// So a copy that fails or is cancelled leaves what was there before. What one record of a workspace can
-// say needs no such directory.
+// CopyRun: carries out a plan. Everything is made in a hidden directory beside the destination. Then the
+// new files get their names, and existing files are exchanged with them until all are placed. So a copy
+// that fails or is cancelled leaves the destination as it was. A copy that is one record of a workspace
+// needs no such directory.
 
 internal import Platform
 
@@ -9,19 +9,19 @@ package struct CopyResult: Sendable, Equatable {
     package var files = 0
     package var directories = 0
     package var links = 0
-    /// Of the files that were copied.
+    /// The bytes of the copied files.
     package var bytes: UInt64 = 0
-    /// Of these, bytes that the copy shares with its source.
+    /// The bytes of these that the copies share with their sources.
     package var sharedBytes: UInt64 = 0
-    /// Files that were in the way and are replaced.
+    /// The number of existing files that are replaced.
     package var replaced = 0
     package var filledTemplates = 0
-    /// Files that are the changes of both sides put together, and places that both have changed.
+    /// The number of files that merge the changes of both sides, and of places that both have changed.
     package var merged = 0
     package var overlaps = 0
-    /// There already, or left out by the plan, with the reason.
+    /// Entries that exist, or that the plan leaves out, with the reason.
     package var skipped: [CopyPlan.Skipped] = []
-    /// Where the first copies are.
+    /// The places of the first copies.
     package var copies: [(source: ToolPath, destination: ToolPath, size: UInt64)] = []
 
     package static func == (one: CopyResult, other: CopyResult) -> Bool {
@@ -36,13 +36,13 @@ package struct CopyRun {
     let plan: CopyPlan
     let destination: ToolPath
     let options: CopyOptions
-    /// Files done, and bytes of them.
+    /// Receives the numbers of finished files and of their bytes.
     package var onProgress: (Int, UInt64) -> Void = { _, _ in }
     package var isCancelled: () -> Bool = { false }
 
-    /// Copies that a result names.
+    /// The most copies that a result lists.
     package static let namedCopies = 50
-    /// Files that one command clones.
+    /// The most files that one command clones.
     private static let cloneBatch = 500
 
     package init(
@@ -54,8 +54,8 @@ package struct CopyRun {
         self.options = options
     }
 
-    /// What would happen, with what is in the way: nothing is changed.
-    /// - Throws: `exists` where the policy is to fail.
+    /// Returns what a copy would do, including conflicts. Nothing is changed.
+    /// - Throws: `exists` if there are conflicts and the rule is to fail.
     package func preview() throws(ToolError) -> CopyResult {
         result(of: try placements())
     }
@@ -89,14 +89,14 @@ package struct CopyRun {
 
     struct Placement {
         var item: Int
-        /// Below the destination.
+        /// The names below the destination.
         var names: [[UInt8]]
         var replaces = false
-        /// A directory that is there and stays.
+        /// Whether the directory exists already and stays.
         var isThere = false
-        /// What it replaces, where it was looked at to say so.
+        /// The state of the file that is replaced, if the decision depended on it.
         var seen: PlacingJournal.Mark?
-        /// What is there is merged with the source: how it was seen.
+        /// The version of the existing file that is merged with the source.
         var merges: FileVersion?
         var overlaps = 0
     }
@@ -104,9 +104,9 @@ package struct CopyRun {
     struct Placements {
         var all: [Placement] = []
         var skipped: [CopyPlan.Skipped] = []
-        /// What finds out what a merge comes to, if it is one.
+        /// Decides about existing files; nil if the copy is no merge.
         var merge: CopyMerge?
-        /// There is nothing at the destination itself.
+        /// Whether the destination itself does not exist.
         var isNew = true
     }
 
@@ -115,7 +115,7 @@ package struct CopyRun {
     }
 
     private func target(_ placement: Placement) -> ToolPath {
-        // A file that takes another name than the destination's stands beside it.
+        // A single file that gets another name than the destination is placed beside it.
         let isBeside = plan.items[placement.item].names.isEmpty && !placement.names.isEmpty
         return path(placement.names, below: isBeside ? destination.parent : destination)
     }
@@ -157,8 +157,8 @@ package struct CopyRun {
         plan.isWhole && placements.isNew && options.keeps.isSuperset(of: .usual)
     }
 
-    /// One record, all or nothing.
-    /// - Returns: false where the ground cannot, or directories above are to be made with it.
+    /// Clones everything in one record, all or nothing.
+    /// - Returns: false if the ground cannot, or if directories above are missing.
     private func cloneAtOnce(
         _ placements: Placements, _ result: inout CopyResult
     ) throws(ToolError) -> Bool {
@@ -181,7 +181,7 @@ package struct CopyRun {
             onProgress(result.files, result.bytes)
             return
         }
-        // A file that gets a name of its own needs a directory around it.
+        // A single file with a name of its own needs a directory around it.
         if let first = placements.all.first, !first.names.isEmpty {
             try ground.makeDirectory(stage.fresh, withParents: false)
         }
@@ -241,7 +241,7 @@ package struct CopyRun {
         try finishDirectories(placements, stage)
     }
 
-    /// Times of directories, last: what is made in them changes these.
+    /// Sets the attributes of directories last, since making entries changes their times.
     private func finishDirectories(_ placements: Placements, _ stage: Stage) throws(ToolError) {
         for placement in placements.all.reversed() where !placement.isThere {
             let item = plan.items[placement.item]
@@ -253,7 +253,7 @@ package struct CopyRun {
     }
 
     /// Fills in a template.
-    /// - Returns: false for a file that is none: it is copied as it is.
+    /// - Returns: false if the file is no template: it is copied as it is.
     private func fill(
         _ item: CopyPlan.Item, _ target: ToolPath, _ result: inout CopyResult
     ) throws(ToolError) -> Bool {
@@ -294,7 +294,7 @@ package struct CopyRun {
             if placements.isNew {
                 return try journal.place(stage.fresh, at: destination, replaces: false)
             }
-            // A directory that is new comes with all that is in it.
+            // A new directory is placed with everything in it.
             var whole: Set<[[UInt8]]> = []
             for placement in placements.all where !placement.isThere {
                 let names = placement.names
@@ -307,7 +307,7 @@ package struct CopyRun {
             }
         } catch {
             let left = journal.undo()
-            // What was there before is in it.
+            // The stage is kept if it holds replaced files that could not be put back.
             if !left.contains(where: { $0.before != nil }) { stage.discard() }
             throw PlacingJournal.explain(error, left)
         }

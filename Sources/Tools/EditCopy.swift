@@ -1,5 +1,5 @@
-// EditCopy: copies that are edited before they get their names: a copy of a file shares its bytes, and
-// each edit adds what it changes. Several are made together or not at all, or each by itself.
+// EditCopy: copies of files that are edited before they get their names. A copy shares the bytes of its
+// source, and each edit adds what it changes. All copies of one call are made together, or none.
 
 internal import Platform
 
@@ -7,7 +7,7 @@ package struct EditCopy {
     package struct Item: Sendable {
         package var source: ToolPath
         package var destination: ToolPath
-        /// Edits of the copy; offsets and lines are those of the source.
+        /// The edits of the copy; their offsets and lines are those of the source.
         package var edits: @Sendable (TextFile) throws(ToolError) -> [TextEdit]
 
         package init(
@@ -22,9 +22,9 @@ package struct EditCopy {
 
     package struct Done: Sendable {
         package var destination: ToolPath
-        /// Bytes of the copy.
+        /// The size of the copy in bytes.
         package var size: UInt64
-        /// Places that were edited.
+        /// The number of places that were edited.
         package var edits: Int
         package var preview: String
         package var replaced: Bool
@@ -34,7 +34,7 @@ package struct EditCopy {
     private let ground: any Ground
     private let replaces: Bool
     private let keeps: KeptAttributes
-    /// Bytes of each preview.
+    /// The most bytes of each preview.
     private let previewBytes: Int
     package var isCancelled: @Sendable () -> Bool = { false }
     package var variables: [String: String]?
@@ -78,7 +78,7 @@ package struct EditCopy {
             }
         } catch {
             let left = journal.undo()
-            // What was there before is in them.
+            // The stages hold the replaced files that could not be put back.
             if left.contains(where: { $0.before != nil }) { stages = [] }
             throw PlacingJournal.explain(error, left)
         }

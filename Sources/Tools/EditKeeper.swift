@@ -1,7 +1,8 @@
-// EditKeeper: what files outside of workspaces held before they were edited. A file that is replaced gets a
-// second name here, which costs nothing; where that cannot be, it is copied, up to a size. All is below one
-// directory, which mirrors the paths: DIR/home/me/f.txt/20260131T120000.000000000Z. It is bounded: the
-// newest contents of each file, and so many bytes and contents in all.
+// EditKeeper: keeps the contents that files outside of workspaces had before an edit. A file that is
+// replaced gets a second name here, which costs nothing; if that is not possible it is copied, up to a
+// size. All contents are below one directory, which mirrors the paths:
+// DIR/home/me/f.txt/20260131T120000.000000000Z. Only the newest contents of each file are kept, within
+// bounds on the bytes and contents in all.
 
 import FoundationEssentials
 import Glibc
@@ -10,20 +11,20 @@ internal import Synchronization
 
 package final class EditKeeper: Sendable {
     package struct Bounds: Sendable {
-        /// Contents of one file.
+        /// The most contents of one file.
         package var each = 10
         package var bytes: UInt64 = 1 << 30
         package var contents = 10_000
-        /// Bytes of a file that is copied.
+        /// The most bytes of a file that is copied.
         package var copied: UInt64 = 64 << 20
 
         package init() {}
     }
 
     private struct State {
-        /// What was kept or not, by path, until somebody asks.
+        /// What was kept or not, by path, until it is asked for.
         var told: [ToolPath: String] = [:]
-        /// Since the directory was looked through.
+        /// The bytes and contents that were added since the last sweep.
         var bytes: UInt64 = 0
         var contents = Int.max
     }
@@ -32,12 +33,12 @@ package final class EditKeeper: Sendable {
     private let bounds: Bounds
     private let state = Mutex(State())
 
-    /// Bytes of a path that is said: replies are short.
+    /// The most bytes of a path in an answer: replies are short.
     private static let longestName = 160
-    /// Answers that are kept for who may ask.
+    /// The most answers that wait to be asked for.
     private static let mostTold = 256
 
-    /// Makes the directory if it is not there.
+    /// Makes the directory if it does not exist.
     package init(_ path: String, bounds: Bounds = Bounds()) throws(ToolError) {
         self.bounds = bounds
         let whole = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
@@ -45,15 +46,15 @@ package final class EditKeeper: Sendable {
         guard Self.make(directory) else { throw ToolError(.last, "make the directory", path) }
     }
 
-    /// Keeps what a file holds now.
+    /// Keeps the content that a file has now.
     /// - Parameters:
-    ///   - path: without symlinks.
-    ///   - isReplaced: another file takes its only name, so that its own content stays as it is.
-    ///   - tells: somebody asks what became of it.
-    /// - Returns: its second name or copy; nil if it is not kept.
+    ///   - path: the path without symlinks.
+    ///   - isReplaced: whether another file takes its only name, so that its own content stays as it is.
+    ///   - tells: whether the caller asks later for what became of it.
+    /// - Returns: the second name or the copy; nil if the content is not kept.
     @discardableResult
     func keep(_ file: File, _ path: ToolPath, isReplaced: Bool, tells: Bool) -> ToolPath? {
-        // What a call makes ready is nothing that was there.
+        // Temporary files of a call are no earlier contents.
         if path.names.contains(where: WorkingName.isOne) { return nil }
         let said: String
         var kept: ToolPath?
@@ -80,8 +81,8 @@ package final class EditKeeper: Sendable {
         return kept
     }
 
-    /// Lets go of what was kept for a change that was not made: a file with a second name would be written in
-    /// place by the next one.
+    /// Drops the content that was kept for a change that was not made. With its second name the file would
+    /// be written in place by the next change.
     func drop(_ kept: ToolPath, of path: ToolPath) {
         Self.remove(kept, isDirectory: false)
         state.withLock { _ = $0.told.removeValue(forKey: path) }
@@ -96,7 +97,7 @@ package final class EditKeeper: Sendable {
         guard place.bytes.count + 64 < Roots.longestPath else { throw .nameTooLong }
         guard Self.make(place) else { throw .last }
         let status = try file.status()
-        // All else would go for it, and it with the next one.
+        // A larger file would push out all other contents, and would itself go with the next one.
         guard status.blocks << 9 <= bounds.bytes / 2 else { throw .quota }
         let name = place.appending(Self.name(Clock.system.realtime()))
         if !isReplaced || !Self.link(file, as: name) {
@@ -136,7 +137,7 @@ package final class EditKeeper: Sendable {
 
     // MARK: Names
 
-    /// With zeros in front, so that their order is that of time.
+    /// Returns a name for a time. It has leading zeros, so that the order of names is the order of times.
     static func name(_ time: Int64) -> FileName {
         let date = Date(timeIntervalSince1970: Double(time / 1_000_000_000))
         let seconds = date.formatted(
@@ -146,7 +147,7 @@ package final class EditKeeper: Sendable {
         return FileName(trusted: Array("\(seconds).\(zeros)\(rest)Z".utf8))
     }
 
-    /// Nothing else is ever removed here.
+    /// Returns whether a name has the form of a kept content. Only files with such names are removed.
     private static func isName(_ name: FileName) -> Bool {
         let form = Array("00000000T000000.000000000Z".utf8)
         guard name.bytes.count == form.count else { return false }
@@ -155,7 +156,7 @@ package final class EditKeeper: Sendable {
         }
     }
 
-    /// With those above it; only for the user.
+    /// Makes a directory and those above it, accessible to the user only.
     private static func make(_ path: ToolPath) -> Bool {
         var above = ToolPath(names: [])
         for name in path.names {
@@ -167,7 +168,7 @@ package final class EditKeeper: Sendable {
     }
 
     private static func remove(_ path: ToolPath, isDirectory: Bool) {
-        // What is gone already, or holds something new, stays as it is.
+        // An error is ignored: the name is already removed, or the directory is not empty any more.
         _ = withCString(path.bytes) { unlinkat(AT_FDCWD, $0, isDirectory ? AT_REMOVEDIR : 0) }
     }
 
@@ -182,7 +183,8 @@ package final class EditKeeper: Sendable {
         for name in names.dropLast(count) { Self.remove(place.appending(name), isDirectory: false) }
     }
 
-    /// Looks through all that is kept; the oldest goes until there is a quarter of room.
+    /// Goes through everything that is kept, and removes the oldest contents until a quarter of each bound
+    /// is free.
     private func sweep() {
         var found: [(path: ToolPath, bytes: UInt64)] = []
         var directories = [directory]

@@ -1,4 +1,5 @@
-// Planning what is found by an expression, or line by line without white space at the ends.
+// EditPlanner+Matches: plans replacements by an expression, or line by line without white space at the
+// ends.
 
 internal import Platform
 
@@ -42,17 +43,17 @@ extension EditPlanner {
 
     // MARK: White space
 
-    /// The lines of a text, to be found whatever white space is at their ends.
+    /// The lines of a text, to be searched for with any white space at their ends.
     struct LooseSearch {
         var search: LineSearch
         var lines: [[UInt8]]
-        /// The last line has its line end in the text.
+        /// Whether the last line has its line end in the text.
         var endsLine: Bool
     }
 
-    /// Nil where lines cannot be compared so.
+    /// Returns nil if the lines cannot be compared like this.
     func looseSearch(_ old: String) -> LooseSearch? {
-        // A last line end belongs to the last line, not to an empty one behind it.
+        // A line end at the end belongs to the last line, and does not begin an empty one.
         var lines = Self.split(old)
         let endsLine = lines.count > 1 && lines.last?.isEmpty == true
         if endsLine { lines.removeLast() }
@@ -61,7 +62,7 @@ extension EditPlanner {
         return LooseSearch(search: search, lines: bytes, endsLine: endsLine)
     }
 
-    /// - Parameter candidates: of the search; nil where it is to read all of the file.
+    /// - Parameter candidates: the candidates of the search; nil to read the whole file.
     func looseReplacement(
         _ name: String, _ old: String, _ new: String, _ everywhere: Bool, _ loose: LooseSearch,
         _ candidates: [UInt64]?
@@ -76,7 +77,7 @@ extension EditPlanner {
         let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
         var found: [(range: Range<UInt64>, lines: FoundLines)] = []
         for place in try loose.search.places(in: text, candidates, atMost: most) {
-            // The lines were found by hashes.
+            // The lines were found by hashes, so they are compared here.
             guard let lines = try foundLines(place.range, like: oldLines) else { continue }
             found.append((place.range, lines))
         }
@@ -84,7 +85,7 @@ extension EditPlanner {
         try checkCount(name, found.map(\.range.lowerBound), everywhere)
         var planned: [PlannedEdit] = []
         for (range, lines) in found {
-            // No text in place of whole lines: they go with the end of the last one.
+            // If nothing replaces whole lines, the line end of the last one is deleted too.
             let takesEnd = endsLine && new.isEmpty
             let end = takesEnd ? try self.end(behind: range.upperBound) : range.upperBound
             planned.append(
@@ -104,7 +105,7 @@ extension EditPlanner {
         return FoundLines(try text.read(range), like: old)
     }
 
-    /// Behind the line end that stands at a place.
+    /// Returns the offset behind the line end at an offset.
     private func end(behind offset: UInt64) throws(ToolError) -> UInt64 {
         let bytes = try text.read(offset..<offset + 2)
         if bytes.first == 0x0a { return offset + 1 }
@@ -112,15 +113,15 @@ extension EditPlanner {
     }
 }
 
-/// Lines of a file beside those that somebody wrote, which differ in the white space at their ends.
+/// Lines of a file together with the given ones, which differ in the white space at their ends.
 struct FoundLines {
-    /// As the file has them, without line ends.
+    /// The lines of the file, without line ends.
     private var lines: [[UInt8]] = []
-    /// Behind each line but the last.
+    /// The line ends; the last line has none in the range.
     private var ends: [[UInt8]] = []
     private let written: [[UInt8]]
 
-    /// - Returns: nil if they differ in more.
+    /// - Returns: nil if the lines differ in more than white space.
     init?(_ bytes: [UInt8], like written: [[UInt8]]) {
         self.written = written
         for line in bytes.split(separator: 0x0a, omittingEmptySubsequences: false) {
@@ -138,8 +139,8 @@ struct FoundLines {
         line.prefix { TrimmedHash.isBlank($0) }
     }
 
-    /// What comes in the lines' place. Lines that stand in both texts at the front or the end stay as
-    /// the file has them; the others are indented as the lines that they replace.
+    /// Returns the replacement of the lines. Lines at the front or the end that are in both texts stay as
+    /// the file has them; the others are indented like the lines that they replace.
     func replaced(by new: [[UInt8]], lineEnd: [UInt8]) -> [UInt8] {
         let most = min(new.count, written.count)
         let first = zip(new, written).prefix { $0 == $1 }.count
@@ -159,12 +160,12 @@ struct FoundLines {
         return bytes
     }
 
-    /// A new line with white space as the file has it.
+    /// Returns a new line with its white space as in the file.
     private func indented(_ line: [UInt8], _ index: Int, _ goes: Range<Int>) -> [UInt8] {
         let indentation = Self.indentation(line)
         if indentation.count == line.count { return line }
         let rest = line.dropFirst(indentation.count)
-        // The lines that go first, then the others, the nearest of each first.
+        // The lines that are removed come first, then the others; in each group the nearest first.
         let texts = written.indices.filter { !TrimmedHash.trimmed(written[$0]).isEmpty }
         let order = texts.sorted { one, other in
             let (isOne, isOther) = (goes.contains(one), goes.contains(other))
@@ -183,7 +184,8 @@ struct FoundLines {
                     Array(fileSpace) + spelled(deeper, like: fileSpace, for: writtenSpace)
                 )
             } else if best == nil, writtenSpace.starts(with: indentation) {
-                // Less deep than what was written: as much less in the file.
+                // The line is less deep than the given one: reduce the file's indentation by the same
+                // amount.
                 let missing = spelled(
                     writtenSpace.dropFirst(indentation.count), like: fileSpace, for: writtenSpace)
                 guard fileSpace.reversed().starts(with: missing.reversed()) else { continue }
@@ -193,7 +195,7 @@ struct FoundLines {
         return (best?.bytes ?? Array(indentation)) + rest
     }
 
-    /// How much deeper the file is where what was written is so much deeper.
+    /// The depth of one step of indentation in the given lines and in the file.
     private var step: (written: Int, file: Int)? {
         let depths = zip(written, lines).filter { !TrimmedHash.trimmed($0.0).isEmpty }
             .map { (Self.indentation($0.0).count, Self.indentation($0.1).count) }
@@ -204,7 +206,7 @@ struct FoundLines {
         return nil
     }
 
-    /// White space in the file's spelling, where one of both has tabs and the other blanks.
+    /// Returns white space in the file's spelling, if one of both uses tabs and the other blanks.
     private func spelled(
         _ space: ArraySlice<UInt8>, like fileSpace: ArraySlice<UInt8>, for written: ArraySlice<UInt8>
     ) -> [UInt8] {

@@ -1,17 +1,17 @@
-// EditPreview: planned edits as a unified diff, made from the lines around them: the file is not read
-// as a whole, and a preview is not much longer than its bound.
+// EditPreview: planned edits as a unified diff, made from the lines around them. The file is not read as a
+// whole, and a preview is not much longer than its bound.
 
 internal import Platform
 
 package struct EditPreview {
     private let text: TextFile
-    /// Unchanged lines shown on either side.
+    /// The number of unchanged lines on either side.
     private let context: UInt64
-    /// Bytes of the preview at most, besides the last line.
+    /// The most bytes of the preview, without its last line.
     private let mostBytes: Int
-    /// Bytes of one line that are shown.
+    /// The most bytes of one line that are shown.
     private static let longestLine = 300
-    /// Bytes that one hunk may replace to be shown with its text.
+    /// The most bytes of a hunk that is shown with its text.
     private static let longestHunk: UInt64 = 64 << 10
 
     package init(_ text: TextFile, context: UInt64 = 3, mostBytes: Int) {
@@ -21,18 +21,18 @@ package struct EditPreview {
     }
 
     private struct Hunk {
-        /// Whole lines.
+        /// The range of the hunk in whole lines.
         var range: Range<UInt64>
         var firstLine: UInt64
         var splices: [ByteSplice]
     }
 
-    /// - Parameter planned: in the order of the file.
+    /// - Parameter planned: the edits in the order of the file.
     package func diff(_ planned: [PlannedEdit], name: String) throws(ToolError) -> String {
         var lines = ["--- \(name)", "+++ \(name)"]
         var bytes = 0
         var shift: Int64 = 0
-        // No more of them could be shown.
+        // More edits would not fit into the bound.
         let most = max(16, mostBytes / 64)
         let hunks = try hunks(Array(planned.prefix(most)))
         for (index, hunk) in hunks.enumerated() {

@@ -1,17 +1,17 @@
-// FileComparison: whether files have the same bytes, and in which lines they differ. What is the same at
-// both ends is found by bytes; between, lines are compared (E. Myers, An O(ND) Difference Algorithm,
-// 1986), within bounds on memory and work.
+// FileComparison: compares the bytes of two files, and finds the lines in which they differ. The common
+// start and end are found by bytes; the lines between are compared (E. Myers, An O(ND) Difference
+// Algorithm, 1986), within bounds on memory and work.
 
 internal import Platform
 
 package struct FileComparison: Sendable, Equatable {
     package var isIdentical: Bool
-    /// A unified diff; empty for files that are the same.
+    /// The unified diff; empty if the files are the same.
     package var diff = ""
-    /// Lines that came and went.
+    /// The numbers of lines added and removed.
     package var added = 0
     package var removed = 0
-    /// There are more lines than were shown.
+    /// Whether the diff has more lines than are shown.
     package var isCut = false
 
     package enum Change: Equatable {
@@ -21,12 +21,12 @@ package struct FileComparison: Sendable, Equatable {
     }
 
     private static let chunk: UInt64 = 1 << 20
-    /// Bytes on either side that are compared line by line.
+    /// The most bytes of either side that are compared line by line.
     private static let largestWindow: UInt64 = 8 << 20
-    /// Differences after which lines count as all different.
+    /// The number of differences above which all lines count as different.
     static let mostEdits = 2_000
 
-    /// Whether the bytes are the same.
+    /// Returns whether the bytes of two files are the same.
     package static func areSame(
         _ one: any GroundFile, _ other: any GroundFile, isCancelled: () -> Bool = { false }
     ) throws(ToolError) -> Bool {
@@ -72,8 +72,8 @@ package struct FileComparison: Sendable, Equatable {
     }
 
     /// - Parameters:
-    ///   - context: unchanged lines on either side of a change.
-    ///   - mostLines: of the diff.
+    ///   - context: the number of unchanged lines on either side of a change.
+    ///   - mostLines: the most lines of the diff.
     package init(
         _ old: TextFile, _ new: TextFile, names: (String, String), context: Int, mostLines: Int
     ) throws(ToolError) {
@@ -83,7 +83,7 @@ package struct FileComparison: Sendable, Equatable {
         if start == old.size, start == new.size { return }
         isIdentical = false
         let end = try Self.commonEnd(old, new, least - start)
-        // Whole lines, and the context around them.
+        // The window is extended to whole lines and the context around them.
         let line = try old.line(at: start)
         let first = line - min(line - 1, UInt64(context))
         let windowStart = try old.start(ofLine: first) ?? 0
@@ -110,7 +110,7 @@ package struct FileComparison: Sendable, Equatable {
         diff = shown.joined(separator: "\n") + "\n"
     }
 
-    /// The end of the line that holds a byte, and of `context` lines behind it.
+    /// Returns the end of the `context` lines behind the line that holds a byte.
     private static func lineEnd(
         _ text: TextFile, _ offset: UInt64, _ context: Int
     ) throws(ToolError) -> UInt64 {
@@ -118,7 +118,7 @@ package struct FileComparison: Sendable, Equatable {
         return try text.start(ofLine: line + 1 + UInt64(context)) ?? text.size
     }
 
-    /// With their line ends, so that a missing one at the end is a difference.
+    /// Splits bytes into lines with their line ends, so that a missing one at the end is a difference.
     private static func lines(_ bytes: [UInt8]) -> [[UInt8]] {
         var lines: [[UInt8]] = []
         var start = 0
@@ -132,9 +132,10 @@ package struct FileComparison: Sendable, Equatable {
 
     // MARK: Lines
 
-    /// The shortest way from one list to the other, or all of it where that is long.
+    /// Returns the shortest changes from one list to the other; if there are too many, everything is
+    /// replaced.
     static func changes(_ old: [[UInt8]], _ new: [[UInt8]]) -> [Change] {
-        // Lines as numbers: compared once.
+        // Lines are mapped to numbers, so that their bytes are compared once.
         var numbers: [[UInt8]: Int] = [:]
         func number(_ line: [UInt8]) -> Int {
             if let known = numbers[line] { return known }
@@ -158,7 +159,7 @@ package struct FileComparison: Sendable, Equatable {
         return changes
     }
 
-    /// Nil where there are more than `mostEdits`.
+    /// Returns nil if there are more than `mostEdits`.
     private static func shortest(_ a: ArraySlice<Int>, _ b: ArraySlice<Int>) -> [Change]? {
         let (n, m) = (a.count, b.count)
         let most = min(n + m, mostEdits)
@@ -186,7 +187,7 @@ package struct FileComparison: Sendable, Equatable {
         return nil
     }
 
-    /// From the end back; `traces[d][d + k]` is where diagonal k ended after d edits.
+    /// Follows the traces from the end back; `traces[d][d + k]` is where diagonal k ended after d edits.
     private static func path(
         _ traces: [[Int32]], _ a: ArraySlice<Int>, _ b: ArraySlice<Int>
     ) -> [Change] {
@@ -227,11 +228,11 @@ package struct FileComparison: Sendable, Equatable {
     }
 }
 
-/// Changes as the hunks of a unified diff.
+/// Formats changes as the hunks of a unified diff.
 private struct Hunks {
     let old: [[UInt8]]
     let new: [[UInt8]]
-    /// The number of the first line of both.
+    /// The number of the first line of both sides.
     let firstLine: Int
     let context: Int
 
@@ -241,7 +242,7 @@ private struct Hunks {
         while let start = changes[index...].firstIndex(where: { !Self.isKept($0) }) {
             var end = start
             var next = start
-            // Changes with little between them are one hunk.
+            // Changes with at most twice the context between them are one hunk.
             while next < changes.count, next - end <= 2 * context {
                 if !Self.isKept(changes[next]) { end = next }
                 next += 1
@@ -259,7 +260,7 @@ private struct Hunks {
     }
 
     private func hunk(_ changes: [FileComparison.Change], _ from: Int, _ to: Int) -> [String] {
-        // Lines before the hunk, on both sides.
+        // The numbers of lines before the hunk on both sides.
         var (oldStart, newStart) = (0, 0)
         for change in changes[..<from] {
             switch change {
@@ -291,7 +292,7 @@ private struct Hunks {
     }
 
     private func range(_ start: Int, _ count: Int) -> String {
-        // Nothing stands behind the line before.
+        // An empty range names the line before it.
         "\(firstLine + start - (count == 0 ? 1 : 0)),\(count)"
     }
 

@@ -1,23 +1,23 @@
-// Placing hunks: each is looked for where it says it stands, shifted as the hunk before was, and then
-// wherever its lines stand, the nearest place first. Lines must fit as they are, or with the file's line
-// ends. What comes of it are splices of the lines that differ.
+// FilePatch+Places: finds the places of hunks. Each is searched for at its stated line, shifted like the
+// hunk before it, and then anywhere else, the nearest place first. Lines must match as they are, or with
+// the file's line ends. The result is a splice for each run of lines that differ.
 
 internal import Platform
 
 extension FilePatch {
-    /// How the lines of a patch are bytes of a file.
+    /// How the lines of a patch become bytes of a file.
     private enum Spelling {
         case verbatim
-        /// With the line ends that the file has.
+        /// With the line ends of the file.
         case lineEnds
-        /// From UTF-8 into the file's encoding, with its line ends.
+        /// Converted from UTF-8 into the file's encoding, with its line ends.
         case encoding
     }
 
     /// A hunk in one spelling.
     private struct Spelled {
         var old: [UInt8] = []
-        /// Places in `old`, which are in order.
+        /// The changes in order; their offsets are those in `old`.
         var changes: [ByteSplice] = []
     }
 
@@ -26,12 +26,13 @@ extension FilePatch {
         var offset: UInt64
     }
 
-    /// Distance from the expected place at which a hunk is looked for first.
+    /// The distance in bytes from the expected place within which a hunk is searched for first.
     private static let nearby: UInt64 = 256 << 10
-    /// Hunks that an error lists.
+    /// The most hunks that an error lists.
     private static let shownHunks = 20
 
-    /// The edits that the hunks come to in a file, in its order, and how many hunks stood elsewhere.
+    /// Returns the edits for the hunks, in the order of the file, and how many hunks were at other lines
+    /// than stated.
     /// - Throws: `no_match` with all the hunks that do not fit.
     package func plan(_ text: TextFile) throws(ToolError) -> (edits: [PlannedEdit], shifted: Int) {
         let lineEnd = try EditPlanner(text).lineEnd
@@ -41,7 +42,8 @@ extension FilePatch {
         var shifted = 0
         var least: UInt64 = 0
         for hunk in hunks {
-            // Lines that go begin at that line; without any, what comes stands behind it.
+            // A hunk that removes or keeps lines begins at the stated line. A pure insertion comes behind
+            // it.
             let stated = Self.moved(hunk.oldStart, hunk.oldCount == 0 ? 1 : 0)
             let expected = Self.moved(stated, shift)
             guard let (spelled, place) = try find(hunk, expected, text, lineEnd, from: least) else {
@@ -74,7 +76,7 @@ extension FilePatch {
 
     // MARK: Spelling
 
-    /// - Returns: nil where a line has characters that the encoding does not.
+    /// - Returns: nil if a line has characters that the encoding does not have.
     private func spell(
         _ hunk: Hunk, _ spelling: Spelling, _ encoding: TextEncoding, _ lineEnd: [UInt8]
     ) throws(ToolError) -> Spelled? {
@@ -126,8 +128,8 @@ extension FilePatch {
 
     // MARK: Places
 
-    /// Spellings of a hunk, the likeliest first: a patch that was written from a text as tools show it has
-    /// neither the CR of the file's line ends nor its encoding.
+    /// Returns the spellings of a hunk, the likeliest first. A patch that was written from a displayed text
+    /// has neither the CR of the file's line ends nor the file's encoding.
     private func spellings(
         _ hunk: Hunk, _ encoding: TextEncoding, _ lineEnd: [UInt8]
     ) -> [Spelling] {
@@ -141,7 +143,8 @@ extension FilePatch {
         return order
     }
 
-    /// The place of a hunk in the first spelling that has one; at the expected line before elsewhere.
+    /// Returns the place of a hunk in the first spelling that has one. The expected line is tried first in
+    /// all spellings.
     private func find(
         _ hunk: Hunk, _ expected: UInt64, _ text: TextFile, _ lineEnd: [UInt8], from least: UInt64
     ) throws(ToolError) -> (spelled: Spelled, place: Place)? {
@@ -163,8 +166,8 @@ extension FilePatch {
         return nil
     }
 
-    /// Where lines stand, as near as possible to a place: in a part of the file around it, then in a
-    /// larger one.
+    /// Returns the place of the lines nearest to an offset: in a part of the file around it, then in larger
+    /// parts.
     private func nearest(
         _ old: [UInt8], to start: UInt64, line expected: UInt64, _ hunk: Hunk, _ text: TextFile,
         from least: UInt64
@@ -184,7 +187,7 @@ extension FilePatch {
                     let line = try text.line(at: offset)
                     if let known = best?.line {
                         let (near, far) = (Self.distance(known, expected), Self.distance(line, expected))
-                        // As patch(1): of two that are as near, the one behind.
+                        // Of two places at the same distance the later one is taken, as in patch(1).
                         guard far < near || far == near && line > known else { continue }
                     }
                     best = Place(line: line, offset: offset)

@@ -1,17 +1,17 @@
-// Glob: one pattern by the rules of gitignore(5), over paths of bytes. Matching takes time in
-// proportion to pattern times path, whatever the pattern: nothing is tried twice.
+// Glob: one pattern by the rules of gitignore(5), matched against paths of bytes. The time is proportional
+// to the length of the pattern times the length of the path for every pattern: nothing is tried twice.
 
-/// A pattern that was understood.
+/// A parsed pattern.
 package struct Glob: Sendable, Equatable {
     private enum Part: Sendable, Equatable {
-        /// `**`: any number of names, also none.
+        /// `**`: any number of names, including none.
         case anyNames
         case name([Token])
     }
 
     private enum Token: Sendable, Equatable {
         case byte(UInt8)
-        /// `?`: a character, so that it fits `é` too.
+        /// `?`: one UTF-8 character, so that it also matches `é`.
         case anyCharacter
         /// `*`
         case anyBytes
@@ -19,16 +19,16 @@ package struct Glob: Sendable, Equatable {
     }
 
     private let parts: [Part]
-    /// `!`: what fits is in again.
+    /// `!`: a match includes the path again.
     package let isNegated: Bool
-    /// `/` at the end: fits directories only.
+    /// `/` at the end: matches directories only.
     package let isDirectoryOnly: Bool
 
-    /// The longest pattern, in bytes.
+    /// The most bytes of a pattern.
     package static let longest = 4096
 
     /// - Returns: nil for a blank line or a comment.
-    /// - Throws: `usage` for a pattern that cannot be understood.
+    /// - Throws: `usage` for an invalid pattern.
     package init?(_ pattern: some Sequence<UInt8>) throws(ToolError) {
         var bytes = Self.trimmed(Array(pattern))
         guard bytes.count <= Self.longest else {
@@ -49,12 +49,12 @@ package struct Glob: Sendable, Equatable {
             }
         }
         if parts.allSatisfy({ $0 == .anyNames }), bytes.isEmpty { return nil }
-        // `a/**` is what lies in a, not a itself.
+        // `a/**` matches everything in a, but not a itself.
         if parts.last == .anyNames { parts.append(.name([.anyBytes])) }
         self.parts = parts
     }
 
-    /// Blanks at the end do not count, unless a backslash keeps them; nor does a line's end.
+    /// Removes the line end and trailing blanks; a backslash keeps a blank.
     private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes
         while bytes.last == 0x0d || bytes.last == 0x0a { bytes.removeLast() }
@@ -85,7 +85,7 @@ package struct Glob: Sendable, Equatable {
         return tokens
     }
 
-    /// `[a-z]`, `[!a]`, `[]a]`; `index` stands behind the bracket.
+    /// Parses a set such as `[a-z]`, `[!a]` or `[]a]`; `index` is behind the opening bracket.
     private static func set(
         _ name: ArraySlice<UInt8>, _ index: inout Int
     ) throws(ToolError) -> Token {
@@ -122,10 +122,10 @@ package struct Glob: Sendable, Equatable {
 
     // MARK: Matching
 
-    /// - Parameter names: of the path, below the directory that the pattern belongs to.
+    /// - Parameter names: the names of the path below the directory that the pattern belongs to.
     package func matches(_ names: some Collection<[UInt8]>, isDirectory: Bool) -> Bool {
         if isDirectoryOnly, !isDirectory { return false }
-        // Parts that are through after the names so far: as an automaton runs.
+        // The states of an automaton: the numbers of parts that have matched the names so far.
         var states = Set([0])
         close(&states)
         for name in names {
@@ -150,7 +150,8 @@ package struct Glob: Sendable, Equatable {
         }
     }
 
-    /// One `*` at a time is remembered: an earlier one cannot do better than the last.
+    /// Matches one name. Only the last `*` is remembered: going back to an earlier one cannot succeed where
+    /// the last one fails.
     private static func fits(_ tokens: [Token], _ name: [UInt8]) -> Bool {
         var token = 0
         var index = 0
@@ -189,20 +190,20 @@ package struct Glob: Sendable, Equatable {
     }
 }
 
-/// Patterns in order: the last one that fits decides.
+/// Patterns in order; the last one that matches decides.
 package struct GlobRules: Sendable, Equatable {
     private var globs: [Glob] = []
 
     package init() {}
 
-    /// - Throws: `usage` for a pattern that cannot be understood.
+    /// - Throws: `usage` for an invalid pattern.
     package init(_ patterns: [String]) throws(ToolError) {
         for pattern in patterns {
             if let glob = try Glob(pattern.utf8) { globs.append(glob) }
         }
     }
 
-    /// The rules of a file such as `.gitignore`; a line that cannot be understood fits nothing.
+    /// Reads the rules of a file such as `.gitignore`; an invalid line matches nothing.
     package init(file bytes: [UInt8]) {
         for line in bytes.split(separator: 0x0a) {
             if let glob = try? Glob(line) { globs.append(glob) }
@@ -211,7 +212,7 @@ package struct GlobRules: Sendable, Equatable {
 
     package var isEmpty: Bool { globs.isEmpty }
 
-    /// Nil where no pattern fits; false where the last one that does begins with `!`.
+    /// Returns nil if no pattern matches, and false if the last one that does begins with `!`.
     package func verdict(_ names: some Collection<[UInt8]>, isDirectory: Bool) -> Bool? {
         globs.last { $0.matches(names, isDirectory: isDirectory) }.map { !$0.isNegated }
     }

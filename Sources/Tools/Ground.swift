@@ -1,9 +1,9 @@
-// Ground: what tools stand on. Paths of a mount or of plain directories, and a store opened in the
-// same process, both are grounds: the operations above know no system calls.
+// Ground: the file access that the tools are built on. A ground is either a set of directories, mounted or
+// plain, or a store opened in the same process. The operations above it make no system calls.
 
 package import Platform
 
-/// Which state of a file somebody has seen: it changes with each change of the content.
+/// The state of a file that a caller has seen. It changes with each change of the content.
 package struct FileVersion: Hashable, Sendable, CustomStringConvertible {
     private let token: String
 
@@ -15,31 +15,31 @@ package struct FileVersion: Hashable, Sendable, CustomStringConvertible {
         token = String(Checksum.xxh3(writer.bytes), radix: 36)
     }
 
-    /// As a caller gives it back.
+    /// Makes a version from the token that a caller returns.
     package init(token: String) { self.token = token }
 
     package var description: String { token }
 }
 
-/// A file opened for reading. It stays what it is when its name goes.
+/// A file opened for reading. It stays readable after its name is removed.
 package protocol GroundFile: Sendable {
-    /// As it is now.
+    /// Returns the current status.
     func status() throws(ToolError) -> FileStatus
-    /// Up to `count` bytes from `offset`; fewer only where the file ends.
+    /// Returns up to `count` bytes from `offset`; fewer only at the end of the file.
     func read(_ count: Int, at offset: UInt64) throws(ToolError) -> [UInt8]
-    /// The same for who goes through all of a file: over what an array holds, since memory that is taken
-    /// anew for each part of a large file costs more than the reading.
-    /// - Returns: bytes that were read; fewer than the array has only where the file ends.
+    /// Reads like `read`, into an existing array, for a pass through the whole file. Allocating memory for
+    /// each part of a large file would cost more than the reading.
+    /// - Returns: the number of bytes read; fewer than the array has only at the end of the file.
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int
-    /// Before the first `dataRun` and `places`: what is changed in the kernel's memory alone is told to the
-    /// file system.
+    /// Tells the file system what is changed in the kernel's memory alone. Must be called before the first
+    /// `dataRun` and `places`.
     func settle()
-    /// The next run of bytes, at or behind `offset`, that may not all be 0; before it is a hole. Empty, and
-    /// at the file's end or behind, where only a hole follows.
+    /// Returns the next run of bytes, at or behind `offset`, that may not all be 0; a hole lies before it.
+    /// The range is empty, and at or behind the end of the file, if only a hole follows.
     func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64>
-    /// Where a text begins, from who keeps the file, beside its bytes. It may answer a part of the question,
-    /// and says so.
-    /// - Returns: nil where only the reader can search.
+    /// Asks the file system, which keeps the file, where a text begins, beside the reading of bytes. The
+    /// answer may cover a part of the question, and says so.
+    /// - Returns: nil if only the reader can search.
     func places(_ search: ContentSearch) throws(ToolError) -> ContentSearch.Places?
 }
 
@@ -49,7 +49,8 @@ extension GroundFile {
         bytes.replaceSubrange(..<part.count, with: part)
         return part.count
     }
-    /// Whether these bytes stand at a place in the file, which was long enough for them.
+    /// Returns whether these bytes are at an offset in the file. The file was long enough for them before;
+    /// the call throws `stale` if it is not any more.
     func holds(_ bytes: [UInt8], at offset: UInt64) throws(ToolError) -> Bool {
         let found = try read(bytes.count, at: offset)
         if found.count < bytes.count { throw GroundScan.shrank }
@@ -60,19 +61,20 @@ extension GroundFile {
     package func places(_ search: ContentSearch) throws(ToolError) -> ContentSearch.Places? { nil }
 }
 
-/// Going through all of a file.
+/// The sizes and the error of passes through a whole file.
 enum GroundScan {
     static var shrank: ToolError {
         ToolError(.stale, "the file became shorter while it was read: read it again")
     }
 
-    /// Bytes of one read. On a mount one request has 256 pages, and memory seldom begins with a page.
+    /// The number of bytes of one read. On a mount one request has 256 pages, and memory seldom begins at a
+    /// page boundary.
     static let length = 1 << 20 - 4 << 10
-    /// Bytes of a file that is worth a descriptor of its own for it.
+    /// The file size in bytes from which a pass through the file is worth a descriptor of its own.
     static let large: UInt64 = 8 << 20
 }
 
-/// Bytes that go and bytes that come in their place; offsets are those before the edit.
+/// A run of bytes to delete and the bytes to insert in its place. Offsets are those before the edit.
 package struct ByteSplice: Equatable, Sendable {
     package var offset: UInt64
     package var delete: UInt64
@@ -88,50 +90,53 @@ package struct ByteSplice: Equatable, Sendable {
 package protocol Ground: Sendable {
     var roots: Roots { get }
 
-    /// Opens a regular file; symlinks are followed as long as they stay inside the roots.
+    /// Opens a regular file. Symlinks are followed as long as they stay inside the roots.
     func open(_ path: ToolPath) throws(ToolError) -> any GroundFile
-    /// What a path leads to, the link itself where it is one.
+    /// Returns the status of what a path names; of the link itself if it is a symlink.
     func status(_ path: ToolPath) throws(ToolError) -> FileStatus
     func list(_ path: ToolPath) throws(ToolError) -> [HostEntry]
-    /// The names of a directory, each with what it is; links are not followed.
+    /// Returns the entries of a directory, each with its status; links are not followed.
     func look(in path: ToolPath) throws(ToolError) -> [(entry: HostEntry, status: FileStatus)]
-    /// The path without symlinks. It need not exist, and is refused outside of the roots.
+    /// Returns the path without symlinks. It need not exist. A path outside of the roots is refused.
     func resolved(_ path: ToolPath) throws(ToolError) -> ToolPath
-    /// What a symlink holds.
+    /// Returns the target of a symlink.
     func symlinkTarget(_ path: ToolPath) throws(ToolError) -> [UInt8]
 
-    /// Changes a file by splices, which are in order and do not overlap: all of them or none. Its
-    /// mode, owner, attributes and links stay.
-    /// - Parameter expected: refused with `stale` if the file is another one by now; nil accepts any.
-    /// - Returns: the version that the file has afterwards.
+    /// Applies splices, which are in order and do not overlap: all of them or none. The mode, owner,
+    /// attributes and links of the file stay.
+    /// - Parameter expected: the call fails with `stale` if the file has another version by now; nil
+    ///   accepts any.
+    /// - Returns: the version of the file afterwards.
     func splice(
         _ path: ToolPath, _ splices: [ByteSplice], expecting expected: FileVersion?
     ) throws(ToolError) -> FileVersion
 
-    /// Makes a file that is not there: it appears with all of its content, or not at all.
-    /// - Throws: `exists` if there is something of that name.
+    /// Makes a new file, which appears with all of its content or not at all.
+    /// - Throws: `exists` if the name is taken.
     func create(_ path: ToolPath, _ bytes: [UInt8]) throws(ToolError)
 
-    /// - Parameter withParents: directories above are made too, and one that is there is no error.
+    /// Makes a directory.
+    /// - Parameter withParents: whether missing parent directories are made too; then an existing directory
+    ///   is no error.
     func makeDirectory(_ path: ToolPath, withParents: Bool) throws(ToolError)
 
-    /// Writes into a file that nobody else uses yet; it ends behind the bytes.
+    /// Writes into a file that no other process uses yet. The file ends behind the bytes.
     func writePart(
         _ path: ToolPath, _ bytes: [UInt8], at offset: UInt64, isNew: Bool
     ) throws(ToolError)
 
     /// Gives a finished file its name, once its bytes are on the disk.
-    /// - Parameter replaces: what has that name goes, and its mode, owner, attributes and other names
-    ///   stay; else the call fails with `exists`.
+    /// - Parameter replaces: whether an existing file of that name is replaced; its mode, owner, attributes
+    ///   and other names stay. Otherwise the call fails with `exists`.
     func install(_ source: ToolPath, as path: ToolPath, replaces: Bool) throws(ToolError)
 
-    /// Copies without data, as far as the ground can: all of them in this order, or it throws and some
-    /// may be there. Nothing may be at the destinations.
-    /// - Returns: false where it cannot; nothing was done.
+    /// Copies without data, as far as the ground can: all pairs in this order. If it throws, some copies
+    /// may exist. The destinations must not exist.
+    /// - Returns: false if the ground cannot do it; then nothing was done.
     func clone(_ pairs: [(source: ToolPath, destination: ToolPath)]) throws(ToolError) -> Bool
 
-    /// Copies a regular file to a name where there is nothing; holes stay holes.
-    /// - Returns: the bytes that both share.
+    /// Copies a regular file to a name that does not exist. Holes stay holes.
+    /// - Returns: the number of bytes that both files share.
     func copyFile(
         _ source: ToolPath, to path: ToolPath, keeping kept: KeptAttributes
     ) throws(ToolError) -> UInt64
@@ -141,50 +146,53 @@ package protocol Ground: Sendable {
         of source: ToolPath, on path: ToolPath, _ kept: KeptAttributes
     ) throws(ToolError)
 
-    /// - Parameter status: whose times it gets; nil for those of now.
+    /// Makes a symlink.
+    /// - Parameter status: the status whose times the link gets; nil for the current time.
     func makeSymlink(_ path: ToolPath, to target: [UInt8], like status: FileStatus?) throws(ToolError)
 
     /// Gives a file one more name.
     func makeLink(_ path: ToolPath, as other: ToolPath) throws(ToolError)
 
-    /// The control files of the workspace that a path lies in.
-    /// - Throws: `unsupported` for what is in no workspace.
+    /// Returns the control files of the workspace that a path lies in.
+    /// - Throws: `unsupported` if the path is in no workspace.
     func past(of path: ToolPath, writing: Bool) throws(ToolError) -> any WorkspacePast
 
-    /// Takes a name away: of a file, a link itself, or a directory that is empty.
+    /// Removes a name: of a file, of a link itself, or of an empty directory.
     func remove(_ path: ToolPath) throws(ToolError)
 
-    /// Renames a file or directory; what is at the new name already stays, and the call fails.
+    /// Renames a file or directory. The call fails if the new name exists.
     func move(_ source: ToolPath, to destination: ToolPath) throws(ToolError)
 
-    /// Keeps the content that a file had, where the ground keeps such contents.
+    /// Keeps the content that a file had, if the ground keeps such contents.
     /// - Parameters:
-    ///   - place: where that content is now; it goes from there.
-    ///   - tells: `keptContent` is asked for it.
+    ///   - place: the path where that content is now, and from where it is about to be removed.
+    ///   - tells: whether `keptContent` is going to be called for it.
     func keepContent(of path: ToolPath, at place: ToolPath, tells: Bool)
 
-    /// Where the content that a file had before its last change is kept, or why it is not: said once.
+    /// Returns where the content before the last change of a file is kept, or why it is not kept. The
+    /// answer is given once.
     func keptContent(of path: ToolPath) -> String?
 
-    /// Has two names in one file system change places. Links themselves are meant.
+    /// Exchanges two names in one file system. Links themselves are exchanged, not their targets.
     func exchange(_ one: ToolPath, _ other: ToolPath) throws(ToolError)
 }
 
 extension Ground {
-    // In a workspace the past is there anyway.
+    // The default is for a workspace, whose history has the old contents anyway.
     package func keepContent(of path: ToolPath, at place: ToolPath, tells: Bool) {}
     package func keptContent(of path: ToolPath) -> String? { nil }
 
-    /// Writes all of a file anew, or makes it: mode, owner, attributes and links of one that is there
-    /// stay.
-    /// - Parameter expected: refused with `stale` if the file is another one by now, or is not there.
+    /// Writes the whole content of a file, or makes the file. The mode, owner, attributes and links of an
+    /// existing file stay.
+    /// - Parameter expected: the call fails with `stale` if the file has another version by now, or does
+    ///   not exist.
     /// - Returns: whether the file is new.
     @discardableResult
     package func write(
         _ path: ToolPath, _ bytes: [UInt8], expecting expected: FileVersion? = nil
     ) throws(ToolError) -> Bool {
         for attempt in 1...Self.mostAttempts {
-            // Others write too: the next one that waits in between lets them come to their end.
+            // Other processes write too; a growing random pause lets them finish.
             if attempt > 1 { Clock.pause(microseconds: .random(in: 0...UInt32(attempt) * 500)) }
             do throws(ToolError) {
                 let status = try open(path).status()
@@ -193,7 +201,8 @@ extension Ground {
                 _ = try splice(path, [whole], expecting: FileVersion(status))
                 return false
             } catch {
-                // Somebody else writes: the size that goes is another one by now.
+                // Another process changed the file between the status and the splice, so the size to delete
+                // is out of date.
                 if error.kind == .stale, expected == nil { continue }
                 guard error.kind == .missing else { throw error }
             }
@@ -209,13 +218,14 @@ extension Ground {
             .stale, "\(path) could not be written, since others write it all the time: try it again")
     }
 
-    /// Of one write, half a second or so.
+    /// The most attempts of one write, about half a second.
     private static var mostAttempts: Int { 40 }
 
-    /// Takes a directory away with all that is in it, or a file.
+    /// Removes a file, or a directory with everything in it.
     package func removeTree(_ path: ToolPath) throws(ToolError) {
         if try status(path).type == .directory {
-            // Before anything goes: a root stays, and what it holds may be read-only.
+            // This is checked before anything is removed: a root must stay, and its content may be
+            // read-only.
             guard !roots.lie(below: try resolved(path)) else {
                 throw ToolError(.denied, "\(path) is, or holds, one of the allowed directories: it stays")
             }
@@ -224,7 +234,7 @@ extension Ground {
                 found.append(entry.path)
                 return .enter
             }
-            // What lies in a directory comes behind it in a walk.
+            // A walk visits a directory before its entries, so the reverse order empties it first.
             for below in found.reversed() { try remove(below) }
         }
         try remove(path)

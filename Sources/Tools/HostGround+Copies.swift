@@ -1,5 +1,6 @@
-// Copies on the host: clones by the control files of a workspace, shared extents where the file system
-// has them (FICLONE, copy_file_range(2)), else bytes; holes stay holes.
+// HostGround+Copies: copies on the host. Files in a workspace are cloned with its control files. Elsewhere
+// extents are shared if the file system can (FICLONE, copy_file_range(2)), or bytes are copied; holes stay
+// holes.
 
 import Glibc
 package import Platform
@@ -45,13 +46,13 @@ extension HostGround {
         }
     }
 
-    /// - Returns: the bytes that both share.
+    /// - Returns: the number of bytes that both files share.
     static func copyContent(
         of source: File, _ status: FileStatus, to fresh: File
     ) throws(Errno) -> UInt64 {
         if status.size == 0 { return 0 }
         if (try? fresh.cloneContent(of: source)) != nil { return status.size }
-        // As in `settle`.
+        // Data in the page cache must reach the file system before it is asked for holes, as in `settle`.
         if source.isOnFUSE { try? source.flush() }
         var position: UInt64 = 0
         while position < status.size, let start = source.seek(from: position, data: true) {
@@ -77,14 +78,14 @@ extension HostGround {
     private func keep(
         _ kept: KeptAttributes, of source: File, _ status: FileStatus, on fresh: File
     ) throws(Errno) {
-        // The owner first: it takes set-id bits away.
+        // The owner comes first: fchown(2) clears the set-id bits.
         if kept.contains(.owner), fchown(fresh.descriptor, status.user, status.group) != 0 {
             _ = fchown(fresh.descriptor, uid_t.max, status.group)
         }
         if kept.contains(.xattrs) {
             for (name, value) in try source.extendedAttributes() {
-                // Some belong to the system (security.*, trusted.*): who may not set them, cannot
-                // copy them either.
+                // Only a privileged process may set some of them (security.*, trusted.*): these are
+                // skipped.
                 do throws(Errno) {
                     try fresh.setExtendedAttribute(name, to: value)
                 } catch {
@@ -99,7 +100,8 @@ extension HostGround {
         if kept.contains(.times) { try fresh.setTimes(of: status) }
     }
 
-    /// Of the process; it is read from /proc, because umask(2) can only be asked by setting it.
+    /// The umask of the process. It is read from /proc, because umask(2) cannot return it without setting
+    /// it.
     private static let umask: UInt32 = {
         guard let file = try? File.open("/proc/self/status", flags: O_RDONLY),
             let bytes = try? file.readBytes(8192, at: 0)

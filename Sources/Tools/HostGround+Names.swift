@@ -1,11 +1,11 @@
-// Names on the host: files and directories that are made and moved. Each call works below the
-// descriptor of the directory that it has checked.
+// HostGround+Names: makes, moves and removes names on the host. Each call works below the descriptor of the
+// directory that it has checked.
 
 import Glibc
 internal import Platform
 
 extension HostGround {
-    /// The directory that a name stands in, opened, and the name.
+    /// Opens the parent directory of a path, and returns it with the last name.
     func parent(
         of path: ToolPath, doing: String
     ) throws(ToolError) -> (directory: File, name: FileName) {
@@ -21,7 +21,7 @@ extension HostGround {
         let (directory, name) = try parent(of: path, doing: "make")
         let temporary = "\(WorkingName.make(WorkingName.fresh))"
         do throws(Errno) {
-            // The mode less the umask, as open(2) has it for every program.
+            // The mode is reduced by the umask, as in open(2).
             let file = try File.open(
                 temporary, in: directory, flags: OpenFlags.createNew | O_NOFOLLOW, mode: 0o666)
             do throws(Errno) {
@@ -61,7 +61,7 @@ extension HostGround {
 
     package func move(_ source: ToolPath, to destination: ToolPath) throws(ToolError) {
         let (from, name) = try parent(of: source, doing: "move")
-        // A link in the last place is what is moved.
+        // A link in the last place is moved itself.
         let real = try locate(source, followsLast: false, writing: true).path
         guard !roots.lie(below: real) else {
             throw ToolError(.denied, "\(source) is, or holds, one of the allowed directories: it stays")
@@ -88,7 +88,7 @@ extension HostGround {
                 throw ToolError(error, "replace", "\(other)")
             }
         }
-        // The file system cannot: for a moment there is nothing at one of the names.
+        // The file system cannot exchange names: for a moment one of the names does not exist.
         let aside = WorkingName.make(WorkingName.fresh).bytes
         do throws(Errno) {
             try to.rename(otherName.bytes, to: aside, in: to, replaces: false)

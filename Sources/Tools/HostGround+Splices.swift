@@ -1,6 +1,6 @@
-// Splicing on the host: in a workspace the engine does it, in one record. In a plain directory the
-// file is written anew beside itself and takes the name, unless it has other names, which it would
-// lose: then it is written in place.
+// HostGround+Splices: splices in files of the host. In a workspace the engine applies them in one record.
+// In a plain directory the file is written anew under a temporary name beside it and takes its name. A file
+// with several names is written in place instead, since it would lose its other names.
 
 import Glibc
 internal import Platform
@@ -48,7 +48,7 @@ extension HostGround {
 
     // MARK: Plain files
 
-    /// Bytes that are copied at once.
+    /// The number of bytes that are copied at once.
     private static let chunk: UInt64 = 1 << 20
 
     private func rewriteBeside(
@@ -65,7 +65,8 @@ extension HostGround {
             do throws(Errno) {
                 _ = try write(file, from: 0, splices, size: status.size, to: fresh)
                 try copyMetadata(of: file, status, to: fresh)
-                // The name must not lead to a file whose bytes a power cut takes.
+                // The data must be on the disk before the name: after a power cut the name must not lead to
+                // lost bytes.
                 try fresh.synchronize()
             } catch {
                 unlinkat(directory.descriptor, temporary, 0)
@@ -84,9 +85,9 @@ extension HostGround {
         }
     }
 
-    /// Gives a name to the file that was made beside it; that goes if it cannot be.
-    /// - Parameter status: of the file that has the name, when it was read.
-    /// - Throws: ESTALE if another has it by now, or it was written to.
+    /// Gives a name to the file that was made beside it, or removes that file on failure.
+    /// - Parameter status: the status of the file that had the name, taken when it was read.
+    /// - Throws: ESTALE if another file has the name by now, or the file was written to.
     private func replace(
         _ name: FileName, by fresh: [UInt8], in directory: File, _ status: FileStatus
     ) throws(Errno) {
@@ -97,7 +98,8 @@ extension HostGround {
         } catch {
             do throws(Errno) {
                 guard [.invalid, .notSupported, .notImplemented].contains(error) else { throw error }
-                // The file system cannot: what comes in between now is lost.
+                // The file system cannot exchange names. A change between this check and the rename is
+                // lost.
                 let now = try FileStatus(name.bytes, in: directory)
                 guard PlacingJournal.Mark(now) == seen else { throw .stale }
                 try directory.rename(fresh, to: name.bytes, in: directory, replaces: true)
@@ -107,7 +109,7 @@ extension HostGround {
             }
             return
         }
-        // Only now it is known for sure what has gone.
+        // Only after the exchange is it certain which file lost the name.
         var failure: Errno?
         if (try? FileStatus(fresh, in: directory)).map(PlacingJournal.Mark.init) != seen {
             failure = .stale
@@ -115,14 +117,15 @@ extension HostGround {
             failure = .last
         }
         guard let failure else { return }
-        // Where it cannot be put back it stays under the other name: it is somebody else's.
+        // If the second exchange fails, the replaced file stays under the temporary name: it belongs to
+        // another process.
         try directory.exchange(fresh, with: name.bytes, in: directory)
         _ = removeFresh()
         throw failure
     }
 
-    /// Writes what a file is to be from byte `start` on, which is not behind the first splice.
-    /// - Returns: its length in bytes.
+    /// Writes the new content of a file from byte `start` on, which is not behind the first splice.
+    /// - Returns: the length of what was written, in bytes.
     private func write(
         _ file: File, from start: UInt64, _ splices: [ByteSplice], size: UInt64, to fresh: File
     ) throws(Errno) -> UInt64 {
@@ -147,7 +150,7 @@ extension HostGround {
         var done: UInt64 = 0
         let total = range.upperBound - range.lowerBound
         while done < total {
-            // Blocks of zeros are left out: a sparse file stays one.
+            // Chunks of zeros are skipped, so that a sparse file stays sparse.
             let bytes = try file.readBytes(
                 Int(min(Self.chunk, total - done)), at: range.lowerBound + done)
             if bytes.isEmpty { throw .stale }
@@ -159,9 +162,9 @@ extension HostGround {
     func copyMetadata(
         of file: File, _ status: FileStatus, to fresh: File
     ) throws(Errno) {
-        // The owner first: it takes set-id bits away.
+        // The owner comes first: fchown(2) clears the set-id bits.
         if fchown(fresh.descriptor, status.user, status.group) != 0 {
-            // Who does not own the file may not give its copy away; the group may be had.
+            // Without ownership of the file, its copy cannot be given away; the group may still be allowed.
             _ = fchown(fresh.descriptor, uid_t.max, status.group)
         }
         for (name, value) in try file.extendedAttributes() {
@@ -170,8 +173,8 @@ extension HostGround {
         if fchmod(fresh.descriptor, status.mode & 0o7777) != 0 { throw .last }
     }
 
-    /// The new end of the file, from the first splice on, is made in a file without a name, then
-    /// written: what is read stays as it is until all is read.
+    /// Writes the new end of the file, from the first splice on, into an unnamed file and then copies it
+    /// back. The old bytes stay unchanged until all of them are read.
     private func rewriteInPlace(
         _ file: File, _ splices: [ByteSplice], size: UInt64, _ path: ToolPath
     ) throws(ToolError) {
@@ -179,7 +182,7 @@ extension HostGround {
         do throws(Errno) {
             let fresh = try File.open("/var/tmp", flags: OpenFlags.temporary, mode: 0o600)
             let total = try write(file, from: first.offset, splices, size: size, to: fresh)
-            // On a full disk it fails here, before a byte has changed; some file systems cannot.
+            // On a full disk this fails before a byte has changed. Some file systems do not support it.
             if total > 0 { _ = try file.setAside(from: first.offset, length: total) }
             try copyWhole(fresh, total, to: file, at: first.offset)
             try file.truncate(to: first.offset + total)

@@ -1,25 +1,26 @@
-// HostGround: plain directories and mounts as a ground. A path is resolved link by link, and what it
-// comes to must lie in a root; it is then opened below the root's descriptor with openat2(2), which
-// refuses symlinks: a name that becomes a link in between is met as an error, never followed out.
+// HostGround: plain directories and mounts as a ground. A path is resolved link by link, and the result
+// must lie in a root. It is then opened below the root's descriptor with openat2(2), which refuses
+// symlinks: a name that becomes a link in between causes an error and is never followed out of the root.
 
 import Glibc
 package import Platform
 
 package final class HostGround: Ground {
     package let roots: Roots
-    /// Of each root.
+    /// The open directories of the roots, in the same order.
     let directories: [File]
-    /// Whether `.draft` of a workspace is out of reach: what it does is asked for by name.
+    /// Whether the control files in a workspace's `.draft` are out of reach, since named tools do what they
+    /// do.
     private let hidesControlFiles: Bool
-    /// For files that are in no workspace.
+    /// Keeps old contents of files that are in no workspace.
     private let keeper: EditKeeper?
 
-    /// Links that are followed in one path, as path_resolution(7) has it.
+    /// The most links that are followed in one path, as in path_resolution(7).
     private static let mostLinks = 40
-    /// Tries where a name changes between the look at it and its opening.
+    /// The most tries to open a path whose names change between the resolving and the open.
     private static let attempts = 4
 
-    /// - Parameter paths: directories, with whether each is read-only; `~` and symlinks resolved.
+    /// - Parameter paths: directories, each with whether it is read-only; `~` and symlinks are resolved.
     package init(
         _ paths: [(path: String, isReadOnly: Bool)], home: String?, hidesControlFiles: Bool = false,
         keeper: EditKeeper? = nil
@@ -48,7 +49,7 @@ package final class HostGround: Ground {
 
     // MARK: Resolving
 
-    /// The path without symlinks. What does not exist is taken as it is written.
+    /// Returns the path without symlinks. Names that do not exist are kept as written.
     /// - Parameter followsLast: whether a link in the last place is followed.
     func resolve(_ path: ToolPath, followsLast: Bool = true) throws(ToolError) -> ToolPath {
         var found = ToolPath(names: [])
@@ -64,7 +65,7 @@ package final class HostGround: Ground {
             guard links <= Self.mostLinks else {
                 throw ToolError(.denied, "\(path) goes through more than \(Self.mostLinks) symlinks")
             }
-            // A target begins at the top, or where the link stands; `..` in it goes up from there.
+            // A target starts at the top, or in the directory of the link; `..` in it goes up from there.
             let start = target.first == 0x2f ? [] : found.bytes + [0x2f]
             let whole = try ToolPath(start + target)
             found = ToolPath(names: [])
@@ -76,13 +77,13 @@ package final class HostGround: Ground {
         return found
     }
 
-    /// Nil where there is no link.
+    /// Returns the target of a link, or nil if the path is no link.
     private func link(_ path: ToolPath) -> [UInt8]? {
-        // EINVAL for what is no link, ENOENT for what is not there: both are taken as they are.
+        // EINVAL (no link) and ENOENT (does not exist) both mean that the name is kept as it is.
         try? File.readSymlink(at: path.bytes)
     }
 
-    /// Where a path leads: a root, and names below it without symlinks.
+    /// The result of resolving a path: a root, and the names below it without symlinks.
     struct Location {
         var path: ToolPath
         var root: Int
@@ -113,7 +114,7 @@ package final class HostGround: Ground {
         }
     }
 
-    /// Opens what a path leads to, below its root.
+    /// Opens the resolved path below its root.
     func open(
         _ path: ToolPath, flags: Int32, followsLast: Bool = true, writing: Bool = false,
         doing: String
@@ -128,7 +129,7 @@ package final class HostGround: Ground {
                     location
                 )
             } catch {
-                // A name has become a link meanwhile.
+                // A name has become a link since the path was resolved.
                 let isRace = error.code == ELOOP || error == .crossDevice || error == .again
                 guard isRace, attempt < Self.attempts else { throw ToolError(error, doing, "\(path)") }
                 attempt += 1
@@ -139,14 +140,15 @@ package final class HostGround: Ground {
     // MARK: Reading
 
     package func open(_ path: ToolPath) throws(ToolError) -> any GroundFile {
-        // Without O_NONBLOCK a FIFO would be waited for.
+        // Without O_NONBLOCK, open(2) of a FIFO would block until it has a writer.
         let found = try open(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY, doing: "read")
         var host = HostFile(file: found.file, name: path.description)
         let status = try host.status()
         switch status.type {
         case .regular:
-            // An insertion in a mounted file moves all behind it, which the kernel forgets then: bytes come
-            // three times faster straight from the daemon, who has most of them in the cache of the base.
+            // An insertion in a mounted file moves all bytes behind it, and the kernel then drops them from
+            // its cache. Direct reads from the daemon, which has most of them in the cache of the base, are
+            // three times faster.
             if status.size >= GroundScan.large, found.file.isOnFUSE,
                 ControlFiles(above: found.at.path) != nil {
                 host.scanned = found.file.reopened(flags: O_RDONLY | OpenFlags.direct)
@@ -176,7 +178,7 @@ package final class HostGround: Ground {
     }
 
     package func keepContent(of path: ToolPath, at place: ToolPath, tells: Bool) {
-        // Links, devices and what is gone have no content that a replacement loses.
+        // Links, devices and removed files have no content that a replacement could lose.
         guard keeper != nil, let real = try? locate(path).path,
             let found = try? open(
                 place, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY, followsLast: false, doing: "read"),
@@ -207,7 +209,7 @@ package final class HostGround: Ground {
         do throws(Errno) {
             var found: [(entry: HostEntry, status: FileStatus)] = []
             for entry in try file.listDirectory() {
-                // A name that went meanwhile is not there.
+                // A name that was removed after the listing is left out.
                 guard let status = try? FileStatus(entry.name.bytes, in: file) else { continue }
                 found.append((entry, status))
             }
@@ -240,8 +242,8 @@ package final class HostGround: Ground {
 /// An open file of the host.
 struct HostFile: GroundFile {
     let file: File
-    /// The same for going through all of it past the page cache, but for what that has; nil where it is no
-    /// better.
+    /// A second descriptor for passes through the whole file, which reads past the page cache the bytes
+    /// that are not in it. Nil if it would not be faster.
     var scanned: File?
     let name: String
 
@@ -278,15 +280,15 @@ struct HostFile: GroundFile {
     }
 
     func places(_ search: ContentSearch) throws(ToolError) -> ContentSearch.Places? {
-        // An older daemon knows no such question, and what is refused to a search is refused to the reads
-        // that come then.
+        // An older daemon does not know the attribute. Other errors are ignored too: the reads that follow
+        // meet them again.
         guard scanned != nil, let answer = try? file.extendedAttribute(search.name, atMost: 64 << 10)
         else { return nil }
         return ContentSearch.Places(answer)
     }
 
     func settle() {
-        // What could not be written is an error of whoever wrote it: the pages are read all the same.
+        // A failed write-back is reported to the writer. The pages can be read all the same.
         if file.isOnFUSE { try? file.flush() }
     }
 

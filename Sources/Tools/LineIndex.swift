@@ -1,18 +1,18 @@
-// LineIndex: how many lines and characters stand in each block of a file, so that a line or a
-// character is found by one sum over the blocks and one read. It is filled as far as somebody asked,
-// and an edit replaces the blocks that it touches: it stays right without a new scan.
+// LineIndex: the numbers of lines and characters in each block of a file. A line or a character is found by
+// one sum over the blocks and one read. The index is filled as far as it was needed. An edit recounts the
+// blocks that it touches, so that no new scan is needed.
 //
-// Bounded: blocks grow with the file, so that there are at most about 65,000 of them.
+// Blocks grow with the file, so that there are at most about 65,000 of them.
 
 internal import Platform
 
 package struct LineIndex: Sendable {
-    /// What a run of bytes holds.
+    /// The counts of a run of bytes.
     package struct Block: Equatable, Sendable {
         package var bytes: UInt64 = 0
-        /// Line ends: LF, also those after CR.
+        /// The number of line ends: LF, also those after CR.
         package var lines: UInt64 = 0
-        /// Characters that begin here.
+        /// The number of characters that begin in the run.
         package var characters: UInt64 = 0
 
         static func + (one: Block, other: Block) -> Block {
@@ -23,12 +23,12 @@ package struct LineIndex: Sendable {
     }
 
     package let encoding: TextEncoding
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     package private(set) var size: UInt64
-    /// From the file's start, without gaps; the first `counted` bytes of it.
+    /// The blocks from the start of the file, without gaps; together the first `counted` bytes.
     private(set) var blocks: [Block] = []
     private(set) var counted = Block()
-    /// Bytes of a block that is counted anew.
+    /// The number of bytes of a block when it is counted for the first time.
     let blockLength: UInt64
 
     private let smallestBlock: UInt64
@@ -36,7 +36,7 @@ package struct LineIndex: Sendable {
     package static let smallestBlock: UInt64 = 256 << 10
     static let mostBlocks: UInt64 = 1 << 16
 
-    /// - Parameter smallestBlock: bytes of a block of a file that is not large.
+    /// - Parameter smallestBlock: the number of bytes of a block, unless the file is large.
     package init(size: UInt64, encoding: TextEncoding, smallestBlock: UInt64 = Self.smallestBlock) {
         self.size = size
         self.encoding = encoding
@@ -48,8 +48,8 @@ package struct LineIndex: Sendable {
 
     package var isComplete: Bool { counted.bytes >= size }
 
-    /// Lines of the whole file: one without a line end at the file's end counts. Nil until all is
-    /// counted.
+    /// Returns the number of lines of the whole file, including a last one without a line end. Returns nil
+    /// until the whole file is counted.
     package func lineCount(endsWithNewline: Bool) -> UInt64? {
         guard isComplete else { return nil }
         return counted.lines + (size == 0 || endsWithNewline ? 0 : 1)
@@ -57,17 +57,17 @@ package struct LineIndex: Sendable {
 
     package var characterCount: UInt64? { isComplete ? counted.characters : nil }
 
-    /// Reads bytes of the file from a place over what an array holds, and says how many: fewer only at
-    /// the file's end.
+    /// Reads bytes of the file at an offset into an existing array, and returns their number: fewer only at
+    /// the end of the file.
     typealias Read = (inout [UInt8], UInt64) throws(ToolError) -> Int
 
     private static func readLength(_ block: UInt64) -> Int {
-        // A divisor of the block, so that nothing is read twice.
+        // A divisor of the block's length, so that no byte is read twice.
         min(1 << 20, Int(clamping: block))
     }
 
-    /// Counts on until `isEnough` holds of what was counted, or the file ends.
-    /// - Parameter run: the next run of data at or behind a place, as of `GroundFile`.
+    /// Counts on until `isEnough` is true for the total, or the file ends.
+    /// - Parameter run: returns the next run of data at or behind an offset, as in `GroundFile`.
     mutating func extend(
         until isEnough: (Block) -> Bool, isCancelled: () -> Bool = { false },
         run: (UInt64) throws(ToolError) -> Range<UInt64> = { $0..<UInt64.max }, read: Read
@@ -103,9 +103,9 @@ package struct LineIndex: Sendable {
         return block
     }
 
-    /// Where a block with the wanted line or character begins, and what comes before it. What is
-    /// wanted must be counted, or be the end.
-    /// - Parameter isBefore: whether what is wanted comes after so much.
+    /// Returns the total before the block with the wanted line or character. That must be counted, or be
+    /// the end.
+    /// - Parameter isBefore: returns whether the wanted place is behind this total.
     func find(_ isBefore: (Block) -> Bool) -> Block {
         var before = Block()
         for block in blocks {
@@ -115,9 +115,9 @@ package struct LineIndex: Sendable {
         return before
     }
 
-    /// The index after an edit: blocks that the splices touch are counted anew from the new file.
+    /// Updates the index after an edit: blocks that the splices touch are counted again from the new file.
     /// - Parameters:
-    ///   - splices: in order, offsets before the edit.
+    ///   - splices: the edits in order, with offsets before the edit.
     ///   - read: reads the new file.
     mutating func apply(
         _ splices: [ByteSplice], read: Read
@@ -127,7 +127,7 @@ package struct LineIndex: Sendable {
         for splice in splices {
             newSize = newSize &- min(splice.delete, newSize) &+ UInt64(splice.insert.count)
         }
-        // Units that move by half of their length are others from there on.
+        // If the units of UTF-16 move by one byte, all of them behind the edit become others.
         let unit = UInt64(encoding.unit)
         let keepsUnits = splices.allSatisfy {
             $0.offset % unit == 0 && $0.delete % unit == 0 && UInt64($0.insert.count) % unit == 0
@@ -143,7 +143,8 @@ package struct LineIndex: Sendable {
         var index = 0
         while index < blocks.count {
             var oldEnd = oldStart + blocks[index].bytes
-            // A splice at a block's end is counted with the next block, but for the last one.
+            // A splice at the end of a block is counted with the next block; behind the last block nothing
+            // is counted yet.
             guard next < splices.count, splices[next].offset < oldEnd else {
                 fresh.append(blocks[index])
                 newStart += blocks[index].bytes
@@ -181,7 +182,7 @@ package struct LineIndex: Sendable {
         joinSmallBlocks()
     }
 
-    /// Edits at many places leave small blocks: neighbours are joined when there are too many.
+    /// Joins neighbours when there are too many blocks: edits at many places leave small ones.
     private mutating func joinSmallBlocks() {
         guard UInt64(blocks.count) > Self.mostBlocks else { return }
         var joined: [Block] = []
@@ -196,9 +197,9 @@ package struct LineIndex: Sendable {
     }
 }
 
-/// Counting in runs of bytes.
+/// Counts lines and characters in runs of bytes.
 enum TextCount {
-    /// So many bytes of 0: each is a character, or each two.
+    /// Returns the counts of a run of zeros: each unit is one character.
     static func hole(
         _ length: UInt64, _ encoding: TextEncoding, startsAt start: UInt64
     ) -> LineIndex.Block {
@@ -207,8 +208,8 @@ enum TextCount {
     }
 
     /// - Parameters:
-    ///   - length: bytes of the run, from the array's front.
-    ///   - start: where the run stands in the file: units of UTF-16 begin at even offsets.
+    ///   - length: the number of bytes of the run, from the front of the array.
+    ///   - start: the offset of the run in the file: units of UTF-16 begin at even offsets.
     static func count(
         _ bytes: [UInt8], _ length: Int, _ encoding: TextEncoding, startsAt start: UInt64
     ) -> LineIndex.Block {

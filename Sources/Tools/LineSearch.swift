@@ -1,28 +1,29 @@
-// LineSearch: finds a run of lines that differ from the wanted ones only in the white space at the beginning
-// and end of each. In a file of more than one window the longest line is searched for as bytes, and the lines
-// around each place are compared. Else, and where that stands in too many places or the lines are too long,
-// it is one pass: each line becomes a hash of its trimmed bytes, and the run of hashes is searched with
-// Knuth, Morris and Pratt's method. What is found is compared byte for byte by the caller, who has both: two
-// lines may have one hash.
+// LineSearch: finds a run of lines that differ from the wanted ones only in the white space at the
+// beginning and end of each. In a file of more than one window the longest line is searched for as bytes,
+// and the lines around each place are compared. In smaller files, and if that line is in too many places or
+// the lines are too long, one pass turns each line into a hash of its trimmed bytes and searches the run of
+// hashes with the method of Knuth, Morris and Pratt. Two lines may have the same hash, so the caller, who
+// has both, compares what is found byte for byte.
 
 package struct LineSearch: Sendable {
-    /// Lines of the file that were found: from the first one's first byte to the last one's last,
-    /// without its line end.
+    /// A run of lines that was found: from the first byte of the first line to the last byte of the last
+    /// line, without its line end.
     package struct Place: Equatable, Sendable {
         package var range: Range<UInt64>
-        /// White space at the front of the first line.
+        /// The white space at the front of the first line.
         package var indentation: [UInt8]
     }
 
     private let wanted: [UInt64]
-    /// The longest of the lines, without the white space at its ends, and the lines before it.
+    /// The longest of the lines, without the white space at its ends, and the number of lines before it.
     private let longest: (search: ByteSearch, before: Int)?
     private let borders: [Int]
 
-    /// White space that is kept of a line's front, in bytes; a longer one is not matched.
+    /// The most bytes of white space that are kept from the front of a line; a longer one is not matched.
     private static let longestIndentation = 1 << 10
 
-    /// - Parameter lines: without line ends; not empty, and not all blank.
+    /// Returns nil if there are no lines, or if all of them are blank.
+    /// - Parameter lines: the wanted lines without line ends.
     init?(_ lines: [[UInt8]]) {
         let hashes = lines.map { line -> UInt64 in
             var hash = TrimmedHash()
@@ -45,8 +46,8 @@ package struct LineSearch: Sendable {
         return (search, best.before)
     }
 
-    /// Where the longest line stands, or a line that has it in its middle; nil where they are too many, or
-    /// one pass over the text costs no more.
+    /// Returns the places of the longest line, also in the middle of another line. Returns nil if there are
+    /// too many, or if one pass over the text costs no more.
     func candidates(in text: TextFile) throws(ToolError) -> [UInt64]? {
         guard let longest, text.size > text.window else { return nil }
         let found = try longest.search.places(
@@ -54,13 +55,13 @@ package struct LineSearch: Sendable {
         return found.count <= Self.mostCandidates ? found : nil
     }
 
-    /// The places of a text that has these lines with white space and line ends as they were given, or
-    /// others.
+    /// Returns the places of a text that consists of the wanted lines, with given white space and line
+    /// ends.
     /// - Parameters:
-    ///   - candidates: as found.
-    ///   - most: places after which the search ends.
-    ///   - overlapping: whether places that overlap the one before are given too.
-    /// - Returns: nil where a search for the text itself costs less.
+    ///   - candidates: the places of the longest line.
+    ///   - most: the number of places after which the search ends.
+    ///   - overlapping: whether places that overlap the one before are returned too.
+    /// - Returns: nil if a search for the text itself costs less.
     func places(
         ofWhole whole: [UInt8], in text: TextFile, _ candidates: [UInt64], atMost most: Int,
         overlapping: Bool
@@ -79,7 +80,7 @@ package struct LineSearch: Sendable {
         return found
     }
 
-    /// Where the longest line begins in a text, behind the white space at its front.
+    /// Returns where the longest line begins in a text, behind the white space at its front.
     private static func offset(of longest: (search: ByteSearch, before: Int), in whole: [UInt8]) -> Int? {
         var start = 0
         for _ in 0..<longest.before {
@@ -90,10 +91,10 @@ package struct LineSearch: Sendable {
         return whole[start...].starts(with: longest.search.needle) ? start : nil
     }
 
-    /// What stands around the longest line is looked at where that is found.
+    /// Finds the runs of lines: around the candidates, or by one pass over the file.
     /// - Parameters:
-    ///   - candidates: as found.
-    ///   - most: places after which the search ends.
+    ///   - candidates: the places of the longest line.
+    ///   - most: the number of places after which the search ends.
     package func places(
         in text: TextFile, _ candidates: [UInt64]?, atMost most: Int
     ) throws(ToolError) -> [Place] {
@@ -104,22 +105,23 @@ package struct LineSearch: Sendable {
         return try places(in: text, 0..<text.size, atMost: most)
     }
 
-    /// More places of the longest line: all of the file is searched.
+    /// The most places of the longest line; with more of them the whole file is searched.
     private static let mostCandidates = 5_000
-    /// Bytes that the lines may have with all their white space.
+    /// The most bytes of the lines with all their white space.
     static let longestPlace: UInt64 = 4 << 20
 
     /// - Parameters:
-    ///   - candidates: where the longest line stands, or a line that has it in its middle.
-    ///   - before: lines before it.
-    /// - Returns: nil where one pass through all of the file costs less.
+    ///   - candidates: the places of the longest line, also in the middle of another line.
+    ///   - before: the number of lines before it.
+    /// - Returns: nil if one pass through the whole file costs less.
     private func places(
         in text: TextFile, around candidates: [UInt64], _ before: Int, atMost most: Int
     ) throws(ToolError) -> [Place]? {
         var found: [Place] = []
-        /// Behind the lines found last, with their end: the next must not overlap, not by an empty line.
+        /// The end of the lines found last, with their line end. The next run must not overlap them, not
+        /// even by an empty line.
         var last: UInt64 = 0
-        /// Behind the line that was looked at last: what stands in it twice is looked at once.
+        /// The end of the line that was examined last: a line with several candidates is examined once.
         var looked: UInt64 = 0
         var left = text.size
         for candidate in candidates where candidate >= max(last, looked) && found.count < most {
@@ -144,7 +146,7 @@ package struct LineSearch: Sendable {
         return found
     }
 
-    /// - Parameter most: places after which the search ends.
+    /// - Parameter most: the number of places after which the search ends.
     private func places(
         in text: TextFile, _ range: Range<UInt64>, atMost most: Int
     ) throws(ToolError) -> [Place] {
@@ -165,7 +167,7 @@ package struct LineSearch: Sendable {
             if hash.value == wanted[matched] { matched += 1 }
             if matched == wanted.count, let first = recent.first {
                 found.append(Place(range: first.start..<lineEnd, indentation: first.indentation))
-                // The next one must not overlap.
+                // The next match must not overlap.
                 matched = 0
                 recent = []
             }
@@ -200,7 +202,7 @@ package struct LineSearch: Sendable {
     }
 }
 
-/// FNV-1a over a line's bytes between the white space at its ends.
+/// An FNV-1a hash of a line's bytes between the white space at its ends.
 struct TrimmedHash {
     private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
     private var running: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -1,6 +1,6 @@
-// MatchWatch: asked by the library of expressions while it looks for a match. Steps alone bound no time: one
-// step may run over all of the window, and a search begins at each place of it. So the library asks every few
-// items of the pattern, and ends where the call is cancelled or its time is over.
+// MatchWatch: ends a search of PCRE2 when the call is cancelled or its time is over. A limit on steps does
+// not bound the time: one step may run over the whole window, and a search starts at each place in it. So
+// the library calls back after every few items of the pattern.
 
 internal import CPCRE2
 internal import Platform
@@ -8,17 +8,18 @@ internal import Platform
 final class MatchWatch {
     private let watch: UnsafeMutablePointer<cpcre2_watch>
     private var isCancelled: () -> Bool = { false }
-    /// Nanoseconds of the thread's own time: how busy the machine is does not count.
+    /// The end of the search in nanoseconds of the thread's own CPU time, so that the load of the machine
+    /// does not count.
     private var deadline = Int64.max
-    /// What is said where the time is over.
+    /// The error for a search that runs out of time.
     private var late = ToolError(.bounds, "")
     private var refusal: ToolError?
 
-    /// Bytes that the library may run over before it asks again: items times bytes of the window, some
-    /// tens of milliseconds.
+    /// The bytes that the library may run over between two callbacks: items times bytes of the window. That
+    /// takes some tens of milliseconds.
     private static let bytesBetween = 16 << 20
 
-    /// - Parameter context: of the matches; it must not be used when this is gone.
+    /// - Parameter context: the match context; it must not be used after this object is released.
     init(_ context: OpaquePointer) {
         watch = .allocate(capacity: 1)
         watch.initialize(
@@ -34,10 +35,10 @@ final class MatchWatch {
 
     deinit { watch.deallocate() }
 
-    /// A search begins.
+    /// Starts the clock for a search.
     /// - Parameters:
-    ///   - nanoseconds: that it may take.
-    ///   - late: the sentence for a search that takes longer.
+    ///   - nanoseconds: the CPU time that the search may take.
+    ///   - late: the error for a search that takes longer.
     func begin(nanoseconds: Int64, late: ToolError, isCancelled: @escaping () -> Bool) {
         deadline = Clock.threadTime() + nanoseconds
         self.late = late
@@ -45,7 +46,8 @@ final class MatchWatch {
         refusal = nil
     }
 
-    /// - Parameter window: bytes that the library sees.
+    /// Sets the interval of the callbacks.
+    /// - Parameter window: the number of bytes that the library sees.
     func prepare(window: Int) {
         watch.pointee.interval = UInt32(max(1, min(4_096, Self.bytesBetween / max(1, window))))
     }
@@ -59,7 +61,7 @@ final class MatchWatch {
         return refusal == nil
     }
 
-    /// - Throws: why the search may not go on.
+    /// - Throws: the reason why the search must not go on.
     func check() throws(ToolError) {
         if refusal == nil { _ = goesOn() }
         if let refusal { throw refusal }

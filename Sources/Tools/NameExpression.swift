@@ -1,4 +1,4 @@
-// NameExpression: names of copies by a regular expression: what it fits in a name is replaced, `$1` and
+// NameExpression: renames copies with a regular expression. The first match in a name is replaced; `$1` and
 // `${name}` stand for groups.
 
 internal import Platform
@@ -7,17 +7,18 @@ package struct NameExpression: Sendable {
     private let pattern: String
     private let replacement: [UInt8]
 
-    /// - Throws: `usage` for what is no expression.
+    /// - Throws: `usage` if the expression is invalid.
     package init(_ pattern: String, replacement: String) throws(ToolError) {
         self.pattern = pattern
         self.replacement = Array(replacement.utf8)
         _ = try RegularExpression(pattern, encoding: .utf8)
     }
 
-    /// The name with what fits first replaced; a name that is no UTF-8, or in which nothing fits,
-    /// stays. The expression is compiled each time: compiled ones cannot pass between threads, as
-    /// plans may.
-    /// - Throws: `usage` where the result can be no name.
+    /// Returns the name with its first match replaced. A name that is not UTF-8, or that has no match,
+    /// stays as it is.
+    /// The expression is compiled on each call: plans may pass between threads, compiled expressions must
+    /// not.
+    /// - Throws: `usage` if the result is not a valid name.
     func name(for old: [UInt8]) throws(ToolError) -> [UInt8] {
         let expression = try RegularExpression(pattern, encoding: .utf8)
         let text = try TextFile(NameAsFile(bytes: old), encoding: .utf8)
@@ -32,7 +33,7 @@ package struct NameExpression: Sendable {
 
     private static let longestPart = 4_096
 
-    /// A name, for the search in files.
+    /// A name in the form of a file, so that the search in files can read it.
     private struct NameAsFile: GroundFile {
         let bytes: [UInt8]
 

@@ -1,11 +1,12 @@
-// OwnChange: a change of files in a workspace that goes back by one rollback of their paths, as long as
-// nobody else has changed them since. What others wrote is not taken back with it.
+// OwnChange: a change of files in a workspace that is undone by one rollback of their paths, provided that
+// no other process has changed them since. Changes of other processes are not undone with it.
 
 import FoundationEssentials
 internal import Platform
 
 struct OwnChange {
-    /// A file as a change has left it; nil for one that it has removed.
+    /// A file in the state in which a change left it; the version is nil for a file that the change
+    /// removed.
     typealias Left = (path: ToolPath, version: FileVersion?)
 
     private struct Status: Decodable { var sequence: UInt64 }
@@ -23,13 +24,14 @@ struct OwnChange {
 
     private let ground: any Ground
     private let workspace: any WorkspacePast
-    /// The last change before it.
+    /// The sequence number of the last change before this one.
     let before: UInt64
-    /// The backup that a rollback made of what was there.
+    /// The name of the backup that the rollback made of the state before it.
     private(set) var backup: String?
 
-    /// Before the change is made.
-    /// - Throws: `unsupported` where there is no workspace, `usage` where there are several.
+    /// Notes the state of the workspace; must be called before the change is made.
+    /// - Throws: `usage` if there are no paths, or if they are not in one workspace; `unsupported` if one
+    ///   is in no workspace.
     init(_ ground: any Ground, _ paths: [ToolPath]) throws(ToolError) {
         self.ground = ground
         var found: (any WorkspacePast)?
@@ -67,10 +69,13 @@ struct OwnChange {
         return now == version
     }
 
-    /// - Parameter keepsTimes: the files get their old times too; otherwise make(1) sees that they changed.
-    /// - Returns: files that others have changed; then nothing was taken back. Empty: all are as before.
+    /// Undoes the change.
+    /// - Parameter keepsTimes: whether the files get their old times too; otherwise make(1) sees that they
+    ///   changed.
+    /// - Returns: the files that other processes have changed; then nothing was undone. Empty if all files
+    ///   are as before.
     mutating func takeBack(_ all: [Left], keepsTimes: Bool) throws(ToolError) -> [ToolPath] {
-        // What comes behind this number is not looked at any more.
+        // The check of versions covers the changes up to this number; `changed` covers the later ones.
         let looked = try Self.sequence(workspace)
         let others = all.filter { !isOurs($0) }.map(\.path)
         if !others.isEmpty { return others }
@@ -80,7 +85,8 @@ struct OwnChange {
         try workspace.command("rollback", [Array("@\(before)".utf8)] + options + words)
         guard let made = lastBackup() else { return [] }
         backup = made.name
-        // Somebody was faster than the rollback: what they wrote comes back, with the change.
+        // Another process may have written between the check and the rollback. Then a second rollback
+        // brings back what it wrote, and the change with it.
         let overtaken = made.sequence > looked
             ? try changed(all.map(\.path), after: looked, upTo: made.sequence) : []
         if overtaken.isEmpty { return [] }
@@ -88,7 +94,8 @@ struct OwnChange {
         return overtaken
     }
 
-    /// The newest one before a rollback to that moment: others may make some too.
+    /// Returns the newest automatic backup of a rollback to that moment. Other processes may make backups
+    /// too.
     private func lastBackup() -> Backup? {
         let list = (try? workspace.read("backup", 4 << 20)) ?? []
         return list.split(separator: 0x0a).reversed().lazy

@@ -1,14 +1,14 @@
-// PatchChange: the files of a patch changed, all or none. In a workspace each edit is one record, and goes
-// back by one rollback. Elsewhere all files are written beside themselves first; then they change places
-// with the old ones, which takes no space and can be taken back. A crash between two leaves the first ones
-// changed.
+// PatchChange: applies the changes of a patch to all its files, or to none. In a workspace each edit is one
+// record, and all of them are undone by one rollback. Elsewhere all files are written beside the old ones
+// first; then they are exchanged, which takes no space and can be undone. A crash between two exchanges
+// leaves the first files changed.
 
 internal import Platform
 
 struct PatchChange {
     private enum Step {
         case edited(ToolPath, back: [ByteSplice], FileVersion)
-        /// A file of several names was written in place; what it held is kept.
+        /// A file with several names, which was written in place; its old content is kept.
         case rewritten(ToolPath, kept: ToolPath, FileVersion?)
     }
 
@@ -16,10 +16,10 @@ struct PatchChange {
     private let isCancelled: @Sendable () -> Bool
     private var steps: [Step] = []
     private var journal: PlacingJournal
-    /// By the directories that they are made in.
+    /// The stages by the directories of the files.
     private var stages: [ToolPath: Stage] = [:]
     private var count = 0
-    /// Nil outside of workspaces.
+    /// The change in the workspace; nil outside of workspaces.
     private var own: OwnChange?
 
     init(_ ground: any Ground, isCancelled: @escaping @Sendable () -> Bool) {
@@ -28,14 +28,14 @@ struct PatchChange {
         journal = PlacingJournal(ground)
     }
 
-    /// What is made ready for one file.
+    /// What is prepared for one file.
     private struct Ready {
         var target: PatchRun.Target
-        /// Without symlinks.
+        /// The path, without symlinks for an edit.
         var path: ToolPath
-        /// The new file, or the place for one that goes.
+        /// The new file, or the place to which a removed file is moved.
         var place: ToolPath?
-        /// What a file of several names held.
+        /// The old content of a file with several names.
         var kept: ToolPath?
     }
 
@@ -54,7 +54,7 @@ struct PatchChange {
             return versions
         } catch {
             let left = undo()
-            // What was there before is in a stage.
+            // A stage holds the old contents that could not be put back.
             isKept = left.contains { $0.before != nil }
             throw PlacingJournal.explain(error, left)
         }
@@ -66,9 +66,9 @@ struct PatchChange {
 
     // MARK: Making ready
 
-    /// A place in the stage for a path.
+    /// Returns a place for a path in a stage.
     private mutating func place(for path: ToolPath) throws(ToolError) -> ToolPath {
-        // One for all in a workspace: it is one file system, and its change is one step.
+        // A workspace is one file system and needs one stage, and its change is one step.
         let key = own == nil ? path.parent : ToolPath(names: [])
         count += 1
         let name = "file-\(count)"
@@ -95,7 +95,7 @@ struct PatchChange {
                 target: target, path: target.path, place: try place(for: target.path))
         case .edit:
             var ready = Ready(target: target, path: try ground.resolved(target.path))
-            // By itself an edit is made whole or not at all.
+            // A single edit is applied as a whole or not at all, without a stage.
             if isAlone { return ready }
             let place = try place(for: ready.path)
             if own != nil { return ready }
@@ -161,7 +161,7 @@ struct PatchChange {
             }
             return version
         } catch {
-            // Written in place it may be half done; one that is stale was not touched.
+            // A write in place may be half done. A `stale` file was not touched.
             if let kept = file.kept, error.kind != .stale {
                 let version = (try? ground.status(file.path)).map { FileVersion($0) }
                 steps.append(.rewritten(file.path, kept: kept, version))
@@ -170,7 +170,7 @@ struct PatchChange {
         }
     }
 
-    /// The splices that take others back.
+    /// Returns the splices that undo others.
     private static func inverse(
         _ splices: [ByteSplice], _ text: TextFile
     ) throws(ToolError) -> [ByteSplice] {
@@ -189,12 +189,13 @@ struct PatchChange {
 
     // MARK: Back
 
-    /// - Returns: what somebody else has changed meanwhile, and so stays.
+    /// Undoes all steps.
+    /// - Returns: the files that other processes have changed meanwhile, and which stay as they are.
     private mutating func undo() -> [PlacingJournal.Left] {
         var left = journal.undo()
         var edited: [OwnChange.Left] = []
         for case .edited(let path, _, let version) in steps { edited.append((path, version)) }
-        // With its times, and on a full disk too.
+        // A rollback restores the times too, and works on a full disk.
         if !edited.isEmpty, let others = try? own?.takeBack(edited, keepsTimes: true), others.isEmpty {
             return left
         }

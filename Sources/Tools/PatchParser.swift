@@ -1,5 +1,5 @@
-// PatchParser: reads a unified diff line by line. Text between the parts is skipped, as patch(1) does;
-// what cannot be done (binary parts, renames) is refused rather than left out.
+// PatchParser: reads a unified diff line by line. Text between the parts is skipped, as in patch(1).
+// Unsupported parts (binary parts, renames) are refused, not left out.
 
 internal import Platform
 
@@ -11,7 +11,7 @@ struct PatchParser {
     private var files: [FilePatch] = []
     private var current: FilePatch?
     private var hunks = 0
-    /// The names of a `diff --git` line, for parts without others.
+    /// Whether the current part began with a `diff --git` line.
     private var isGit = false
 
     private static let nothing = Array("/dev/null".utf8)
@@ -19,7 +19,7 @@ struct PatchParser {
     init(_ bytes: [UInt8], isText: Bool) {
         self.bytes = bytes
         self.isText = isText
-        // All heads are lines of the patch itself: so one is enough.
+        // All heads are lines of the patch itself, so the first one is enough.
         let head = bytes.split(separator: 0x0a, omittingEmptySubsequences: true).first {
             $0.starts(with: Array("@@ ".utf8))
         }
@@ -32,7 +32,7 @@ struct PatchParser {
         return (bytes[index..<end], end + 1)
     }
 
-    /// Heads have no CR of their own.
+    /// Returns a head as text, without a CR at its end.
     private static func word(_ text: ArraySlice<UInt8>) -> String {
         String(decoding: text.last == 0x0d ? text.dropLast() : text, as: UTF8.self)
     }
@@ -73,7 +73,7 @@ struct PatchParser {
         current = FilePatch(bytes: bytes, isText: isText, hasReturns: hasReturns)
     }
 
-    /// Headers of git between its first line and the hunks.
+    /// Reads git's headers between its first line and the hunks.
     private mutating func extendedHead(_ line: String) throws(ToolError) {
         if line.hasPrefix("new file mode ") {
             current?.kind = .make
@@ -90,7 +90,7 @@ struct PatchParser {
         }
     }
 
-    /// `a/NAME b/NAME`, or both quoted: the names of a part without --- and +++.
+    /// Reads `a/NAME b/NAME`, or both names quoted: the names of a part without --- and +++.
     private mutating func gitNames(_ text: ArraySlice<UInt8>) {
         let text = text.last == 0x0d ? text.dropLast() : text
         if text.first == 0x22, let (name, _) = PatchName.unquoted(text) {
@@ -129,7 +129,7 @@ struct PatchParser {
         guard var file = current else { return }
         current = nil
         if file.hunks.isEmpty, file.kind == .edit { return }
-        // A date of 1970 says so for an empty side only.
+        // A date of 1970 means a missing file only if that side is empty.
         if let first = file.hunks.first {
             if file.kind == .make, file.hunks.count > 1 || first.oldCount > 0 {
                 guard file.oldName != nil else {
@@ -152,7 +152,7 @@ struct PatchParser {
 
     // MARK: Hunks
 
-    /// "@@ -12,3 +12,4 @@"; a count of 1 may be left out.
+    /// Reads "@@ -12,3 +12,4 @@"; a count of 1 may be left out.
     private static func range(_ word: Substring, _ sign: Character) -> (start: UInt64, count: Int)? {
         guard word.first == sign else { return nil }
         let numbers = word.dropFirst().split(separator: ",", omittingEmptySubsequences: false)
@@ -181,7 +181,7 @@ struct PatchParser {
         while let (text, next) = line(at: index) {
             let sign = text.first ?? 0x20
             if sign == 0x5c {
-                // Of the line before: on both sides, or on one.
+                // The marker applies to the line before, which is on both sides or on one.
                 if last != 0x2b { hunk.oldLacksEnd = true }
                 if last != 0x2d { hunk.newLacksEnd = true }
                 index = next
@@ -222,7 +222,7 @@ struct PatchParser {
 /// A name behind --- or +++.
 struct PatchName {
     var name: [UInt8]
-    /// Its date is the start of 1970: there is no such file.
+    /// Whether its date is the start of 1970, which means that there is no such file.
     var isEpoch = false
 
     init(_ text: ArraySlice<UInt8>) {
@@ -233,13 +233,13 @@ struct PatchName {
         }
         name = Array(text.prefix { $0 != 0x09 })
         let date = String(decoding: text.dropFirst(name.count + 1), as: UTF8.self)
-        // In any time zone.
+        // The start of 1970 in any time zone.
         isEpoch = date.hasPrefix("1970-01-01 ") && date.contains(":00.000000000")
             || date.hasPrefix("1970-01-01 ") && !date.contains(".") && date.contains(":00 ")
             || date.hasPrefix("1969-12-31 ") && date.contains(":00")
     }
 
-    /// A name in quotes as C writes them, with octal escapes.
+    /// Reads a name in quotes as in C, with octal escapes.
     static func unquoted(_ text: ArraySlice<UInt8>) -> (name: [UInt8], next: Int)? {
         var name: [UInt8] = []
         var index = text.startIndex + 1

@@ -1,20 +1,20 @@
-// PatchRun: a patch applied to the files below a directory, or to one file: all of it is planned before
-// anything is changed. PatchChange makes it.
+// PatchRun: applies a patch to the files below a directory, or to one file. Everything is planned before
+// PatchChange makes the changes.
 
 internal import Platform
 
 package struct PatchRun {
-    /// What becomes of one file.
+    /// The change of one file.
     package struct Target {
         package var path: ToolPath
         package var kind: FilePatch.Kind
         package var planned: [PlannedEdit] = []
         package var hunks: Int
-        /// Hunks that stood at other lines.
+        /// The number of hunks that were at other lines than stated.
         package var shifted = 0
-        /// As it was; nil for one that is made.
+        /// The file before the change; nil for a file that is made.
         package var text: TextFile?
-        /// Of one that is made.
+        /// The content of a file that is made.
         package var content: [UInt8] = []
     }
 
@@ -30,10 +30,10 @@ package struct PatchRun {
 
     // MARK: Planning
 
-    /// Finds all hunks. Nothing is changed.
-    /// - Parameter path: a directory, below which the patch's names are; or the one file it is for,
-    ///   whatever the patch calls it.
-    /// - Throws: one sentence for each file that cannot be patched, all of them at once.
+    /// Finds the places of all hunks. Nothing is changed.
+    /// - Parameter path: the directory that the names in the patch are relative to, or the one file that
+    ///   the patch is for, whatever the patch calls it.
+    /// - Throws: one error with a sentence for each file that cannot be patched.
     package func plan(_ patch: PatchText, at path: ToolPath) throws(ToolError) -> [Target] {
         let status = try? ground.status(try ground.resolved(path))
         let isDirectory = status?.type == .directory
@@ -72,7 +72,7 @@ package struct PatchRun {
             throw ToolError(.usage, "a part of the patch has no name: name the file instead of the directory")
         }
         let path = try ToolPath(name.first == 0x2f ? name : directory.bytes + [0x2f] + name)
-        // A symlink may not lead out of the directory that was named.
+        // A symlink must not lead out of the given directory.
         let real = try ground.resolved(path)
         guard real.names(below: try ground.resolved(directory)) != nil else {
             throw ToolError(.denied, "\(file.name) is outside of \(directory)")
@@ -104,7 +104,7 @@ package struct PatchRun {
 
     // MARK: Making
 
-    /// Makes what was planned, all or nothing.
+    /// Makes the planned changes, all or nothing.
     /// - Returns: the versions of the files that are edited or made.
     package func make(_ targets: [Target]) throws(ToolError) -> [ToolPath: FileVersion] {
         var making = PatchChange(ground, isCancelled: isCancelled)

@@ -1,22 +1,22 @@
-// PatchText: a unified diff taken apart: its files, and their hunks as parts of the diff's own bytes, so
-// that it takes little more memory than itself. Lines are bytes: what diff(1) writes is what is made,
-// whatever the encoding and the line ends. Extended headers of git are understood.
+// PatchText: a parsed unified diff. Its files and their hunks are ranges in the bytes of the diff, so that
+// it takes little more memory than those. Lines are bytes: the output of diff(1) is applied as it is, in
+// any encoding and with any line ends. Extended headers of git are understood.
 
 internal import Platform
 
 package struct PatchText: Sendable {
-    /// Bytes of the longest patch.
+    /// The most bytes of a patch.
     package static let longest = 8 << 20
     static let mostHunks = 10_000
-    /// Each has an open file while it is planned.
+    /// The most files of a patch. Each has an open file while it is planned.
     static let mostFiles = 200
 
     package let files: [FilePatch]
 
-    /// A patch that somebody wrote as text: in doubt it gets the file's line ends and encoding.
+    /// Reads a patch that was written as text: in doubt it gets the file's line ends and encoding.
     package init(_ text: String) throws(ToolError) { try self.init(Array(text.utf8), isText: true) }
 
-    /// A patch as a file has it: in doubt its lines are the file's own bytes.
+    /// Reads a patch from a file: in doubt its lines are the file's own bytes.
     package init(_ bytes: [UInt8]) throws(ToolError) { try self.init(bytes, isText: false) }
 
     /// - Throws: `usage` for bytes that are no patch.
@@ -33,47 +33,47 @@ package struct PatchText: Sendable {
     }
 }
 
-/// What a patch does to one file.
+/// The changes of a patch to one file.
 package struct FilePatch: Sendable {
     struct Hunk: Sendable {
-        /// From 1 in its file, for sentences.
+        /// The number of the hunk in its file, from 1, for messages.
         var number: Int
-        /// From 1; 0 for an empty file.
+        /// The first line, from 1; 0 for an empty file.
         var oldStart: UInt64
         var oldCount: Int
         var newCount: Int
-        /// Its lines in the patch, without the head.
+        /// The range of its lines in the patch, without the head.
         var body: Range<Int>
-        /// The last line of a side has no line end.
+        /// Whether the last line of the side has no line end.
         var oldLacksEnd = false
         var newLacksEnd = false
     }
 
     package enum Kind: String, Sendable { case edit, make, remove }
 
-    /// The names behind --- and +++, as they are written; nil where there are none.
+    /// The names behind --- and +++, as written; nil if there are none.
     package internal(set) var oldName: [UInt8]?
     package internal(set) var newName: [UInt8]?
     package internal(set) var kind = Kind.edit
-    /// The names begin with `a/` and `b/`, which are no directories.
+    /// Whether the names begin with `a/` and `b/`, which are no directories.
     var hasPrefixes = false
     var hunks: [Hunk] = []
-    /// The whole patch.
+    /// The bytes of the whole patch.
     let bytes: [UInt8]
-    /// It was written as text, not made of the file's bytes.
+    /// Whether the patch was written as text, not made from the file's bytes.
     let isText: Bool
-    /// Each line of the patch ends with CR LF, also its heads: the CR belongs to no line.
+    /// Whether each line of the patch ends with CR LF, including its heads: then the CR belongs to no line.
     let hasReturns: Bool
 
     package var hunkCount: Int { hunks.count }
 
-    /// One line of a hunk: what it says, and its bytes without the line end.
+    /// One line of a hunk: its sign, and its bytes without the sign and the line end.
     struct Line {
         var sign: UInt8
         var text: ArraySlice<UInt8>
     }
 
-    /// - Parameter visit: gets the lines in order.
+    /// - Parameter visit: receives the lines in order.
     func lines(
         of hunk: Hunk, _ visit: (Line) throws(ToolError) -> Void
     ) throws(ToolError) {
@@ -84,14 +84,14 @@ package struct FilePatch: Sendable {
             index = end + 1
             if text.first == 0x5c { continue }
             if hasReturns, text.last == 0x0d { text = text.dropLast() }
-            // Editors take the blank of an empty line away.
+            // Editors remove the blank that marks an empty line of context.
             let isBlank = text.isEmpty || text.elementsEqual([0x0d])
             try visit(Line(sign: isBlank ? 0x20 : text[text.startIndex],
                 text: isBlank ? text : text.dropFirst()))
         }
     }
 
-    /// What a file that is made holds.
+    /// Returns the content of a file that the patch makes.
     package func content() throws(ToolError) -> [UInt8] {
         var content: [UInt8] = []
         for hunk in hunks {
@@ -106,13 +106,13 @@ package struct FilePatch: Sendable {
         return content
     }
 
-    /// The path that is meant, below the directory that a patch is for.
+    /// The path of the file, below the directory that the patch is for.
     package var path: [UInt8] {
         let name = (kind == .remove ? oldName ?? newName : newName ?? oldName) ?? []
         guard hasPrefixes, name.count > 2, name[1] == 0x2f else { return name }
         return Array(name.dropFirst(2))
     }
 
-    /// For sentences.
+    /// The path as text, for messages.
     package var name: String { String(decoding: path, as: UTF8.self) }
 }

@@ -1,15 +1,15 @@
-// PortableNames: names of a copy that other systems cannot hold, or cannot hold together.
+// PortableNames: finds names of a copy that other systems cannot hold, or cannot hold together.
 
 package enum PortableNames {
-    /// Names that Windows keeps for devices, with any suffix.
+    /// The names that Windows reserves for devices, with any suffix.
     private static let reserved: Set<String> = Set(
         ["con", "prn", "aux", "nul"]
             + (1...9).flatMap { ["com\($0)", "lpt\($0)"] })
 
-    /// One sentence for each name that is no good, at most 100.
+    /// Returns one sentence for each unsuitable name, at most 100.
     package static func warnings(_ paths: [[[UInt8]]]) -> [String] {
         var warnings: [String] = []
-        // Strings are equal where they are canonically the same: NFC and NFD are one key.
+        // Canonically equivalent strings are equal: NFC and NFD are one key.
         var folded: [String: String] = [:]
         for names in paths where warnings.count < 100 {
             guard let last = names.last else { continue }

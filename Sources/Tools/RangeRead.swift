@@ -1,19 +1,19 @@
-// RangeRead: a part of a file of any size, by bytes, characters or lines, never cutting a character,
-// with what is needed to read on.
+// RangeRead: reads a part of a file of any size, by bytes, characters or lines. It does not cut a
+// character, and returns what is needed to read on.
 
 internal import Platform
 
-/// Which part of a file is wanted.
+/// The part of a file to read.
 package enum TextRange: Equatable, Sendable {
     /// Bytes from the start.
     case bytes(offset: UInt64, length: UInt64)
     /// Characters (Unicode scalars) from the start.
     case characters(offset: UInt64, count: UInt64)
-    /// Lines, the first is 1.
+    /// Lines; the first is 1.
     case lines(first: UInt64, count: UInt64)
-    /// Characters from a byte on: how a reader goes on.
+    /// Characters from a byte offset, to read on.
     case charactersOn(from: UInt64, count: UInt64)
-    /// Lines from a byte on, whatever their numbers.
+    /// Lines from a byte offset, whatever their numbers are.
     case linesOn(from: UInt64, count: UInt64)
     /// The last lines.
     case tail(lines: UInt64)
@@ -23,27 +23,27 @@ package enum TextRange: Equatable, Sendable {
 package struct TextPart: Equatable, Sendable {
     package var text: String
     package var encoding: TextEncoding
-    /// Bytes of the file.
+    /// The range of the part in the file, in bytes.
     package var range: Range<UInt64>
-    /// Of the file, in bytes.
+    /// The size of the file in bytes.
     package var size: UInt64
-    /// The number of the line that `text` begins in, from 1; nil if lines were not asked for.
+    /// The number of the line in which `text` begins, from 1; nil if lines were not requested.
     package var firstLine: UInt64?
     package var version: FileVersion
-    /// What was asked for ends behind `text`: the bound on replies cut it.
+    /// Whether the bound on replies cut the requested part behind `text`.
     package var isCut = false
 
-    /// Where to read on, in bytes; nil at the end of the file.
+    /// The offset at which to read on, in bytes; nil at the end of the file.
     package var nextOffset: UInt64? { range.upperBound < size ? range.upperBound : nil }
 }
 
-/// Reading parts within a bound on their length.
+/// Reads parts within a bound on their length.
 package struct RangeReader {
     private let text: TextFile
-    /// Bytes of a reply's text at most.
+    /// The most bytes of the text of a reply.
     private let mostBytes: UInt64
 
-    /// Bytes of the longest character: a bound below it could not hold any.
+    /// The bytes of the longest character: a lower bound could not hold each character.
     static let smallestBound: UInt64 = 4
 
     package init(_ text: TextFile, mostBytes: UInt64) {
@@ -51,7 +51,7 @@ package struct RangeReader {
         self.mostBytes = max(mostBytes, Self.smallestBound)
     }
 
-    /// - Throws: `encoding` for a file that is no text; `usage` for a part behind the file's end.
+    /// - Throws: `encoding` for a file that is not text; `usage` for a part behind the end of the file.
     package func read(_ wanted: TextRange) throws(ToolError) -> TextPart {
         guard text.encoding != .binary else {
             throw ToolError(
@@ -66,7 +66,7 @@ package struct RangeReader {
                 let count = text.index.characterCount ?? 0
                 throw ToolError(.usage, "the file has \(count) characters, fewer than \(offset)")
             }
-            // Each character has at least a unit: no more of them than of bytes fit into a reply.
+            // Each character has at least one byte, so a reply has no more characters than bytes.
             let most = min(count, mostBytes)
             let stop = try text.start(ofCharacter: sum(offset, most)) ?? text.size
             return try part(start..<stop, isCut: most < count && stop < text.size)
@@ -77,7 +77,7 @@ package struct RangeReader {
             return try part(start..<stop, isCut: most < count && stop < text.size)
         case .linesOn(let start, let count):
             try requireInside(start, "offset")
-            // What stands behind the bound is not shown.
+            // Lines behind the bound are not shown.
             let stop = try text.end(ofLines: count, from: start, to: sum(start, sum(mostBytes, 1)))
             return try part(start..<max(start, stop), atLineEnd: true)
         case .lines(let first, let count):
@@ -109,13 +109,13 @@ package struct RangeReader {
     ) throws(ToolError) -> TextPart {
         guard count > 0, let start = try text.start(ofLine: first) else {
             let total = try text.lineCount()
-            // Reading on behind the last line is how a reader finds the end.
+            // A reader finds the end by reading behind the last line, so that is no error.
             if count == 0 || first == total + 1 || fromEnd {
                 return try part(text.size..<text.size, firstLine: total + 1)
             }
             throw ToolError(.usage, "the file has \(total) lines: there is no line \(first)")
         }
-        // A reply holds no more lines than bytes.
+        // A reply has no more lines than bytes.
         let most = min(count, mostBytes)
         let stop = try text.start(ofLine: sum(first, most)) ?? text.size
         return try part(
@@ -124,13 +124,13 @@ package struct RangeReader {
     }
 
     /// - Parameters:
-    ///   - length: what was asked for from the range's start, for the question whether it was cut.
-    ///   - atLineEnd: a cut is made behind a line's end, if there is one.
+    ///   - length: the requested length from the start of the range, to tell whether it was cut.
+    ///   - atLineEnd: whether a cut is made behind a line end, if there is one.
     private func part(
         _ range: Range<UInt64>, cut length: UInt64? = nil, firstLine: UInt64? = nil,
         isCut: Bool = false, atLineEnd: Bool = false
     ) throws(ToolError) -> TextPart {
-        // Room for characters cut at either end, so that a boundary is found.
+        // Room for characters that are cut at either end, so that a boundary is found.
         let longest: UInt64 = 4
         let wantsMore = UInt64(range.count) > mostBytes
         let stop = wantsMore ? range.lowerBound + mostBytes : range.upperBound
@@ -143,12 +143,12 @@ package struct RangeReader {
         let isEven = (from & 1) == 0
         func isBoundary(_ index: Int) -> Bool {
             guard index < bytes.count else { return true }
-            // Units of UTF-16 are at even offsets of the file, not of what was read.
+            // Units of UTF-16 are at even offsets of the file, not of the bytes read.
             let view = text.encoding.unit == 2 && !isEven ? whole.dropFirst() : whole
             return text.encoding.isBoundary(view, index)
         }
-        // A start inside a character goes back to its beginning; an end goes back too, unless
-        // nothing would be left.
+        // A start inside a character moves back to its first byte. An end moves back too, unless nothing
+        // would be left.
         while low > 0, !isBoundary(low) { low -= 1 }
         while high > low, !isBoundary(high) { high -= 1 }
         if high == low, range.lowerBound < range.upperBound {

@@ -1,13 +1,14 @@
-// The lines of a large file that hold the text which every match holds: the expression is searched for only
-// there.
+// RegularExpression+Lines: finds the lines of a large file that hold the text which every match holds. The
+// expression is searched for only in these lines.
 
 extension RegularExpression {
-    /// More of them: all of the file is searched.
+    /// The most places of the text; with more of them the whole file is searched.
     private static let mostRequired = 20_000
-    /// Bytes of the longest line that is taken alone.
+    /// The most bytes of a line that is searched by itself.
     private static let longestLine: UInt64 = 64 << 10
 
-    /// Lines, with their ends, outside of which nothing matches. Nil if all of the file must be searched.
+    /// Returns the lines, with their ends, outside of which nothing matches. Returns nil if the whole file
+    /// must be searched.
     func linesWithRequired(
         _ text: TextFile, from first: UInt64
     ) throws(ToolError) -> [Range<UInt64>]? {
@@ -25,16 +26,17 @@ extension RegularExpression {
         return lines
     }
 
-    /// What is seen of a line, with what may be looked back at.
+    /// Returns the view of a line, with the bytes before it that a lookbehind may read.
     func view(
         _ text: TextFile, at line: Range<UInt64>, from first: UInt64
     ) throws(ToolError) -> View {
         let back = min(line.lowerBound - first, UInt64(lookbehind))
         let base = line.lowerBound - back
-        // Behind the line something must be seen.
+        // The library must see that something follows the line.
         var bytes = try part(text, base, Int(line.upperBound - base) + 16)
         guard bytes.count > Int(back) else { throw GroundScan.shrank }
-        // From the start of a character on; not from the line's start, which is no start of a text.
+        // The view begins at the start of a character. It does not begin at the start of the line, which
+        // would count as the start of a text.
         let keep = boundary(bytes, Int(min(max(back, 1) - 1, 3)))
         bytes.removeFirst(keep)
         var view = View(base: base + UInt64(keep), bytes: bytes, start: Int(back) - keep)
@@ -42,14 +44,14 @@ extension RegularExpression {
         return view
     }
 
-    /// In what is only looked back at.
+    /// Checks the bytes before the start, which only a lookbehind reads.
     func findInvalid(_ view: inout View) {
         view.hasInvalid = isUTF8
             && UTF8Scan.firstInvalid(view.bytes, from: 0, to: view.start) < view.start
     }
 
-    /// A part that ends between characters, and not behind a line end: `^` does not hold there, and `\Z`
-    /// does before it, unless the library sees that something follows.
+    /// Returns a part that ends between characters and not behind a line end. There `^` must not match, and
+    /// `\Z` would match before the line end, unless the library sees that something follows.
     func part(_ text: TextFile, _ offset: UInt64, _ count: Int) throws(ToolError) -> [UInt8] {
         var count = count
         while true {
@@ -64,7 +66,7 @@ extension RegularExpression {
                 bytes.removeLast(bytes.count - 1 - last)
                 return bytes
             }
-            // Line ends alone: more is looked at, but not more than a match may be long.
+            // The part has line ends alone. More is read, but not more than a match may have.
             guard !bytes.isEmpty, count < Self.longestMatch else { return bytes }
             count = count * 4 + 64
         }

@@ -1,10 +1,11 @@
-// What comes in the place of a match: text that may name the groups of the expression.
+// RegularExpression+Replacement: the replacement of a match: text that may refer to the groups of the
+// expression.
 
 internal import CPCRE2
 
 extension RegularExpression {
-    /// What comes in a match's place: `$1`, `${name}`, `$0` for all of it; `$$` is a dollar.
-    /// - Parameter room: bytes that it may have.
+    /// Returns the replacement of a match: `$1`, `${name}`, `$0` for the whole match; `$$` is a dollar.
+    /// - Parameter room: the most bytes of the result.
     func replacement(
         _ text: [UInt8], for match: Match, atMost room: Int
     ) throws(ToolError) -> [UInt8] {
@@ -34,7 +35,7 @@ extension RegularExpression {
                 filled += try group(name, match)
                 index = name.endIndex + 1
             default:
-                // As it is written: code is full of dollars.
+                // Other dollars are literal, since code has many of them.
                 filled.append(0x24)
             }
         }

@@ -1,16 +1,16 @@
-// RegularExpression: an expression of PCRE2 over a file of any size. The file passes through a window;
-// what may go on behind its end is looked at again with more of the file. Steps, nesting and memory of
-// each place are bounded by the library, the time of all by a watch that it asks: no expression holds a
-// call for long.
+// RegularExpression: an expression of PCRE2 over a file of any size. The file passes through a window; a
+// match that may go on behind the end of the window is tried again with more of the file. The library
+// bounds the steps, nesting and memory at each place, and a watch that it calls bounds the total time, so
+// that no expression blocks a call for long.
 
 internal import CPCRE2
 internal import Platform
 
 package final class RegularExpression {
-    /// One match, with its groups as long as the visitor has it.
+    /// One match; its groups are valid during the visit.
     struct Match {
         var range: Range<UInt64>
-        /// Group 0 is the match itself; nil for one that took no part.
+        /// The groups as ranges of the window; 0 is the match, nil a group that did not match.
         var groups: [Range<Int>?]
         var window: [UInt8]
 
@@ -21,36 +21,36 @@ package final class RegularExpression {
     private let context: OpaquePointer
     private let watch: MatchWatch
     private let data: OpaquePointer
-    /// Of the machine code; nil if there is none.
+    /// The stack of the machine code; nil if there is none.
     private var stack: OpaquePointer?
     let groupCount: Int
     let lookbehind: Int
-    /// What every match holds; nil if that is not known, or a match may have several lines.
+    /// Text that every match holds; nil if none is known, or if a match may have several lines.
     let required: ByteSearch?
     let isUTF8: Bool
     private let namesLineEnds: Bool
-    /// The pattern, for sentences.
+    /// The pattern, for messages.
     let shown: String
-    /// Nanoseconds of the thread's own time that a search may take, whatever the file.
+    /// The nanoseconds of the thread's CPU time that a search may take in any file.
     package var patience: Int64 = 5_000_000_000
 
-    /// Bytes of the longest pattern.
+    /// The most bytes of a pattern.
     static let longestPattern = 8_192
-    /// For each place that a match may begin at.
+    /// The most steps and the greatest depth at each place where a match may begin.
     private static let steps: UInt32 = 5_000_000
     private static let depth: UInt32 = 200_000
-    /// KiB.
+    /// The most memory for a match, in KiB.
     private static let heap: UInt32 = 20_000
-    /// Machine code: bytes of a file that is worth it, and of the stack that it may nest in.
+    /// The bytes from which a file is worth machine code, and the bytes of the stack for it.
     private static let (worthCode, stackBytes) = (UInt64(256 << 10), 1 << 20)
-    /// Bytes that are read at once. The library checks all of them for UTF-8 in each call.
+    /// The bytes of one read. The library checks all of them for UTF-8 in each call.
     static let mostWindow = 64 << 10
-    /// Bytes of the longest match.
+    /// The most bytes of a match.
     package static let longestMatch = 1 << 20
-    /// Bytes that a file may have for each second more.
+    /// The number of bytes of a file that add one second to the time.
     private static let bytesPerSecond: UInt64 = 25 << 20
 
-    /// - Throws: `usage` for a pattern that is none, with the place.
+    /// - Throws: `usage` for an invalid pattern, with the place.
     package init(_ pattern: String, encoding: TextEncoding) throws(ToolError) {
         guard encoding.unit == 1 else {
             throw ToolError(.encoding, "expressions work on UTF-8 and Latin-1, not on \(encoding.rawValue)")
@@ -71,7 +71,8 @@ package final class RegularExpression {
         var error: Int32 = 0
         var offset = 0
         var options = CPCRE2_OPTIONS | (isUTF8 ? CPCRE2_UTF : CPCRE2_BYTES)
-        // PCRE2 10.42 takes the `a` that `(?=a)b*a` looks ahead at for another one, and finds no single `a`.
+        // PCRE2 10.42 counts the `a` of the lookahead in `(?=a)b*a` in addition to the last one, and so
+        // does not find a single `a`.
         let looksAhead = ["(?=", "(*"].contains { bytes.place(of: Array($0.utf8), from: 0) != nil }
         if looksAhead { options |= CPCRE2_PLAIN_START }
         guard let code = cpcre2_compile(bytes, bytes.count, options, &error, &offset) else {
@@ -94,8 +95,8 @@ package final class RegularExpression {
         required = RequiredText(bytes, isUTF8: isUTF8).flatMap { ByteSearch($0.bytes) }
         groupCount = Int(cpcre2_group_count(code))
         namesLineEnds = cpcre2_names_line_ends(code) != 0
-        // Characters have up to four bytes. Two at least, so that a window's start is no line's start,
-        // and that the CR before a LF is seen.
+        // Characters have up to four bytes. At least two are needed, so that the start of a window is not
+        // the start of a line, and that the CR before a LF is seen.
         lookbehind = max(2, Int(cpcre2_longest_lookbehind(code))) * 4
     }
 
@@ -112,7 +113,7 @@ package final class RegularExpression {
         return length > 0 ? String(decoding: buffer.prefix(Int(length)), as: UTF8.self) : "error \(error)"
     }
 
-    /// `\G` would hold at the start of each window.
+    /// Detects `\G`, which would match at the start of each window.
     private static func asksForEndOfLastMatch(_ pattern: [UInt8]) -> Bool {
         var index = 0
         var isQuoted = false
@@ -139,30 +140,30 @@ package final class RegularExpression {
 
     private enum Outcome {
         case match([Range<Int>?])
-        /// The bytes end inside of what may be a match.
+        /// The bytes end inside a possible match.
         case partial(from: Int)
         /// No match begins before that place.
         case none(before: Int)
     }
 
-    /// - Parameter limit: bytes of the view that a match may begin in.
+    /// - Parameter limit: the number of bytes of the view in which a match may begin.
     private func search(
         _ view: View, isEnd: Bool, before limit: Int = .max
     ) throws(ToolError) -> Outcome {
-        // The library ends a fragment before bytes that are no UTF-8. What ends there is no partial match:
-        // the library would take it for one, and lose it. So it sees one such byte, and no more.
+        // The library ends a fragment before bytes that are not UTF-8. It would take a match that ends
+        // there for a partial one, and lose it. So it gets one such byte, and no more.
         let isFragment = view.fragmentEnd < view.bytes.count
         let bytes = isFragment ? Array(view.bytes[..<view.fragmentEnd]) + [0xff] : view.bytes
         var options: UInt32 = isFragment || isEnd ? 0 : CPCRE2_PARTIAL
         if view.isAfterEmpty { options |= CPCRE2_NOT_EMPTY_HERE }
         if view.hasInvalid { options |= CPCRE2_STEPWISE }
-        // What is no UTF-8 behind the fragment is no place to begin at.
+        // A match cannot begin at bytes behind the fragment that are not UTF-8.
         let last = min(view.fragmentEnd, limit - 1)
         pcre2_set_offset_limit_8(context, last)
         watch.prepare(window: bytes.count - view.start)
         var result = pcre2_match_8(code, bytes, bytes.count, view.start, options, data, context)
         if result == PCRE2_ERROR_JIT_STACKLIMIT {
-            // Going step by step nests in the heap, which has more.
+            // The interpreter nests in the heap, which is larger than the stack of the machine code.
             options |= CPCRE2_STEPWISE
             result = pcre2_match_8(code, bytes, bytes.count, view.start, options, data, context)
         }
@@ -190,13 +191,13 @@ package final class RegularExpression {
             }
             // \K may move the start behind the end; such a match is taken as empty.
             if groups[0] == nil { groups[0] = places[1]..<places[1] }
-            // Machine code looks a little further than it was told.
+            // Machine code searches a little behind the limit.
             if let whole = groups[0], whole.lowerBound >= limit { return .none(before: limit) }
             return .match(groups)
         }
     }
 
-    /// Where the matches are, in order, none overlapping another.
+    /// Returns the ranges of the matches in order; they do not overlap.
     package func places(in text: TextFile, atMost most: Int) throws(ToolError) -> [Range<UInt64>] {
         var found: [Range<UInt64>] = []
         try search(text) { match throws(ToolError) in
@@ -206,25 +207,25 @@ package final class RegularExpression {
         return found
     }
 
-    /// What passes through: bytes of the file, and where the search stands in them.
+    /// The window: bytes of the file, and the place of the search in them.
     struct View {
         var base: UInt64
         var bytes: [UInt8]
         var start: Int
-        /// The match before was empty, and ended where the search stands.
+        /// Whether the match before was empty and ended at the current place.
         var isAfterEmpty = false
-        /// All behind the last fragment was looked at: on to bytes that are UTF-8.
+        /// Whether the search is behind a fragment and skips to the next bytes that are UTF-8.
         var isBehindFragment = false
-        /// The search came here because nothing matches before: a LF is passed with its CR.
+        /// Whether the search came here because nothing matches before: a LF is skipped with its CR.
         var hasPassed = false
-        /// The first byte at or behind the start that is no UTF-8, or the end of the bytes.
+        /// The first byte at or behind the start that is not UTF-8, or the end of the bytes.
         var fragmentEnd = 0
-        /// Some bytes are no UTF-8. Between a line end and such a byte machine code finds a `^`, and going
-        /// step by step does not.
+        /// Whether some bytes are not UTF-8. Between a line end and such a byte machine code matches `^`,
+        /// and the interpreter does not.
         var hasInvalid = false
     }
 
-    /// - Parameter visit: gets the matches in order, none overlapping another; false ends the search.
+    /// - Parameter visit: receives the matches in order, which do not overlap; false ends the search.
     func search(
         _ text: TextFile, _ visit: (Match) throws(ToolError) -> Bool
     ) throws(ToolError) {
@@ -233,7 +234,7 @@ package final class RegularExpression {
             nanoseconds: patience + more, late: tooSlow(patience + more), isCancelled: text.isCancelled)
         let isWorth = stack == nil && text.size > min(Self.worthCode, text.window)
         if isWorth { stack = cpcre2_use_machine_code(code, context, Self.stackBytes) }
-        // A line begins behind a byte order mark.
+        // The first line begins behind a byte order mark.
         let mark = UInt64(text.encoding.markLength(try text.read(0..<4)))
         if let lines = try linesWithRequired(text, from: mark) {
             for line in lines {
@@ -246,8 +247,8 @@ package final class RegularExpression {
         _ = try search(text, &view, until: .max, visit)
     }
 
-    /// - Parameter end: behind the places where a match may begin.
-    /// - Returns: false if the visitor wants no more.
+    /// - Parameter end: the end of the places where a match may begin.
+    /// - Returns: false if the visitor ended the search.
     private func search(
         _ text: TextFile, _ view: inout View, until end: UInt64,
         _ visit: (Match) throws(ToolError) -> Bool
@@ -259,7 +260,7 @@ package final class RegularExpression {
             findFragment(&view)
             if view.start >= view.bytes.count {
                 guard !isEnd else {
-                    // The end of the file is a place too, unless bytes that are no text stand before it.
+                    // The end of the file is a place too, unless it follows bytes that are not text.
                     if view.isBehindFragment { return true }
                     return try finish(&view, visit)
                 }
@@ -273,7 +274,7 @@ package final class RegularExpression {
             case .none(let before):
                 leave(&view, before)
             case .partial(let from):
-                // Before that place nothing matches, however the file goes on.
+                // Nothing matches before that place, whatever follows in the file.
                 if !view.isAfterEmpty, from > view.start {
                     view.start = from
                     view.hasPassed = true
@@ -283,7 +284,7 @@ package final class RegularExpression {
         }
     }
 
-    /// Looks for empty matches at the end of the file.
+    /// Searches for an empty match at the end of the file.
     private func finish(
         _ view: inout View, _ visit: (Match) throws(ToolError) -> Bool
     ) throws(ToolError) -> Bool {
@@ -305,13 +306,13 @@ package final class RegularExpression {
         return true
     }
 
-    /// Goes on where no match begins before a place.
+    /// Continues behind a place before which no match begins.
     private func leave(_ view: inout View, _ before: Int) {
         if view.start >= view.fragmentEnd || before > view.fragmentEnd, !view.isAfterEmpty {
             view.start = view.fragmentEnd
             view.isBehindFragment = view.fragmentEnd < view.bytes.count
         } else if view.isAfterEmpty {
-            // Nothing longer where the empty match was: on behind the next character.
+            // There is no longer match at the place of the empty one: continue behind the next character.
             if view.start >= view.fragmentEnd {
                 view.isBehindFragment = true
             } else {
@@ -355,13 +356,12 @@ package final class RegularExpression {
             "the expression \(shown) matches more than \(Self.longestMatch) bytes: make it fit less")
     }
 
-    /// Goes on in the file: what stands before the place of the search is dropped, but for what may be
-    /// looked back at.
+    /// Reads on in the file and drops the bytes before the current place, except those for a lookbehind.
     private func slide(_ view: inout View, _ text: TextFile) throws(ToolError) {
         let keep = boundary(view.bytes, max(0, view.start - lookbehind))
         let kept = view.bytes.count - keep
         guard kept <= Self.longestMatch + lookbehind + 4 else { throw tooLong }
-        // Twice as much each time, so that a long match is not begun too often.
+        // The window doubles each time, so that a long match is not restarted too often.
         let offset = view.base + UInt64(view.bytes.count)
         let more = try part(text, offset, max(Self.window(text), kept))
         if more.isEmpty { throw GroundScan.shrank }
@@ -372,11 +372,11 @@ package final class RegularExpression {
         view.bytes += more
         view.fragmentEnd = view.start
         findInvalid(&view)
-        // The search may have stood before a LF whose CR it has seen.
+        // The search may be before a LF whose CR it has passed.
         if wasAtEnd, view.hasPassed { view.start = behindReturn(view.bytes, view.start) }
     }
 
-    /// Back to the start of a character, if there is one.
+    /// Moves back to the start of a character, if there is one.
     func boundary(_ bytes: [UInt8], _ index: Int) -> Int {
         guard isUTF8, index < bytes.count else { return index }
         for back in 0...3 where index >= back {
@@ -385,7 +385,7 @@ package final class RegularExpression {
         return index
     }
 
-    /// On to the start of a character, and of a line end.
+    /// Moves forward to the start of a character, and past a LF behind its CR.
     private func next(_ view: View, _ index: Int) -> Int {
         var index = index
         while isUTF8, index < view.fragmentEnd, view.bytes[index] & 0xc0 == 0x80 { index += 1 }

@@ -1,30 +1,30 @@
-// RequiredText: text that every match of an expression holds, where that is plain to see, and where no match
-// goes beyond a line. Such an expression is searched for only in the lines that hold the text, which are
-// found much faster. What is not understood for sure gives none: the expression is then searched for
+// RequiredText: text that every match of an expression holds, if that is certain and no match extends over
+// more than a line. Such an expression is searched for only in the lines that hold the text, which are
+// found much faster. A pattern that is not fully understood has no such text and is searched for
 // everywhere. The syntax is that of pcre2pattern(3).
 
 struct RequiredText {
-    /// Bytes that every match holds, next to each other.
+    /// Consecutive bytes that every match holds.
     let bytes: [UInt8]
 
-    /// Shorter text stands nearly everywhere.
+    /// The least number of bytes; a shorter text is nearly everywhere.
     static let shortest = 3
 
     /// - Parameters:
-    ///   - pattern: compiles as an expression, without options that change how it is read.
+    ///   - pattern: a valid pattern, without options that change how it is read.
     init?(_ pattern: [UInt8], isUTF8: Bool) {
         var reader = Reader(pattern, isUTF8: isUTF8)
         guard let bytes = reader.longestRun(), bytes.count >= Self.shortest else { return nil }
         self.bytes = bytes
     }
 
-    /// What stands between two parentheses, or in all of the pattern.
+    /// The part of a pattern between two parentheses, or the whole pattern.
     private struct Group {
         /// The longest run so far that each match holds.
         var longest: [UInt8] = []
-        /// The characters that end here.
+        /// The run of characters that ends at the current place.
         var run: [UInt8] = []
-        /// One of several ways: no run is in all of them.
+        /// Whether the group has alternatives: then no run is in all matches.
         var hasAlternatives = false
 
         mutating func endRun() {
@@ -51,11 +51,11 @@ struct RequiredText {
             index + ahead < pattern.count ? pattern[index + ahead] : nil
         }
 
-        /// Nil if the pattern has something that is not understood, or that may fit a line end.
+        /// Returns nil if the pattern has a part that is not understood, or that may match a line end.
         mutating func longestRun() -> [UInt8]? {
             while let byte = byte() {
                 guard readPart(byte), var last = groups.popLast() else { return nil }
-                // A quantifier belongs to the character before it, and was read with that.
+                // Quantifiers were read together with the part that they belong to.
                 if byte == UInt8(ascii: "|") {
                     last.endRun()
                     last.hasAlternatives = true
@@ -120,7 +120,7 @@ struct RequiredText {
             return true
         }
 
-        /// Something that fits this or that.
+        /// Reads the quantifier of a part that matches various characters.
         private mutating func readOther() -> Bool {
             change { $0.endRun() }
             return readQuantifier() != nil
@@ -130,7 +130,7 @@ struct RequiredText {
             case once, atLeastOnce, maybeNone
         }
 
-        /// Nil for one that is not understood.
+        /// Returns nil for a quantifier that is not understood.
         private mutating func readQuantifier() -> Repeats? {
             var repeats = Repeats.once
             switch byte() {
@@ -141,7 +141,8 @@ struct RequiredText {
                 repeats = .atLeastOnce
                 index += 1
             case UInt8(ascii: "{"):
-                // {n}, {n,} and {n,m}. What else begins so is text in one version and not in another.
+                // {n}, {n,} and {n,m}. Other text after a brace is literal in some versions and not in
+                // others.
                 var ahead = 1
                 var isZero = true
                 while let digit = byte(ahead), (0x30...0x39).contains(digit) {
@@ -159,12 +160,13 @@ struct RequiredText {
             default:
                 return .once
             }
-            // As few as possible, or without going back.
+            // Lazy (`?`) and possessive (`+`) quantifiers.
             if byte() == UInt8(ascii: "?") || byte() == UInt8(ascii: "+") { index += 1 }
             return repeats
         }
 
-        /// Plain groups, (?: and names. All others change what a match holds, or how the rest is read.
+        /// Accepts plain groups, (?: and named groups. All others change what a match holds, or how the
+        /// rest is read.
         private mutating func skipGroupStart() -> Bool {
             index += 1
             if byte() == UInt8(ascii: "*") { return false }
@@ -186,7 +188,7 @@ struct RequiredText {
             (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == 0x5f
         }
 
-        /// Escapes that fit no line end, and have nothing behind their letter.
+        /// Escapes that do not match a line end, and have no argument behind their letter.
         private static let inLine = Set("dwShNbBAZz".utf8)
 
         private mutating func readEscape() -> Bool {
@@ -194,13 +196,13 @@ struct RequiredText {
             index += 2
             if letter == UInt8(ascii: "t") { return readCharacter([0x09]) }
             if Self.inLine.contains(letter) { return readOther() }
-            // A sign stands for itself; other letters and digits are not looked at.
+            // An escaped punctuation character is literal; other letters and digits are not understood.
             guard (0x21...0x7e).contains(letter), !Self.isLetter(letter), !(0x30...0x39).contains(letter)
             else { return letter == 0x20 ? readCharacter([0x20]) : false }
             return readCharacter([letter])
         }
 
-        /// A class that fits no line end.
+        /// Skips a class that does not match a line end.
         private mutating func skipClass() -> Bool {
             index += 1
             if byte() == UInt8(ascii: "^") { return false }
@@ -211,7 +213,7 @@ struct RequiredText {
                 case UInt8(ascii: "]") where !isFirst:
                     return true
                 case UInt8(ascii: "["):
-                    // Names like [:alpha:].
+                    // POSIX names such as [:alpha:].
                     if let sign = byte(), sign == 0x3a || sign == 0x2e || sign == 0x3d { return false }
                 case UInt8(ascii: "\\"):
                     guard let letter = byte() else { return false }

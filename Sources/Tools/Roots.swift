@@ -1,12 +1,12 @@
-// Roots: the directories that tools may touch, and how a path that an agent writes leads into them.
-// A path is resolved in text first (`~`, `\`, drive letters, `.` and `..`), then on disk without
-// ever following a symlink out of all roots: see HostGround.
+// Roots: the directories that tools may access, and the mapping from the text of a path into them. A path
+// is resolved as text first (`~`, `\`, drive letters, `.` and `..`), then on disk without following a
+// symlink out of all roots: see HostGround.
 
 package import Platform
 
-/// One directory that tools may touch.
+/// One directory that tools may access.
 package struct Root: Sendable, Equatable {
-    /// Absolute, without symlinks; names are bytes.
+    /// The absolute path without symlinks; names are bytes.
     package var path: [UInt8]
     package var isReadOnly: Bool
 
@@ -16,7 +16,7 @@ package struct Root: Sendable, Equatable {
     }
 }
 
-/// An absolute path as its names: no `.`, no `..`, nothing empty.
+/// An absolute path as its names: no `.`, no `..`, no empty names.
 package struct ToolPath: Hashable, Sendable, CustomStringConvertible {
     package var names: [FileName]
 
@@ -32,10 +32,10 @@ package struct ToolPath: Hashable, Sendable, CustomStringConvertible {
         return bytes
     }
 
-    /// For people and replies: bytes that are no UTF-8 become replacement characters.
+    /// The path as text: bytes that are not UTF-8 become replacement characters.
     package var description: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// Names as a relative path, for people and replies.
+    /// Returns names as the text of a relative path.
     package static func text(_ names: [[UInt8]]) -> String {
         String(decoding: Array(names.joined(separator: [0x2f])), as: UTF8.self)
     }
@@ -44,14 +44,14 @@ package struct ToolPath: Hashable, Sendable, CustomStringConvertible {
 
     package func appending(_ name: FileName) -> ToolPath { ToolPath(names: names + [name]) }
 
-    /// The names below `directory`; nil for what is not at or below it.
+    /// Returns the names below `directory`, or nil if the path is not at or below it.
     package func names(below directory: ToolPath) -> ArraySlice<FileName>? {
         guard names.starts(with: directory.names) else { return nil }
         return names.dropFirst(directory.names.count)
     }
 
-    /// Takes the names of a path apart: `..` goes up and stops at the root.
-    /// - Throws: `usage` for a name that cannot be one: NUL, or more than 255 bytes.
+    /// Splits a path into names: `..` goes up and stops at the root.
+    /// - Throws: `usage` for an invalid name: with NUL, or of more than 255 bytes.
     package init(_ bytes: some Sequence<UInt8>) throws(ToolError) {
         names = []
         for part in Array(bytes).split(separator: 0x2f) {
@@ -73,15 +73,15 @@ package struct ToolPath: Hashable, Sendable, CustomStringConvertible {
 }
 
 package struct Roots: Sendable {
-    /// In the order given: relative paths are relative to the first one.
+    /// The roots in the order given; relative paths are relative to the first one.
     package let all: [Root]
     private let paths: [ToolPath]
     private let home: [UInt8]?
 
-    /// The longest path that is looked at, in bytes: PATH_MAX of limits.h.
+    /// The most bytes of a path: PATH_MAX of limits.h.
     package static let longestPath = 4096
 
-    /// - Parameter home: what `~` stands for; nil where there is none.
+    /// - Parameter home: the directory for `~`; nil if there is none.
     package init(_ all: [Root], home: [UInt8]?) throws(ToolError) {
         self.all = all
         self.home = home
@@ -90,11 +90,10 @@ package struct Roots: Sendable {
         self.paths = paths
     }
 
-    /// The path that a text means. It need not exist, and need not lie in a root.
+    /// Returns the path that a text means. It need not exist, and need not lie in a root.
     ///
-    /// `/` and `\` both separate names where the text has no `/`; `C:\x` and `C:/x` lose their
-    /// drive. On this system a name may hold a backslash: such a file is reached with `/` in the
-    /// path, as `./a\b`.
+    /// `\` separates names too if the text has no `/`. `C:\x` and `C:/x` lose their drive. On this system a
+    /// name may contain a backslash: such a file is reached with `/` in the path, as `./a\b`.
     package func path(_ text: String) throws(ToolError) -> ToolPath {
         var bytes = Array(text.utf8)
         guard bytes.count <= Self.longestPath else {
@@ -124,7 +123,7 @@ package struct Roots: Sendable {
         return rest.map { $0 == 0x5c ? 0x2f : $0 }
     }
 
-    /// The root with the longest path that holds `path`, and the names below it.
+    /// Returns the root with the longest path that holds `path`, and the names below it.
     package func root(of path: ToolPath) -> (index: Int, names: [FileName])? {
         var best: (index: Int, names: [FileName])?
         for (index, root) in paths.enumerated() {
@@ -134,12 +133,12 @@ package struct Roots: Sendable {
         return best
     }
 
-    /// Whether one of the roots is `path` or lies below it.
+    /// Returns whether one of the roots is `path` or lies below it.
     package func lie(below path: ToolPath) -> Bool {
         paths.contains { $0.names(below: path) != nil }
     }
 
-    /// The sentence for a path outside.
+    /// Returns the error for a path outside of the roots.
     package func refusal(_ path: ToolPath) -> ToolError {
         let names = paths.prefix(8).map(\.description).joined(separator: ", ")
         return ToolError(

@@ -1,6 +1,7 @@
-// Stage: a directory beside the destination, or in it if that is a directory which is there, in which a
-// change is made ready; and PlacingJournal: names given one after the other, which can be taken back. What is
-// replaced changes places with what comes, and what is removed is moved here: both go at the call's end.
+// Stage: a directory in which a change is prepared, beside the destination, or in it if it is an existing
+// directory. PlacingJournal: gives prepared files their names one after the other, and can undo that. A
+// replaced file is exchanged with the new one, and a removed file is moved into the stage; both are removed
+// at the end of the call.
 
 internal import Platform
 
@@ -8,16 +9,17 @@ package struct Stage {
     private let ground: any Ground
     /// The directory itself, in the file system of the destination.
     let directory: ToolPath
-    /// Where what is new is made.
+    /// The place where new files are made.
     package var fresh: ToolPath { place("new") }
 
     package init(_ ground: any Ground, for destination: ToolPath) throws(ToolError) {
         self.ground = ground
-        // What is outside is refused by its own name, not by that of the stage.
+        // A path outside of the roots is refused by its own name, not by that of the stage.
         _ = try ground.resolved(destination)
-        // The lowest directory that is there.
+        // The lowest existing directory above the destination.
         var parent = Self.missing(above: destination, ground).first?.parent ?? destination.parent
-        // What is to go into a directory that is there is made in it: the one above may be no root.
+        // If the destination is an existing directory the stage is in it: the one above may be outside of
+        // the roots.
         if let status = try? ground.status(destination), status.type == .directory {
             parent = destination
         }
@@ -25,7 +27,7 @@ package struct Stage {
         try ground.makeDirectory(directory, withParents: false)
     }
 
-    /// Directories above a path that are not there, the uppermost first.
+    /// Returns the missing directories above a path, the uppermost first.
     static func missing(above path: ToolPath, _ ground: any Ground) -> [ToolPath] {
         var missing: [ToolPath] = []
         var above = path.parent
@@ -36,22 +38,22 @@ package struct Stage {
         return missing.reversed()
     }
 
-    /// Whether a path lies in a stage.
+    /// Returns whether a path lies in a stage.
     static func holds(_ path: ToolPath) -> Bool { path.names.contains(where: WorkingName.isStage) }
 
-    /// A place for one of several.
+    /// Returns a place for one of several files.
     func place(_ name: String) -> ToolPath {
         directory.appending(FileName(trusted: Array(name.utf8)))
     }
 
-    /// Takes away all that did not get a name elsewhere. The call's own result is known by then: what
-    /// cannot be removed stays behind in a hidden directory.
+    /// Removes everything that did not get a name elsewhere. The result of the call is known by then, so
+    /// errors are ignored: what cannot be removed stays in a hidden directory.
     package func discard() { try? ground.removeTree(directory) }
 }
 
 struct PlacingJournal {
-    /// What came to a place. Without the time of its last change of status: a rename of another name of
-    /// one file changes that.
+    /// The state of a placed file. It leaves out the time of the last status change, which a rename of
+    /// another name of the same file changes too.
     struct Mark: Equatable {
         private let device: UInt64
         private let inode: UInt64
@@ -72,10 +74,10 @@ struct PlacingJournal {
         case exchanged(ToolPath, with: ToolPath, Mark?)
     }
 
-    /// What could not be put back, because somebody else has changed it meanwhile.
+    /// A path that could not be restored, because another process has changed it meanwhile.
     struct Left {
         var path: ToolPath
-        /// Where in a stage its content of before is.
+        /// The place in a stage that holds its old content.
         var before: ToolPath?
     }
 
@@ -84,7 +86,7 @@ struct PlacingJournal {
 
     init(_ ground: any Ground) { self.ground = ground }
 
-    /// Those above a path that are not there.
+    /// Makes the missing directories above a path.
     mutating func makeDirectories(above path: ToolPath) throws(ToolError) {
         for directory in Stage.missing(above: path, ground) {
             try ground.makeDirectory(directory, withParents: false)
@@ -93,13 +95,13 @@ struct PlacingJournal {
     }
 
     /// - Parameters:
-    ///   - replaces: what is there, a file or link, takes the place that what comes has left.
-    ///   - seen: what that was when it was decided that it goes; nil if any may go.
-    /// - Throws: `stale` if another is there by now. It is to be put back, as all else: `undo`.
+    ///   - replaces: whether an existing file or link is exchanged with the new one.
+    ///   - seen: the state of the existing file when its replacement was decided; nil accepts any.
+    /// - Throws: `stale` if it has changed by now. The caller must then call `undo`.
     mutating func place(
         _ source: ToolPath, at path: ToolPath, replaces: Bool, seen: Mark? = nil
     ) throws(ToolError) {
-        // Before it has its name, when nobody else can write to it.
+        // The mark is taken before the file has its name, when no other process can write to it.
         let placed = mark(source)
         guard replaces else {
             try ground.move(source, to: path)
@@ -108,7 +110,7 @@ struct PlacingJournal {
         }
         try ground.exchange(source, path)
         steps.append(.exchanged(path, with: source, placed))
-        // Only now it is known for sure what has gone.
+        // Only after the exchange is it certain which file lost the name.
         let gone = try ground.status(source)
         guard gone.type != .directory, seen.map({ $0 == Mark(gone) }) ?? true else {
             throw Self.changed(path)
@@ -119,8 +121,8 @@ struct PlacingJournal {
         ToolError(.stale, "\(path) was changed by somebody else meanwhile: nothing was changed")
     }
 
-    /// Takes what is at a path away.
-    /// - Throws: `stale` as above.
+    /// Moves a file to a place in a stage.
+    /// - Throws: `stale` if it has changed since `seen`; the caller must then call `undo`.
     mutating func takeAway(_ path: ToolPath, to place: ToolPath, seen: Mark) throws(ToolError) {
         try self.place(path, at: place, replaces: false)
         guard mark(place) == seen else { throw Self.changed(path) }
@@ -128,7 +130,8 @@ struct PlacingJournal {
 
     private func mark(_ path: ToolPath) -> Mark? { (try? ground.status(path)).map(Mark.init) }
 
-    /// Keeps the contents of what was replaced or removed, where the ground does so; once all is done.
+    /// Keeps the contents of replaced and removed files, if the ground does so. Must be called when all is
+    /// done.
     func keepContents(tells: Bool) {
         for step in steps {
             switch step {
@@ -141,24 +144,25 @@ struct PlacingJournal {
         }
     }
 
-    /// In the opposite order. What somebody else has changed since stays as they left it.
+    /// Undoes the steps in the opposite order. Files that other processes have changed since stay as they
+    /// are.
     func undo() -> [Left] {
         var left: [Left] = []
         for step in steps.reversed() {
             switch step {
             case .made(let path):
-                // It is not empty where somebody else has made something in it.
+                // The directory is not empty if another process has made something in it.
                 if (try? ground.remove(path)) == nil { left.append(Left(path: path)) }
             case .placed(let path, let source, let then):
-                // What was taken away goes back as it is, whoever wrote it last.
+                // A removed file goes back as it is, even if another process wrote to it.
                 let isStaged = Stage.holds(path)
                 if isStaged || mark(path) == then, (try? ground.move(path, to: source)) != nil { continue }
                 left.append(Left(path: isStaged ? source : path, before: isStaged ? path : nil))
             case .exchanged(let path, let other, let then):
                 if mark(path) == then, (try? ground.exchange(path, other)) != nil {
                     if mark(other) == then { continue }
-                    // Somebody was faster: what they wrote has its name again.
-                    // Where even that fails it is in the stage, which stays.
+                    // Another process wrote between the check and the exchange: its file gets its name
+                    // back. If even that fails, its file is in the stage, which stays.
                     _ = try? ground.exchange(path, other)
                 }
                 left.append(Left(path: path, before: other))
@@ -167,7 +171,7 @@ struct PlacingJournal {
         return left
     }
 
-    /// The error of a call that was taken back, with what was not.
+    /// Returns the error of an undone call, with the files that could not be restored.
     static func explain(_ error: ToolError, _ left: [Left]) -> ToolError {
         if left.isEmpty { return error }
         let names = left.prefix(8).map { item in

@@ -1,15 +1,15 @@
-// Template: texts in which {{name}} stands for something. A name that is not known is an error with its
-// line; \{{ is two braces.
+// Template: texts in which {{name}} is replaced by a value. An unknown name is an error with its line; \{{
+// is two literal braces.
 
 package struct Template: Sendable {
     private let variables: [String: String]
 
-    /// Bytes of the largest file that is filled in: it is in memory as a whole.
+    /// The most bytes of a template, which is held in memory as a whole.
     package static let largestText: UInt64 = 16 << 20
 
     package init(_ variables: [String: String]) { self.variables = variables }
 
-    /// - Parameter place: for the sentence, where a name is not known.
+    /// - Parameter place: the place of the text, for errors.
     package func fill(_ text: String, where place: String) throws(ToolError) -> String {
         var filled = ""
         var rest = text[...]

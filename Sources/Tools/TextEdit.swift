@@ -1,16 +1,16 @@
-// TextEdit: what is to be changed in a text, and the byte splices that this comes to. Planning reads
-// the file and changes nothing; several edits of one call are planned over one state, so each is found
-// in the file as it is, and none may overlap another.
+// TextEdit: changes of a text, and the byte splices that they are planned as. Planning reads the file and
+// changes nothing. All edits of one call are planned over one state: each is found in the file as it is,
+// and none may overlap another.
 
 internal import Platform
 
 package enum TextEdit: Equatable, Sendable {
-    /// Text that stands in the file once, or `everywhere`: as it is, or else line by line without
-    /// regard to white space at the lines' ends.
+    /// Replaces a text that is in the file once, or `everywhere`. It is searched for as it is, and then
+    /// line by line without the white space at the ends of lines.
     case replace(old: String, new: String, everywhere: Bool, match: TextMatch = .loose)
-    /// Lines, the first is 1; `last` below `first` inserts before `first`.
+    /// Replaces lines; the first is 1. `last` below `first` inserts before `first`.
     case lines(first: UInt64, last: UInt64, new: String)
-    /// Bytes.
+    /// Replaces bytes.
     case bytes(offset: UInt64, delete: UInt64, insert: [UInt8])
 }
 
@@ -18,32 +18,33 @@ package enum TextEdit: Equatable, Sendable {
 package enum TextMatch: String, Sendable, CaseIterable {
     /// Byte for byte, or with the file's line ends.
     case exact
-    /// Exactly, and where it is not there, line by line without white space at the lines' ends.
+    /// Exactly, and if it is not found, line by line without white space at the ends of lines.
     case loose = "whitespace"
-    /// As an expression of PCRE2; the new text may name its groups: `$1`, `${name}`.
+    /// As an expression of PCRE2; the new text may refer to its groups: `$1`, `${name}`.
     case expression = "regex"
 }
 
-/// One edit found in the file.
+/// One edit with its place in the file.
 package struct PlannedEdit: Equatable, Sendable {
     package var splice: ByteSplice
-    /// The line it begins in, from 1.
+    /// The line in which the edit begins, from 1.
     package var line: UInt64
-    /// How the text that goes was found; nil for lines and bytes.
+    /// How the replaced text was found; nil for lines and bytes.
     package var foundBy: TextMatch?
 
-    /// White space at the ends of lines was different.
+    /// Whether the white space at the ends of lines was different.
     package var ignoredWhitespace: Bool { foundBy == .loose }
 }
 
 package struct EditPlanner {
     let text: TextFile
     let lineEnd: [UInt8]
-    /// Places that an error lists.
+    /// The most places that an error lists.
     static let shownPlaces = 5
-    /// Edits that one replacement may come to.
+    /// The most edits of one replacement.
     package static let mostPlaces = 10_000
-    /// Bytes that the edits of one call may put in together: a workspace takes them as one command.
+    /// The most bytes that the edits of one call may insert together: a workspace takes them as one
+    /// command.
     package static let mostInserted = 8 << 20
 
     package init(_ text: TextFile) throws(ToolError) {
@@ -51,11 +52,11 @@ package struct EditPlanner {
         lineEnd = try Self.lineEnd(of: text)
     }
 
-    /// The line end that the file uses first; LF where it has none.
+    /// Returns the first line end of the file, or LF if it has none.
     private static func lineEnd(of text: TextFile) throws(ToolError) -> [UInt8] {
         let feed = text.encoding.encode("\n") ?? [0x0a]
         let ending = text.encoding.encode("\r\n") ?? []
-        // A first line that is the last one may have an end too.
+        // The first line may have a line end even if there is no second one.
         let second = try text.start(ofLine: 2) ?? text.size
         guard second >= UInt64(ending.count), !ending.isEmpty else { return feed }
         let found = try text.read(second - UInt64(ending.count)..<second)
@@ -106,7 +107,7 @@ package struct EditPlanner {
             throw ToolError(.usage, "\(name)the text to replace is empty: say which text is to go")
         }
         guard let insert = encoded(new) else { throw unencodable(name, new) }
-        // Characters that the encoding does not have are not there.
+        // A text with characters that the encoding does not have cannot be in the file.
         guard let needle = encoded(old) else { throw notFound(name, old) }
         guard needle.count <= ByteSearch.longestNeedle else {
             throw ToolError(
@@ -114,11 +115,12 @@ package struct EditPlanner {
         }
         let whole = 0..<text.size
         let most = everywhere ? Self.mostPlaces + 1 : Self.shownPlaces + 1
-        // One place is meant: `yy` in `yyy` stands in two, which overlap. All places: those that do not.
-        // As it is; then with the file's line ends.
+        // For one place, places that overlap count: `yy` is in `yyy` twice. For all places they do not. The
+        // text is searched for as it is, and then with the file's line ends.
         var spellings = [needle]
         if let other = withLineEnds(old), other != needle { spellings.append(other) }
-        // Where one search may not be enough, the longest line is searched for: all of them are around it.
+        // If one search may not be enough, the longest line is searched for once: all spellings are around
+        // it.
         let lines = match == .exact && spellings.count == 1 ? nil : looseSearch(old)
         let candidates = try lines?.search.candidates(in: text)
         for spelling in spellings {
@@ -135,7 +137,8 @@ package struct EditPlanner {
             if places.isEmpty { continue }
             try checkCount(name, places, everywhere)
             var planned: [PlannedEdit] = []
-            // A text of several lines was found with its own line ends; else the file's are used.
+            // A text of several lines was found with its own line ends; otherwise the new text gets the
+            // file's.
             let isVerbatim = spelling == needle && Self.split(old).count > 1 || new.contains("\r\n")
             let replaced = isVerbatim ? insert : withLineEnds(new) ?? insert
             for place in places {
@@ -205,8 +208,8 @@ package struct EditPlanner {
         guard var insert = withLineEnds(new) else { throw unencodable(name, new) }
         let start = try text.start(ofLine: first) ?? text.size
         let end = last < first ? start : try text.start(ofLine: last + 1) ?? text.size
-        // Whole lines come and go: the new ones end as lines do, but for the end of a file that
-        // has no line end there.
+        // Whole lines are replaced: the new text ends with a line end, unless it comes to the end of a file
+        // that has no line end there.
         let isLast = end == text.size
         let endsLine = try endsWithLineEnd(end)
         if !insert.isEmpty, !ends(insert), !isLast || endsLine { insert += lineEnd }
@@ -244,7 +247,7 @@ package struct EditPlanner {
 
     func encoded(_ string: String) -> [UInt8]? { text.encoding.encode(string) }
 
-    /// The text with the file's own line ends.
+    /// Returns the text with the file's line ends.
     func withLineEnds(_ string: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         for (index, line) in Self.split(string).enumerated() {
@@ -255,7 +258,7 @@ package struct EditPlanner {
         return bytes
     }
 
-    /// Lines without their ends, LF or CR LF. (A Character of Swift is CR and LF together.)
+    /// Returns the lines without their ends, LF or CR LF. (CR LF is one Character in Swift.)
     static func split(_ string: String) -> [String] {
         string.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init)
     }

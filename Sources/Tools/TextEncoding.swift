@@ -1,16 +1,16 @@
-// TextEncoding: which encoding a file's bytes are in, and how characters and line ends are counted
-// in it. Counting works on parts of any length, so a large file never is in memory as a whole.
+// TextEncoding: detects the encoding of a file's bytes, and converts text from and to it. Boundaries of
+// characters are found in parts of any length, so a large file is never in memory as a whole.
 
-/// The encodings that are told apart.
+/// The encodings that are distinguished.
 package enum TextEncoding: String, Sendable, CaseIterable {
     case utf8 = "utf-8"
     case utf16LittleEndian = "utf-16le"
     case utf16BigEndian = "utf-16be"
-    /// ISO 8859-1: what is text and no UTF-8.
+    /// ISO 8859-1: text that is not UTF-8.
     case latin1 = "latin-1"
     case binary
 
-    /// Bytes of the smallest unit that a text may be cut at.
+    /// The bytes of the smallest unit at which a text may be cut.
     package var unit: Int {
         switch self {
         case .utf16LittleEndian, .utf16BigEndian: 2
@@ -18,7 +18,7 @@ package enum TextEncoding: String, Sendable, CaseIterable {
         }
     }
 
-    /// Bytes of a byte order mark at the front.
+    /// Returns the bytes of a byte order mark at the front.
     package func markLength(_ head: some Collection<UInt8>) -> Int {
         switch self {
         case .utf8: head.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
@@ -28,10 +28,10 @@ package enum TextEncoding: String, Sendable, CaseIterable {
         }
     }
 
-    /// What the first bytes of a file are.
+    /// Returns the encoding of a file from its first bytes.
     /// - Parameters:
-    ///   - sample: from the file's start.
-    ///   - isWhole: it is all of the file; else its end may cut a character.
+    ///   - sample: bytes from the start of the file.
+    ///   - isWhole: whether the sample is the whole file; otherwise its end may cut a character.
     package static func detect(_ sample: [UInt8], isWhole: Bool) -> TextEncoding {
         if sample.starts(with: [0xff, 0xfe]) { return .utf16LittleEndian }
         if sample.starts(with: [0xfe, 0xff]) { return .utf16BigEndian }
@@ -42,7 +42,7 @@ package enum TextEncoding: String, Sendable, CaseIterable {
         return controls * 100 > sample.count ? .binary : .latin1
     }
 
-    /// Text of mostly ASCII has a zero in each second byte.
+    /// Detects UTF-16 without a mark: in mostly ASCII text every second byte is zero.
     private static func utf16WithoutMark(_ sample: [UInt8]) -> TextEncoding? {
         guard sample.count >= 4 else { return nil }
         var zeros = [0, 0]
@@ -53,7 +53,7 @@ package enum TextEncoding: String, Sendable, CaseIterable {
         return nil
     }
 
-    /// Whether a character may begin at `index` of `bytes`.
+    /// Returns whether a character may begin at `index` of `bytes`.
     func isBoundary(_ bytes: ArraySlice<UInt8>, _ index: Int) -> Bool {
         guard index > bytes.startIndex, index < bytes.endIndex else { return true }
         switch self {
@@ -69,8 +69,8 @@ package enum TextEncoding: String, Sendable, CaseIterable {
         }
     }
 
-    /// The text of whole characters, as a string.
-    /// - Returns: nil where the bytes are none in this encoding.
+    /// Returns whole characters as a string.
+    /// - Returns: nil if the bytes are invalid in this encoding.
     package func decode(_ bytes: ArraySlice<UInt8>) -> String? {
         switch self {
         case .utf8:
@@ -93,8 +93,8 @@ package enum TextEncoding: String, Sendable, CaseIterable {
         }
     }
 
-    /// A text's bytes in this encoding.
-    /// - Returns: nil where it has a character that the encoding does not.
+    /// Returns the bytes of a text in this encoding.
+    /// - Returns: nil if the text has a character that the encoding does not have.
     package func encode(_ text: String) -> [UInt8]? {
         switch self {
         case .utf8, .binary:
@@ -115,9 +115,9 @@ package enum TextEncoding: String, Sendable, CaseIterable {
     }
 }
 
-/// Whether bytes are UTF-8 (Unicode 15, table 3-7).
+/// Checks whether bytes are UTF-8 (Unicode 15, table 3-7).
 enum UTF8Scan {
-    /// - Parameter cutsEnd: the last character may be there in part.
+    /// - Parameter cutsEnd: whether the last character may be incomplete.
     static func isValid(_ bytes: ArraySlice<UInt8>, cutsEnd: Bool) -> Bool {
         var index = bytes.startIndex
         while index < bytes.endIndex {
@@ -130,8 +130,8 @@ enum UTF8Scan {
         return true
     }
 
-    /// The first byte that begins no whole character.
-    /// - Parameter end: no character that begins there or behind is looked at.
+    /// Returns the first byte that begins no whole character.
+    /// - Parameter end: characters that begin at or behind this index are not examined.
     static func firstInvalid(_ bytes: [UInt8], from start: Int, to end: Int) -> Int {
         var index = start
         while index < end {
@@ -145,7 +145,7 @@ enum UTF8Scan {
         return min(index, bytes.count)
     }
 
-    /// Bytes of the character that begins at `index`; 0 if it is cut off, nil if there is none.
+    /// Returns the bytes of the character that begins at `index`; 0 if it is cut off, nil if it is invalid.
     private static func length(_ bytes: ArraySlice<UInt8>, _ index: Int) -> Int? {
         let lead = bytes[index]
         if lead < 0x80 { return 1 }

@@ -1,30 +1,30 @@
-// TextFile: one file as text: its encoding, its index, and where lines and characters stand. The index is
-// kept between calls as long as the file is what it was.
+// TextFile: one file as text, with its encoding and the places of its lines and characters. Its index is
+// kept between calls as long as the file does not change.
 
 internal import Platform
 
 package final class TextFile {
     package let file: any GroundFile
     package let encoding: TextEncoding
-    /// Bytes.
+    /// The size in bytes.
     package let size: UInt64
     package let version: FileVersion
     package private(set) var index: LineIndex
-    /// Asked between blocks: whether the caller wants no answer any more.
+    /// Returns whether the call is cancelled; asked between blocks.
     package var isCancelled: @Sendable () -> Bool = { false }
-    /// Bytes that are read at once while something is searched for.
+    /// The number of bytes that a search reads at once.
     package var window: UInt64 = 1 << 20
-    /// Places whose lines were asked for last: those of edits come in order, near each other.
+    /// The places whose lines were asked for last: edits come in order and are near each other.
     private var lastPlaces: [(offset: UInt64, line: UInt64)] = []
     private static let mostPlaces = 4
 
-    /// Bytes that could be searched while a short read is made, of a mount that has to ask for it.
+    /// The number of bytes that can be searched in the time of a short read from a mount.
     static func costOfRead(_ window: UInt64) -> Int { Int(clamping: min(window, 1 << 20)) }
 
-    /// Bytes from the front that the encoding is told by.
+    /// The number of bytes from the front that determine the encoding.
     static let sampleLength = 64 << 10
 
-    /// - Parameter index: of an earlier call, for the same version.
+    /// - Parameter index: the index of an earlier call, for the same version of the file.
     package init(
         _ file: any GroundFile, encoding: TextEncoding? = nil, index: LineIndex? = nil
     ) throws(ToolError) {
@@ -64,10 +64,10 @@ package final class TextFile {
             read: { (bytes, offset) throws(ToolError) in try file.scan(over: &bytes, at: offset) })
     }
 
-    /// The index after an edit that was made, for the next call: only what it touched is counted.
+    /// Returns the index after an edit, for the next call: only the touched blocks are counted again.
     /// - Parameters:
-    ///   - splices: in order, over this file.
-    ///   - file: as it is now.
+    ///   - splices: the edits in order, as offsets of this file.
+    ///   - file: the file after the edit.
     package func index(
         after splices: [ByteSplice], in file: any GroundFile
     ) throws(ToolError) -> LineIndex {
@@ -78,7 +78,7 @@ package final class TextFile {
         return next
     }
 
-    /// Counts all of the file.
+    /// Counts the whole file.
     package func countAll() throws(ToolError) { try extend { _ in false } }
 
     private var endsWithNewline: Bool {
@@ -89,13 +89,13 @@ package final class TextFile {
         }
     }
 
-    /// Lines of the whole file, counted if they were not.
+    /// Returns the number of lines of the file, and counts them if needed.
     package func lineCount() throws(ToolError) -> UInt64 {
         try countAll()
         return index.lineCount(endsWithNewline: try endsWithNewline) ?? 0
     }
 
-    /// Where line `number` (from 1) begins; nil behind the last one.
+    /// Returns the offset of line `number` (from 1), or nil behind the last one.
     package func start(ofLine number: UInt64) throws(ToolError) -> UInt64? {
         if number <= 1 { return 0 }
         let ends = number - 1
@@ -122,7 +122,7 @@ package final class TextFile {
         lastPlaces.append((offset, line))
     }
 
-    /// The line (from 1) in which a byte stands; a file's end is in its last line.
+    /// Returns the line (from 1) that holds a byte; the end of the file belongs to the last line.
     package func line(at offset: UInt64) throws(ToolError) -> UInt64 {
         let offset = min(offset, size)
         var (start, line): (UInt64, UInt64) = (0, 1)
@@ -140,7 +140,8 @@ package final class TextFile {
         return line
     }
 
-    /// Where character `number` (from 0) begins; the file's end for its count, nil behind.
+    /// Returns the offset of character `number` (from 0): the end of the file for the number of characters,
+    /// nil above.
     package func start(ofCharacter number: UInt64) throws(ToolError) -> UInt64? {
         if number == 0 { return 0 }
         try extend { $0.characters > number }
@@ -157,7 +158,8 @@ package final class TextFile {
         }
     }
 
-    /// Behind so many characters that begin at a byte or behind it, or the file's end.
+    /// Returns the end of the next `count` characters that begin at or behind an offset, at most the end of
+    /// the file.
     func end(ofCharacters count: UInt64, from offset: UInt64) throws(ToolError) -> UInt64 {
         var left = count
         return try scan(from: offset) { bytes, index in
@@ -169,17 +171,17 @@ package final class TextFile {
     }
 
     enum LinesAround {
-        /// With their ends.
+        /// The range of the lines, with their line ends.
         case lines(Range<UInt64>)
-        /// There are not so many before.
+        /// There are not as many lines before the byte.
         case none
         case tooLong
     }
 
-    /// So many lines, of which some stand before that of a byte. Not for UTF-16.
+    /// Returns `count` lines, of which `before` lie before the line of a byte. Not for UTF-16.
     /// - Parameters:
-    ///   - first: where the first line of the file begins.
-    ///   - most: bytes that are looked at before the byte, and from it on.
+    ///   - first: the offset of the first line of the file.
+    ///   - most: the most bytes to read before the byte, and from it on.
     func lines(
         around offset: UInt64, before: Int, count: UInt64, from first: UInt64 = 0, atMost most: UInt64
     ) throws(ToolError) -> LinesAround {
@@ -190,8 +192,9 @@ package final class TextFile {
         return end < offset + most || end >= size ? .lines(start..<end) : .tooLong
     }
 
-    /// Where the line begins that stands so many lines before that of a byte; nil if not behind the bound.
-    /// - Parameter isFirst: a line begins at the bound.
+    /// Returns the start of the line that lies `count` lines before that of a byte; nil if the bound comes
+    /// first.
+    /// - Parameter isFirst: whether a line begins at the bound.
     private func start(
         linesBefore count: Int, _ offset: UInt64, notBefore bound: UInt64, isFirst: Bool
     ) throws(ToolError) -> UInt64? {
@@ -210,10 +213,11 @@ package final class TextFile {
         return isFirst && left == 0 ? bound : nil
     }
 
-    /// Bytes of one read of a scan to the front.
+    /// The number of bytes of one read of a backward scan.
     private static let backLength: UInt64 = 4 << 10
 
-    /// Behind so many line ends that stand at a byte or behind it, or the bound, or the file's end.
+    /// Returns the offset behind the next `count` line ends at or behind an offset, at most the bound or
+    /// the end of the file.
     func end(
         ofLines count: UInt64, from offset: UInt64, to bound: UInt64
     ) throws(ToolError) -> UInt64 {
@@ -227,17 +231,17 @@ package final class TextFile {
         return last.map { $0 + UInt64(encoding.unit) } ?? min(bound, size)
     }
 
-    /// Bytes of one read of a scan, and of its first one: what is looked for is mostly near.
+    /// The numbers of bytes of one read of a scan, and of its first read: the target is mostly near.
     private static let scanLength: UInt64 = 256 << 10
     private static let firstLength: UInt64 = 4 << 10
 
-    /// The first unit of the file at or after `start` for which `isWanted` holds.
+    /// Returns the first unit of the file at or behind `start` for which `isWanted` is true.
     private func scan(
         from start: UInt64, to end: UInt64 = .max, _ isWanted: ([UInt8], Int) -> Bool
     ) throws(ToolError) -> UInt64? {
         let end = min(end, size)
         let unit = UInt64(encoding.unit)
-        // Blocks may begin inside a unit after an edit by bytes.
+        // After an edit by bytes a block may begin inside a unit.
         var position = start + (unit - start % unit) % unit
         var length = Self.firstLength
         while position < end {

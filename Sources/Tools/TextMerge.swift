@@ -1,43 +1,44 @@
-// TextMerge: two changes of one text put together by git merge-file, which knows how: what each side has
-// changed since a common state, and where both changed the same lines.
+// TextMerge: merges two changes of one text with git merge-file: the changes of each side since a common
+// state, and the places where both changed the same lines.
 
 import Glibc
 package import Platform
 
 package struct TextMerge: Sendable {
-    /// What becomes of lines that both sides have changed.
+    /// What happens to lines that both sides have changed.
     package enum Overlap: String, Sendable, CaseIterable {
         /// They are counted; the text has them marked.
         case fail
-        /// They stand in the text one after the other, between marks.
+        /// Both versions are in the text one after the other, between marks.
         case mark
         case ours
         case theirs
     }
 
     package enum Outcome: Sendable, Equatable {
-        /// - Parameter overlaps: places that both have changed; 0 if the side that wins was named.
+        /// - Parameter overlaps: the number of places that both have changed; 0 if the winning side was
+        ///   named.
         case text([UInt8], overlaps: Int)
-        /// One of the three is binary.
+        /// One of the three texts is binary.
         case noText
     }
 
     package enum Failure: Error, Equatable {
         case noGit
-        /// It ended with this exit status.
+        /// Git ended with this exit status.
         case git(Int32)
-        /// The texts cannot be written where git reads them.
+        /// The texts cannot be written to files for git.
         case system(Errno)
     }
 
-    /// Bytes of the largest text.
+    /// The most bytes of a text.
     package static let largest: UInt64 = 16 << 20
 
-    /// Names of the three sides, for the marks.
+    /// The names of the three sides, for the marks.
     private let labels: (ours: String, base: String, theirs: String)
     private let temporary: String?
 
-    /// - Parameter temporary: where texts are written for git; nil takes $TMPDIR or /tmp.
+    /// - Parameter temporary: the directory for the files of git; nil takes $TMPDIR or /tmp.
     package init(ours: String, base: String, theirs: String, temporary: String? = nil) {
         labels = (ours, base, theirs)
         self.temporary = temporary
@@ -65,7 +66,8 @@ package struct TextMerge: Sendable {
                 throw .system(error)
             }
         }
-        // In that directory, and not looking above it: a repository's configuration has no say.
+        // Git runs in that directory and does not look above it, so that no repository's configuration
+        // applies.
         var words = ["git", "-C", directory, "merge-file", "-p"]
         if overlap == .ours || overlap == .theirs { words.append("--\(overlap.rawValue)") }
         for label in [labels.ours, labels.base, labels.theirs] { words += ["-L", label] }
@@ -79,8 +81,8 @@ package struct TextMerge: Sendable {
         } catch {
             throw .noGit
         }
-        // git-merge-file(1): the number of overlaps, 127 at most; negative on an error, which is that of
-        // a binary file. All else, as 128 and a signal, says nothing of the texts.
+        // git-merge-file(1): the number of overlaps, at most 127; negative on an error, which means a
+        // binary file. Other values, such as 128 plus a signal, say nothing about the texts.
         switch status {
         case 0..<128: return .text(text, overlaps: Int(status))
         case 255: return .noText
@@ -88,14 +90,14 @@ package struct TextMerge: Sendable {
         }
     }
 
-    /// The lines at which marks begin, from 1.
+    /// Returns the lines at which marks begin, from 1.
     package func markedLines(of text: [UInt8]) -> [Int] {
         let mark = Array("<<<<<<< \(labels.ours)".utf8)
         return text.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated()
             .filter { $0.element.starts(with: mark) }.map { $0.offset + 1 }
     }
 
-    /// No configuration of the user has a say.
+    /// Returns an environment in which no configuration of the user applies.
     private static func environment(_ ceiling: String) -> [String] {
         let path = getenv("PATH").map { ["PATH=\(String(cString: $0))"] } ?? []
         return path + [

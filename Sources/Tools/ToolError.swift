@@ -1,39 +1,39 @@
-// ToolError: why a tool did nothing, as one sentence and a word that programs can compare.
+// ToolError: the reason why a tool did nothing, as one sentence and a word that programs can compare.
 
 package import Platform
 
-/// A tool call that failed. Nothing has changed, unless the sentence says so.
+/// A failed tool call. Nothing has changed, unless the sentence says so.
 package struct ToolError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What kind of failure it is; stable words, shown to programs.
+    /// The kind of a failure; the words are stable and shown to programs.
     package enum Kind: String, Sendable {
-        /// The arguments are wrong, whatever the files hold.
+        /// The arguments are wrong, whatever the files contain.
         case usage
-        /// The path is outside of what may be touched, or in a root that is read-only.
+        /// The path is outside of the roots, or in a read-only root.
         case denied
         case missing
         case exists
         case wrongType = "wrong_type"
-        /// The file is not what the caller believes it is.
+        /// The file is not in the state that the caller expects.
         case stale
-        /// What is to be replaced is not there.
+        /// The text to replace is not in the file.
         case noMatch = "no_match"
-        /// What is to be replaced is there several times.
+        /// The text to replace is in the file several times.
         case ambiguous
-        /// The bytes are not text in the encoding that is asked for.
+        /// The bytes are not text in the requested encoding.
         case encoding
-        /// Too large, too long, too many.
+        /// Something is too large or too long, or there are too many.
         case bounds
         case cancelled
-        /// The command that was to check a change has failed, and the change was taken back.
+        /// The command that checks a change has failed, and the change was undone.
         case checkFailed = "check_failed"
         /// The ground cannot do this: it is no draftfs workspace.
         case unsupported
-        /// The system's answer.
+        /// Another error of the system.
         case system
     }
 
     package let kind: Kind
-    /// What failed, on what, what to do.
+    /// What failed, on which file, and what to do.
     package let description: String
 
     package init(_ kind: Kind, _ description: String) {
@@ -41,7 +41,7 @@ package struct ToolError: Error, Sendable, Equatable, CustomStringConvertible {
         self.description = description
     }
 
-    /// The system's answer to an operation on a path.
+    /// Makes an error from the errno of an operation on a path.
     package init(_ errno: Errno, _ doing: String, _ path: some StringProtocol) {
         let kind: Kind =
             switch errno {

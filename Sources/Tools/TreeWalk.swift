@@ -1,36 +1,36 @@
-// TreeWalk: all that lies below a directory, a directory before what is in it, by name. Symlinks are
-// met and not followed. It does not recurse, and holds one descriptor at a time.
+// TreeWalk: walks everything below a directory by name; a directory is visited before its entries. Symlinks
+// are visited and not followed. The walk does not recurse, and holds one descriptor at a time.
 
 package import Platform
 
-/// One name that a walk meets.
+/// One entry that a walk visits.
 package struct WalkEntry: Sendable {
-    /// Below the directory that the walk began in.
+    /// The names below the directory in which the walk began.
     package var names: [[UInt8]]
     package var path: ToolPath
     package var type: FileType
 }
 
 package enum WalkStep: Sendable {
-    /// Go on, into it if it is a directory.
+    /// Continue, into the entry if it is a directory.
     case enter
-    /// Go on behind it.
+    /// Continue behind the entry.
     case skip
     case stop
 }
 
 package struct WalkReport: Sendable, Equatable {
-    /// Directories that could not be opened.
+    /// The number of directories that could not be opened.
     package var unreadable = 0
-    /// The walk was ended by `stop`.
+    /// Whether the walk was ended by `stop`.
     package var isStopped = false
 }
 
 package struct TreeWalk: Sendable {
     private let ground: any Ground
-    /// Not met, nor what lies below.
+    /// Excluded entries are not visited, nor anything below them.
     private let exclude: GlobRules
-    /// Asked between directories.
+    /// Returns whether the call is cancelled; asked between directories.
     package var isCancelled: @Sendable () -> Bool = { false }
 
     package init(_ ground: any Ground, exclude: GlobRules = GlobRules()) {
@@ -38,13 +38,13 @@ package struct TreeWalk: Sendable {
         self.exclude = exclude
     }
 
-    /// - Throws: what `visit` throws, and the error of the first directory if it cannot be listed.
+    /// - Throws: the errors of `visit`, and the error of the first directory if it cannot be listed.
     @discardableResult
     package func run(
         _ top: ToolPath, _ visit: (WalkEntry) throws(ToolError) -> WalkStep
     ) throws(ToolError) -> WalkReport {
         var report = WalkReport()
-        // What is still to be met, the next one last.
+        // The entries to visit, the next one last.
         var waiting = try entries(in: top, [])
         while let entry = waiting.popLast() {
             switch try visit(entry) {
@@ -59,7 +59,7 @@ package struct TreeWalk: Sendable {
             do throws(ToolError) {
                 waiting += try entries(in: entry.path, entry.names)
             } catch {
-                // It went meanwhile, or is closed to us.
+                // The directory was removed meanwhile, or access is denied.
                 report.unreadable += 1
             }
         }
@@ -72,7 +72,7 @@ package struct TreeWalk: Sendable {
         var found: [WalkEntry] = []
         for entry in try ground.list(directory) {
             let path = directory.appending(entry.name)
-            // Some file systems do not say the type in a listing.
+            // Some file systems do not return the type in a listing.
             let type = entry.type == .unknown
                 ? (try? ground.status(path).type) ?? .unknown : entry.type
             let below = names + [entry.name.bytes]
