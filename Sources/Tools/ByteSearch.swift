@@ -12,7 +12,7 @@ package struct ByteSearch: Sendable {
     /// it.
     private let overlapsItself: Bool
 
-    /// The most bytes of a text to search for.
+    /// The maximum number of bytes of a text to search for.
     package static let longestNeedle = 1 << 20
 
     /// - Parameter needle: the text, not empty.
@@ -59,7 +59,7 @@ package struct ByteSearch: Sendable {
         return found
     }
 
-    /// The most runs of data; the rest of the file is then searched as one run.
+    /// The maximum number of runs of data; the rest of the file is then searched as one run.
     private static let mostRuns = 10_000
 
     /// Adds the places that begin in a run of data.
@@ -97,7 +97,7 @@ package struct ByteSearch: Sendable {
         }
     }
 
-    /// The most places in one part, for a text that overlaps itself.
+    /// The maximum number of places in one part, for a text that overlaps itself.
     private static let mostOverlapping = 10_000
 
     private static let windowsOfPart: UInt64 = 16
@@ -164,7 +164,7 @@ package struct ByteSearch: Sendable {
             if source.isCancelled() { throw ToolError(.cancelled, "the call was cancelled") }
             let read = try source.file.scan(over: &bytes, at: start)
             if start == starts.lowerBound { finder.learn(from: bytes, read) }
-            // A place begins in the range, so it ends at most a needle's length behind it.
+            // A place begins in the range, so it ends at most a needle's length after it.
             let length = min(UInt64(read), starts.upperBound - start + UInt64(needle.count) - 1)
             let count = Int(length)
             var index = 0
@@ -177,7 +177,7 @@ package struct ByteSearch: Sendable {
                     index = place + 1
                 }
             }
-            // The next read begins behind the last match, and overlaps this one by less than a needle.
+            // The next read begins after the last match, and overlaps this one by less than a needle.
             let whole = count - needle.count + 1
             if whole <= 0 { throw GroundScan.shrank }
             start += UInt64(max(index, whole))

@@ -10,7 +10,7 @@ package struct CopyPlan: Sendable {
             case directory
             case file
             case symlink(target: [UInt8])
-            /// Another name of a file that comes earlier in the list.
+            /// A hard link to a file that comes earlier in the list.
             case link(to: Int)
         }
 
@@ -37,7 +37,7 @@ package struct CopyPlan: Sendable {
     /// Whether the source is copied as it is: nothing is left out or renamed.
     package private(set) var isWhole = true
 
-    /// The most items of a plan, which is held in memory.
+    /// The maximum number of items of a plan, which is held in memory.
     package static let mostItems = 500_000
     private static let mostDepth = 2_000
 

@@ -53,7 +53,7 @@ extension CopyRun {
                 found.skipped.append(.init(path: item.source, reason: "destination is as new"))
             case .overwrite, .newer:
                 placement.replaces = true
-                // An existing file is replaced only if it is still the older one.
+                // `newer` replaces the file only if it is still the older one that was seen here.
                 if options.conflict == .newer { placement.seen = PlacingJournal.Mark(status) }
                 found.all.append(placement)
             case .rename:

@@ -40,9 +40,9 @@ package struct CopyRun {
     package var onProgress: (Int, UInt64) -> Void = { _, _ in }
     package var isCancelled: () -> Bool = { false }
 
-    /// The most copies that a result lists.
+    /// The maximum number of copies that a result lists.
     package static let namedCopies = 50
-    /// The most files that one command clones.
+    /// The maximum number of files that one command clones.
     private static let cloneBatch = 500
 
     package init(

@@ -34,7 +34,7 @@ package struct EditCopy {
     private let ground: any Ground
     private let replaces: Bool
     private let keeps: KeptAttributes
-    /// The most bytes of each preview.
+    /// The maximum number of bytes of each preview.
     private let previewBytes: Int
     package var isCancelled: @Sendable () -> Bool = { false }
     package var variables: [String: String]?

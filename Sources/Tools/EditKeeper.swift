@@ -11,11 +11,11 @@ internal import Synchronization
 
 package final class EditKeeper: Sendable {
     package struct Bounds: Sendable {
-        /// The most contents of one file.
+        /// The maximum number of contents of one file.
         package var each = 10
         package var bytes: UInt64 = 1 << 30
         package var contents = 10_000
-        /// The most bytes of a file that is copied.
+        /// The maximum number of bytes of a file that is copied.
         package var copied: UInt64 = 64 << 20
 
         package init() {}
@@ -33,9 +33,9 @@ package final class EditKeeper: Sendable {
     private let bounds: Bounds
     private let state = Mutex(State())
 
-    /// The most bytes of a path in an answer: replies are short.
+    /// The maximum number of bytes of a path in an answer: replies are short.
     private static let longestName = 160
-    /// The most answers that wait to be asked for.
+    /// The maximum number of answers that wait to be asked for.
     private static let mostTold = 256
 
     /// Makes the directory if it does not exist.

@@ -105,7 +105,7 @@ extension EditPlanner {
         return FoundLines(try text.read(range), like: old)
     }
 
-    /// Returns the offset behind the line end at an offset.
+    /// Returns the offset after the line end at an offset.
     private func end(behind offset: UInt64) throws(ToolError) -> UInt64 {
         let bytes = try text.read(offset..<offset + 2)
         if bytes.first == 0x0a { return offset + 1 }

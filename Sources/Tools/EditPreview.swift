@@ -7,11 +7,11 @@ package struct EditPreview {
     private let text: TextFile
     /// The number of unchanged lines on either side.
     private let context: UInt64
-    /// The most bytes of the preview, without its last line.
+    /// The maximum number of bytes of the preview, without its last line.
     private let mostBytes: Int
-    /// The most bytes of one line that are shown.
+    /// The maximum number of bytes of one line that are shown.
     private static let longestLine = 300
-    /// The most bytes of a hunk that is shown with its text.
+    /// The maximum number of bytes of a hunk that is shown with its text.
     private static let longestHunk: UInt64 = 64 << 10
 
     package init(_ text: TextFile, context: UInt64 = 3, mostBytes: Int) {

@@ -21,7 +21,7 @@ package struct FileComparison: Sendable, Equatable {
     }
 
     private static let chunk: UInt64 = 1 << 20
-    /// The most bytes of either side that are compared line by line.
+    /// The maximum number of bytes of either side that are compared line by line.
     private static let largestWindow: UInt64 = 8 << 20
     /// The number of differences above which all lines count as different.
     static let mostEdits = 2_000
@@ -73,7 +73,7 @@ package struct FileComparison: Sendable, Equatable {
 
     /// - Parameters:
     ///   - context: the number of unchanged lines on either side of a change.
-    ///   - mostLines: the most lines of the diff.
+    ///   - mostLines: the maximum number of lines of the diff.
     package init(
         _ old: TextFile, _ new: TextFile, names: (String, String), context: Int, mostLines: Int
     ) throws(ToolError) {
@@ -110,7 +110,7 @@ package struct FileComparison: Sendable, Equatable {
         diff = shown.joined(separator: "\n") + "\n"
     }
 
-    /// Returns the end of the `context` lines behind the line that holds a byte.
+    /// Returns the end of the `context` lines after the line that holds a byte.
     private static func lineEnd(
         _ text: TextFile, _ offset: UInt64, _ context: Int
     ) throws(ToolError) -> UInt64 {

@@ -28,7 +28,7 @@ extension FilePatch {
 
     /// The distance in bytes from the expected place within which a hunk is searched for first.
     private static let nearby: UInt64 = 256 << 10
-    /// The most hunks that an error lists.
+    /// The maximum number of hunks that an error lists.
     private static let shownHunks = 20
 
     /// Returns the edits for the hunks, in the order of the file, and how many hunks were at other lines
@@ -42,7 +42,7 @@ extension FilePatch {
         var shifted = 0
         var least: UInt64 = 0
         for hunk in hunks {
-            // A hunk that removes or keeps lines begins at the stated line. A pure insertion comes behind
+            // A hunk that removes or keeps lines begins at the stated line. A pure insertion comes after
             // it.
             let stated = Self.moved(hunk.oldStart, hunk.oldCount == 0 ? 1 : 0)
             let expected = Self.moved(stated, shift)

@@ -11,7 +11,7 @@ package struct Glob: Sendable, Equatable {
 
     private enum Token: Sendable, Equatable {
         case byte(UInt8)
-        /// `?`: one UTF-8 character, so that it also matches `é`.
+        /// `?`: one character, which may have several bytes, such as `é`.
         case anyCharacter
         /// `*`
         case anyBytes
@@ -24,7 +24,7 @@ package struct Glob: Sendable, Equatable {
     /// `/` at the end: matches directories only.
     package let isDirectoryOnly: Bool
 
-    /// The most bytes of a pattern.
+    /// The maximum number of bytes of a pattern.
     package static let longest = 4096
 
     /// - Returns: nil for a blank line or a comment.
@@ -85,7 +85,7 @@ package struct Glob: Sendable, Equatable {
         return tokens
     }
 
-    /// Parses a set such as `[a-z]`, `[!a]` or `[]a]`; `index` is behind the opening bracket.
+    /// Parses a set such as `[a-z]`, `[!a]` or `[]a]`; `index` is after the opening bracket.
     private static func set(
         _ name: ArraySlice<UInt8>, _ index: inout Int
     ) throws(ToolError) -> Token {

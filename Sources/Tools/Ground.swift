@@ -34,8 +34,8 @@ package protocol GroundFile: Sendable {
     /// Tells the file system what is changed in the kernel's memory alone. Must be called before the first
     /// `dataRun` and `places`.
     func settle()
-    /// Returns the next run of bytes, at or behind `offset`, that may not all be 0; a hole lies before it.
-    /// The range is empty, and at or behind the end of the file, if only a hole follows.
+    /// Returns the next run of bytes, at or after `offset`, that may contain data; before it is a hole. The
+    /// range is empty, and at or after the end of the file, if only a hole follows.
     func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64>
     /// Asks the file system, which keeps the file, where a text begins, beside the reading of bytes. The
     /// answer may cover a part of the question, and says so.
@@ -120,7 +120,7 @@ package protocol Ground: Sendable {
     ///   is no error.
     func makeDirectory(_ path: ToolPath, withParents: Bool) throws(ToolError)
 
-    /// Writes into a file that no other process uses yet. The file ends behind the bytes.
+    /// Writes into a file that no other process uses yet. The file ends after the bytes.
     func writePart(
         _ path: ToolPath, _ bytes: [UInt8], at offset: UInt64, isNew: Bool
     ) throws(ToolError)
@@ -150,7 +150,7 @@ package protocol Ground: Sendable {
     /// - Parameter status: the status whose times the link gets; nil for the current time.
     func makeSymlink(_ path: ToolPath, to target: [UInt8], like status: FileStatus?) throws(ToolError)
 
-    /// Gives a file one more name.
+    /// Gives a file another name.
     func makeLink(_ path: ToolPath, as other: ToolPath) throws(ToolError)
 
     /// Returns the control files of the workspace that a path lies in.
@@ -218,7 +218,7 @@ extension Ground {
             .stale, "\(path) could not be written, since others write it all the time: try it again")
     }
 
-    /// The most attempts of one write, about half a second.
+    /// The maximum number of attempts of one write, which together take about half a second.
     private static var mostAttempts: Int { 40 }
 
     /// Removes a file, or a directory with everything in it.

@@ -78,7 +78,7 @@ extension HostGround {
     private func keep(
         _ kept: KeptAttributes, of source: File, _ status: FileStatus, on fresh: File
     ) throws(Errno) {
-        // The owner comes first: fchown(2) clears the set-id bits.
+        // The owner is set first, because fchown(2) clears the set-id bits.
         if kept.contains(.owner), fchown(fresh.descriptor, status.user, status.group) != 0 {
             _ = fchown(fresh.descriptor, uid_t.max, status.group)
         }

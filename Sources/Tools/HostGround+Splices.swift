@@ -1,6 +1,6 @@
 // HostGround+Splices: splices in files of the host. In a workspace the engine applies them in one record.
-// In a plain directory the file is written anew under a temporary name beside it and takes its name. A file
-// with several names is written in place instead, since it would lose its other names.
+// In a plain directory a new file is written beside the old one and takes its name. A file with several
+// names is written in place instead, because it would lose its other names.
 
 import Glibc
 internal import Platform
@@ -124,7 +124,7 @@ extension HostGround {
         throw failure
     }
 
-    /// Writes the new content of a file from byte `start` on, which is not behind the first splice.
+    /// Writes the new content of a file from byte `start` on, which is not after the first splice.
     /// - Returns: the length of what was written, in bytes.
     private func write(
         _ file: File, from start: UInt64, _ splices: [ByteSplice], size: UInt64, to fresh: File
@@ -162,7 +162,7 @@ extension HostGround {
     func copyMetadata(
         of file: File, _ status: FileStatus, to fresh: File
     ) throws(Errno) {
-        // The owner comes first: fchown(2) clears the set-id bits.
+        // The owner is set first, because fchown(2) clears the set-id bits.
         if fchown(fresh.descriptor, status.user, status.group) != 0 {
             // Without ownership of the file, its copy cannot be given away; the group may still be allowed.
             _ = fchown(fresh.descriptor, uid_t.max, status.group)

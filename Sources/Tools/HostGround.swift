@@ -9,15 +9,14 @@ package final class HostGround: Ground {
     package let roots: Roots
     /// The open directories of the roots, in the same order.
     let directories: [File]
-    /// Whether the control files in a workspace's `.draft` are out of reach, since named tools do what they
-    /// do.
+    /// Whether the control files in a workspace's `.draft` are refused, because other tools do their work.
     private let hidesControlFiles: Bool
     /// Keeps old contents of files that are in no workspace.
     private let keeper: EditKeeper?
 
-    /// The most links that are followed in one path, as in path_resolution(7).
+    /// The maximum number of links that are followed in one path, as in path_resolution(7).
     private static let mostLinks = 40
-    /// The most tries to open a path whose names change between the resolving and the open.
+    /// The maximum number of tries to open a path whose names change between the resolving and the open.
     private static let attempts = 4
 
     /// - Parameter paths: directories, each with whether it is read-only; `~` and symlinks are resolved.
@@ -146,7 +145,7 @@ package final class HostGround: Ground {
         let status = try host.status()
         switch status.type {
         case .regular:
-            // An insertion in a mounted file moves all bytes behind it, and the kernel then drops them from
+            // An insertion in a mounted file moves all bytes after it, and the kernel then drops them from
             // its cache. Direct reads from the daemon, which has most of them in the cache of the base, are
             // three times faster.
             if status.size >= GroundScan.large, found.file.isOnFUSE,

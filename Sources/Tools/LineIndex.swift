@@ -67,7 +67,7 @@ package struct LineIndex: Sendable {
     }
 
     /// Counts on until `isEnough` is true for the total, or the file ends.
-    /// - Parameter run: returns the next run of data at or behind an offset, as in `GroundFile`.
+    /// - Parameter run: returns the next run of data at or after an offset, as in `GroundFile`.
     mutating func extend(
         until isEnough: (Block) -> Bool, isCancelled: () -> Bool = { false },
         run: (UInt64) throws(ToolError) -> Range<UInt64> = { $0..<UInt64.max }, read: Read
@@ -105,7 +105,7 @@ package struct LineIndex: Sendable {
 
     /// Returns the total before the block with the wanted line or character. That must be counted, or be
     /// the end.
-    /// - Parameter isBefore: returns whether the wanted place is behind this total.
+    /// - Parameter isBefore: returns whether the wanted place is after this total.
     func find(_ isBefore: (Block) -> Bool) -> Block {
         var before = Block()
         for block in blocks {
@@ -127,7 +127,7 @@ package struct LineIndex: Sendable {
         for splice in splices {
             newSize = newSize &- min(splice.delete, newSize) &+ UInt64(splice.insert.count)
         }
-        // If the units of UTF-16 move by one byte, all of them behind the edit become others.
+        // If the units of UTF-16 move by one byte, all counts after the edit are wrong.
         let unit = UInt64(encoding.unit)
         let keepsUnits = splices.allSatisfy {
             $0.offset % unit == 0 && $0.delete % unit == 0 && UInt64($0.insert.count) % unit == 0
@@ -143,7 +143,7 @@ package struct LineIndex: Sendable {
         var index = 0
         while index < blocks.count {
             var oldEnd = oldStart + blocks[index].bytes
-            // A splice at the end of a block is counted with the next block; behind the last block nothing
+            // A splice at the end of a block is counted with the next block; after the last block nothing
             // is counted yet.
             guard next < splices.count, splices[next].offset < oldEnd else {
                 fresh.append(blocks[index])

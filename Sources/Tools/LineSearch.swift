@@ -19,7 +19,8 @@ package struct LineSearch: Sendable {
     private let longest: (search: ByteSearch, before: Int)?
     private let borders: [Int]
 
-    /// The most bytes of white space that are kept from the front of a line; a longer one is not matched.
+    /// The maximum number of bytes of white space that are kept from the front of a line; a longer one is
+    /// not matched.
     private static let longestIndentation = 1 << 10
 
     /// Returns nil if there are no lines, or if all of them are blank.
@@ -55,8 +56,7 @@ package struct LineSearch: Sendable {
         return found.count <= Self.mostCandidates ? found : nil
     }
 
-    /// Returns the places of a text that consists of the wanted lines, with given white space and line
-    /// ends.
+    /// Returns the places of `whole`, which has the wanted lines with exact white space and line ends.
     /// - Parameters:
     ///   - candidates: the places of the longest line.
     ///   - most: the number of places after which the search ends.
@@ -80,7 +80,7 @@ package struct LineSearch: Sendable {
         return found
     }
 
-    /// Returns where the longest line begins in a text, behind the white space at its front.
+    /// Returns where the longest line begins in a text, after the white space at its front.
     private static func offset(of longest: (search: ByteSearch, before: Int), in whole: [UInt8]) -> Int? {
         var start = 0
         for _ in 0..<longest.before {
@@ -105,9 +105,9 @@ package struct LineSearch: Sendable {
         return try places(in: text, 0..<text.size, atMost: most)
     }
 
-    /// The most places of the longest line; with more of them the whole file is searched.
+    /// The maximum number of places of the longest line; with more of them the whole file is searched.
     private static let mostCandidates = 5_000
-    /// The most bytes of the lines with all their white space.
+    /// The maximum number of bytes of the lines with all their white space.
     static let longestPlace: UInt64 = 4 << 20
 
     /// - Parameters:

@@ -219,7 +219,7 @@ struct PatchParser {
     }
 }
 
-/// A name behind --- or +++.
+/// A name after --- or +++.
 struct PatchName {
     var name: [UInt8]
     /// Whether its date is the start of 1970, which means that there is no such file.

@@ -5,18 +5,18 @@
 internal import Platform
 
 package struct PatchText: Sendable {
-    /// The most bytes of a patch.
+    /// The maximum number of bytes of a patch.
     package static let longest = 8 << 20
     static let mostHunks = 10_000
-    /// The most files of a patch. Each has an open file while it is planned.
+    /// The maximum number of files of a patch. Each has an open file while it is planned.
     static let mostFiles = 200
 
     package let files: [FilePatch]
 
-    /// Reads a patch that was written as text: in doubt it gets the file's line ends and encoding.
+    /// Reads a patch that was written as text: if in doubt it gets the file's line ends and encoding.
     package init(_ text: String) throws(ToolError) { try self.init(Array(text.utf8), isText: true) }
 
-    /// Reads a patch from a file: in doubt its lines are the file's own bytes.
+    /// Reads a patch from a file: if in doubt its lines are the file's own bytes.
     package init(_ bytes: [UInt8]) throws(ToolError) { try self.init(bytes, isText: false) }
 
     /// - Throws: `usage` for bytes that are no patch.
@@ -51,7 +51,7 @@ package struct FilePatch: Sendable {
 
     package enum Kind: String, Sendable { case edit, make, remove }
 
-    /// The names behind --- and +++, as written; nil if there are none.
+    /// The names after --- and +++, as written; nil if there are none.
     package internal(set) var oldName: [UInt8]?
     package internal(set) var newName: [UInt8]?
     package internal(set) var kind = Kind.edit

@@ -30,7 +30,7 @@ package struct TextPart: Equatable, Sendable {
     /// The number of the line in which `text` begins, from 1; nil if lines were not requested.
     package var firstLine: UInt64?
     package var version: FileVersion
-    /// Whether the bound on replies cut the requested part behind `text`.
+    /// Whether the bound on replies cut the requested part after `text`.
     package var isCut = false
 
     /// The offset at which to read on, in bytes; nil at the end of the file.
@@ -40,7 +40,7 @@ package struct TextPart: Equatable, Sendable {
 /// Reads parts within a bound on their length.
 package struct RangeReader {
     private let text: TextFile
-    /// The most bytes of the text of a reply.
+    /// The maximum number of bytes of the text of a reply.
     private let mostBytes: UInt64
 
     /// The bytes of the longest character: a lower bound could not hold each character.
@@ -51,7 +51,7 @@ package struct RangeReader {
         self.mostBytes = max(mostBytes, Self.smallestBound)
     }
 
-    /// - Throws: `encoding` for a file that is not text; `usage` for a part behind the end of the file.
+    /// - Throws: `encoding` for a file that is not text; `usage` for a part past the end of the file.
     package func read(_ wanted: TextRange) throws(ToolError) -> TextPart {
         guard text.encoding != .binary else {
             throw ToolError(
@@ -77,7 +77,7 @@ package struct RangeReader {
             return try part(start..<stop, isCut: most < count && stop < text.size)
         case .linesOn(let start, let count):
             try requireInside(start, "offset")
-            // Lines behind the bound are not shown.
+            // Lines past the bound are not shown.
             let stop = try text.end(ofLines: count, from: start, to: sum(start, sum(mostBytes, 1)))
             return try part(start..<max(start, stop), atLineEnd: true)
         case .lines(let first, let count):
@@ -109,7 +109,7 @@ package struct RangeReader {
     ) throws(ToolError) -> TextPart {
         guard count > 0, let start = try text.start(ofLine: first) else {
             let total = try text.lineCount()
-            // A reader finds the end by reading behind the last line, so that is no error.
+            // A reader finds the end by reading past the last line, so that is no error.
             if count == 0 || first == total + 1 || fromEnd {
                 return try part(text.size..<text.size, firstLine: total + 1)
             }
@@ -125,7 +125,7 @@ package struct RangeReader {
 
     /// - Parameters:
     ///   - length: the requested length from the start of the range, to tell whether it was cut.
-    ///   - atLineEnd: whether a cut is made behind a line end, if there is one.
+    ///   - atLineEnd: whether a cut is made after a line end, if there is one.
     private func part(
         _ range: Range<UInt64>, cut length: UInt64? = nil, firstLine: UInt64? = nil,
         isCut: Bool = false, atLineEnd: Bool = false

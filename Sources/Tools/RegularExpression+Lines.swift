@@ -2,9 +2,9 @@
 // expression is searched for only in these lines.
 
 extension RegularExpression {
-    /// The most places of the text; with more of them the whole file is searched.
+    /// The maximum number of places of the text; with more of them the whole file is searched.
     private static let mostRequired = 20_000
-    /// The most bytes of a line that is searched by itself.
+    /// The maximum number of bytes of a line that is searched by itself.
     private static let longestLine: UInt64 = 64 << 10
 
     /// Returns the lines, with their ends, outside of which nothing matches. Returns nil if the whole file
@@ -50,7 +50,7 @@ extension RegularExpression {
             && UTF8Scan.firstInvalid(view.bytes, from: 0, to: view.start) < view.start
     }
 
-    /// Returns a part that ends between characters and not behind a line end. There `^` must not match, and
+    /// Returns a part that ends between characters and not after a line end. There `^` must not match, and
     /// `\Z` would match before the line end, unless the library sees that something follows.
     func part(_ text: TextFile, _ offset: UInt64, _ count: Int) throws(ToolError) -> [UInt8] {
         var count = count

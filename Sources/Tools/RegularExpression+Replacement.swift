@@ -5,7 +5,7 @@ internal import CPCRE2
 
 extension RegularExpression {
     /// Returns the replacement of a match: `$1`, `${name}`, `$0` for the whole match; `$$` is a dollar.
-    /// - Parameter room: the most bytes of the result.
+    /// - Parameter room: the maximum number of bytes of the result.
     func replacement(
         _ text: [UInt8], for match: Match, atMost room: Int
     ) throws(ToolError) -> [UInt8] {

@@ -1,7 +1,7 @@
 // RegularExpression: an expression of PCRE2 over a file of any size. The file passes through a window; a
-// match that may go on behind the end of the window is tried again with more of the file. The library
-// bounds the steps, nesting and memory at each place, and a watch that it calls bounds the total time, so
-// that no expression blocks a call for long.
+// match that may go on past the end of the window is tried again with more of the file. The library bounds
+// the steps, nesting and memory at each place, and a watch that it calls bounds the total time, so that no
+// expression blocks a call for long.
 
 internal import CPCRE2
 internal import Platform
@@ -34,18 +34,18 @@ package final class RegularExpression {
     /// The nanoseconds of the thread's CPU time that a search may take in any file.
     package var patience: Int64 = 5_000_000_000
 
-    /// The most bytes of a pattern.
+    /// The maximum number of bytes of a pattern.
     static let longestPattern = 8_192
-    /// The most steps and the greatest depth at each place where a match may begin.
+    /// The maximum number of steps and the maximum depth at each place where a match may begin.
     private static let steps: UInt32 = 5_000_000
     private static let depth: UInt32 = 200_000
-    /// The most memory for a match, in KiB.
+    /// The maximum memory for a match, in KiB.
     private static let heap: UInt32 = 20_000
     /// The bytes from which a file is worth machine code, and the bytes of the stack for it.
     private static let (worthCode, stackBytes) = (UInt64(256 << 10), 1 << 20)
     /// The bytes of one read. The library checks all of them for UTF-8 in each call.
     static let mostWindow = 64 << 10
-    /// The most bytes of a match.
+    /// The maximum number of bytes of a match.
     package static let longestMatch = 1 << 20
     /// The number of bytes of a file that add one second to the time.
     private static let bytesPerSecond: UInt64 = 25 << 20
@@ -157,7 +157,7 @@ package final class RegularExpression {
         var options: UInt32 = isFragment || isEnd ? 0 : CPCRE2_PARTIAL
         if view.isAfterEmpty { options |= CPCRE2_NOT_EMPTY_HERE }
         if view.hasInvalid { options |= CPCRE2_STEPWISE }
-        // A match cannot begin at bytes behind the fragment that are not UTF-8.
+        // A match cannot begin at bytes after the fragment that are not UTF-8.
         let last = min(view.fragmentEnd, limit - 1)
         pcre2_set_offset_limit_8(context, last)
         watch.prepare(window: bytes.count - view.start)
@@ -189,9 +189,9 @@ package final class RegularExpression {
                 let isSet = cpcre2_is_set(low) != 0 && cpcre2_is_set(high) != 0 && low <= high
                 groups.append(isSet && group < Int(result) ? low..<high : nil)
             }
-            // \K may move the start behind the end; such a match is taken as empty.
+            // \K may move the start past the end; such a match is taken as empty.
             if groups[0] == nil { groups[0] = places[1]..<places[1] }
-            // Machine code searches a little behind the limit.
+            // Machine code searches a little past the limit.
             if let whole = groups[0], whole.lowerBound >= limit { return .none(before: limit) }
             return .match(groups)
         }
@@ -214,11 +214,11 @@ package final class RegularExpression {
         var start: Int
         /// Whether the match before was empty and ended at the current place.
         var isAfterEmpty = false
-        /// Whether the search is behind a fragment and skips to the next bytes that are UTF-8.
+        /// Whether the search is past a fragment and skips to the next bytes that are UTF-8.
         var isBehindFragment = false
         /// Whether the search came here because nothing matches before: a LF is skipped with its CR.
         var hasPassed = false
-        /// The first byte at or behind the start that is not UTF-8, or the end of the bytes.
+        /// The first byte at or after the start that is not UTF-8, or the end of the bytes.
         var fragmentEnd = 0
         /// Whether some bytes are not UTF-8. Between a line end and such a byte machine code matches `^`,
         /// and the interpreter does not.
@@ -234,7 +234,7 @@ package final class RegularExpression {
             nanoseconds: patience + more, late: tooSlow(patience + more), isCancelled: text.isCancelled)
         let isWorth = stack == nil && text.size > min(Self.worthCode, text.window)
         if isWorth { stack = cpcre2_use_machine_code(code, context, Self.stackBytes) }
-        // The first line begins behind a byte order mark.
+        // The first line begins after a byte order mark.
         let mark = UInt64(text.encoding.markLength(try text.read(0..<4)))
         if let lines = try linesWithRequired(text, from: mark) {
             for line in lines {
@@ -306,13 +306,13 @@ package final class RegularExpression {
         return true
     }
 
-    /// Continues behind a place before which no match begins.
+    /// Continues after a place before which no match begins.
     private func leave(_ view: inout View, _ before: Int) {
         if view.start >= view.fragmentEnd || before > view.fragmentEnd, !view.isAfterEmpty {
             view.start = view.fragmentEnd
             view.isBehindFragment = view.fragmentEnd < view.bytes.count
         } else if view.isAfterEmpty {
-            // There is no longer match at the place of the empty one: continue behind the next character.
+            // There is no longer match at the place of the empty one: continue after the next character.
             if view.start >= view.fragmentEnd {
                 view.isBehindFragment = true
             } else {
@@ -385,7 +385,7 @@ package final class RegularExpression {
         return index
     }
 
-    /// Moves forward to the start of a character, and past a LF behind its CR.
+    /// Moves forward to the start of a character, and past a LF after its CR.
     private func next(_ view: View, _ index: Int) -> Int {
         var index = index
         while isUTF8, index < view.fragmentEnd, view.bytes[index] & 0xc0 == 0x80 { index += 1 }

@@ -7,7 +7,7 @@ struct RequiredText {
     /// Consecutive bytes that every match holds.
     let bytes: [UInt8]
 
-    /// The least number of bytes; a shorter text is nearly everywhere.
+    /// The minimum number of bytes; a shorter text is nearly everywhere.
     static let shortest = 3
 
     /// - Parameters:
@@ -188,7 +188,7 @@ struct RequiredText {
             (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == 0x5f
         }
 
-        /// Escapes that do not match a line end, and have no argument behind their letter.
+        /// Escapes that do not match a line end, and have no argument after their letter.
         private static let inLine = Set("dwShNbBAZz".utf8)
 
         private mutating func readEscape() -> Bool {

@@ -78,7 +78,7 @@ package struct Roots: Sendable {
     private let paths: [ToolPath]
     private let home: [UInt8]?
 
-    /// The most bytes of a path: PATH_MAX of limits.h.
+    /// The maximum number of bytes of a path: PATH_MAX of limits.h.
     package static let longestPath = 4096
 
     /// - Parameter home: the directory for `~`; nil if there is none.

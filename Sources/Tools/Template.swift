@@ -4,7 +4,7 @@
 package struct Template: Sendable {
     private let variables: [String: String]
 
-    /// The most bytes of a template, which is held in memory as a whole.
+    /// The maximum number of bytes of a template, which is held in memory as a whole.
     package static let largestText: UInt64 = 16 << 20
 
     package init(_ variables: [String: String]) { self.variables = variables }

@@ -39,12 +39,12 @@ package struct PlannedEdit: Equatable, Sendable {
 package struct EditPlanner {
     let text: TextFile
     let lineEnd: [UInt8]
-    /// The most places that an error lists.
+    /// The maximum number of places that an error lists.
     static let shownPlaces = 5
-    /// The most edits of one replacement.
+    /// The maximum number of edits of one replacement.
     package static let mostPlaces = 10_000
-    /// The most bytes that the edits of one call may insert together: a workspace takes them as one
-    /// command.
+    /// The maximum number of bytes that the edits of one call may insert together: a workspace takes them
+    /// as one command.
     package static let mostInserted = 8 << 20
 
     package init(_ text: TextFile) throws(ToolError) {

@@ -131,7 +131,7 @@ enum UTF8Scan {
     }
 
     /// Returns the first byte that begins no whole character.
-    /// - Parameter end: characters that begin at or behind this index are not examined.
+    /// - Parameter end: characters that begin at or after this index are not examined.
     static func firstInvalid(_ bytes: [UInt8], from start: Int, to end: Int) -> Int {
         var index = start
         while index < end {

@@ -95,7 +95,7 @@ package final class TextFile {
         return index.lineCount(endsWithNewline: try endsWithNewline) ?? 0
     }
 
-    /// Returns the offset of line `number` (from 1), or nil behind the last one.
+    /// Returns the offset of line `number` (from 1), or nil past the last line.
     package func start(ofLine number: UInt64) throws(ToolError) -> UInt64? {
         if number <= 1 { return 0 }
         let ends = number - 1
@@ -158,7 +158,7 @@ package final class TextFile {
         }
     }
 
-    /// Returns the end of the next `count` characters that begin at or behind an offset, at most the end of
+    /// Returns the end of the next `count` characters that begin at or after an offset, at most the end of
     /// the file.
     func end(ofCharacters count: UInt64, from offset: UInt64) throws(ToolError) -> UInt64 {
         var left = count
@@ -181,7 +181,7 @@ package final class TextFile {
     /// Returns `count` lines, of which `before` lie before the line of a byte. Not for UTF-16.
     /// - Parameters:
     ///   - first: the offset of the first line of the file.
-    ///   - most: the most bytes to read before the byte, and from it on.
+    ///   - most: the maximum number of bytes to read before the byte, and from it on.
     func lines(
         around offset: UInt64, before: Int, count: UInt64, from first: UInt64 = 0, atMost most: UInt64
     ) throws(ToolError) -> LinesAround {
@@ -216,8 +216,8 @@ package final class TextFile {
     /// The number of bytes of one read of a backward scan.
     private static let backLength: UInt64 = 4 << 10
 
-    /// Returns the offset behind the next `count` line ends at or behind an offset, at most the bound or
-    /// the end of the file.
+    /// Returns the offset after the next `count` line ends at or after an offset, at most the bound or the
+    /// end of the file.
     func end(
         ofLines count: UInt64, from offset: UInt64, to bound: UInt64
     ) throws(ToolError) -> UInt64 {
@@ -235,7 +235,7 @@ package final class TextFile {
     private static let scanLength: UInt64 = 256 << 10
     private static let firstLength: UInt64 = 4 << 10
 
-    /// Returns the first unit of the file at or behind `start` for which `isWanted` is true.
+    /// Returns the first unit of the file at or after `start` for which `isWanted` is true.
     private func scan(
         from start: UInt64, to end: UInt64 = .max, _ isWanted: ([UInt8], Int) -> Bool
     ) throws(ToolError) -> UInt64? {

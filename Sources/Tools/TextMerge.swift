@@ -31,7 +31,7 @@ package struct TextMerge: Sendable {
         case system(Errno)
     }
 
-    /// The most bytes of a text.
+    /// The maximum number of bytes of a text.
     package static let largest: UInt64 = 16 << 20
 
     /// The names of the three sides, for the marks.

@@ -14,7 +14,7 @@ package struct WalkEntry: Sendable {
 package enum WalkStep: Sendable {
     /// Continue, into the entry if it is a directory.
     case enter
-    /// Continue behind the entry.
+    /// Continue without entering the directory.
     case skip
     case stop
 }
