@@ -1,5 +1,5 @@
-// check: a command that says whether an edit is good. It runs with all the rights of the server, so there
-// is none unless the server was started with leave for it.
+// The argument `check`: a command that tells whether an edit is good. It runs with all the rights of the
+// server, so it is refused unless the server was started with permission for it.
 
 internal import MCP
 internal import Platform
@@ -19,8 +19,8 @@ extension Shape {
 
 extension Call {
     /// Makes a change, and runs the check that the call names.
-    /// - Parameter make: answers the versions of the files afterwards.
-    /// - Returns: what the check said; nil without one.
+    /// - Parameter make: returns the versions of the files afterwards.
+    /// - Returns: the result of the check; nil without one.
     func checked(
         _ paths: [ToolPath], _ make: () throws(ToolError) -> [ToolPath: FileVersion]
     ) throws(ToolError) -> JSON? {
@@ -46,7 +46,7 @@ extension Call {
         ]
     }
 
-    /// The workspace's root, or the allowed directory if that is only a part of it.
+    /// Returns the workspace's root, or the allowed directory if that is only a part of the workspace.
     private func directory(for path: ToolPath) throws(ToolError) -> ToolPath {
         let real = try ground.resolved(path)
         let workspace = try ground.past(of: real, writing: true).root

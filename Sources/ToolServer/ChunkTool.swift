@@ -1,6 +1,7 @@
-// edit_file_append_chunk: a long file in small calls. What has come lies beside the file under a name
-// that says how many parts and bytes it holds; with the last part it takes the file's name. So a
-// server may end between two calls, and a part that has no name of its own yet may be sent again.
+// edit_file_append_chunk: writes a long file in several small calls. The received parts are in a file
+// beside the target, whose name has the numbers of parts and bytes. With the last part it takes the
+// target's name. So the server may end between two calls, and a part whose name was not changed yet may be
+// sent again.
 
 internal import MCP
 internal import Platform
@@ -28,7 +29,7 @@ extension Tool {
         ], outputRequired: ["content", "size", "complete"],
         hints: ToolHints(isDestructive: true), run: append)
 
-    /// What has come so far.
+    /// The parts received so far.
     private struct Staged {
         var path: ToolPath
         var count: UInt64
@@ -76,7 +77,7 @@ extension Tool {
             ])
     }
 
-    /// The unfinished file beside one.
+    /// The unfinished file beside its target.
     private struct Staging {
         let ground: any Ground
         let directory: ToolPath
@@ -85,7 +86,7 @@ extension Tool {
         init(_ ground: any Ground, _ directory: ToolPath, _ name: FileName) {
             self.ground = ground
             self.directory = directory
-            // The name itself may be too long for more to come behind it.
+            // The target's name may be too long to append to it.
             let hash = String(Checksum.xxh3(name.bytes), radix: 36)
             prefix = Array("\(WorkingName.part)\(hash)-".utf8)
         }
@@ -99,14 +100,14 @@ extension Tool {
                 guard entry.name.bytes.starts(with: prefix) else { return nil }
                 let rest = String(decoding: entry.name.bytes.dropFirst(prefix.count), as: UTF8.self)
                 let numbers = rest.split(separator: "-").compactMap { UInt64($0) }
-                // A file may have such a name by somebody else's hand.
+                // Another program may have made a file with a similar name.
                 guard numbers.count == 2, numbers.allSatisfy({ $0 < 1 << 62 }) else { return nil }
                 return Staged(
                     path: directory.appending(entry.name), count: numbers[0], size: numbers[1])
             }
         }
 
-        /// What part `index` goes behind; nil for the first.
+        /// Returns the state before part `index`; nil for the first part.
         func find(_ index: UInt64, _ path: ToolPath) throws(ToolError) -> Staged? {
             let found = try all()
             if index == 0 { return nil }
@@ -120,7 +121,7 @@ extension Tool {
                     + "chunk_index \(last.count), or begin anew with 0")
         }
 
-        /// Forgets what was begun before.
+        /// Removes earlier unfinished files and begins a new one.
         func begin() throws(ToolError) -> Staged {
             for old in try all() { try ground.remove(old.path) }
             let staged = Staged(path: path(0, 0), count: 0, size: 0)

@@ -1,5 +1,5 @@
-// compare_directories and compare_files: names, arguments and keys of a framework's workspace server;
-// directories are compared to the bottom, by their bytes.
+// compare_directories and compare_files, with the names, arguments and keys of a framework's workspace
+// server. Directories are compared at all levels, by the bytes of their files.
 
 internal import MCP
 internal import Platform
@@ -35,7 +35,7 @@ extension Tool {
         var types: [[[UInt8]]: FileType] = [:]
         var order: [[[UInt8]]] = []
 
-        /// Names that are held of each side.
+        /// The maximum number of names of each side.
         private static let most = 500_000
 
         init(_ call: Call, _ path: ToolPath) throws(ToolError) {

@@ -1,5 +1,5 @@
-// copy_file and copy_files_batch, as a framework's own workspace server has them: names, arguments and
-// keys of the replies are those; what went wrong there does not here.
+// copy_file and copy_files_batch, with the names, arguments and reply keys of a framework's own workspace
+// server, but without its faults.
 
 internal import MCP
 internal import Platform
@@ -47,7 +47,7 @@ extension Tool {
         ])
     }
 
-    /// Carries a plan out, with progress.
+    /// Carries out a plan, with progress reports.
     static func run(
         _ call: Call, _ plan: CopyPlan, _ destination: ToolPath, _ options: CopyOptions
     ) throws(ToolError) -> CopyResult {
@@ -76,7 +76,7 @@ extension Tool {
         outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true), isLong: true,
         run: copyBatch)
 
-    /// Frameworks send null for what is left out.
+    /// Returns the schema of an optional list. Frameworks send null for arguments that are left out.
     static func nullable(_ description: String) -> JSON {
         [
             "type": ["array", "null"], "items": ["type": "string"],
@@ -124,7 +124,7 @@ extension Tool {
         }
     }
 
-    /// What went wrong is a result there, not an error.
+    /// Returns a failure. The framework expects it as a result, not as an error.
     static func batchFailure(_ operation: String, _ error: ToolError) -> ToolReply {
         ToolReply(structured: [
             "success": false, "operation": .text(operation), "error": .text(error.description),

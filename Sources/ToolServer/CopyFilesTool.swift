@@ -1,4 +1,4 @@
-// copy_files: trees with filters, names made by a pattern, templates, and a rule for what is in the way.
+// copy_files: copies trees with filters, a pattern for names, templates, and a rule for conflicts.
 
 internal import FoundationEssentials
 internal import MCP

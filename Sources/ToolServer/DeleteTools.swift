@@ -1,6 +1,6 @@
-// delete_file and delete_files_batch: names, arguments and replies of a framework's workspace server.
-// A path whose own last name is critical there is refused, as are the allowed directories themselves; what
-// lies inside of a directory that is deleted goes with it.
+// delete_file and delete_files_batch, with the names, arguments and replies of a framework's workspace
+// server. A path whose last name is critical there is refused, as are the allowed directories themselves.
+// The content of a deleted directory is deleted with it, whatever its names.
 
 internal import MCP
 internal import Platform

@@ -100,7 +100,7 @@ extension Tool {
         ], required: ["source_path", "destination_path"], closed: true)
 
     private static let mostItems = 10_000
-    /// Bytes of a manifest.
+    /// The maximum number of bytes of a manifest.
     private static let mostManifest: UInt64 = 16 << 20
 
     private static func items(_ call: Call) throws(ToolError) -> [JSON] {

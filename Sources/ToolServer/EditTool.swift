@@ -1,5 +1,5 @@
-// edit_file: text for text, lines for lines, bytes for bytes, in files of any size. All edits of a call
-// are found in the file as it is before any is made; they are made together or not at all.
+// edit_file: replaces text, lines or bytes in files of any size. All edits of a call are found in the file
+// as it is before any is made. They are made together, or none is.
 
 internal import MCP
 internal import Platform
@@ -74,8 +74,8 @@ extension Tool {
         }
     }
 
-    /// Makes planned edits, all or none.
-    /// - Returns: them as a fenced diff, the version afterwards, and what the check said.
+    /// Makes the planned edits, all or none.
+    /// - Returns: the edits as a fenced diff, the version afterwards, and the result of the check.
     private static func make(
         _ call: Call, _ planned: [PlannedEdit], _ text: TextFile, _ path: ToolPath, isDry: Bool
     ) throws(ToolError) -> (preview: String, version: FileVersion, check: JSON?) {
@@ -97,8 +97,8 @@ extension Tool {
         return ("```diff\n\(preview)```", version, check)
     }
 
-    /// The index of the new file. Without one the next call counts anew: not worth an error when the
-    /// edit is made.
+    /// Keeps the index of the edited file. Without it the next call counts again, so an error is ignored
+    /// here: the edit is already made.
     static func keepIndex(
         _ call: Call, _ text: TextFile, _ path: ToolPath, _ splices: [ByteSplice],
         _ version: FileVersion
@@ -134,12 +134,12 @@ extension Tool {
             ])
     }
 
-    /// The loosest way in which a text was found.
+    /// Returns the loosest way in which a text was found.
     private static func match(_ planned: [PlannedEdit]) -> TextMatch? {
         [TextMatch.expression, .loose, .exact].first { way in planned.contains { $0.foundBy == way } }
     }
 
-    /// One edit as it was written.
+    /// Converts one edit of the arguments.
     static func edit(
         _ item: JSON, _ text: TextFile, _ name: String
     ) throws(ToolError) -> TextEdit {

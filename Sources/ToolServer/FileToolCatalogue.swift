@@ -1,32 +1,33 @@
-// FileToolCatalogue: the tools that agents get, over one ground. It joins the operations of Tools with
-// the protocol of MCP.
+// FileToolCatalogue: the tools for agents, over one ground. It joins the operations of Tools with the
+// protocol of MCP.
 
 package import MCP
 package import Tools
 
-/// Which tools there are. What is not allowed is not listed either.
+/// The groups of tools. A group that is not allowed is not listed either.
 package enum ToolGroup: String, Sendable, CaseIterable {
     case read
-    /// Making, editing, copying and moving files.
+    /// Make, edit, copy and move files.
     case write
     case delete
-    /// Backups, history and the way back, in workspaces.
+    /// Backups, history, rollback and undo in workspaces.
     case past
-    /// Commands that check edits: no tools of their own. They run with all the server's rights.
+    /// Commands that check edits. The group has no tools of its own. The commands run with all the server's
+    /// rights.
     case check
 }
 
-/// Bounds and permissions of one server.
+/// The bounds and permissions of one server.
 package struct ToolSettings: Sendable {
     package var allowed: Set<ToolGroup> = [.read, .write, .delete]
-    /// Bytes of text in a reply, where the call does not ask for more.
+    /// The bytes of text in a reply, unless the call asks for more.
     package var replyBytes = 4096
-    /// How long a client waits for a call; what takes longer becomes a job.
+    /// How long a client waits for a call before it becomes a job.
     package var patience = Duration.seconds(20)
 
-    /// Bytes of text in a reply at most, whatever a call asks for.
+    /// The maximum number of bytes of text in a reply, whatever a call asks for.
     package static let mostReplyBytes = 256 << 10
-    /// Bytes of all arguments of a call that some clients pass on: no job needs more.
+    /// The bytes of all arguments of a call that every client passes on; no task needs more.
     package static let argumentBytes = 9_500
 
     package init() {}
@@ -44,7 +45,7 @@ package final class FileToolCatalogue: ToolCatalogue {
         workbench = Workbench(ground: ground, settings: settings)
     }
 
-    /// In the order that clients see.
+    /// All tools in the order that clients see.
     static let all: [Tool] = [
         .readFile, .readTextFile, .readFileRange, .readMediaFile, .readMultipleFiles, .writeFile,
         .editFile, .editFileApplyPatch, .editFileAppendChunk, .createDirectory,
@@ -74,11 +75,11 @@ package final class FileToolCatalogue: ToolCatalogue {
         return tool.mayTakeLong(arguments) ? workbench.run(name, context, body) : body(context)
     }
 
-    /// Ends the jobs that run, and waits a while for them to put things back.
+    /// Cancels the running jobs, and waits for a while until they have restored what they changed.
     package func end() { workbench.jobs.end() }
 
     static func failure(_ error: ToolError) -> ToolReply {
-        // What it quotes of files and arguments may hold anything.
+        // The quoted parts of files and arguments may have any characters.
         let sentence = Reply.name(Array(error.description.utf8))
         return .failure(
             sentence,

@@ -1,4 +1,4 @@
-// What a path is, and which directories may be touched.
+// Tools that describe a path, and list the allowed directories.
 
 internal import MCP
 internal import Platform
@@ -36,7 +36,7 @@ extension Tool {
         let padded = String(repeating: "0", count: 3 - permissions.count) + permissions
         var lines: [(String, String)] = [
             ("size", "\(status.size)"),
-            // Where the system has no time of birth, that of the last change is the nearest.
+            // If the system has no birth time, the time of the last status change is the nearest.
             ("created", Reply.time(status.birthTime != 0 ? status.birthTime : status.changeTime)),
             ("modified", Reply.time(status.modificationTime)),
             ("accessed", Reply.time(status.accessTime)),

@@ -1,4 +1,4 @@
-// read_job_progress and cancel_job: for calls that were answered with a job's id.
+// read_job_progress and cancel_job: for calls that were answered with the id of a job.
 
 internal import MCP
 internal import Tools

@@ -1,5 +1,5 @@
-// Jobs: calls that take long. Each runs on a thread of its own; its client waits for a while, then gets
-// a number to ask for it. So no client gives up on a call that goes on behind its back.
+// Jobs: calls that take long. Each runs on a thread of its own. Its client waits for a while and then gets
+// an id to ask for it, so that no client gives up on a call that is still running.
 
 internal import Glibc
 internal import MCP
@@ -9,19 +9,19 @@ final class Job: Sendable {
     private struct State {
         var reply: ToolReply?
         var progress: CallProgress?
-        /// Of the call that still waits.
+        /// The context of the call that still waits.
         var listener: CallContext?
         var endedAt: ContinuousClock.Instant?
     }
 
     let id: String
     let tool: String
-    /// What the job itself looks at: it goes on when its client's call is answered.
+    /// The context that the job itself uses: the job goes on after its client's call is answered.
     let context: CallContext
     let startedAt = ContinuousClock.now
     private let state: Shared
 
-    /// Apart from the job, because the context's own handler writes to it.
+    /// The state is separate from the job, because the handlers of the job's context write to it.
     private final class Shared: Sendable {
         let state = Mutex(State())
     }
@@ -59,10 +59,10 @@ final class Job: Sendable {
         }
     }
 
-    /// The call is answered: what comes now is only kept.
+    /// Detaches the answered call: later reports are only stored.
     func detach() { state.state.withLock { $0.listener = nil } }
 
-    /// - Returns: the job's reply, nil if the time is up or the caller is not interested any more.
+    /// - Returns: the job's reply; nil if the time is over or the caller was cancelled.
     func wait(_ time: Duration, _ caller: CallContext) -> ToolReply? {
         let deadline = ContinuousClock.now + time
         var pause: UInt32 = 100
@@ -70,7 +70,8 @@ final class Job: Sendable {
             if let reply { return reply }
             if ContinuousClock.now >= deadline { return nil }
             usleep(pause)
-            // Most are done at once, and none is missed by more than that.
+            // Most calls finish at once, so the pause begins short; it also bounds how late a reply is
+            // seen.
             pause = min(pause * 2, 5_000)
         }
         return reply
@@ -85,12 +86,12 @@ final class JobTable: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Jobs whose results are kept; those that run do not count.
+    /// The maximum number of finished jobs whose results are kept; running jobs do not count.
     private static let mostFinished = 32
-    /// Jobs that run at once.
+    /// The maximum number of jobs that run at once.
     private static let mostRunning = 8
 
-    /// Nil where too many run.
+    /// Begins a job; returns nil if too many run.
     func begin(_ tool: String, listener: CallContext) -> Job? {
         state.withLock { state in
             let running = state.jobs.values.count { $0.reply == nil }
@@ -118,7 +119,7 @@ final class JobTable: Sendable {
     subscript(id: String) -> Job? { state.withLock { $0.jobs[id] } }
     var all: [Job] { state.withLock { state in state.order.compactMap { state.jobs[$0] } } }
 
-    /// Cancels what runs; each puts back what it has done so far.
+    /// Cancels the running jobs; each undoes what it has done so far.
     func end() {
         let running = all.filter { $0.reply == nil }
         for job in running { job.context.cancel() }
@@ -134,7 +135,7 @@ enum Pause {
 }
 
 extension Workbench {
-    /// Runs what may take long. What is done in time is answered as if there were no jobs.
+    /// Runs a call that may take long. If it ends in time, it is answered as if there were no jobs.
     func run(_ tool: String, _ caller: CallContext, _ body: @escaping @Sendable (CallContext) -> ToolReply)
         -> ToolReply
     {
@@ -147,7 +148,7 @@ extension Workbench {
             jobs.forget(job)
             return .failure("The system has no thread to give. Nothing was done; try again later.")
         }
-        // The client has lost interest: so has the job.
+        // If the client cancels its call, the job is cancelled too.
         let reply = caller.withCancellationHandler({ job.context.cancel() }) {
             job.wait(settings.patience, caller)
         }

@@ -1,4 +1,4 @@
-// Listing: names of a directory, with sizes or without, in parts that fit a reply.
+// Tools that list a directory, with or without sizes, in parts that fit into a reply.
 
 internal import MCP
 internal import Platform

@@ -1,6 +1,6 @@
-// The past of a workspace: backups, history, what changed, and the way back, by its control files. The
-// names are ones that permission hooks of frameworks know; what is about all of a workspace needs
-// all of it to be allowed.
+// Tools for the past of a workspace: backups, history, differences, rollback and undo, by its control
+// files. The names are ones that permission hooks of frameworks know. Tools for a whole workspace require
+// that all of it is allowed.
 
 internal import FoundationEssentials
 internal import MCP
@@ -18,7 +18,7 @@ extension Tool {
         "next_start": Shape.integer(),
     ]
 
-    /// The workspace, and the path below it that a call is about; empty for all of it.
+    /// Returns the workspace, and the path in it that a call is about; empty for the whole workspace.
     private static func workspace(
         _ call: Call, writing: Bool = false
     ) throws(ToolError) -> (past: any WorkspacePast, below: [FileName]) {
@@ -28,7 +28,7 @@ extension Tool {
         return (past, Array(real.names(below: past.root) ?? []))
     }
 
-    /// For what is about all of a workspace: it must lie in the roots as a whole.
+    /// Returns the workspace for a call about all of it. It must lie in the roots as a whole.
     private static func whole(
         _ call: Call, writing: Bool = false
     ) throws(ToolError) -> any WorkspacePast {
@@ -43,7 +43,7 @@ extension Tool {
         return past
     }
 
-    /// Lines in parts, newest or first ones first.
+    /// Returns lines in parts, in the given order.
     private static func lines(_ call: Call, _ lines: [String]) -> ToolReply {
         let start = min(Int(clamping: call.number("start") ?? 0), lines.count)
         let (text, count) = Reply.lines(lines[start...], atMost: Int(call.textBytes))
@@ -139,7 +139,7 @@ extension Tool {
             paths.append(ToolPath(names: Array(below)).bytes)
             past = found
         }
-        // The root of the workspace is all of it.
+        // The root of the workspace stands for all of it.
         if paths.count < names.count || names.isEmpty {
             past = try whole(call, writing: true)
             paths = []

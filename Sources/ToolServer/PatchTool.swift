@@ -1,5 +1,5 @@
-// edit_file_apply_patch: a unified diff, given or in a file, of one file or of several, made as a whole
-// or not at all.
+// edit_file_apply_patch: applies a unified diff, given as an argument or in a file, to one file or several.
+// All of it is applied, or nothing.
 
 internal import MCP
 internal import Platform
@@ -115,7 +115,7 @@ extension Tool {
         if isDry { notes.append("dry run: nothing was changed") }
         if let version { notes.append("version \(version)") }
         if check != nil { notes.append("the check succeeded") }
-        // One says where to look for the rest.
+        // The first note says where to find the other contents.
         notes += kept.prefix(1)
         return Reply.text(
             preview, notes: notes,

@@ -1,4 +1,4 @@
-// read_file_range: any part of a file of any size, by bytes, characters or lines, or around a text.
+// read_file_range: reads any part of a file of any size, by bytes, characters or lines, or around a text.
 
 internal import MCP
 internal import Platform
@@ -43,7 +43,7 @@ extension Tool {
             "encoding": Shape.text(), "version": Shape.text(),
             "cut": Shape.flag("The part is shorter than asked for."),
         ], outputRequired: ["content", "offset", "length", "size", "version"], hints: .readOnly,
-        // These count or search; bytes are where they are.
+        // These count or search; a range of bytes needs neither.
         isLong: true, longArguments: ["start_line", "line_count", "char_offset", "tail_lines", "around"],
         run: readRange)
 
@@ -65,12 +65,13 @@ extension Tool {
         return reply(part, match, matchLine)
     }
 
-    /// What is asked for by number is meant so; what is open ended stays small.
+    /// Returns the bound of the reply. A length given by number is honoured; a part without a length stays
+    /// small.
     private static func bound(_ call: Call) -> UInt64 {
         if call.number("max_bytes") != nil { return call.textBytes }
         let most = UInt64(ToolSettings.mostReplyBytes)
         if let length = call.number("length") { return min(max(length, 4), most) }
-        // Up to four bytes each.
+        // Each character has up to four bytes.
         if let count = call.number("char_count") { return min(max(count, 1), most / 4) * 4 }
         return call.textBytes
     }
@@ -102,7 +103,7 @@ extension Tool {
             throw ToolError(.usage, "give one of \(measures.joined(separator: " and ")): they say how much")
         }
         if let count = call.number("line_count") {
-            // From a byte on, as next_offset has it, or from the first line.
+            // From a byte offset such as next_offset, or from the first line.
             return call.number("offset").map { .linesOn(from: $0, count: count) }
                 ?? .lines(first: 1, count: count)
         }
@@ -165,7 +166,7 @@ extension Tool {
         guard offset <= text.size else {
             throw ToolError(.usage, "offset \(offset) is behind the end: the file has \(text.size) bytes")
         }
-        // Three bytes are four characters.
+        // Three bytes become four characters of base64.
         let bound = (call.number("length") ?? call.textBytes / 4 * 3)
         let most = UInt64(ToolSettings.mostReplyBytes / 4 * 3)
         let length = min(bound, most, text.size - offset)

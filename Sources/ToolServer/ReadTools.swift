@@ -1,5 +1,5 @@
-// The reading tools that agents know: a whole file, its first or last lines, several files, and
-// pictures and sound.
+// Tools that read: a whole file, its first or last lines, several files, and pictures and sound. Their
+// names are the ones that agents know.
 
 internal import MCP
 internal import Platform
@@ -30,7 +30,7 @@ extension Tool {
         required: ["path"], output: readOutput, outputRequired: ["content", "size"],
         hints: .readOnly, isLong: true, longArguments: countingLines, run: readText)
 
-    /// They count the file's lines.
+    /// These count the lines of the file.
     private static let countingLines: Set<String> = ["head", "tail"]
 
     static let readFile = Tool(
@@ -53,7 +53,7 @@ extension Tool {
         call.keep(text)
         var shown = part.text
         let isLines = range != .bytes(offset: 0, length: .max)
-        // Lines are what stands between line ends: the last one's own is no part of it.
+        // A line ends before its line end, so that of the last line is left out.
         if isLines, !part.isCut, shown.unicodeScalars.last == "\n" {
             shown.unicodeScalars.removeLast()
             if shown.unicodeScalars.last == "\r" { shown.unicodeScalars.removeLast() }
@@ -94,7 +94,7 @@ extension Tool {
         var failed = 0
         for (index, name) in paths.enumerated() {
             try call.checkCancelled()
-            // What a short file leaves is for those behind it.
+            // The bytes that a short file leaves are available to the files after it.
             let share = left / (paths.count - index)
             if share < 64 + name.utf8.count {
                 parts.append(
@@ -135,7 +135,7 @@ extension Tool {
         "wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac",
     ]
 
-    /// Bytes: their base64 fits a message.
+    /// The maximum number of bytes of a file; their base64 fits into a message.
     private static let mostMedia: UInt64 = 8 << 20
 
     private static func readMedia(_ call: Call) throws(ToolError) -> ToolReply {

@@ -1,12 +1,12 @@
-// Reply: texts as tools show them: names that may hold anything, sizes, times, and a file's text with
-// notes that stand apart from it.
+// Reply: formats replies of tools: names with any bytes, sizes, times, and the text of a file with separate
+// notes.
 
 internal import FoundationEssentials
 internal import MCP
 internal import Tools
 
 enum Reply {
-    /// A file's text alone in the first block, as it is; what is said about it in a second.
+    /// Returns a reply with the unchanged text of a file in the first block, and the notes in a second one.
     static func text(
         _ text: String, notes: [String] = [], _ fields: KeyValuePairs<String, JSON?> = [:]
     ) -> ToolReply {
@@ -20,7 +20,7 @@ enum Reply {
     static func integer(_ value: UInt64) -> JSON { .integer(Int64(clamping: value)) }
     static func integer(_ value: Int) -> JSON { .integer(Int64(value)) }
 
-    /// A name on one line: a line end in it must not look like another entry.
+    /// Returns a name on one line: a line end in it must not look like another entry.
     static func name(_ bytes: [UInt8]) -> String {
         var text = ""
         for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
@@ -39,7 +39,7 @@ enum Reply {
         return text
     }
 
-    /// As people read sizes: `1.50 KB`, in powers of 1,024.
+    /// Returns a size for people: `1.50 KB`, in powers of 1,024.
     static func size(_ bytes: UInt64) -> String {
         var unit = 0
         var scale: UInt64 = 1
@@ -54,7 +54,7 @@ enum Reply {
         return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) \(units[unit])"
     }
 
-    /// - Parameter nanoseconds: since 1970.
+    /// - Parameter nanoseconds: the time in nanoseconds since 1970.
     static func time(_ nanoseconds: Int64) -> String {
         let date = Date(timeIntervalSince1970: Double(nanoseconds) / 1e9)
         return date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
@@ -66,7 +66,7 @@ enum Reply {
         Data(base64Encoded: text).map { [UInt8]($0) }
     }
 
-    /// Entries of a list until the bytes are used up.
+    /// Returns the first entries that fit into the bytes.
     static func fitting(_ entries: [JSON], atMost bytes: Int) -> [JSON] {
         var room = bytes
         var shown: [JSON] = []
@@ -78,7 +78,7 @@ enum Reply {
         return shown
     }
 
-    /// The first whole lines of a text.
+    /// Returns the first whole lines of a text.
     static func cut(_ text: String, atMost bytes: Int) -> String {
         if text.utf8.count <= bytes { return text }
         var lines: [Substring] = []
@@ -91,8 +91,8 @@ enum Reply {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Lines until the bytes are used up.
-    /// - Returns: the text, and how many lines it has.
+    /// Returns the first lines that fit into the bytes, at least one.
+    /// - Returns: the text, and its number of lines.
     static func lines(
         _ lines: some Sequence<String>, atMost bytes: Int
     ) -> (text: String, count: Int) {

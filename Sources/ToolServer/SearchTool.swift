@@ -1,4 +1,4 @@
-// search_files: names below a directory that fit a pattern.
+// search_files: finds names below a directory that match a pattern.
 
 internal import MCP
 internal import Platform
@@ -24,7 +24,7 @@ extension Tool {
         ], outputRequired: ["content", "shown", "total", "unreadable"], hints: .readOnly, isLong: true,
         run: search)
 
-    /// Finds after which a search ends.
+    /// The number of matches after which a search ends.
     private static let mostFinds = 100_000
 
     private static func search(_ call: Call) throws(ToolError) -> ToolReply {

@@ -1,4 +1,4 @@
-// Shape: pieces of JSON schemas, in the dialect that MCP.Schema checks.
+// Shape: parts of JSON schemas, in the dialect that MCP.Schema checks.
 
 internal import MCP
 

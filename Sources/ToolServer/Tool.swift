@@ -1,5 +1,5 @@
-// Tool: one tool, its description and what it does; Call: what it is given. A tool that fails
-// throws one sentence, and has changed nothing, but for deletions, which are made one by one.
+// Tool: one tool with its description and its function. Call: its arguments and environment. A tool that
+// fails throws one sentence and has changed nothing; only deletions are made one by one.
 
 internal import MCP
 internal import Platform
@@ -9,9 +9,9 @@ internal import Tools
 struct Tool: Sendable {
     let group: ToolGroup
     let description: ToolDescription
-    /// It becomes a job when it takes long; its reply may then be that of a job.
+    /// Whether a call that takes long becomes a job; the reply may then be that of a job.
     let isLong: Bool
-    /// Arguments of which one makes a call of it long; empty if all are.
+    /// The arguments that make a call long (any of them); empty if every call is long.
     private let longArguments: Set<String>
     let run: @Sendable (Call) throws(ToolError) -> ToolReply
 
@@ -42,7 +42,7 @@ struct Tool: Sendable {
     }
 }
 
-/// What all calls of a server share.
+/// The state that all calls of a server share.
 final class Workbench: Sendable {
     let ground: any Ground
     let settings: ToolSettings
@@ -64,7 +64,7 @@ struct Call: Sendable {
 
     // MARK: Arguments
 
-    // They fit the input schema by now, so what is missing was optional.
+    // The arguments were checked against the input schema, so a missing one is optional.
     func text(_ key: String) -> String? { arguments[key]?.text }
     func flag(_ key: String) -> Bool { arguments[key]?.boolean ?? false }
     func number(_ key: String) -> UInt64? { arguments[key]?.integer.flatMap { UInt64(exactly: $0) } }
@@ -85,14 +85,14 @@ struct Call: Sendable {
 
     // MARK: Bounds
 
-    /// Bytes of text that the reply may have. What a call asks for is a wish of its caller, who knows
-    /// what fits; what it does not ask for stays small.
+    /// The maximum number of bytes of text in the reply. An explicit max_bytes is taken as it is, since the
+    /// caller knows what fits; without it the reply stays small.
     var replyBytes: Int {
         let wanted = number("max_bytes").map { Int(clamping: $0) } ?? workbench.settings.replyBytes
         return max(64, min(wanted, ToolSettings.mostReplyBytes))
     }
 
-    /// Of these, bytes for a file's text: the rest is for what is said about it.
+    /// The bytes of these for a file's text; the rest is for the notes.
     var textBytes: UInt64 {
         let bytes = replyBytes
         return UInt64(arguments["max_bytes"] == nil ? max(bytes - 320, bytes / 2) : bytes)
@@ -104,12 +104,13 @@ struct Call: Sendable {
 
     // MARK: Files
 
-    /// A note on where the content before a change lies; none in a workspace, whose history has it.
+    /// Returns a note on where the content before a change is kept; none in a workspace, whose history has
+    /// it.
     func keptNote(_ path: ToolPath) -> [String] {
         ground.keptContent(of: path).map { ["the content before is \($0)"] } ?? []
     }
 
-    /// A file as text, with the index of an earlier call if it is the same still.
+    /// Opens a file as text, with the index of an earlier call if the file has not changed.
     func textFile(
         _ path: ToolPath, encoding: TextEncoding? = nil
     ) throws(ToolError) -> TextFile {
@@ -120,11 +121,11 @@ struct Call: Sendable {
         return text
     }
 
-    /// Keeps what was counted for the next call.
+    /// Keeps the index for the next call.
     func keep(_ text: TextFile) { workbench.indexes[text.version] = text.index }
 }
 
-/// Line indexes of files that were read or edited last.
+/// The line indexes of the files that were read or edited last.
 final class IndexCache: Sendable {
     private struct State {
         var indexes: [FileVersion: (index: LineIndex, used: UInt64)] = [:]
@@ -132,7 +133,7 @@ final class IndexCache: Sendable {
     }
 
     private let state = Mutex(State())
-    /// An index has up to 65,000 blocks of 24 bytes.
+    /// The maximum number of indexes; one has up to 65,000 blocks of 24 bytes.
     private static let most = 8
 
     subscript(version: FileVersion) -> LineIndex? {

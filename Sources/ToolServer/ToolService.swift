@@ -1,11 +1,11 @@
-// ToolService: one server on standard input and output, over directories or a store without a mount.
+// ToolService: one server on standard input and output, over directories or over a store without a mount.
 
 internal import Glibc
 internal import MCP
 package import Tools
 
 package enum ToolService {
-    /// What a server is started with.
+    /// The options of a server.
     package struct Configuration: Sendable {
         package var settings = ToolSettings()
         package var structuredContent = true
@@ -14,7 +14,7 @@ package enum ToolService {
         package init() {}
     }
 
-    /// Serves the client on standard input and output until it is gone.
+    /// Serves the client on standard input and output until it closes the connection.
     package static func run(
         _ ground: any Ground, _ configuration: Configuration, warn: (String) -> Void
     ) throws(ToolError) {
@@ -37,9 +37,9 @@ package enum ToolService {
         }
     }
 
-    /// The roots that are there. One that is not is left out: clients name directories that they make
-    /// later, or never.
-    /// - Throws: `missing` if none of them is there.
+    /// Returns a ground over the existing roots. Others are left out: clients name directories that they
+    /// make later, or never.
+    /// - Throws: `missing` if none of them exists.
     package static func ground(
         _ roots: [(path: String, isReadOnly: Bool)], keeper: EditKeeper?, warn: (String) -> Void
     ) throws(ToolError) -> HostGround {
@@ -59,7 +59,7 @@ package enum ToolService {
         return try HostGround(found, home: home, hidesControlFiles: true, keeper: keeper)
     }
 
-    /// For the model: what saves calls and tokens.
+    /// Instructions for the model that save calls and tokens.
     static let instructions =
         "Files of any size: read parts with read_file_range (next_offset says where to go on), change "
         + "parts with edit_file instead of writing files anew, write long files with "

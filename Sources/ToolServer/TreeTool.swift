@@ -1,5 +1,5 @@
-// directory_tree: names below a directory as JSON, level by level until the reply is full, so that
-// what is near the top is there whatever lies below. No recursion: a tree may be as deep as it likes.
+// directory_tree: the names below a directory as JSON, level by level until the reply is full. So the
+// levels near the top are complete, whatever lies below. There is no recursion: a tree may have any depth.
 
 internal import MCP
 internal import Platform
@@ -33,7 +33,7 @@ extension Tool {
         var omitted = 0
     }
 
-    /// Levels of the reply: each is two of JSON, whose own bound is 256.
+    /// The maximum number of levels of the reply. Each is two levels of JSON, which is limited to 256.
     private static let mostLevels = 100
 
     private static func tree(_ call: Call) throws(ToolError) -> ToolReply {
@@ -56,7 +56,7 @@ extension Tool {
             do throws(ToolError) {
                 found = try children(call.ground, top, names, rules)
             } catch {
-                // The directory itself must be there; one below may go, or be closed to us.
+                // The directory itself must exist; one below may be removed or unreadable.
                 if names.isEmpty { throw error }
                 unopened += 1
                 continue
@@ -102,7 +102,7 @@ extension Tool {
         return found.sorted { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
-    /// Children stand behind their parents, so a run from the end has them ready.
+    /// Children come after their parents, so a backward pass has them ready.
     private static func json(_ nodes: [Node]) -> JSON {
         var built = [JSON](repeating: .null, count: nodes.count)
         for index in nodes.indices.reversed() {

@@ -1,4 +1,4 @@
-// Making and moving: whole files, directories, names.
+// Tools that make and move whole files, directories and names.
 
 internal import MCP
 internal import Platform
