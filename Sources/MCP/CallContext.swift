@@ -1,9 +1,9 @@
-// CallContext: the ear and mouth of one running call: whether it is still wanted, and what it
-// reports before its reply. Nothing is sent once the call is cancelled or answered.
+// CallContext: the connection of one running call to its client: whether the call is cancelled, and its
+// reports before the reply. Nothing is sent after the call is cancelled or answered.
 
 internal import Synchronization
 
-/// How far a call is.
+/// The progress of a call.
 package struct CallProgress: Sendable, Equatable {
     package var done: Int64
     package var total: Int64?
@@ -23,21 +23,21 @@ package final class CallContext: Sendable {
         var nextHandler: UInt64 = 0
     }
 
-    /// Whether a structured result will reach the client, so that its text can be short.
+    /// Whether a structured result reaches the client, so that the text may be short.
     package let deliversStructuredContent: Bool
 
     private let interval: Duration
     private let onProgress: ProgressHandler?
     private let onLog: LogHandler?
     private let cancelled = Atomic(false)
-    /// Held while a report is sent, so that none follows a cancellation.
+    /// Held while a report is sent, so that no report follows a cancellation.
     private let state = Mutex(State())
 
-    /// Messages that one call may log; the last says that no more come.
+    /// The maximum number of messages that one call may log; the last one says that no more come.
     static let logLimit = 200
 
     /// - Parameters:
-    ///   - interval: the least time between two reports of progress.
+    ///   - interval: the minimum time between two reports of progress.
     ///   - onProgress, onLog: called one at a time, on the thread of the call.
     package init(
         interval: Duration = .milliseconds(100), deliversStructuredContent: Bool = true,
@@ -49,15 +49,15 @@ package final class CallContext: Sendable {
         self.onLog = onLog
     }
 
-    /// The client does not want the result any more, or is gone. What the call did so far should be
-    /// taken back or left whole; its reply is not sent.
+    /// Whether the client has cancelled the call or is gone. The call should undo what it did so far, or
+    /// leave it complete; its reply is not sent.
     package var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
 
-    /// Whether somebody listens: without, there is no need to count.
+    /// Whether progress is reported to the client; otherwise there is no need to count.
     package var wantsProgress: Bool { onProgress != nil }
 
-    /// Reports progress. `done` that does not grow is dropped, as are reports that follow another
-    /// too soon; the last, which reaches `total`, is not.
+    /// Reports progress. A report is dropped if `done` has not grown, or if it follows another one too
+    /// soon; the last one, which reaches `total`, is not dropped.
     package func progress(done: Int64, total: Int64? = nil, message: String? = nil) {
         guard let onProgress else { return }
         state.withLock { state in
@@ -73,7 +73,7 @@ package final class CallContext: Sendable {
         }
     }
 
-    /// Tells the client's log something, if it listens to that level.
+    /// Sends a message to the client's log, if the client wants that level.
     package func log(_ level: LogLevel, _ message: String) {
         guard let onLog else { return }
         state.withLock { state in
@@ -87,9 +87,9 @@ package final class CallContext: Sendable {
         }
     }
 
-    /// Runs `body`; `handler` runs once, on another thread, if the call is cancelled meanwhile, or
-    /// at once if it was before. For what waits: a child process to end, a descriptor to close. It
-    /// may still run for a moment when `body` has returned.
+    /// Runs `body`, and runs `handler` once if the call is cancelled: on another thread if that is during
+    /// `body`, or at once if it was before. This is for waits: for a child process to end, or a descriptor
+    /// to close. The handler may still run for a moment after `body` has returned.
     package func withCancellationHandler<R>(
         _ handler: @escaping @Sendable () -> Void, _ body: () throws -> R
     ) rethrows -> R {
@@ -107,10 +107,11 @@ package final class CallContext: Sendable {
         return try body()
     }
 
+    /// Cancels the call.
     /// - Returns: whether it was not cancelled before.
     @discardableResult
     package func cancel() -> Bool {
-        // First, so that a call sees it even while a report waits for a slow client.
+        // The flag is set first, so that the call sees it even while a report waits for a slow client.
         let wasCancelled = cancelled.exchange(true, ordering: .acquiringAndReleasing)
         let handlers = state.withLock { state in
             state.isClosed = true
@@ -122,6 +123,6 @@ package final class CallContext: Sendable {
         return !wasCancelled
     }
 
-    /// The reply goes out: nothing may follow.
+    /// Closes the context before the reply is sent: no report may follow.
     func close() { state.withLock { $0.isClosed = true } }
 }

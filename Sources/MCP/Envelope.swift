@@ -1,17 +1,17 @@
-// Envelope: what a request says about itself in `_meta`: its revision, since 2026-07-28, and what
-// it wants to hear while it runs.
+// Envelope: the properties of a request from its `_meta`: its revision, since 2026-07-28, and the reports
+// that the client wants while it runs.
 
 struct Envelope: Sendable {
-    /// nil if neither the request nor `initialize` says.
+    /// The revision; nil if neither the request nor `initialize` gives it.
     let revision: Revision?
-    /// Messages from this level up go to the client; nil for none.
+    /// The minimum level of messages for the client; nil for none.
     let logLevel: LogLevel?
     /// A string or a whole number.
     let progressToken: JSON?
 
     /// - Parameters:
-    ///   - session: what `initialize` agreed on.
-    ///   - logLevel: what `logging/setLevel` set.
+    ///   - session: the revision that `initialize` agreed on.
+    ///   - logLevel: the level that `logging/setLevel` set.
     init(_ request: Request, session: Revision?, logLevel: LogLevel) throws(RPCError) {
         let meta = request.meta
         if let version = meta[MetaKey.protocolVersion] {
@@ -48,7 +48,7 @@ struct Envelope: Sendable {
 
     private static func token(_ json: JSON?) throws(RPCError) -> JSON? {
         guard let json, !json.isNull else { return nil }
-        // The same rules as for ids; and it comes back in each report.
+        // The rules are those for ids; the token is returned in each report.
         guard let token = RequestID(json) else {
             throw .invalidParameters(
                 "progressToken is a whole number, or a string of at most "

@@ -1,13 +1,12 @@
-// JSON+Bytes: JSON to and from bytes, by the toolchain's coders. What is read has been looked at by
-// MessageOutline before: the coders recurse, and take a short text of many small values apart
-// slowly.
+// JSON+Bytes: converts JSON to and from bytes with the toolchain's coders. MessageOutline checks the bytes
+// first: the coders recurse, and are slow on a short text with many small values.
 
 internal import FoundationEssentials
 
 extension JSON: Codable {
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        // The commonest kinds come first: each wrong guess costs a thrown error.
+        // The most frequent kinds come first: each wrong guess costs a thrown error.
         if container.decodeNil() {
             self = .null
         } else if let value = try? container.decode(String.self) {
@@ -42,7 +41,7 @@ extension JSON: Codable {
     }
 }
 
-/// Why bytes are no JSON, or a value cannot be written.
+/// The reason why bytes are not JSON, or a value cannot be written.
 package enum JSONError: Error, Equatable, Sendable {
     case invalidUTF8
     case malformed
@@ -61,13 +60,13 @@ package enum JSONError: Error, Equatable, Sendable {
 }
 
 extension JSON {
-    /// Depth that the coders, which recurse, are trusted with on a stack of 8 MiB.
+    /// The maximum number of levels for the coders, which recurse on a stack of 8 MiB.
     package static let depthLimit = 256
 
-    /// Values that one message may have: they cost up to 10 microseconds and 100 bytes each.
+    /// The maximum number of values in one message: they cost up to 10 microseconds and 100 bytes each.
     package static let valueLimit = 100_000
 
-    /// Reads one value, and nothing behind it.
+    /// Parses one value, with nothing after it.
     package init(
         parsing bytes: [UInt8], depthLimit: Int = depthLimit, valueLimit: Int = valueLimit
     ) throws(JSONError) {
@@ -77,24 +76,24 @@ extension JSON {
             parsing: bytes, outline: outline, depthLimit: depthLimit, valueLimit: valueLimit)
     }
 
-    /// - Parameter outline: has scanned all of `bytes`.
+    /// - Parameter outline: the outline after a scan of all of `bytes`.
     init(
         parsing bytes: [UInt8], outline: MessageOutline, depthLimit: Int, valueLimit: Int
     ) throws(JSONError) {
         if outline.deepest > depthLimit { throw .tooDeep(limit: depthLimit) }
         if outline.values > valueLimit { throw .tooManyValues(limit: valueLimit) }
         guard (try? UTF8Span(validating: bytes.span)) != nil else { throw .invalidUTF8 }
-        // The decoder takes text with NUL bytes for UTF-16 and would read something else.
+        // The decoder takes text with NUL bytes for UTF-16 and would read a different value.
         if outline.hasNUL { throw .malformed }
         do {
             self = try JSONDecoder().decode(JSON.self, from: Data(bytes))
         } catch {
-            // The decoder's own words name its types, not the place.
+            // The decoder's messages name its types, not the place.
             throw .malformed
         }
     }
 
-    /// One line of UTF-8 without a line end, keys sorted.
+    /// Returns one line of UTF-8 without a line end, with sorted keys.
     package func encoded(depthLimit: Int = depthLimit) throws(JSONError) -> [UInt8] {
         if depth(upTo: depthLimit + 1) > depthLimit { throw .tooDeep(limit: depthLimit) }
         let encoder = JSONEncoder()
@@ -102,12 +101,12 @@ extension JSON {
         do {
             return try [UInt8](encoder.encode(self))
         } catch {
-            // Nothing in a JSON value can make the encoder fail; should it, say so.
+            // No JSON value makes the encoder fail; if it does, that is reported.
             throw .malformed
         }
     }
 
-    /// The same as a String; nil beyond the depth limit.
+    /// The encoded line as a String; nil beyond the depth limit.
     package var line: String? {
         (try? encoded()).map { String(decoding: $0, as: UTF8.self) }
     }

@@ -1,11 +1,12 @@
-// JSON: one value of any kind, as messages, arguments, schemas and structured results carry it.
-// Whole numbers stay exact up to 64 bits; object keys are sorted when written.
+// JSON: one JSON value, as in messages, arguments, schemas and structured results. Whole numbers are exact
+// up to 64 bits; object keys are sorted when written.
 
 package enum JSON: Sendable, Equatable {
     case null
     case boolean(Bool)
     case integer(Int64)
-    /// A number that is no Int64. What is not finite is written as null: JSON has no word for it.
+    /// A number that does not fit Int64. A value that is not finite is written as null, since JSON cannot
+    /// express it.
     case number(Double)
     case text(String)
     case list([JSON])
@@ -13,10 +14,10 @@ package enum JSON: Sendable, Equatable {
 }
 
 extension JSON {
-    /// The member of an object; nil if there is none, or if this is no object.
+    /// Returns the member of an object; nil if there is none, or if this is not an object.
     package subscript(_ key: String) -> JSON? { members?[key] }
 
-    /// The item of a list; nil if there is none, or if this is no list.
+    /// Returns the item of a list; nil if there is none, or if this is not a list.
     package subscript(_ index: Int) -> JSON? {
         guard let items, items.indices.contains(index) else { return nil }
         return items[index]
@@ -30,7 +31,7 @@ extension JSON {
         if case .object(let value) = self { value } else { nil }
     }
 
-    /// A whole number, however it was written: 3, 3.0 and 3e0 are the same to JSON.
+    /// The value as a whole number, in any notation: 3, 3.0 and 3e0 are the same in JSON.
     package var integer: Int64? {
         switch self {
         case .integer(let value): value
@@ -39,7 +40,7 @@ extension JSON {
         }
     }
 
-    /// Any number; whole ones beyond 2^53 are rounded.
+    /// The value as a number; whole numbers beyond 2^53 are rounded.
     package var double: Double? {
         switch self {
         case .integer(let value): Double(value)
@@ -48,7 +49,8 @@ extension JSON {
         }
     }
 
-    /// Equality as JSON Schema has it: numbers are the same if their values are, at any depth.
+    /// Returns whether two values are equal as in JSON Schema: numbers are equal if their values are, at
+    /// any depth.
     package func isSame(as other: JSON) -> Bool {
         switch (self, other) {
         case (.integer, .number), (.number, .integer):
@@ -65,7 +67,7 @@ extension JSON {
         }
     }
 
-    /// How deep lists and objects nest: 0 for a scalar. Does not recurse; stops at `limit`.
+    /// Returns the depth of nested lists and objects: 0 for a scalar. Does not recurse; stops at `limit`.
     package func depth(upTo limit: Int) -> Int {
         var level: [JSON] = [self]
         var depth = 0
@@ -90,14 +92,14 @@ extension JSON {
         return depth
     }
 
-    /// An object of those members that are there.
+    /// Returns an object of those members that are not nil.
     package static func members(_ pairs: KeyValuePairs<String, JSON?>) -> JSON {
         var members: [String: JSON] = [:]
         for (key, value) in pairs where value != nil { members[key] = value }
         return .object(members)
     }
 
-    /// What a value is called in a sentence.
+    /// The name of the value's kind in a sentence.
     package var kind: String {
         switch self {
         case .null: "null"
@@ -111,8 +113,8 @@ extension JSON {
     }
 }
 
-// Schemas and test messages are written as literals. `nil` is none of them: where a value may be
-// absent, it would be a null that is there.
+// Schemas and test messages are written as literals. There is no `nil` literal: where a value may be
+// absent, it would become a null.
 extension JSON: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
     ExpressibleByDictionaryLiteral

@@ -1,25 +1,25 @@
-// LineReader: the messages of a client, one a line, from a descriptor. Lines are read in pieces; of
-// one beyond the limit no byte is kept, and the rest is skipped to its end.
+// LineReader: reads the messages of a client, one on each line, from a descriptor. No byte of a line beyond
+// the limit is kept, and the rest of it is skipped.
 
 internal import Glibc
 
-/// One line without its end.
+/// One line without its line end.
 struct Line: Sendable {
-    /// Empty if the line is too long.
+    /// The content; empty if the line is too long.
     var bytes: [UInt8] = []
-    /// Bytes that came, kept or not.
+    /// The number of bytes received, kept or not.
     var length = 0
     var outline = MessageOutline()
     var isTooLong = false
 
-    /// Only blanks, which mean nothing.
+    /// Whether the line has only blanks; such a line is ignored.
     var isBlank: Bool { !isTooLong && bytes.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D } }
 }
 
 struct LineReader {
     enum Event {
         case line(Line)
-        /// All that came is taken; there may be more later.
+        /// All received bytes are taken; more may follow.
         case waiting
         case ended
         case failed(Int32)
@@ -38,7 +38,7 @@ struct LineReader {
         self.limit = limit
     }
 
-    /// The next line of what was read before, or nothing.
+    /// Returns the next line of the bytes read so far, or `waiting`.
     mutating func next() -> Event {
         while position < filled {
             let rest = piece[position..<filled]
@@ -48,11 +48,11 @@ struct LineReader {
             if end != nil { return .line(finishLine()) }
         }
         if !hasEnded { return .waiting }
-        // The last line may have no end.
+        // The last line may have no line end.
         return line.length > 0 ? .line(finishLine()) : .ended
     }
 
-    /// One read(2): blocks unless poll(2) said that there is something. nil if all is well.
+    /// Makes one read(2), which blocks unless poll(2) has reported input. Returns nil on success.
     mutating func fill() -> Event? {
         let count = read(descriptor, &piece, piece.count)
         if count < 0 {

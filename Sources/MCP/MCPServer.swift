@@ -1,9 +1,8 @@
-// MCPServer: serves a catalogue of tools to one client over two descriptors, until one of them
-// closes.
+// MCPServer: serves a catalogue of tools to one client over two descriptors, until one of them closes.
 
 internal import Glibc
 
-/// Why a server came to its end.
+/// The result of a server that has ended.
 package struct ServerExit: Sendable, Equatable {
     package enum Cause: Sendable, Equatable {
         /// The usual end: the client has closed its side.
@@ -12,12 +11,12 @@ package struct ServerExit: Sendable, Equatable {
         case outputClosed
         /// `stop` became readable.
         case stopped
-        /// errno of read(2) or poll(2).
+        /// The errno of read(2) or poll(2).
         case inputFailed(Int32)
     }
 
     package var cause: Cause
-    /// Calls that did not end in time after they were cancelled.
+    /// The number of calls that did not end in time after they were cancelled.
     package var unfinishedCalls: Int
 }
 
@@ -36,10 +35,11 @@ package final class MCPServer: Sendable {
         self.options = options
     }
 
-    /// Serves one client; blocks until it is gone. The thread has a stack of 8 MiB, as the main
-    /// thread usually has.
+    /// Serves one client, and blocks until it is gone. The calling thread needs a stack of 8 MiB, as the
+    /// main thread usually has.
     /// - Parameters:
-    ///   - input, output: not closed here. `StandardStreams.claim` keeps them apart from all else.
+    ///   - input, output: the descriptors, which are not closed here. `StandardStreams.claim` separates
+    ///     them from all other use.
     ///   - stop: ends the server when it is readable or closed, for instance by a signal.
     package func run(input: Int32, output: Int32, stop: Int32? = nil) -> ServerExit {
         let channel = OutputChannel(
@@ -73,12 +73,12 @@ package final class MCPServer: Sendable {
         }
     }
 
-    /// Until there is something to read (nil), or a reason to end.
+    /// Waits until there is input (nil), or a reason to end.
     private static func wait(input: Int32, output: Int32, stop: Int32?) -> ServerExit.Cause? {
         while true {
             var waits = [
                 pollfd(fd: input, events: Int16(POLLIN), revents: 0),
-                // Only that nobody reads it, which needs no asking.
+                // POLLERR, reported when the client stops reading, needs no requested event.
                 pollfd(fd: output, events: 0, revents: 0),
                 pollfd(fd: stop ?? -1, events: Int16(POLLIN), revents: 0),
             ]
@@ -90,7 +90,7 @@ package final class MCPServer: Sendable {
             if waits[1].revents & Int16(POLLERR | POLLNVAL) != 0 { return .outputClosed }
             if waits[0].revents & Int16(POLLNVAL) != 0 { return .inputFailed(EBADF) }
             if waits[0].revents != 0 { return nil }
-            // A socket whose other end is gone as a whole.
+            // The other end of a socket is fully closed.
             if waits[1].revents & Int16(POLLHUP) != 0 { return .outputClosed }
         }
     }

@@ -1,20 +1,20 @@
-// Message: one message of JSON-RPC 2.0, told apart from what is none.
+// Message: one message of JSON-RPC 2.0, classified by its kind.
 
 struct Request: Sendable {
     var id: RequestID
     var method: String
     var parameters: [String: JSON]
 
-    /// `_meta`, or nothing.
+    /// The members of `_meta`; empty if there are none.
     var meta: [String: JSON] { parameters["_meta"]?.members ?? [:] }
 }
 
 enum Message: Sendable {
     case request(Request)
     case notification(method: String, parameters: [String: JSON])
-    /// To a request; this server makes none.
+    /// A response to a request; this server makes no requests.
     case response
-    /// - Parameter id: null where none could be read.
+    /// - Parameter id: the id of the message; null if it could not be read.
     case invalid(id: JSON, RPCError)
 
     init(_ json: JSON) {
@@ -43,7 +43,7 @@ enum Message: Sendable {
         case nil, .null: parameters = [:]
         case .object(let members): parameters = members
         case .some(let other):
-            // Nothing answers a notification, not even this.
+            // A notification has no answer, not even an error.
             self =
                 members["id"] == nil
                 ? .notification(method: name, parameters: [:])
@@ -64,7 +64,7 @@ enum Message: Sendable {
     }
 }
 
-/// Answers, as messages.
+/// Makes the messages of answers.
 enum Answer {
     static func result(_ id: JSON, _ result: JSON) -> JSON {
         ["jsonrpc": "2.0", "id": id, "result": result]

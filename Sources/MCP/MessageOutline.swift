@@ -1,11 +1,11 @@
-// MessageOutline: what can be told of a message while its bytes come in, without decoding or
-// keeping them: how deep and how large it is, and which id it has. It bounds the decoder's work,
-// and gives a message that is refused as a whole its answer. It judges no grammar.
+// MessageOutline: the depth, size and id of a message, found while its bytes arrive, without decoding or
+// keeping them. It bounds the decoder's work, and gives the id for the answer to a message that is refused
+// as a whole. It does not check the grammar.
 
 struct MessageOutline: Sendable {
-    /// Levels of arrays and objects.
+    /// The maximum number of levels of nested arrays and objects.
     private(set) var deepest = 0
-    /// Scalars, arrays and objects, or a few more: never fewer.
+    /// The number of scalars, arrays and objects; it may be a few too high, never too low.
     private(set) var values = 1
     private(set) var hasNUL = false
 
@@ -15,28 +15,28 @@ struct MessageOutline: Sendable {
     private var isInText = false
     private var isEscaped = false
 
-    /// Where in the members of the outermost object the scan stands.
+    /// The place of the scan in the members of the outermost object.
     private enum Place { case key, afterKey, value }
     private var place = Place.key
     private var key: [UInt8] = []
     private var identifier: [UInt8] = []
     private var isIdentifierKnown = false
 
-    /// Bytes of an id with its quotes, beyond which it is not kept.
+    /// The maximum number of bytes of an id with its quotes; a longer one is not kept.
     private static let longestIdentifier = 6 * RequestID.longestText + 2
 
-    /// The id of a request as it was written, if the message is an object with one at its top.
+    /// The bytes of the request's id, if the message is an object with an id at the top level.
     var writtenIdentifier: [UInt8]? {
         isIdentifierKnown && !identifier.isEmpty && identifier.count <= Self.longestIdentifier
             ? identifier : nil
     }
 
-    /// Takes the next bytes of the message.
+    /// Scans the next bytes of the message.
     mutating func scan(_ bytes: ArraySlice<UInt8>) {
         var index = bytes.startIndex
         while index < bytes.endIndex {
             if isInText, !isEscaped, !isAtTop {
-                // Most of a large message: of the text of an argument only the end matters.
+                // Only the end of a nested string matters; such strings are most of a large message.
                 while index < bytes.endIndex, bytes[index] != UInt8(ascii: "\""),
                     bytes[index] != UInt8(ascii: "\\"), bytes[index] != 0
                 { index += 1 }
@@ -111,7 +111,7 @@ struct MessageOutline: Sendable {
 
     private var isIdentifierKey: Bool { key.elementsEqual("\"id\"".utf8) }
 
-    /// The first of equal keys counts, as it does to the decoder.
+    /// The first of equal keys counts, as in the decoder.
     private mutating func endMember() {
         if place == .value, isIdentifierKey { isIdentifierKnown = true }
     }

@@ -1,12 +1,12 @@
-// OutputChannel: what goes to the client: whole lines, one at a time, from any thread. A client
-// that is gone is noticed here; from then on all is dropped.
+// OutputChannel: sends whole lines to the client, one at a time, from any thread. It detects a client that
+// is gone, and drops all output from then on.
 
 internal import Glibc
 internal import Synchronization
 
 final class OutputChannel: Sendable {
     private let output: Int32
-    /// Looked at for a hang-up while output does not move.
+    /// Checked for a hang-up while output is blocked.
     private let input: Int32
     private let stall: Duration
     private let depthLimit: Int
@@ -14,7 +14,7 @@ final class OutputChannel: Sendable {
     private let writing = Mutex(())
     private let broken = Atomic(false)
 
-    /// PIPE_BUF: after poll(2) has said that a pipe takes output, it takes so much without
+    /// PIPE_BUF: after poll(2) has reported a pipe as writable, it takes this number of bytes without
     /// blocking.
     private static let portion = 4096
 
@@ -25,16 +25,16 @@ final class OutputChannel: Sendable {
         self.depthLimit = depthLimit
     }
 
-    /// The client does not read any more.
+    /// Whether the client does not read any more.
     var isBroken: Bool { broken.load(ordering: .acquiring) }
 
-    /// A message of the server's own making: small and shallow.
+    /// Sends a message that the server makes itself: small and shallow.
     func send(_ message: JSON) {
         guard let line = try? message.encoded(depthLimit: depthLimit) else { return }
         send(line: line)
     }
 
-    /// - Parameter line: without line end.
+    /// - Parameter line: the line without line end.
     func send(line: [UInt8]) {
         var bytes = line
         bytes.append(0x0A)
@@ -61,14 +61,14 @@ final class OutputChannel: Sendable {
         return true
     }
 
-    /// Waits as long as it takes, unless the client has closed its other end.
+    /// Waits without a time limit, unless the client has closed its other end.
     private func waitForRoom() -> Bool {
         var deadline: ContinuousClock.Instant?
         while true {
             var waits = [
                 pollfd(fd: output, events: Int16(POLLOUT), revents: 0),
-                // Only the hang-up, which needs no asking; and no more once it was seen, because it
-                // stays.
+                // Only a hang-up, which needs no requested event. After it was seen the descriptor is left
+                // out, because the condition persists.
                 pollfd(fd: deadline == nil ? input : -1, events: 0, revents: 0),
             ]
             if poll(&waits, 2, deadline == nil ? -1 : 50) < 0, errno != EINTR { return false }
@@ -79,9 +79,8 @@ final class OutputChannel: Sendable {
         }
     }
 
-    /// Runs `body` while SIGPIPE cannot end the process, and takes back one that came
-    /// (sigtimedwait(2)). The disposition of the process is left alone: its children would inherit
-    /// it.
+    /// Runs `body` with SIGPIPE blocked, and consumes a pending one (sigtimedwait(2)). The disposition of
+    /// the process is not changed, since its children would inherit it.
     private static func withoutPipeSignal(_ body: () -> Bool) -> Bool {
         var pipe = sigset_t()
         sigemptyset(&pipe)

@@ -1,4 +1,4 @@
-// RPCError: why a request has no result: the error object of JSON-RPC, with the codes that MCP
+// RPCError: the reason why a request has no result, as the error object of JSON-RPC with the codes that MCP
 // uses.
 
 struct RPCError: Error, Equatable, Sendable {
@@ -10,10 +10,10 @@ struct RPCError: Error, Equatable, Sendable {
         .members(["code": .integer(code), "message": .text(message), "data": data])
     }
 
-    /// The text is no JSON, or none that this server reads.
+    /// The text is not JSON, or exceeds the limits of this server.
     static func parse(_ message: String) -> RPCError { RPCError(code: -32_700, message: message) }
 
-    /// JSON, but no message.
+    /// The value is JSON, but not a message.
     static func invalidRequest(_ message: String) -> RPCError {
         RPCError(code: -32_600, message: message)
     }
@@ -32,7 +32,7 @@ struct RPCError: Error, Equatable, Sendable {
         RPCError(code: -32_603, message: message)
     }
 
-    /// UnsupportedProtocolVersionError of 2026-07-28. Clients choose from the versions it names.
+    /// UnsupportedProtocolVersionError of 2026-07-28. Clients choose one of the versions that it names.
     static func unsupported(_ version: String) -> RPCError {
         let known = Revision(rawValue: version)
         let message =
@@ -46,7 +46,7 @@ struct RPCError: Error, Equatable, Sendable {
     }
 }
 
-/// The beginning of a text that came from outside, for a sentence.
+/// Returns the beginning of a text from outside, for use in a message.
 enum Excerpt {
     static func of(_ text: String) -> String {
         let start = text.unicodeScalars.prefix(81)
@@ -55,7 +55,7 @@ enum Excerpt {
     }
 }
 
-/// Keys of `_meta` that the protocol reserves.
+/// The keys of `_meta` that the protocol reserves.
 enum MetaKey {
     static let protocolVersion = "io.modelcontextprotocol/protocolVersion"
     static let clientCapabilities = "io.modelcontextprotocol/clientCapabilities"

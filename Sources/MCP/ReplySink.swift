@@ -1,5 +1,5 @@
-// ReplySink: where the answer to a request goes: out as a line of its own, or into the array that
-// answers a batch, which goes out when its last answer is there.
+// ReplySink: the destination of an answer: a line of its own, or the array that answers a batch. The array
+// is sent with its last answer.
 
 internal import Synchronization
 
@@ -7,7 +7,7 @@ enum ReplySink: Sendable {
     case line(OutputChannel, limit: Int)
     case batch(BatchReply)
 
-    /// Bytes that one answer may have.
+    /// The maximum number of bytes of one answer.
     var limit: Int {
         switch self {
         case .line(_, let limit): limit
@@ -15,7 +15,7 @@ enum ReplySink: Sendable {
         }
     }
 
-    /// - Parameter answer: nil if there is none, because the request was cancelled.
+    /// - Parameter answer: the answer; nil if the request was cancelled.
     func put(encoded answer: [UInt8]?) {
         switch self {
         case .line(let channel, _):
@@ -24,7 +24,7 @@ enum ReplySink: Sendable {
         }
     }
 
-    /// An answer that may be too large or too deep; then `instead` goes out, which is neither.
+    /// Sends an answer that may be too large or too deep; then `instead`, which is neither, is sent.
     func put(_ answer: JSON, depthLimit: Int, instead: (String) -> JSON) {
         let reason: String
         do {
@@ -49,10 +49,10 @@ final class BatchReply: Sendable {
 
     private let channel: OutputChannel
     private let state: Mutex<State>
-    /// Of the limit of a reply, for each answer.
+    /// The bytes of the limit of a reply that each answer may have.
     let share: Int
 
-    /// - Parameter count: answers that will be put, at least one.
+    /// - Parameter count: the number of answers to come, at least one.
     init(_ channel: OutputChannel, count: Int, limit: Int) {
         self.channel = channel
         share = limit / max(1, count)
@@ -66,7 +66,7 @@ final class BatchReply: Sendable {
                 state.bytes += answer
             }
             state.missing -= 1
-            // Without any answer nothing goes out: an empty array is no message.
+            // If there is no answer at all, nothing is sent: an empty array is not a message.
             guard state.missing == 0, state.bytes.count > 1 else { return nil }
             state.bytes.append(UInt8(ascii: "]"))
             return state.bytes

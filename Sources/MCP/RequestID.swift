@@ -4,10 +4,11 @@ package enum RequestID: Hashable, Sendable {
     case integer(Int64)
     case text(String)
 
-    /// Bytes: ids are kept while their requests run, and come back in answers.
+    /// The maximum number of bytes of an id: ids are kept while their requests run, and are returned in
+    /// answers.
     package static let longestText = 256
 
-    /// nil for what is no id: null, a fraction, a long text.
+    /// Returns nil for an invalid id: null, a fraction, a long text.
     package init?(_ json: JSON) {
         switch json {
         case .integer(let value): self = .integer(value)

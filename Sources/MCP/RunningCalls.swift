@@ -1,12 +1,12 @@
-// RunningCalls: the requests that have no answer yet, by id, so that they can be cancelled and no
-// id is used twice at a time.
+// RunningCalls: the unanswered requests by id, so that they can be cancelled and no id is used twice at a
+// time.
 
 internal import Synchronization
 
 final class RunningCalls: Sendable {
     private let calls = Mutex<[RequestID: CallContext]>([:])
 
-    /// False if a request with this id still runs.
+    /// Adds a call; returns false if a request with this id still runs.
     func add(_ id: RequestID, _ context: CallContext) -> Bool {
         calls.withLock { calls in
             if calls[id] != nil { return false }
@@ -19,7 +19,7 @@ final class RunningCalls: Sendable {
 
     func remove(_ id: RequestID) { calls.withLock { _ = $0.removeValue(forKey: id) } }
 
-    /// Unknown ids are those that were answered meanwhile.
+    /// Cancels a call. An unknown id belongs to a request that was answered meanwhile.
     func cancel(_ id: RequestID) { calls.withLock { $0[id] }?.cancel() }
 
     func cancelAll() {

@@ -1,19 +1,18 @@
-// Schema: whether a value fits a JSON Schema, for the keywords that tools use. Recursion follows
-// the schema, which the program wrote, and not the value. All problems are found at once, up to a
-// bound.
+// Schema: checks values against a JSON Schema, for the keywords that tools use. The recursion follows the
+// schema, which is part of the program, and not the value. All problems are found at once, up to a bound.
 
 package struct Schema: Sendable {
     package let json: JSON
 
     package init(_ json: JSON) { self.json = json }
 
-    /// Keywords that are checked.
+    /// The keywords that are checked.
     package static let checked: Set<String> = [
         "type", "enum", "const", "anyOf", "properties", "required", "additionalProperties",
         "minProperties", "maxProperties", "items", "minItems", "maxItems", "minLength", "maxLength",
         "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     ]
-    /// Keywords that say something to people only.
+    /// The keywords that are only for people.
     package static let annotations: Set<String> = [
         "$schema", "title", "description", "default", "examples", "deprecated", "format",
         "contentEncoding", "contentMediaType",
@@ -21,15 +20,15 @@ package struct Schema: Sendable {
 
     static let problemLimit = 5
 
-    /// What does not fit, each beginning with the place: `edits[0].oldText is missing`.
+    /// Returns the problems of a value; each begins with the place: `edits[0].oldText is missing`.
     package func problems(of value: JSON) -> [String] {
         var checker = SchemaChecker()
         checker.check(value, json, at: Place())
         return checker.problems
     }
 
-    /// Keywords anywhere in the schema that are neither checked nor mere annotation: for tests of
-    /// catalogues, because what is not checked would pass in silence.
+    /// The keywords anywhere in the schema that are neither checked nor annotations. Tests of catalogues
+    /// use it, because an unchecked keyword would pass silently.
     package var unknownKeywords: Set<String> { Self.unknown(in: json) }
 
     private static func unknown(in schema: JSON) -> Set<String> {
@@ -45,7 +44,7 @@ package struct Schema: Sendable {
         return found
     }
 
-    /// Where in a value something stands, as programs write it.
+    /// A place in a value, in the notation of programs.
     struct Place {
         var text = ""
 

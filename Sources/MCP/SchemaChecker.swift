@@ -1,4 +1,4 @@
-// SchemaChecker: one run of a value through a schema.
+// SchemaChecker: one check of a value against a schema.
 
 struct SchemaChecker {
     private(set) var problems: [String] = []
@@ -13,7 +13,7 @@ struct SchemaChecker {
         if isFull { return }
         if schema == false { return report("\(place.name) is not allowed") }
         guard schema.members != nil else { return }
-        // A value of the wrong type fits nothing else either; one sentence is enough.
+        // A value of the wrong type violates the other keywords too; one problem is enough.
         guard checkType(value, schema, at: place) else { return }
         checkChoice(value, schema, at: place)
         switch value {
@@ -70,7 +70,7 @@ struct SchemaChecker {
             var checker = SchemaChecker()
             checker.check(value, branch, at: place)
             if checker.problems.isEmpty { return }
-            // Of several, the one whose type fits says best what is wrong.
+            // The branch whose type matches describes the problem best.
             var typed = SchemaChecker()
             if nearest.isEmpty || typed.checkType(value, branch, at: place) {
                 nearest = checker.problems
@@ -94,7 +94,7 @@ struct SchemaChecker {
         }
     }
 
-    /// Exact where both are whole.
+    /// Compares exactly if both are whole numbers.
     private static func compare(_ first: JSON, _ second: JSON) -> Int {
         if let mine = first.integer, let theirs = second.integer {
             return mine < theirs ? -1 : mine > theirs ? 1 : 0
@@ -144,7 +144,7 @@ struct SchemaChecker {
             (schema["minProperties"]?.integer, schema["maxProperties"]?.integer), at: place)
         let known = schema["properties"]?.members ?? [:]
         let others = schema["additionalProperties"]
-        // Sorted, so that the same arguments have the same answer.
+        // The order is fixed, so that the same arguments give the same answer.
         for (key, member) in members.sorted(by: { $0.key < $1.key }) {
             if isFull { return }
             if let inner = known[key] {

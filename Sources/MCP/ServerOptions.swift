@@ -1,11 +1,11 @@
-// ServerOptions: who the server says it is, and its bounds.
+// ServerOptions: the identity of the server, and its bounds.
 
-/// What a client may show of the server.
+/// The information about the server that a client may show.
 package struct ServerInfo: Sendable {
     package var name: String
     package var title: String?
     package var version: String
-    /// How to use the tools, for the model.
+    /// Instructions for the model on how to use the tools.
     package var instructions: String?
 
     package init(
@@ -19,37 +19,37 @@ package struct ServerInfo: Sendable {
 }
 
 package struct ServerOptions: Sendable {
-    /// Whether results have their structured form beside the text, where the revision has it. Some
-    /// clients show the model both.
+    /// Whether results have their structured form beside the text, if the revision has it. Some clients
+    /// show the model both.
     package var structuredContent = true
 
-    /// Calls that run at once.
+    /// The maximum number of calls that run at once.
     package var workers = 4
-    /// Calls that wait for a worker. One more is answered at once with a reply that asks to try
-    /// later.
+    /// The maximum number of calls that wait for a worker. A further call is answered at once with a reply
+    /// that asks to try later.
     package var waitingCalls = 64
-    /// Bytes of messages whose calls run or wait.
+    /// The maximum number of bytes of messages whose calls run or wait.
     package var callBytes = 64 << 20
-    /// Streams of `subscriptions/listen`.
+    /// The maximum number of streams of `subscriptions/listen`.
     package var subscriptions = 16
 
-    /// Bytes of one message that comes in.
+    /// The maximum number of bytes of one incoming message.
     package var messageBytes = 16 << 20
-    /// Bytes of one message that goes out.
+    /// The maximum number of bytes of one outgoing message.
     package var replyBytes = 16 << 20
-    /// Levels of arrays and objects in a message.
+    /// The maximum number of levels of arrays and objects in a message.
     package var depth = JSON.depthLimit
-    /// Values in a message.
+    /// The maximum number of values in a message.
     package var values = JSON.valueLimit
-    /// Messages in a batch.
+    /// The maximum number of messages in a batch.
     package var batch = 64
-    /// Tools in one page of `tools/list`.
+    /// The number of tools in one page of `tools/list`.
     package var page = 100
 
-    /// The least time between two reports of a call's progress.
+    /// The minimum time between two reports of a call's progress.
     package var progressInterval = Duration.milliseconds(100)
-    /// How long calls go on by themselves after the client has closed its end: scripts write all
-    /// they have and close. Then they are cancelled.
+    /// How long calls may go on after the client has closed its end: scripts write all requests and close.
+    /// Then the calls are cancelled.
     package var lingering = Duration.seconds(1)
     /// How long cancelled calls may take to end, before the server ends without them.
     package var grace = Duration.seconds(5)

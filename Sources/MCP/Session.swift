@@ -1,6 +1,5 @@
-// Session: one client, from its first message to its last: what it said about itself, and which
-// method each request gets. Used by the thread that reads; calls run on others and answer by
-// themselves.
+// Session: one client from its first message to its last: its revision and settings, and the method for
+// each request. Only the reading thread uses it; calls run on other threads and send their own answers.
 
 final class Session {
     let channel: OutputChannel
@@ -8,10 +7,10 @@ final class Session {
     let info: ServerInfo
     let calls: ToolCalls
 
-    /// What `initialize` agreed on; clients of 2026-07-28 never send it.
+    /// The revision that `initialize` agreed on; clients of 2026-07-28 never send it.
     private(set) var revision: Revision?
     private var logLevel = LogLevel.info
-    /// Requests of `subscriptions/listen`, which are never answered while the client wants them.
+    /// The requests of `subscriptions/listen`, which are not answered until the client cancels them.
     private var subscriptions: Set<RequestID> = []
 
     init(channel: OutputChannel, options: ServerOptions, info: ServerInfo, calls: ToolCalls) {
@@ -21,7 +20,7 @@ final class Session {
         self.calls = calls
     }
 
-    /// Takes one line: answers it, or begins what will.
+    /// Handles one line: answers it, or begins the call that will.
     func take(_ line: Line) {
         if line.isBlank { return }
         let sink = ReplySink.line(channel, limit: options.replyBytes)
@@ -52,7 +51,8 @@ final class Session {
         }
     }
 
-    /// The id of a message that is not decoded as a whole. Without it the client would wait on.
+    /// Returns the id of a message that is not decoded as a whole. Without it the client would wait
+    /// forever.
     private func writtenID(_ line: Line) -> JSON? {
         guard let bytes = line.outline.writtenIdentifier, let json = try? JSON(parsing: bytes)
         else {
@@ -134,7 +134,7 @@ final class Session {
         }
         let envelope = try Envelope(request, session: revision, logLevel: logLevel)
         guard let revision = envelope.revision else {
-            // Some clients ask whether anybody is there before they say who they are.
+            // Some clients send a ping before they identify themselves.
             if request.method == "ping" { return answer(request.id, [:], sink) }
             throw .invalidParameters(
                 "Send initialize first, or \(MetaKey.protocolVersion) and "
@@ -160,7 +160,8 @@ final class Session {
         }
     }
 
-    /// May come again: a proxy that keeps the server sends it for each of its clients.
+    /// Handles `initialize`. It may be repeated: a proxy that keeps the server running sends it for each of
+    /// its clients.
     private func initialize(_ request: Request) throws(RPCError) -> JSON {
         guard let asked = request.parameters["protocolVersion"]?.text else {
             throw .invalidParameters("protocolVersion is missing, or no string.")
@@ -177,7 +178,7 @@ final class Session {
         switch request.parameters["cursor"] {
         case nil, .null: break
         case .text(let cursor):
-            // As it was given out, and not one that Int would take too, such as +1.
+            // The cursor must be in the form that was returned; Int would also accept +1.
             guard let index = Int(cursor), "\(index)" == cursor, index > 0, index < tools.count
             else {
                 throw .invalidParameters("The cursor is none that tools/list has given.")
@@ -190,7 +191,8 @@ final class Session {
         return format.list(tools[start..<end], nextCursor: end < tools.count ? "\(end)" : nil)
     }
 
-    /// Nothing here ever changes, so the stream has no more than its beginning.
+    /// Handles `subscriptions/listen`. Nothing here ever changes, so the stream has only its
+    /// acknowledgement.
     private func listen(_ request: Request) throws(RPCError) {
         guard request.parameters["notifications"]?.members != nil else {
             throw .invalidParameters("notifications is missing, or no object.")
@@ -205,7 +207,7 @@ final class Session {
                 ["notifications": [:], "_meta": [MetaKey.subscription: request.id.json]]))
     }
 
-    /// Says that the subscriptions end, to a client that still reads.
+    /// Ends the subscriptions with a result, for a client that still reads.
     func endSubscriptions() {
         for id in subscriptions {
             let result = format(.july2026).complete(["_meta": [MetaKey.subscription: id.json]])
@@ -216,7 +218,8 @@ final class Session {
 
     // MARK: - Notifications
 
-    /// Only cancellations matter. Others, and malformed ones, are ignored, as the protocol has it.
+    /// Handles notifications. Only cancellations matter. Others, and malformed ones, are ignored, as the
+    /// protocol requires.
     private func takeNotification(_ method: String, _ parameters: [String: JSON]) {
         guard method == "notifications/cancelled",
             let id = parameters["requestId"].flatMap(RequestID.init)

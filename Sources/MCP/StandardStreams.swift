@@ -1,11 +1,11 @@
-// StandardStreams: the wire of a server on stdio, put where nothing else can write to it: one stray
-// line of a library or a child process on standard output, and the client cannot read on.
+// StandardStreams: moves the connection of a server on stdio to descriptors that no other code writes to.
+// One stray line of a library or a child process on standard output would break the client's stream.
 
 internal import Glibc
 
 package enum StandardStreams {
     /// Moves standard input and output to descriptors that children do not inherit. Afterwards 0 is
-    /// /dev/null, and 1 is what standard error is.
+    /// /dev/null, and 1 is a copy of standard error.
     /// - Returns: the descriptors for MCPServer.run; nil, with nothing moved, if there are none left.
     package static func claim() -> (input: Int32, output: Int32)? {
         let input = fcntl(0, F_DUPFD_CLOEXEC, 3)
@@ -15,7 +15,7 @@ package enum StandardStreams {
             for descriptor in [input, output, null] where descriptor >= 0 { close(descriptor) }
             return nil
         }
-        // Without standard error, stray output is lost, which is better than the wire.
+        // If there is no standard error, stray output goes to /dev/null instead of the connection.
         if dup2(2, 1) < 0 { dup2(null, 1) }
         close(null)
         return (input, output)

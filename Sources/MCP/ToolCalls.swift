@@ -1,5 +1,5 @@
-// ToolCalls: the calls of one client: which tool, whether the arguments fit, and the way from a
-// worker's reply to the answer.
+// ToolCalls: the calls of one client. It finds the tool, checks the arguments, runs the call on a worker,
+// and sends the answer.
 
 final class ToolCalls: Sendable {
     let tools: [ToolDescription]
@@ -28,8 +28,8 @@ final class ToolCalls: Sendable {
     func cancel(_ id: RequestID) { running.cancel(id) }
     var unfinished: Int { pool.unfinished }
 
-    /// Starts a call whose answer goes to `sink`. What is wrong with the request itself is thrown;
-    /// what a model can mend is a result that says so.
+    /// Starts a call whose answer goes to `sink`. An invalid request is thrown as an error; a mistake that
+    /// a model can correct is answered with a failed result.
     func begin(
         _ request: Request, envelope: Envelope, format: WireFormat, cost: Int, _ sink: ReplySink
     ) throws(RPCError) {
@@ -73,10 +73,10 @@ final class ToolCalls: Sendable {
         _ id: RequestID, _ name: String, _ arguments: [String: JSON], _ context: CallContext,
         _ format: WireFormat, _ sink: ReplySink
     ) {
-        // Of what was cancelled while it waited nothing is begun.
+        // A call that was cancelled while it waited is not begun.
         let reply = context.isCancelled ? nil : catalogue.call(name, arguments, context)
         context.close()
-        // The id is free before the answer is out, because the client may use it again at once.
+        // The id is removed before the answer is sent, because the client may use it again at once.
         running.remove(id)
         if let reply, !context.isCancelled {
             answer(id, reply, format, sink)
@@ -129,7 +129,7 @@ final class ToolCalls: Sendable {
     // MARK: - The end
 
     /// Lets calls go on for a while, if the client may still read, then cancels them.
-    /// - Returns: calls that have not ended in time; their threads go on.
+    /// - Returns: the number of calls that have not ended in time; their threads go on.
     func end(lingering: Duration) -> Int {
         pool.waitUntilIdle(atMost: lingering) { [channel] in channel.isBroken }
         pool.stop()

@@ -1,14 +1,14 @@
-// ToolDescription: what a client learns of a tool before it calls it.
+// ToolDescription: the information about a tool that a client gets before it calls the tool.
 
 package struct ToolDescription: Sendable {
-    /// 1 to 128 of `A-Z a-z 0-9 _ - .`
+    /// The name: 1 to 128 of `A-Z a-z 0-9 _ - .`
     package var name: String
     package var title: String?
     package var description: String
-    /// An object schema; see Schema for the keywords that are checked before a call.
+    /// The schema of the arguments, an object; see Schema for the keywords that are checked before a call.
     package var inputSchema: JSON
-    /// What ToolReply.structured is; a tool that has one answers it in every reply that is no
-    /// error.
+    /// The schema of ToolReply.structured. A tool that has one returns a structured result in every reply
+    /// that is not an error.
     package var outputSchema: JSON?
     package var hints: ToolHints
 
@@ -26,15 +26,15 @@ package struct ToolDescription: Sendable {
     }
 }
 
-/// What a call may do to the world, for whoever asks people before it is made.
+/// The effects of a call, for clients that ask people for permission before they make it.
 package struct ToolHints: Sendable, Equatable {
-    /// Changes nothing.
+    /// The call changes nothing.
     package var isReadOnly: Bool
-    /// May overwrite or remove something. Means nothing for what is read only.
+    /// The call may overwrite or remove something. Has no meaning for a read-only tool.
     package var isDestructive: Bool
-    /// The same call again changes nothing more.
+    /// A repeated call changes nothing more.
     package var isIdempotent: Bool
-    /// Reaches beyond this machine.
+    /// The call reaches beyond this machine.
     package var isOpenWorld: Bool
 
     package init(

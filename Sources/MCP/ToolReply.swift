@@ -1,13 +1,13 @@
-// ToolReply: what a call answers, for all revisions. The server leaves out what the client's
-// revision does not have.
+// ToolReply: the reply of a call, for all revisions. The server leaves out what the client's revision does
+// not know.
 
 package struct ToolReply: Sendable, Equatable {
-    /// What the model reads. If there is none, it reads `structured` as text.
+    /// The content for the model. If it is empty, the model gets `structured` as text.
     package var content: [Content]
-    /// What programs read; fits the tool's output schema. An object, unless only clients of
-    /// 2026-07-28 matter: older ones do not get other values.
+    /// The result for programs, which fits the tool's output schema. It should be an object: only clients
+    /// of 2026-07-28 get other values.
     package var structured: JSON?
-    /// The tool could not do it, and `content` says why and what to do.
+    /// Whether the tool failed; then `content` says why and what to do.
     package var isError: Bool
 
     package init(content: [Content] = [], structured: JSON? = nil, isError: Bool = false) {

@@ -1,15 +1,15 @@
-// WireFormat: results as each revision has them. What a revision does not know is left out, because
-// strict clients refuse it.
+// WireFormat: results in the form of each revision. Members that a revision does not know are left out,
+// because strict clients refuse them.
 
 struct WireFormat: Sendable {
     let revision: Revision
     let info: ServerInfo
-    /// As asked for in ServerOptions; the revision decides too.
+    /// The setting of ServerOptions; the revision decides too.
     let wantsStructuredContent: Bool
 
     var hasStructuredContent: Bool { wantsStructuredContent && revision.hasStructuredContent }
 
-    /// Milliseconds for which clients may keep what does not change while the server runs.
+    /// The milliseconds for which clients may keep results that do not change while the server runs.
     private static let timeToLive: JSON = 300_000
 
     private var serverInfo: JSON {
@@ -21,7 +21,7 @@ struct WireFormat: Sendable {
 
     private static let capabilities: JSON = ["tools": [:], "logging": [:]]
 
-    /// A result with what 2026-07-28 wants in each.
+    /// Adds the members that 2026-07-28 requires in each result.
     func complete(_ members: [String: JSON], isCacheable: Bool = false) -> JSON {
         guard revision.isStateless else { return .object(members) }
         var whole = members
@@ -67,7 +67,8 @@ struct WireFormat: Sendable {
         ])
     }
 
-    /// A client that knows a schema insists on a structured result, so it must not get one without.
+    /// Returns whether a schema is sent. A client that knows a schema requires a structured result, so it
+    /// must not get a schema without one.
     private func delivers(_ schema: JSON?) -> Bool {
         guard let schema, hasStructuredContent else { return false }
         return revision.takesAnyStructuredContent || schema["type"] == "object"

@@ -1,20 +1,20 @@
-// WorkerPool: the threads that carry out calls. There are at most so many; a thread ends when
-// nothing waits. What waits is bounded in number and bytes: the reader must not wait for a worker,
-// because it is the one who hears of cancellations.
+// WorkerPool: the threads that run calls, up to a maximum. A thread ends when no call waits. The waiting
+// calls are bounded in number and bytes. The reader must not wait for a worker, because it receives the
+// cancellations.
 
 internal import Glibc
 internal import Synchronization
 
 final class WorkerPool: Sendable {
     struct Job: Sendable {
-        /// Bytes of the message that asked for it.
+        /// The bytes of the message with the call.
         var cost: Int
         var run: @Sendable () -> Void
     }
 
     enum Refusal: Error {
         case full(running: Int, waiting: Int)
-        /// pthread_create(3) had none to give, and there was none.
+        /// pthread_create(3) failed, and no other thread runs.
         case noThread
         case stopped
     }
@@ -22,7 +22,7 @@ final class WorkerPool: Sendable {
     private struct State {
         var threads = 0
         var waiting: [Job] = []
-        /// Of running and waiting jobs.
+        /// The number of running and waiting jobs.
         var jobs = 0
         var cost = 0
         var isStopped = false
@@ -39,14 +39,14 @@ final class WorkerPool: Sendable {
         self.costLimit = costLimit
     }
 
-    /// Jobs that run or wait.
+    /// The number of jobs that run or wait.
     var unfinished: Int { state.withLock { $0.jobs } }
 
-    /// Has a thread run the job soon. Does not wait.
+    /// Submits a job to be run soon. Does not wait.
     func submit(_ job: Job) throws(Refusal) {
         let (refusal, needsThread): (Refusal?, Bool) = state.withLock { state in
             if state.isStopped { return (.stopped, false) }
-            // A job alone is taken whatever it costs: the message was read already.
+            // A single job is accepted at any cost: its message is already in memory.
             let isTooMuch = state.jobs > 0 && state.cost + job.cost > costLimit
             if isTooMuch || state.jobs >= workers + waitingLimit {
                 let running = state.jobs - state.waiting.count
@@ -64,7 +64,7 @@ final class WorkerPool: Sendable {
         let isAlone = state.withLock { state in
             state.threads -= 1
             if state.threads > 0 { return false }
-            // Jobs are submitted by one thread, so the one that waits is this.
+            // Jobs are submitted by one thread, so the last waiting job is this one.
             if let last = state.waiting.popLast() {
                 state.jobs -= 1
                 state.cost -= last.cost
@@ -94,7 +94,7 @@ final class WorkerPool: Sendable {
         }
     }
 
-    /// Forgets what waits, and takes nothing more. What runs goes on.
+    /// Drops the waiting jobs, and accepts no more. Running jobs go on.
     func stop() {
         state.withLock { state in
             state.isStopped = true
@@ -104,24 +104,24 @@ final class WorkerPool: Sendable {
         }
     }
 
-    /// Waits until nothing runs or waits, `isOver` says so, or the time is up.
+    /// Waits until no job runs or waits, `isOver` returns true, or the time is over.
     func waitUntilIdle(atMost time: Duration, or isOver: () -> Bool = { false }) {
         let deadline = ContinuousClock.now + time
         while unfinished > 0, !isOver(), ContinuousClock.now < deadline { usleep(2_000) }
     }
 }
 
-/// A thread of its own, by pthread_create(3), that nobody joins.
+/// A detached thread, made with pthread_create(3).
 package enum WorkerThread {
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    /// Bytes: whatever `ulimit -s` says, JSON.depthLimit levels fit.
+    /// The bytes of the stack, independent of `ulimit -s`: JSON.depthLimit levels fit.
     private static let stack = 8 << 20
 
-    /// False if the system has no thread to give.
+    /// Starts a thread; returns false if the system cannot make one.
     package static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
         var thread = pthread_t()
         var attributes = pthread_attr_t()
