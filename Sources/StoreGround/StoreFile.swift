@@ -1,4 +1,4 @@
-// StoreFile: a file of a workspace, read without a mount; and the writes of a ground, which pass buffers
+// StoreFile: a file of a workspace, read without a mount. Also the writes of a ground, which pass buffers
 // to the engine.
 
 internal import Overlay
@@ -70,7 +70,7 @@ extension Workspace {
         _ number: UInt64, _ bytes: [UInt8], at offset: UInt64, caller: Caller
     ) throws(Errno) {
         var done = 0
-        // The engine takes what one request of the kernel may bring.
+        // The engine takes at most as many bytes as one request of the kernel has.
         while done < bytes.count {
             let part = bytes[done..<min(bytes.count, done + (1 << 20))]
             let result: Result<Bool, Errno> = part.withUnsafeBytes { raw in

@@ -1,4 +1,5 @@
-// Changes of a workspace without a mount: what HostGround does by system calls, the engine does here.
+// StoreGround+Changes: changes of a workspace without a mount. The engine does here what HostGround does
+// with system calls.
 
 internal import Overlay
 internal import Past
@@ -37,7 +38,7 @@ extension StoreGround {
         return FileVersion(try self.status(found.path))
     }
 
-    /// As the engine's commands take paths: without a slash in front.
+    /// Returns a path in the form of the engine's commands: without a leading slash.
     static func below(_ path: ToolPath) -> [UInt8] { Array(path.bytes.dropFirst()) }
 
     // MARK: Making
@@ -141,7 +142,7 @@ extension StoreGround {
             throw ToolError(
                 .exists, "there is something at \(destination) already: nothing was moved")
         }
-        // The kernel sees to this where there is one.
+        // On a mount the kernel checks this.
         if target.names(below: real) != nil, target != real {
             throw ToolError(.invalid, "move", "\(source) to \(destination)")
         }

@@ -1,7 +1,7 @@
-// StoreGround: a workspace as a ground without a mount: the engine runs in the same process, over a
-// store. Paths begin at the workspace's root. For hosts that allow no FUSE.
+// StoreGround: a workspace as a ground without a mount, for hosts that do not allow FUSE. The engine runs
+// in the same process, over a store. Paths begin at the workspace's root.
 //
-// Lookups hold references, as the kernel's do: what a path led to stays known while it is used.
+// Lookups hold references, like those of the kernel: an inode stays known while it is used.
 
 internal import Control
 package import Overlay
@@ -20,12 +20,12 @@ package final class StoreGround: Ground {
 
     private static let controlName = Array(".draft".utf8)
 
-    /// Links that are followed in one path, as path_resolution(7) has it.
+    /// The maximum number of links that are followed in one path, as in path_resolution(7).
     private static let mostLinks = 40
-    /// Nanoseconds between two rounds of checkpoints and the like.
+    /// The nanoseconds between two rounds of maintenance, such as checkpoints.
     private static let maintenanceInterval: Int64 = 250_000_000
 
-    /// - Parameter caller: on whose behalf all runs; the store's owner may do everything.
+    /// - Parameter caller: the caller for all operations; the store's owner may do everything.
     package init(_ set: WorkspaceSet, _ workspace: Workspace, caller: Caller) throws(ToolError) {
         self.set = set
         self.workspace = workspace
@@ -34,7 +34,7 @@ package final class StoreGround: Ground {
         roots = try Roots([Root(path: [0x2f], isReadOnly: false)], home: nil)
     }
 
-    /// Opens a store over a base, as a mount does; the workspace is made if it is not there.
+    /// Opens a store over a base, as a mount does, and makes the workspace if it does not exist.
     package convenience init(
         base: String, store: String, workspace name: String, caller: Caller
     ) throws(ToolError) {
@@ -84,13 +84,14 @@ package final class StoreGround: Ground {
         }
     }
 
-    /// Checkpoints, and closes the store. Without it nothing is lost: the next start replays more.
+    /// Makes a checkpoint, and closes the store. Without it nothing is lost, but the next start replays
+    /// more.
     package func close() {
         set.store.noteClosing()
         _ = set.close()
     }
 
-    /// What a mount does on a thread of its own is done between calls.
+    /// Does between calls the maintenance for which a mount has a thread of its own.
     func maintain() {
         let now = Clock.system.monotonic()
         let last = lastMaintenance.load(ordering: .relaxed)
@@ -103,7 +104,7 @@ package final class StoreGround: Ground {
 
     // MARK: Resolving
 
-    /// What a path led to; its references go with it.
+    /// An inode that a path led to. Its references are released with it.
     final class Node: Sendable {
         let attributes: InodeAttributes
         private let workspace: Workspace
@@ -121,11 +122,11 @@ package final class StoreGround: Ground {
     }
 
     struct Found {
-        /// Without symlinks.
+        /// The path without symlinks.
         var path: ToolPath
-        /// Nil where there is nothing.
+        /// The inode; nil if it does not exist.
         var node: Node?
-        /// The directory that the last name stands in; nil for the root, and where that is missing.
+        /// The directory of the last name; nil for the root, and if the directory does not exist.
         var parent: Node?
     }
 
@@ -147,7 +148,7 @@ package final class StoreGround: Ground {
                     continue
                 }
                 let name = try FileName(part)
-                // What a mount answers by itself: it is no file of the workspace.
+                // A mount answers this name by itself: it is no file of the workspace.
                 if names.isEmpty, part == Self.controlName {
                     throw ToolError(
                         .denied,
@@ -168,7 +169,7 @@ package final class StoreGround: Ground {
                 links += 1
                 guard links <= Self.mostLinks else { throw ToolError.tooManyLinks(path, Self.mostLinks) }
                 let target = try workspace.symlinkTarget(node.number)
-                // What an absolute link means on the host is not known here.
+                // An absolute target would be a path of the host, which is unknown here.
                 guard target.first != 0x2f else { throw ToolError.leadsOut(path) }
                 waiting += target.split(separator: 0x2f).reversed().map(Array.init)
                 guard waiting.count < Roots.longestPath else { throw Errno.nameTooLong }
@@ -194,7 +195,7 @@ package final class StoreGround: Ground {
         }
     }
 
-    /// What is there.
+    /// Returns an existing inode.
     func existing(
         _ path: ToolPath, followsLast: Bool = true, doing: String
     ) throws(ToolError) -> Node {
@@ -204,7 +205,7 @@ package final class StoreGround: Ground {
         return node
     }
 
-    /// The directory for a name, and the name. A link in the last place is what is meant itself.
+    /// Returns the directory of a name, and the name. A link in the last place is not followed.
     func place(
         _ path: ToolPath, doing: String
     ) throws(ToolError) -> (parent: Node, name: FileName, path: ToolPath) {
@@ -216,7 +217,7 @@ package final class StoreGround: Ground {
         return (parent, name, found.path)
     }
 
-    /// Runs a call of the engine, and what a mount would do afterwards.
+    /// Runs a call of the engine, followed by the maintenance of a mount.
     func change<R>(
         _ doing: String, _ path: ToolPath, _ body: () throws(Errno) -> R
     ) throws(ToolError) -> R {
@@ -264,7 +265,7 @@ package final class StoreGround: Ground {
         guard node.attributes.type == .directory else { throw ToolError(.notDirectory, "list", "\(path)") }
         var found: [(entry: HostEntry, attributes: InodeAttributes?)] = []
         let dots: Set<[UInt8]> = [[0x2e], [0x2e, 0x2e]]
-        // Given back behind the listing, which holds the tree's lock.
+        // Released after the listing, which holds the tree's lock.
         var counted: [InodeNumber] = []
         defer { for number in counted { workspace.forget(number, count: 1) } }
         return try change("list", path) { () throws(Errno) in
@@ -298,7 +299,7 @@ extension ToolError {
         ToolError(.denied, "\(path) goes through more than \(most) symlinks")
     }
 
-    /// The engine's answer to a command: its own sentence.
+    /// Makes an error from the engine's answer to a command, with its own sentence.
     init(_ error: CommandError) {
         self.init(ToolError(error.errno, "", "").kind, error.description)
     }

@@ -1,4 +1,4 @@
-// StorePast: the control files' commands and texts, without a mount: the same language, the same texts.
+// StorePast: the commands and texts of the control files without a mount, in the same language and format.
 
 internal import Check
 internal import Control
@@ -107,8 +107,8 @@ private final class Reports: Sendable {
     }
 }
 
-/// What commands need beyond the workspace. A check is done when its command returns; limits and drift
-/// are an operator's business, by a mount.
+/// The handlers of commands that concern more than the workspace. A check is finished when its command
+/// returns. Limits and drift are left to an operator with a mount.
 private struct Handlers: CommandHandlers {
     typealias Target = Workspace
     let reports: Reports
