@@ -1,7 +1,7 @@
 #ifndef DRAFTFS_CFUSE_H
 #define DRAFTFS_CFUSE_H
-// These three come first: with _FILE_OFFSET_BITS defined before them, `flock` clashes with
-// the one of Swift's Glibc module.
+// These headers come before the definition of _FILE_OFFSET_BITS. Otherwise `flock` clashes with its
+// declaration in Swift's Glibc module.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>

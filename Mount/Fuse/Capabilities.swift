@@ -1,10 +1,10 @@
-// Capabilities: the flags of the FUSE_INIT exchange (FUSE_* of linux/fuse.h), numbered as the
-// kernel does: bits 0 to 31 are `flags`, 32 to 63 `flags2`. libfuse has numbers of its own
-// (FUSE_CAP_*), most of them equal, two of them the other way round; `libraryFlags` translates.
+// Capabilities: the flags of the FUSE_INIT exchange (FUSE_* of linux/fuse.h) in the kernel's
+// numbering: bits 0 to 31 are `flags`, bits 32 to 63 are `flags2`. libfuse numbers most of them the
+// same way (FUSE_CAP_*), but swaps two; `libraryFlags` translates.
 
 internal import CFuse
 
-/// What kernel and server may agree on when a mount starts.
+/// The features that the kernel and the server may agree on when a mount starts.
 package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertible {
     package let rawValue: UInt64
 
@@ -38,9 +38,9 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
     package static let initExtended = Capabilities(bit: 30)
     package static let ioUring = Capabilities(bit: 41)
 
-    /// What this module asks for. Left out on purpose: a writeback cache (the kernel would
-    /// no longer believe our sizes), atomic O_TRUNC (needs OPEN requests), the first
-    /// version of kill-privilege, explicit invalidation and all locks (they stay in the kernel).
+    /// The features that this module requests. It does not request: a writeback cache (the kernel
+    /// would no longer accept file sizes from the server), atomic O_TRUNC (needs OPEN requests), the
+    /// first version of kill-privilege, explicit invalidation, and locks (they stay in the kernel).
     package static let wanted: Capabilities = [
         .asyncRead, .exportSupport, .dontMask, .autoInvalidateData, .readDirectoryPlus,
         .readDirectoryPlusAuto, .asyncDirectIO, .noOpen, .parallelDirectoryOperations,
@@ -48,8 +48,9 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
         .extendedSetXattr,
     ]
 
-    /// What libfuse 3.14 has a name for, but for splice, which is never wanted: requests are read
-    /// into buffers. The kernel numbers POSIX_ACL and HANDLE_KILLPRIV the other way round.
+    /// The flags that libfuse 3.14 has a name for, except splice, which is never wanted: requests are
+    /// read into buffers. The kernel's bits of POSIX_ACL and HANDLE_KILLPRIV are swapped with respect
+    /// to libfuse.
     private static let library: [(flag: Capabilities, theirs: Int32)] = [
         (.asyncRead, FUSE_CAP_ASYNC_READ), (.posixLocks, FUSE_CAP_POSIX_LOCKS),
         (.atomicTruncate, FUSE_CAP_ATOMIC_O_TRUNC), (.exportSupport, FUSE_CAP_EXPORT_SUPPORT),
@@ -66,10 +67,11 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
         (.explicitInvalidateData, FUSE_CAP_EXPLICIT_INVAL_DATA),
     ]
 
-    /// The kernel's bits of all that libfuse has a name for.
+    /// The kernel's bits of all flags that libfuse has a name for.
     static let knownToLibrary = Capabilities(library.map { $0.flag })
 
-    /// The same flags as libfuse numbers them (fuse_conn_info); what it has no name for is left out.
+    /// The same flags in libfuse's numbering (fuse_conn_info). Flags without a libfuse name are left
+    /// out.
     var libraryFlags: UInt32 {
         Capabilities.library.reduce(0) { word, pair in
             contains(pair.flag) ? word | UInt32(bitPattern: pair.theirs) : word
@@ -92,7 +94,7 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
         (.initExtended, "INIT_EXT"), (.ioUring, "OVER_IO_URING"),
     ]
 
-    /// The kernel's names, and the rest as one hexadecimal number.
+    /// The kernel's names of the flags. Flags without a name follow as one hexadecimal number.
     package var description: String {
         var rest = self
         var words: [String] = []
@@ -105,16 +107,16 @@ package struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConverti
     }
 }
 
-/// What the FUSE_INIT exchange brought.
+/// The result of the FUSE_INIT exchange.
 package struct ProtocolInfo: Sendable {
     package var major: UInt32
     package var minor: UInt32
-    /// All that the kernel can.
+    /// All flags that the kernel supports.
     package var offered: Capabilities
-    /// What both sides use.
+    /// The flags that both sides use.
     package var agreed: Capabilities
-    /// The longest write request in bytes.
+    /// The maximum size of a write request, in bytes.
     package var maximumWrite: Int
-    /// The longest read-ahead in bytes.
+    /// The maximum size of a read-ahead, in bytes.
     package var maximumReadAhead: Int
 }

@@ -1,16 +1,16 @@
-// DirectoryBuffer: the packed entries that answer readdir or readdirplus. Holds its own memory,
-// as much as the kernel asked for; an entry that does not fit is left out whole. One buffer
-// has entries of one kind only, `add` or `addPlus`.
+// DirectoryBuffer: the packed entries of a reply to readdir or readdirplus. It owns memory of the
+// size that the kernel asked for; an entry that does not fit is left out completely. A buffer
+// contains entries of one kind only, from `add` or from `addPlus`.
 
 internal import CFuse
 package import Platform
 
 package struct DirectoryBuffer: ~Copyable {
     private let memory: UnsafeMutableRawBufferPointer
-    /// Bytes in use.
+    /// The number of bytes in use.
     package private(set) var count = 0
 
-    /// - Parameter capacity: the size of the request in bytes; more than 1 MiB is not used.
+    /// - Parameter capacity: the size of the request in bytes; at most 1 MiB is used.
     package init(capacity: Int) {
         memory = UnsafeMutableRawBufferPointer.allocate(
             byteCount: Swift.min(Swift.max(0, capacity), 1 << 20), alignment: 8)
@@ -24,16 +24,16 @@ package struct DirectoryBuffer: ~Copyable {
         UnsafeRawBufferPointer(rebasing: memory[..<count])
     }
 
-    /// Lends the packed entries.
+    /// Calls `body` with the packed entries.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         body(bytes)
     }
 
-    /// One entry of readdir; false if it does not fit.
+    /// Appends one entry of readdir. Returns false if it does not fit.
     /// - Parameters:
-    ///   - name: may be `.` or `..`; without NUL, up to 255 bytes (else it is refused as full).
+    ///   - name: may be `.` or `..`; has no NUL and at most 255 bytes (a longer name returns false).
     ///   - inode: st_ino, as `ls -i` shows it.
-    ///   - nextCookie: where to go on after this entry: 1 to 2^63 - 1.
+    ///   - nextCookie: the position after this entry: 1 to 2^63 - 1.
     package mutating func add(
         _ name: [UInt8], inode: UInt64, type: FileType, nextCookie: UInt64
     ) -> Bool {
@@ -51,8 +51,8 @@ package struct DirectoryBuffer: ~Copyable {
         add(name.bytes, inode: inode, type: type, nextCookie: nextCookie)
     }
 
-    /// One entry of readdirplus; false if it does not fit. Each entry in the reply with a
-    /// `nodeID` other than 0 gives the kernel one reference, as a lookup does; `.` and `..`
+    /// Appends one entry of readdirplus. Returns false if it does not fit. Each entry in the reply
+    /// with a `nodeID` other than 0 gives the kernel one reference, as a lookup does. `.` and `..`
     /// must have `nodeID` 0.
     package mutating func addPlus(
         _ name: [UInt8], _ entry: NodeEntry, nextCookie: UInt64
@@ -70,8 +70,8 @@ package struct DirectoryBuffer: ~Copyable {
         addPlus(name.bytes, entry, nextCookie: nextCookie)
     }
 
-    /// libfuse wants the name with a NUL behind it, and answers the size the entry needs,
-    /// having written nothing if that is more than `room`.
+    /// Appends one entry with `write`. libfuse expects a NUL after the name. It returns the size that
+    /// the entry needs, and writes nothing if that is more than `room`.
     private mutating func pack(
         _ name: [UInt8],
         _ write: (UnsafeMutablePointer<CChar>?, Int, UnsafePointer<CChar>?) -> Int

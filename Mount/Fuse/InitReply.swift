@@ -1,14 +1,14 @@
-// InitReply: amends the answer to FUSE_INIT with flags that libfuse 3.14 cannot or forgets to
-// send (PARALLEL_DIROPS, HANDLE_KILLPRIV_V2, SETXATTR_EXT). Pure functions on the bytes of
-// `struct fuse_init_out` of linux/fuse.h, which is in the byte order of this machine.
+// InitReply: adds flags to the reply to FUSE_INIT that libfuse 3.14 cannot send or omits
+// (PARALLEL_DIROPS, HANDLE_KILLPRIV_V2, SETXATTR_EXT). These are pure functions on the bytes of
+// `struct fuse_init_out` of linux/fuse.h, in host byte order.
 
 enum InitReply {
     private static let flagsOffset = 12
     private static let flags2Offset = 32
 
-    /// Sets `added` and clears `removed` in a fuse_init_out; the upper half is set only in a
-    /// body long enough to have `flags2`. Answers the flags that it then holds, nil (and no
-    /// change) if it is too short.
+    /// Sets `added` and clears `removed` in a fuse_init_out. The upper 32 bits are set only if the
+    /// body is long enough to have `flags2`. Returns the resulting flags, or nil (and changes
+    /// nothing) if the body is too short.
     static func amend(
         _ body: UnsafeMutableRawBufferPointer, adding added: Capabilities,
         removing removed: Capabilities

@@ -1,15 +1,16 @@
-// MountDaemon: the process that serves a FUSE mount: found by its connection to the kernel, known by
-// number and start time, asked to end by SIGTERM.
+// MountDaemon: the process that serves a FUSE mount. It is found by its connection to the kernel,
+// identified by process number and start time, and ended with SIGTERM.
 
 internal import Glibc
 package import Platform
 
 package struct MountDaemon: Equatable, Sendable {
     package let pid: UInt32
-    /// In ticks since the system's start: tells it from a later process of the same number.
+    /// The start time, in clock ticks since boot. Tells the process from a later one with the same
+    /// number.
     private let started: UInt64
 
-    /// Nil where no such process runs or it has no connection to FUSE.
+    /// Returns nil if there is no such process or it has no connection to FUSE.
     package init?(pid: UInt32) {
         let connects = ProcessTable.descriptors(of: pid).contains { Self.isDevice(pid, $0) }
         guard connects, let fields = Self.status(of: pid) else { return nil }
@@ -17,8 +18,8 @@ package struct MountDaemon: Equatable, Sendable {
         started = fields.started
     }
 
-    /// The server of a mount, as Linux says since 6.16 (`fuse_connection` in /proc/PID/fdinfo); nil
-    /// where it does not say, or the process may not be seen.
+    /// Finds the server of a mount by `fuse_connection` in /proc/PID/fdinfo, which Linux has since
+    /// 6.16. Returns nil if that line is missing or the process is not visible to the caller.
     package init?(serving mount: MountedFileSystem) {
         let mark = Array("fuse_connection:".utf8)
         for pid in ProcessTable.processes {
@@ -45,24 +46,26 @@ package struct MountDaemon: Equatable, Sendable {
         return target == Array("/dev/fuse".utf8)
     }
 
-    /// Whether it still runs. One that has ended and was not waited for by its parent does not; one
-    /// of which only the first thread has ended does.
+    /// Whether the process still runs. A zombie does not run. A process of which only the first
+    /// thread has ended does.
     package var isRunning: Bool {
         guard let fields = Self.status(of: pid), fields.started == started else { return false }
         return fields.state != UInt8(ascii: "Z") || ProcessTable.threads(of: pid).count > 1
     }
 
-    /// Whether it sees the mounts that this process sees.
+    /// Whether the process is in the mount namespace of the calling process.
     package var sharesMountNamespace: Bool {
         ProcessTable.mountNamespace(of: "\(pid)") == ProcessTable.mountNamespace(of: "self")
     }
 
-    /// SIGTERM: it writes what is dirty, detaches its mount and cuts the connection.
+    /// Sends SIGTERM. The server then writes its dirty data, detaches its mount and cuts the
+    /// connection.
     package func askToEnd() throws(Errno) {
         if kill(pid_t(bitPattern: pid), SIGTERM) != 0 { throw .last }
     }
 
-    /// State and start time of /proc/PID/stat; the name before them may hold any byte.
+    /// Returns the state and start time of /proc/PID/stat. The process name before them may contain
+    /// any byte.
     private static func status(of pid: UInt32) -> (state: UInt8, started: UInt64)? {
         let bytes = ProcessTable.content("/proc/\(pid)/stat", limit: 4_096)
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }

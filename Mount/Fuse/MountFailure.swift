@@ -1,5 +1,5 @@
-// MountFailure: why a mount did not come about, as one sentence for people. libfuse tells its
-// reasons only to a log function, one for the process, so that is caught here.
+// MountFailure: why a mount failed, as one sentence for people. libfuse gives its reasons only to a
+// log function, which is global to the process; `LibraryLog` captures them here.
 
 internal import CFuse
 internal import Glibc
@@ -19,7 +19,7 @@ package struct MountFailure: Error, Sendable, CustomStringConvertible {
     package var description: String { message }
 }
 
-/// The last words of libfuse. Outside of `capture` they go to the standard error output.
+/// The last message of libfuse. Outside of `capture`, messages go to the standard error output.
 enum LibraryLog {
     private struct State {
         var captures = 0
@@ -28,7 +28,8 @@ enum LibraryLog {
 
     private static let state = Mutex(State())
 
-    /// Runs `body` and answers what libfuse said meanwhile, empty if nothing.
+    /// Runs `body` and returns the last message of libfuse meanwhile, or an empty string. Preserves
+    /// errno.
     static func capture<Result>(_ body: () -> Result) -> (Result, String) {
         fuse_set_log_func { _, format, arguments in
             guard let format, let arguments else { return }
@@ -61,7 +62,7 @@ enum LibraryLog {
         if !kept { text.withCString { _ = write(STDERR_FILENO, $0, strlen($0)) } }
     }
 
-    /// Without "fuse: " in front and a line end behind.
+    /// Removes a leading "fuse: " and the line end.
     private static func trimmed(_ text: String) -> String {
         var rest = Substring(text)
         while let last = rest.last, last.isWhitespace { rest.removeLast() }

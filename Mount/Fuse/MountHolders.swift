@@ -1,11 +1,12 @@
-// MountHolders: who keeps a mounted file system in use, as /proc shows it: a process that stands in
-// it, runs, holds or maps a file of it, or has it mounted in another mount namespace. Asks the server
-// of the mount nothing, for it may hang. What the caller may not see is left out.
+// MountHolders: the processes that keep a mounted file system busy, as /proc shows them: a process
+// whose directory, root or program is in it, that holds or maps a file of it, or that has it mounted
+// in another mount namespace. It never accesses the mount, because its server may hang. What the
+// caller is not permitted to see is left out.
 
 internal import Glibc
 internal import Platform
 
-/// A process, and how it uses the file system.
+/// A process and its uses of the file system.
 package struct MountHolder: Equatable, Sendable, CustomStringConvertible {
     package enum Use: String, Sendable {
         case directory = "stands in it"
@@ -20,25 +21,25 @@ package struct MountHolder: Equatable, Sendable, CustomStringConvertible {
     package let name: String
     package let uses: [Use]
 
-    /// `sh (pid 12, stands in it)`
+    /// For example `sh (pid 12, stands in it)`.
     package var description: String {
         "\(name) (pid \(pid), \(uses.map(\.rawValue).joined(separator: ", ")))"
     }
 }
 
 package struct MountHolders: Equatable, Sendable {
-    /// In order of their numbers. Of those that share a mount namespace, the first stands for all,
-    /// unless another uses the file system itself.
+    /// The processes, by process number. One process stands for all processes of a mount namespace,
+    /// except those that use the file system themselves.
     package private(set) var processes: [MountHolder] = []
-    /// Where else it is mounted in the namespace of the caller.
+    /// The other mount points of the file system in the caller's mount namespace.
     package private(set) var mountPoints: [String] = []
 
     package var isEmpty: Bool { processes.isEmpty && mountPoints.isEmpty }
 
-    /// Processes that a sentence names.
+    /// The maximum number of processes, and of mount points, that `sentence` lists.
     private static let shown = 8
 
-    /// `sh (pid 12, stands in it), sleep (pid 15, holds a file of it) and 3 more processes`
+    /// For example `sh (pid 12, stands in it), sleep (pid 15, holds a file of it) and 3 more`.
     package var sentence: String {
         var parts = processes.prefix(Self.shown).map(\.description)
         parts += mountPoints.prefix(Self.shown).map { "the mount on \($0)" }
@@ -48,7 +49,7 @@ package struct MountHolders: Equatable, Sendable {
 
     /// - Parameters:
     ///   - mount: one mount of the file system.
-    ///   - server: the process that serves it, which is no holder.
+    ///   - server: the process that serves it; it is not a holder.
     package init(of mount: MountedFileSystem, except server: UInt32?) {
         let device = mount.device
         let own = ProcessTable.mountNamespace(of: "self")

@@ -1,38 +1,39 @@
-// MountOptions: the comma-separated list behind `-o`, as mount(8) and fstab(5) have it. Sorts it
-// into what the mount gets, what only mount(8) cares for, and options of the product; whatever
-// is left is refused by name. Later options win over earlier ones.
+// MountOptions: the comma-separated list after `-o`, as in mount(8) and fstab(5). It separates the
+// options for libfuse, the options that only mount(8) uses, and the options of draftfs, and refuses
+// all others by name. Later options override earlier ones.
 
 internal import Platform
 
 package struct MountOptions: Sendable, Equatable {
-    /// For libfuse, in order.
+    /// The options for libfuse, in order.
     package private(set) var passed: [String] = []
-    /// Options of the product, by name; "" for one without `=`.
+    /// The options of draftfs, by name. The value is "" for an option without `=`.
     package private(set) var product: [String: String] = [:]
-    /// Other users than the one who mounts may use the mount.
+    /// Whether users other than the one that mounts may use the mount.
     package var allowOther: Bool
 
     /// - Parameters:
-    ///   - text: the list; a value in double quotes may hold commas.
-    ///   - productKeys: names of options that go to `product`.
-    ///   - privileged: whether root mounts, so that `suid`, `dev` and `allow_other` hold unless
-    ///     `text` says otherwise.
+    ///   - text: the list; a value in double quotes may contain commas.
+    ///   - productKeys: the names of the options that go to `product`.
+    ///   - privileged: whether root mounts; then `suid`, `dev` and `allow_other` apply unless `text`
+    ///     says otherwise.
     package init(
         _ text: String, productKeys: Set<String> = [], privileged: Bool
     ) throws(MountFailure) {
         allowOther = privileged
-        // libfuse and fusermount3 start with nosuid and nodev.
+        // libfuse and fusermount3 default to nosuid and nodev.
         if privileged { passed = ["suid", "dev"] }
         for option in MountOptions.split(text) {
             try add(option, productKeys)
         }
     }
 
-    /// `ro` holds.
+    /// Whether `ro` applies.
     package var isReadOnly: Bool { last(of: ["ro", "rw"]) == "ro" }
-    /// `noatime` holds. The kernel keeps no access times for FUSE; the server does.
+    /// Whether `noatime` applies. The kernel keeps no access times for FUSE, so the server keeps
+    /// them.
     package var noAccessTime: Bool { last(of: ["noatime", "atime"]) == "noatime" }
-    /// `sync` holds.
+    /// Whether `sync` applies.
     package var isSynchronous: Bool { last(of: ["sync", "async"]) == "sync" }
 
     private func last(of names: Set<String>) -> String? { passed.last { names.contains($0) } }
@@ -44,13 +45,13 @@ package struct MountOptions: Sendable, Equatable {
     private static let securityContexts: Set<String> = [
         "context", "fscontext", "defcontext", "rootcontext",
     ]
-    /// For mount(8) alone, or about access times, which the kernel does not keep for FUSE.
+    /// Options for mount(8) alone, or about access times, which the kernel does not keep for FUSE.
     private static let ignored: Set<String> = [
         "auto", "noauto", "nofail", "_netdev", "nouser", "noowner", "nogroup", "silent", "loud",
         "relatime", "norelatime", "strictatime", "nostrictatime", "diratime", "nodiratime",
         "lazytime", "nolazytime", "default_permissions", "comment",
     ]
-    /// What these imply by mount(8).
+    /// The options that these options imply (mount(8)).
     private static let implied: [String: [String]] = [
         "defaults": ["rw", "exec", "async"],
         "user": ["noexec", "nosuid", "nodev"], "users": ["noexec", "nosuid", "nodev"],
@@ -79,7 +80,7 @@ package struct MountOptions: Sendable, Equatable {
         }
     }
 
-    /// At commas outside of double quotes, without empty parts.
+    /// Splits at commas outside of double quotes. Drops empty parts.
     private static func split(_ text: String) -> [String] {
         var parts: [String] = [""]
         var quoted = false
@@ -94,7 +95,8 @@ package struct MountOptions: Sendable, Equatable {
         return parts.filter { !$0.isEmpty }
     }
 
-    /// One `-o` argument of libfuse for each option; libfuse takes a backslash as escape.
+    /// Returns one `-o` argument for libfuse for each option. libfuse uses a backslash as the escape
+    /// character.
     func arguments(fsname: String, subtype: String) -> [String] {
         var options = passed + ["default_permissions"]
         if allowOther { options.append("allow_other") }

@@ -1,13 +1,15 @@
-// MountSynchronizer: has the kernel write the dirty pages of shared mappings back to us.
+// MountSynchronizer: makes the kernel write the dirty pages of shared mappings back to this server.
 //
-// syncfs(2) sends them; but Linux (6.18.y, 6.19 and later) does not wait for a FUSE server to take
-// them. They stand in the kernel's one queue of background requests. So we read a page of our own
-// mount next, which goes through the same queue: once we have that request, a worker has each page
-// that was sent before it. Then we wait for the workers to be done with what they have in hand.
+// syncfs(2) sends these pages, but Linux (6.18.y, 6.19 and later) does not wait until a FUSE server
+// has received them. They are in the kernel's one queue of background requests. So the thread then
+// reads a page of a file of this mount, which goes through the same queue: when that request arrives,
+// the workers have received every page sent before it. Last, the thread waits until the workers have
+// finished those requests.
 //
-// The thread waits for our workers in the kernel, where no signal reaches it. Were the process killed
-// then, the connection would end only with its last descriptor, and with it the wait. So this thread
-// has a table of descriptors of its own, without the connection's.
+// The thread waits for the workers inside the kernel, where no signal reaches it. If the process is
+// killed then, the connection ends only when its last descriptor is closed, and the wait only ends
+// with the connection. So this thread has its own descriptor table, without the descriptor of the
+// connection.
 
 internal import Glibc
 package import Platform
@@ -17,7 +19,7 @@ package final class MountSynchronizer: @unchecked Sendable {
     private let path: String
     private let barrier: String
     private let session = Mutex<Session?>(nil)
-    /// How long workers are waited for, in milliseconds.
+    /// How long to wait for workers, in milliseconds.
     private static let limit = 30_000
     private let monitor = Monitor()
 
@@ -28,18 +30,21 @@ package final class MountSynchronizer: @unchecked Sendable {
     private var isRunning = false
 
     /// - Parameters:
-    ///   - path: the mount point, absolute.
-    ///   - barrier: a file below it that is not empty and never cached from one open to the next.
+    ///   - path: the absolute path of the mount point.
+    ///   - barrier: a file below it that is not empty, and that the kernel does not cache between
+    ///     opens.
     package init(_ path: String, barrier: String) {
         self.path = path
         self.barrier = barrier
     }
 
-    /// The session that serves the mount; nil at its end.
+    /// Sets the session that serves the mount; nil when it ends.
     package func connect(_ session: Session?) { self.session.withLock { $0 = session } }
 
-    /// Returns once all that was dirty at the call has been written. Never from a worker, nor under a
-    /// lock that one may want.
+    /// Returns once all data that was dirty at the call has been written. Must not be called from a
+    /// worker, nor while holding a lock that a worker may take.
+    /// - Throws: EAGAIN if no thread can be started or the workers do not finish within 30 s; EIO if
+    ///   the barrier cannot be read; else what opening or syncing gives.
     package func synchronize() throws(Errno) {
         monitor.lock()
         defer { monitor.unlock() }
@@ -54,10 +59,10 @@ package final class MountSynchronizer: @unchecked Sendable {
         if let failure { throw failure }
     }
 
-    /// Each round serves all who asked before it began.
+    /// Serves requests in rounds. A round serves all calls made before it begins.
     private func run() {
         Thread.blockProcessSignals()
-        // Where that cannot be had, a kill at the wrong moment leaves a mount to be aborted by hand.
+        // If this fails, a kill at the wrong moment leaves a mount that must be aborted by hand.
         try? detachDescriptors()
         monitor.lock()
         while true {
@@ -72,7 +77,7 @@ package final class MountSynchronizer: @unchecked Sendable {
         }
     }
 
-    /// The mount point is opened each time: a descriptor that stays would keep the mount busy.
+    /// Opens the mount point for each round, because an open descriptor would keep the mount busy.
     private func synchronizeNow() -> Errno? {
         do throws(Errno) {
             let root = try File.open(path, flags: O_RDONLY | O_DIRECTORY)

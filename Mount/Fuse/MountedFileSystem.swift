@@ -1,4 +1,4 @@
-// MountedFileSystem: lines of /proc/PID/mountinfo (proc(5)): what is mounted where, in the mount
+// MountedFileSystem: one line of /proc/PID/mountinfo (proc(5)), which lists the mounts in the mount
 // namespace of a process.
 
 internal import Glibc
@@ -8,13 +8,13 @@ package struct MountedFileSystem: Equatable, Sendable {
     package var major: UInt32
     package var minor: UInt32
     package var mountPoint: [UInt8]
-    /// `fuse.draftfs` and the like; empty where the line has none.
+    /// For example `fuse.draftfs`; empty if the line has no type.
     package var type: String
 
-    /// As st_dev has it.
+    /// The device number, as in st_dev.
     package var device: UInt64 { FileStatus.device(major: major, minor: minor) }
 
-    /// `36 35 98:0 / /mnt\040x rw,noatime ...`
+    /// Parses a line such as `36 35 98:0 / /mnt\040x rw,noatime ...`.
     init?(line: some Collection<UInt8>) {
         let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
         guard fields.count >= 5 else { return nil }
@@ -26,13 +26,14 @@ package struct MountedFileSystem: Equatable, Sendable {
         self.major = major
         self.minor = minor
         mountPoint = MountedFileSystem.unescaped(Array(fields[4]))
-        // Optional fields end with a lone `-`; the type follows.
+        // Optional fields end with a lone `-`; the type follows it.
         let rest = fields.count > 5 ? fields[5].split(separator: UInt8(ascii: " ")) : []
         let afterDash = rest.drop { !$0.elementsEqual([UInt8(ascii: "-")]) }.dropFirst()
         type = afterDash.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
-    /// The kernel writes space, tab, newline and backslash as `\` and three octal digits.
+    /// Decodes a mount point. The kernel writes space, tab, newline and backslash as `\` and three
+    /// octal digits.
     private static func unescaped(_ text: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         var index = text.startIndex
@@ -51,19 +52,19 @@ package struct MountedFileSystem: Equatable, Sendable {
         return result
     }
 
-    /// All that a process sees mounted, in the order of the kernel: later ones lie over earlier ones.
+    /// Returns all mounts of a process in the kernel's order: later mounts cover earlier ones.
     static func table(of process: String = "self") -> [MountedFileSystem] {
         ProcessTable.content("/proc/\(process)/mountinfo").split(separator: 0x0a)
             .compactMap { MountedFileSystem(line: $0) }
     }
 
-    /// The topmost mount on an absolute path without symlinks.
+    /// Returns the topmost mount on an absolute path without symlinks.
     package static func on(_ path: String) -> MountedFileSystem? {
         let wanted = Array(path.utf8)
         return table().last { $0.mountPoint == wanted }
     }
 
-    /// Mounts on an absolute path in other mount namespaces than the caller's, each once.
+    /// Returns the distinct mounts on an absolute path in mount namespaces other than the caller's.
     package static func elsewhere(on path: String, type: String) -> [MountedFileSystem] {
         let wanted = Array(path.utf8)
         var seen = Set([ProcessTable.mountNamespace(of: "self")])
@@ -79,8 +80,8 @@ package struct MountedFileSystem: Equatable, Sendable {
         return found
     }
 
-    /// Has the kernel cut the connection of a FUSE mount, so that all who wait for its server get an
-    /// error; false where the directory of connections is not mounted, or not ours to use.
+    /// Aborts the connection of a FUSE mount, so that all processes that wait for its server get an
+    /// error. Returns false if fusectl is not mounted or the caller may not write to it.
     package func abortConnection() -> Bool {
         let path = "/sys/fs/fuse/connections/\(minor)/abort"
         guard major == 0, let file = fopen(path, "we") else { return false }

@@ -1,24 +1,25 @@
-// NodeAttributes: what replies say of a node, and its conversion to the structures of libfuse.
+// NodeAttributes: the attributes of a node in replies, and their conversion to the structures of
+// libfuse.
 
 internal import CFuse
 internal import Platform
 
-/// The attributes of one node; times in nanoseconds since 1970.
+/// The attributes of one node. Times are in nanoseconds since 1970.
 package struct NodeAttributes: Sendable, Equatable {
-    /// st_ino.
+    /// The inode number (st_ino).
     package var inode: UInt64
-    /// Type and permission bits, as inode(7) has them.
+    /// The file type and permission bits (inode(7)).
     package var mode: UInt32
     package var links: UInt32
     package var uid: UInt32
     package var gid: UInt32
-    /// Device number of a special file, as makedev(3) builds it.
+    /// The device number of a special file, as makedev(3) builds it.
     package var specialDevice: UInt64
-    /// In bytes.
+    /// The size in bytes.
     package var size: UInt64
-    /// In units of 512 bytes.
+    /// The allocated size in units of 512 bytes.
     package var blocks: UInt64
-    /// st_blksize, in bytes.
+    /// The preferred I/O size (st_blksize), in bytes.
     package var blockSize: UInt32
     package var accessTime: Int64
     package var modificationTime: Int64
@@ -62,18 +63,20 @@ package struct NodeAttributes: Sendable, Equatable {
     }
 }
 
-/// A name resolved: a node, and how long the kernel may keep name and attributes.
+/// The result of a lookup: a node, and how long the kernel may cache its name and attributes.
 package struct NodeEntry: Sendable, Equatable {
-    /// A timeout in seconds that never comes to its end.
+    /// A timeout in seconds that never expires in practice.
     package static let forever: Double = 1_000_000_000
 
-    /// 0 in a directory listing: the kernel gets the name but no reference to the node.
+    /// The node number. 0 in a directory listing: the kernel gets the name but no reference to the
+    /// node.
     package var nodeID: UInt64
-    /// With `nodeID` unique over the life of the file system, for NFS.
+    /// With `nodeID`, identifies a node uniquely over the life of the file system, for NFS.
     package var generation: UInt64
     package var attributes: NodeAttributes
-    /// In seconds.
+    /// How long the kernel may cache the name, in seconds.
     package var entryTimeout: Double
+    /// How long the kernel may cache the attributes, in seconds.
     package var attributeTimeout: Double
 
     package init(
@@ -98,9 +101,9 @@ package struct NodeEntry: Sendable, Equatable {
     }
 }
 
-/// What statfs(2) answers.
+/// The result of statfs(2).
 package struct FileSystemStatistics: Sendable, Equatable {
-    /// In bytes: the unit of the three block counts.
+    /// The unit of the three block counts, in bytes.
     package var blockSize: UInt32
     package var blocks: UInt64
     package var freeBlocks: UInt64
@@ -138,7 +141,7 @@ package struct FileSystemStatistics: Sendable, Equatable {
 }
 
 extension timespec {
-    /// Rounds the seconds down, so that times before 1970 keep nanoseconds of 0 and more.
+    /// Rounds the seconds down, so that the nanoseconds are not negative for times before 1970.
     init(nanoseconds: Int64) {
         let second: Int64 = 1_000_000_000
         var (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: second)
@@ -149,7 +152,7 @@ extension timespec {
         self.init(tv_sec: Int(seconds), tv_nsec: Int(rest))
     }
 
-    /// Saturates: an Int64 of nanoseconds reaches from 1677 to 2262.
+    /// The time in nanoseconds. It saturates: an Int64 of nanoseconds covers the years 1677 to 2262.
     var nanoseconds: Int64 {
         Int64(seconds: Int64(tv_sec), nanoseconds: Int64(tv_nsec))
     }

@@ -1,6 +1,6 @@
-// Notifier: tells the kernel to drop what it caches. The kernel may need answers from our own
-// workers before a notification returns, so they go out from a thread of their own; everybody
-// else only enqueues. The queue is as long as its callers make it.
+// Notifier: tells the kernel to drop cached data. A notification may return only after a worker has
+// answered another request of the kernel, so a separate thread sends notifications, and callers only
+// enqueue them. The queue has no limit of its own.
 
 internal import CFuse
 internal import Glibc
@@ -26,11 +26,11 @@ package final class Notifier: @unchecked Sendable {
 
     init(session: OpaquePointer) { self.session = session }
 
-    /// Notifications that failed otherwise than by ENOENT (nothing was cached).
+    /// The number of notifications that failed with an error other than ENOENT (nothing was cached).
     package var failureCount: UInt64 { failed.load(ordering: .relaxed) }
 
-    /// Drops attributes, and the cached data from `offset` on; `length` 0 means to the end, a
-    /// negative `offset` attributes only. In bytes.
+    /// Drops the attributes, and the cached data from `offset` on. A `length` of 0 means up to the
+    /// end; a negative `offset` drops attributes only. Both are in bytes.
     package func invalidateInode(_ node: UInt64, offset: Int64 = 0, length: Int64 = 0) {
         enqueue(.inode(node, offset: offset, length: length))
     }
@@ -40,13 +40,14 @@ package final class Notifier: @unchecked Sendable {
         enqueue(.entry(parent: parent, name.bytes))
     }
 
-    /// As `invalidateEntry`; a watching process gets an event that the file is gone.
+    /// Does what `invalidateEntry` does; processes that watch the directory also get an event for the
+    /// removal.
     package func deleteEntry(parent: UInt64, child: UInt64, name: FileName) {
         enqueue(.deletion(parent: parent, child: child, name.bytes))
     }
 
-    /// Waits until all that was enqueued is sent; false if that takes longer. Never from a
-    /// worker thread, nor under a lock that one may want.
+    /// Waits until all queued notifications are sent. Returns false if that takes longer. Must not be
+    /// called from a worker thread, nor while holding a lock that a worker may take.
     package func drain(milliseconds: Int) -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
@@ -57,8 +58,8 @@ package final class Notifier: @unchecked Sendable {
         return true
     }
 
-    /// Drops what is queued and waits, bounded, for the notice that is being sent. True once
-    /// the thread will touch the session no more.
+    /// Drops the queue and waits, at most `milliseconds`, for the notification that is being sent.
+    /// Returns true if the thread does not use the session any more.
     func stop(milliseconds: Int) -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
@@ -112,7 +113,7 @@ package final class Notifier: @unchecked Sendable {
         }
     }
 
-    /// libfuse sends the NUL behind the name too.
+    /// Appends a NUL to the name, because libfuse sends it too.
     private func withName(
         _ name: [UInt8], _ body: (UnsafePointer<CChar>?, Int) -> Int32
     ) -> Int32 {

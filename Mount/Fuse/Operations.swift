@@ -1,14 +1,15 @@
-// Operations: the calls of the kernel, one method each, with plain values. A request is answered
-// by consuming it, on any thread; one that is dropped answers EIO. No method may rely on file
-// handles: open, opendir, create and flush answer ENOSYS, and then the kernel stops asking.
+// Operations: the requests of the kernel, one method each, with plain values. A method answers a
+// request by consuming it, on any thread; a dropped request is answered with EIO. No method may rely
+// on file handles: open, opendir, create and flush return ENOSYS, and the kernel then stops sending
+// them.
 
 package import Platform
 
-/// A change of attributes as the kernel asks for it: nil leaves a field alone.
+/// A change of attributes that the kernel requests. A nil field stays unchanged.
 package struct AttributeChange: Sendable, Equatable {
     package enum Time: Sendable, Equatable {
         case now
-        /// Nanoseconds since 1970.
+        /// A time in nanoseconds since 1970.
         case at(Int64)
     }
 
@@ -19,49 +20,49 @@ package struct AttributeChange: Sendable, Equatable {
     package var accessTime: Time?
     package var modificationTime: Time?
     package var changeTime: Int64?
-    /// Clear setuid, and setgid where the group may execute: the owner changes, or a caller
-    /// without CAP_FSETID truncates or is about to write. May come with no other change; the
-    /// kernel then believes the mode of the answer.
+    /// Whether to clear setuid, and setgid if the group may execute. The kernel sets this when the
+    /// owner changes, or when a caller without CAP_FSETID truncates or is about to write. It may be
+    /// the only change; the kernel then takes the mode from the reply.
     package var killSetID = false
 
     package init() {}
 }
 
-/// Flags of a write request.
+/// The flags of a write request.
 package struct WriteFlags: Sendable, Equatable {
-    /// The caller lacks CAP_FSETID: clear setuid, and setgid where the group may execute.
+    /// The caller lacks CAP_FSETID: clear setuid, and setgid if the group may execute.
     package var killSetID: Bool
-    /// Written back from a shared mapping: uid and pid may be those of another process.
+    /// The data is written back from a shared mapping: uid and pid may be those of another process.
     package var fromPageCache: Bool
     /// The file is open with O_APPEND.
     package var appends: Bool
 }
 
-/// Flags of setxattr(2).
+/// The flags of setxattr(2).
 package struct XattrFlags: Sendable, Equatable {
-    /// XATTR_CREATE: fail with EEXIST if there.
+    /// XATTR_CREATE: fail with EEXIST if the attribute exists.
     package var create: Bool
-    /// XATTR_REPLACE: fail with ENODATA if not there.
+    /// XATTR_REPLACE: fail with ENODATA if the attribute does not exist.
     package var replace: Bool
-    /// An access ACL is set by somebody outside of the file's group: clear setgid.
+    /// The caller sets an access ACL and is not in the file's group: clear setgid.
     package var killSetGroupID: Bool
 }
 
-/// What a file system does. Called from several threads at once.
+/// The operations of a file system. They are called from several threads at once.
 package protocol Operations: AnyObject, Sendable {
-    /// Once, on a worker thread, before any other request.
+    /// Called once, on a worker thread, before any other request.
     func initialize(_ info: ProtocolInfo)
-    /// Once, when the session has ended and no request can come any more.
+    /// Called once, when the session has ended and no more requests can come.
     func destroy()
 
     func lookup(_ request: consuming Request, parent: UInt64, name: FileName)
-    /// The name `.`, asked for by NFS file handles only.
+    /// Looks up the name `.`; only NFS file handles need this.
     func lookupSelf(_ request: consuming Request, node: UInt64)
-    /// The name `..`, asked for by NFS file handles only.
+    /// Looks up the name `..`; only NFS file handles need this.
     func lookupParent(_ request: consuming Request, node: UInt64)
-    /// The kernel drops `count` references of those that entries gave it. No reply.
+    /// Drops `count` of the references that the kernel got with entries. There is no reply.
     func forget(node: UInt64, count: UInt64)
-    /// Several at once, as (node, count).
+    /// Drops references of several nodes at once, as (node, count).
     func forget(_ list: [(UInt64, UInt64)])
 
     func getattr(_ request: consuming Request, node: UInt64)
@@ -78,7 +79,7 @@ package protocol Operations: AnyObject, Sendable {
     func link(_ request: consuming Request, node: UInt64, newParent: UInt64, newName: FileName)
     func unlink(_ request: consuming Request, parent: UInt64, name: FileName)
     func rmdir(_ request: consuming Request, parent: UInt64, name: FileName)
-    /// `flags` are those of renameat2(2).
+    /// - Parameter flags: the flags of renameat2(2).
     func rename(
         _ request: consuming Request, parent: UInt64, name: FileName, newParent: UInt64,
         newName: FileName, flags: UInt32)
@@ -87,34 +88,35 @@ package protocol Operations: AnyObject, Sendable {
     func create(
         _ request: consuming Request, parent: UInt64, name: FileName, mode: UInt32, flags: Int32)
     func read(_ request: consuming Request, node: UInt64, offset: UInt64, size: Int)
-    /// `data` is valid during the call only.
+    /// - Parameter data: valid only during the call.
     func write(
         _ request: consuming Request, node: UInt64, data: UnsafeRawBufferPointer,
         offset: UInt64, flags: WriteFlags)
     func flush(_ request: consuming Request, node: UInt64)
     func release(_ request: consuming Request, node: UInt64)
     func fsync(_ request: consuming Request, node: UInt64, dataOnly: Bool)
-    /// `mode` is that of fallocate(2).
+    /// - Parameter mode: the mode of fallocate(2).
     func fallocate(
         _ request: consuming Request, node: UInt64, mode: Int32, offset: UInt64, length: UInt64)
-    /// Only SEEK_DATA and SEEK_HOLE come.
+    /// - Parameter whence: SEEK_DATA or SEEK_HOLE; the kernel handles the others.
     func lseek(_ request: consuming Request, node: UInt64, offset: Int64, whence: Int32)
     func copyFileRange(
         _ request: consuming Request, from source: UInt64, at sourceOffset: UInt64,
         to target: UInt64, at targetOffset: UInt64, length: UInt64)
 
     func opendir(_ request: consuming Request, node: UInt64, flags: Int32)
-    /// `cookie` is 0 or that of the last entry that was read; `size` the reply's limit in bytes.
+    /// `cookie` is 0 or the cookie of the last entry read; `size` is the maximum size of the reply in
+    /// bytes.
     func readdir(_ request: consuming Request, node: UInt64, cookie: UInt64, size: Int)
     func readdirplus(_ request: consuming Request, node: UInt64, cookie: UInt64, size: Int)
     func releasedir(_ request: consuming Request, node: UInt64)
     func fsyncdir(_ request: consuming Request, node: UInt64, dataOnly: Bool)
 
-    /// `value` is valid during the call only.
+    /// - Parameter value: valid only during the call.
     func setxattr(
         _ request: consuming Request, node: UInt64, name: [UInt8],
         value: UnsafeRawBufferPointer, flags: XattrFlags)
-    /// `size` 0 asks for the length only; `Request.xattr` does both.
+    /// `size` 0 asks only for the length; `Request.xattr` handles both cases.
     func getxattr(_ request: consuming Request, node: UInt64, name: [UInt8], size: Int)
     func listxattr(_ request: consuming Request, node: UInt64, size: Int)
     func removexattr(_ request: consuming Request, node: UInt64, name: [UInt8])

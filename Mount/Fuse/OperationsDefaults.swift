@@ -1,5 +1,5 @@
-// OperationsDefaults: what a file system answers to requests that it does not care for: ENOSYS,
-// after which the kernel stops sending most of them.
+// OperationsDefaults: default implementations that answer ENOSYS, after which the kernel stops
+// sending most of these requests.
 
 package import Platform
 

@@ -1,11 +1,11 @@
-// ProcessTable: what /proc says of processes that matters to a mount: their names, descriptors,
-// mappings and mount namespaces. A process may go at any time: what is not there is left out.
+// ProcessTable: facts about processes from /proc: names, descriptors, mappings and mount namespaces.
+// A process may end at any time; facts that cannot be read are left out.
 
 internal import Glibc
 internal import Platform
 
 enum ProcessTable {
-    /// In order of their numbers.
+    /// All process numbers in ascending order.
     static var processes: [UInt32] { numbers(in: "/proc").sorted() }
 
     static func name(of pid: UInt32) -> String {
@@ -16,14 +16,15 @@ enum ProcessTable {
 
     static func threads(of pid: UInt32) -> [UInt32] { numbers(in: "/proc/\(pid)/task") }
 
-    /// `mnt:[4026531840]`; nil where it may not be seen.
+    /// Returns for example `mnt:[4026531840]`; nil if the caller may not see it.
     static func mountNamespace(of process: String) -> String? {
         guard let directory = try? File.open("/proc/\(process)/ns", flags: O_RDONLY | O_DIRECTORY),
             let target = try? directory.readSymlink(Array("mnt".utf8)) else { return nil }
         return String(decoding: target, as: UTF8.self)
     }
 
-    /// The devices of mapped files: the fourth word of each line of /proc/PID/maps, in hexadecimal.
+    /// Returns the devices of mapped files: the fourth word of each line of /proc/PID/maps, in
+    /// hexadecimal.
     static func mappedDevices(of pid: UInt32) -> Set<UInt64> {
         var found: Set<UInt64> = []
         for line in content("/proc/\(pid)/maps").split(separator: 0x0a) {
@@ -39,7 +40,7 @@ enum ProcessTable {
         return found
     }
 
-    /// A file of /proc as a whole, as far as `limit`; empty where it cannot be read.
+    /// Returns the content of a file of /proc, up to about `limit` bytes; empty if it cannot be read.
     static func content(_ path: String, limit: Int = 16 << 20) -> [UInt8] {
         guard let file = try? File.open(path, flags: O_RDONLY) else { return [] }
         var bytes: [UInt8] = []

@@ -1,8 +1,7 @@
-// RawRequest: looks into a request as the kernel wrote it (linux/fuse.h, byte order of this
-// machine), before libfuse decodes it, for what libfuse 3.14 hides. Never reads or writes past
-// the buffer, whatever its length.
+// RawRequest: reads a request as the kernel wrote it (linux/fuse.h, host byte order) before libfuse
+// decodes it, because libfuse 3.14 hides parts of it. It never reads or writes past the buffer.
 
-/// One message from the kernel: a header of 40 bytes and the body.
+/// One message from the kernel: a header of 40 bytes and a body.
 struct RawRequest {
     let bytes: UnsafeMutableRawBufferPointer
 
@@ -11,7 +10,7 @@ struct RawRequest {
     private static let opcodeOffset = 4
     private static let uniqueOffset = 8
 
-    /// nil for what is shorter than a header.
+    /// Returns nil if the message is shorter than a header.
     init?(_ bytes: UnsafeMutableRawBufferPointer) {
         guard bytes.count >= RawRequest.headerSize else { return nil }
         self.bytes = bytes
@@ -21,19 +20,19 @@ struct RawRequest {
         bytes.loadUnaligned(fromByteOffset: RawRequest.opcodeOffset, as: UInt32.self)
     }
 
-    /// The kernel's number of this request, which the reply repeats.
+    /// The kernel's number of this request; the reply repeats it.
     var unique: UInt64 {
         bytes.loadUnaligned(fromByteOffset: RawRequest.uniqueOffset, as: UInt64.self)
     }
 
-    /// A 32-bit word of the body, nil past the end.
+    /// Returns a 32-bit word of the body, or nil past the end.
     func word(at offset: Int) -> UInt32? {
         let start = RawRequest.headerSize + offset
         guard start + 4 <= bytes.count else { return nil }
         return bytes.loadUnaligned(fromByteOffset: start, as: UInt32.self)
     }
 
-    /// The flags in a FUSE_INIT request; `flags2` counts only under FUSE_INIT_EXT.
+    /// The flags in a FUSE_INIT request. `flags2` is valid only with FUSE_INIT_EXT.
     var offeredCapabilities: Capabilities {
         guard let flags = word(at: 12) else { return [] }
         let lower = Capabilities(rawValue: UInt64(flags))
@@ -41,8 +40,8 @@ struct RawRequest {
         return Capabilities(rawValue: lower.rawValue | UInt64(flags2) << 32)
     }
 
-    /// libfuse drops the write flags but hands on the file handle, which nobody uses here
-    /// (there is no open): so `write_flags` of a fuse_write_in goes into its `fh`.
+    /// Copies `write_flags` of a fuse_write_in into its `fh`. libfuse drops the write flags but
+    /// passes on the file handle, which is unused here because there is no open.
     func carryWriteFlags() {
         let flagsOffset = 20
         guard let flags = word(at: flagsOffset) else { return }
@@ -50,8 +49,8 @@ struct RawRequest {
             of: UInt64(flags), toByteOffset: RawRequest.headerSize, as: UInt64.self)
     }
 
-    /// The same for a fuse_setattr_in: `valid` goes into `fh`, which libfuse hands on under
-    /// FATTR_FH. Some versions of libfuse drop FATTR_KILL_SUIDGID from `valid`.
+    /// Copies `valid` of a fuse_setattr_in into its `fh`, which libfuse passes on under FATTR_FH.
+    /// Some versions of libfuse drop FATTR_KILL_SUIDGID from `valid`.
     func carryAttributeFlags() {
         let handleOffset = 8
         let handleValid: UInt32 = 1 << 6
@@ -61,10 +60,11 @@ struct RawRequest {
         bytes.storeBytes(of: valid | handleValid, toByteOffset: start, as: UInt32.self)
     }
 
-    /// Under SETXATTR_EXT the kernel sends a fuse_setxattr_in of 16 bytes, of which libfuse
-    /// 3.14 knows the first 8. Moves header and first half up by 8 bytes, over the new half,
-    /// with its one flag (FUSE_SETXATTR_ACL_KILL_SGID) as bit 31 of the known flags.
-    /// Answers how many bytes to skip at the front.
+    /// Shortens an extended fuse_setxattr_in. Under SETXATTR_EXT the kernel sends 16 bytes, of which
+    /// libfuse 3.14 knows the first 8. This function moves the header and the first half up by 8
+    /// bytes, over the new half, and stores the one new flag (FUSE_SETXATTR_ACL_KILL_SGID) as bit 31
+    /// of the known flags.
+    /// - Returns: how many bytes to skip at the front.
     func foldExtendedSetXattr() -> Int {
         let flagsOffset = 4
         let extraFlagsOffset = 8
@@ -78,15 +78,15 @@ struct RawRequest {
         return 8
     }
 
-    /// Where `foldExtendedSetXattr` puts FUSE_SETXATTR_ACL_KILL_SGID.
+    /// The bit in which `foldExtendedSetXattr` stores FUSE_SETXATTR_ACL_KILL_SGID.
     static let killSetGroupID: UInt32 = 1 << 31
-    /// FUSE_WRITE_KILL_SUIDGID, in what `carryWriteFlags` carries.
+    /// FUSE_WRITE_KILL_SUIDGID in the flags that `carryWriteFlags` copies.
     static let writeKillSetID: UInt64 = 1 << 2
-    /// The flags of a fuse_setattr_in that name a field or a kill: bits 0 to 5, 7, 8, 10, 11.
-    /// Before a write or fallocate that must clear setuid, Linux (6.18) sends a SETATTR with
-    /// none of them, and keeps the mode of the answer.
+    /// The flags of a fuse_setattr_in that name a field or a kill: bits 0 to 5, 7, 8, 10, 11. Before
+    /// a write or fallocate that must clear setuid, Linux (6.18) sends a SETATTR with none of them,
+    /// and takes the mode from the reply.
     static let attributeFields: UInt64 = 0b1101_1011_1111
-    /// FATTR_KILL_SUIDGID, in what `carryAttributeFlags` carries.
+    /// FATTR_KILL_SUIDGID in the flags that `carryAttributeFlags` copies.
     static let attributeKillSetID: UInt64 = 1 << 11
 }
 
@@ -97,7 +97,7 @@ enum Opcode {
     static let setXattr: UInt32 = 21
     static let initialize: UInt32 = 26
 
-    /// Indexed by number; empty where the kernel has none.
+    /// The names, indexed by operation number; empty for unused numbers.
     static let names = [
         "", "LOOKUP", "FORGET", "GETATTR", "SETATTR", "READLINK", "SYMLINK", "", "MKNOD",
         "MKDIR", "UNLINK", "RMDIR", "RENAME", "LINK", "OPEN", "READ", "WRITE", "STATFS",

@@ -1,22 +1,22 @@
-// Request: one message of the kernel, to be answered exactly once. The only file that calls
-// libfuse's reply functions. Move-only: a reply consumes it, and what is dropped answers EIO,
-// so no caller hangs on a forgotten path. May be answered on any thread while the session lives.
+// Request: one message of the kernel, which is answered exactly once, on any thread, while the
+// session lives. Only this file calls libfuse's reply functions. The type is move-only: a reply
+// consumes it, and a dropped request answers EIO, so that no caller hangs on a forgotten code path.
 
 internal import CFuse
 internal import Glibc
 package import Platform
 
-/// Who asks, as the kernel saw it in the user namespace of the mount.
+/// The caller of a request, in the user namespace of the mount.
 package struct Caller: Sendable, Equatable {
     package var uid: UInt32
     package var gid: UInt32
-    /// The thread, 0 where the kernel itself asks (write-back, read-ahead).
+    /// The thread; 0 if the request comes from the kernel itself (write-back, read-ahead).
     package var pid: Int32
-    /// Filled in for create, mknod and mkdir only.
+    /// Valid for create, mknod and mkdir only.
     package var umask: UInt32
 }
 
-/// A request that waits for its answer.
+/// A request that waits for its reply.
 package struct Request: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
 
@@ -33,7 +33,7 @@ package struct Request: ~Copyable, @unchecked Sendable {
             umask: raw.pointee.umask)
     }
 
-    /// Ends the request's life in Swift: libfuse frees the handle with the reply.
+    /// Ends the request's life in Swift, because libfuse frees the handle with the reply.
     private consuming func take() -> OpaquePointer {
         let taken = handle
         discard self
@@ -41,7 +41,7 @@ package struct Request: ~Copyable, @unchecked Sendable {
     }
 }
 
-// Short answers.
+// Replies without data.
 extension Request {
     package consuming func fail(_ error: Errno) {
         let code = (1..<1000).contains(error.code) ? error.code : EIO
@@ -50,31 +50,31 @@ extension Request {
 
     package consuming func ok() { _ = fuse_reply_err(take(), 0) }
 
-    /// For forget, which has no answer.
+    /// Ends a forget request, which has no reply.
     package consuming func none() { fuse_reply_none(take()) }
 
-    /// The kernel now holds one reference to the node, to be given back by forget. Answers
-    /// false if the request was interrupted: then it holds none.
+    /// Replies with a node. The kernel then holds one reference to it, which it returns by forget.
+    /// Returns false if the request was interrupted; the kernel then holds no reference.
     @discardableResult
     package consuming func entry(_ entry: NodeEntry) -> Bool {
         var parameters = entry.parameters
         return fuse_reply_entry(take(), &parameters) == 0
     }
 
-    /// No such name, which the kernel may remember for `timeout` seconds.
+    /// Replies that the name does not exist. The kernel may cache this for `timeout` seconds.
     package consuming func negativeEntry(timeout: Double) {
         var parameters = fuse_entry_param()
         parameters.entry_timeout = timeout
         _ = fuse_reply_entry(take(), &parameters)
     }
 
-    /// `timeout` in seconds.
+    /// - Parameter timeout: in seconds.
     package consuming func attributes(_ attributes: NodeAttributes, timeout: Double) {
         var status = attributes.status
         _ = fuse_reply_attr(take(), &status, timeout)
     }
 
-    /// Bytes written, or copied by copy_file_range.
+    /// Replies with the number of bytes written, or copied by copy_file_range.
     package consuming func written(_ count: Int) { _ = fuse_reply_write(take(), count) }
 
     package consuming func statfs(_ statistics: FileSystemStatistics) {
@@ -82,7 +82,7 @@ extension Request {
         _ = fuse_reply_statfs(take(), &status)
     }
 
-    /// The length of a value or list in bytes, where the caller asked with size 0.
+    /// Replies with the length of a value or list in bytes, for a request with size 0.
     package consuming func xattrSize(_ count: Int) { _ = fuse_reply_xattr(take(), count) }
 
     package consuming func seekOffset(_ offset: Int64) {
@@ -90,16 +90,16 @@ extension Request {
     }
 }
 
-// Answers with data.
+// Replies with data.
 extension Request {
     package consuming func data(_ bytes: UnsafeRawBufferPointer) {
         _ = fuse_reply_buf(
             take(), bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
 
-    /// Lets `fill` write up to `capacity` bytes into a buffer of this thread and answer how
-    /// many, then sends them; an error it throws is the answer. Allocates nothing up to 1 MiB.
-    /// `fill` must not call this again on the same thread.
+    /// Calls `fill` with a buffer of this thread, and sends the bytes that it wrote. `fill` returns
+    /// their number, at most `capacity`; if it throws, the reply is that error. Does not allocate for
+    /// up to 1 MiB. `fill` must not call this method again on the same thread.
     package consuming func data(
         capacity: Int, fill: (UnsafeMutableRawBufferPointer) throws(Errno) -> Int
     ) {
@@ -113,7 +113,7 @@ extension Request {
         }
     }
 
-    /// The target of readlink.
+    /// Replies with the target of readlink.
     package consuming func symlink(_ target: [UInt8]) { data(target) }
 
     package consuming func data(_ bytes: [UInt8]) {
@@ -124,8 +124,8 @@ extension Request {
         }
     }
 
-    /// Answers getxattr or listxattr: the length if `size` is 0, ERANGE if the value is
-    /// longer, else the value.
+    /// Answers getxattr or listxattr: with the length if `size` is 0, with ERANGE if the value is
+    /// longer than `size`, else with the value.
     package consuming func xattr(_ value: [UInt8], size: Int) {
         if size == 0 { return xattrSize(value.count) }
         if value.count > size { return fail(.range) }

@@ -1,5 +1,5 @@
-// ScratchBuffer: a thread's own buffer for replies, kept between requests, so that a read
-// allocates nothing. Untouched pages cost no memory; freed when the thread ends.
+// ScratchBuffer: a buffer for replies that each thread keeps between requests, so that a read does
+// not allocate. Untouched pages use no memory. The buffer is freed when the thread ends.
 
 internal import Glibc
 
@@ -7,7 +7,7 @@ struct ScratchBuffer: ~Copyable {
     let bytes: UnsafeMutableRawBufferPointer
     private let owned: Bool
 
-    /// The longest reply that needs no allocation; the longest read of the kernel.
+    /// The longest reply that needs no allocation, which is also the longest read of the kernel.
     static let keptCapacity = 1 << 20
     private static let alignment = 4096
 
@@ -16,7 +16,7 @@ struct ScratchBuffer: ~Copyable {
         return pthread_key_create(&key, { free($0) }) == 0 ? key : nil
     }()
 
-    /// nil for a negative capacity, or without memory.
+    /// Returns nil for a negative capacity or if there is no memory.
     init?(_ capacity: Int) {
         guard capacity >= 0 else { return nil }
         if capacity <= ScratchBuffer.keptCapacity, let kept = ScratchBuffer.kept() {

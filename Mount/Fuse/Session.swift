@@ -1,6 +1,6 @@
-// Session: one mounted file system, from mount to unmount. Phases: new, mounted, running, ended;
-// `lifecycle` guards them. The connection is cut when `run` returns, so that no process hangs
-// on a mount that nobody serves; libfuse's structures live until the session itself goes.
+// Session: one mounted file system, from mount to unmount. Its phases are new, mounted, running and
+// ended, guarded by `lifecycle`. The connection is cut when `run` returns, so that no process hangs
+// on a mount without a server. The structures of libfuse live as long as the session.
 
 internal import CFuse
 internal import Glibc
@@ -9,7 +9,7 @@ internal import Synchronization
 
 package final class Session: @unchecked Sendable {
     private struct Lifecycle {
-        /// Absolute, without symlinks; nil unless mounted.
+        /// The mount point, absolute and without symlinks; nil unless mounted.
         var path: String?
         var device: MountedFileSystem?
         var workers: [Worker] = []
@@ -26,9 +26,9 @@ package final class Session: @unchecked Sendable {
 
     /// - Parameters:
     ///   - fsname: the source column of the mount table.
-    ///   - subtype: the type column is `fuse.` and this.
-    ///   - readAheadKibibytes: the longest read-ahead; tried once the kernel has our answer
-    ///     to FUSE_INIT, which would lower it again. The kernel starts with 128.
+    ///   - subtype: the type column of the mount table is `fuse.` and this.
+    ///   - readAheadKibibytes: the maximum read-ahead. It is set only after the kernel has the reply to
+    ///     FUSE_INIT, which would lower it again. The kernel's default is 128.
     package convenience init(
         _ operations: any Operations, options: MountOptions, fsname: String, subtype: String,
         capabilities: Capabilities = .wanted, readAheadKibibytes: Int = 1024
@@ -69,14 +69,15 @@ package final class Session: @unchecked Sendable {
 
     deinit {
         unmount()
-        // A notifier that hangs in the kernel still uses the handle: leak it then.
+        // A notification that hangs in the kernel still uses the handle, so the handle is leaked
+        // then.
         if notifier.stop(milliseconds: 1000) { fuse_session_destroy(handle) }
     }
 
-    /// What kernel and session agreed on; empty before the first request.
+    /// The flags that the kernel and the session agreed on; empty before the first request.
     package var capabilities: Capabilities { context.negotiated }
 
-    /// How many requests of each kind came, by the kernel's names, without zeros.
+    /// The number of requests of each kind, by the kernel's names, without zeros.
     package var operationCounts: [(name: String, count: UInt64)] {
         let workers = lifecycle.withLock { $0.workers }
         return Opcode.names.enumerated().compactMap { opcode, name in
@@ -88,8 +89,8 @@ package final class Session: @unchecked Sendable {
 
 // Mount and unmount.
 extension Session {
-    /// Mounts on an existing directory. Nothing answers until `run`. Call it while the process
-    /// has one thread, as libfuse forks fusermount3 when not privileged.
+    /// Mounts on an existing directory. Requests are not answered until `run`. Call this while the
+    /// process has one thread, because libfuse forks fusermount3 if not privileged.
     package func mount(at path: String) throws(MountFailure) {
         let resolved = try Session.resolve(path)
         errno = 0
@@ -111,7 +112,7 @@ extension Session {
         }
     }
 
-    /// Detaches the mount unless somebody else did, or mounted over it. Idempotent.
+    /// Detaches the mount unless it is gone or covered by another mount. Idempotent.
     package func unmount() {
         let (path, device) = lifecycle.withLock {
             let taken = ($0.path, $0.device)
@@ -122,7 +123,7 @@ extension Session {
         try? Session.forceUnmount(path)
     }
 
-    /// The absolute path of a directory, without symlinks.
+    /// Returns the absolute path of a directory, without symlinks.
     private static func resolve(_ path: String) throws(MountFailure) -> String {
         var status = stat()
         if stat(path, &status) != 0 {
@@ -141,11 +142,11 @@ extension Session {
     }
 }
 
-// Serving.
+// Serving requests.
 extension Session {
-    /// Serves the mount with `threads` workers until it is unmounted or `exit` is called, then
-    /// cuts the connection. Once for each session, after `mount`. Every request must have its
-    /// answer, or be dropped, before the session itself goes.
+    /// Serves the mount with `threads` workers until it is unmounted or `exit` is called, then cuts
+    /// the connection. Call it once, after `mount`. Every request must be answered or dropped before
+    /// the session is released.
     package func run(threads: Int) throws(MountFailure) {
         let first = lifecycle.withLock { state in
             defer { state.ran = true }
@@ -176,7 +177,7 @@ extension Session {
         }
     }
 
-    /// One worker that fails takes the others with it.
+    /// Handles the end of a worker. A worker that fails ends the others too.
     private func workerEnded(_ error: Errno?) {
         let (running, failed) = lifecycle.withLock {
             $0.running -= 1
@@ -191,8 +192,8 @@ extension Session {
         monitor.unlock()
     }
 
-    /// Replaces the device by /dev/null under the same number: the kernel aborts the
-    /// connection with its last file, and a late reply goes nowhere.
+    /// Replaces the device by /dev/null under the same descriptor number. The kernel aborts the
+    /// connection when its last descriptor is closed, and a late reply goes to /dev/null.
     private func cut() {
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
         guard null >= 0 else { return }
@@ -200,21 +201,22 @@ extension Session {
         close(null)
     }
 
-    /// Ends `run` from another thread (not a worker, not a signal handler): detaches the mount,
-    /// serves on until the last user has gone or `grace` milliseconds have passed, then stops
-    /// the workers between two requests. Returns when they have ended, or after 5 s more.
+    /// Ends `run` from another thread (not a worker, not a signal handler). Detaches the mount,
+    /// serves until the last user has closed it or `grace` milliseconds have passed, then stops the
+    /// workers between two requests. Returns when they have ended, or after 5 s more.
     package func exit(grace milliseconds: Int = 500) {
         _ = notifier.stop(milliseconds: 2000)
         unmount()
         let idle = waitForWorkers(milliseconds)
-        // Also without workers: a `run` that is about to start shall end at once.
+        // Also done without workers, so that a `run` that is about to start ends at once.
         fuse_session_exit(handle)
         if !idle { stopWorkers(milliseconds: 5000) }
     }
 
-    /// Returns once each worker has done what it had in hand at the call; false if that takes longer.
-    /// A worker may have a request before it knows, so each is woken and seen to wait anew. Never
-    /// from a worker, nor under a lock that one may want.
+    /// Waits until each worker has finished the request that it had at the call. Returns false if
+    /// that takes longer. A worker may have received a request that it has not yet noted, so each
+    /// worker is woken until it waits anew. Must not be called from a worker, nor while holding a
+    /// lock that a worker may take.
     package func awaitWorkers(milliseconds: Int) -> Bool {
         var left = lifecycle.withLock { $0.workers }.map { ($0, $0.round) }
         var pause: UInt32 = 20
@@ -249,7 +251,7 @@ extension Session {
         return true
     }
 
-    /// Asks for a longer read-ahead; needs root and a writable /sys. Answers whether it took.
+    /// Sets a longer read-ahead, which needs root and a writable /sys. Returns whether it succeeded.
     @discardableResult
     package func raiseReadAhead(kibibytes: Int = 1024) -> Bool {
         guard let device = lifecycle.withLock({ $0.device }) else { return false }

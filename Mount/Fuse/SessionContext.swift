@@ -1,5 +1,5 @@
-// SessionContext: what libfuse's callbacks reach through their user data pointer. Lives as long
-// as the session; all of it may be used from any thread.
+// SessionContext: the state that libfuse's callbacks reach through their user data pointer. It lives
+// as long as the session and is safe to use from any thread.
 
 internal import CFuse
 internal import Glibc
@@ -22,21 +22,21 @@ final class SessionContext: Sendable {
         self.wanted = wanted
     }
 
-    /// The flags of the reply to FUSE_INIT, empty before.
+    /// The flags of the reply to FUSE_INIT; empty before it.
     var negotiated: Capabilities { Capabilities(rawValue: agreed.load(ordering: .acquiring)) }
 
-    /// Has `action` run once the kernel has taken the reply to FUSE_INIT.
+    /// Sets the action to run once the kernel has the reply to FUSE_INIT.
     func whenInitialized(_ action: @escaping @Sendable () -> Void) {
         initialized.withLock { $0 = action }
     }
 
-    /// Notes what the kernel offers in a FUSE_INIT request.
+    /// Records the flags that the kernel offers in a FUSE_INIT request.
     func noteInit(_ request: RawRequest) {
         offered.store(request.offeredCapabilities.rawValue, ordering: .relaxed)
         pendingInit.store(request.unique, ordering: .releasing)
     }
 
-    /// libfuse decoded FUSE_INIT: choose, in its structure, what it can choose.
+    /// Selects the flags in libfuse's structure, after libfuse has decoded FUSE_INIT.
     func initialize(_ connection: UnsafeMutablePointer<fuse_conn_info>) {
         let offered = Capabilities(rawValue: self.offered.load(ordering: .relaxed))
         connection.pointee.want = wanted.libraryFlags & connection.pointee.capable
@@ -66,8 +66,8 @@ final class SessionContext: Sendable {
         return length
     }
 
-    /// A reply is a header (length, error, number of the request) and then its body.
-    /// Answers whether these parts are the reply to FUSE_INIT.
+    /// Amends the flags if these parts are the reply to FUSE_INIT, and returns whether they are. A
+    /// reply is a header (length, error, number of the request) followed by its body.
     private func amendInitReply(_ parts: UnsafeMutableBufferPointer<iovec>) -> Bool {
         let pending = pendingInit.load(ordering: .acquiring)
         guard parts.count >= 2, parts[0].iov_len >= 16, let header = parts[0].iov_base,
@@ -87,7 +87,8 @@ final class SessionContext: Sendable {
         return true
     }
 
-    /// The custom I/O hook of libfuse: -1 and errno on failure, as read(2) and writev(2).
+    /// The custom I/O hook of libfuse. It returns -1 and sets errno on failure, as read(2) and
+    /// writev(2) do.
     static let customIO = fuse_custom_io(
         writev: { descriptor, parts, count, context in
             guard let context else { return -1 }

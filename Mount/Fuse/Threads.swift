@@ -1,17 +1,16 @@
-// Threads: POSIX threads and a monitor (one mutex, one condition), which the standard library
-// does not have.
+// Threads: POSIX threads and a monitor (one mutex, one condition), which the standard library lacks.
 
 internal import CFuse
 internal import Glibc
 
-/// A thread of its own, by pthread_create(3).
+/// Starts threads with pthread_create(3).
 package enum Thread {
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    /// Starts a thread that nobody joins; false if the system has none to give.
+    /// Starts a detached thread. Returns false if the system cannot start one.
     @discardableResult
     package static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
         var thread = pthread_t()
@@ -34,7 +33,7 @@ package enum Thread {
         return true
     }
 
-    /// Leaves the signals that end or reconfigure a process to the other threads.
+    /// Blocks the signals that end or reconfigure the process, so that other threads get them.
     static func blockProcessSignals() {
         var set = sigset_t()
         sigemptyset(&set)
@@ -45,7 +44,7 @@ package enum Thread {
     }
 }
 
-/// A lock with waiting. Waits may end early; callers loop.
+/// A lock with a condition. A wait may end early, so callers loop.
 final class Monitor: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -73,13 +72,13 @@ final class Monitor: @unchecked Sendable {
     func wakeAll() { pthread_cond_broadcast(condition) }
     func wait() { pthread_cond_wait(condition, mutex) }
 
-    /// False once `deadline` has passed.
+    /// Waits until `deadline`. Returns false once it has passed.
     func wait(until deadline: timespec) -> Bool {
         var deadline = deadline
         return pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT
     }
 
-    /// At most a day ahead.
+    /// Returns the time in `milliseconds` from now, at most a day ahead.
     func deadline(_ milliseconds: Int) -> timespec {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)

@@ -1,14 +1,13 @@
-// Trampolines: the C callbacks that libfuse calls, which turn their arguments into plain values
-// and hand on a `Request`. This file has the table and the calls on nodes by number; those
-// with names are in TrampolinesNames.swift. No callback is registered for locks, which then
-// stay in the kernel.
+// Trampolines: the C callbacks of libfuse. They turn their arguments into plain values and pass on a
+// `Request`. This file has the table and the calls on nodes by number; TrampolinesNames.swift has the
+// calls with names. No callback is registered for locks, so locks stay in the kernel.
 
 internal import CFuse
 internal import Glibc
 internal import Platform
 
 enum Trampolines {
-    /// The table for fuse_session_new.
+    /// Returns the table for fuse_session_new.
     static func table() -> fuse_lowlevel_ops {
         var table = fuse_lowlevel_ops()
         table.`init` = { context, connection in
@@ -28,9 +27,9 @@ enum Trampolines {
     }
 }
 
-// Free functions, because a C callback cannot capture even the metatype of `Trampolines`.
+// These are free functions, because a C callback cannot capture even the metatype of `Trampolines`.
 
-/// Borrows the operations of a request's session for one call.
+/// Calls `body` with the operations of the request's session.
 @inline(__always)
 func serve(
     _ handle: OpaquePointer?, _ body: (any Operations, consuming Request) -> Void
@@ -41,7 +40,7 @@ func serve(
     }
 }
 
-/// Offsets come as off_t and are never negative, except by a broken kernel.
+/// Converts an offset. Offsets come as off_t and are not negative unless the kernel has a fault.
 @inline(__always)
 func unsigned(_ offset: Int) -> UInt64 { UInt64(Swift.max(0, offset)) }
 
@@ -91,7 +90,7 @@ extension Trampolines {
         table.read = { handle, node, size, offset, _ in
             serve(handle) { $0.read($1, node: node, offset: unsigned(offset), size: size) }
         }
-        // Not write_buf: requests are read into a buffer, where the data already lies.
+        // Not write_buf: the request, with its data, is already in a buffer.
         table.write = { handle, node, data, size, offset, info in
             let carried = info?.pointee.fh ?? 0
             let flags = WriteFlags(
@@ -164,8 +163,8 @@ extension Trampolines {
 
 extension AttributeChange {
     /// - Parameters:
-    ///   - fields: which fields count, FUSE_SET_ATTR_*.
-    ///   - carried: what `RawRequest.carryAttributeFlags` put into the file handle.
+    ///   - fields: the fields that are valid, FUSE_SET_ATTR_*.
+    ///   - carried: the flags that `RawRequest.carryAttributeFlags` stored in the file handle.
     init(status: stat, fields: Int32, carried: UInt64) {
         func has(_ field: Int32) -> Bool { fields & field != 0 }
         if has(FUSE_SET_ATTR_MODE) { mode = status.st_mode }

@@ -1,17 +1,19 @@
-// TrampolinesNames: the callbacks that take a name. A name that is none (too long, for the
-// kernel lets up to 1,024 bytes through) is answered here.
+// TrampolinesNames: the callbacks that take a name. Invalid names are answered here; the kernel
+// passes names of up to 1,024 bytes.
 
 internal import CFuse
 internal import Glibc
 internal import Platform
 
-/// The bytes of a C string of the kernel's request.
+/// Returns the bytes of a C string of the kernel's request.
 func bytesOf(_ text: UnsafePointer<CChar>?) -> [UInt8] {
     guard let text else { return [] }
     return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
 }
 
-/// The kernel vouches for names without `/` and NUL; length and dots are checked here.
+/// Checks the length of a name, and that it is not empty, `.` or `..`. The kernel guarantees that it
+/// has no `/` and no NUL.
+/// - Throws: ENAMETOOLONG or EINVAL.
 func nameOf(_ text: UnsafePointer<CChar>?) throws(Errno) -> FileName {
     let name = bytesOf(text)
     if name.count > FileName.maximumLength { throw .nameTooLong }
@@ -23,7 +25,7 @@ private func isDots(_ name: [UInt8]) -> Bool {
     name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
 }
 
-/// As `serve`, with a name, or the answer that it is none.
+/// Does what `serve` does, with a name; an invalid name is answered with an error.
 @inline(__always)
 func serve(
     _ handle: OpaquePointer?, _ text: UnsafePointer<CChar>?,
@@ -39,7 +41,7 @@ func serve(
     }
 }
 
-/// With EXPORT_SUPPORT the kernel looks up `.` and `..` too.
+/// Handles a lookup. With EXPORT_SUPPORT the kernel looks up `.` and `..` too.
 private func lookup(
     _ handle: OpaquePointer?, _ parent: UInt64, _ text: UnsafePointer<CChar>?
 ) {

@@ -1,17 +1,17 @@
-// Unmount: takes mounts away, as root by umount2(2), else through fusermount3(1).
+// Unmount: removes mounts with umount2(2), or with fusermount3(1) if not permitted.
 
 internal import CFuse
 internal import Glibc
 internal import Platform
 
 extension Session {
-    /// The type of what is mounted on an absolute path without symlinks, the topmost if several
-    /// are; nil where it is no mount point.
+    /// Returns the type of the topmost mount on an absolute path without symlinks, or nil if it is
+    /// not a mount point.
     package static func mountedType(on path: String) -> String? { MountedFileSystem.on(path)?.type }
 
-    /// Detaches whatever is mounted on `path`, dead or alive, at once: open files stay usable
-    /// while their server lives. For mounts that a crashed process left behind.
-    /// - Parameter lazily: false refuses with EBUSY while files are in use.
+    /// Detaches the topmost mount on `path` at once, even if its server has crashed. Open files stay
+    /// usable while their server lives.
+    /// - Parameter lazily: false throws EBUSY if files are in use.
     package static func forceUnmount(_ path: String, lazily: Bool = true) throws(MountFailure) {
         if umount2(path, lazily ? Int32(MNT_DETACH) : 0) == 0 { return }
         let error = Errno.last
@@ -26,7 +26,7 @@ extension Session {
         throw MountFailure("cannot unmount \(path): \(error)", error)
     }
 
-    /// Whether a program of the search path ran and succeeded.
+    /// Runs a program of the search path. Returns whether it started and succeeded.
     private static func run(_ words: [String]) -> Bool {
         guard let program = words.first else { return false }
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }

@@ -1,6 +1,6 @@
-// Worker: one thread that receives a request, looks into it for what libfuse hides, and has
-// libfuse decode it, until the mount is gone. Counts operations in numbers of its own, so
-// that workers do not contend.
+// Worker: one thread that receives requests, reads the parts that libfuse hides, and has libfuse
+// decode them, until the mount is gone. Each worker has its own counters of operations, so that
+// workers do not contend.
 
 internal import CFuse
 internal import Glibc
@@ -10,14 +10,15 @@ internal import Synchronization
 final class Worker: @unchecked Sendable {
     private let session: OpaquePointer
     private let context: SessionContext
-    /// Operations from this number on are not counted.
+    /// Operations with this number or a higher one are not counted.
     static let opcodeLimit = 64
     private let counts = InlineArray<64, Atomic<UInt64>> { _ in Atomic(0) }
-    /// In the receive call, or about to be: only then does `kick` disturb nobody.
+    /// Whether the thread is in the receive call or about to be. Only then may `kick` interrupt it.
     private let receiving = Atomic<Bool>(false)
-    /// How often it has begun to wait for a request.
+    /// How often the thread has begun to wait for a request.
     private let rounds = Atomic<UInt64>(0)
-    /// nil before the thread runs and after: a kick must not meet a thread that has gone.
+    /// nil before the thread starts and after it ends, so that `kick` does not signal a thread that
+    /// is gone.
     private let thread = Mutex<pthread_t?>(nil)
 
     init(session: OpaquePointer, context: SessionContext) {
@@ -27,7 +28,8 @@ final class Worker: @unchecked Sendable {
 
     func count(of opcode: Int) -> UInt64 { counts[opcode].load(ordering: .relaxed) }
 
-    /// False if the system has no thread to give. `atEnd` gets the error that ended it, if any.
+    /// Starts the thread. Returns false if the system cannot start one. `atEnd` gets the error that
+    /// ended the loop, or nil.
     func start(_ atEnd: @escaping @Sendable (Errno?) -> Void) -> Bool {
         Worker.installKick
         return Thread.start { [self] in
@@ -40,7 +42,7 @@ final class Worker: @unchecked Sendable {
     }
 
     private func loop() -> Errno? {
-        // libfuse allocates the memory with malloc, as long as the longest request.
+        // libfuse allocates this memory with malloc, with the size of the longest request.
         var buffer = fuse_buf()
         defer { free(buffer.mem) }
         while fuse_session_exited(session) == 0 {
@@ -74,7 +76,7 @@ final class Worker: @unchecked Sendable {
         fuse_session_process_buf(session, &buffer)
     }
 
-    /// Only this thread writes: no atomic addition needed.
+    /// Counts an operation. Only this thread writes the counters, so no atomic addition is needed.
     private func count(_ opcode: UInt32) {
         let index = Int(opcode)
         guard index < Worker.opcodeLimit else { return }
@@ -83,18 +85,19 @@ final class Worker: @unchecked Sendable {
     }
 }
 
-// Ending a worker that sleeps in the kernel.
+// Ending a worker that waits in the kernel.
 extension Worker {
-    /// For `hasPassed`.
+    /// The current round, for `hasPassed`.
     var round: UInt64 { rounds.load(ordering: .acquiring) }
 
-    /// Whether what it had in hand in that round is done. One that sleeps must be kicked for that.
+    /// Returns whether the request of that round is done. A worker that waits in the kernel must be
+    /// kicked first.
     func hasPassed(_ round: UInt64) -> Bool {
         rounds.load(ordering: .acquiring) != round || thread.withLock { $0 == nil }
     }
 
-    /// Interrupts the receive call. May come too early, so callers repeat it until the worker
-    /// has ended.
+    /// Interrupts the receive call. The signal may come too early, so callers repeat it until the
+    /// worker has ended.
     func kick() {
         guard receiving.load(ordering: .relaxed) else { return }
         thread.withLock { thread in
@@ -102,10 +105,10 @@ extension Worker {
         }
     }
 
-    /// A real-time signal that means nothing to anybody.
+    /// A real-time signal without another meaning in this process.
     private static let kickSignal = __libc_current_sigrtmin() + 7
 
-    /// Without SA_RESTART, so that the receive call ends with EINTR.
+    /// Installs the handler without SA_RESTART, so that the receive call fails with EINTR.
     private static let installKick: Void = {
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { _ in }
