@@ -1,6 +1,7 @@
-// BaseWatcher: changes that others make in the base show at once, where fanotify is permitted: each
-// directory of the base that is looked into is watched, and what its events name is refreshed in the
-// open workspaces and dropped by the kernel. Where events are lost, everything is refreshed.
+// BaseWatcher: makes changes that other processes make in the base visible at once, where fanotify is
+// permitted. It watches each directory of the base that is opened. For each event it refreshes the
+// named files in the open workspaces and tells the kernel to drop them. If events are lost, it
+// refreshes everything.
 
 internal import Fuse
 internal import Overlay
@@ -12,16 +13,18 @@ final class BaseWatcher: Sendable {
     private let watch: DirectoryWatch
     private let set: WorkspaceSet
     private let operations: DraftOperations
-    /// Paths of watched directories by their keys.
+    /// The paths of watched directories, by key.
     private let paths = Mutex<[[UInt8]: [UInt8]]>([:])
     private let isIncomplete = Atomic<Bool>(false)
     private let isStopped = Atomic<Bool>(false)
-    /// Watched directories; each pins an inode in the kernel.
+    /// The maximum number of watched directories; each pins an inode in the kernel.
     private static let most = 100_000
-    /// Changes that are refreshed one by one; with more of them it is everything.
+    /// The maximum number of changes that are refreshed one by one; above it, everything is
+    /// refreshed.
     private static let bound = 4_096
 
-    /// - Throws: where fanotify is not there, not permitted, or does not know the base's file system.
+    /// - Throws: an error if fanotify is missing, not permitted, or does not support the base's file
+    ///   system.
     init(_ set: WorkspaceSet, _ operations: DraftOperations) throws(Errno) {
         self.set = set
         self.operations = operations
@@ -33,7 +36,8 @@ final class BaseWatcher: Sendable {
 
     func start() {
         set.base.observe { [weak self] directory, path in self?.add(directory, path) }
-        // Directories that were opened before are opened again, and watched then.
+        // Drops the directories that are open already, so that they are opened again and then
+        // watched.
         set.base.forgetAll()
         Thread.start { [self] in
             while !isStopped.load(ordering: .relaxed) {
@@ -68,21 +72,22 @@ final class BaseWatcher: Sendable {
         }
     }
 
-    /// Waits for events and does what they ask for.
+    /// Waits for events and refreshes what they name.
     private func step() throws(Errno) {
         guard let events = try watch.read(milliseconds: 500) else { return refresh(nil) }
         if events.isEmpty { return }
         var changes: Set<BaseChange> = []
         var isAll = false
         for event in events {
-            // Paths of what lies below a directory that moved are not known any more.
+            // The paths of everything below a moved directory are no longer known.
             isAll = isAll || event.movedDirectory
             guard let path = paths.withLock({ $0[event.key] }) else { continue }
             changes.insert(BaseChange(directory: path, name: event.name, isName: event.isName))
         }
         if changes.count > Self.bound { isAll = true }
         refresh(isAll ? nil : changes)
-        // Names in the events are exact even where all is looked at.
+        // The names in the events are exact, so they are refreshed separately even after a full
+        // refresh.
         if isAll { refresh(changes.filter(\.isName)) }
     }
 

@@ -1,5 +1,5 @@
-// Listing directories. opendir answers ENOSYS: the kernel then caches listings for itself and
-// drops them when a name changes.
+// Listing directories. opendir returns ENOSYS; the kernel then caches listings itself and drops them
+// when a name changes.
 
 package import Fuse
 internal import Overlay
@@ -59,7 +59,8 @@ extension DraftOperations {
         defer { swap(&buffer, &filled) }
         try workspace.list(place.number, after: cookie, withInodes: plus) {
             listed, number, attributes in
-            // A base may have a name like ours; ours is reached by name, and never listed.
+            // The base may have an entry with the name of the control directory. The control
+            // directory is reached by name and never listed.
             if hidesControl, listed.name == ControlDirectory.name { return true }
             guard plus else {
                 return filled.add(
@@ -70,7 +71,7 @@ extension DraftOperations {
             if let attributes {
                 entry = self.entry(attributes, in: workspace)
             } else {
-                // `.` and `..`: names without a reference.
+                // `.` and `..` are names without a reference.
                 entry = NodeEntry(
                     nodeID: 0,
                     attributes: NodeAttributes(inode: number, mode: listed.type.modeBits))
@@ -84,7 +85,7 @@ extension DraftOperations {
             ([0x2e], Self.rootNode, 1), ([0x2e, 0x2e], Self.rootNode, 2),
         ]
         for record in set.records {
-            // An id stays with its workspace, so it serves as the place in the listing.
+            // The id of a workspace never changes, so it is the position in the listing.
             let inode = InodeNumbering(workspace: record.id).natural(
                 device: 0, inode: set.base.rootStatus.inode) ?? UInt64(record.id) << 48
             names.append((record.name.bytes, inode, UInt64(record.id) + 2))

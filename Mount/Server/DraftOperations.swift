@@ -1,8 +1,8 @@
-// DraftOperations: the kernel's requests as calls of the engine. This file says which node is what;
-// the families of operations are in the files beside it.
+// DraftOperations: translates the kernel's requests into calls of the engine. This file maps node ids
+// to workspaces, files and control nodes; the files beside it have the operations.
 //
-// Node ids are inode numbers, but for the mount's root, which is always 1: the one workspace's root,
-// or the list of workspaces. Control files have numbers that no inode has (ControlID).
+// A node id is an inode number, except that the root of the mount is always 1: the root of the single
+// workspace, or the list of workspaces. Control files have numbers that no inode has (ControlID).
 
 package import Fuse
 package import Overlay
@@ -10,12 +10,12 @@ internal import Platform
 internal import Storage
 internal import Synchronization
 
-/// What the mount's root shows.
+/// The content of the mount's root.
 package enum MountRoot: Sendable {
     case list(WorkspaceSet)
     case workspace(Workspace)
 
-    /// The node id under which the kernel knows an inode.
+    /// Returns the node id under which the kernel knows an inode.
     func nodeID(_ number: InodeNumber, in workspace: Workspace) -> UInt64 {
         if case .workspace = self, number == workspace.rootNumber {
             return DraftOperations.rootNode
@@ -25,7 +25,7 @@ package enum MountRoot: Sendable {
 }
 
 extension Notifier {
-    /// Has the kernel drop what is stale.
+    /// Tells the kernel to drop stale inodes and names.
     func drop(_ stale: StaleCaches, of workspace: Workspace, _ root: MountRoot) {
         for (number, hasNewContent) in stale.inodes {
             invalidateInode(root.nodeID(number, in: workspace), offset: hasNewContent ? 0 : -1)
@@ -58,7 +58,8 @@ package final class DraftOperations: Operations {
         control.connect(notifier)
     }
 
-    /// Only for work off the request threads or for enqueuing: a notify from a request deadlocks.
+    /// A request thread may only enqueue notifications, because waiting for one in a request
+    /// deadlocks.
     var notifier: Notifier? { connected.withLock { $0 } }
 
     static let rootNode: UInt64 = 1
@@ -94,8 +95,8 @@ package final class DraftOperations: Operations {
         return workspace
     }
 
-    /// A file of a workspace to be changed, or the error of asking for one where there is none:
-    /// EROFS in a view of a moment, else `error`.
+    /// Returns a file of a workspace that is to be changed.
+    /// - Throws: EROFS in a view; `error` for another node that is no file of a workspace.
     func place(_ id: UInt64, else error: Errno = .notPermitted) throws(Errno) -> Place {
         switch try node(id) {
         case .place(let place): return place
@@ -110,7 +111,7 @@ package final class DraftOperations: Operations {
         place.isRoot && name == ControlDirectory.name
     }
 
-    /// Answers a request with what `body` throws, if it throws.
+    /// Answers a request with success, or with the error that `body` throws.
     func attempt(
         _ request: consuming Request, _ body: () throws(Errno) -> Void
     ) {
@@ -137,7 +138,8 @@ extension Overlay.Caller {
 }
 
 extension NodeAttributes {
-    /// Preferred I/O size: large, so that stdio writes large blocks (each is one record).
+    /// The preferred I/O size in bytes. It is large so that stdio writes large blocks (each is one
+    /// record).
     static let preferredBlock: UInt32 = 128 << 10
 
     init(_ attributes: InodeAttributes) {

@@ -1,5 +1,5 @@
-// open, read, write, fsync and the calls that see extents. There are no handles: open, create and
-// flush answer ENOSYS, and the kernel stops asking (no_open, no_create, no_flush).
+// open, read, write, fsync and the calls on extents. There are no handles: open, create and flush
+// return ENOSYS, and the kernel stops sending them (no_open, no_create, no_flush).
 
 package import Fuse
 internal import Overlay
@@ -14,7 +14,7 @@ extension DraftOperations {
     package func create(
         _ request: consuming Request, parent: UInt64, name: FileName, mode: UInt32, flags: Int32
     ) {
-        // The kernel then sends mknod and saves a release.
+        // The kernel then sends mknod instead, which also saves a release.
         request.fail(.notImplemented)
     }
 
@@ -56,7 +56,7 @@ extension DraftOperations {
                 place.number, data, at: offset, killSetID: flags.killSetID,
                 caller: .init(request.context))
             request.written(data.count)
-            // The kernel takes a new size from a write, but no new mode.
+            // The kernel takes a new size from the reply to a write, but not a new mode.
             if clearedMode { notifier?.invalidateInode(node, offset: -1) }
         } catch {
             request.fail(error)
@@ -106,10 +106,10 @@ extension DraftOperations {
         do throws(Errno) {
             let to = try place(target)
             guard case .place(let from) = try self.node(source) else { throw .crossDevice }
-            // Each workspace keeps what it shares: another one may be removed. The kernel then
-            // copies by itself.
+            // A workspace keeps the data that its files share, and the other workspace may be
+            // removed. On EXDEV the kernel copies the data itself.
             guard from.workspace === to.workspace else { throw .crossDevice }
-            // The reply has 32 bits for the count.
+            // The count in the reply has 32 bits.
             let part = min(length, UInt64(UInt32.max) & ~0xf_ffff)
             let count = try to.workspace.copyRange(
                 from: from.number, at: sourceOffset, to: to.number, at: targetOffset,

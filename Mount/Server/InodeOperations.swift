@@ -1,5 +1,5 @@
-// lookup, forget, getattr, setattr, readlink, statfs. Names and attributes are valid for ever: the
-// mount is their only writer, and what changes them otherwise invalidates exactly.
+// lookup, forget, getattr, setattr, readlink, statfs. Names and attributes have no timeout: the mount
+// is their only writer, and every other change invalidates exactly what it changed.
 
 package import Fuse
 internal import Overlay
@@ -23,7 +23,7 @@ extension DraftOperations {
                 counted.workspace.forget(counted.number, count: 1)
             }
         } catch {
-            // The name does not exist, and will not until we make it.
+            // The name does not exist until it is made through this mount, or a refresh drops it.
             if error == .noEntry {
                 noteMissing(name, in: parent)
                 request.negativeEntry(timeout: NodeEntry.forever)
@@ -33,7 +33,7 @@ extension DraftOperations {
         }
     }
 
-    /// Remembers what the kernel will not ask for again.
+    /// Records a name that the kernel will not look up again.
     private func noteMissing(_ name: FileName, in parent: UInt64) {
         guard case .place? = try? node(parent) else { return }
         if let old = negatives.note(parent, name) {
@@ -41,7 +41,7 @@ extension DraftOperations {
         }
     }
 
-    /// What a name leads to, and the inode to which a reference was counted.
+    /// Returns the node that a name leads to, and the inode to which a reference was counted.
     private func find(
         _ name: FileName, in parent: UInt64
     ) throws(Errno) -> (NodeEntry, counted: Place?) {
@@ -71,20 +71,20 @@ extension DraftOperations {
         return try rootEntry(of: record)
     }
 
-    /// Opens a workspace and answers its root.
+    /// Opens a workspace and returns its root.
     func rootEntry(of record: WorkspaceRecord) throws(Errno) -> NodeEntry {
         let workspace: Workspace
         do throws(StorageError) {
             workspace = try set.workspace(record)
         } catch {
-            // Removed since its name was looked up: no event.
+            // The workspace was removed after its name was looked up, so no event is posted.
             if error.errno != .noEntry { set.events.post(.error, "\(error)") }
             throw error.errno
         }
         do throws(Errno) {
             return entry(try workspace.attributes(workspace.rootNumber), in: workspace)
         } catch {
-            // It is being removed just now.
+            // The workspace is being removed.
             throw error == .stale ? .noEntry : error
         }
     }
@@ -144,7 +144,7 @@ extension DraftOperations {
     }
 
     package func access(_ request: consuming Request, node: UInt64, mask: Int32) {
-        // default_permissions: the kernel has checked already.
+        // With default_permissions the kernel has checked the access already.
         request.fail(.notImplemented)
     }
 

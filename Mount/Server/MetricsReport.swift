@@ -1,4 +1,4 @@
-// The sample of `.draft/metrics`, and what status says of limits and memory.
+// The metrics of `.draft/metrics`, and the parts of status about limits and memory.
 
 internal import Control
 internal import Fuse
@@ -7,8 +7,8 @@ internal import Platform
 internal import Storage
 
 extension StatusReport {
-    /// The text of the control file `metrics`.
-    /// - Parameter workspace: 0 for all that are open; a workspace sees nothing of its siblings.
+    /// Returns the text of the control file `metrics`.
+    /// - Parameter workspace: 0 for all open workspaces. A workspace does not see other workspaces.
     package func metrics(workspace: UInt16) -> [UInt8] {
         let process = ProcessFacts()
         var sample = MetricsSample()
@@ -50,7 +50,7 @@ extension StatusReport {
 
     // MARK: Status
 
-    /// What is used of the limits of a workspace.
+    /// Returns the limits of a workspace and the usage that counts against them.
     func limitFacts(of workspace: Workspace) -> [(String, JSONText.Value)] {
         [
             ("used_bytes", .unsigned(workspace.quota.usedBytes)),
@@ -64,12 +64,12 @@ extension StatusReport {
         ]
     }
 
-    /// What is used of the limits of all workspaces.
+    /// Returns the limits of the store.
     func storeFacts() -> [(String, JSONText.Value)] {
         [("limits", .object(Self.limits(set.operatorLimits, WorkspaceSet.storeKeys)))]
     }
 
-    /// Limits that are in force; numbers are bytes, files and nanoseconds.
+    /// Returns the limits in force. Values are bytes, numbers of files, and nanoseconds.
     private static func limits(
         _ limits: OperatorLimits, _ keys: [OperatorLimits.Key]
     ) -> [(String, JSONText.Value)] {

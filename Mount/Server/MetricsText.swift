@@ -1,17 +1,17 @@
-// MetricsText: numbers for monitoring, as OpenMetrics text in the form that Prometheus's own parsers
-// and `promtool check metrics` take: HELP and TYPE for each metric, counters end in _total, bytes and
-// seconds as units, `# EOF` at the end.
+// MetricsText: renders metrics as OpenMetrics text that Prometheus's own parsers and `promtool check
+// metrics` accept: HELP and TYPE for each metric, counters that end in _total, bytes and seconds as
+// units, `# EOF` at the end.
 
 internal import Overlay
 
-/// What the metrics show; values of one moment.
+/// The values of all metrics at one moment.
 struct MetricsSample: Sendable {
     struct Workspace: Sendable {
         var name: String
         var id: UInt16
         var usedBytes: UInt64 = 0
         var files: UInt64 = 0
-        /// Nil where there is no limit.
+        /// nil if there is no limit.
         var bytesLimit: UInt64?
         var filesLimit: UInt64?
         var sequence: UInt64 = 0
@@ -134,7 +134,7 @@ enum MetricsText {
     ]
 
     private static func labels(of workspace: MetricsSample.Workspace) -> [(String, String)] {
-        // Names are bytes: two may look alike as text, so the number goes with them.
+        // Names are bytes: two may look alike as text, so the id is a label too.
         [("workspace", workspace.name), ("id", "\(workspace.id)")]
     }
 
@@ -157,7 +157,7 @@ enum MetricsText {
 
     // MARK: Text
 
-    /// Nothing at all for a metric without values.
+    /// Writes one metric. Writes nothing if it has no values.
     private static func write(
         _ name: String, _ kind: Kind, _ help: String, _ series: [Series], to text: inout String
     ) {
@@ -173,7 +173,7 @@ enum MetricsText {
         }
     }
 
-    /// A label's value: backslash, quote and line end are escaped, nothing else may be.
+    /// Escapes the value of a label: only backslash, quote and line end may be escaped.
     private static func escaped(_ value: String) -> String {
         var text = ""
         for scalar in value.unicodeScalars {
@@ -189,7 +189,7 @@ enum MetricsText {
 }
 
 extension MemoryParts {
-    /// The parts by their names in status and metrics.
+    /// The parts with their names in status and metrics.
     var named: [(String, Int)] {
         [
             ("inodes", inodes), ("caches", caches), ("listings", listings), ("pending", pending),

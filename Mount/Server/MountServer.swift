@@ -1,5 +1,5 @@
-// MountServer: one mount from start to end: checks, base, store, workspaces, session, background
-// work, signals, orderly close.
+// MountServer: one mount from start to end. It checks the paths, opens base, store and workspaces,
+// runs the session, background work and signal handling, and closes everything in order.
 
 package import Fuse
 internal import Glibc
@@ -9,7 +9,7 @@ package import Platform
 internal import Storage
 internal import Synchronization
 
-/// Why a mount did not come about: one sentence, and the errno that fits.
+/// Why a mount failed: one sentence, and the matching errno.
 package struct MountServerError: Error, CustomStringConvertible {
     package let description: String
     package let errno: Errno
@@ -24,7 +24,7 @@ package struct MountRequest: Sendable {
     package var base: String
     package var mountPoint: String
     package var store: String
-    /// Nil mounts the list of workspaces.
+    /// nil mounts the list of workspaces.
     package var workspace: String?
     package var options: MountOptions
     package var limits = Limits()
@@ -53,16 +53,17 @@ package final class MountServer: Sendable {
     private let control: ControlDirectory
     private let synchronizer: MountSynchronizer
     private let isStopping = Atomic<Bool>(false)
-    /// Enough that a slow read or sync leaves others to serve; few, so that wake-ups stay cheap.
+    /// Enough that a slow read or sync does not block other requests; few, so that wake-ups stay
+    /// cheap.
     private static let workers = 8
-    /// How long a command under way is waited for at the end, in milliseconds.
+    /// How long to wait for a running command at the end, in milliseconds.
     private static let commandLimit = 30_000
-    /// Numbered files of views above which the kernel is asked to forget what it can of them.
+    /// The number of view nodes above which the kernel is asked to drop those that it does not use.
     private static let viewNodeLimit = 100_000
-    /// Names that the kernel is asked to forget in one round.
+    /// The number of names that the kernel is asked to drop in one round.
     private static let pruneCount = 20_000
 
-    /// Opens everything and mounts; nothing is served until `run`.
+    /// Opens everything and mounts. Requests are answered only once `run` is called.
     package init(_ request: MountRequest, logger: Logger) throws(MountServerError) {
         self.logger = logger
         let base = try Self.openBase(request)
@@ -139,7 +140,7 @@ package final class MountServer: Sendable {
         _ request: MountRequest, _ set: WorkspaceSet
     ) throws(MountServerError) -> MountRoot {
         guard let text = request.workspace else { return .list(set) }
-        // A new one of that name must not hide the one whose record was lost.
+        // A new workspace of that name must not hide one whose record was lost.
         if let name = try? FileName(text), set.find(name) == nil,
             let lost = set.store.unreadable.values.first {
             throw MountServerError(
@@ -160,8 +161,8 @@ package final class MountServer: Sendable {
         }
     }
 
-    /// Serves until unmounted, or until SIGTERM or SIGINT; then closes in order. These signals must
-    /// be blocked in the calling thread before any other thread starts (`blockSignals`).
+    /// Serves until the mount is gone, or until SIGTERM or SIGINT, then closes in order. The caller
+    /// must block these signals (`blockSignals`) before any other thread starts.
     package func run() throws(MountServerError) {
         startSignalThread()
         startMaintenanceThread()
@@ -194,7 +195,8 @@ package final class MountServer: Sendable {
         return signals
     }
 
-    /// Keeps SIGTERM and SIGINT for `run`'s thread, and SIGPIPE and SIGHUP from ending the daemon.
+    /// Blocks SIGTERM and SIGINT, for the signal thread of `run`. Ignores SIGPIPE and SIGHUP, so that
+    /// they do not end the daemon.
     package static func blockSignals() {
         var signals = stopSignals()
         pthread_sigmask(SIG_BLOCK, &signals, nil)
@@ -208,7 +210,7 @@ package final class MountServer: Sendable {
             var caught: Int32 = 0
             while sigwait(&signals, &caught) != 0 {}
             logger.info("stopping on signal \(caught)")
-            // Dirty pages of shared mappings are the one thing that the kernel still holds.
+            // Only the dirty pages of shared mappings are still held by the kernel.
             try? synchronizer.synchronize()
             session.exit()
         }
@@ -230,7 +232,7 @@ package final class MountServer: Sendable {
         }
     }
 
-    /// Asks the kernel to forget names used long ago, so that inodes in memory stay bounded.
+    /// Asks the kernel to drop names not used for a long time, to bound the inodes in memory.
     private func prune() {
         for (workspace, parent, name) in set.namesToForget(atMost: Self.pruneCount) {
             notifier.invalidateEntry(
@@ -238,8 +240,8 @@ package final class MountServer: Sendable {
         }
     }
 
-    /// Dropping the name of a view drops what nobody uses below it. It is looked up anew at the
-    /// next use anyway.
+    /// Asks the kernel to drop the names of views, which drops the unused nodes below them. Such a
+    /// name is looked up again at each use in any case.
     private func pruneViews() {
         guard control.numberedCount > Self.viewNodeLimit else { return }
         for (parent, name) in control.viewRoots {

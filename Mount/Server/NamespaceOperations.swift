@@ -1,5 +1,5 @@
-// mknod, mkdir, symlink, link, unlink, rmdir, rename; in the list of workspaces mkdir forks one,
-// rmdir removes one that holds no changes, and rename renames one.
+// mknod, mkdir, symlink, link, unlink, rmdir, rename. In the list of workspaces, mkdir makes a
+// workspace, rmdir removes a workspace without changes, and rename renames a workspace.
 
 package import Fuse
 internal import Glibc
@@ -9,7 +9,8 @@ package import Platform
 internal import Storage
 
 extension DraftOperations {
-    /// A directory of a workspace in which `name` may be changed.
+    /// Returns a directory of a workspace in which `name` may be changed.
+    /// - Throws: `error` for the name of the control directory.
     private func directory(
         _ parent: UInt64, _ name: FileName, taken error: Errno
     ) throws(Errno) -> Place {
@@ -144,7 +145,7 @@ extension DraftOperations {
         guard name != ControlDirectory.name, newName != ControlDirectory.name else {
             throw .notPermitted
         }
-        // Neither exchange nor replacement: a workspace never vanishes by a rename.
+        // No exchange and no replacement, so that a rename never removes a workspace.
         guard RenameFlags(rawValue: flags).isSubset(of: [.noReplace]) else { throw .invalid }
         guard let record = set.find(name) else { throw .noEntry }
         if set.find(newName) != nil { throw .exists }

@@ -1,6 +1,7 @@
-// NegativeNames: names that the kernel was told do not exist, and so never asks for again. After a
-// refresh it must, since the base may have them now. Bounded: what falls out is dropped by the kernel
-// at once. Kept even while the base is watched: whoever asks for a refresh does not wait for events.
+// NegativeNames: the names that the kernel caches as missing and never looks up again. A refresh
+// makes the kernel drop them, because the base may have them now. The number is bounded: the kernel
+// drops a name at once when it leaves this list. Names are kept even while the base is watched,
+// because a refresh does not wait for events.
 
 internal import Overlay
 internal import Platform
@@ -14,11 +15,11 @@ final class NegativeNames: Sendable {
         var name: FileName
     }
 
-    /// First in, first out: a look-up that finds nothing comes before each file that is made, so this
-    /// has to be cheap, and what is asked for again is answered by the kernel anyway.
+    /// A first-in-first-out list. A lookup that finds nothing comes before each file that is made, so
+    /// this must be cheap. The kernel answers repeated lookups itself.
     private struct Names: Sendable {
         var known: Set<Key> = []
-        /// What was noted last, the oldest at `next` once it is full. It may hold names that were
+        /// The names noted last; once full, the oldest is at `next`. It may contain names that were
         /// removed since, and some of them twice.
         var noted: [Key] = []
         var next = 0
@@ -29,7 +30,8 @@ final class NegativeNames: Sendable {
 
     init(capacity: Int = 32_768) { self.capacity = max(1, capacity) }
 
-    /// - Returns: a name that is not remembered any more, so that the kernel must drop it.
+    /// Notes a name.
+    /// - Returns: a name that was evicted, which the kernel must drop.
     func note(_ parent: UInt64, _ name: FileName) -> Key? {
         let key = Key(parent: parent, name: name)
         return names.withLock { names in
@@ -45,12 +47,12 @@ final class NegativeNames: Sendable {
         }
     }
 
-    /// The name leads somewhere now.
+    /// Removes a name that exists now.
     func remove(_ parent: UInt64, _ name: FileName) {
         names.withLock { _ = $0.known.remove(Key(parent: parent, name: name)) }
     }
 
-    /// Gives back all names in directories for which `belongs` says so, and remembers them no more.
+    /// Removes and returns all names in the directories for which `belongs` returns true.
     func take(where belongs: (UInt64) -> Bool) -> [Key] {
         names.withLock { names in
             let found = names.known.filter { belongs($0.parent) }
@@ -61,9 +63,9 @@ final class NegativeNames: Sendable {
 }
 
 extension NegativeNames {
-    /// Those of a workspace, remembered no more.
+    /// Removes and returns all names of a workspace.
     func take(of workspace: Workspace) -> [(parent: InodeNumber, name: FileName)] {
-        // The root of the mount is a workspace's only where that is mounted alone.
+        // The mount's root belongs to a workspace only if that workspace is mounted alone.
         let missing = take { parent in
             parent == DraftOperations.rootNode
                 || InodeNumbering.workspace(of: parent) == workspace.id

@@ -1,4 +1,4 @@
-// OperatorServices: limits, drift, refresh and metrics as the control files ask for them.
+// OperatorServices: limits, drift, refresh and metrics for the control files.
 
 internal import Control
 internal import Overlay
@@ -15,7 +15,7 @@ extension ControlServices {
                 return Self.text(set.operatorLimits, WorkspaceSet.storeKeys)
             }
             var limits = workspace.operatorLimits
-            // The store's holds where the workspace has none of its own.
+            // The store's pin limit applies if the workspace has none.
             limits.set(.pin, to: workspace.pinLimit)
             return Self.text(limits, OperatorLimits.Key.allCases)
         }
@@ -53,7 +53,7 @@ extension ControlServices {
         }
     }
 
-    /// The key in the store of a key as it is written in commands.
+    /// Returns the stored key for a key of the commands.
     private static func stored(_ key: LimitKey) -> OperatorLimits.Key {
         switch key {
         case .bytes: .bytes

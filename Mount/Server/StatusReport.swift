@@ -1,4 +1,4 @@
-// StatusReport: the text of `.draft/status`: one JSON object of what is, now.
+// StatusReport: the text of `.draft/status`, one JSON object with the current state.
 
 internal import Control
 internal import Fuse
@@ -26,12 +26,13 @@ package final class StatusReport: Sendable {
         self.version = version
     }
 
-    /// Both are known only once the report is, and let go at the end.
+    /// Sets the session and the control directory, which are made after the report; nil at the end.
     func connect(_ session: Session?, _ control: ControlDirectory?) {
         connected.withLock { $0 = Connected(session: session, control: control) }
     }
 
-    /// - Parameter workspace: 0 for all of the store.
+    /// Returns the status as JSON.
+    /// - Parameter workspace: 0 for the whole store.
     func render(workspace: UInt16) -> [UInt8] {
         let process = ProcessFacts()
         var pairs: [(String, JSONText.Value)] = [
@@ -113,7 +114,7 @@ package final class StatusReport: Sendable {
 
     var uptimeSeconds: Int64 { (Clock.system.monotonic() - started) / 1_000_000_000 }
 
-    /// Requests of the kernel by their names.
+    /// The number of requests of each kind, by the kernel's names.
     var operationCounts: [(name: String, count: UInt64)] {
         connected.withLock { $0.session }?.operationCounts ?? []
     }

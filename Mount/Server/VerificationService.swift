@@ -1,5 +1,5 @@
-// VerificationService: the checks that `verify` starts: one at a time in a workspace, on a thread of its
-// own, with its progress among the jobs; and the report of the last one.
+// VerificationService: runs the checks that `verify` starts, one at a time for each workspace, each
+// on its own thread with its progress in the job list. It keeps the report of the last check.
 
 internal import Check
 internal import Control
@@ -25,7 +25,8 @@ final class VerificationService: Sendable {
         self.jobs = jobs
     }
 
-    /// - Throws: EBUSY while a check of this workspace runs.
+    /// Starts a check and returns.
+    /// - Throws: EBUSY while a check of this workspace runs; a lookup error if a path does not exist.
     func start(_ workspace: Workspace, _ paths: [[UInt8]]) throws(CommandError) {
         for path in paths {
             do throws(Errno) {
@@ -65,7 +66,7 @@ final class VerificationService: Sendable {
         }
     }
 
-    /// The report of the last check, as JSON.
+    /// Returns the report of the last check as JSON.
     func text(_ workspace: Workspace?) -> [UInt8] {
         guard let workspace else { return [] }
         switch states.withLock({ $0[workspace.id] }) {

@@ -1,4 +1,4 @@
-// Extended attributes and, through them, ACLs and searches.
+// Extended attributes, and ACLs and content searches, which use them.
 
 package import Fuse
 internal import Overlay
@@ -14,7 +14,7 @@ extension DraftOperations {
         let isACL = name == AccessControlList.accessName
         attempt(request) { () throws(Errno) in
             let place = try place(node)
-            // It would never be seen.
+            // Search names are never passed to the workspace, so such an attribute could not be read.
             if ContentSearch.isName(name) { throw .notPermitted }
             try place.workspace.setXattr(
                 name, of: place.number, to: bytes,
@@ -30,7 +30,7 @@ extension DraftOperations {
             switch try self.node(node) {
             case .place(let place) where ContentSearch.isName(name):
                 guard let search = ContentSearch(name: name) else { throw .invalid }
-                // Who asks for the length first need not wait for the search twice.
+                // A caller that first asks for the length should not have to wait for two searches.
                 if size == 0 {
                     guard try place.workspace.attributes(place.number).type == .regular else { throw .noData }
                     return request.xattrSize(ContentSearch.Places.longest)
@@ -39,7 +39,8 @@ extension DraftOperations {
                 request.xattr(found.bytes, size: size)
             case .place(let place):
                 request.xattr(try place.workspace.xattr(name, of: place.number), size: size)
-            // Of the past nobody is asked: what answers below is the base, which shows other bytes.
+            // The past is not searched: the lookup below would search the base, which has other
+            // bytes.
             case .control where ContentSearch.isName(name):
                 throw .noData
             case .control(let place):
@@ -60,7 +61,7 @@ extension DraftOperations {
                 case .workspaceList: []
                 }
             var list: [UInt8] = []
-            // Those of the base that nobody could ask for.
+            // Leaves out names of the base that are search names, because they cannot be read.
             for name in names where !ContentSearch.isName(name) {
                 list += name
                 list.append(0)

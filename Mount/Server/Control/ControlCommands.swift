@@ -1,7 +1,7 @@
-// ControlCommands: what writing to control files does. A command runs on a thread of its own, one
-// after the other in each workspace: it needs the workers, for syncfs before it and for the notices
-// after it. The engine's locks are held during the engine's call only, never while syncing or
-// draining. See MountServer.docc/KernelCaching.md.
+// ControlCommands: handles writes to control files. Commands run one after the other in each
+// workspace, on a separate thread: a command needs the workers, for syncfs before it and for the
+// notifications after it. The engine's locks are held only during the engine's call, never while
+// syncing or draining. See MountServer.docc/KernelCaching.md.
 
 internal import Control
 internal import Fuse
@@ -15,9 +15,10 @@ extension ControlDirectory {
     /// How long a command waits for the kernel to drop its caches, in milliseconds.
     private static let drainLimit = 30_000
 
-    /// - Parameter isMapped: the kernel writes a page of a mapping back. Such a page says nothing of
-    ///   when it was written, and may be part of a text; it is no command.
-    /// - Parameter offset: a command that comes in pieces has them one after the other.
+    /// Handles a write to a control file.
+    /// - Parameter isMapped: the kernel writes back a page of a mapping. The time of that change is
+    ///   unknown, and the page may be part of a text, so it is not a command.
+    /// - Parameter offset: the pieces of a command must follow each other without a gap.
     func write(
         _ request: consuming Request, _ place: ControlPlace, _ piece: [UInt8], at offset: UInt64,
         isMapped: Bool, appends: Bool
@@ -47,7 +48,8 @@ extension ControlDirectory {
         }
     }
 
-    /// - Returns: why it failed.
+    /// Runs a command.
+    /// - Returns: the error, or nil.
     private func run(
         _ bytes: [UInt8], _ command: CommandFile, _ file: ControlFile, _ id: UInt16,
         _ caller: Overlay.Caller
@@ -68,7 +70,7 @@ extension ControlDirectory {
         } catch {
             failure = error
         }
-        // Also for a write that failed half-way: its first commands are done.
+        // Also after an error half-way, because the first commands of the text took effect.
         if hasStale, let notifier, !notifier.drain(milliseconds: Self.drainLimit) {
             EventLog(of: id, in: set.events).post(
                 .warning, "the kernel did not drop its caches within \(Self.drainLimit / 1000) s: "
@@ -85,7 +87,7 @@ extension ControlDirectory {
         }
     }
 
-    /// `limits` in the list of workspaces.
+    /// Runs the commands of `limits` in the list of workspaces.
     private func setStoreLimits(
         _ bytes: [UInt8], _ caller: Overlay.Caller
     ) throws(CommandError) {
@@ -101,7 +103,7 @@ extension ControlDirectory {
         }
     }
 
-    /// Dirty pages of shared mappings are the one thing that the kernel still holds.
+    /// Writes back the dirty pages of shared mappings; only these are still held by the kernel.
     private func synchronizeMount() {
         do throws(Errno) {
             try synchronizer.synchronize()
@@ -110,11 +112,12 @@ extension ControlDirectory {
         }
     }
 
-    /// Tells the kernel what a command changed.
-    /// - Returns: whether there was anything to tell.
+    /// Tells the kernel to drop what a command changed.
+    /// - Returns: whether there was anything to drop.
     private func invalidate(_ stale: StaleCaches, in workspace: Workspace) -> Bool {
         guard let notifier else { return false }
-        // The listing of a directory is in pages of its own, and goes with them.
+        // The listing of a directory is cached in the directory's own pages, so those are dropped
+        // too.
         var all = stale
         for (directory, _) in stale.entries { all.inodes[directory] = true }
         notifier.drop(all, of: workspace, root)
@@ -123,8 +126,8 @@ extension ControlDirectory {
 
     // MARK: Names in `backups`
 
-    /// On a worker: deleting is one record, and the kernel holds the directory's lock, which the
-    /// notices of a queued command may want.
+    /// Removes a backup on the worker itself. A removal is one record. The kernel holds the
+    /// directory's lock, which the notifications of a queued command may need.
     func removeBackup(
         _ name: FileName, in place: ControlPlace, caller: Overlay.Caller
     ) throws(Errno) {
@@ -135,7 +138,8 @@ extension ControlDirectory {
         }
     }
 
-    /// - Parameter flags: those of renameat2(2); a backup never replaces another.
+    /// Renames a backup.
+    /// - Parameter flags: the flags of renameat2(2); a backup never replaces another.
     func renameBackup(
         _ name: FileName, in place: ControlPlace, to newName: FileName, flags: RenameFlags,
         caller: Overlay.Caller
@@ -153,7 +157,7 @@ extension ControlDirectory {
         }
     }
 
-    /// - Parameter then: called where the change was made, durable or not.
+    /// - Parameter then: called if the change was made, durable or not.
     private func changeBackups(
         _ place: ControlPlace, _ change: (Workspace) throws(CommandError) -> Void, then: () -> Void
     ) throws(Errno) {
@@ -171,8 +175,8 @@ extension ControlDirectory {
 
     // MARK: The end
 
-    /// Refuses further requests, and waits for the one that runs in each lane.
-    /// - Returns: false if one still runs after `milliseconds`.
+    /// Refuses further requests, and waits for the running request of each lane.
+    /// - Returns: false if a request still runs after `milliseconds`.
     func stop(milliseconds: Int) -> Bool {
         commands.stop()
         readers.stop()

@@ -1,5 +1,5 @@
-// ControlContent: which text a control file shows. Texts are made by module Control from what the
-// engine says; a failure of the engine is the failure of the look-up.
+// ControlContent: selects the text of a control file. Module Control makes the texts from the
+// engine's data; an error of the engine is the error of the lookup.
 
 internal import Control
 internal import Overlay
@@ -8,7 +8,7 @@ internal import Platform
 internal import Storage
 
 extension ControlDirectory {
-    /// The text of a file as of now.
+    /// Returns the current text of a file.
     func render(_ place: ControlPlace) throws(Errno) -> [UInt8] {
         let workspace = try workspace(place.workspace)
         do throws(CommandError) {
@@ -92,7 +92,7 @@ extension ControlDirectory {
             })
     }
 
-    /// Jobs of the workspace, and those of the whole store.
+    /// Returns the jobs of the workspace, and those of the whole store.
     private func progress(_ workspace: Workspace?) -> [UInt8] {
         var jobs = services.jobs.running
         if let workspace {

@@ -1,7 +1,7 @@
-// ControlDirectory: `.draft` in every workspace's root (and in the list of workspaces): reached by
-// name, never listed by its parent. Reading changes nothing. Only the daemon's user may look; the
-// kernel sees to that (default_permissions). This file has attributes and texts; look-ups, listings,
-// commands and the read-only trees are in the files beside it.
+// ControlDirectory: `.draft` in the root of each workspace and in the list of workspaces. It is
+// reached by name and not listed by its parent. Reading changes nothing. Only the daemon's user may
+// access it, which the kernel checks (default_permissions). This file has attributes and texts; the
+// files beside it have lookups, listings, commands and views.
 
 internal import Control
 internal import Fuse
@@ -22,7 +22,7 @@ package final class ControlDirectory: Sendable {
     let listings = ViewListings()
     let errors = LastErrors()
     let unfinished = UnfinishedCommands()
-    /// Commands, one after the other in each workspace; and texts that take long.
+    /// `commands` runs commands, one after the other in each workspace; `readers` makes slow texts.
     let commands = RequestQueue()
     let readers = RequestQueue()
     let clock = Clock.system
@@ -32,10 +32,10 @@ package final class ControlDirectory: Sendable {
     private let group = getegid()
     private let started = Clock.system.realtime()
     private let connected = Mutex<Notifier?>(nil)
-    /// Nanoseconds for which a text is kept for a reader that does not look its name up again.
+    /// How long a text is kept for getattr without a new lookup, in nanoseconds.
     private static let lifetime: Int64 = 1_000_000_000
-    /// st_blksize in bytes: cat(1) and cp(1) then write a command in one piece, and the kernel passes
-    /// it on in one request. glibc's stdio cuts what is longer than 8 KiB all the same.
+    /// st_blksize in bytes. cat(1) and cp(1) then write a command in one piece, and the kernel sends
+    /// it in one request. glibc's stdio still splits a text longer than 8 KiB.
     private static let block: UInt32 = 1 << 20
 
     init(
@@ -48,9 +48,9 @@ package final class ControlDirectory: Sendable {
         self.services = services
     }
 
-    /// Nodes that the kernel holds, without the fixed ones.
+    /// The number of nodes that the kernel holds, without the fixed ones.
     var nodeCount: Int { table.count }
-    /// Files of views that have a number.
+    /// The number of files of views that have a node id.
     var numberedCount: Int { table.numberedCount }
     /// The names of views, which the kernel can be asked to drop.
     var viewRoots: [(parent: UInt64, name: FileName)] { table.roots }
@@ -58,15 +58,15 @@ package final class ControlDirectory: Sendable {
     func connect(_ notifier: Notifier) { connected.withLock { $0 = notifier } }
     var notifier: Notifier? { connected.withLock { $0 } }
 
-    /// The node id under which the kernel knows an inode.
+    /// Returns the node id under which the kernel knows an inode.
     func nodeID(_ number: InodeNumber, in workspace: Workspace) -> UInt64 {
         root.nodeID(number, in: workspace)
     }
 
-    /// - Throws: ESTALE for a node that nobody holds.
+    /// - Throws: ESTALE for a node that the kernel does not hold.
     func place(_ id: UInt64) throws(Errno) -> ControlPlace { try table.place(id) }
 
-    /// The workspace of a node; nil for the list of workspaces.
+    /// Returns the workspace of a node; nil for the list of workspaces.
     /// - Throws: ESTALE for a workspace that was removed.
     func workspace(_ id: UInt16) throws(Errno) -> Workspace? {
         if id == 0 { return nil }
@@ -79,15 +79,16 @@ package final class ControlDirectory: Sendable {
         texts.drop(id)
         listings.drop(id)
         if case .mirror(_, let number, _) = gone.node {
-            // The one reference that the mirror held.
+            // Releases the one reference that the mirror held.
             set.opened(gone.workspace)?.forget(number, count: 1)
         }
     }
 
     // MARK: Attributes
 
-    /// The kernel keeps a listing as long as the directory's mtime stays: a directory whose names
-    /// change by themselves shows another one each time, and may not be remembered.
+    /// Returns the attributes of a directory. The kernel keeps a cached listing while the directory's
+    /// mtime stays the same. A directory whose names change by themselves has a new mtime each time
+    /// and is not cached.
     func directory(_ place: ControlPlace) -> (attributes: NodeAttributes, timeout: Double) {
         let isSteady =
             switch place.node {
@@ -102,7 +103,7 @@ package final class ControlDirectory: Sendable {
         return (attributes, isSteady ? NodeEntry.forever : 0)
     }
 
-    /// - Parameter isLasting: the kernel may remember the name.
+    /// - Parameter isLasting: whether the kernel may cache the name.
     func directoryEntry(_ place: ControlPlace, isLasting: Bool) -> NodeEntry {
         let (attributes, timeout) = directory(place)
         return NodeEntry(
@@ -144,7 +145,7 @@ package final class ControlDirectory: Sendable {
         request.attributes(attributes, timeout: timeout)
     }
 
-    /// O_TRUNC of a file that takes commands is accepted and does nothing.
+    /// Accepts and ignores O_TRUNC of a file that takes commands.
     func setattr(
         _ request: consuming Request, _ place: ControlPlace, _ change: Fuse.AttributeChange
     ) {
@@ -158,8 +159,8 @@ package final class ControlDirectory: Sendable {
 
     // MARK: Texts
 
-    /// Hands over the text of a file: the kept one if it is not older than `since`, else a new
-    /// one. Large texts are made on a thread of their own.
+    /// Passes the text of a file to `answer`: the kept text if it is not older than `since`, else a
+    /// new one. Slow texts are made on a separate thread.
     func withText(
         _ request: consuming Request, of place: ControlPlace, since: Int64,
         _ answer: @escaping @Sendable (consuming Request, ControlText) -> Void
@@ -184,13 +185,13 @@ package final class ControlDirectory: Sendable {
         }
     }
 
-    /// A node's text as it is now, kept for those who read it.
+    /// Makes and keeps the current text of a node.
     func makeText(of place: ControlPlace) throws(Errno) -> ControlText {
         let made = clock.realtime()
         return texts.keep(ControlText(bytes: try render(place), made: made), for: place.id)
     }
 
-    /// The lane in `readers` for making a text, and whether it has to be made there.
+    /// Returns the lane in `readers` for making a text, and whether it must be made there.
     private func lane(of place: ControlPlace) -> (UInt64, isSlow: Bool) {
         let file: ControlFile =
             switch place.node {
@@ -220,8 +221,8 @@ package final class ControlDirectory: Sendable {
         }
     }
 
-    /// SEEK_DATA and SEEK_HOLE: no holes. Never ENOSYS, for the kernel would not ask again, for
-    /// any file of the mount.
+    /// Handles SEEK_DATA and SEEK_HOLE; there are no holes. It never returns ENOSYS, because the
+    /// kernel would then stop sending lseek for the whole mount.
     func lseek(_ request: consuming Request, _ place: ControlPlace, offset: UInt64, data: Bool) {
         let answer: @Sendable (consuming Request, UInt64) -> Void = { (request, size) in
             if offset >= size { return request.fail(.noDevice) }
@@ -245,7 +246,7 @@ package final class ControlDirectory: Sendable {
         }
     }
 
-    /// The list of workspaces as a directory.
+    /// Returns the attributes of the list of workspaces.
     func listAttributes() -> NodeAttributes {
         let status = set.base.rootStatus
         let now = clock.realtime()
@@ -257,12 +258,13 @@ package final class ControlDirectory: Sendable {
 }
 
 extension Errno {
-    /// ENOSYS would make the kernel stop asking, for the whole mount.
+    /// The same error, except that ENOSYS becomes EOPNOTSUPP. After ENOSYS the kernel would stop
+    /// sending the request for the whole mount.
     var forKernel: Errno { self == .notImplemented ? .notSupported : self }
 }
 
 extension Fuse.AttributeChange {
-    /// What O_TRUNC asks for.
+    /// Whether the change sets only the size, as O_TRUNC does.
     var isOnlySize: Bool {
         size != nil && mode == nil && uid == nil && gid == nil && accessTime == nil
             && modificationTime == nil

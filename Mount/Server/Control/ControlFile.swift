@@ -1,6 +1,6 @@
-// ControlFile: the files and directories of `.draft` that are always there, and their node ids:
-// workspace id | bits 47 and 46 | number. What is looked up in them has bit 45 set, and lives in
-// ControlNodeTable. No inode has such a number: the overlay never counts that far.
+// ControlFile: the fixed files and directories of `.draft`, and their node ids: workspace id | bits
+// 47 and 46 | number. A node found below them by lookup has bit 45 set and is in ControlNodeTable. No
+// inode has such a number, because inode numbers of the overlay do not reach bit 46.
 
 internal import Control
 internal import Platform
@@ -11,7 +11,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     case root = 1
     case status, backup, backups, at, rollback, undo, clone, edit, verify, progress, history, blame
     case diff, limits, drift, refresh, events, lastError, metrics
-    /// The base file under each file: as it was when it was edited, and now.
+    /// The base version of each file: as it was when the file was edited, and as it is now.
     case baseThen, baseNow
     /// One byte, for MountSynchronizer; not listed.
     case barrier
@@ -35,13 +35,13 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
         }
     }
 
-    /// Has the directories of the live tree, and a text for each regular file.
+    /// Whether it has the directories of the live tree, and a text for each regular file.
     var isMirror: Bool { self == .blame || self == .baseThen || self == .baseNow }
 
-    /// For a file that takes commands.
+    /// The command file, if the file takes commands.
     var command: CommandFile? { CommandFile(rawValue: text) }
 
-    /// Whether the list of workspaces has it too.
+    /// Whether the list of workspaces also has it.
     var isInList: Bool {
         switch self {
         case .root, .status, .events, .progress, .metrics, .limits, .lastError, .barrier: true
@@ -49,7 +49,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
         }
     }
 
-    /// Whether its text may take so long that no worker should make it.
+    /// Whether its text may take so long that it must not be made on a worker.
     var isSlow: Bool {
         switch self {
         case .history, .diff, .blame, .drift, .baseThen, .baseNow: true
@@ -57,7 +57,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
         }
     }
 
-    /// Whether its commands need the dirty pages of shared mappings in the workspace first.
+    /// Whether its commands need the dirty pages of shared mappings written back first.
     var readsContent: Bool {
         switch self {
         case .backup, .rollback, .undo, .clone, .edit: true
@@ -65,13 +65,13 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
         }
     }
 
-    /// What a control directory has.
-    /// - Parameter isList: for the list of workspaces.
+    /// Returns the files that a control directory has.
+    /// - Parameter isList: whether it is the control directory of the list of workspaces.
     static func found(isList: Bool) -> [ControlFile] {
         allCases.filter { $0 != .root && (!isList || $0.isInList) }
     }
 
-    /// What it shows.
+    /// Returns the files that a control directory lists.
     static func listed(isList: Bool) -> [ControlFile] {
         found(isList: isList).filter { $0 != .barrier }
     }
@@ -86,7 +86,7 @@ enum ControlID {
         UInt64(workspace) << 48 | mark | file.rawValue
     }
 
-    /// - Parameter count: never used before, below 2^45.
+    /// - Parameter count: a number that was never used before, below 2^45.
     static func dynamic(_ count: UInt64, in workspace: UInt16) -> UInt64 {
         UInt64(workspace) << 48 | mark | looked | count & (looked - 1)
     }
@@ -95,6 +95,6 @@ enum ControlID {
 
     static func workspace(of id: UInt64) -> UInt16 { UInt16(id >> 48) }
 
-    /// Nil for a dynamic id.
+    /// Returns nil for a dynamic id.
     static func file(_ id: UInt64) -> ControlFile? { ControlFile(rawValue: id & (1 << 46 - 1)) }
 }

@@ -1,6 +1,6 @@
-// Looking names up in control directories, and listing these. Names of control files are never
-// cached: each open by path comes here, and makes the text anew. What a look-up finds below `backups`,
-// `at`, `blame` and the like is in ControlViews and ControlMirror.
+// Looking up names in control directories, and listing them. Names of control files are never cached:
+// each open by path comes here, and makes a new text. ControlViews and ControlMirror handle the names
+// below `backups`, `at`, `blame` and the other mirrors.
 
 internal import Control
 internal import Fuse
@@ -9,19 +9,19 @@ internal import Past
 internal import Platform
 
 extension ControlDirectory {
-    /// The control directory itself, which stays.
+    /// Returns the entry of the control directory itself, which the kernel may cache.
     func entry(workspace: UInt16) -> NodeEntry {
         let id = ControlID.fixed(.root, in: workspace)
         return directoryEntry(
             ControlPlace(id: id, workspace: workspace, node: .fixed(.root)), isLasting: true)
     }
 
-    /// Answers a look-up that counted a reference in the table.
+    /// Answers a lookup that counted a reference in the table.
     func answer(_ request: consuming Request, _ entry: NodeEntry) {
         if !request.entry(entry) { forget(entry.nodeID, count: 1) }
     }
 
-    /// Names that may come to be are not remembered as missing, hence no negative entry.
+    /// Looks up a name. There are no negative entries, because a missing name may exist later.
     func lookup(_ request: consuming Request, in parent: ControlPlace, _ name: FileName) {
         switch parent.node {
         case .fixed(.root): lookupFile(request, parent.workspace, name)
@@ -52,8 +52,8 @@ extension ControlDirectory {
         }
     }
 
-    /// history.SEQ and diff.MOMENT. The reference is counted first, so that the text has a number
-    /// to be kept by, and given back when there is no such text.
+    /// Looks up history.SEQ or diff.MOMENT. The reference is counted first, because a text is kept
+    /// under a node id. It is returned if there is no such text.
     private func lookupNamed(
         _ request: consuming Request, _ workspace: UInt16, _ name: FileName
     ) {
@@ -65,7 +65,7 @@ extension ControlDirectory {
         answerText(request, place, lane: place.id)
     }
 
-    /// Makes the text of a node to which a reference was just counted.
+    /// Makes the text of a node to which a reference was just counted, and answers with it.
     func answerText(_ request: consuming Request, _ place: ControlPlace, lane: UInt64) {
         readers.submit(request, lane: lane) { [self] request in
             do throws(Errno) {
@@ -86,7 +86,7 @@ extension ControlDirectory {
 
     // MARK: Listing
 
-    /// As d_ino where a name was not looked up: the number by which libfuse says so.
+    /// The d_ino of a name that was not looked up, as libfuse defines it.
     static let unknownInode: UInt64 = 0xffff_ffff
 
     func list(
@@ -110,7 +110,7 @@ extension ControlDirectory {
         }
     }
 
-    /// A name without a reference: it is looked up when it is used.
+    /// Adds a name without a reference; the name is looked up when it is used.
     func add(
         _ name: [UInt8], _ inode: UInt64, _ type: FileType, _ next: UInt64,
         _ buffer: inout DirectoryBuffer, _ plus: Bool

@@ -1,6 +1,7 @@
-// ControlMirror: `blame/PATH` mirrors the live tree: its directories, and for each regular file the
-// text of who wrote which bytes; `base-then` and `base-now` have the base file under it. A mirror node
-// holds one reference to the live inode, from its first look-up until the kernel has forgotten it.
+// ControlMirror: `blame/PATH`, `base-then/PATH` and `base-now/PATH`. They mirror the directories of
+// the live tree. Each regular file has a text: which process wrote which bytes, or the base file
+// under it. A mirror node holds one reference to the live inode, from its first lookup until the
+// kernel has forgotten it.
 
 internal import Fuse
 internal import Overlay
@@ -31,7 +32,7 @@ extension ControlDirectory {
             let (place, isNew) = table.refer(
                 .mirror(id, file, found.number), workspace: id,
                 .mirror(file, found.number, found.type))
-            // The node that is there has its reference already.
+            // An existing node has its reference already.
             if !isNew { workspace.forget(found.number, count: 1) }
             if found.type == .directory {
                 return answer(request, directoryEntry(place, isLasting: false))

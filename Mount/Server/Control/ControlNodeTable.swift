@@ -1,6 +1,6 @@
-// ControlNodeTable: the control nodes that came into being by a look-up: texts with an argument in
-// their name, nodes of views, and the mirrors like `blame`. One lives until the kernel has given
-// back every reference to it. A file of a view is one node, whatever its names.
+// ControlNodeTable: the control nodes that lookups make: texts with an argument in their name, nodes
+// of views, and nodes of mirrors such as `blame`. A node lives until the kernel has returned all
+// references to it. A file of a view is one node, even if it has several names.
 
 internal import Overlay
 internal import Past
@@ -8,18 +8,18 @@ internal import Platform
 internal import Storage
 internal import Synchronization
 
-/// A moment as one name of `backups` or `at` shows it. Two names of one moment are two trees: the
-/// kernel can hold a directory under one name only.
+/// The tree of a moment under one name of `backups` or `at`. Two names of the same moment are two
+/// trees, because the kernel can hold a directory under one name only.
 final class ViewTree: Sendable {
     struct Key: Hashable, Sendable {
         var workspace: UInt16
-        /// `backups` or `at`.
+        /// Either `backups` or `at`.
         var directory: ControlFile
         var name: FileName
         var sequence: UInt64
     }
 
-    /// Numbers of trees are never used again.
+    /// A number that is never reused.
     let id: UInt64
     let view: TimeView
     let workspace: UInt16
@@ -31,10 +31,10 @@ final class ViewTree: Sendable {
     }
 }
 
-/// What a control node is.
+/// The kinds of control nodes.
 enum ControlNode: Sendable {
     case fixed(ControlFile)
-    /// history.SEQ and diff.MOMENT.
+    /// A text such as history.SEQ or diff.MOMENT.
     case named(NamedText)
     case view(ViewTree, ViewNode)
     /// A directory or regular file of the live tree, below `blame` or another mirror.
@@ -43,13 +43,13 @@ enum ControlNode: Sendable {
 
 /// A text with an argument in its name.
 enum NamedText: Sendable {
-    /// The changes up to and with this one.
+    /// The changes up to and including this sequence number.
     case history(UInt64)
-    /// The name as a whole: a moment in it may be relative to now.
+    /// The whole name, because its moment may be relative to the current time.
     case diff(FileName)
 }
 
-/// A control node with its number.
+/// A control node with its node id.
 struct ControlPlace: Sendable {
     var id: UInt64
     var workspace: UInt16
@@ -66,27 +66,28 @@ final class ControlNodeTable: Sendable {
     private struct Item {
         var key: Key
         var place: ControlPlace
-        /// References of the kernel.
+        /// The number of references that the kernel holds.
         var lookups: UInt64
     }
 
     private struct Tree {
-        /// Of its nodes.
+        /// The number of nodes of the tree that the kernel holds.
         var references = 0
-        /// The key by which it is found, unless that is another's by now.
+        /// The key that finds this tree, unless another tree has the key now.
         var key: ViewTree.Key?
-        /// Node ids by inode number, given out once for the life of the tree: a listing shows them
-        /// before anybody looks the files up, and they stay while the kernel forgets and comes back.
+        /// Node ids by inode number. Each is assigned once for the life of the tree: a listing shows
+        /// it before a lookup of the file, and it stays when the kernel forgets the file and looks it
+        /// up again.
         var ids: [InodeNumber: UInt64] = [:]
     }
 
     private struct State {
         var items: [UInt64: Item] = [:]
-        /// Of what is in no tree.
+        /// The ids of nodes outside of trees.
         var ids: [Key: UInt64] = [:]
         var trees: [ViewTree.Key: ViewTree] = [:]
         var use: [UInt64: Tree] = [:]
-        /// Node ids given out to files of trees.
+        /// The number of node ids assigned to files of trees.
         var numbered = 0
         var lastID: UInt64 = 0
         var lastTree: UInt64 = 0
@@ -107,12 +108,12 @@ final class ControlNodeTable: Sendable {
 
     private let state = Mutex(State())
 
-    /// Nodes that the kernel holds.
+    /// The number of nodes that the kernel holds.
     var count: Int { state.withLock { $0.items.count } }
-    /// Files of trees that have a number, held or not.
+    /// The number of files of trees that have a node id, held or not.
     var numberedCount: Int { state.withLock { $0.numbered } }
 
-    /// - Throws: ESTALE for a node that nobody holds.
+    /// - Throws: ESTALE for a node that the kernel does not hold.
     func place(_ id: UInt64) throws(Errno) -> ControlPlace {
         if let file = ControlID.file(id) {
             return ControlPlace(
@@ -122,8 +123,8 @@ final class ControlNodeTable: Sendable {
         return found
     }
 
-    /// The node of that key, made if it is not there, and one reference more to it.
-    /// - Returns: whether it is new; if not, `node` is not used.
+    /// Adds a reference to the node of a key. Makes the node if it does not exist.
+    /// - Returns: the node, and whether it is new. If it is not new, `node` is not used.
     func refer(
         _ key: Key, workspace: UInt16, _ node: ControlNode
     ) -> (place: ControlPlace, isNew: Bool) {
@@ -141,8 +142,8 @@ final class ControlNodeTable: Sendable {
         }
     }
 
-    /// Takes references back.
-    /// - Returns: the node, if that was the last.
+    /// Returns references to a node.
+    /// - Returns: the node if that was the last reference, else nil.
     func forget(_ id: UInt64, count: UInt64) -> ControlPlace? {
         state.withLock { state in
             guard var item = state.items[id] else { return nil }
@@ -173,7 +174,7 @@ final class ControlNodeTable: Sendable {
 
     func tree(_ key: ViewTree.Key) -> ViewTree? { state.withLock { $0.trees[key] } }
 
-    /// The tree of that key, made if it is not there, and its root with one reference more.
+    /// Adds a reference to the root of the tree of a key. Makes the tree if it does not exist.
     func referRoot(_ key: ViewTree.Key, _ view: TimeView) -> (ViewTree, ControlPlace) {
         let root = view.root
         return state.withLock { state in
@@ -206,12 +207,12 @@ final class ControlNodeTable: Sendable {
         return place
     }
 
-    /// The number that a file of a tree has or will have.
+    /// Returns the node id of a file of a tree. Assigns one if it has none.
     func number(_ tree: ViewTree, _ node: ViewNode) -> UInt64 {
         state.withLock { $0.id(node.number, in: tree) }
     }
 
-    /// A backup got another name: its tree keeps its numbers.
+    /// Records that a backup was renamed. Its tree keeps its node ids.
     func rename(_ name: FileName, to newName: FileName, workspace: UInt16) {
         state.withLock { state in
             for (key, tree) in state.trees where key.isBackup(name, in: workspace) {
@@ -224,15 +225,15 @@ final class ControlNodeTable: Sendable {
         }
     }
 
-    /// A backup is gone. The kernel takes its root for a removed directory: it must not come again,
-    /// not even for a new backup of that name.
+    /// Records that a backup was removed. The kernel treats the root of its tree as a removed
+    /// directory, so this root is never returned again, not even for a new backup of that name.
     func retire(_ name: FileName, workspace: UInt16) {
         state.withLock { state in
             state.trees = state.trees.filter { !$0.key.isBackup(name, in: workspace) }
         }
     }
 
-    /// Where the trees hang, for the kernel to drop what it can of them.
+    /// The names of the roots of trees, which the kernel can be asked to drop.
     var roots: [(parent: UInt64, name: FileName)] {
         state.withLock { state in
             state.trees.keys.map { (ControlID.fixed($0.directory, in: $0.workspace), $0.name) }

@@ -1,25 +1,25 @@
-// ControlServices: what other parts of the daemon say and do for control files. A text that nobody
-// provides is empty; a command that nobody carries out fails with EOPNOTSUPP.
+// ControlServices: the texts and commands that other parts of the daemon provide for control files. A
+// text without a provider is empty; a command without one fails with EOPNOTSUPP.
 
 package import Control
 package import Overlay
 internal import Platform
 
 package struct ControlServices: Sendable {
-    /// A text for a workspace, or for the store.
+    /// Returns a text for a workspace, or for the store if nil.
     package typealias Text = @Sendable (Workspace?) throws(CommandError) -> [UInt8]
 
     package var status: Text = { _ in [] }
     package var metrics: Text = { _ in [] }
     package var limits: Text = { _ in [] }
     package var drift: Text = { _ in [] }
-    /// The last report of `verify`.
+    /// The report of the last `verify`.
     package var verification: Text = { _ in Array("{\"state\":\"none\"}\n".utf8) }
 
-    /// Starts a check of paths, or of the whole workspace without any, and returns.
+    /// Starts a check of paths, or of the whole workspace if there are none, and returns.
     package var verify: @Sendable (Workspace, [[UInt8]], Caller) throws(CommandError) -> Void =
         { _, _, _ throws(CommandError) in throw Self.missing("verify") }
-    /// Sets a limit of a workspace, or of the store.
+    /// Sets a limit of a workspace, or of the store if nil.
     package var setLimit:
         @Sendable (LimitKey, LimitValue, Workspace?, Caller) throws(CommandError) -> Void =
             { _, _, _, _ throws(CommandError) in throw Self.missing("limits") }
@@ -36,7 +36,7 @@ package struct ControlServices: Sendable {
     package var refresh: @Sendable (Workspace, Caller) throws(CommandError) -> CommandOutcome =
         { _, _ throws(CommandError) in throw Self.missing("refresh") }
 
-    /// Long work, for `progress`.
+    /// The long jobs that `progress` shows.
     package let jobs: JobList
 
     package init(jobs: JobList = JobList()) { self.jobs = jobs }
@@ -46,7 +46,7 @@ package struct ControlServices: Sendable {
     }
 }
 
-/// The services as the executor of commands sees them.
+/// Gives the executor of commands access to the services.
 struct ServiceHandlers: CommandHandlers {
     let services: ControlServices
 

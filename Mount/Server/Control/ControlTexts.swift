@@ -1,14 +1,14 @@
-// ControlTexts: the texts of control files as they were made last. Without open there is no handle
-// to keep a text by: one is made when the name is looked up, which is what each open by path does,
-// since control names are never cached, and kept while it is read on.
+// ControlTexts: the last text of each control file. Without open there is no handle to keep a text
+// with. So a text is made when its name is looked up, which each open by path does because control
+// names are never cached. It is kept while it is read.
 
 internal import Platform
 internal import Synchronization
 
-/// A text, and when it was begun.
+/// A text, and the time when its making began.
 struct ControlText: Sendable {
     var bytes: [UInt8]
-    /// CLOCK_REALTIME, shown as mtime: a new one makes the kernel drop the old text.
+    /// CLOCK_REALTIME in nanoseconds, shown as mtime. A new value makes the kernel drop the old text.
     var made: Int64
 }
 
@@ -19,10 +19,10 @@ final class ControlTexts: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Bytes above which the oldest texts go. Their readers get new ones.
+    /// The total size in bytes above which the oldest texts are dropped. Their readers get new ones.
     private static let limit = 16 << 20
 
-    /// - Parameter since: nanoseconds since 1970; an older text is none.
+    /// - Parameter since: nanoseconds since 1970; nil is returned for an older text.
     func text(_ id: UInt64, since: Int64 = .min) -> ControlText? {
         state.withLock { state in
             guard let known = state.texts[id], known.made >= since else { return nil }
@@ -30,7 +30,7 @@ final class ControlTexts: Sendable {
         }
     }
 
-    /// Keeps a text unless a newer one came meanwhile; answers the one that is kept.
+    /// Keeps a text unless a newer one is kept already. Returns the kept text.
     func keep(_ text: ControlText, for id: UInt64) -> ControlText {
         state.withLock { state in
             if let known = state.texts[id] {

@@ -1,7 +1,7 @@
 // ControlViews: moments as read-only trees, below `backups` and `at`. A moment never changes, so the
-// kernel may keep all that it sees of one for ever; only the names by which moments are reached are
-// looked up each time. A node's number is its own, not the live inode's: diff(1) would take the two
-// for one file.
+// kernel may cache everything in its tree without a timeout; only the names of moments are looked up
+// each time. A node has its own number, not that of the live inode, because diff(1) would take the
+// two for the same file.
 
 internal import Control
 internal import Fuse
@@ -10,8 +10,8 @@ internal import Past
 internal import Platform
 internal import Synchronization
 
-/// What was listed lately. A listing of a view stays as it is, so a part of it can be answered from
-/// what was made for the part before.
+/// The latest listings of views. A listing of a view never changes, so a later part of it is answered
+/// from the listing that the first part made.
 final class ViewListings: Sendable {
     typealias Names = [(name: FileName, type: FileType)]
 
@@ -29,8 +29,8 @@ final class ViewListings: Sendable {
 
 // The names of moments.
 extension ControlDirectory {
-    /// NAME in `backups`, or a moment in `at`. To find a moment may take long: only one that is in
-    /// use already is answered at once.
+    /// Looks up NAME in `backups`, or a moment in `at`. Finding a moment may take long, so only a
+    /// moment in use is answered on the worker.
     func lookupMoment(
         _ request: consuming Request, _ parent: ControlPlace, _ name: FileName
     ) {
@@ -105,7 +105,7 @@ extension ControlDirectory {
         return entry
     }
 
-    /// The entry of a node to which a reference was just counted.
+    /// Returns the entry of a node to which a reference was just counted.
     private func entry(_ place: ControlPlace, _ tree: ViewTree) throws(Errno) -> NodeEntry {
         do throws(Errno) {
             guard case .view(_, let node) = place.node else { throw .stale }
@@ -117,7 +117,8 @@ extension ControlDirectory {
         }
     }
 
-    /// In the order of the names' hashes, so that a listing goes on rightly while backups come and go.
+    /// Lists backups in the order of the hashes of their names, so that a listing continues correctly
+    /// while backups are made and removed.
     func listBackups(
         _ workspace: UInt16, _ cookie: UInt64, _ buffer: inout DirectoryBuffer, _ plus: Bool
     ) throws(Errno) {
@@ -157,7 +158,7 @@ extension ControlDirectory {
         }
     }
 
-    /// With `plus`, each name that is taken counts a reference.
+    /// Lists a directory of a view. With `plus`, each listed name counts a reference.
     func list(
         _ id: UInt64, _ tree: ViewTree, _ node: ViewNode, _ cookie: UInt64,
         _ buffer: inout DirectoryBuffer, _ plus: Bool
@@ -170,7 +171,7 @@ extension ControlDirectory {
             let (name, type) = names[index]
             index += 1
             let next = UInt64(index) + 2
-            // A file that cannot be looked at is listed all the same.
+            // A file that cannot be looked up is still listed.
             let found = try? tree.view.lookup(name, in: node)
             guard plus, let found, let entry = try? entry(table.refer(tree, found), tree) else {
                 let number = found.map { table.number(tree, $0) } ?? Self.unknownInode
@@ -206,7 +207,7 @@ extension ControlDirectory {
         }
     }
 
-    /// - Throws: ENODATA for what has no such attribute, as control files.
+    /// - Throws: ENODATA if there is no such attribute; control files have none.
     func xattr(_ name: [UInt8], of place: ControlPlace) throws(Errno) -> [UInt8] {
         guard case .view(let tree, let node) = place.node else { throw .noData }
         return try tree.view.xattr(name, of: node)

@@ -1,6 +1,7 @@
-// RequestQueue: requests that no worker may take, because they wait for workers (commands: syncfs,
-// notices) or take long (large texts). Each lane runs one after the other, in the order in which
-// they came, on a thread that ends when its lane is empty. A request that is dropped answers EIO.
+// RequestQueue: runs requests that must not run on a worker, because they wait for workers (commands:
+// syncfs, notifications) or take long (slow texts). Each lane runs its requests one after the other,
+// in the order of their arrival, on a thread that ends when the lane is empty. A dropped request is
+// answered with EIO.
 
 internal import Fuse
 internal import Platform
@@ -29,14 +30,14 @@ final class RequestQueue: Sendable {
     }
 
     private struct State {
-        /// Lanes with a thread, and what waits in them.
+        /// The lanes that have a thread, and the requests that wait in them.
         var lanes: [UInt64: [Parcel]] = [:]
         var isStopped = false
     }
 
     private let state = Mutex(State())
 
-    /// - Parameter lane: what must not run at the same time has the same one.
+    /// - Parameter lane: requests of the same lane never run at the same time.
     func submit(_ request: consuming Request, lane: UInt64, _ work: @escaping Work) {
         let parcel = Parcel(request, work)
         let (isRefused, needsThread) = state.withLock { state in
@@ -65,13 +66,13 @@ final class RequestQueue: Sendable {
         }
     }
 
-    /// The system has no thread to give.
+    /// Fails the requests of a lane because the system cannot start a thread.
     private func refuse(_ lane: UInt64) {
         let waiting = state.withLock { $0.lanes.removeValue(forKey: lane) } ?? []
         for parcel in waiting { parcel.fail(.again) }
     }
 
-    /// Refuses what waits and what will come; what runs goes on.
+    /// Refuses waiting and further requests. Running requests continue.
     func stop() {
         let waiting = state.withLock { state in
             state.isStopped = true
@@ -82,6 +83,6 @@ final class RequestQueue: Sendable {
         for parcel in waiting { parcel.fail(.interrupted) }
     }
 
-    /// Nothing waits or runs.
+    /// Whether no request waits or runs.
     var isIdle: Bool { state.withLock { $0.lanes.isEmpty } }
 }

@@ -1,6 +1,6 @@
-// UnfinishedCommands: commands that come in pieces. Programs cut a long text into writes of whole pages
-// (stdio and shells of 4 or 8 KiB, the kernel of 1 MiB) and a rest. A piece of whole pages without a
-// line end waits for the next one of the same process at the place where it ended.
+// UnfinishedCommands: joins commands that arrive in pieces. Programs split a long text into writes of
+// whole pages (stdio and shells of 4 or 8 KiB, the kernel of 1 MiB) and a rest. A piece of whole
+// pages without a line end waits for the next piece of the same process at the offset where it ended.
 
 internal import Control
 internal import Overlay
@@ -10,7 +10,7 @@ internal import Synchronization
 final class UnfinishedCommands: Sendable {
     enum Outcome {
         case command([UInt8])
-        /// A line end that came after its command.
+        /// Whitespace, such as a line end, that came after its command.
         case blank
         case unfinished(CommandError)
         case tooLong(CommandError)
@@ -27,15 +27,15 @@ final class UnfinishedCommands: Sendable {
         var end: UInt64
     }
 
-    /// A bound of what is held: an edit is the longest command.
+    /// The maximum size of a command in bytes; the longest command is an edit.
     private static let longest = 16 << 20
     private static let page = 4096
-    /// Processes whose pieces are kept; who comes later pushes one out.
+    /// The maximum number of processes whose pieces are kept; a further one evicts another.
     private static let processes = 16
 
     private let held = Mutex<[Key: Held]>([:])
 
-    /// - Parameter offset: nil for a write that appends, whose place says nothing.
+    /// - Parameter offset: nil for a write that appends, whose offset has no meaning.
     func join(
         _ piece: [UInt8], at offset: UInt64?, of workspace: UInt16, _ file: ControlFile, by pid: UInt32
     ) -> Outcome {
