@@ -1,15 +1,15 @@
-// Background: serving in a child process. The child is this program again with --foreground: a
-// fork without exec would leave the language runtime with threads that are gone.
+// Background: serves the mount in a child process. The child is this program again with --foreground,
+// because a fork without exec would leave the language runtime without its other threads.
 
 import ArgumentParser
 import Glibc
 
 enum Background {
     private static let descriptor: Int32 = 3
-    /// POSIX_SPAWN_SETSID of spawn.h, which Glibc's module does not show.
+    /// POSIX_SPAWN_SETSID of spawn.h, which Glibc's module does not export.
     private static let setSession: Int16 = 0x80
 
-    /// Starts the child and waits until it says that it serves, or why it cannot.
+    /// Starts the child and waits until it reports that it serves, or why it cannot.
     static func start(log: LogTarget) throws {
         var pipeEnds: [Int32] = [0, 0]
         guard pipe(&pipeEnds) == 0 else { throw fail("cannot make a pipe: error \(errno)") }
@@ -27,9 +27,9 @@ enum Background {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A session of its own: the terminal's signals are not for the daemon.
+        // The child has its own session, so that it gets no signals from the terminal.
         posix_spawnattr_setflags(&attributes, setSession)
-        // Right behind the verb: what follows `--` in the rest is no option.
+        // These go directly after the verb, because words after `--` are not options.
         let given = CommandLine.arguments
         let arguments = given.prefix(2) + [
             "--foreground", "--ready-descriptor", "\(descriptor)", "--log", log.rawValue,
@@ -46,7 +46,7 @@ enum Background {
         try wait(for: child, on: pipeEnds[0])
     }
 
-    /// The program's path, so that process lists show its name; through /proc where it has none.
+    /// The program's path, so that process lists show its name; the /proc link if there is no path.
     private static var ownPath: String {
         guard let path = realpath("/proc/self/exe", nil) else { return "/proc/self/exe" }
         defer { free(path) }
@@ -71,7 +71,7 @@ enum Background {
         throw fail(reason ?? "the daemon ended before it served (status \(status))")
     }
 
-    /// The child's side of the pipe.
+    /// The child's end of the pipe.
     struct Reporter {
         private let descriptor: Int32
 

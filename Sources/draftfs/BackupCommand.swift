@@ -67,7 +67,7 @@ struct BackupCommand: ParsableCommand {
         }
     }
 
-    /// A name made from the time gets a number where there is one of that second.
+    /// Makes the backup. A name made from the time gets a number if a backup of that second exists.
     private func make(_ place: Place) throws(Failure) -> String {
         let automatic = Self.name(at: Clock.system.realtime())
         var chosen = name ?? automatic
@@ -86,7 +86,7 @@ struct BackupCommand: ParsableCommand {
         return chosen
     }
 
-    /// A time that is a good name for files, too: 2026-11-24T10-46-40Z.
+    /// Returns a time in a form that is also a good file name: 2026-11-24T10-46-40Z.
     static func name(at time: Int64) -> String {
         Text.short(ISOTime.text(time)).replacing(":", with: "-")
     }

@@ -1,4 +1,4 @@
-// draftfs blame: which change each run of a file's bytes comes from.
+// draftfs blame: shows which change each run of bytes in a file comes from.
 
 import ArgumentParser
 
@@ -25,7 +25,7 @@ struct BlameCommand: ParsableCommand {
         }
     }
 
-    /// One line for neighbouring bytes of one process and kind.
+    /// Returns one row for adjacent runs of the same process and kind.
     static func joined(_ runs: [JSONValue]) -> [[String]] {
         var rows: [[String]] = []
         var last: JSONValue?

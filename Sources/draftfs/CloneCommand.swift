@@ -1,4 +1,4 @@
-// draftfs clone: a copy of a file or a directory that shares its data.
+// draftfs clone: copies a file or a directory so that both share their data.
 
 import ArgumentParser
 

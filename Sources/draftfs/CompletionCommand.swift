@@ -1,4 +1,4 @@
-// draftfs completion: the script with which a shell completes draftfs's command lines.
+// draftfs completion: prints the script with which a shell completes draftfs command lines.
 
 import ArgumentParser
 

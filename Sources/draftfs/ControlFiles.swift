@@ -1,5 +1,5 @@
-// ControlFiles: reading and writing the files of `.draft`. A command that fails is explained by the
-// sentence in `last-error`.
+// ControlFiles: reads and writes the files of `.draft`. If a command fails, the error text comes from
+// `last-error`.
 
 import Glibc
 import Platform
@@ -7,7 +7,7 @@ import Platform
 extension Place {
     func control(_ name: String) -> String { "\(root)/.draft/\(name)" }
 
-    /// The sentence for a control file that cannot be opened.
+    /// Returns the error for a control file that cannot be opened.
     private func explain(_ name: String, _ error: Errno) -> Failure {
         if error == .noEntry, isList {
             return Failure(
@@ -19,13 +19,14 @@ extension Place {
         return Failure("cannot open \(control(name)): \(error)")
     }
 
-    /// Whether this is the list of workspaces and no workspace itself.
+    /// Whether this is the list of workspaces, not a workspace.
     var isList: Bool {
         let status = JSONValue(parsing: (try? bytes("status")) ?? [])
         return status?["workspaces"] != nil
     }
 
-    /// The whole text; what it is missing for, if not nil, explains a file that is not there.
+    /// Returns the whole content.
+    /// - Parameter missing: the error text if the file does not exist.
     func bytes(_ name: String, missing: String? = nil) throws(Failure) -> [UInt8] {
         var bytes: [UInt8] = []
         do throws(Errno) {
@@ -48,7 +49,7 @@ extension Place {
         String(decoding: try bytes(name, missing: missing), as: UTF8.self)
     }
 
-    /// The lines that are JSON, each with its value.
+    /// Returns the lines that are valid JSON, each with its value.
     func objects(
         _ name: String, missing: String? = nil
     ) throws(Failure) -> [(line: String, value: JSONValue)] {
@@ -62,7 +63,7 @@ extension Place {
         try write(name, Array(ShellWords.line(words).utf8))
     }
 
-    /// Writes to a control file, all in one write(2) if the system takes it so.
+    /// Writes to a control file, in one write(2) if the system accepts all bytes at once.
     func write(_ name: String, _ bytes: [UInt8]) throws(Failure) {
         let file: File
         do throws(Errno) {

@@ -1,4 +1,5 @@
-// draftfs copy: copies with filters, names by a pattern and templates; in a workspace without data.
+// draftfs copy: copies with filters, name patterns and templates; in a workspace without copying
+// data.
 
 import ArgumentParser
 import Glibc

@@ -1,4 +1,4 @@
-// draftfs diff: what changed against the base, a moment or another workspace; as a patch, too.
+// draftfs diff: shows the changes against the base, a moment or another workspace, also as a patch.
 
 import ArgumentParser
 import Glibc
@@ -49,8 +49,8 @@ struct DiffCommand: ParsableCommand {
         }
     }
 
-    /// The first word is a moment if it is written as one or is a backup's name, and also if it
-    /// names nothing at all.
+    /// Separates the moment from the paths. The first word is a moment if it has the form of one, if
+    /// it is the name of a backup, or if no file of that name exists.
     static func split(
         _ first: String?, _ rest: [String], in place: Place
     ) -> (moment: String?, paths: [String]) {
@@ -79,7 +79,7 @@ struct DiffCommand: ParsableCommand {
             + "shows the backups, draftfs history the changes"
     }
 
-    /// The directory that shows what the difference is taken against.
+    /// Returns the directory with the old state of the difference.
     static func tree(_ moment: String?, _ place: Place) throws(Failure) -> String {
         guard let moment else { return place.control("at/0") }
         guard moment.hasPrefix("workspace:") else { return place.control(Moments.directory(moment)) }

@@ -7,7 +7,7 @@ struct DiffLine: Equatable {
     var status: Character
     var oldSize: UInt64?
     var newSize: UInt64?
-    /// For a rename.
+    /// The old path of a rename.
     var oldPath: [UInt8]?
     var path: [UInt8]
 
@@ -22,7 +22,7 @@ struct DiffLine: Equatable {
         self.newSize = newSize
     }
 
-    /// STATUS, OLDSIZE, NEWSIZE, [OLDPATH,] PATH with tabs between them.
+    /// Parses STATUS, OLDSIZE, NEWSIZE, [OLDPATH,] PATH, separated by tabs.
     init?(parsing line: ArraySlice<UInt8>) {
         let fields = line.split(separator: 0x09, omittingEmptySubsequences: false)
         guard fields.count >= 4, fields[0].count == 1, let letter = fields[0].first else {
@@ -41,7 +41,7 @@ struct DiffLine: Equatable {
         bytes.split(separator: 0x0a).compactMap { DiffLine(parsing: $0) }
     }
 
-    /// Whether it is at one of the paths ("/src") or below; of all, if there are none.
+    /// Whether the path is one of `prefixes` (such as "/src") or below one; true if there are none.
     func isBelow(_ prefixes: [String]) -> Bool {
         if prefixes.isEmpty { return true }
         return prefixes.contains { prefix in
@@ -52,7 +52,7 @@ struct DiffLine: Equatable {
         }
     }
 
-    /// As `.draft/diff` has it, without the line end.
+    /// The line as in `.draft/diff`, without the line end.
     var line: String {
         let sizes = [oldSize, newSize].map { $0.map { "\($0)" } ?? "-" }
         let paths = [oldPath, path].compactMap { $0 }.map(GitQuoting.quoted)
@@ -68,7 +68,7 @@ struct DiffLine: Equatable {
     }
 }
 
-/// Unusual paths between double quotes, with C's escapes (core.quotePath of git-config(1)).
+/// Quotes unusual paths in double quotes with C escapes (core.quotePath of git-config(1)).
 enum GitQuoting {
     private static let escapes: [UInt8: UInt8] = [
         0x61: 0x07, 0x62: 0x08, 0x74: 0x09, 0x6e: 0x0a, 0x76: 0x0b, 0x66: 0x0c, 0x72: 0x0d,

@@ -1,4 +1,4 @@
-// draftfs doctor: what this host lacks or has slow, and how to mend it.
+// draftfs doctor: reports what this host lacks or does slowly, and how to fix it.
 
 import ArgumentParser
 import Control

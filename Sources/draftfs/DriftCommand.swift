@@ -1,4 +1,4 @@
-// draftfs drift: edited files whose base was changed by others, and what to do with them.
+// draftfs drift: lists edited files whose base file changed, and settles them.
 
 import ArgumentParser
 import Platform

@@ -1,6 +1,6 @@
-// DriftMerge: what was changed here and what was changed in the base, put together by git merge-file: the
-// base of then, the base of now and the file. The result is one edit, and the file then stands on the base
-// that was merged; if that was changed meanwhile, the edit is undone.
+// DriftMerge: merges the changes in a file with the changes in the base, with git merge-file: the old
+// base content, the current base content and the file. The result is one edit. The file's base is
+// then the version that was merged; if the base changed meanwhile, the edit is undone.
 
 import Glibc
 import Platform
@@ -8,7 +8,7 @@ import Tools
 
 struct DriftMerge {
     private let place: Place
-    /// With "/" in front.
+    /// The path below the root, with a leading "/".
     private let path: String
 
     init(_ place: Place, _ path: String) {

@@ -1,5 +1,5 @@
-// draftfs edit: splices bytes into a file without writing what lies behind them. Text and lines are
-// found first: see TextEditOptions.
+// draftfs edit: splices bytes into a file without rewriting the bytes after them. TextEditOptions
+// finds the bytes of a text or of lines.
 
 import ArgumentParser
 import Glibc
@@ -69,7 +69,7 @@ struct EditCommand: ParsableCommand {
 
     @OptionGroup var workspace: WorkspaceOptions
 
-    /// The longest command that the mount takes.
+    /// The maximum size of a command that the mount accepts, in bytes.
     static let longest = 16 << 20
 
     func validate() throws {
@@ -154,7 +154,7 @@ struct EditCommand: ParsableCommand {
         return .members(["path": .text(path), "edits": .list([splice])])
     }
 
-    /// - Parameter most: bytes after which it is read no further.
+    /// - Parameter most: reading stops after more than this many bytes.
     private static func contents(of path: String, atMost most: Int = .max) throws(Failure) -> [UInt8] {
         do throws(Errno) {
             let file = try File.open(path == "-" ? "/dev/stdin" : path, flags: O_RDONLY)
@@ -178,7 +178,7 @@ enum Base64Text {
     private static let letters = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    /// RFC 4648, section 4.
+    /// Encodes bytes as in RFC 4648, section 4.
     static func encoded(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)

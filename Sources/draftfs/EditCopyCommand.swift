@@ -1,4 +1,4 @@
-// draftfs edit-copy: a copy that is edited before it gets its name.
+// draftfs edit-copy: makes a copy that is edited before it gets its name.
 
 import ArgumentParser
 import Tools

@@ -1,4 +1,4 @@
-// draftfs events: warnings of a mount, and waiting for more.
+// draftfs events: shows the warnings of a mount, and waits for more.
 
 import ArgumentParser
 import Glibc
@@ -29,7 +29,8 @@ struct EventsCommand: ParsableCommand {
         }
     }
 
-    /// The file keeps the last events only: what it shows now begins with an end of what it showed.
+    /// Returns the index of the first new event. The file keeps only the last events, so its current
+    /// lines begin with a suffix of the lines read before.
     static func firstNew(in lines: [String], after known: [String]) -> Int {
         for dropped in 0...known.count {
             let rest = known[dropped...]

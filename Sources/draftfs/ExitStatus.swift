@@ -1,4 +1,4 @@
-// ExitStatus: what the command's exit codes mean, and printing to standard error.
+// ExitStatus: the exit codes of the command, and output to standard output and standard error.
 
 import ArgumentParser
 import Glibc
@@ -6,16 +6,16 @@ import Platform
 
 enum ExitStatus {
     static let success: Int32 = 0
-    /// Something failed; standard error says what, on what, and what to do.
+    /// Something failed. Standard error says what failed, on which object, and what to do.
     static let failure: Int32 = 1
     /// The command line was wrong.
     static let usage: Int32 = 2
 }
 
-/// A failure with one sentence.
+/// A failure described by one sentence.
 struct Failure: Error, CustomStringConvertible {
     let description: String
-    /// What the system answered, if that is where the failure comes from.
+    /// The error of the system, if that is the cause of the failure.
     let errno: Errno?
 
     init(_ description: String, errno: Errno? = nil) {
@@ -24,7 +24,7 @@ struct Failure: Error, CustomStringConvertible {
     }
 }
 
-/// The bytes to standard output, whatever they are.
+/// Writes bytes to standard output, unchanged.
 func printBytes(_ bytes: some Sequence<UInt8>) {
     fflush(nil)
     writeAll(bytes, to: STDOUT_FILENO)
@@ -42,14 +42,14 @@ private func writeAll(_ bytes: some Sequence<UInt8>, to descriptor: Int32) {
 
 func exitProcess(_ code: Int32) -> Never { exit(code) }
 
-/// To standard error, without a line end of its own.
+/// Writes to standard error without adding a line end.
 func writeError(_ text: String) { writeAll(text.utf8, to: STDERR_FILENO) }
 
 func printError(_ text: String) {
     writeAll((text.hasSuffix("\n") ? text : text + "\n").utf8, to: STDERR_FILENO)
 }
 
-/// Prints the sentence and ends with exit code 1.
+/// Prints the sentence and returns exit code 1.
 func fail(_ sentence: String) -> ExitCode {
     printError("draftfs: \(sentence)")
     return ExitCode(ExitStatus.failure)

@@ -1,5 +1,5 @@
-// draftfs fsck: checks a store that no daemon has open, and mends what can be mended. The check
-// itself is the engine's: `StoreCheck.engine` is the only place that knows it.
+// draftfs fsck: checks a store that no daemon has open, and repairs what can be repaired. Only
+// `StoreCheck.engine` calls the engine's check.
 
 import ArgumentParser
 internal import Check
@@ -7,10 +7,10 @@ import Glibc
 import Overlay
 import Storage
 
-/// What a check of a store found.
+/// The result of a check of a store.
 struct StoreCheck {
     struct Finding {
-        /// error, warning or notice.
+        /// One of error, warning and notice.
         var severity: String
         /// What is wrong, where, and what to do.
         var sentence: String
@@ -18,19 +18,20 @@ struct StoreCheck {
     }
 
     var findings: [Finding] = []
-    /// Findings that are too many to be listed.
+    /// The number of findings that are not listed because there are too many.
     var unlisted = 0
-    /// Whether something is wrong that was not mended.
+    /// Whether there is damage that was not repaired.
     var isDamaged = false
 
     struct Request {
         var store: String
         var repairs: Bool
-        /// Another base than the store knows.
+        /// A base other than the one recorded in the store.
         var base: String?
     }
 
-    /// - Parameter progress: given bytes done and in all; answers whether to go on.
+    /// Checks a store.
+    /// - Parameter progress: gets the bytes done and the total; returns whether to continue.
     static func engine(
         _ request: Request, _ progress: @escaping (UInt64, UInt64) -> Bool
     ) throws(Failure) -> StoreCheck {

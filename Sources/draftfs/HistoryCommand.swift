@@ -1,4 +1,4 @@
-// draftfs history: who changed what, by paging back through `.draft/history.SEQ`.
+// draftfs history: shows which process changed what, by paging back through `.draft/history.SEQ`.
 
 import ArgumentParser
 import Control
@@ -40,11 +40,11 @@ struct HistoryCommand: ParsableCommand {
         }
     }
 
-    /// The last `limit` changes at or below `prefix`, oldest first.
+    /// Returns the last `limit` changes at or below `prefix`, oldest first.
     /// - Parameters:
-    ///   - newest: the last change, if known.
-    ///   - page: the changes up to one, or the last ones. It may be empty and not the end: not
-    ///     every number is a change that history shows.
+    ///   - newest: the sequence number of the last change, if known.
+    ///   - page: returns the changes up to a sequence number, or the last changes for nil. An empty
+    ///     page need not be the end: not every sequence number is a change that history shows.
     static func collect(
         limit: Int, prefix: String?, newest: UInt64?,
         page: (UInt64?) throws(Failure) -> [(line: String, value: JSONValue)]
@@ -64,7 +64,7 @@ struct HistoryCommand: ParsableCommand {
         return found.reversed()
     }
 
-    /// Whether the change is of that path or below it, before or after a rename.
+    /// Whether the change is to `prefix` or below it, before or after a rename.
     static func matches(_ item: JSONValue, _ prefix: String?) -> Bool {
         guard let prefix else { return true }
         return ["path", "old_path"].compactMap { item[$0]?.text }.contains { path in
@@ -73,8 +73,8 @@ struct HistoryCommand: ParsableCommand {
         }
     }
 
-    /// Changes in a row for people: writes of one process that go on where the one before ended are
-    /// one line.
+    /// Consecutive changes shown as one line: writes of one process, each of which begins where the
+    /// one before ended.
     struct Run {
         var first: JSONValue
         var last: JSONValue
@@ -125,7 +125,7 @@ struct HistoryCommand: ParsableCommand {
         ]
     }
 
-    /// "make[4711]".
+    /// Returns for example "make[4711]".
     static func process(_ item: JSONValue) -> String {
         "\(Text.printable(item["comm"]?.plain ?? ""))[\(item["pid"]?.plain ?? "")]"
     }

@@ -1,5 +1,6 @@
-// JSONParser: a reader of JSON (RFC 8259) by recursive descent, with a bound on the depth. By hand because
-// the toolchain's decoder gives the members of an object in no order, in which verify and others show them.
+// JSONParser: a recursive descent parser of JSON (RFC 8259) with a limit on the depth. It is
+// hand-written because the toolchain's decoder loses the order of an object's members, which verify
+// and other commands show.
 
 struct JSONParser {
     private let bytes: [UInt8]
@@ -8,7 +9,7 @@ struct JSONParser {
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// One value and nothing behind it but blanks.
+    /// Parses one value that is followed by nothing but white space.
     mutating func whole() -> JSONValue? {
         guard let value = value(depth: 0) else { return nil }
         skipBlanks()
@@ -113,8 +114,8 @@ struct JSONParser {
         }
     }
 
-    /// Four hexadecimal digits, and four more for the other half of a pair. A lone half becomes
-    /// U+FFFD.
+    /// Parses four hexadecimal digits, and four more for the second half of a surrogate pair. A lone
+    /// half becomes U+FFFD.
     private mutating func codeUnits() -> Unicode.Scalar? {
         guard let first = hexadecimal() else { return nil }
         guard (0xd800..<0xdc00).contains(first) else {

@@ -1,12 +1,12 @@
-// JSONValue: reads the JSON of control files and of the help description, and writes results in
-// one line. Nothing traps on bad text: what is no JSON answers nil.
+// JSONValue: reads the JSON of control files and of the help description, and writes results in one
+// line. Invalid JSON gives nil and never traps.
 
 import Control
 
 enum JSONValue: Equatable {
     case null
     case boolean(Bool)
-    /// As it was written: 64-bit numbers do not pass through Double.
+    /// The text of the number, because 64-bit numbers do not fit into a Double.
     case number(String)
     case text(String)
     case list([JSONValue])
@@ -41,10 +41,10 @@ enum JSONValue: Equatable {
     var unsigned: UInt64? { if case .number(let text) = self { UInt64(text) } else { nil } }
     var double: Double? { if case .number(let text) = self { Double(text) } else { nil } }
 
-    /// Texts without their quotes, anything else as JSON: for tables.
+    /// The value for tables: a text without quotes, any other value as JSON.
     var plain: String { text ?? line }
 
-    /// In one line, without a line end.
+    /// The value as JSON in one line, without a line end.
     var line: String {
         switch self {
         case .null: "null"

@@ -1,4 +1,4 @@
-// LogHandlers: swift-log to standard error or to syslog(3). Messages come at control rate only.
+// LogHandlers: sends swift-log messages to standard error or to syslog(3). Messages are rare.
 
 import Glibc
 import Logging

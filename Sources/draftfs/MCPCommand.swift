@@ -1,4 +1,5 @@
-// draftfs mcp: the file tools for an agent, by the Model Context Protocol on standard input and output.
+// draftfs mcp: serves the file tools to an agent with the Model Context Protocol on standard input
+// and output.
 
 import ArgumentParser
 import Glibc
@@ -91,7 +92,7 @@ struct MCPCommand: ParsableCommand {
         allow.flatMap { $0.split(separator: ",").map(String.init) }
     }
 
-    /// A directory, and whether it is read-only.
+    /// Splits an argument into a directory and whether it is read-only.
     static func root(_ text: String) -> (path: String, isReadOnly: Bool) {
         if text.hasSuffix(":ro") { return (String(text.dropLast(3)), true) }
         if text.hasSuffix(":rw") { return (String(text.dropLast(3)), false) }
@@ -121,7 +122,8 @@ struct MCPCommand: ParsableCommand {
         }
     }
 
-    /// Nil for none. Without the directory edits are made all the same.
+    /// Returns the store of old contents, or nil if there is none. If its directory cannot be made,
+    /// edits work without it.
     private func keeper(_ warn: (String) -> Void) -> EditKeeper? {
         if keepEdits == "off" { return nil }
         do throws(ToolError) {

@@ -1,4 +1,4 @@
-// The draftfs command: one file for each verb.
+// The draftfs command; each verb has its own file.
 
 import ArgumentParser
 
@@ -20,14 +20,15 @@ struct Draftfs: ParsableCommand {
             CompletionCommand.self, ManualCommand.self,
         ])
 
-    /// Under the name of the reference server for files the program is one: its arguments are the
-    /// directories.
+    /// Returns the arguments. Under the name mcp-server-filesystem the program acts as that reference
+    /// server for files: its arguments are the directories.
     static func words(_ all: [String]) -> [String] {
         let name = all.first.flatMap { $0.split(separator: "/").last } ?? ""
         return (name == "mcp-server-filesystem" ? ["mcp"] : []) + all.dropFirst()
     }
 
-    /// Like ParsableCommand's own, but wrong usage exits with 2, and a failure is one sentence.
+    /// Does what ParsableCommand's own main does, but wrong usage exits with 2, and a failure is one
+    /// sentence.
     static func main() {
         do {
             var command = try parseAsRoot(Moments.prepared(words(CommandLine.arguments)))

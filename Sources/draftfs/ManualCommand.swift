@@ -1,4 +1,4 @@
-// draftfs generate-manual: writes the manual pages, for scripts/install.
+// draftfs generate-manual: writes the manual pages for scripts/install.
 
 import ArgumentParser
 import Control

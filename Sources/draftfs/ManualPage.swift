@@ -1,12 +1,12 @@
-// ManualPage: a page of section 1 in man(7), made from the tool's own description of its commands
-// (what --experimental-dump-help prints), so that page and --help never differ.
+// ManualPage: a page of section 1 in man(7) format. It is made from the tool's own description of its
+// commands (the output of --experimental-dump-help), so that the page and --help always agree.
 
 struct ManualPage: Equatable {
-    /// As in draftfs-rollback.1.
+    /// The file name, such as draftfs-rollback.1.
     var file: String
     var text: String
 
-    /// The page of the tool and one for each verb.
+    /// Returns the page of the tool and one page for each verb.
     static func all(_ description: JSONValue, version: String, date: String) -> [ManualPage] {
         guard let tool = description["command"] else { return [] }
         let verbs = (tool["subcommands"]?.items ?? []).filter {
@@ -88,7 +88,7 @@ private struct ManualWriter {
         return ".TP\n\(names.joined(separator: ", "))\n" + line(words.isEmpty ? " " : words)
     }
 
-    /// "--at offset", the name in bold and the value slanted.
+    /// Returns for example "--at offset", with the name in bold and the value in italics.
     private func spelled(_ name: JSONValue?, _ argument: JSONValue) -> String {
         let dashes = name?["kind"]?.text == "long" ? "--" : "-"
         let text = "\\fB" + escaped(dashes + (name?["name"]?.text ?? "")) + "\\fR"
@@ -111,7 +111,7 @@ private struct ManualWriter {
             .joined(separator: "\\(dq") + "\""
     }
 
-    /// Text that roff leaves as it is: groff_char(7).
+    /// Escapes text so that roff prints it unchanged (groff_char(7)).
     private func escaped(_ text: String) -> String {
         var result = ""
         for character in text {

@@ -1,4 +1,4 @@
-// Moments: how a moment is written on a command line, and where its tree can be read.
+// Moments: the forms of a moment on a command line, and the directory with its tree.
 
 import Control
 
@@ -8,8 +8,8 @@ enum Moments {
         (@2026-01-31T12:00:00Z, @2026-01-31), or -AGE (-30s, -10m, -2h, -1d, -1w).
         """
 
-    /// Puts "@" before words like -10m, which would be taken for options, in the verbs that take
-    /// moments. `word` takes it off again.
+    /// Adds "@" to words like -10m, which would be parsed as options, in the verbs that take moments.
+    /// `word` removes it again.
     static func prepared(_ arguments: [String]) -> [String] {
         guard let verb = arguments.first, ["rollback", "diff"].contains(verb) else {
             return arguments
@@ -20,23 +20,24 @@ enum Moments {
         }
     }
 
-    /// The moment as control files take it.
+    /// Returns the moment in the form that control files take.
     static func word(_ given: String) -> String {
         given.hasPrefix("@-") ? String(given.dropFirst()) : given
     }
 
-    /// Nanoseconds of "-10m"; nil for anything else.
+    /// Returns the nanoseconds of an age such as "-10m"; nil for any other word.
     static func age(_ word: String) -> Int64? {
         word.hasPrefix("-") ? Amounts.age(Array(word.utf8.dropFirst())) : nil
     }
 
-    /// An age as the time it means now, so that it stays the same moment while a command runs.
+    /// Replaces an age by the time that it means now, so that it stays the same moment while a
+    /// command runs.
     static func fixed(_ word: String, now: Int64) -> String {
         guard let age = age(word), age < now else { return word }
         return "@" + ISOTime.text(now - age)
     }
 
-    /// Below `.draft`, the directory that shows the moment.
+    /// Returns the directory with the moment's tree, below `.draft`.
     static func directory(_ word: String) -> String {
         word.hasPrefix("@") || word.hasPrefix("-") ? "at/\(word)" : "backups/\(word)"
     }

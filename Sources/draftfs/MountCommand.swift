@@ -1,5 +1,5 @@
-// draftfs mount: checks the command line, then serves in the foreground, or has a child process do
-// that and returns once the mount answers.
+// draftfs mount: checks the command line, then serves in the foreground, or lets a child process
+// serve and returns once the mount answers.
 
 import ArgumentParser
 import Control
@@ -50,7 +50,7 @@ struct MountCommand: ParsableCommand {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
-    /// The descriptor to which a child in the background says that it serves.
+    /// The descriptor on which a child in the background reports that it serves.
     @Option(help: .hidden)
     var readyDescriptor: Int32?
 
@@ -73,7 +73,7 @@ struct MountCommand: ParsableCommand {
         }
     }
 
-    /// Character device 10, 229, as the kernel's devices.txt has it.
+    /// Character device 10, 229 (devices.txt of the kernel).
     private static let fuseDevice: dev_t = 10 << 8 | 229
 
     private func makeRequest() throws -> MountRequest {
@@ -112,7 +112,7 @@ struct MountCommand: ParsableCommand {
             version: Draftfs.version)
     }
 
-    /// A mount whose daemon died keeps its place and answers ENOTCONN: ours is cleared away.
+    /// Detaches a draftfs mount whose daemon died: it stays mounted and returns ENOTCONN.
     private func clearDeadMount() throws {
         var status = stat()
         let isDead = stat(mountPoint, &status) != 0 && errno == ENOTCONN
@@ -131,7 +131,7 @@ struct MountCommand: ParsableCommand {
 
     private func serve(_ request: MountRequest) throws {
         MountServer.blockSignals()
-        // What the store holds is its owner's business, SQLite's files included.
+        // Only the store's owner may read its files, including those of SQLite.
         umask(0o077)
         let level = Logger.Level(rawValue: logLevel) ?? .info
         let logger = Logging.makeLogger(log ?? .stderr, level: level)
@@ -148,7 +148,7 @@ struct MountCommand: ParsableCommand {
     }
 }
 
-/// Where data goes if nobody says: one directory for each base.
+/// The default store: one directory for each base.
 enum DefaultStore {
     static func path(for base: String) -> String {
         let real = Placement.resolve(base)

@@ -1,6 +1,6 @@
-// MountEnd: takes a mount away and sees its daemon end; or says who keeps it. A file system lives
-// while anything uses it: unmounting here does not end it while another mount namespace has it, and
-// a lazy unmount does not while a process stands in it.
+// MountEnd: unmounts and waits until the daemon has ended, or reports what keeps the mount busy. A
+// file system lives while anything uses it: an unmount does not end it while it is mounted in another
+// mount namespace, and a lazy unmount does not end it while a process has its directory in it.
 
 import Fuse
 import Glibc
@@ -10,9 +10,9 @@ import Synchronization
 struct MountEnd {
     private let path: String
     private let mount: MountedFileSystem
-    /// Whether it is mounted in the namespace of this process.
+    /// Whether it is mounted in the mount namespace of this process.
     private let isHere: Bool
-    /// Nil where it cannot be found: a crash left the mount, or it is another user's.
+    /// nil if the daemon cannot be found, for example after a crash or because another user runs it.
     private let daemon: MountDaemon?
 
     private static let type = "fuse.draftfs"
@@ -35,15 +35,16 @@ struct MountEnd {
         }
     }
 
-    /// Where the kernel does not say who serves a mount, the mount does. One that hangs does not.
+    /// Finds the daemon through the mount's status file, for kernels that do not name the server of a
+    /// mount. Returns nil if the mount hangs.
     private static func statedDaemon(_ path: String) -> MountDaemon? {
         let text = Bounded.run(milliseconds: 5_000) { StatusText.read(path) } ?? nil
         let pid = text.flatMap { JSONValue(parsing: $0.utf8) }?["daemon_pid"]?.unsigned
         return pid.flatMap(UInt32.init(exactly:)).flatMap { MountDaemon(pid: $0) }
     }
 
-    /// A mount on `path` that only other mount namespaces still have, if its daemon is one of ours:
-    /// a container may have a mount of its own there, which is none of our business.
+    /// Finds a mount on `path` that only other mount namespaces still have. Its daemon must be in
+    /// this mount namespace, because a container may have an unrelated mount on the same path.
     private static func left(of path: String) -> (MountedFileSystem, MountDaemon)? {
         for mount in MountedFileSystem.elsewhere(on: path, type: type) {
             if let daemon = MountDaemon(serving: mount), daemon.sharesMountNamespace {
@@ -59,13 +60,14 @@ struct MountEnd {
 // MARK: Unmounting
 
 extension MountEnd {
-    /// Detaches it unless it is in use; the daemon then ends by itself.
+    /// Detaches the mount unless it is in use. The daemon then ends by itself.
+    /// - Throws: EBUSY if the mount is in use.
     func unmount() throws(MountFailure) {
         if isHere {
             do throws(MountFailure) {
                 try Session.forceUnmount(path, lazily: false)
             } catch {
-                // fusermount3 does not say why.
+                // fusermount3 does not report the reason.
                 let left = holders
                 guard error.errno == .busy || error.errno == .notPermitted && !left.isEmpty
                 else { throw error }
@@ -80,7 +82,7 @@ extension MountEnd {
                 "\(path) is unmounted here, but the file system lives on with \(Self.named(left))",
                 .busy)
         }
-        // What was seen twice is no process on its way out.
+        // A holder that is seen twice is not about to exit.
         var wasHeld = false
         let hasEnded = try wait(for: daemon, Self.patience) { () throws(MountFailure) in
             let left = holders
@@ -94,22 +96,22 @@ extension MountEnd {
         if !hasEnded { throw hangs(daemon) }
     }
 
-    /// Ends the daemon, whoever uses the mount. It detaches the mount only after it has had the
-    /// kernel write what is dirty, so it is asked before anything is detached here.
+    /// Ends the daemon even if the mount is in use. The daemon makes the kernel write dirty data
+    /// before it detaches the mount, so it is signalled before anything is detached here.
     func force() throws(MountFailure) {
         guard let daemon else { return try forceWithoutDaemon() }
         if !isHere { synchronizeElsewhere() }
         do throws(Errno) {
             try daemon.askToEnd()
         } catch {
-            // It may have ended by itself just now.
+            // The daemon may have ended by itself meanwhile.
             if daemon.isRunning {
                 throw MountFailure(
                     "cannot end the daemon of \(path), process \(daemon.pid): \(error)", error)
             }
         }
         var hasEnded = try wait(for: daemon, Self.patience) { () throws(MountFailure) in }
-        // It sees its own mount namespace only, which need not be ours.
+        // The daemon detaches only in its own mount namespace, which may be another one.
         detach()
         if !hasEnded, mount.abortConnection() {
             hasEnded = try wait(for: daemon, Self.patience / 4) { () throws(MountFailure) in }
@@ -128,12 +130,13 @@ extension MountEnd {
 
     private func detach() {
         guard let found = MountedFileSystem.on(path), found.device == mount.device else { return }
-        // The daemon is what counts: a mount that stays is dead, and the next mount clears it away.
+        // Only the daemon matters: a mount that remains is dead, and the next mount detaches it.
         try? Session.forceUnmount(path)
     }
 
-    /// The daemon cannot reach a mount that only other namespaces have, so their mapped pages are
-    /// sent from here. It is a help, not a promise: nothing that returned to a program hangs on it.
+    /// Writes back the mapped pages of a mount that only other mount namespaces have, because the
+    /// daemon cannot reach it. This is best effort: data whose write has returned does not depend on
+    /// it.
     private func synchronizeElsewhere() {
         let names = holders.processes.filter { $0.uses.contains(.namespace) }
             .map { "/proc/\($0.pid)/root\(path)" }
@@ -145,7 +148,8 @@ extension MountEnd {
         }
     }
 
-    /// Answers whether the daemon has ended within the time; meanwhile looks around once a second.
+    /// Waits for the daemon to end, and calls `look` once a second. Returns whether it has ended in
+    /// time.
     private func wait(
         for daemon: MountDaemon, _ milliseconds: Int, _ look: () throws(MountFailure) -> Void
     ) throws(MountFailure) -> Bool {
@@ -170,13 +174,13 @@ extension MountEnd {
     }
 }
 
-/// Work that may hang in the kernel: on a thread of its own, which is left behind then.
+/// Runs work that may hang in the kernel on a separate thread, which is abandoned if it hangs.
 private enum Bounded {
     private final class Box<Value: Sendable>: Sendable {
         let value = Mutex<Value?>(nil)
     }
 
-    /// Nil if it has not ended in time.
+    /// Returns nil if the work has not ended in time.
     static func run<Value: Sendable>(
         milliseconds: Int, _ work: @escaping @Sendable () -> Value
     ) -> Value? {

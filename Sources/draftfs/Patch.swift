@@ -1,13 +1,13 @@
-// Patch: the differences of two trees as git writes them (git-diff(1), "Generating patch text"), so
-// that git apply takes them. git compares single files below two symlinks named a and b, which gives
-// the names in its headers; directories are no part of a patch.
+// Patch: the differences of two trees in git's format (git-diff(1), "Generating patch text"), which
+// git apply accepts. git compares single files below two symlinks named a and b, which gives the
+// names in its headers. A patch has no directories.
 
 import Glibc
 import Overlay
 import Platform
 
 struct Patch {
-    /// The two trees, absolute.
+    /// The absolute paths of the two trees.
     let old: String
     let new: String
 
@@ -31,8 +31,8 @@ struct Patch {
         }
     }
 
-    /// Renames come first: what they take along is neither removed nor added once more by the lines
-    /// of the directories around it. No path is on one side of a patch twice.
+    /// Returns the parts of a patch. Renames come first, so that the lines of the directories around
+    /// them do not remove or add the same files again. No path is on one side of a patch twice.
     func parts(of lines: [DiffLine]) -> [PatchPart] {
         let ordered = lines.filter { $0.oldPath != nil } + lines.filter { $0.oldPath == nil }
         var gone: Set<[UInt8]> = []
@@ -53,8 +53,8 @@ struct Patch {
         return path
     }
 
-    /// What a line means for files: changes of type are a removal and an addition, and whole
-    /// directories are what lies in them.
+    /// Returns the parts of one line. A change of type is a removal and an addition. A whole
+    /// directory is replaced by the files in it.
     func parts(of line: DiffLine) -> [PatchPart] {
         let before = line.status == "A" ? nil : Tree(old).kind(line.oldPath ?? line.path)
         let after = line.status == "D" ? nil : Tree(new).kind(line.path)
@@ -72,7 +72,8 @@ struct Patch {
             + added.map { PatchPart(old: nil, new: $0) }
     }
 
-    /// A directory under a new name: files that lie in the same place in both are renamed.
+    /// Returns the parts of a renamed directory: files with the same path below it in both trees are
+    /// renamed.
     private func moved(_ from: [UInt8], _ to: [UInt8]) -> [PatchPart] {
         let before = Tree(old).files(from).map { Array($0.dropFirst(from.count)) }
         let after = Set(Tree(new).files(to).map { Array($0.dropFirst(to.count)) })
@@ -84,7 +85,7 @@ struct Patch {
     }
 }
 
-/// Makes a directory for what git is to read, below TMPDIR, by mkdtemp(3); the caller removes it.
+/// Makes a directory for the input of git below TMPDIR, with mkdtemp(3). The caller removes it.
 /// - Parameter purpose: a word of its name.
 func makeTemporaryDirectory(_ purpose: String) throws(Failure) -> String {
     let parent = Placement.resolve(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")
@@ -95,13 +96,13 @@ func makeTemporaryDirectory(_ purpose: String) throws(Failure) -> String {
     }
 }
 
-/// One file of a patch; nil where there was or is none.
+/// One file of a patch; a path is nil if the file does not exist on that side.
 struct PatchPart: Equatable {
     var old: [UInt8]?
     var new: [UInt8]?
 }
 
-/// Reading a tree by paths of bytes.
+/// Reads a tree by paths of bytes.
 private struct Tree {
     enum Kind { case file, symlink, directory, other }
     let root: [UInt8]
@@ -119,7 +120,8 @@ private struct Tree {
         }
     }
 
-    /// The path itself, or the files and symlinks below it, in order. Pipes and devices are none.
+    /// Returns the path itself, or the files and symlinks below it in order. Pipes and devices are
+    /// left out.
     func files(_ path: [UInt8]) -> [[UInt8]] {
         var found: [[UInt8]] = []
         var open = [path]
@@ -127,7 +129,7 @@ private struct Tree {
             switch kind(path) {
             case .file, .symlink: found.append(path)
             case .directory:
-                // The first name is taken first.
+                // Sorted in descending order, so that popLast takes the first name first.
                 open += names(path).sorted { $1.lexicographicallyPrecedes($0) }
                     .map { path + [0x2f] + $0 }
             default: break

@@ -1,4 +1,4 @@
-// PatchEdit: draftfs edit --patch; CheckOptions: a command that says whether an edit stays.
+// PatchEdit: draftfs edit --patch. CheckOptions: a command that decides whether an edit is kept.
 
 import ArgumentParser
 import Tools
@@ -20,7 +20,7 @@ struct CheckOptions: ParsableArguments {
         }
     }
 
-    /// Makes a change of files, and checks it where asked for.
+    /// Changes files, and runs the check if there is one.
     func run(
         _ ground: HostGround, _ paths: [ToolPath],
         _ make: () throws(ToolError) -> [ToolPath: FileVersion]
@@ -40,7 +40,7 @@ struct CheckOptions: ParsableArguments {
 }
 
 enum PatchEdit {
-    /// - Parameter directory: where to act as if started.
+    /// - Parameter directory: the directory to act in as if started there.
     static func apply(
         _ patch: [UInt8], to path: String, from directory: String?, check: CheckOptions
     ) throws(Failure) -> JSONValue {

@@ -1,11 +1,11 @@
-// PatchWriter: runs git for one file after the other and puts its headers right: where one side is
-// /dev/null, git names the other side twice, and without a repository it writes no renames.
+// PatchWriter: runs git for one file at a time and corrects its headers: if one side is /dev/null,
+// git names the other side twice, and without a repository it writes no renames.
 
 import Glibc
 import Platform
 
 struct PatchWriter {
-    /// Holds the symlinks a and b.
+    /// The directory with the symlinks a and b.
     let directory: String
 
     private static let options = [
@@ -13,7 +13,7 @@ struct PatchWriter {
         "--no-renames", "--full-index", "--src-prefix=", "--dst-prefix=", "--",
     ]
 
-    /// The caller's own settings must not change what a patch looks like.
+    /// The environment of git. The user's own settings must not change the form of a patch.
     private var environment: [String] {
         let kept = ["PATH", "TMPDIR", "HOME"].compactMap { (name: String) in
             getenv(name).map { "\(name)=\(String(cString: $0))" }
@@ -38,7 +38,7 @@ struct PatchWriter {
                 environment: environment
             ) { bytes in
                 guard var start = head else { return printBytes(bytes) }
-                // The first line is written anew; the rest passes through.
+                // The first line is replaced; the rest passes through.
                 start += bytes
                 head = start
                 guard let end = start.firstIndex(of: 0x0a) else { return }

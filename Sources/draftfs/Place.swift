@@ -1,18 +1,19 @@
-// Place: the workspace (or the list of workspaces) that a command is about, found by walking up to
-// the directory that has `.draft`, and paths as the control files want them. Symlinks in a path's
-// parents are followed, the last component is not: a command is about the link itself.
+// Place: the workspace (or the list of workspaces) of a command, and paths in the form that control
+// files take. The workspace is found by walking up to the directory that has `.draft`. Symlinks in
+// the parents of a path are followed, but not the last component: a command applies to the link
+// itself.
 
 import Glibc
 import Overlay
 
 struct Place {
-    /// Absolute, without symlinks: the directory that has `.draft`.
+    /// The directory that has `.draft`, absolute and without symlinks.
     let root: String
-    /// What relative paths are relative to.
+    /// The directory that relative paths are relative to.
     let start: String
 
-    /// - Parameter directory: where to act as if started; nil for the current directory, or for
-    ///   where the first of the paths leads.
+    /// - Parameter directory: the directory to act in as if started there; nil for the directory of
+    ///   the first path, or the current directory.
     init(directory: String?, paths: [String] = []) throws(Failure) {
         start = Placement.resolve(directory ?? ".")
         var tried = [start]
@@ -30,7 +31,7 @@ struct Place {
                 + "are not yours to read: go into a workspace, or name one with -C DIR")
     }
 
-    /// The nearest directory at or above `path` that has control files.
+    /// Returns the nearest directory at or above `path` that has control files.
     static func root(above path: String) -> String? {
         var directory = path
         var found = stat()
@@ -44,8 +45,8 @@ struct Place {
         }
     }
 
-    /// "/" and the path below the workspace's root, which is how control files take paths whatever
-    /// their first letter is.
+    /// Returns "/" and the path below the workspace's root. Control files accept a path in this form
+    /// whatever its first letter is.
     func path(_ given: String) throws(Failure) -> String {
         let path = Self.absolute(given, from: start)
         if path == root { return "/" }
@@ -62,7 +63,8 @@ struct Place {
         return paths
     }
 
-    /// Absolute; symlinks in the parents followed, `.` and `..` taken out. It need not exist.
+    /// Returns an absolute path with the symlinks in the parents followed, without `.` and `..`. The
+    /// path need not exist.
     static func absolute(_ given: String, from start: String) -> String {
         var path = given.hasPrefix("/") ? given : start + "/" + given
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }

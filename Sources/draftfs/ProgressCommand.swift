@@ -1,4 +1,4 @@
-// draftfs progress: the jobs that run.
+// draftfs progress: shows the running jobs.
 
 import ArgumentParser
 import Glibc

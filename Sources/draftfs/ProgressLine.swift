@@ -1,5 +1,5 @@
-// ProgressLine: a line on standard error, when that is a terminal, for what takes over a second.
-// What it shows are the running jobs of `.draft/progress`; a thread polls it while a command waits.
+// ProgressLine: a line on standard error, if that is a terminal, for work that takes more than a
+// second. It shows the running jobs of `.draft/progress`, which a thread polls while a command waits.
 
 import Fuse
 import Glibc
@@ -7,7 +7,7 @@ import Platform
 import Synchronization
 
 enum ProgressLine {
-    /// Runs `work`; shows progress meanwhile, when somebody watches.
+    /// Runs `work`, and shows progress meanwhile if standard error is a terminal.
     static func during<R>(
         _ place: Place, verb: String? = nil, _ work: () throws(Failure) -> R
     ) throws(Failure) -> R {
@@ -18,14 +18,15 @@ enum ProgressLine {
         return try work()
     }
 
-    /// The job that is shown: the last that was begun, or the last of the given verb.
+    /// Returns the job to show: the last one started, or the last one of the given verb.
     static func job(in place: Place, verb: String?) -> JSONValue? {
         let jobs = (try? place.objects("progress"))?.map(\.value) ?? []
         guard let verb else { return jobs.last }
         return jobs.last { $0["verb"]?.text == verb }
     }
 
-    /// "verify [####----]  50.0%  3.0 MiB/s  0:07 left" in at most `width` columns.
+    /// Returns for example "verify [####----]  50.0%  3.0 MiB/s  0:07 left" in less than `width`
+    /// columns.
     static func render(_ job: JSONValue, width: Int) -> String {
         let verb = Text.printable(job["verb"]?.text ?? "working")
         let unit = job["unit"]?.text ?? ""
@@ -59,7 +60,7 @@ enum ProgressLine {
         return "\(Text.decimal(number)) \(Text.printable(unit))"
     }
 
-    /// Draws over the line that the cursor is in; nil clears it.
+    /// Replaces the line of the cursor; nil clears it.
     static func show(_ text: String?) { writeError("\r\u{1b}[K" + (text ?? "")) }
 
     private final class Poller: Sendable {
@@ -81,7 +82,7 @@ enum ProgressLine {
             state.withLock { $0 = .ended }
         }
 
-        /// Waits until the line is cleared, for at most a second: a read may hang.
+        /// Waits until the line is cleared, but at most a second, because a read may hang.
         func end() {
             state.withLock { $0 = .ending }
             for _ in 0..<100 {
@@ -92,7 +93,7 @@ enum ProgressLine {
     }
 }
 
-/// Progress of what this process does itself: shown from its second second on, twice a second.
+/// The progress of work in this process. It is shown after the first second, at most twice a second.
 final class LocalProgress {
     private let verb: String
     private let started = Clock.system.monotonic()
@@ -101,7 +102,7 @@ final class LocalProgress {
 
     init(_ verb: String) { self.verb = verb }
 
-    /// - Parameter total: bytes; 0 if it is not known.
+    /// - Parameter total: in bytes; 0 if not known.
     func show(_ done: UInt64, of total: UInt64) {
         let now = Clock.system.monotonic()
         guard isWatched, now - started > 1_000_000_000, now - drawn > 500_000_000 else { return }

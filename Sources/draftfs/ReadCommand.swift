@@ -1,4 +1,5 @@
-// draftfs read: a part of a file of any size, cut at whole characters, with where to read on.
+// draftfs read: prints a part of a file of any size, cut at whole characters, and the offset after
+// it.
 
 import ArgumentParser
 import Glibc
@@ -42,7 +43,7 @@ struct ReadCommand: ParsableCommand {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
-    /// The most that is printed at once, in bytes.
+    /// The maximum of --max, in bytes.
     static let mostBytes: UInt64 = 64 << 20
 
     func validate() throws {
@@ -60,7 +61,7 @@ struct ReadCommand: ParsableCommand {
         }
     }
 
-    /// "5", or "5:20".
+    /// Parses "5" or "5:20".
     static func pair(_ text: String) -> (first: UInt64, count: UInt64?)? {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { UInt64($0) }
         switch parts.count {
@@ -114,9 +115,9 @@ struct ReadCommand: ParsableCommand {
 }
 
 extension HostGround {
-    /// All of the file system, relative to the current directory: a person at a shell may touch
-    /// what the system lets them.
-    /// - Parameter directory: what relative paths are relative to.
+    /// Returns a ground for the whole file system, relative to a directory: a user at a shell may
+    /// access what the system permits.
+    /// - Parameter directory: the directory that relative paths are relative to.
     static func everything(from directory: String = ".") throws(ToolError) -> HostGround {
         let home = getenv("HOME").map { String(cString: $0) }
         return try HostGround([(directory, false), ("/", false)], home: home)

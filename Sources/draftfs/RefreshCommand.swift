@@ -1,4 +1,4 @@
-// draftfs refresh: shows what was changed in the base by others.
+// draftfs refresh: makes changes of the base visible.
 
 import ArgumentParser
 

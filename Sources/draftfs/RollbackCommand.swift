@@ -1,4 +1,4 @@
-// draftfs rollback: a workspace, or some of its paths, as they were.
+// draftfs rollback: restores a workspace, or some of its paths, to a moment.
 
 import ArgumentParser
 
@@ -40,7 +40,7 @@ struct RollbackCommand: ParsableCommand {
     }
 }
 
-/// Finding the backup that a command made of the state before it.
+/// Finds the automatic backup that a command makes of the state before it.
 enum AutomaticBackup {
     static func during(
         _ place: Place, _ work: () throws(Failure) -> Void

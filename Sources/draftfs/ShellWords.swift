@@ -1,7 +1,7 @@
-// ShellWords: words for control files, quoted as a shell would take them.
+// ShellWords: words for control files, quoted as for a shell.
 
 enum ShellWords {
-    /// A word that needs no quotes as it is, any other between single quotes.
+    /// Returns a word unchanged if it needs no quotes, else in single quotes.
     static func quoted(_ word: String) -> String {
         let harmless = word.utf8.allSatisfy { byte in
             (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
@@ -12,7 +12,7 @@ enum ShellWords {
             .joined(separator: "'\\''") + "'"
     }
 
-    /// A command line. A line end inside a word is quoted and does not end it.
+    /// Returns a command line. A line end inside a word is quoted and does not end the line.
     static func line(_ words: [String]) -> String {
         words.map(quoted).joined(separator: " ") + "\n"
     }

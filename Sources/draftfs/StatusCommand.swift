@@ -1,4 +1,4 @@
-// draftfs status: the status file of a mount, as it is (--json) or in short for people.
+// draftfs status: prints the status file of a mount, unchanged (--json) or shortened for people.
 
 import ArgumentParser
 import Glibc
@@ -26,7 +26,7 @@ struct StatusCommand: ParsableCommand {
             return
         }
         for line in text.split(separator: "\n") {
-            // The top level of the object, without its lists.
+            // Only the top level of the object is shown, without its lists.
             guard line.hasPrefix("  \""), !line.hasSuffix("{"), !line.hasSuffix("[") else { continue }
             let parts = line.dropFirst(3).split(separator: "\"", maxSplits: 1)
             guard parts.count == 2 else { continue }
@@ -45,9 +45,9 @@ extension Substring {
     }
 }
 
-/// Reading `.draft/status`.
+/// Reads `.draft/status`.
 enum StatusText {
-    /// Of the mount or workspace whose root is `path`.
+    /// Returns the status of the mount or workspace with the root `path`; nil if it cannot be read.
     static func read(_ path: String) -> String? {
         guard let file = try? File.open("\(path)/.draft/status", flags: O_RDONLY) else { return nil }
         var bytes: [UInt8] = []
@@ -57,7 +57,7 @@ enum StatusText {
         return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Of the workspace or mount that `path` lies in.
+    /// Returns the status of the workspace or mount that contains `path`.
     static func find(_ path: String) -> String? {
         Place.root(above: Placement.resolve(path)).flatMap(read)
     }

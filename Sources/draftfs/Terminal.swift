@@ -1,5 +1,5 @@
-// Terminal: its width, single keys without echo, and signals that are looked at instead of taken,
-// so that a terminal is put right and temporary files go whatever ends a command.
+// Terminal: the size of a terminal, single keys without echo, and signals that are polled instead of
+// delivered, so that a command restores the terminal and removes its temporary files before it ends.
 
 import Glibc
 
@@ -16,7 +16,7 @@ enum Terminal {
         return Int(size.ws_row)
     }
 
-    /// Keys come one by one and unseen while `body` runs.
+    /// Runs `body` while the terminal delivers single keys without echo.
     static func withSingleKeys(_ body: () throws -> Void) rethrows {
         var before = termios()
         guard isatty(STDIN_FILENO) == 1, tcgetattr(STDIN_FILENO, &before) == 0 else {
@@ -29,7 +29,7 @@ enum Terminal {
         try body()
     }
 
-    /// Waits; true once one of the keys was pressed or a signal wants an end.
+    /// Waits. Returns true once one of the keys is pressed or a signal to end is pending.
     static func waitForEnd(milliseconds: Int, keys: Set<UInt8>) -> Bool {
         var listens = isatty(STDIN_FILENO) == 1
         for _ in 0..<max(1, milliseconds / 50) {
@@ -48,7 +48,7 @@ enum Terminal {
     }
 }
 
-/// SIGINT, SIGTERM and SIGHUP, held back while a command has something to put right.
+/// SIGINT, SIGTERM and SIGHUP, blocked while a command has something to clean up.
 enum Interrupts {
     private static var set: sigset_t {
         var set = sigset_t()
@@ -68,7 +68,7 @@ enum Interrupts {
         return [SIGINT, SIGTERM, SIGHUP].contains { sigismember(&pending, $0) == 1 }
     }
 
-    /// Lets them in: a signal that came meanwhile ends the process now.
+    /// Unblocks the signals: a signal that came meanwhile ends the process now.
     static func letIn() {
         var set = set
         sigprocmask(SIG_UNBLOCK, &set, nil)

@@ -1,7 +1,7 @@
-// Text: what people read: sizes, times, tables, names without control characters.
+// Text: output for people: sizes, times, tables, and names without control characters.
 
 enum Text {
-    /// "17 B", "4.4 KiB": units of 1024.
+    /// Returns for example "17 B" or "4.4 KiB", in units of 1024.
     static func size(_ bytes: UInt64) -> String {
         if bytes < 1024 { return "\(bytes) B" }
         var value = Double(bytes) / 1024
@@ -12,14 +12,14 @@ enum Text {
         return "\(decimal(value)) PiB"
     }
 
-    /// One digit behind the point.
+    /// Returns the number with one digit after the point.
     static func decimal(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "-" }
         let tenths = Int64((value * 10).rounded())
         return "\(tenths / 10).\(abs(tenths % 10))"
     }
 
-    /// "0:07", "12:34", "1:02:03".
+    /// Returns for example "0:07", "12:34" or "1:02:03".
     static func duration(_ seconds: UInt64) -> String {
         func two(_ number: UInt64) -> String { number < 10 ? "0\(number)" : "\(number)" }
         let minutes = seconds / 60
@@ -27,7 +27,7 @@ enum Text {
         return "\(minutes / 60):\(two(minutes % 60)):\(two(seconds % 60))"
     }
 
-    /// Without anything that a terminal would act on.
+    /// Escapes all characters that a terminal would act on.
     static func printable(_ text: String) -> String {
         var shown = ""
         for scalar in text.unicodeScalars {
@@ -41,8 +41,8 @@ enum Text {
         return shown
     }
 
-    /// Columns as wide as their widest cell, two blanks between them. Columns in `right` are
-    /// aligned to the right. The last is as long as it is.
+    /// Returns columns as wide as their widest cell, separated by two spaces. The columns in `right`
+    /// are right-aligned. The last column is not padded.
     static func table(_ rows: [[String]], right: Set<Int> = []) -> String {
         var widths: [Int] = []
         for row in rows {
@@ -64,7 +64,7 @@ enum Text {
         }.joined()
     }
 
-    /// A time of a control file without its fraction, which makes tables wide.
+    /// Returns a time of a control file without its fraction, to keep tables narrow.
     static func short(_ time: String) -> String {
         guard let point = time.firstIndex(of: ".") else { return printable(time) }
         return printable(String(time[..<point] + time[point...].dropFirst().drop { $0.isNumber }))

@@ -1,4 +1,4 @@
-// TextEditOptions: replacing text and lines, in workspaces and in plain directories.
+// TextEditOptions: options that replace text and lines, in workspaces and in plain directories.
 
 import ArgumentParser
 import Tools
@@ -72,7 +72,7 @@ struct TextEditOptions: ParsableArguments {
         return .lines(first: first, last: last, new: new ?? "")
     }
 
-    /// - Parameter directory: where to act as if started.
+    /// - Parameter directory: the directory to act in as if started there.
     func edit(_ path: String, from directory: String?, check: CheckOptions) throws -> JSONValue {
         do throws(ToolError) {
             let ground = try HostGround.everything(from: directory ?? ".")

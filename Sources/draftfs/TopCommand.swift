@@ -1,4 +1,4 @@
-// draftfs top: a table of the workspaces that is drawn again each second.
+// draftfs top: a table of the workspaces that is redrawn each second.
 
 import ArgumentParser
 import Glibc
@@ -44,7 +44,8 @@ struct TopCommand: ParsableCommand {
         } while !once
     }
 
-    /// The terminal's other screen, without a cursor, until it ends in whatever way.
+    /// Draws on the terminal's alternate screen without a cursor, and restores it however the command
+    /// ends.
     private func watch(_ place: Place, _ first: TopSample) throws {
         Interrupts.holdBack()
         defer { Interrupts.letIn() }

@@ -1,5 +1,5 @@
-// TopSample: what `draftfs top` shows, read from status files at one moment, and the table made of
-// two of them.
+// TopSample: the data of `draftfs top`, read from status files at one moment, and the table that is
+// made from two samples.
 
 import Platform
 
@@ -12,16 +12,17 @@ struct TopSample {
         var lastEvent: String
     }
 
-    /// Nanoseconds (CLOCK_MONOTONIC).
+    /// CLOCK_MONOTONIC in nanoseconds.
     var time: Int64
     var rows: [Row] = []
-    /// Workspaces that no one uses: their figures are not read, which would open them.
+    /// The number of workspaces that are not open. Their figures are not read, because that would
+    /// open them.
     var closed = 0
     var requests: UInt64 = 0
     var residentBytes: UInt64 = 0
     var eventCount: UInt64 = 0
 
-    /// Of the list of workspaces or of one workspace.
+    /// Reads a sample of the list of workspaces or of one workspace.
     static func read(_ place: Place) throws(Failure) -> TopSample {
         var sample = TopSample(time: Clock.system.monotonic())
         guard let status = JSONValue(parsing: try place.bytes("status")) else {
@@ -61,13 +62,13 @@ struct TopSample {
             lastEvent: last?["message"]?.text ?? "")
     }
 
-    /// In a second, of a counter that may have begun anew.
+    /// Returns the rate per second of a counter, or 0 if the counter has restarted.
     static func rate(_ now: UInt64, _ before: UInt64?, nanoseconds: Int64) -> Double {
         guard let before, now >= before, nanoseconds > 0 else { return 0 }
         return Double(now - before) * 1e9 / Double(nanoseconds)
     }
 
-    /// The workspaces that change most come first.
+    /// Returns the workspaces, with the highest rate of changes first.
     func ranked(since earlier: TopSample) -> [(row: Row, rate: Double)] {
         let elapsed = time - earlier.time
         let before = Dictionary(

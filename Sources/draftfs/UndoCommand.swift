@@ -1,4 +1,4 @@
-// draftfs undo: takes the last changes back.
+// draftfs undo: reverts the last changes.
 
 import ArgumentParser
 
@@ -21,7 +21,7 @@ struct UndoCommand: ParsableCommand {
 
     @OptionGroup var workspace: WorkspaceOptions
 
-    /// The count, and all the paths: the first word is one of them unless it is a number.
+    /// Returns the count and the paths. The first word is a path unless it is a number.
     static func split(_ first: String?, _ rest: [String]) -> (count: String?, paths: [String]) {
         guard let first else { return (nil, rest) }
         let isNumber = !first.isEmpty && first.utf8.allSatisfy { (0x30...0x39).contains($0) }

@@ -1,4 +1,4 @@
-// draftfs verify: has data checked against its checksums, waits, and shows the report.
+// draftfs verify: checks data against its checksums, waits for the result, and prints the report.
 
 import ArgumentParser
 import Glibc
@@ -33,7 +33,7 @@ struct VerifyCommand: ParsableCommand {
         if report.isDamaged { throw ExitCode(ExitStatus.failure) }
     }
 
-    /// The report once the check has ended. The daemon ends it, or is gone, which is a failure.
+    /// Returns the report once the check has ended. If the daemon is gone, reading fails.
     private func wait(_ place: Place) throws(Failure) -> [UInt8] {
         var pause: UInt32 = 10_000
         while true {
@@ -45,16 +45,16 @@ struct VerifyCommand: ParsableCommand {
     }
 }
 
-/// The text of `.draft/verify`.
+/// The content of `.draft/verify`.
 struct VerifyReport {
     private let value: JSONValue
 
     init(_ bytes: [UInt8]) { value = JSONValue(parsing: bytes) ?? .null }
 
-    /// Whether a check was made, from its beginning to its end.
+    /// Whether a check has run to its end.
     var isComplete: Bool { value["state"]?.text == "done" }
 
-    /// Why it was not.
+    /// Why the check is not complete.
     var reason: String {
         Text.printable(
             value["error"]?.text ?? value["message"]?.text ?? value["state"]?.text ?? "no report")
@@ -64,7 +64,7 @@ struct VerifyReport {
 
     var json: String { value.line }
 
-    /// A line for each fact, and one for each item of a list below its name.
+    /// The report as text: one line for each fact, and one for each item of a list below its name.
     var text: String {
         var text = ""
         for member in value.members {
@@ -83,7 +83,7 @@ struct VerifyReport {
         return text
     }
 
-    /// A finding: "error: src/a.c (log 0012, bytes 0 to 17): what; advice".
+    /// Returns a finding such as "error: src/a.c (log 0012, bytes 0 to 17): what; advice".
     static func sentence(_ item: JSONValue) -> String {
         guard let what = item["what"]?.text else {
             let words = item.members.map { "\($0.key) \($0.value.plain)" }

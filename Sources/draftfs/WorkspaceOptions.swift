@@ -1,4 +1,4 @@
-// WorkspaceOptions: what every verb on control files takes.
+// WorkspaceOptions: the options of every verb that uses control files.
 
 import ArgumentParser
 
@@ -14,13 +14,13 @@ struct WorkspaceOptions: ParsableArguments {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
-    /// The workspace of the first path, or else of the directory.
+    /// Returns the workspace of the first path, or of the directory.
     func place(_ paths: [String] = []) throws(Failure) -> Place {
         try Place(directory: directory, paths: paths)
     }
 }
 
-/// Prints without a line end of its own.
+/// Prints without adding a line end.
 func printText(_ text: String) { print(text, terminator: "") }
 
 func printJSON(_ pairs: KeyValuePairs<String, JSONValue?>) { print(JSONValue.members(pairs).line) }
