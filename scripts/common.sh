@@ -1,36 +1,36 @@
 # shellcheck shell=bash
-# What the scripts share; sourced, never run. It owns: the repository root, installing packages,
-# building the release binary, and listing and undoing mounts below a directory.
-# Invariant: nothing here changes the caller's working directory unless enter_root is called.
+# Functions that the scripts share; this file is sourced, never run. It has the repository root, and
+# functions that install packages, build the release binary, and list and undo mounts below a
+# directory. Only enter_root changes the caller's working directory.
 
 export LC_ALL=C # numbers with a point, messages that can be searched
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 
-# Packages that a build or a mount needs.
+# The packages that a build or a mount needs.
 # shellcheck disable=SC2034
 build_packages=(libfuse3-dev fuse3 libsqlite3-dev libxxhash-dev libpcre2-dev pkg-config)
 
-# say TEXT: a line on stderr.
+# say TEXT: prints a line on stderr.
 say() { printf '%s\n' "${0##*/}: $*" >&2; }
 
-# note TEXT: progress, for somebody who is watching only.
+# note TEXT: prints progress, only on a terminal.
 note() { if [[ -t 2 ]]; then say "$@"; fi; }
 
-# die TEXT: a line on stderr, then exit 1.
+# die TEXT: prints a line on stderr, then exits with status 1.
 die() {
     say "$@"
     exit 1
 }
 
-# The header comment of a script, from its second line to the first that is no comment.
+# Prints the header comment of a script, from its second line to the first line that is no comment.
 usage() {
     awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
 }
 
 enter_root() { cd -- "$root" || exit; }
 
-# as_root CMD...: runs it as root: directly, or through sudo (which may ask on a terminal only).
+# as_root CMD...: runs a command as root, directly or through sudo (which may ask only on a terminal).
 as_root() {
     if ((EUID == 0)); then
         "$@"
@@ -44,7 +44,7 @@ as_root() {
     fi
 }
 
-# quietly CMD...: keeps what it prints, and shows it only when it fails.
+# quietly CMD...: runs a command and shows its output only if it fails.
 quietly() {
     local output status=0
     output=$(mktemp)
@@ -69,8 +69,8 @@ apt_install() {
 
 apt_update() { as_root apt-get -o DPkg::Lock::Timeout=300 update -q; }
 
-# need PKG...: installs those that are missing. The package lists are fetched only when apt cannot
-# do with those it has (none on a fresh machine, or out of date).
+# need PKG...: installs the packages that are missing. The package lists are fetched only if apt
+# cannot install with its present lists (none on a fresh machine, or out of date).
 need() {
     local missing
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
@@ -96,7 +96,7 @@ need_swift() {
 
 release_binary() { printf '%s\n' "$root/.build/release/draftfs"; }
 
-# Directories count too: a deleted source file changes the time of its directory.
+# Directories count too: deleting a source file changes the time of its directory.
 release_is_current() {
     local binary
     binary=$(release_binary)
@@ -104,25 +104,25 @@ release_is_current() {
         -newer "$binary" -print -quit) ]]
 }
 
-# build_release: brings the release binary up to date; it needs no Swift runtime beside it.
+# build_release: updates the release binary, which needs no Swift runtime beside it.
 build_release() {
     if release_is_current; then return 0; fi
     need_swift
     note "building draftfs (release)"
     quietly swift build --package-path "$root" -c release --product draftfs \
         --static-swift-stdlib || die "the release build failed (see above)"
-    # A build that had nothing to link leaves the old time: without this it would run each time.
+    # A build that has nothing to link keeps the old time. Without this it would run each time.
     touch -c -- "$(release_binary)"
 }
 
-# find_binary: prints $DRAFTFS_BINARY, or else the release binary; status 1 when there is none.
+# find_binary: prints $DRAFTFS_BINARY or the release binary; returns 1 if there is none.
 find_binary() {
     local binary=${DRAFTFS_BINARY:-$(release_binary)}
     [[ -f $binary && -x $binary ]] || return 1
     realpath -- "$binary"
 }
 
-# mounts_under DIR: the mount points at or below DIR, latest first, one a line.
+# mounts_under DIR: prints the mount points at or below DIR, latest first, one on each line.
 mounts_under() {
     local directory point
     local -a points=()
@@ -136,7 +136,8 @@ mounts_under() {
     if ((${#points[@]} > 0)); then printf '%s\n' "${points[@]}"; fi
 }
 
-# unmount_under DIR: unmounts them all, in the end lazily; status 1 when one stays.
+# unmount_under DIR: unmounts all mounts at or below DIR, lazily if necessary; returns 1 if one
+# remains.
 unmount_under() {
     local point
     while read -r point; do
@@ -147,8 +148,8 @@ unmount_under() {
     [[ -z $(mounts_under "$1") ]]
 }
 
-# daemons_of TEXT: the ids of processes named draftfs or fuse-overlayfs that have TEXT (a path) in
-# their arguments or environment.
+# daemons_of TEXT: prints the ids of processes named draftfs or fuse-overlayfs that have TEXT (a path)
+# in their arguments or environment.
 daemons_of() {
     local process name
     for process in /proc/[0-9]*; do

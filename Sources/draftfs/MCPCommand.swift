@@ -122,8 +122,8 @@ struct MCPCommand: ParsableCommand {
         }
     }
 
-    /// Returns the store of old contents, or nil if there is none. If its directory cannot be made,
-    /// edits work without it.
+    /// Returns the keeper of contents before edits, or nil if none are kept. If its directory cannot
+    /// be made, edits work without it.
     private func keeper(_ warn: (String) -> Void) -> EditKeeper? {
         if keepEdits == "off" { return nil }
         do throws(ToolError) {

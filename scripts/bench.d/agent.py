@@ -1,6 +1,6 @@
-# A client of `draftfs mcp`, or of another server for agents, on its standard input and output, with nothing
-# but Python's own library. It keeps to what frameworks keep to: 9,500 bytes of arguments, 4,096 bytes of
-# text in a reply that was not asked for more, 30 s for a call.
+# A client of `draftfs mcp`, or of another server for agents, on its standard input and output. It
+# uses only Python's standard library. It keeps the limits of agent frameworks: 9,500 bytes of
+# arguments, 4,096 bytes of text in a reply unless the call asks for more, 30 s for a call.
 import json
 import subprocess
 import time

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The first edit of a base file: small files, whose base bytes are kept in the store's pool (limit
-# pin), beside the same without the pool and kernel overlayfs, which copies the file; and of one
-# file above the limit large-file, which an automatic backup precedes.
+# The first edit of a base file. Small files: their base bytes are kept in the store's pool (limit
+# pin); compared with draftfs without the pool and with kernel overlayfs, which copies the file. One
+# file above the limit large-file: an automatic backup precedes its edit.
 # shellcheck disable=SC2154,SC2034 # set by scripts/bench, and used by what is called here
 
 first_systems=('no pool' draftfs overlayfs)
@@ -31,7 +31,7 @@ workload_first() {
     keep_raw
 }
 
-# first_over BASE
+# first_over BASE: measures $system over BASE.
 first_over() {
     case $system in
     overlayfs)
@@ -51,7 +51,7 @@ first_over() {
     if [[ $system == overlayfs ]]; then tear_down overlayfs; else tear_down draftfs; fi
 }
 
-# first_bytes FILE...: one process, so that only the file system is measured.
+# first_bytes FILE...: edits all files in one process, so that only the file system is measured.
 first_bytes() {
     bounded perl -e '
         for (@ARGV) {

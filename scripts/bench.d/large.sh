@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Edits of a large file that move what is behind them: a line at its start through .draft/edit,
-# against writing a (smaller) file of the plain file system anew. And one byte replaced.
+# Edits of a large file. A line is inserted at its start through .draft/edit, compared with rewriting
+# a (smaller) file on the plain file system. One byte is replaced.
 # shellcheck disable=SC2154,SC2034 # set by scripts/bench, and used by what is called here
 
 large_line='a line at the start'
@@ -43,7 +43,7 @@ edit_draftfs() {
     tear_down draftfs
 }
 
-# same_behind COUNT: the file is the line and then the base's, as far as its ends show.
+# same_behind COUNT: checks that the file is the line followed by the base file, at both ends.
 same_behind() {
     local end=$((large * 1000000 - 64000000))
     [[ $(head -n 1 -- "$view/file") == "$large_line" ]] || die "the line is not there"

@@ -1,26 +1,26 @@
 # shellcheck shell=bash
-# What the workloads scale, restore, edit and tools of scripts/bench share: trees, commands to control
-# files, states to compare, and their tables. They set draftfs against its own costs elsewhere, or
-# against other ways to the same end, so they have a table and samples of their own: a caller of
-# these functions has local variables $samples, $round and $system (the table's column).
+# Functions that the workloads scale, restore, edit and tools of scripts/bench share: trees, commands
+# to control files, states to compare, and tables. These workloads compare draftfs with its own costs
+# elsewhere, or with other ways to the same result, so they have their own tables and samples. A
+# caller of these functions has the local variables $samples, $round and $system (the table's column).
 # shellcheck disable=SC2154 # set by scripts/bench
 
-# make_tree DIR DIRECTORIES FILES: text files of 2 KiB, the same number in each directory.
+# make_tree DIR DIRECTORIES FILES: makes text files of 2 KiB, the same number in each directory.
 make_tree() {
     local directory
     for ((directory = 0; directory < $2; directory++)); do
         mkdir -p -- "$1/d$directory"
-        # 16 lines of 128 bytes a file: 2032 digits and 16 newlines, from 1524 bytes.
+        # A file has 16 lines of 128 bytes: 2032 digits and 16 newlines, from 1524 bytes.
         head -c $(($3 * 1524)) /dev/urandom | base64 -w 127 |
             split -b 2048 -a 4 -d - "$1/d$directory/file"
     done
 }
 
-# free_megabytes: what can still be written below $work.
+# free_megabytes: prints how many MB can still be written below $work.
 free_megabytes() { df --output=avail -B1000000 -- "$work" | tail -n 1 | tr -dc 0-9; }
 
-# make_large FILE MEGABYTES: random bytes, or a hole where they would leave less than 5 GB free.
-# Sets $large_kind to what it was.
+# make_large FILE MEGABYTES: makes a file of random bytes, or a hole if the data would leave less than
+# 5 GB free. Sets $large_kind to the kind.
 make_large() {
     if (($(free_megabytes) >= $2 + 5000)); then
         head -c "${2}MB" /dev/urandom >"$1"
@@ -31,7 +31,8 @@ make_large() {
     fi
 }
 
-# ensure_large: $work/large, a base with the large file and the small tree. Two workloads use it.
+# ensure_large: makes $work/large, a base with the large file and the small tree. Two workloads use
+# it.
 ensure_large() {
     if [[ -e $work/large/file ]]; then return; fi
     note "preparing a file of $large MB"
@@ -40,13 +41,13 @@ ensure_large() {
     sync
 }
 
-# grouped NUMBER: 100000 as 100,000.
+# grouped NUMBER: prints 100000 as 100,000.
 grouped() { sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta' <<<"$1"; }
 
-# sized MEGABYTES: 10000 as 10 GB.
+# sized MEGABYTES: prints 10000 as 10 GB.
 sized() { if (($1 % 1000 == 0)); then echo "$(($1 / 1000)) GB"; else echo "$1 MB"; fi; }
 
-# begin BASE [OPTION...]: a fresh store, mounted over BASE.
+# begin BASE [OPTION...]: mounts a fresh store over BASE.
 begin() {
     upper=$work/run/upper view=$work/run/view
     mkdir -p -- "$upper" "$view"
@@ -54,23 +55,23 @@ begin() {
     mount_draftfs "$@" || die "draftfs cannot be mounted over $1"
 }
 
-# write_command WORKSPACE FILE TEXT
+# write_command WORKSPACE FILE TEXT: writes TEXT to a control file; prints the error if that fails.
 write_command() {
     if printf '%s\n' "$3" >"$1/.draft/$2"; then return 0; fi
     cat -- "$1/.draft/last-error" >&2
     return 1
 }
 
-# tell NAME WORKSPACE FILE TEXT: writes it to a control file, as echo does, and samples the seconds.
-# No process is started, so that only draftfs is measured.
+# tell NAME WORKSPACE FILE TEXT: writes TEXT to a control file and samples the seconds. It starts no
+# process, so that only draftfs is measured.
 tell() { timed "$1" write_command "${@:2}"; }
 
-# state DIR NAME...: one number for all names, contents, modes and modification times below these.
+# state DIR NAME...: prints one hash of all names, contents, modes and modification times below NAMEs.
 state() { bounded tar -c --sort=name -C "$@" | sha256sum; }
 
-# operating_table TITLE UNIT COLUMNS RATIOS: medians of $samples; UNIT is s or ms. COLUMNS are names
-# of systems, RATIOS pairs of their numbers, each with a heading: "2/1 cp ÷ draftfs"; both are
-# separated by "|".
+# operating_table TITLE UNIT COLUMNS RATIOS: prints the medians of $samples; UNIT is s or ms. COLUMNS
+# are names of systems. RATIOS are pairs of column numbers, each with a heading: "2/1 cp ÷ draftfs".
+# Both lists are separated by "|".
 operating_table() {
     medians | awk -F '\t' -v title="$1" -v unit="$2" -v columns="$3" -v ratios="$4" '
         function figure(s) {
@@ -118,7 +119,7 @@ operating_table() {
         }'
 }
 
-# paragraph TEXT...
+# paragraph TEXT...: prints TEXT and an empty line.
 paragraph() { printf '%s\n\n' "$*"; }
 
 keep_raw() { if [[ -n $raw ]]; then cat -- "$samples" >>"$raw"; fi; }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The report of scripts/bench: the host, tables of medians with ratios, and draftfs's goals.
+# The report of scripts/bench: the host, tables of medians with ratios, and the goals of draftfs.
 # shellcheck disable=SC2154 # set by scripts/bench
 
 print_host() {
@@ -24,7 +24,7 @@ print_host() {
     printf '\n'
 }
 
-# medians: from the samples, one line for each workload and system in order of first appearance.
+# medians: prints one line for each workload and system, in order of first appearance in the samples.
 medians() {
     awk -F '\t' '
         { key = $3 "\t" $2; if (!(key in count)) order[++keys] = key
@@ -45,7 +45,7 @@ medians() {
         }' "$samples"
 }
 
-# table KIND: KIND is seconds, store or memory.
+# table KIND: prints a table; KIND is seconds, store or memory.
 table() {
     medians | awk -F '\t' -v kind="$1" -v plain="$plain_name" '
         function bytes(n) {
@@ -106,7 +106,7 @@ table() {
         }'
 }
 
-# goals: what draftfs is meant to reach, and whether it did.
+# goals: prints the goals of draftfs and whether they are met.
 goals() {
     medians | awk -F '\t' -v plain="$plain_name" '
         { median[$1, $2] = $3; if ($1 ~ /^1-byte/) edit = $1; if ($1 ~ /^cp of/) copy = $1 }
@@ -133,7 +133,7 @@ goals() {
         }'
 }
 
-# A table from a busy machine says little: tell.
+# Prints a warning if the machine was busy, because the figures are not reliable then.
 warn_of_others() {
     awk -F '\t' '
         $3 == "others" { count++; if ($4 > 20) { busy++; if ($4 > most) most = $4 } }

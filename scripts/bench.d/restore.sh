@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# A safety copy of a tree of changed files, rm -rf of it all, and bringing it back: backup and
-# rollback of draftfs, cp -a on the plain file system, and git there. Each system starts with the
-# same tree, in which each file was changed since (git: since the last commit).
+# Measures a safety copy of a tree of changed files, rm -rf of the tree, and bringing it back: with
+# backup and rollback of draftfs, with cp -a on the plain file system, and with git there. Each system
+# starts with the same tree, in which each file has changed (for git: since the last commit).
 # shellcheck disable=SC2154,SC2034 # set by scripts/bench, and used by what is called here
 
 restore_systems=(draftfs 'cp -a' git)
@@ -66,7 +66,7 @@ restore_git() {
     tear_down plain
 }
 
-# A copy of the tree at $view, on the file system itself.
+# Copies the tree to $view, on the plain file system.
 begin_plain() {
     upper=$work/run view=$work/run/plain
     measure_others
@@ -74,7 +74,7 @@ begin_plain() {
     cp -a -- "$work/restored/." "$view"
 }
 
-# Without the user's settings, and without gc behind our back.
+# Runs git without the user's settings and without background gc.
 in_git() {
     GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null bounded git -C "$view" \
         -c gc.auto=0 -c maintenance.auto=false -c user.name=bench -c user.email=bench@localhost "$@"
@@ -82,21 +82,21 @@ in_git() {
 
 commit_all() { in_git add -A && in_git commit -q -m safe; }
 
-# One line at the end of each file. (No process is started for it.)
+# Appends one line to each file of $1/tree. It starts no process for a file.
 change_all() {
     local file
     for file in "$1"/tree/*/*; do printf 'changed\n' >>"$file"; done
     sync
 }
 
-# Contents only: git does not keep times.
+# Contents only, because git does not keep times.
 files_state() {
     bounded find "$view/tree" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
 remove_all() { timed 'rm -rf of all' bounded rm -rf -- "$1/tree"; sync; }
 
-# measure_safety CMD...
+# measure_safety CMD...: measures the safety copy and its growth.
 measure_safety() {
     local stored
     sync
@@ -105,7 +105,8 @@ measure_safety() {
     growth 'growth by the safety copy' "$stored"
 }
 
-# measure_return CMD...: with what is put off until the files are synced, or read.
+# measure_return CMD...: measures bringing the tree back, also with deferred work: a sync, and reading
+# it.
 measure_return() {
     local start
     start=${EPOCHREALTIME/./}

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Shows that what operates a workspace costs what was changed: fork, backup, rollback, undo and
-# clone over a small tree, over one of many files, and over one with a large file, after the same
-# change each time. The kernel knows all of the tree then, and part of the large file.
+# Shows that operations on a workspace cost in proportion to the changes: fork, backup, rollback, undo
+# and clone over a small tree, over a tree of many files, and over a tree with a large file, after the
+# same change each time. The kernel has then cached the whole tree and a part of the large file.
 # shellcheck disable=SC2154,SC2034 # set by scripts/bench, and used by what is called here
 
 scale_repeats=5
-# What one change is, in steps of undo: each loop of change_some does so many.
+# The number of undo steps of a change: each loop of change_some makes this many.
 edited=19 removed=5 created=5
 steps=$((edited + 1 + removed + created))
 
@@ -44,7 +44,7 @@ prepare_scale() {
     ensure_large
 }
 
-# scale_over BASE
+# scale_over BASE: measures all operations in a fresh store over BASE.
 scale_over() {
     local workspace repeat before changed
     begin "$1"
@@ -77,7 +77,7 @@ scale_once() {
     rm -- "$workspace/copy"
 }
 
-# timed_mkdir NAME DIR: samples the call alone.
+# timed_mkdir NAME DIR: samples the time of the mkdir call alone.
 timed_mkdir() {
     local seconds
     seconds=$(bounded perl -MTime::HiRes=time -e '
@@ -87,7 +87,7 @@ timed_mkdir() {
     sample "$1" "$seconds"
 }
 
-# The same files in each tree: of the directories d0 to d9. (No process is started for an edit.)
+# Changes the same files in each tree, in the directories d0 to d9. It starts no process for an edit.
 change_some() {
     local tree=$workspace/tree number
     for ((number = 0; number < edited; number++)); do
@@ -99,7 +99,7 @@ change_some() {
     for ((number = 0; number < created; number++)); do printf 'new\n' >"$tree/d$number/new"; done
 }
 
-# Of what change_some changes.
+# Prints a hash of the files that change_some changes.
 scale_state() {
     state "$workspace/tree" d0 d1 d2 d3 d4 d5 d6 d7 d8 d9
     head -c 1MB -- "$workspace/file" | sha256sum

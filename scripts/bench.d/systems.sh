@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# The systems that scripts/bench compares: how each is set up over $work/base and taken down.
-# After set_up, $view is the directory to work in and $upper the one that takes what is written.
-# Everything lies below $work, so that the caller's trap can undo it.
+# The systems that scripts/bench compares: how each is set up over $work/base and taken down. After
+# set_up, $view is the directory to work in and $upper is the directory that receives the written
+# data. All of it is below $work, so that the caller's trap can remove it.
 
 # shellcheck disable=SC2154 # set by scripts/bench
 skipped=()
 
-# choose_systems: drops those that cannot run here, with a reason for the report.
+# choose_systems: removes the systems that cannot run here, and keeps the reasons for the report.
 choose_systems() {
     local wanted=("${systems[@]}") system reason
     systems=()
@@ -17,7 +17,7 @@ choose_systems() {
     ((${#systems[@]} > 0)) || die "nothing to compare: ${skipped[*]}"
 }
 
-# why_not SYSTEM: prints a reason when it cannot run.
+# why_not SYSTEM: prints a reason if the system cannot run.
 why_not() {
     case $1 in
     plain) return ;;
@@ -42,7 +42,7 @@ why_not() {
     probe "$1"
 }
 
-# probe SYSTEM: mounts it over one small file and writes there.
+# probe SYSTEM: mounts the system, and makes and removes one file in it.
 probe() {
     local output
     mkdir -p -- "$work/base" "$work/probe"
@@ -54,13 +54,13 @@ probe() {
     rm -rf --one-file-system -- "$work/probe" "$work/run"
 }
 
-# mount_draftfs BASE [OPTION...]: at $view, with its store in $upper.
+# mount_draftfs BASE [OPTION...]: mounts BASE at $view, with the store in $upper.
 mount_draftfs() {
     draftfs_binary=${draftfs_binary:-$(find_binary)}
     quietly timeout 60 "$draftfs_binary" mount "$1" "$view" --store "$upper" "${@:2}"
 }
 
-# await_daemons: the store is free, and may be removed, once the daemon is gone.
+# await_daemons: waits until the daemons are gone, because only then may the store be removed.
 await_daemons() {
     local try
     for ((try = 0; try < 300; try++)); do
@@ -101,7 +101,8 @@ tear_down() {
     sync -f "$work"
 }
 
-# drop_caches WHAT: 2 names and inodes, 3 also file contents; status 1 when that is not permitted.
+# drop_caches WHAT: drops caches: 2 names and inodes, 3 also file contents; returns 1 if not
+# permitted.
 drop_caches() {
     sync
     ((EUID == 0)) && { echo "$1" >/proc/sys/vm/drop_caches; } 2>/dev/null

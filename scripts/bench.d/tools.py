@@ -1,13 +1,13 @@
-# What the tools of agents cost on large files, and that their results are right. Prints samples: a name,
-# a tab, seconds (bytes of memory:NAME).
+# Measures the tools of agents on large files, and checks their results. Prints samples: a name, a
+# tab, seconds (or bytes for memory:NAME).
 #
 # usage: tools.py text|sparse|mixed|line FILE BYTES          makes a file
-#        tools.py edits PROGRAM ROOT NAME LINES [PLAIN]      ten edits of a text; PLAIN: the same by sed,
+#        tools.py edits PROGRAM ROOT NAME LINES [PLAIN]      ten edits of a text; with PLAIN also with sed,
 #                                                            patch and Python on that copy, and compared
-#        tools.py sparse-edits PROGRAM ROOT NAME             the same on a file with holes
+#        tools.py sparse-edits PROGRAM ROOT NAME             the same edits of a file with holes
 #        tools.py pieces PROGRAM ROOT NAME PLAIN             reads it in pieces of 9,000 characters
 #        tools.py line-edits PROGRAM ROOT NAME PLAIN         reads and edits a file of one line
-#        tools.py copy ROOT FROM TO TOOL COMMAND...          copies a tree by a tool of a server
+#        tools.py copy ROOT FROM TO TOOL COMMAND...          copies a tree with a tool of a server
 import hashlib
 import mmap
 import os
@@ -61,7 +61,7 @@ def make_mixed(path, size):
     block = "".join(chance.choices(words, k=200_000))
     with open(path, "wb") as file:
         while file.tell() < size:
-            # From another character each time: pieces are cut everywhere.
+            # Each part starts at another character, so that pieces are cut at every possible place.
             part = f"{file.tell()} " + block[chance.randrange(1_000):]
             data = part.encode()[:size - file.tell()]
             file.write(data.decode(errors="ignore").encode().ljust(len(data), b"."))
@@ -106,7 +106,7 @@ def text_edits(count):
              oldText=f"\t{later:08d} {LETTERS}  ", newText="\tanother line"),
         edit("a line inserted at the start", [(line(0), f"first\n{line(0)}")],
              "/^00000000 /i first", start_line=1, end_line=0, newText="first"),
-        # One line further down since then.
+        # These lines are one line further down since the insertion.
         edit("two lines replaced", [(f"{line(lines)}\n{line(lines + 1)}", "one line")],
              f"/^{lines:08d} /,/^{lines + 1:08d} /c one line",
              start_line=lines + 2, end_line=lines + 3, newText="one line"),
@@ -139,7 +139,7 @@ def run(agent, root, name, count, reference):
     times = []
     for number in random.Random(1).sample(range(count // 3, count // 3 * 2), 9):
         time, reply = agent.timed("read_file_range", path=name, start_line=number + 1, line_count=1)
-        # Behind a hole stands a line with all of it.
+        # A line after a hole includes all of the hole.
         require(reply.text == line(number) + "\n", f"line {number}: {reply.text[:60]}")
         times.append(time)
     sample("a line in the middle, indexed", statistics.median(times))
@@ -170,7 +170,7 @@ def run(agent, root, name, count, reference):
     patches = [
         [(5, []), (middle, ["changed"]), (middle + 50, ["one", "two", "three"]),
          (int(count * 0.95), ["near the end"])],
-        # Its lines are those before the first patch: all hunks but one have moved.
+        # The line numbers are those before the first patch: all hunks but one have moved.
         [(20, ["moved"]), (int(count * 0.45), ["moved by one"]), (int(count * 0.97), ["and this"])]]
     texts = [patch_of(name, number, changes) for changes in patches]
     with open(os.path.join(root, "p.diff"), "w") as file:
@@ -198,7 +198,7 @@ class NoReference:
     splice = patch = edit
 
     def find(self, agent, name, text):
-        # By the tool: pages of the mount in memory are something that an edit must throw away.
+        # Uses the tool, because an edit would have to drop pages of the mount that reads have cached.
         return agent.use("read_file_range", path=name, around=text, max_bytes=100).data["match_offset"]
 
     def compare(self, path):
@@ -226,7 +226,7 @@ class PlainFile(NoReference):
 
     def patch(self, edits):
         for edit in edits:
-            # Without a copy where hunks have moved.
+            # patch must not keep a backup file if hunks have moved.
             subprocess.run(["patch", "-s", "--no-backup-if-mismatch", self.path],
                            input=edit.script.encode(), check=True)
 

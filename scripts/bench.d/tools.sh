@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What the tools of agents cost on a mount, through `draftfs mcp` as a client starts it: edits of each kind
-# of a large text and of a larger one with holes, reading it back in pieces, and a copy of many files beside
-# cp -a and beside the copy tool of MassGen, where scripts/test --massgen has installed that.
-# scripts/bench.d/tools.py is the client; it checks what comes out.
+# Measures the tools of agents on a mount, through `draftfs mcp` as a client starts it: edits of each
+# kind of a large text and of a larger one with holes, reading it back in pieces, and a copy of many
+# files. The copy is compared with cp -a and with the copy tool of MassGen, if scripts/test --massgen
+# has installed it. scripts/bench.d/tools.py is the client and checks the results.
 # shellcheck disable=SC2154,SC2034 # set by scripts/bench, and used by what is called here
 
 tools_program=$root/scripts/bench.d/tools.py
@@ -19,7 +19,7 @@ workload_tools() {
     for ((round = 1; round <= runs; round++)); do
         note "tools, round $round of $runs: edits"
         system=$text tools_edit
-        # Minutes: searches of all of it, and tens of thousands of calls.
+        # These take minutes: they search the whole file and make tens of thousands of calls.
         if ((round == 1)); then
             system=$sparse tools_edit_sparse
             system=$text tools_read
@@ -45,7 +45,7 @@ workload_tools() {
     keep_raw
 }
 
-# A Python with MassGen, or nothing.
+# Sets $massgen to the directory of a Python with MassGen, or leaves it empty.
 find_massgen() {
     local home=${DRAFTFS_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/draftfs-test}/massgen-0.1.97
     if [[ -x $home/ready ]]; then massgen=$home/bin; else say "no MassGen: its copy is left out"; fi
@@ -60,7 +60,7 @@ prepare_tools() {
     sync
 }
 
-# client WORDS...: samples what it prints.
+# client WORDS...: runs tools.py and samples its output.
 client() {
     local name value output
     output=$(timeout -k 10 3600 python3 "$tools_program" "$@") || die "$1 failed"
@@ -96,7 +96,7 @@ tools_read() {
     tear_down draftfs
 }
 
-# All three in a fresh workspace whose files were read; the first one changes with the round.
+# All three run in a fresh workspace whose files have been read. The first one changes with the round.
 tools_copy() {
     local turn system=draftfs
     begin "$base" --workspace bench
@@ -113,7 +113,7 @@ tools_copy() {
     tear_down draftfs
 }
 
-# tools_copy_by NAME CMD...: runs it; what it has made is the same tree.
+# tools_copy_by NAME CMD...: runs CMD and checks that NAME is the same tree.
 tools_copy_by() {
     local stored
     sync
@@ -127,7 +127,7 @@ tools_copy_draftfs() {
     client copy "$view" tree copied copy_files "$draftfs_binary" mcp "$view"
 }
 
-# Its server as MassGen starts it.
+# Starts MassGen's server in the way MassGen does.
 tools_copy_massgen() {
     local server
     server=$(HOME=$work "$massgen/python" -c '

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# The workloads of scripts/bench. Each runs in $view, and adds samples for $round and $system:
-# seconds, or bytes where the name starts with "store:" or "memory:". Untimed syncs stand between
-# them, so that one does not pay for the dirty pages of another. Each command is bounded in time.
+# The workloads of scripts/bench. Each runs in $view and adds samples for $round and $system: seconds,
+# or bytes if the name starts with "store:" or "memory:". Untimed syncs between them keep the dirty
+# pages of one workload from slowing the next. Each command has a time limit.
 # shellcheck disable=SC2154 # set by scripts/bench
 
 warm_repeats=5
 
-# prepare_data: the base tree (text files of 2 KiB, one big file of random bytes) and a tar of the
-# same files.
+# prepare_data: makes the base tree (text files of 2 KiB, one big file of random bytes) and a tar
+# archive of the same text files.
 prepare_data() {
     make_tree "$work/base/tree" "$directories" "$files"
     head -c "${big}M" /dev/urandom >"$work/base/big"
@@ -17,7 +17,7 @@ prepare_data() {
 
 sample() { printf '%s\t%s\t%s\t%s\n' "$round" "$system" "$1" "$2" >>"$samples"; }
 
-# timed NAME CMD...: runs it and samples the seconds it takes.
+# timed NAME CMD...: runs a command and samples its duration in seconds.
 timed() {
     local name=$1 start end
     shift
@@ -27,10 +27,10 @@ timed() {
     sample "$name" "$(in_seconds $((end - start)))"
 }
 
-# in_seconds MICROSECONDS
+# in_seconds MICROSECONDS: prints them as seconds.
 in_seconds() { printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)); }
 
-# timed_warm NAME CMD...: once untimed, then several samples.
+# timed_warm NAME CMD...: runs a command once untimed, then takes several samples.
 timed_warm() {
     local name=$1
     shift
@@ -40,9 +40,9 @@ timed_warm() {
 
 bounded() { timeout -k 10 900 "$@"; }
 
-# warm_memory MIB: has the kernel hand out and free page cache before a command that fills it. In a
-# virtual machine that gives free memory back to its host, the first touch costs more than the
-# write itself, for whichever system comes first. What is written here never reaches the disk.
+# warm_memory MIB: makes the kernel allocate and free page cache before a command that fills it. In a
+# virtual machine that returns free memory to its host, the first access to a page costs more than the
+# write itself, for whichever system comes first. The data written here never reaches the disk.
 warm_memory() {
     local most
     most=$(awk '/^MemAvailable/ { print int($2 / 2048) }' /proc/meminfo)
@@ -52,8 +52,8 @@ warm_memory() {
 
 walk() { bounded find "$1" >/dev/null; }
 walk_attributes() { bounded find "$1" -size +1M; }
-# No file holds this text, so that all are read to their ends; grep then returns 1. (With its output
-# in /dev/null grep would stop at a first match.)
+# No file contains this text, so that grep reads all files to the end and returns 1. (If its output
+# were /dev/null, grep would stop at the first match.)
 search() { bounded grep -r 'no such text here' "$1" || (($? == 1)); }
 extract() { bounded tar -xf "$work/files.tar" -C "$view/new"; }
 remove() { bounded rm -r -- "$view/new"; }
@@ -70,13 +70,13 @@ read_back() { bounded dd if="$view/sequential" of=/dev/null bs=1M status=none; }
 
 stored_bytes() { du -sb -- "$upper" | cut -f 1; }
 
-# growth NAME BEFORE: samples what $upper has gained (on the plain directory that is the copy).
+# growth NAME BEFORE: samples the growth of $upper (on the plain directory that is the copy).
 growth() {
     sync -f "$work"
     sample "store:$1" $(($(stored_bytes) - $2))
 }
 
-# A tree that nobody has written to.
+# Reads a tree that has no changes.
 workload_base() {
     local before
     sync
@@ -88,7 +88,7 @@ workload_base() {
     growth 'find and grep -r of the base' "$before"
 }
 
-# The tree for find and grep is there whether or not untar is asked for.
+# The tree for find and grep must exist even if untar is not selected.
 ensure_extracted() {
     if [[ ! -e $view/new ]]; then
         mkdir -- "$view/new"
@@ -117,8 +117,8 @@ workload_grep() {
     timed_warm 'grep -r, warm' search "$view/new"
 }
 
-# Twice: files that have reached the disk, whose blocks have to be freed there too, and files just
-# made, whose blocks mostly were never allocated (the plain directory is much faster then).
+# Runs twice: with files that have reached the disk, whose blocks must be freed there too, and with
+# new files, most of whose blocks were never allocated (the plain directory is much faster then).
 workload_rm() {
     ensure_extracted
     sync
@@ -128,7 +128,7 @@ workload_rm() {
     timed 'rm -r' remove
 }
 
-# Reads the big file first: what is measured is the edit, not the disk.
+# Reads the big file first, so that the edit is measured and not the disk.
 warm_big() {
     cat -- "$view/big" >/dev/null
     sync
@@ -168,7 +168,7 @@ workload_seq() {
     rm -- "$view/sequential"
 }
 
-# What the daemon holds at the end of the round, and the most it held.
+# Samples the daemon's memory at the end of the round, and its peak.
 measure_memory() {
     local process line
     for process in $(daemons_of "$view"); do
@@ -181,7 +181,7 @@ measure_memory() {
     done
 }
 
-# How busy others keep the processors while nothing runs here, in percent.
+# Samples how busy other processes keep the processors while the script is idle, in percent.
 measure_others() {
     local before after
     before=$(head -n 1 /proc/stat)
