@@ -28,8 +28,8 @@ package struct MountHolder: Equatable, Sendable, CustomStringConvertible {
 }
 
 package struct MountHolders: Equatable, Sendable {
-    /// The processes, by process number. One process stands for all processes of a mount namespace,
-    /// except those that use the file system themselves.
+    /// The processes, by process number. Of the processes in another mount namespace, only the first
+    /// and those that use the file system themselves are listed.
     package private(set) var processes: [MountHolder] = []
     /// The other mount points of the file system in the caller's mount namespace.
     package private(set) var mountPoints: [String] = []

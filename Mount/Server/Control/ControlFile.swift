@@ -1,6 +1,7 @@
 // ControlFile: the fixed files and directories of `.draft`, and their node ids: workspace id | bits
 // 47 and 46 | number. A node found below them by lookup has bit 45 set and is in ControlNodeTable. No
-// inode has such a number, because inode numbers of the overlay do not reach bit 46.
+// inode has both bits: the numbers that the overlay assigns have bit 47, and never count up to bit
+// 46.
 
 internal import Control
 internal import Platform
