@@ -94,7 +94,7 @@ final class BaseWatcher: Sendable {
     private func refresh(_ changes: Set<BaseChange>?) {
         if changes?.isEmpty == true { return }
         for workspace in set.opened {
-            let stale = workspace.refresh(changes)
+            let stale = workspace.baseFiles.refresh(changes)
             operations.notifier?.drop(stale, of: workspace, operations.root)
         }
     }

@@ -33,7 +33,7 @@ extension DraftOperations {
                 control.read(request, place, offset: offset, size: size)
             case .place(let place):
                 request.data(capacity: size) { (buffer) throws(Errno) in
-                    try place.workspace.read(place.number, into: buffer, at: offset)
+                    try place.workspace.content.read(place.number, into: buffer, at: offset)
                 }
             }
         } catch {
@@ -52,7 +52,7 @@ extension DraftOperations {
                     appends: flags.appends)
             }
             let place = try place(node)
-            let clearedMode = try place.workspace.write(
+            let clearedMode = try place.workspace.content.write(
                 place.number, data, at: offset, killSetID: flags.killSetID,
                 caller: .init(request.context))
             request.written(data.count)
@@ -76,7 +76,7 @@ extension DraftOperations {
         let caller = Overlay.Caller(request.context)
         attempt(request) { () throws(Errno) in
             let place = try place(node)
-            try place.workspace.allocate(
+            try place.workspace.content.allocate(
                 place.number, mode: AllocationMode(rawValue: mode), offset: offset,
                 length: length, caller: caller)
         }
@@ -91,7 +91,7 @@ extension DraftOperations {
                 return control.lseek(request, place, offset: UInt64(offset), data: isData)
             }
             let place = try place(node, else: .invalid)
-            let found = try place.workspace.seek(
+            let found = try place.workspace.content.seek(
                 place.number, from: UInt64(offset), data: isData)
             request.seekOffset(Int64(clamping: found))
         } catch {
@@ -111,7 +111,7 @@ extension DraftOperations {
             guard from.workspace === to.workspace else { throw .crossDevice }
             // The count in the reply has 32 bits.
             let part = min(length, UInt64(UInt32.max) & ~0xf_ffff)
-            let count = try to.workspace.copyRange(
+            let count = try to.workspace.content.copyRange(
                 from: from.number, at: sourceOffset, to: to.number, at: targetOffset,
                 length: part, caller: .init(request.context))
             request.written(Int(count))

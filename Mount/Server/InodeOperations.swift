@@ -134,7 +134,7 @@ extension DraftOperations {
     package func readlink(_ request: consuming Request, node: UInt64) {
         do throws(Errno) {
             if case .control(let place) = try self.node(node) {
-                return control.readlink(request, place)
+                return control.views.readlink(request, place)
             }
             let place = try place(node, else: .invalid)
             request.symlink(try place.workspace.symlinkTarget(place.number))

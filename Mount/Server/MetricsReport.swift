@@ -30,8 +30,8 @@ extension StatusReport {
     }
 
     private static func sample(of workspace: Workspace, named name: String) -> MetricsSample.Workspace {
-        let numbers = workspace.statistics
-        let limits = workspace.operatorLimits
+        let numbers = workspace.accounts.statistics
+        let limits = workspace.accounts.operatorLimits
         var sample = MetricsSample.Workspace(name: name, id: workspace.id)
         sample.usedBytes = workspace.quota.usedBytes
         sample.files = workspace.quota.usedFiles
@@ -42,9 +42,9 @@ extension StatusReport {
         sample.kernelInodes = numbers.kernelInodes
         sample.touchedFiles = numbers.touchedInodes
         sample.pendingKeys = numbers.dirtyKeys
-        sample.driftedReads = workspace.driftedReads
+        sample.driftedReads = workspace.baseFiles.driftedReads
         sample.checkpointFailures = numbers.checkpointFailures
-        sample.memory = workspace.memoryParts
+        sample.memory = workspace.maintenance.memoryParts
         return sample
     }
 
@@ -55,10 +55,10 @@ extension StatusReport {
         [
             ("used_bytes", .unsigned(workspace.quota.usedBytes)),
             ("files", .unsigned(workspace.quota.usedFiles)),
-            ("limits", .object(Self.limits(workspace.operatorLimits, OperatorLimits.Key.allCases))),
-            ("drifted_reads", .integer(Int64(workspace.driftedReads))),
+            ("limits", .object(Self.limits(workspace.accounts.operatorLimits, OperatorLimits.Key.allCases))),
+            ("drifted_reads", .integer(Int64(workspace.baseFiles.driftedReads))),
             ("drifted_files", .list(
-                workspace.driftedReadPaths(atMost: 20).map {
+                workspace.baseFiles.driftedReadPaths(atMost: 20).map {
                     .text(String(decoding: $0, as: UTF8.self))
                 })),
         ]

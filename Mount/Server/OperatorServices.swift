@@ -14,41 +14,41 @@ extension ControlServices {
             guard let workspace else {
                 return Self.text(set.operatorLimits, WorkspaceSet.storeKeys)
             }
-            var limits = workspace.operatorLimits
+            var limits = workspace.accounts.operatorLimits
             // The store's pin limit applies if the workspace has none.
-            limits.set(.pin, to: workspace.pinLimit)
+            limits.set(.pin, to: workspace.accounts.pinLimit)
             return Self.text(limits, OperatorLimits.Key.allCases)
         }
         setLimit = { key, value, workspace, _ throws(CommandError) in
             let number: UInt64? = if case .value(let number) = value { number } else { nil }
             if let workspace {
-                try workspace.setLimit(Self.stored(key), to: number)
+                try workspace.accounts.setLimit(Self.stored(key), to: number)
             } else {
                 try set.setLimit(Self.stored(key), to: number)
             }
         }
         drift = { workspace throws(CommandError) in
-            let files = try workspace?.driftedFiles() ?? []
+            let files = try workspace?.baseFiles.driftedFiles() ?? []
             return StateTexts.drift(files.map {
                 DriftLine(
                     path: $0.path, reason: $0.reason, isKept: $0.isKept, version: $0.version)
             })
         }
         acceptDrift = { path, workspace, caller throws(CommandError) in
-            try workspace.acceptDrift(path, caller: caller)
+            try workspace.commands.acceptDrift(path, caller: caller)
         }
         keepOurs = { path, version, workspace, caller throws(CommandError) in
-            try workspace.keepOurs(path, over: version, caller: caller)
+            try workspace.commands.keepOurs(path, over: version, caller: caller)
         }
         dropDrift = { path, workspace, caller throws(CommandError) in
-            try workspace.dropDrift(path, caller: caller)
+            try workspace.commands.dropDrift(path, caller: caller)
         }
         refresh = { workspace, _ throws(CommandError) in
-            let stale = workspace.refresh()
+            let stale = workspace.baseFiles.refresh()
             var outcome = CommandOutcome(
-                sequence: workspace.statistics.sequence, changed: stale.inodes.count)
+                sequence: workspace.accounts.statistics.sequence, changed: stale.inodes.count)
             outcome.stale = stale
-            outcome.stale.entries += workspace.namesOfBase(negatives.take(of: workspace))
+            outcome.stale.entries += workspace.baseFiles.namesOfBase(negatives.take(of: workspace))
             return outcome
         }
     }

@@ -82,9 +82,9 @@ package final class StatusReport: Sendable {
     private func facts(
         of workspace: Workspace, _ record: WorkspaceRecord
     ) -> [(String, JSONText.Value)] {
-        let numbers = workspace.statistics
-        let usage = workspace.usage
-        let backups = workspace.backups
+        let numbers = workspace.accounts.statistics
+        let usage = workspace.accounts.usage
+        let backups = workspace.moments.backups
         var pairs: [(String, JSONText.Value)] = [
             ("workspace_id", .unsigned(UInt64(record.id))),
             ("sequence", .unsigned(numbers.sequence)),

@@ -35,7 +35,7 @@ extension DraftOperations {
                     guard try place.workspace.attributes(place.number).type == .regular else { throw .noData }
                     return request.xattrSize(ContentSearch.Places.longest)
                 }
-                let found = try place.workspace.places(search, in: place.number)
+                let found = try place.workspace.content.places(search, in: place.number)
                 request.xattr(found.bytes, size: size)
             case .place(let place):
                 request.xattr(try place.workspace.xattr(name, of: place.number), size: size)
@@ -44,7 +44,7 @@ extension DraftOperations {
             case .control where ContentSearch.isName(name):
                 throw .noData
             case .control(let place):
-                request.xattr(try control.xattr(name, of: place), size: size)
+                request.xattr(try control.views.xattr(name, of: place), size: size)
             case .workspaceList: throw .noData
             }
         } catch {
@@ -57,7 +57,7 @@ extension DraftOperations {
             let names: [[UInt8]] =
                 switch try self.node(node) {
                 case .place(let place): try place.workspace.xattrNames(of: place.number)
-                case .control(let place): try control.xattrNames(of: place)
+                case .control(let place): try control.views.xattrNames(of: place)
                 case .workspaceList: []
                 }
             var list: [UInt8] = []

@@ -239,9 +239,9 @@ package struct Fsck {
                 from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
             let store = try Store(
                 path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
-            let (workspace, _) = try Workspace.open(
+            let (workspace, _) = try Recovery.open(
                 record, in: store, base: base, clock: clock, events: events)
-            workspace.closeGaps(looksForLogs: false)
+            workspace.recovery.closeGaps(looksForLogs: false)
             workspace.close()
             return nil
         } catch {

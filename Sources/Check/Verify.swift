@@ -18,7 +18,7 @@ extension Workspace {
     ) throws(CommandError) -> VerifyReport {
         let started = clock.realtime()
         let roots = try paths.map { (path) throws(CommandError) in try number(of: path) }
-        checkpoint()
+        maintenance.checkpoint()
         let log = CheckLog(started: started, progress: progress)
         let check = WorkspaceCheck(
             id, disk, key: logs.key, base: base, log: log, situation: .inUse, repairs: false,

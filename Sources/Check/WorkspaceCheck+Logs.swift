@@ -25,7 +25,7 @@ extension WorkspaceCheck {
         }
         try log.advance(UInt64(Format.logHeaderLength) + check.piecesLength)
         if known == nil, database != nil { dropUnwritten(&check.log, path) }
-        report(check.log, path, id, atLeast: known ?? 0, isTree: false)
+        faults.report(check.log, path, id, atLeast: known ?? 0, isTree: false)
         if case .unfit(let why) = check.pieces { reportPieces(id, why) }
         if check.log.header != nil { reportMissingEnd(check.log, id, path, known) }
     }
@@ -154,6 +154,38 @@ extension WorkspaceCheck {
 
     // MARK: The tree log
 
+    private func checkTransaction(
+        _ record: ScannedRecord, _ file: any DiskFile, _ transactions: TransactionReader, _ path: String
+    ) throws(StorageError) {
+        try count(record)
+        // A payload that is damaged is a fault already.
+        let isNew = situation == .killed && record.header.sequence > position.sequence
+        let kind = RecordKind(rawValue: record.header.kind)
+        guard kind == .transaction || kind == .contentMark,
+            let payload = try? LogFile.payload(of: record, in: file, log: UInt64(id) << 48, key: key)
+        else { return }
+        if kind == .contentMark {
+            for mark in ContentMark.decode(payload) where isNew && mark.hasBegun {
+                journaledLogs[mark.inode] = record.header.sequence
+            }
+            return
+        }
+        do throws(TransactionFault) {
+            let (_, changes) = try transactions.changes(record.header, payload)
+            if isNew { noteLogs(changes) }
+            return
+        } catch {
+            // A part that is damaged, or was lost, is a fault of its own.
+            if error != .unknown { return }
+        }
+        log.add(
+            Finding(
+                .error, path, range: record.position..<record.payloadPosition
+                    + UInt64(record.header.payloadLength),
+                "record \(record.header.sequence) cannot be understood, and its checksum is right",
+                advice: "a newer draftfs may have written it: use that one"))
+    }
+
     func checkJournal() throws(StorageError) {
         let path = "\(directory)/tree.log"
         guard disk.exists(path) else {
@@ -173,33 +205,7 @@ extension WorkspaceCheck {
         var verifier = LogVerifier(
             file, kind: .tree, id: id, key: key, path: path, upTo: end)
         var check = try verifier.verify { (record) throws(StorageError) in
-            try count(record)
-            // A payload that is damaged is a fault already.
-            let isNew = situation == .killed && record.header.sequence > position.sequence
-            let kind = RecordKind(rawValue: record.header.kind)
-            guard kind == .transaction || kind == .contentMark,
-                let payload = try? LogFile.payload(of: record, in: file, log: id, key: key)
-            else { return }
-            if kind == .contentMark {
-                for mark in ContentMark.decode(payload) where isNew && mark.hasBegun {
-                    journaledLogs[mark.inode] = record.header.sequence
-                }
-                return
-            }
-            do throws(TransactionFault) {
-                let (_, changes) = try transactions.changes(record.header, payload)
-                if isNew { noteLogs(changes) }
-                return
-            } catch {
-                // A part that is damaged, or was lost, is a fault of its own.
-                if error != .unknown { return }
-            }
-            log.add(
-                Finding(
-                    .error, path, range: record.position..<record.payloadPosition
-                        + UInt64(record.header.payloadLength),
-                    "record \(record.header.sequence) cannot be understood, and its checksum is right",
-                    advice: "a newer draftfs may have written it: use that one"))
+            try checkTransaction(record, file, transactions, path)
         }
         try log.advance(UInt64(Format.logHeaderLength))
         if situation == .inUse, check.hasDamage {
@@ -207,7 +213,7 @@ extension WorkspaceCheck {
                 file, kind: .tree, id: id, key: key, path: path, upTo: end)
             check = try again.verify()
         }
-        report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
+        faults.report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
         // A header that is damaged says nothing of the records behind it.
         let header = UInt64(Format.logHeaderLength)
         if situation != .afterPowerCut, check.end < position.journal,

@@ -318,3 +318,8 @@ struct LogFiles {
         }
     }
 }
+
+extension WorkspaceCheck {
+    /// Reports what the faults of a log mean, and repairs them.
+    var faults: FaultRepair { FaultRepair(scan: self) }
+}

@@ -33,7 +33,47 @@ package protocol CommandTarget: Sendable {
 }
 
 extension Workspace: CommandTarget {
-    package var lastSequence: UInt64 { statistics.sequence }
+    package var lastSequence: UInt64 { accounts.statistics.sequence }
+
+    package func backup(
+        _ name: FileName, comment: [UInt8], caller: Caller
+    ) throws(CommandError) -> Backup {
+        try moments.backup(name, comment: comment, caller: caller)
+    }
+
+    package func removeBackup(_ name: FileName, caller: Caller) throws(CommandError) {
+        try moments.removeBackup(name, caller: caller)
+    }
+
+    package func renameBackup(
+        _ name: FileName, to newName: FileName, caller: Caller
+    ) throws(CommandError) {
+        try moments.renameBackup(name, to: newName, caller: caller)
+    }
+
+    package func rollback(
+        to moment: Moment, paths: [[UInt8]], keepsTimes: Bool, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try commands.rollback(to: moment, paths: paths, keepsTimes: keepsTimes, caller: caller)
+    }
+
+    package func undo(
+        _ count: Int, paths: [[UInt8]], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try commands.undo(count, paths: paths, caller: caller)
+    }
+
+    package func clone(
+        _ source: [UInt8], to target: [UInt8], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try commands.clone(source, to: target, caller: caller)
+    }
+
+    package func edit(
+        _ path: [UInt8], _ splices: [Splice], caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try content.edit(path, splices, caller: caller)
+    }
 }
 
 /// The parts of commands that need more than one workspace. Paths are relative to the workspace's root.

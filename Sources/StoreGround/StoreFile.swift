@@ -28,7 +28,7 @@ struct StoreFile: GroundFile {
         var failure: Errno?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(Errno) {
-                filled = try workspace.read(
+                filled = try workspace.content.read(
                     node.number, into: UnsafeMutableRawBufferPointer(buffer), at: offset)
             } catch {
                 failure = error
@@ -40,8 +40,8 @@ struct StoreFile: GroundFile {
 
     func dataRun(from offset: UInt64) throws(ToolError) -> Range<UInt64> {
         do throws(Errno) {
-            let start = try workspace.seek(node.number, from: offset, data: true)
-            return start..<max(start, try workspace.seek(node.number, from: start, data: false))
+            let start = try workspace.content.seek(node.number, from: offset, data: true)
+            return start..<max(start, try workspace.content.seek(node.number, from: start, data: false))
         } catch {
             if error == .noDevice { return UInt64.max..<UInt64.max }
             throw ToolError(error, "look for holes in", name)
@@ -50,7 +50,7 @@ struct StoreFile: GroundFile {
 
     func scan(over bytes: inout [UInt8], at offset: UInt64) throws(ToolError) -> Int {
         do throws(Errno) {
-            return try workspace.read(node.number, over: &bytes, at: offset)
+            return try workspace.content.read(node.number, over: &bytes, at: offset)
         } catch {
             throw ToolError(error, "read", name)
         }
@@ -58,16 +58,16 @@ struct StoreFile: GroundFile {
 
     func places(_ search: ContentSearch) throws(ToolError) -> ContentSearch.Places? {
         do throws(Errno) {
-            return try workspace.places(search, in: node.number)
+            return try workspace.content.places(search, in: node.number)
         } catch {
             throw ToolError(error, "read", name)
         }
     }
 }
 
-extension Workspace {
-    func write(
-        _ number: UInt64, _ bytes: [UInt8], at offset: UInt64, caller: Caller
+extension StoreGround {
+    static func write(
+        _ workspace: Workspace, _ number: UInt64, _ bytes: [UInt8], at offset: UInt64, caller: Caller
     ) throws(Errno) {
         var done = 0
         // The engine takes at most as many bytes as one request of the kernel has.
@@ -76,7 +76,7 @@ extension Workspace {
             let result: Result<Bool, Errno> = part.withUnsafeBytes { raw in
                 do throws(Errno) {
                     return .success(
-                        try write(
+                        try workspace.content.write(
                             number, raw, at: offset + UInt64(done), killSetID: false, caller: caller))
                 } catch {
                     return .failure(error)

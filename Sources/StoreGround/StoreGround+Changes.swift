@@ -28,7 +28,7 @@ extension StoreGround {
         if changes.isEmpty { return FileVersion(status) }
         defer { maintain() }
         do throws(CommandError) {
-            _ = try workspace.edit(
+            _ = try workspace.content.edit(
                 Self.below(found.path),
                 changes.map { Splice(offset: $0.offset, delete: $0.delete, insert: $0.insert) },
                 caller: caller)
@@ -61,7 +61,7 @@ extension StoreGround {
         let node = try make(temporary, mode: Self.regular, doing: "make")
         do throws(ToolError) {
             try change("write", path) { () throws(Errno) in
-                try workspace.write(node.number, bytes, at: 0, caller: caller)
+                try Self.write(workspace, node.number, bytes, at: 0, caller: caller)
             }
             try move(temporary, to: found.path)
         } catch {
@@ -78,7 +78,7 @@ extension StoreGround {
             ? try make(path, mode: Self.regular, doing: "write")
             : try existing(path, followsLast: false, doing: "write")
         try change("write", path) { () throws(Errno) in
-            try workspace.write(node.number, bytes, at: offset, caller: caller)
+            try Self.write(workspace, node.number, bytes, at: offset, caller: caller)
             try resize(node, to: offset &+ UInt64(bytes.count))
         }
     }
@@ -175,7 +175,7 @@ extension StoreGround {
             try change("write", path) { () throws(Errno) in
                 var done: UInt64 = 0
                 while done < size {
-                    let count = try workspace.copyRange(
+                    let count = try workspace.content.copyRange(
                         from: fresh.number, at: done, to: old.number, at: done, length: size - done,
                         caller: caller)
                     if count == 0 { throw .inputOutput }
@@ -211,7 +211,7 @@ extension StoreGround {
             let from = try find(source, followsLast: false).path
             let to = try find(destination, followsLast: false).path
             do throws(CommandError) {
-                _ = try workspace.clone(Self.below(from), to: Self.below(to), caller: caller)
+                _ = try workspace.commands.clone(Self.below(from), to: Self.below(to), caller: caller)
             } catch {
                 throw ToolError(error)
             }

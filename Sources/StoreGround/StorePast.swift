@@ -46,7 +46,7 @@ package final class StorePast: WorkspacePast {
 
     private func text(_ file: String) throws(CommandError) -> [UInt8] {
         switch file {
-        case "backup": return ChangeTexts.backups(workspace.backups)
+        case "backup": return ChangeTexts.backups(workspace.moments.backups)
         case "history": return try history(upTo: workspace.lastSequence)
         case "diff": return DiffText.lines(try set.differences(of: workspace, from: .base))
         case "verify": return reports.text
@@ -56,7 +56,7 @@ package final class StorePast: WorkspacePast {
         if file.hasPrefix("blame/") {
             do {
                 let number = try workspace.number(at: Array(file.dropFirst("blame/".count).utf8))
-                return ChangeTexts.blame(try workspace.blame(number))
+                return ChangeTexts.blame(try workspace.changes.blame(number))
             } catch let error as CommandError {
                 throw error
             } catch let error as Errno {
@@ -81,15 +81,15 @@ package final class StorePast: WorkspacePast {
 
     private func history(upTo last: UInt64) throws(CommandError) -> [UInt8] {
         guard let range = HistoryName.range(upTo: last) else { return [] }
-        return ChangeTexts.history(try workspace.history(range))
+        return ChangeTexts.history(try workspace.changes.history(range))
     }
 
     private func status() -> [UInt8] {
-        let statistics = workspace.statistics
+        let statistics = workspace.accounts.statistics
         return JSONText.render(
             .object([
                 ("sequence", .unsigned(statistics.sequence)),
-                ("backups", .unsigned(UInt64(workspace.backups.count))),
+                ("backups", .unsigned(UInt64(workspace.moments.backups.count))),
                 ("mounted", .boolean(false)),
             ]))
     }

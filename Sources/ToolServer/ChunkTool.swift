@@ -7,7 +7,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum ChunkTools {
     static let editFileAppendChunk = Tool(
         "edit_file_append_chunk", .write, title: "Write a long file in parts",
         "Writes a file of any length in several calls: chunk_index 0, 1, 2 and so on, each with a "

@@ -5,7 +5,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum CompareTools {
     static let compareDirectories = Tool(
         "compare_directories", .read, title: "Compare directories",
         "Compares all that lies below two directories by content: what is only in one, what differs, "
@@ -83,7 +83,7 @@ extension Tool {
             let onlyOther = other.order.filter { one.types[$0] == nil }
             return try reply(call, one, other, (onlyOne, onlyOther, different, identical))
         } catch {
-            return batchFailure("compare_directories", error)
+            return CopyFileTools.batchFailure("compare_directories", error)
         }
     }
 
@@ -200,7 +200,7 @@ extension Tool {
                 ],
             ])
         } catch {
-            return batchFailure("compare_files", error)
+            return CopyFileTools.batchFailure("compare_files", error)
         }
     }
 }

@@ -5,7 +5,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum CopyFileTools {
     static let copyFile = Tool(
         "copy_file", .write, title: "Copy file or directory",
         "Copies a file or a directory with all that is in it, sharing bytes where the file system can. "

@@ -5,7 +5,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum CopyFilesTools {
     static let copyFiles = Tool(
         "copy_files", .write, title: "Copy files",
         "Copies a file or a directory: filtered by patterns, size and age, renamed by a pattern, "
@@ -82,7 +82,7 @@ extension Tool {
         if isDry {
             result = try CopyRun(call.ground, plan, to: destination, options).preview()
         } else {
-            result = try run(call, plan, destination, options)
+            result = try CopyFileTools.run(call, plan, destination, options)
         }
         if plan.files == 0, plan.links == 0, plan.directories == 0 {
             warnings.append("nothing fits the filters")

@@ -6,7 +6,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum DeleteTools {
     /// Names whose loss costs more than a file: a repository's history, secrets, environments.
     private static let critical: Set<String> = [
         ".git", ".env", ".massgen", "node_modules", "__pycache__", ".venv", "venv", ".pytest_cache",
@@ -34,7 +34,7 @@ extension Tool {
         do throws(ToolError) {
             return try delete(call, try call.path("path"))
         } catch {
-            return batchFailure("delete_file", error)
+            return CopyFileTools.batchFailure("delete_file", error)
         }
     }
 
@@ -80,9 +80,9 @@ extension Tool {
             + Shape.patterns,
         input: [
             "base_path": Shape.text("The directory to delete in."),
-            "include_patterns": nullable("What to delete; every file by default."),
-            "exclude_patterns": nullable("What to keep."),
-        ], required: ["base_path"], output: batchOutput("deleted"),
+            "include_patterns": CopyFileTools.nullable("What to delete; every file by default."),
+            "exclude_patterns": CopyFileTools.nullable("What to keep."),
+        ], required: ["base_path"], output: CopyFileTools.batchOutput("deleted"),
         outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true), isLong: true,
         run: deleteBatch)
 
@@ -118,7 +118,7 @@ extension Tool {
             }
             return try delete(call, found, kept, keptCount)
         } catch {
-            return batchFailure("delete_files_batch", error)
+            return CopyFileTools.batchFailure("delete_files_batch", error)
         }
     }
 

@@ -4,7 +4,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum EditCopyTools {
     static let editFileCopy = Tool(
         "edit_file_copy", .write, title: "Copy and edit file",
         "Copies a file and edits the copy in one call; the source stays as it is. The edits are those "
@@ -13,7 +13,7 @@ extension Tool {
         input: [
             "source_path": Shape.text("The file to copy."),
             "destination_path": Shape.text("The path of the copy."),
-            "edits": Shape.list(of: editShape, "The edits of the copy.", to: 1000, default: []),
+            "edits": Shape.list(of: EditTools.editShape, "The edits of the copy.", to: 1000, default: []),
             "on_conflict": onConflict,
             "dry_run": Shape.flag("Only show the diff.", default: false), "max_bytes": Shape.maxBytes,
         ], required: ["source_path", "destination_path"],
@@ -63,7 +63,7 @@ extension Tool {
             var edits: [TextEdit] = []
             for (index, item) in items.enumerated() {
                 let name = items.count > 1 ? "edit \(index + 1): " : ""
-                edits.append(try edit(item, text, name))
+                edits.append(try EditTools.edit(item, text, name))
             }
             return edits
         }
@@ -96,7 +96,7 @@ extension Tool {
     private static let itemShape = Shape.object(
         [
             "source_path": Shape.text(), "destination_path": Shape.text(),
-            "edits": Shape.list(of: editShape, to: 1000),
+            "edits": Shape.list(of: EditTools.editShape, to: 1000),
         ], required: ["source_path", "destination_path"], closed: true)
 
     private static let mostItems = 10_000

@@ -5,7 +5,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum EditTools {
     static let editFile = Tool(
         "edit_file", .write, title: "Edit file",
         "Changes parts of a text file of any size and returns the changes as a diff. Each edit is one "

@@ -4,7 +4,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum InfoTools {
     static let getFileInfo = Tool(
         "get_file_info", .read, title: "File information",
         "Size, times, type and permissions of a file or directory, and its version, which edits may "

@@ -50,7 +50,7 @@ enum JobReport {
     }
 }
 
-extension Tool {
+enum JobTools {
     private static let jobOutput: KeyValuePairs<String, JSON> = [
         "content": Shape.content, "job_id": Shape.text(), "tool": Shape.text(), "state": Shape.text(),
         "seconds": Shape.integer(), "done": Shape.integer(), "total": Shape.integer(),

@@ -4,7 +4,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum ListTools {
     private static let listOutput: KeyValuePairs<String, JSON> = [
         "content": Shape.content, "total": Shape.integer("Names in the directory."),
         "shown": Shape.integer(), "next_start": Shape.integer("Where the next call goes on."),

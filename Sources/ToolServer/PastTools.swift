@@ -7,7 +7,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum PastTools {
     private static let place = Shape.text(
         "A path in the workspace; the first allowed directory if left out.")
     private static let moment = Shape.text(

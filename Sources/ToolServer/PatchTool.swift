@@ -5,7 +5,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum PatchTools {
     static let editFileApplyPatch = Tool(
         "edit_file_apply_patch", .write, title: "Apply patch",
         "Applies a unified diff to files of any size. path is the file, or the directory that the "
@@ -56,7 +56,7 @@ extension Tool {
             guard targets.count == 1, let text = targets[0].text else {
                 throw ToolError(.usage, "version goes with a patch of one file that is there")
             }
-            try checkVersion(call, text, path)
+            try EditTools.checkVersion(call, text, path)
         }
         let preview = try preview(call, targets)
         for target in targets { if let text = target.text { call.keep(text) } }
@@ -69,7 +69,7 @@ extension Tool {
                 version = targets.count == 1 ? versions[targets[0].path] : nil
                 for target in targets {
                     guard let text = target.text, let version = versions[target.path] else { continue }
-                    keepIndex(call, text, target.path, target.planned.map(\.splice), version)
+                    EditTools.keepIndex(call, text, target.path, target.planned.map(\.splice), version)
                 }
                 return versions
             }

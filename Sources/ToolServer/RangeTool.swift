@@ -4,7 +4,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum RangeTools {
     static let readFileRange = Tool(
         "read_file_range", .read, title: "Read part of a file",
         "Reads a part of a file of any size: by bytes (offset, length), by lines (start_line, "

@@ -5,7 +5,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum ReadTools {
     private static let readInput: KeyValuePairs<String, JSON> = [
         "path": Shape.path,
         "head": Shape.integer("Only so many lines from the start."),

@@ -4,7 +4,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum SearchTools {
     static let searchFiles = Tool(
         "search_files", .read, title: "Search files",
         "Finds files and directories below a directory whose path fits a pattern, and returns their "

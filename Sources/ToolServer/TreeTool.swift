@@ -5,7 +5,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum TreeTools {
     static let directoryTree = Tool(
         "directory_tree", .read, title: "Directory tree",
         "Names below a directory as JSON: name, type (file or directory), and for directories their "

@@ -4,7 +4,7 @@ internal import MCP
 internal import Platform
 internal import Tools
 
-extension Tool {
+enum WriteTools {
     static let writeFile = Tool(
         "write_file", .write, title: "Write file",
         "Makes a file, or writes all of one anew; its permissions, attributes and links stay, and it "

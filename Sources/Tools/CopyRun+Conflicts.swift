@@ -45,30 +45,40 @@ extension CopyRun {
                 found.all.append(placement)
                 continue
             }
-            switch options.conflict {
-            case .fail, .merge: conflicts.append((target, ""))
-            case .skip:
-                found.skipped.append(.init(path: item.source, reason: "destination exists"))
-            case .newer where status.modificationTime >= item.status.modificationTime:
-                found.skipped.append(.init(path: item.source, reason: "destination is as new"))
-            case .overwrite, .newer:
-                placement.replaces = true
-                // `newer` replaces the file only if it is still the older one that was seen here.
-                if options.conflict == .newer { placement.seen = PlacingJournal.Mark(status) }
-                found.all.append(placement)
-            case .rename:
-                let names = item.names.isEmpty
-                    ? [destination.names.last?.bytes ?? []] : item.names
-                let top = item.names.isEmpty ? destination.parent : destination
-                placement.names = CopyPlan.free(names) { tried in
-                    (try? ground.status(path(tried, below: top))) != nil
-                }
-                found.all.append(placement)
-            }
+            if !apply(item, status, &placement, &found) { conflicts.append((target, "")) }
         }
         if !conflicts.isEmpty { throw refusal(of: conflicts) }
         if let merge { try leaveRemoved(merge, &found) }
         return found
+    }
+
+    /// Applies the rule to a file that exists at the destination.
+    /// - Returns: false if it is a conflict.
+    private func apply(
+        _ item: CopyPlan.Item, _ status: FileStatus, _ placement: inout Placement,
+        _ found: inout Placements
+    ) -> Bool {
+        switch options.conflict {
+        case .fail, .merge: return false
+        case .skip:
+            found.skipped.append(.init(path: item.source, reason: "destination exists"))
+        case .newer where status.modificationTime >= item.status.modificationTime:
+            found.skipped.append(.init(path: item.source, reason: "destination is as new"))
+        case .overwrite, .newer:
+            placement.replaces = true
+            // `newer` replaces the file only if it is still the older one that was seen here.
+            if options.conflict == .newer { placement.seen = PlacingJournal.Mark(status) }
+            found.all.append(placement)
+        case .rename:
+            let names = item.names.isEmpty
+                ? [destination.names.last?.bytes ?? []] : item.names
+            let top = item.names.isEmpty ? destination.parent : destination
+            placement.names = CopyPlan.free(names) { tried in
+                (try? ground.status(path(tried, below: top))) != nil
+            }
+            found.all.append(placement)
+        }
+        return true
     }
 
     /// Decides what a merge does with one file or symlink.

@@ -186,25 +186,7 @@ package struct CopyRun {
             try ground.makeDirectory(stage.fresh, withParents: false)
         }
         var places: [Int: ToolPath] = [:]
-        var cloned: [(source: ToolPath, destination: ToolPath)] = []
-        var cloning: UInt64 = 0
-        var done: (files: Int, bytes: UInt64) = (0, 0)
-        func cloneAll() throws(ToolError) {
-            guard !cloned.isEmpty else { return }
-            if try ground.clone(cloned) {
-                result.sharedBytes += cloning
-            } else {
-                for (source, target) in cloned {
-                    try checkCancelled()
-                    result.sharedBytes += try ground.copyFile(source, to: target, keeping: options.keeps)
-                }
-            }
-            done.files += cloned.count
-            done.bytes += cloning
-            onProgress(done.files, done.bytes)
-            cloned = []
-            cloning = 0
-        }
+        var batch = CloneBatch()
         for placement in placements.all {
             let item = plan.items[placement.item]
             let target = staged(placement, stage)
@@ -217,7 +199,7 @@ package struct CopyRun {
                 try ground.makeSymlink(
                     target, to: link, like: options.keeps.contains(.times) ? item.status : nil)
             case .link(let first):
-                try cloneAll()
+                try clone(&batch, &result)
                 if let place = places[first] {
                     try ground.makeLink(place, as: target)
                 } else {
@@ -229,16 +211,42 @@ package struct CopyRun {
                     continue
                 }
                 if try fill(item, target, &result) { continue }
-                cloned.append((item.source, target))
-                cloning += item.status.size
-                if cloned.count >= Self.cloneBatch || cloning > 256 << 20 {
+                batch.files.append((item.source, target))
+                batch.bytes += item.status.size
+                if batch.files.count >= Self.cloneBatch || batch.bytes > 256 << 20 {
                     try checkCancelled()
-                    try cloneAll()
+                    try clone(&batch, &result)
                 }
             }
         }
-        try cloneAll()
+        try clone(&batch, &result)
         try finishDirectories(placements, stage)
+    }
+
+    /// Files that one command clones.
+    private struct CloneBatch {
+        var files: [(source: ToolPath, destination: ToolPath)] = []
+        var bytes: UInt64 = 0
+        /// Files and bytes of the batches before.
+        var done: (files: Int, bytes: UInt64) = (0, 0)
+    }
+
+    /// Clones what the batch has, or copies it where the ground cannot clone.
+    private func clone(_ batch: inout CloneBatch, _ result: inout CopyResult) throws(ToolError) {
+        guard !batch.files.isEmpty else { return }
+        if try ground.clone(batch.files) {
+            result.sharedBytes += batch.bytes
+        } else {
+            for (source, target) in batch.files {
+                try checkCancelled()
+                result.sharedBytes += try ground.copyFile(source, to: target, keeping: options.keeps)
+            }
+        }
+        batch.done.files += batch.files.count
+        batch.done.bytes += batch.bytes
+        onProgress(batch.done.files, batch.done.bytes)
+        batch.files = []
+        batch.bytes = 0
     }
 
     /// Sets the attributes of directories last, since making entries changes their times.

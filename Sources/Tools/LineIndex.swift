@@ -123,9 +123,8 @@ package struct LineIndex: Sendable {
         _ splices: [ByteSplice], read: Read
     ) throws(ToolError) {
         var fresh: [Block] = []
-        var newSize = size
-        for splice in splices {
-            newSize = newSize &- min(splice.delete, newSize) &+ UInt64(splice.insert.count)
+        let newSize = splices.reduce(size) {
+            $0 &- min($1.delete, $0) &+ UInt64($1.insert.count)
         }
         // If the units of UTF-16 move by one byte, all counts after the edit are wrong.
         let unit = UInt64(encoding.unit)
@@ -136,11 +135,9 @@ package struct LineIndex: Sendable {
             self = LineIndex(size: newSize, encoding: encoding, smallestBlock: smallestBlock)
             return
         }
-        var oldStart: UInt64 = 0
-        var newStart: UInt64 = 0
+        var (oldStart, newStart) = (UInt64(0), UInt64(0))
         var bytes = [UInt8](repeating: 0, count: Self.readLength(blockLength))
-        var next = 0
-        var index = 0
+        var (next, index) = (0, 0)
         while index < blocks.count {
             var oldEnd = oldStart + blocks[index].bytes
             // A splice at the end of a block is counted with the next block; after the last block nothing

@@ -105,17 +105,17 @@ struct ReplaceTests {
         let before = disk.syncs
         try run([.rename("t", to: "a")])
         #expect(disk.syncs == before)
-        session.workspace.maintain(checkpointNow: false)
+        session.workspace.maintenance.maintain(checkpointNow: false)
         let after = disk.syncs
         #expect(after > before)
-        session.workspace.maintain(checkpointNow: false)
+        session.workspace.maintenance.maintain(checkpointNow: false)
         #expect(disk.syncs == after)
         // A new name promises nothing, and what is durable already needs nothing.
         try run([.create("t"), .write("t", at: 0, count: 50), .rename("t", to: "b")])
         try run([.create("t"), .write("t", at: 0, count: 50), .sync("t")])
         let synced = disk.syncs
         try run([.rename("t", to: "a")])
-        session.workspace.maintain(checkpointNow: false)
+        session.workspace.maintenance.maintain(checkpointNow: false)
         #expect(disk.syncs == synced)
     }
 
@@ -129,12 +129,12 @@ struct ReplaceTests {
         ]
         for (index, step) in steps.enumerated() { _ = try session.run(step, index) }
         let before = disk.syncs
-        session.workspace.maintain(checkpointNow: false)
+        session.workspace.maintenance.maintain(checkpointNow: false)
         #expect(disk.syncs == before, "it may be written on")
-        session.workspace.maintain(checkpointNow: false)
+        session.workspace.maintenance.maintain(checkpointNow: false)
         let after = disk.syncs
         #expect(after > before)
-        for _ in 0..<3 { session.workspace.maintain(checkpointNow: false) }
+        for _ in 0..<3 { session.workspace.maintenance.maintain(checkpointNow: false) }
         #expect(disk.syncs == after)
     }
 
@@ -147,7 +147,7 @@ struct ReplaceTests {
         ]
         for (index, step) in steps.enumerated() { _ = try session.run(step, index) }
         disk.failSyncs(.inputOutput)
-        for _ in 0..<3 { session.workspace.maintain(checkpointNow: false) }
+        for _ in 0..<3 { session.workspace.maintenance.maintain(checkpointNow: false) }
         #expect(session.events.events.filter { $0.severity == .error }.count == 1)
         disk.failSyncs(nil)
         #expect(throws: Errno.inputOutput) { try session.workspace.synchronizeNames() }

@@ -68,7 +68,7 @@ struct Session {
         let store = try base.openStore(disk)
         guard let record = store.workspaces.first else { throw CheckFailure("no workspace") }
         events = EventLog()
-        workspace = try Workspace.open(
+        workspace = try Recovery.open(
             record, in: store, base: base.tree, limits: base.limits, events: events
         ).0
     }
@@ -99,7 +99,7 @@ struct Session {
         case .write(let name, let offset, let count):
             let number = try number(name)
             try Model.data(index, count).withUnsafeBytes { raw in
-                _ = try workspace.write(
+                _ = try workspace.content.write(
                     number, raw, at: UInt64(offset), killSetID: false, caller: caller)
             }
         case .truncate(let name, let length):
@@ -115,17 +115,17 @@ struct Session {
             _ = try workspace.makeLink(
                 to: number(old), name: FileName(new), in: root, caller: caller)
         case .copy(let source, let from, let target, let to, let count):
-            _ = try workspace.copyRange(
+            _ = try workspace.content.copyRange(
                 from: number(source), at: UInt64(from), to: number(target), at: UInt64(to),
                 length: UInt64(count), caller: caller)
         case .punch(let name, let offset, let count):
-            try workspace.allocate(
+            try workspace.content.allocate(
                 number(name), mode: [.punchHole, .keepSize], offset: UInt64(offset),
                 length: UInt64(count), caller: caller)
         case .sync(let name):
             try workspace.synchronize(number(name))
         case .checkpoint:
-            workspace.maintain(checkpointNow: true)
+            workspace.maintenance.maintain(checkpointNow: true)
         case .backup, .rollback, .rollbackPath, .clone, .edit, .undo, .removeBackup:
             return try command(step, index)
         }
@@ -136,27 +136,27 @@ struct Session {
         do {
             switch step {
             case .backup(let name):
-                _ = try workspace.backup(FileName(name), comment: [], caller: caller)
+                _ = try workspace.moments.backup(FileName(name), comment: [], caller: caller)
             case .rollback(let name):
-                _ = try workspace.rollback(
+                _ = try workspace.commands.rollback(
                     to: .backup(FileName(name)), paths: [], keepsTimes: false, caller: caller)
             case .rollbackPath(let backup, let name):
-                _ = try workspace.rollback(
+                _ = try workspace.commands.rollback(
                     to: .backup(FileName(backup)), paths: [Array(name.utf8)], keepsTimes: false,
                     caller: caller)
             case .undo:
-                _ = try workspace.undo(1, paths: [], caller: caller)
+                _ = try workspace.commands.undo(1, paths: [], caller: caller)
             case .removeBackup(let name):
-                try workspace.removeBackup(FileName(name), caller: caller)
+                try workspace.moments.removeBackup(FileName(name), caller: caller)
             case .clone(let source, let target):
-                _ = try workspace.clone(
+                _ = try workspace.commands.clone(
                     Array(source.utf8), to: Array(target.utf8), caller: caller)
                 return try number(target)
             case .edit(let name, let offset, let delete, let insert):
                 let splice = Splice(
                     offset: UInt64(offset), delete: UInt64(delete),
                     insert: Model.data(index, insert))
-                _ = try workspace.edit(Array(name.utf8), [splice], caller: caller)
+                _ = try workspace.content.edit(Array(name.utf8), [splice], caller: caller)
             default: break
             }
             return nil
@@ -186,7 +186,7 @@ struct Session {
         var buffer = [UInt8](repeating: 0xee, count: 200_000)
         do {
             let count = try buffer.withUnsafeMutableBytes {
-                try workspace.read(attributes.number, into: $0, at: 0)
+                try workspace.content.read(attributes.number, into: $0, at: 0)
             }
             guard UInt64(count) == attributes.size else {
                 throw CheckFailure("read \(count) bytes of a file of \(attributes.size)")

@@ -51,7 +51,7 @@ struct WithdrawnRollbackTests {
             failures += 1
             let isAsBefore = try session.visible() == before
             #expect(isAsBefore, "call \(call)")
-            session.workspace.maintain(checkpointNow: true)
+            session.workspace.maintenance.maintain(checkpointNow: true)
             let isStill = try session.visible() == before
             #expect(isStill, "call \(call), after a checkpoint")
             let isFound = try Session(disk.afterKill(), base).visible() == before

@@ -13,7 +13,7 @@ extension ModelRun {
             try TreeImage(ReferenceFileSystem(copyOf: fixture.basePath)), now, .base,
             "\(when), against the base")
         guard let moment = moments.randomElement(using: &random) else { return }
-        let then = try TreeImage(PastTree(fixture.workspace.view(at: moment.sequence)))
+        let then = try TreeImage(PastTree(fixture.workspace.moments.view(at: moment.sequence)))
         try check(
             then, now, .moment(.sequence(moment.sequence)), "\(when), against \(moment.name)")
         forget()
@@ -41,7 +41,7 @@ extension ModelRun {
 
     /// Takes the last step back: the tree is as it was before the step.
     func undo() throws {
-        let items = try fixture.workspace.history(1...UInt64.max)
+        let items = try fixture.workspace.changes.history(1...UInt64.max)
             .filter { !$0.operation.hasPrefix("backup") }
         guard var first = items.last else { return }
         var starts = [first.sequence]
@@ -53,11 +53,11 @@ extension ModelRun {
         // Paths alone cannot tell a new file from one that lost its name to it: then the step is
         // shorter.
         let expected = try starts.reversed().map {
-            try TreeImage(PastTree(fixture.workspace.view(at: $0 - 1)))
+            try TreeImage(PastTree(fixture.workspace.moments.view(at: $0 - 1)))
         }
         ours.releaseAll()
         theirs.releaseAll()
-        _ = try fixture.workspace.undo(1, paths: [], caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.undo(1, paths: [], caller: fixture.tree.caller)
         recent.append("undo to before change \(first.sequence)")
         let found = try TreeImage(fixture.tree)
         let differences = expected.map { $0.differences(to: found) }

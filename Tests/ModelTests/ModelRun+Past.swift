@@ -11,7 +11,7 @@ extension ModelRun {
     /// The name tells which of the moments it is.
     func backup() throws {
         let name = try FileName("backup \(moments.count)")
-        let made = try fixture.workspace.backup(name, comment: [], caller: fixture.tree.caller)
+        let made = try fixture.workspace.moments.backup(name, comment: [], caller: fixture.tree.caller)
         moments.append(Moment(name: name, sequence: made.sequence, state: reference.copy()))
     }
 
@@ -23,7 +23,7 @@ extension ModelRun {
         if Bool.random(using: &random) { try backup() }
         let outcome: CommandOutcome
         do {
-            outcome = try fixture.workspace.rollback(
+            outcome = try fixture.workspace.commands.rollback(
                 to: byName ? .backup(moment.name) : .sequence(moment.sequence), paths: [],
                 keepsTimes: false, caller: fixture.tree.caller)
         } catch {
@@ -39,7 +39,7 @@ extension ModelRun {
     func lookBack(to moment: Moment) throws {
         let found: TreeImage
         do {
-            found = try TreeImage(PastTree(fixture.workspace.view(at: moment.sequence)))
+            found = try TreeImage(PastTree(fixture.workspace.moments.view(at: moment.sequence)))
         } catch {
             throw CheckFailure(
                 "seed \(seed), looking back to \(moment.name): \(error)\n"
@@ -77,7 +77,7 @@ extension ModelRun {
         let shown = String(decoding: path, as: UTF8.self)
         recent.append("rollback of \(shown) to \(moment.name)")
         do {
-            _ = try fixture.workspace.rollback(
+            _ = try fixture.workspace.commands.rollback(
                 to: .backup(moment.name), paths: [path],
                 keepsTimes: Bool.random(using: &random), caller: fixture.tree.caller)
         } catch {
@@ -118,7 +118,7 @@ extension ModelRun {
         let shown = String(decoding: path, as: UTF8.self)
         recent.append("clone of \(shown) to \(String(decoding: target, as: UTF8.self))")
         do {
-            _ = try fixture.workspace.clone(path, to: target, caller: fixture.tree.caller)
+            _ = try fixture.workspace.commands.clone(path, to: target, caller: fixture.tree.caller)
         } catch {
             throw CheckFailure("seed \(seed): clone of \(shown): \(error)")
         }
@@ -161,7 +161,7 @@ extension ModelRun {
         }
         bytes += item.content[min(at, item.content.count)...]
         do {
-            _ = try fixture.workspace.edit(path, splices, caller: fixture.tree.caller)
+            _ = try fixture.workspace.content.edit(path, splices, caller: fixture.tree.caller)
         } catch {
             throw CheckFailure("seed \(seed): edit of \(String(decoding: path, as: UTF8.self)): \(error)")
         }

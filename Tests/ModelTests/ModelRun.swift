@@ -112,8 +112,8 @@ final class ModelRun {
         switch choice {
         case .nothing: break
         case .checkpoint:
-            if !fixture.workspace.checkpoint() { throw CheckFailure("no checkpoint") }
-        case .sweep: fixture.workspace.sweep()
+            if !fixture.workspace.maintenance.checkpoint() { throw CheckFailure("no checkpoint") }
+        case .sweep: fixture.workspace.maintenance.sweep()
         case .backup: try backup()
         case .rollback, .rollbackToNumber: try rollback(byName: choice == .rollback)
         case .rollbackPath: try rollbackPath()
@@ -122,7 +122,7 @@ final class ModelRun {
         case .edit: for _ in 0..<5 { try edit() }
         case .maintain:
             forget()
-            fixture.workspace.maintain(checkpointNow: true)
+            fixture.workspace.maintenance.maintain(checkpointNow: true)
         case .reopen, .kill, .lostDatabase:
             ours.releaseAll()
             theirs.releaseAll()

@@ -110,14 +110,14 @@ private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
         let fixture = try WorkspaceFixture()
         let tree = fixture.tree!
         let file = try tree.makeFile("f", mode: 0o2750)
-        let before = try fixture.workspace.history(1...UInt64.max).count
+        let before = try fixture.workspace.changes.history(1...UInt64.max).count
         for (clears, mode) in [(false, 0o2764), (true, 0o764)] as [(Bool, UInt32)] {
             try fixture.workspace.setXattr(
                 AccessControlList.accessName, of: file, to: named, mode: .either,
                 clearsSetGroup: clears, caller: tree.caller)
             #expect(try tree.mode("f") == mode)
         }
-        #expect(try fixture.workspace.history(1...UInt64.max).count == before + 2)
+        #expect(try fixture.workspace.changes.history(1...UInt64.max).count == before + 2)
     }
 
     @Test("What is no ACL is refused, and a file takes no default ACL")

@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct BlameTests {
     private func words(_ fixture: WorkspaceFixture, _ path: String) throws -> [String] {
-        try fixture.workspace.blame(try fixture.tree.resolve(path)).map { part in
+        try fixture.workspace.changes.blame(try fixture.tree.resolve(path)).map { part in
             let range = "\(part.range.lowerBound)-\(part.range.upperBound)"
             switch part.source {
             case .base: return "\(range) base"
@@ -32,7 +32,7 @@ import Testing
         tree.caller.pid = 22
         try tree.write("f", "XY", at: 4)
         try tree.write("f", "Z", at: 20)
-        _ = try fixture.workspace.edit(
+        _ = try fixture.workspace.content.edit(
             Array("f".utf8), [Splice(offset: 1, delete: 1, insert: Array("new".utf8))],
             caller: tree.caller)
         let expected = [
@@ -42,8 +42,8 @@ import Testing
         #expect(try words(fixture, "f") == expected)
         try fixture.reopenAfterKill()
         #expect(try words(fixture, "f") == expected)
-        let items = try fixture.workspace.history(1...UInt64.max)
-        for part in try fixture.workspace.blame(try fixture.tree.resolve("f")) {
+        let items = try fixture.workspace.changes.history(1...UInt64.max)
+        for part in try fixture.workspace.changes.blame(try fixture.tree.resolve("f")) {
             guard case .change(let item) = part.source else { continue }
             #expect(items.contains { $0.sequence == item.sequence && $0.time == item.time })
         }
@@ -55,10 +55,10 @@ import Testing
         let tree = fixture.tree!
         try tree.makeFile("f")
         try tree.write("f", "one")
-        let before = try fixture.workspace.blame(try tree.resolve("f"))
+        let before = try fixture.workspace.changes.blame(try tree.resolve("f"))
         try tree.write("f", "two, longer")
-        _ = try fixture.workspace.undo(1, paths: [], caller: tree.caller)
-        let after = try fixture.workspace.blame(try tree.resolve("f"))
+        _ = try fixture.workspace.commands.undo(1, paths: [], caller: tree.caller)
+        let after = try fixture.workspace.changes.blame(try tree.resolve("f"))
         #expect(before.map(\.range) == after.map(\.range))
         for (one, two) in zip(before, after) {
             guard case .change(let first) = one.source, case .change(let second) = two.source else {
@@ -92,7 +92,7 @@ import Testing
         _ = try tree.makeNode(name, in: parent, mode: 0o120777, device: 0, target: [0x61])
         func failure(_ number: InodeNumber) -> Errno? {
             do throws(CommandError) {
-                _ = try fixture.workspace.blame(number)
+                _ = try fixture.workspace.changes.blame(number)
                 return nil
             } catch {
                 return error.errno
@@ -102,7 +102,7 @@ import Testing
         #expect(failure(try tree.resolve("s")) == .invalid)
         #expect(failure(12_345) == .noEntry)
         let empty = try tree.makeFile("f")
-        #expect(try fixture.workspace.blame(empty).isEmpty)
+        #expect(try fixture.workspace.changes.blame(empty).isEmpty)
         try tree.write("f", "first")
         try tree.write("f", "2", at: 1)
         try fixture.reopen()

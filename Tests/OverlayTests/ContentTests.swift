@@ -19,15 +19,15 @@ import Testing
         let file = try tree.resolve("f")
         try tree.unlink("f")
         tree.forget(except: [file])
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         #expect(try tree.contents(file) == Array("base content".utf8))
         try tree.write(file, Array("NEW".utf8), at: 0)
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         try tree.write(file, Array("!".utf8), at: 12)
         #expect(try tree.contents(file) == Array("NEWe content!".utf8))
         #expect(try tree.facts(file).links == 0)
         tree.forget()
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         #expect(throws: Errno.stale) { try tree.facts(file) }
         try fixture.reopenAfterKill()
         #expect(try fixture.tree.names("").isEmpty)
@@ -60,7 +60,7 @@ import Testing
 
     private func write(_ tree: WorkspaceTree, _ file: UInt64, kill: Bool) throws -> Bool {
         try [UInt8(1)].withUnsafeBytes {
-            try tree.workspace.write(file, $0, at: 0, killSetID: kill, caller: tree.caller)
+            try tree.workspace.content.write(file, $0, at: 0, killSetID: kill, caller: tree.caller)
         }
     }
 
@@ -154,15 +154,15 @@ import Testing
         let found = try fixture.workspace.attributes(file)
         #expect(found.size == 64 << 20)
         #expect(found.blocks < 64)
-        #expect(try fixture.workspace.seek(file, from: 0, data: true) == 8 << 20)
-        #expect(try fixture.workspace.seek(file, from: 8 << 20, data: false) == 8 << 20 + 4_096)
-        #expect(try fixture.workspace.seek(file, from: 9 << 20, data: true) == 32 << 20)
+        #expect(try fixture.workspace.content.seek(file, from: 0, data: true) == 8 << 20)
+        #expect(try fixture.workspace.content.seek(file, from: 8 << 20, data: false) == 8 << 20 + 4_096)
+        #expect(try fixture.workspace.content.seek(file, from: 9 << 20, data: true) == 32 << 20)
         #expect(try fixture.tree.read(file, at: 8 << 20, count: 4_096) == bytes(4_096, fill: 1))
         #expect(fixture.logBytes < 4_096)
         try fixture.reopenAfterKill()
         #expect(try fixture.workspace.attributes(file).blocks < 64)
         #expect(throws: Errno.noDevice) {
-            try fixture.workspace.seek(file, from: 33 << 20, data: true)
+            try fixture.workspace.content.seek(file, from: 33 << 20, data: true)
         }
     }
 }
@@ -194,7 +194,7 @@ import Testing
         try tree.unlink("source")
         try tree.unlink("base")
         tree.forget()
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         for kill in [false, true] {
             if kill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
             for path in ["copy", "second"] {

@@ -40,7 +40,7 @@ import Testing
     private func rollback(
         _ fixture: WorkspaceFixture, to moment: UInt64, _ paths: String...
     ) throws {
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(moment), paths: paths.map(path), keepsTimes: false,
             caller: fixture.tree.caller)
     }
@@ -71,16 +71,16 @@ import Testing
     private func walk(_ fixture: WorkspaceFixture) throws {
         let workspace = fixture.workspace
         try makeDeep(fixture.tree, "top")
-        let made = workspace.statistics.sequence
-        let view = PastTree(try workspace.view(at: made))
+        let made = workspace.accounts.statistics.sequence
+        let view = PastTree(try workspace.moments.view(at: made))
         #expect(try depth(view, "top").count == Self.depth)
-        _ = try workspace.clone(path("top"), to: path("copy"), caller: fixture.tree.caller)
+        _ = try workspace.commands.clone(path("top"), to: path("copy"), caller: fixture.tree.caller)
         try expectWhole(fixture.tree, "copy", "deep")
         try compare(fixture)
         try expectClean(fixture)
         try rollback(fixture, to: made, "copy")
         #expect(!fixture.tree.exists("copy"))
-        _ = try workspace.undo(1, paths: [], caller: fixture.tree.caller)
+        _ = try workspace.commands.undo(1, paths: [], caller: fixture.tree.caller)
         try expectWhole(fixture.tree, "copy", "deep")
         try rollback(fixture, to: 0, "top", "copy")
         #expect(try fixture.tree.names("") == ["base"])
@@ -91,13 +91,13 @@ import Testing
         #expect(try fixture.tree.names("") == ["base"])
         try rollback(fixture, to: made)
         #expect(!fixture.tree.exists("copy"))
-        #expect(try workspace.history(made - 50...made).last?.operation == "link")
-        #expect(try workspace.history(1...made).allSatisfy { $0.path.count < 4_096 })
+        #expect(try workspace.changes.history(made - 50...made).last?.operation == "link")
+        #expect(try workspace.changes.history(1...made).allSatisfy { $0.path.count < 4_096 })
         fixture.tree.forget()
         try fixture.reopenAfterKill()
         try expectWhole(fixture.tree, "top", "deep")
         try removeAll(fixture.tree)
-        _ = try fixture.workspace.undo(1, paths: [path("top")], caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.undo(1, paths: [path("top")], caller: fixture.tree.caller)
         try rollback(fixture, to: made, "top")
         try expectWhole(fixture.tree, "top", "deep")
         try expectClean(fixture)
@@ -112,7 +112,7 @@ import Testing
         #expect(lines.allSatisfy { $0.path.count < 4_096 + 256 } && lines.count > 2 * min(Self.depth, 2_000))
         var change = AttributeChange()
         change.mode = 0o700
-        let before = fixture.workspace.statistics.sequence
+        let before = fixture.workspace.accounts.statistics.sequence
         try fixture.tree.setAttributes(try depth(fixture.tree, "top").bottom, change)
         let deep = try fixture.set.differences(
             of: fixture.workspace, from: .moment(.sequence(before)))
@@ -147,11 +147,12 @@ import Testing
             let file = try tree.lookup(try FileName("file"), in: bottom)
             tree.forget(except: [file])
             try tree.write(file, Array("EDIT".utf8), at: 0)
-            let edited = fixture.workspace.statistics.sequence
+            let edited = fixture.workspace.accounts.statistics.sequence
             let lines = try fixture.set.differences(of: fixture.workspace, from: .base)
             #expect(lines.count == 1 && lines[0].status == .modified && lines[0].type == .directory)
             try self.expectClean(fixture)
-            _ = try fixture.workspace.clone(self.path(name), to: self.path("copy"), caller: tree.caller)
+            _ = try fixture.workspace.commands.clone(
+                self.path(name), to: self.path("copy"), caller: tree.caller)
             let copied = try self.depth(tree, "copy", try FileName(name)).bottom
             #expect(try tree.contents(tree.lookup(FileName("file"), in: copied)) == Array("EDIThe base".utf8))
             try self.rollback(fixture, to: edited, "copy")

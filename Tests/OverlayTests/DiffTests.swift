@@ -55,7 +55,7 @@ import Testing
             #expect(try lines(fixture).sorted() == changed.sorted(), "turn \(turn)")
             if turn == 0 {
                 fixture.tree.forget()
-                fixture.workspace.maintain(checkpointNow: true)
+                fixture.workspace.maintenance.maintain(checkpointNow: true)
             } else {
                 try fixture.reopenAfterKill()
             }
@@ -67,7 +67,7 @@ import Testing
         let fixture = try fixture()
         try change(fixture.tree)
         let name = try FileName("b")
-        _ = try fixture.workspace.backup(name, comment: [], caller: fixture.tree.caller)
+        _ = try fixture.workspace.moments.backup(name, comment: [], caller: fixture.tree.caller)
         #expect(try lines(fixture, .moment(.backup(name))) == [])
         try fixture.tree.write("new/f", "0", at: 4)
         try fixture.tree.rename("moved/f", to: "f")
@@ -84,7 +84,7 @@ import Testing
         try tree.write("a", "content")
         #expect(try lines(fixture) == [])
         try tree.write("b", "X")
-        _ = try fixture.workspace.undo(1, paths: [], caller: tree.caller)
+        _ = try fixture.workspace.commands.undo(1, paths: [], caller: tree.caller)
         #expect(try lines(fixture) == [])
         try tree.unlink("d/f")
         try tree.makeFile("d/f")
@@ -98,12 +98,12 @@ import Testing
     func goneCopy() throws {
         let fixture = try fixture()
         let tree = fixture.tree!
-        _ = try fixture.workspace.clone(
+        _ = try fixture.workspace.commands.clone(
             Array("d".utf8), to: Array("copy".utf8), caller: tree.caller)
         try tree.changeMode("copy/f", 0o640)
-        let moment = fixture.workspace.statistics.sequence
+        let moment = fixture.workspace.accounts.statistics.sequence
         for turn in 0..<2 {
-            _ = try fixture.workspace.rollback(
+            _ = try fixture.workspace.commands.rollback(
                 to: .sequence(0), paths: [], keepsTimes: false, caller: tree.caller)
             if turn == 1 { try fixture.reopenAfterKill() }
             let found = try lines(fixture, .moment(.sequence(moment)))

@@ -22,14 +22,15 @@ struct DriftCommandTests {
             }
             try writeFile("\(base)/e", "e")
         }
-        try fixture.workspace.setLimit(.pin, to: 0)
+        try fixture.workspace.accounts.setLimit(.pin, to: 0)
         return fixture
     }
 
     private func path(_ text: String) -> [UInt8] { Array(text.utf8) }
 
     private func drifted(_ fixture: WorkspaceFixture) throws -> [String] {
-        try fixture.workspace.driftedFiles().map { String(decoding: $0.path, as: UTF8.self) }.sorted()
+        try fixture.workspace.baseFiles.driftedFiles()
+            .map { String(decoding: $0.path, as: UTF8.self) }.sorted()
     }
 
     private func contents(_ fixture: WorkspaceFixture, _ path: String) throws -> [UInt8] {
@@ -48,7 +49,7 @@ struct DriftCommandTests {
         try must("unlink", unlink(fixture.base("e")))
         try fixture.tree.rename("d/f", to: "moved")
         for step in 0..<2 {
-            let list = try fixture.workspace.driftedFiles()
+            let list = try fixture.workspace.baseFiles.driftedFiles()
             let reasons = Dictionary(
                 uniqueKeysWithValues: list.map { (String(decoding: $0.path, as: UTF8.self), $0.reason) })
             #expect(reasons.keys.sorted() == ["d/g", "e", "moved"], "step \(step)")
@@ -61,11 +62,11 @@ struct DriftCommandTests {
         try fixture.tree.truncate("d/g", to: 0)
         #expect(try drifted(fixture) == ["e", "moved"])
         var steps: [Int] = []
-        _ = try fixture.workspace.driftedFiles { done, _ in
+        _ = try fixture.workspace.baseFiles.driftedFiles { done, _ in
             steps.append(done)
             return true
         }
-        #expect(steps.last == fixture.workspace.statistics.touchedInodes)
+        #expect(steps.last == fixture.workspace.accounts.statistics.touchedInodes)
     }
 
     @Test("Edits are never laid over another content of the base", arguments: [0, 30, 100_000, 150_000])
@@ -75,10 +76,10 @@ struct DriftCommandTests {
         try fixture.tree.write("d/f", "middle", at: 50_000)
         try writeFile(fixture.base("d/f"), bytes(newSize, fill: 2))
         #expect(throws: Errno.inputOutput) { try contents(fixture, "d/f") }
-        #expect(fixture.workspace.driftedReads == 1)
-        #expect(fixture.workspace.driftedReadPaths(atMost: 9) == [path("d/f")])
+        #expect(fixture.workspace.baseFiles.driftedReads == 1)
+        #expect(fixture.workspace.baseFiles.driftedReadPaths(atMost: 9) == [path("d/f")])
         do throws(CommandError) {
-            _ = try fixture.workspace.acceptDrift(path("/d/f"), caller: fixture.tree.caller)
+            _ = try fixture.workspace.commands.acceptDrift(path("/d/f"), caller: fixture.tree.caller)
             Issue.record("it was accepted")
         } catch {
             #expect(error.errno == .busy)
@@ -97,14 +98,14 @@ struct DriftCommandTests {
         try writeFile(fixture.base("d/f"), bytes(70_000, fill: 2))
         try fixture.tree.truncate("d/f", to: 0)
         try fixture.tree.write("d/f", "all of it")
-        _ = try fixture.workspace.acceptDrift(path("d/f"), caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.acceptDrift(path("d/f"), caller: fixture.tree.caller)
         #expect(try fixture.tree.text("d/f") == "all of it")
         #expect(try drifted(fixture) == [])
-        #expect(fixture.workspace.driftedReads == 0)
+        #expect(fixture.workspace.baseFiles.driftedReads == 0)
         try fixture.reopenAfterKill()
         #expect(try fixture.tree.text("d/f") == "all of it")
         #expect(throws: CommandError.self) {
-            try fixture.workspace.acceptDrift(path("d/f"), caller: fixture.tree.caller)
+            try fixture.workspace.commands.acceptDrift(path("d/f"), caller: fixture.tree.caller)
         }
     }
 
@@ -116,7 +117,7 @@ struct DriftCommandTests {
         for name in ["d/f", "e"] { try must("chmod", chmod(fixture.base(name), 0o640)) }
         try writeFile(fixture.base("e"), "longer")
         #expect(try drifted(fixture) == ["d/f"])
-        _ = try fixture.workspace.acceptDrift(path("d/f"), caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.acceptDrift(path("d/f"), caller: fixture.tree.caller)
         #expect(try contents(fixture, "d/f") == Array("edit".utf8) + bytes(Self.size, fill: 1).dropFirst(4))
         #expect(try fixture.tree.text("e") == "longer")
         #expect(try drifted(fixture) == [])
@@ -130,7 +131,7 @@ struct DriftCommandTests {
         try writeFile(fixture.base("d/f"), other)
         try must("unlink", unlink(fixture.base("d/g")))
         for name in ["f", "g"] {
-            _ = try fixture.workspace.dropDrift(path("d/\(name)"), caller: fixture.tree.caller)
+            _ = try fixture.workspace.commands.dropDrift(path("d/\(name)"), caller: fixture.tree.caller)
         }
         #expect(try contents(fixture, "d/f") == other)
         #expect(throws: Errno.noEntry) { try fixture.tree.resolve("d/g") }
@@ -148,9 +149,9 @@ struct DriftCommandTests {
             ("d/f", Errno.invalid), ("d/g", .invalid), ("d", .invalid), ("none", .noEntry),
             ("d/f/x", .notDirectory),
         ] {
-            for command in [Workspace.acceptDrift, Workspace.dropDrift] {
+            for command in [TreeCommands.acceptDrift, TreeCommands.dropDrift] {
                 do throws(CommandError) {
-                    _ = try command(fixture.workspace)(path(name), caller)
+                    _ = try command(fixture.workspace.commands)(path(name), caller)
                     Issue.record("\(name) was taken")
                 } catch {
                     #expect(error.errno == errno, "\(name)")
@@ -160,7 +161,7 @@ struct DriftCommandTests {
         }
         try must("unlink", unlink(fixture.base("d/f")))
         #expect(throws: CommandError.self) {
-            try fixture.workspace.acceptDrift(path("d/f"), caller: caller)
+            try fixture.workspace.commands.acceptDrift(path("d/f"), caller: caller)
         }
     }
 
@@ -170,17 +171,17 @@ struct DriftCommandTests {
             try writeFile("\(base)/s", bytes(4_096, fill: 1))
             try must("truncate", truncate("\(base)/s", 1 << 20))
         }
-        try fixture.workspace.setLimit(.pin, to: 0)
+        try fixture.workspace.accounts.setLimit(.pin, to: 0)
         try fixture.tree.write("s", "edit")
         try writeFile(fixture.base("s"), bytes(1 << 20, fill: 3))
         do throws(CommandError) {
-            _ = try fixture.workspace.acceptDrift(path("s"), caller: fixture.tree.caller)
+            _ = try fixture.workspace.commands.acceptDrift(path("s"), caller: fixture.tree.caller)
             Issue.record("it was taken")
         } catch {
             #expect(error.errno == .busy)
         }
-        let outcome = try fixture.workspace.dropDrift(path("s"), caller: fixture.tree.caller)
-        #expect(fixture.workspace.backups.map(\.name) == [try #require(outcome.backup)])
+        let outcome = try fixture.workspace.commands.dropDrift(path("s"), caller: fixture.tree.caller)
+        #expect(fixture.workspace.moments.backups.map(\.name) == [try #require(outcome.backup)])
         #expect(try contents(fixture, "s") == bytes(1 << 20, fill: 3))
     }
 
@@ -197,7 +198,7 @@ struct DriftCommandTests {
         try writeFile(fixture.base("e"), "longer")
         try must("unlink", unlink(fixture.base("d/h")))
         try writeFile(fixture.base("d/new"), "new")
-        let stale = fixture.workspace.refresh()
+        let stale = fixture.workspace.baseFiles.refresh()
         #expect(try fixture.tree.contents(changed) == Array("longer".utf8))
         #expect(try fixture.workspace.attributes(changed).size == 6)
         #expect(stale.inodes[changed] == true)
@@ -207,10 +208,10 @@ struct DriftCommandTests {
         #expect(stale.inodes[try fixture.tree.resolve("d")] == true)
         #expect(stale.entries.map { "\($0.name)" } == ["h"])
         #expect(try fixture.tree.names("d") == ["f", "g", "new"])
-        #expect(fixture.workspace.refresh([]).inodes.isEmpty)
+        #expect(fixture.workspace.baseFiles.refresh([]).inodes.isEmpty)
         try writeFile(fixture.base("e"), "longest!")
         let change = BaseChange(directory: [], name: path("e"))
-        let part = fixture.workspace.refresh([change])
+        let part = fixture.workspace.baseFiles.refresh([change])
         #expect(part.inodes[changed] == true)
         #expect(part.inodes[try fixture.tree.resolve("d")] == nil)
         #expect(try fixture.tree.contents(changed) == Array("longest!".utf8))

@@ -31,11 +31,11 @@ import Testing
     private func end(_ fixture: WorkspaceFixture, _ end: End, at moment: UInt64) throws {
         let caller = fixture.tree.caller
         switch end {
-        case .theirs: _ = try fixture.workspace.dropDrift(path("f"), caller: caller)
-        case .ours: _ = try fixture.workspace.keepOurs(path("f"), caller: caller)
+        case .theirs: _ = try fixture.workspace.commands.dropDrift(path("f"), caller: caller)
+        case .ours: _ = try fixture.workspace.commands.keepOurs(path("f"), caller: caller)
         case .removal: try fixture.tree.unlink("f")
         case .rollback:
-            _ = try fixture.workspace.rollback(
+            _ = try fixture.workspace.commands.rollback(
                 to: .sequence(moment), paths: [path("f")], keepsTimes: true, caller: caller)
         }
     }
@@ -48,7 +48,7 @@ import Testing
             from: fixture.tree.resolve("f"), at: 0, to: fixture.tree.resolve("plain"), at: 0,
             length: 20_000)
         try fixture.tree.write("f", "edit")
-        _ = try fixture.workspace.clone(path("f"), to: path("clone"), caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.clone(path("f"), to: path("clone"), caller: fixture.tree.caller)
         return fixture
     }
 
@@ -57,12 +57,12 @@ import Testing
         arguments: End.allCases)
     func editedAgain(way: End) throws {
         let fixture = try fixture()
-        let before = fixture.workspace.statistics.sequence
+        let before = fixture.workspace.accounts.statistics.sequence
         // The same inode of the base, with another content.
         try withOpen(fixture.base("f"), O_WRONLY) { try writeAll($0, Self.new, at: 0) }
         try end(fixture, way, at: 0)
         fixture.tree.forget()
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         // It shows under a name of which the workspace says nothing.
         let name = way == .rollback ? "f" : "g"
         if name == "g" { try must("rename", rename(fixture.base("f"), fixture.base("g"))) }
@@ -82,7 +82,7 @@ import Testing
         try must("unlink", unlink(fixture.base(name)))
         #expect(try contents(fixture, name) == wanted)
         // A rollback over all of it.
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(before), paths: [], keepsTimes: true, caller: fixture.tree.caller)
         for step in 0..<2 {
             for copy in ["f", "clone"] {

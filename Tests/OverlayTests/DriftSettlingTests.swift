@@ -22,7 +22,7 @@ import Testing
             for name in ["f", "g"] { try writeFile("\(base)/\(name)", Self.old) }
             try writeFile("\(base)/e", "e")
         }
-        if !pin { try fixture.workspace.setLimit(.pin, to: 0) }
+        if !pin { try fixture.workspace.accounts.setLimit(.pin, to: 0) }
         return fixture
     }
 
@@ -33,7 +33,8 @@ import Testing
     }
 
     private func drifted(_ fixture: WorkspaceFixture) throws -> [String] {
-        try fixture.workspace.driftedFiles().map { String(decoding: $0.path, as: UTF8.self) }.sorted()
+        try fixture.workspace.baseFiles.driftedFiles()
+            .map { String(decoding: $0.path, as: UTF8.self) }.sorted()
     }
 
     private func replace(_ fixture: WorkspaceFixture, _ name: String, _ bytes: [UInt8]) throws {
@@ -57,14 +58,14 @@ import Testing
         let fixture = try fixture(pin: pin)
         try fixture.tree.write("f", "edit")
         try replace(fixture, "f", Self.new)
-        let last = fixture.workspace.statistics.sequence
+        let last = fixture.workspace.accounts.statistics.sequence
         let error = failure { () throws(CommandError) in
-            try fixture.workspace.acceptDrift(path("f"), caller: fixture.tree.caller)
+            try fixture.workspace.commands.acceptDrift(path("f"), caller: fixture.tree.caller)
         }
         #expect(error?.errno == .busy)
         #expect(error?.description.contains("--merge") == true)
         #expect(error?.description.contains("ours") == true && error?.description.contains("theirs") == true)
-        #expect(fixture.workspace.statistics.sequence == last)
+        #expect(fixture.workspace.accounts.statistics.sequence == last)
         #expect(try drifted(fixture) == ["f"])
         if pin { #expect(try contents(fixture) == Self.edited) }
     }
@@ -81,7 +82,7 @@ import Testing
         try replace(fixture, "g", Self.new)
         #expect(try drifted(fixture) == ["f"])
         for name in ["f", "g"] {
-            _ = try fixture.workspace.acceptDrift(path(name), caller: fixture.tree.caller)
+            _ = try fixture.workspace.commands.acceptDrift(path(name), caller: fixture.tree.caller)
         }
         for step in 0..<3 {
             #expect(try fixture.tree.text("e") == "longer", "step \(step)")
@@ -106,13 +107,13 @@ import Testing
         try fixture.tree.setXattr(
             Array("user.a".utf8), of: try fixture.tree.resolve("f"), to: [1, 2], mode: .create)
         try replace(fixture, "f", Self.new)
-        let before = fixture.workspace.statistics.sequence
-        let version = try #require(try fixture.workspace.driftedFiles().first?.version)
+        let before = fixture.workspace.accounts.statistics.sequence
+        let version = try #require(try fixture.workspace.baseFiles.driftedFiles().first?.version)
         let stale = failure { () throws(CommandError) in
-            try fixture.workspace.keepOurs(path("f"), over: path("1-2-3-4"), caller: caller)
+            try fixture.workspace.commands.keepOurs(path("f"), over: path("1-2-3-4"), caller: caller)
         }
         #expect(stale?.errno == .busy)
-        let outcome = try fixture.workspace.keepOurs(
+        let outcome = try fixture.workspace.commands.keepOurs(
             path("f"), over: path(version), caller: caller)
         #expect(outcome.stale.entries.map { "\($0.name)" } == ["f"])
         #expect(try contents(fixture) == Self.edited)
@@ -122,24 +123,24 @@ import Testing
         #expect(try contents(fixture) == Self.edited)
         #expect(try fixture.tree.mode("f") == 0o640)
         #expect(try fixture.tree.xattr(Array("user.a".utf8), of: fixture.tree.resolve("f")) == [1, 2])
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(before), paths: [], keepsTimes: true, caller: caller)
         #expect(try contents(fixture) == Self.edited)
         #expect(try drifted(fixture) == ["f"])
-        let dropped = try fixture.workspace.dropDrift(path("f"), caller: caller)
+        let dropped = try fixture.workspace.commands.dropDrift(path("f"), caller: caller)
         for step in 0..<2 {
             #expect(try contents(fixture) == bytes(10, fill: 3), "step \(step)")
             #expect(try fixture.tree.mode("f") == 0o640)
             #expect(try drifted(fixture) == [])
             try fixture.reopenAfterKill()
         }
-        let view = try fixture.workspace.view(at: before)
+        let view = try fixture.workspace.moments.view(at: before)
         let node = try view.lookup(FileName("f"), in: view.root)
         var seen = [UInt8](repeating: 0, count: Self.size)
         let count = try seen.withUnsafeMutableBytes { try view.read(node, into: $0, at: 0) }
         #expect(count == Self.size && seen == Self.edited)
         let backup = try #require(dropped.backup)
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .backup(backup), paths: [path("f")], keepsTimes: false, caller: caller)
         #expect(try contents(fixture) == Self.edited)
     }
@@ -150,8 +151,8 @@ import Testing
         let caller = fixture.tree.caller
         for name in ["f", "g"] { try fixture.tree.write(name, "edit") }
         for name in ["f", "g"] { try replace(fixture, name, Self.new) }
-        _ = try fixture.workspace.keepOurs(path("f"), caller: caller)
-        _ = try fixture.workspace.dropDrift(path("g"), caller: caller)
+        _ = try fixture.workspace.commands.keepOurs(path("f"), caller: caller)
+        _ = try fixture.workspace.commands.dropDrift(path("g"), caller: caller)
         for name in ["f", "g"] { try replace(fixture, name, bytes(10, fill: 3)) }
         for step in 0..<2 {
             #expect(try drifted(fixture) == ["f"], "step \(step)")
@@ -159,12 +160,12 @@ import Testing
             // Without edits it is like any file of the base.
             #expect(try contents(fixture, "g") == bytes(10, fill: 3), "step \(step)")
             let number = try fixture.tree.resolve("f")
-            #expect(try fixture.workspace.baseContent(number, isNow: false) == Self.new)
+            #expect(try fixture.workspace.baseFiles.baseContent(number, isNow: false) == Self.new)
             try fixture.reopenAfterKill()
         }
         // What both sides changed is not settled in passing.
         let busy = failure { () throws(CommandError) in
-            try fixture.workspace.acceptDrift(path("f"), caller: caller)
+            try fixture.workspace.commands.acceptDrift(path("f"), caller: caller)
         }
         #expect(busy?.errno == .busy)
     }
@@ -174,10 +175,10 @@ import Testing
         let fixture = try fixture()
         let caller = fixture.tree.caller
         try fixture.tree.write("f", "edit")
-        _ = try fixture.workspace.clone(path("f"), to: path("clone"), caller: caller)
+        _ = try fixture.workspace.commands.clone(path("f"), to: path("clone"), caller: caller)
         try fixture.tree.link("f", to: "hard")
         try replace(fixture, "f", Self.new)
-        _ = try fixture.workspace.dropDrift(path("f"), caller: caller)
+        _ = try fixture.workspace.commands.dropDrift(path("f"), caller: caller)
         for step in 0..<2 {
             #expect(try contents(fixture) == Self.new, "step \(step)")
             #expect(try contents(fixture, "clone") == Self.edited, "step \(step)")
@@ -205,15 +206,15 @@ import Testing
         try replace(fixture, "f", Self.new)
         try must("unlink", unlink(fixture.base("g")))
         let refused = failure { () throws(CommandError) in
-            try fixture.workspace.keepOurs(path("f"), caller: caller)
+            try fixture.workspace.commands.keepOurs(path("f"), caller: caller)
         }
         #expect(refused?.errno == .inputOutput && refused?.description.contains("theirs") == true)
         let gone = failure { () throws(CommandError) in
-            try fixture.workspace.acceptDrift(path("g"), caller: caller)
+            try fixture.workspace.commands.acceptDrift(path("g"), caller: caller)
         }
         #expect(gone?.errno == .noEntry)
         for name in ["f", "g"] {
-            let outcome = try fixture.workspace.dropDrift(path(name), caller: caller)
+            let outcome = try fixture.workspace.commands.dropDrift(path(name), caller: caller)
             #expect(outcome.backup != nil)
         }
         #expect(try contents(fixture) == Self.new)
@@ -228,7 +229,7 @@ import Testing
         let fixture = try fixture()
         try fixture.tree.write("f", "edit")
         try must("unlink", unlink(fixture.base("f")))
-        _ = try fixture.workspace.keepOurs(path("f"), caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.keepOurs(path("f"), caller: fixture.tree.caller)
         #expect(try drifted(fixture) == [])
         try fixture.reopenAfterKill()
         #expect(try contents(fixture) == Self.edited)
@@ -241,13 +242,13 @@ import Testing
         try fixture.tree.write("f", "edit")
         try replace(fixture, "f", Self.new)
         let number = try fixture.tree.resolve("f")
-        #expect(try fixture.workspace.baseContent(number, isNow: false) == Self.old)
-        #expect(try fixture.workspace.baseContent(number, isNow: true) == Self.new)
+        #expect(try fixture.workspace.baseFiles.baseContent(number, isNow: false) == Self.old)
+        #expect(try fixture.workspace.baseFiles.baseContent(number, isNow: true) == Self.new)
         let untouched = try fixture.tree.resolve("e")
-        #expect(try fixture.workspace.baseContent(untouched, isNow: false) == path("e"))
+        #expect(try fixture.workspace.baseFiles.baseContent(untouched, isNow: false) == path("e"))
         let own = try fixture.tree.makeFile("own")
         #expect(throws: CommandError.self) {
-            try fixture.workspace.baseContent(own, isNow: true)
+            try fixture.workspace.baseFiles.baseContent(own, isNow: true)
         }
     }
 }

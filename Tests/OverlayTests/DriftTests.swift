@@ -17,7 +17,7 @@ struct DriftTests {
             try writeFile("\(base)/d/f", bytes(100_000, fill: 1))
             try writeFile("\(base)/d/g", "g")
         }
-        try fixture.workspace.setLimit(.pin, to: 0)
+        try fixture.workspace.accounts.setLimit(.pin, to: 0)
         return fixture
     }
 
@@ -114,7 +114,7 @@ struct DriftTests {
         try fixture.tree.write("d/g", "edited")
         let old = try status(fixture.base("d/g")).st_ino
         fixture.tree.forget()
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         try must("unlink", unlink(fixture.base("d/g")))
         // Not every file system gives numbers out again at once; then this proves less.
         for index in 0..<20 {

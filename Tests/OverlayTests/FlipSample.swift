@@ -39,8 +39,8 @@ final class FlipSample {
         let set = try open(store)
         let tree = WorkspaceTree(try set.workspace(try set.create(name)))
         try Self.edit(tree)
-        tree.workspace.sweep()
-        tree.workspace.checkpoint()
+        tree.workspace.maintenance.sweep()
+        tree.workspace.maintenance.checkpoint()
         try Self.editMore(tree)
         let clone = try tree.resolve("clone")
         for path in Self.paths {

@@ -21,7 +21,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
 
 @Suite struct HistoryTests {
     private func all(_ fixture: WorkspaceFixture) throws -> [HistoryItem] {
-        try fixture.workspace.history(1...UInt64.max)
+        try fixture.workspace.changes.history(1...UInt64.max)
     }
 
     @Test("Every change is shown once, in order, with the path right after it")
@@ -75,10 +75,10 @@ private func lines(_ items: [HistoryItem]) -> [String] {
             }
             switch turn {
             case 0:
-                fixture.workspace.maintain(checkpointNow: true)
+                fixture.workspace.maintenance.maintain(checkpointNow: true)
             case 1:
                 tree.forget()
-                fixture.workspace.maintain(checkpointNow: true)
+                fixture.workspace.maintenance.maintain(checkpointNow: true)
             case 2: try fixture.reopenAfterKill()
             default: break
             }
@@ -97,19 +97,19 @@ private func lines(_ items: [HistoryItem]) -> [String] {
             if turn % 3 == 1 { try tree.unlink("f\(turn)") }
             if turn == 10 {
                 tree.forget()
-                fixture.workspace.maintain(checkpointNow: true)
+                fixture.workspace.maintenance.maintain(checkpointNow: true)
             }
         }
         let whole = try all(fixture)
         let last = whole.last?.sequence ?? 0
         for lower in stride(from: UInt64(0), to: last + 3, by: 7) {
             for upper in [lower, lower + 5, lower + 40] {
-                let part = try fixture.workspace.history(lower...upper)
+                let part = try fixture.workspace.changes.history(lower...upper)
                 let expected = whole.filter { (lower...upper).contains($0.sequence) }
                 #expect(lines(part) == lines(expected), "\(lower) to \(upper)")
             }
         }
-        #expect(try fixture.workspace.history(last + 1...UInt64.max).isEmpty)
+        #expect(try fixture.workspace.changes.history(last + 1...UInt64.max).isEmpty)
     }
 
     @Test("Edits of a file that was removed since, or had no name any more, are shown")
@@ -130,9 +130,9 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         ]
         #expect(lines(try all(fixture)) == expected)
         let last = try all(fixture).last?.sequence ?? 0
-        #expect(lines(try fixture.workspace.history(last...last)) == ["write b 1-2"])
+        #expect(lines(try fixture.workspace.changes.history(last...last)) == ["write b 1-2"])
         tree.forget()
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         #expect(lines(try all(fixture)) == expected)
     }
 
@@ -141,16 +141,16 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/a", "base") }
         let (tree, workspace) = (fixture.tree!, fixture.workspace)
         let name = try FileName("b")
-        _ = try workspace.backup(name, comment: [], caller: tree.caller)
+        _ = try workspace.moments.backup(name, comment: [], caller: tree.caller)
         try tree.write("a", "edit")
-        _ = try workspace.rollback(
+        _ = try workspace.commands.rollback(
             to: .backup(name), paths: [], keepsTimes: false, caller: tree.caller)
-        _ = try workspace.undo(1, paths: [], caller: tree.caller)
-        try workspace.renameBackup(name, to: try FileName("c"), caller: tree.caller)
-        try workspace.removeBackup(try FileName("c"), caller: tree.caller)
-        _ = try workspace.edit(
+        _ = try workspace.commands.undo(1, paths: [], caller: tree.caller)
+        try workspace.moments.renameBackup(name, to: try FileName("c"), caller: tree.caller)
+        try workspace.moments.removeBackup(try FileName("c"), caller: tree.caller)
+        _ = try workspace.content.edit(
             Array("a".utf8), [Splice(offset: 1, insert: Array("xy".utf8))], caller: tree.caller)
-        _ = try workspace.clone(Array("a".utf8), to: Array("z".utf8), caller: tree.caller)
+        _ = try workspace.commands.clone(Array("a".utf8), to: Array("z".utf8), caller: tree.caller)
         #expect(
             lines(try all(fixture)) == [
                 "backup .draft/backups/b", "write a 0-4", "rollback ", "undo ",
@@ -167,7 +167,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         }
         let tree = fixture.tree!
         try tree.write("s", "x", at: 500)
-        _ = try fixture.workspace.undo(1, paths: [], caller: tree.caller)
+        _ = try fixture.workspace.commands.undo(1, paths: [], caller: tree.caller)
         try tree.write("s", "y", at: 500)
         #expect(lines(try all(fixture)) == ["write s 500-501", "undo ", "write s 500-501"])
     }
@@ -232,14 +232,14 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         try fixture.tree.write("f", "z")
         let expected = ["first", "second", "second", "kernel", ""]
         func commands() throws -> [String] {
-            try fixture.workspace.history(1...UInt64.max).map {
+            try fixture.workspace.changes.history(1...UInt64.max).map {
                 String(decoding: $0.command, as: UTF8.self)
             }
         }
         #expect(try commands() == expected)
         try fixture.reopenAfterKill()
         #expect(try commands() == expected)
-        let items = try fixture.workspace.history(1...UInt64.max)
+        let items = try fixture.workspace.changes.history(1...UInt64.max)
         #expect(items.first?.pid == thread)
         #expect(items.allSatisfy { $0.uid == 5 })
     }

@@ -49,23 +49,23 @@ import Testing
         }
         _ = try? tree.makeFile("again")
         _ = try? tree.makeDirectory("directory")
-        _ = try? workspace.backup(FileName("kept"), comment: [], caller: tree.caller)
-        _ = try? workspace.clone(Array("made".utf8), to: Array("copy".utf8), caller: tree.caller)
-        workspace.checkpoint()
+        _ = try? workspace.moments.backup(FileName("kept"), comment: [], caller: tree.caller)
+        _ = try? workspace.commands.clone(Array("made".utf8), to: Array("copy".utf8), caller: tree.caller)
+        workspace.maintenance.checkpoint()
         _ = try? workspace.verify()
         _ = try? fixture.set.differences(of: workspace, from: .base)
-        _ = try? workspace.history(1...UInt64.max)
-        _ = try? workspace.undo(1, paths: [], caller: tree.caller)
+        _ = try? workspace.changes.history(1...UInt64.max)
+        _ = try? workspace.commands.undo(1, paths: [], caller: tree.caller)
         for moment in [Moment.sequence(0), .sequence(1), .time(.min), .time(.max), .time(0)] {
-            _ = try? workspace.view(at: workspace.sequence(of: moment))
-            _ = try? workspace.rollback(
+            _ = try? workspace.moments.view(at: workspace.moments.sequence(of: moment))
+            _ = try? workspace.commands.rollback(
                 to: moment, paths: [Array("made".utf8)], keepsTimes: true, caller: tree.caller)
-            _ = try? workspace.rollback(
+            _ = try? workspace.commands.rollback(
                 to: moment, paths: [], keepsTimes: false, caller: tree.caller)
         }
-        _ = workspace.statistics
-        _ = workspace.usageRecord
-        workspace.maintain(checkpointNow: true)
+        _ = workspace.accounts.statistics
+        _ = workspace.accounts.usageRecord
+        workspace.maintenance.maintain(checkpointNow: true)
     }
 
     @Test("What the base says of a file may be anything")
@@ -123,14 +123,14 @@ import Testing
                     }
                     _ = try? tree.copyRange(
                         from: node, at: offset, to: node, at: length, length: length)
-                    _ = try? fixture.workspace.edit(
+                    _ = try? fixture.workspace.content.edit(
                         Array(path.utf8), [Splice(offset: offset, delete: length, insert: [1])],
                         caller: tree.caller)
                 }
                 _ = try? tree.read(node, at: offset, count: 4_096)
                 _ = try? tree.write(node, [1, 2, 3], at: offset)
                 for data in [true, false] {
-                    _ = try? fixture.workspace.seek(node, from: offset, data: data)
+                    _ = try? fixture.workspace.content.seek(node, from: offset, data: data)
                 }
                 _ = try? tree.truncate(path, to: offset)
             }
@@ -208,7 +208,7 @@ import Testing
     func journal(index: Int) throws {
         let fixture = try fixture()
         let numbers = try ["f", "d", "made", "made/file"].map(fixture.tree.resolve)
-        let last = fixture.workspace.statistics.sequence
+        let last = fixture.workspace.accounts.statistics.sequence
         let key = fixture.set.store.logs.key
         try? fixture.reopenAfterKill { directory in
             let disk = HostDisk(root: try File.open(directory, flags: O_RDONLY | O_DIRECTORY))

@@ -26,7 +26,7 @@ import Testing
             try tree.makeFile("f\(index)")
             try tree.write(try tree.resolve("f\(index)"), Self.content(index), at: 0)
             try tree.write("b\(index)", "EDIT", at: UInt64(index))
-            if index == 3 { fixture.workspace.checkpoint() }
+            if index == 3 { fixture.workspace.maintenance.checkpoint() }
         }
         let copy = try StoreCopy(fixture.storePath)
         let place = try TemporaryDirectory("killed", inMemory: true)

@@ -42,15 +42,15 @@ import Testing
             }
             #expect(try fixture.tree.text("d/g") == "g")
             #expect(try fixture.tree.text("d/far") == "far off")
-            let view = try fixture.workspace.view(at: 0)
+            let view = try fixture.workspace.moments.view(at: 0)
             for (name, _) in try view.list(view.root) { _ = try view.lookup(name, in: view.root) }
             fixture.tree.forget()
-            fixture.workspace.maintain(checkpointNow: true)
+            fixture.workspace.maintenance.maintain(checkpointNow: true)
         }
         #expect(fixture.journalBytes == journal)
         // Bounded by what is in memory.
-        #expect(fixture.workspace.statistics.passingAliases < 60)
-        #expect(try !fixture.workspace.hasChanges())
+        #expect(fixture.workspace.accounts.statistics.passingAliases < 60)
+        #expect(try !fixture.workspace.removal.hasChanges())
     }
 
     @Test("A number stays while the file is known, and for ever once it was changed")
@@ -79,14 +79,14 @@ import Testing
     func commands() throws {
         let fixture = try fixture()
         let caller = fixture.tree.caller
-        _ = try fixture.workspace.backup(FileName("one"), comment: [], caller: caller)
+        _ = try fixture.workspace.moments.backup(FileName("one"), comment: [], caller: caller)
         try fixture.tree.unlink("f3")
         try fixture.tree.unlink("hard")
         try fixture.tree.write("f4", "EDIT")
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .backup(FileName("one")), paths: ["f3", "hard", "f4"].map { Array($0.utf8) },
             keepsTimes: false, caller: caller)
-        _ = try fixture.workspace.clone(Array("f5".utf8), to: Array("d/copy".utf8), caller: caller)
+        _ = try fixture.workspace.commands.clone(Array("f5".utf8), to: Array("d/copy".utf8), caller: caller)
         for step in 0..<2 {
             #expect(try fixture.tree.text("f3") == "of the base 3", "step \(step)")
             #expect(try fixture.tree.text("f4") == "of the base 4", "step \(step)")
@@ -131,7 +131,7 @@ import Testing
         let fixture = try WorkspaceFixture(probe: clock.probe) { base in
             try writeFile("\(base)/f", "first content")
         }
-        try fixture.workspace.setLimit(.pin, to: pin)
+        try fixture.workspace.accounts.setLimit(.pin, to: pin)
         let path = fixture.base("f")
         // As a build does that writes a file twice: same size, same times.
         clock.duringPause.value = { try? writeFile(path, "other content") }
@@ -147,7 +147,7 @@ import Testing
         } else {
             #expect(try fixture.tree.text("f") == "EDITr content")
         }
-        #expect(try fixture.workspace.driftedFiles().count == 1)
+        #expect(try fixture.workspace.baseFiles.driftedFiles().count == 1)
     }
 
     @Test("A base file that is rewritten in the tick in which drift is settled is seen")
@@ -163,16 +163,16 @@ import Testing
         let path = fixture.base("f")
         try writeFile(path, "other content")
         clock.duringPause.value = { try? writeFile(path, "third content") }
-        _ = try fixture.workspace.dropDrift(Array("f".utf8), caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.dropDrift(Array("f".utf8), caller: fixture.tree.caller)
         clock.duringPause.value = {}
         #expect(clock.pauses.value == 1)
         #expect(try fixture.tree.text("f") == "third content")
-        #expect(try fixture.workspace.driftedFiles().isEmpty)
+        #expect(try fixture.workspace.baseFiles.driftedFiles().isEmpty)
         try writeFile(path, "later content")
         clock.changed.value = clock.now.value
         // Nobody has edited it since: it shows the base.
         #expect(try fixture.tree.text("f") == "later content")
-        #expect(try fixture.workspace.driftedFiles().isEmpty)
+        #expect(try fixture.workspace.baseFiles.driftedFiles().isEmpty)
     }
 
     @Test("A file that is old, or from the future, is not waited for")

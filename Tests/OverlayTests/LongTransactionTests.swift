@@ -27,7 +27,7 @@ struct LongTransactionTests {
         }
         try tree.setXattr(
             Array("user.a".utf8), of: try tree.resolve("d/f1"), to: [7, 8], mode: .create)
-        _ = try fixture.workspace.backup(try FileName("start"), comment: [], caller: tree.caller)
+        _ = try fixture.workspace.moments.backup(try FileName("start"), comment: [], caller: tree.caller)
         return (fixture, try Self.state(tree))
     }
 
@@ -44,7 +44,7 @@ struct LongTransactionTests {
     }
 
     private func rollBack(_ fixture: WorkspaceFixture, _ name: String = "start") throws {
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .backup(FileName(name)), paths: [], keepsTimes: false, caller: fixture.tree.caller)
     }
 
@@ -67,11 +67,11 @@ struct LongTransactionTests {
         let ruined = try Self.state(fixture.tree)
         try rollBack(fixture)
         #expect(try Self.state(fixture.tree) == before)
-        _ = try fixture.workspace.undo(1, paths: [], caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.undo(1, paths: [], caller: fixture.tree.caller)
         #expect(try Self.state(fixture.tree) == ruined)
-        _ = try fixture.workspace.undo(1, paths: [], caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.undo(1, paths: [], caller: fixture.tree.caller)
         #expect(try Self.state(fixture.tree) == before)
-        _ = try fixture.workspace.clone(
+        _ = try fixture.workspace.commands.clone(
             Array("d".utf8), to: Array("copy".utf8), caller: fixture.tree.caller)
         #expect(try Self.state(fixture.tree, "copy") == before)
         #expect(try parts(fixture) > 60)
@@ -88,26 +88,26 @@ struct LongTransactionTests {
     @Test("History and views see each change once, at its number")
     func past() throws {
         let (fixture, before) = try fixture()
-        let start = try #require(fixture.workspace.backups.first?.sequence)
+        let start = try #require(fixture.workspace.moments.backups.first?.sequence)
         try ruin(fixture.tree)
         try rollBack(fixture)
-        _ = try fixture.workspace.clone(
+        _ = try fixture.workspace.commands.clone(
             Array("d".utf8), to: Array("copy".utf8), caller: fixture.tree.caller)
-        let items = try fixture.workspace.history(1...UInt64.max)
+        let items = try fixture.workspace.changes.history(1...UInt64.max)
         #expect(Set(items.map(\.sequence)).count == items.count)
         #expect(items.filter { $0.operation == "rollback" || $0.operation == "clone" }.count == 2)
         // The state before the rollback, and the one after it, by number.
         let rollback = try #require(items.first { $0.operation == "rollback" })
         let ruined = fixture.tree!
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(rollback.sequence - 1), paths: [], keepsTimes: false,
             caller: ruined.caller)
         #expect(try Self.state(fixture.tree) != before)
         #expect(!fixture.tree.exists("copy"))
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(rollback.sequence), paths: [], keepsTimes: false, caller: ruined.caller)
         #expect(try Self.state(fixture.tree) == before)
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(start), paths: [], keepsTimes: false, caller: ruined.caller)
         #expect(try Self.state(fixture.tree) == before)
     }
@@ -118,7 +118,7 @@ struct LongTransactionTests {
         try ruin(fixture.tree)
         try rollBack(fixture)
         try fixture.tree.makeFile("later")
-        let items = try fixture.workspace.history(1...UInt64.max)
+        let items = try fixture.workspace.changes.history(1...UInt64.max)
         let number = try #require(items.first { $0.operation == "rollback" }).sequence
         fixture.tree.forget()
         try fixture.reopen()

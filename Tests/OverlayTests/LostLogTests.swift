@@ -32,7 +32,7 @@ import Testing
         arguments: [(true, false), (true, true), (false, false), (false, true)])
     func lost(checkpoints: Bool, removes: Bool) throws {
         let fixture = try fixture()
-        if checkpoints { #expect(fixture.workspace.checkpoint()) }
+        if checkpoints { #expect(fixture.workspace.maintenance.checkpoint()) }
         try fixture.reopenAfterKill { path in
             try loseLogs(below: path, removes: removes)
             let store = String(path.dropLast("/workspaces/0001".count))

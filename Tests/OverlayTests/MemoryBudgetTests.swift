@@ -15,18 +15,18 @@ import Testing
         let memory = fixture.workspace.memory
         #expect(memory.bytes == 256 << 20)
         #expect(memory.inodes == 200_000 && memory.dirtyKeys == 20_000)
-        try fixture.workspace.setLimit(.memory, to: 64 << 20)
+        try fixture.workspace.accounts.setLimit(.memory, to: 64 << 20)
         fixture.set.maintain()
         #expect(memory.bytes == 64 << 20 && fixture.set.memory.bytes == 64 << 20)
         #expect(memory.inodes == 50_000 && memory.listedNames == 25_000)
-        try fixture.workspace.setLimit(.memory, to: 1 << 30)
+        try fixture.workspace.accounts.setLimit(.memory, to: 1 << 30)
         fixture.set.maintain()
         #expect(memory.inodes == 800_000)
         try fixture.set.setLimit(.memory, to: 128 << 20)
         fixture.set.maintain()
         #expect(memory.bytes == 128 << 20)
         try fixture.set.setLimit(.memory, to: nil)
-        try fixture.workspace.setLimit(.memory, to: nil)
+        try fixture.workspace.accounts.setLimit(.memory, to: nil)
         fixture.set.maintain()
         #expect(memory.bytes == 256 << 20)
     }
@@ -69,9 +69,9 @@ import Testing
         for index in 0..<3_000 {
             try fixture.tree.makeFile("f\(index)")
             fixture.tree.forget()
-            if index % 100 == 0 { #expect(fixture.workspace.statistics.dirtyKeys < 600) }
+            if index % 100 == 0 { #expect(fixture.workspace.accounts.statistics.dirtyKeys < 600) }
         }
-        #expect(fixture.workspace.statistics.cachedInodes < 600)
+        #expect(fixture.workspace.accounts.statistics.cachedInodes < 600)
         try fixture.reopen()
         #expect(try fixture.tree.names("").count == 3_000)
     }

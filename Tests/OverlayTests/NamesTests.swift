@@ -31,7 +31,7 @@ private func linkedBase(_ base: String) throws {
         let fixture = try WorkspaceFixture(prepare: linkedBase)
         try fixture.tree.changeMode("d/one", 0o600)
         fixture.tree.forget()
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         #expect(try fixture.tree.mode("e/two") == 0o600)
     }
 

@@ -25,7 +25,7 @@ import Testing
             try fixture.tree.makeFile(name)
             try fixture.tree.write(name, "mine")
         }
-        _ = try fixture.workspace.backup(
+        _ = try fixture.workspace.moments.backup(
             FileName("before"), comment: [], caller: fixture.tree.caller)
         try fixture.tree.write("f", "EDIT")
         try fixture.tree.write("d/g", "EDIT")
@@ -46,8 +46,8 @@ import Testing
         for name in base { #expect(try tree.text(name) == "content of \(name)", "\(place)") }
         #expect(try fixture.workspace.verify().isClean, "\(place)")
         // A moment of the past, with the base of now where nobody had touched it.
-        let moment = try #require(fixture.workspace.backups.first { "\($0.name)" == "before" })
-        let view = try fixture.workspace.view(at: moment.sequence)
+        let moment = try #require(fixture.workspace.moments.backups.first { "\($0.name)" == "before" })
+        let view = try fixture.workspace.moments.view(at: moment.sequence)
         for name in Self.untouched {
             let node = try view.lookup(FileName(name), in: view.root)
             #expect(try text(view, node) == "content of \(name)", "\(place): \(name)")
@@ -79,7 +79,7 @@ import Testing
         if isKill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
         try check(fixture, "the copy")
         #expect(fixture.messages.contains { $0.contains("was made anew") })
-        let drifted = try fixture.workspace.driftedFiles()
+        let drifted = try fixture.workspace.baseFiles.driftedFiles()
         #expect(Set(drifted.map { String(decoding: $0.path, as: UTF8.self) }) == ["f", "d/g"])
         #expect(Set(drifted.map(\.isKept)) == [true])
         // Edits of now, over the new base.
@@ -94,7 +94,7 @@ import Testing
         #expect(try fixture.tree.text("u1") == "EDITent of u1")
         #expect(try fixture.tree.names("d").sorted() == ["g", "late", "own"])
         try fixture.tree.unlink("d/late")
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .backup(FileName("before")), paths: [Array("u1".utf8)], keepsTimes: true,
             caller: fixture.tree.caller)
         try check(fixture, "the old one")
@@ -125,7 +125,7 @@ import Testing
         try fixture.reopenAfterKill()
         #expect(try differences(fixture) == before)
         // A moment against now knows the untouched files by their names too.
-        let moment = fixture.workspace.statistics.sequence
+        let moment = fixture.workspace.accounts.statistics.sequence
         try fixture.tree.makeFile("d/sub/late")
         let late = try fixture.set.differences(of: fixture.workspace, from: .moment(.sequence(moment)))
         #expect(late.map(\.path) == [Array("d/sub/late".utf8)])
@@ -173,7 +173,7 @@ import Testing
         #expect(try fixture.tree.text("other") == "thirteen byte")
         #expect(try fixture.tree.resolve("other") != number)
         #expect(try fixture.tree.text("f") == "EDIThe base")
-        let view = try fixture.workspace.view(at: 0)
+        let view = try fixture.workspace.moments.view(at: 0)
         let node = try view.lookup(FileName("other"), in: view.root)
         #expect(try text(view, node) == "thirteen byte")
     }

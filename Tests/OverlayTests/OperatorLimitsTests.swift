@@ -20,20 +20,20 @@ import Testing
     @Test("Limits have defaults, and survive a kill")
     func file() throws {
         let fixture = try fixture()
-        #expect(fixture.workspace.operatorLimits == OperatorLimits())
-        #expect(fixture.workspace.operatorLimits[.memory] == 256 << 20)
-        #expect(fixture.workspace.operatorLimits[.largeFile] == 10 << 20)
-        try fixture.workspace.setLimit(.bytes, to: 3 << 10)
-        try fixture.workspace.setLimit(.retention, to: 1_209_600_000_000_000)
-        try fixture.workspace.setLimit(.largeFile, to: nil)
+        #expect(fixture.workspace.accounts.operatorLimits == OperatorLimits())
+        #expect(fixture.workspace.accounts.operatorLimits[.memory] == 256 << 20)
+        #expect(fixture.workspace.accounts.operatorLimits[.largeFile] == 10 << 20)
+        try fixture.workspace.accounts.setLimit(.bytes, to: 3 << 10)
+        try fixture.workspace.accounts.setLimit(.retention, to: 1_209_600_000_000_000)
+        try fixture.workspace.accounts.setLimit(.largeFile, to: nil)
         try fixture.set.setLimit(.bytes, to: 1_500)
         try fixture.reopenAfterKill()
-        let limits = fixture.workspace.operatorLimits
+        let limits = fixture.workspace.accounts.operatorLimits
         #expect(limits[.bytes] == 3 << 10 && limits[.retention] == 1_209_600_000_000_000)
         #expect(limits[.largeFile] == nil && limits[.files] == nil)
         #expect(fixture.set.operatorLimits[.bytes] == 1_500)
-        try fixture.workspace.setLimit(.bytes, to: nil)
-        #expect(fixture.workspace.operatorLimits[.bytes] == nil)
+        try fixture.workspace.accounts.setLimit(.bytes, to: nil)
+        #expect(fixture.workspace.accounts.operatorLimits[.bytes] == nil)
     }
 
     @Test("What is no limit is refused with a sentence")
@@ -42,20 +42,20 @@ import Testing
         let cases: [(OperatorLimits.Key, UInt64)] = [(.memory, 1 << 20), (.bytes, .max)]
         for (key, value) in cases {
             do throws(CommandError) {
-                try fixture.workspace.setLimit(key, to: value)
+                try fixture.workspace.accounts.setLimit(key, to: value)
                 Issue.record("\(key) \(value) was taken")
             } catch {
                 #expect(error.errno == .invalid && error.description.contains("\(value)"))
             }
         }
-        #expect(fixture.workspace.operatorLimits == OperatorLimits())
+        #expect(fixture.workspace.accounts.operatorLimits == OperatorLimits())
         #expect(throws: CommandError.self) { try fixture.set.setLimit(.fileSize, to: 1 << 20) }
     }
 
     @Test("Files above the limit answer EDQUOT until one is removed; the count is exact after restarts")
     func files() throws {
         let fixture = try fixture { try writeFile("\($0)/b", "base") }
-        try fixture.workspace.setLimit(.files, to: 4)
+        try fixture.workspace.accounts.setLimit(.files, to: 4)
         // The root takes one row with the first name.
         for name in ["a", "c", "d"] { try fixture.tree.makeFile(name) }
         #expect(fixture.workspace.quota.usedFiles == 4)
@@ -74,7 +74,7 @@ import Testing
         #expect(throws: Errno.quota) { try fixture.tree.makeFile("e") }
         try fixture.reopen()
         #expect(fixture.workspace.quota.usedFiles == 4)
-        try fixture.workspace.setLimit(.files, to: nil)
+        try fixture.workspace.accounts.setLimit(.files, to: nil)
         try fixture.tree.makeFile("e")
     }
 
@@ -82,7 +82,7 @@ import Testing
     func bytesLimit() throws {
         let fixture = try fixture { try writeFile("\($0)/b", bytes(5_000, fill: 1)) }
         try fixture.tree.makeFile("a")
-        try fixture.workspace.setLimit(.bytes, to: 64 << 10)
+        try fixture.workspace.accounts.setLimit(.bytes, to: 64 << 10)
         let file = try fixture.tree.resolve("a")
         var written: UInt64 = 0
         while written < 1 << 20 {
@@ -97,13 +97,13 @@ import Testing
         #expect(written > 40_000 && written < 65_536)
         #expect(fixture.workspace.quota.usedBytes <= 65_536)
         let used = fixture.workspace.quota.usedBytes
-        #expect(used == fixture.workspace.usage.logBytes + fixture.journalBytes)
+        #expect(used == fixture.workspace.accounts.usage.logBytes + fixture.journalBytes)
         try fixture.reopen()
         #expect(fixture.workspace.quota.usedBytes >= used)
         try fixture.reopenAfterKill()
         #expect(
             fixture.workspace.quota.usedBytes
-                == fixture.workspace.usage.logBytes + fixture.journalBytes)
+                == fixture.workspace.accounts.usage.logBytes + fixture.journalBytes)
         #expect(throws: Errno.quota) {
             try fixture.tree.write(try fixture.tree.resolve("a"), bytes(8_192, fill: 2), at: 0)
         }
@@ -116,7 +116,7 @@ import Testing
     @Test("A file above file-size answers EFBIG to what makes it larger")
     func fileSize() throws {
         let fixture = try fixture { try writeFile("\($0)/b", bytes(9_000, fill: 1)) }
-        try fixture.workspace.setLimit(.fileSize, to: 4 << 10)
+        try fixture.workspace.accounts.setLimit(.fileSize, to: 4 << 10)
         try fixture.tree.makeFile("a")
         let file = try fixture.tree.resolve("a")
         try fixture.tree.write(file, bytes(96, fill: 1), at: 4_000)
@@ -158,7 +158,7 @@ import Testing
     @Test("Warnings come at 80 and 100 percent, once each until usage falls")
     func warnings() throws {
         let fixture = try fixture()
-        try fixture.workspace.setLimit(.files, to: 10)
+        try fixture.workspace.accounts.setLimit(.files, to: 10)
         func posted() -> [String] {
             fixture.set.maintain()
             return fixture.messages.filter { $0.contains("files") }
@@ -180,8 +180,8 @@ import Testing
         let fixture = try fixture()
         let disk = try SpaceOnDisk(fixture.storePath)
         #expect(fixture.workspace.quota.constrain(disk).available == disk.available)
-        try fixture.workspace.setLimit(.bytes, to: 1 << 20)
-        try fixture.workspace.setLimit(.files, to: 100)
+        try fixture.workspace.accounts.setLimit(.bytes, to: 1 << 20)
+        try fixture.workspace.accounts.setLimit(.files, to: 100)
         try fixture.tree.makeFile("f")
         let seen = fixture.workspace.quota.constrain(disk)
         let used = fixture.workspace.quota.usedBytes
@@ -195,11 +195,11 @@ import Testing
     @Test("A damaged limits file leaves the defaults and is told")
     func damaged() throws {
         let fixture = try fixture()
-        try fixture.workspace.setLimit(.files, to: 10)
+        try fixture.workspace.accounts.setLimit(.files, to: 10)
         try fixture.reopenAfterKill { directory in
             try writeFile("\(directory)/limits", bytes(200, fill: 3))
         }
-        #expect(fixture.workspace.operatorLimits[.files] == nil)
+        #expect(fixture.workspace.accounts.operatorLimits[.files] == nil)
         #expect(fixture.messages.contains { $0.contains("limits") })
     }
 }

@@ -61,7 +61,7 @@ private struct Names {
     }
 
     private func rollback(_ fixture: WorkspaceFixture, to moment: UInt64, _ path: String) throws {
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(moment), paths: [Array(path.utf8)], keepsTimes: false,
             caller: fixture.tree.caller)
     }
@@ -80,7 +80,7 @@ private struct Names {
         let fixture = try WorkspaceFixture(prepare: Self.prepare)
         let tree = fixture.tree!
         for path in touched { try tree.write(path, "EDITED") }
-        let moment = fixture.workspace.statistics.sequence
+        let moment = fixture.workspace.accounts.statistics.sequence
         try tree.rename("top/d", to: "top/e")
         try rollback(fixture, to: moment, "top")
         try check(fixture, "at once")
@@ -102,9 +102,9 @@ private struct Names {
         let tree = fixture.tree!
         try tree.makeDirectory("s")
         try tree.write("out/one", "EDITED")
-        let empty = fixture.workspace.statistics.sequence
+        let empty = fixture.workspace.accounts.statistics.sequence
         try tree.rename("top", to: "s/top")
-        let full = fixture.workspace.statistics.sequence
+        let full = fixture.workspace.accounts.statistics.sequence
         try rollback(fixture, to: empty, "s")
         try check(fixture, "removed")
         #expect(try tree.names("s").isEmpty && !tree.exists("top"))
@@ -129,7 +129,7 @@ private struct Names {
             _ = try tree.makeFile(name)
             try tree.write(name, name)
         }
-        let moment = fixture.workspace.statistics.sequence
+        let moment = fixture.workspace.accounts.statistics.sequence
         try tree.unlink(other)
         try tree.link(own, to: other)
         try rollback(fixture, to: moment, "top")
@@ -164,7 +164,7 @@ private struct Names {
                 case 7:
                     moments.append(
                         Moment(
-                            sequence: fixture.workspace.statistics.sequence,
+                            sequence: fixture.workspace.accounts.statistics.sequence,
                             texts: try Self.texts(tree)))
                 default:
                     let moment = moments[Int.random(in: 0..<moments.count, using: &random)]
@@ -212,7 +212,7 @@ private struct Names {
         _ fixture: WorkspaceFixture, to moment: UInt64, _ path: String
     ) throws(Errno) {
         do throws(CommandError) {
-            _ = try fixture.workspace.rollback(
+            _ = try fixture.workspace.commands.rollback(
                 to: .sequence(moment), paths: [Array(path.utf8)], keepsTimes: moment % 2 == 0,
                 caller: fixture.tree.caller)
         } catch {

@@ -21,11 +21,13 @@ import Testing
         let tree = fixture.tree!
         let before = fixture.workspace.sequence.last
         func rollBack(to sequence: UInt64) throws {
-            _ = try fixture.workspace.rollback(
+            _ = try fixture.workspace.commands.rollback(
                 to: .sequence(sequence), paths: [], keepsTimes: false, caller: tree.caller)
         }
         try rollBack(to: 0)
-        let taken = try fixture.workspace.withTree { (tree) throws(Errno) in tree.startCheckpoint() }
+        let taken = try fixture.workspace.withTree { (tree) throws(Errno) in
+            tree.checkpoints.startCheckpoint()
+        }
         let (batch, position) = try #require(taken)
         try rollBack(to: before)
         #expect(try tree.text("f") == "content")
@@ -34,10 +36,10 @@ import Testing
             if isWritten {
                 try tree.read { (reader) throws(StorageError) in try reader.apply(batch, at: position) }
             }
-            tree.finishCheckpoint(written: isWritten)
+            tree.checkpoints.finishCheckpoint(written: isWritten)
         }
         #expect(try tree.text("f") == "content")
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         tree.forget()
         #expect(try tree.text("f") == "content")
         try fixture.reopenAfterKill()

@@ -50,7 +50,7 @@ import Testing
         }
         for step in 0..<3 {
             #expect(try contents(fixture.tree) == Self.edited, "step \(step)")
-            let drifted = try fixture.workspace.driftedFiles()
+            let drifted = try fixture.workspace.baseFiles.driftedFiles()
             #expect(drifted.map(\.path) == [Array("d/f".utf8)], "step \(step)")
             #expect(drifted.map(\.isKept) == [true])
             let report = try fixture.workspace.verify()
@@ -60,7 +60,7 @@ import Testing
         }
         // The past is whole too.
         try fixture.tree.write("d/f", "again")
-        let view = try fixture.workspace.view(at: 0)
+        let view = try fixture.workspace.moments.view(at: 0)
         #expect(throws: Never.self) { try view.lookup(FileName("d"), in: view.root) }
         #expect(fixture.messages.filter { $0.contains("EIO") } == [])
     }
@@ -73,7 +73,7 @@ import Testing
         #expect(usage(fixture).files == 0)
         try must("unlink", unlink(fixture.base("d/f")))
         #expect(try fixture.tree.text("d/f") == "new")
-        #expect(try fixture.workspace.driftedFiles().isEmpty)
+        #expect(try fixture.workspace.baseFiles.driftedFiles().isEmpty)
     }
 
     @Test("A copied range of a base file is kept with it")
@@ -118,24 +118,24 @@ import Testing
     func limit() throws {
         let fixture = try fixture()
         try fixture.set.setLimit(.pin, to: 99_999)
-        #expect(fixture.workspace.pinLimit == 99_999)
+        #expect(fixture.workspace.accounts.pinLimit == 99_999)
         try fixture.tree.write("d/f", "edit")
         #expect(usage(fixture).files == 0)
         try fixture.tree.write("d/g", "G")
         #expect(usage(fixture).files == 1)
         let other = try open(fixture, "other")
-        try other.workspace.setLimit(.pin, to: 100_000)
+        try other.workspace.accounts.setLimit(.pin, to: 100_000)
         try other.write("d/f", "edit")
         #expect(usage(fixture).files == 2)
         try must("unlink", unlink(fixture.base("d/f")))
         #expect(try contents(other) == Self.edited)
         #expect(throws: Errno.inputOutput) { try contents(fixture.tree) }
         try fixture.reopen()
-        #expect(fixture.workspace.pinLimit == 99_999)
-        #expect(try open(fixture, "other").workspace.pinLimit == 100_000)
+        #expect(fixture.workspace.accounts.pinLimit == 99_999)
+        #expect(try open(fixture, "other").workspace.accounts.pinLimit == 100_000)
         // A limit of none keeps all.
-        try fixture.workspace.setLimit(.pin, to: nil)
-        #expect(fixture.workspace.pinLimit == nil)
+        try fixture.workspace.accounts.setLimit(.pin, to: nil)
+        #expect(fixture.workspace.accounts.pinLimit == nil)
     }
 
     @Test("What is kept counts for the store's limit of bytes, and an edit goes on without it")
@@ -166,20 +166,20 @@ import Testing
         try other.write("d/f", "edit")
         try other.write("d/g", "G")
         #expect(usage(fixture).files == 2)
-        #expect(fixture.set.sweepPool().files == 0)
+        #expect(PoolSweep(fixture.set).run().files == 0)
         try fixture.reopen()
         // As the removal of a workspace leaves it.
         let record = try #require(fixture.set.find(try FileName("other")))
         try fixture.set.store.removeWorkspace(record.id)
-        #expect(fixture.set.sweepPool().files == 1)
+        #expect(PoolSweep(fixture.set).run().files == 1)
         #expect(usage(fixture).files == 1)
         // The first version is needed by the past, once the file is there no more.
-        let before = fixture.workspace.statistics.sequence
+        let before = fixture.workspace.accounts.statistics.sequence
         try fixture.tree.unlink("d/f")
-        fixture.workspace.checkpoint()
+        fixture.workspace.maintenance.checkpoint()
         try must("unlink", unlink(fixture.base("d/f")))
-        #expect(fixture.set.sweepPool().files == 0)
-        _ = try fixture.workspace.rollback(
+        #expect(PoolSweep(fixture.set).run().files == 0)
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(before), paths: [], keepsTimes: true, caller: fixture.tree.caller)
         #expect(try contents(fixture.tree) == Self.edited)
         // A making that was cut off, and what nobody knows of.
@@ -188,7 +188,7 @@ import Testing
         fixture.set.store.logs.pool.visit { found.append($0) }
         let path = try #require(found.first)
         try disk.open(path + ".new", .create).writeBytes([1], at: 0)
-        #expect(fixture.set.sweepPool().files == 1)
+        #expect(PoolSweep(fixture.set).run().files == 1)
         #expect(!disk.exists(path + ".new") && disk.exists(path))
     }
 
@@ -224,7 +224,7 @@ import Testing
             let log = "\(path)/../0002/tree.log"
             try withOpen(log, O_WRONLY) { try writeAll($0, [0xff, 0xff], at: 80) }
         }
-        #expect(fixture.set.sweepPool().files == 0)
+        #expect(PoolSweep(fixture.set).run().files == 0)
         #expect(usage(fixture).files == 1)
     }
 

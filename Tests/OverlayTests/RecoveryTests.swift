@@ -21,7 +21,7 @@ import Testing
         for index in 15..<20 { try tree.unlink("d/f\(index)") }
         try tree.setXattr(
             Array("user.a".utf8), of: try tree.resolve("d/f12"), to: [7], mode: .create)
-        #expect(fixture.workspace.checkpoint())
+        #expect(fixture.workspace.maintenance.checkpoint())
         try tree.write("new/g0", "after the checkpoint")
         try tree.link("new/g0", to: "d/link")
         return fixture

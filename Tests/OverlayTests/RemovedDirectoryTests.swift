@@ -14,7 +14,7 @@ import Testing
     private func rollback(
         _ fixture: WorkspaceFixture, to sequence: UInt64, _ paths: String...
     ) throws {
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(sequence), paths: paths.map { Array($0.utf8) }, keepsTimes: false,
             caller: fixture.tree.caller)
     }
@@ -30,12 +30,12 @@ import Testing
         let fixture = try WorkspaceFixture()
         let tree = fixture.tree!
         try tree.makeDirectory("s")
-        let before = fixture.workspace.statistics.sequence
+        let before = fixture.workspace.accounts.statistics.sequence
         let directory = try tree.makeDirectory("s/d")
         let file = try tree.makeFile("s/d/x")
         try tree.write("s/d/x", "hello")
         let below = try tree.makeDirectory("s/d/e")
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(before), paths: paths.map { Array($0.utf8) }, keepsTimes: false,
             caller: tree.caller)
         let parent = try tree.resolve("s")
@@ -90,7 +90,7 @@ import Testing
         }
         let tree = fixture.tree!
         try tree.makeDirectory("s")
-        let before = fixture.workspace.statistics.sequence
+        let before = fixture.workspace.accounts.statistics.sequence
         let below = try tree.resolve("b/sub")
         let file = try tree.resolve("b/sub/f")
         try tree.rename("b", to: "s/b")
@@ -117,7 +117,7 @@ import Testing
         try fixture.tree.makeDirectory("s")
         try fixture.tree.makeFile("s/f")
         let number = try fixture.tree.resolve("s/f")
-        let before = fixture.workspace.statistics.sequence
+        let before = fixture.workspace.accounts.statistics.sequence
         try fixture.tree.makeFile("s/g")
         try fixture.damageRows { batch, _ in batch.inodes[number] = .some(nil) }
         let error = #expect(throws: CommandError.self) {

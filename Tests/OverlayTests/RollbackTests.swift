@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct RollbackTests {
     private func rollBack(_ fixture: WorkspaceFixture, to sequence: UInt64) throws {
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(sequence), paths: [], keepsTimes: false, caller: fixture.tree.caller)
     }
 
@@ -21,7 +21,7 @@ import Testing
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base content") }
         var tree = fixture.tree!
         try tree.write("f", "edited")
-        let moment = fixture.workspace.statistics.sequence
+        let moment = fixture.workspace.accounts.statistics.sequence
         try rollBack(fixture, to: 0)
         tree.forget()
         let held = try tree.resolve("f")
@@ -54,7 +54,7 @@ import Testing
         }
         let tree = fixture.tree!
         func rollBack(_ path: String, to sequence: UInt64) throws {
-            _ = try fixture.workspace.rollback(
+            _ = try fixture.workspace.commands.rollback(
                 to: .sequence(sequence), paths: [Array(path.utf8)], keepsTimes: false,
                 caller: tree.caller)
         }
@@ -66,10 +66,10 @@ import Testing
             for name in files { try tree.makeFile("d/\(name)") }
             try tree.write("d/a", "Af the base")
         }
-        let full = fixture.workspace.statistics.sequence
+        let full = fixture.workspace.accounts.statistics.sequence
         for name in files { try tree.unlink("d/\(name)") }
         for name in ["d/sub", "d"] { try tree.removeDirectory(name) }
-        let gone = fixture.workspace.statistics.sequence
+        let gone = fixture.workspace.accounts.statistics.sequence
         try rollBack("d", to: full)
         #expect(try names(fixture, "d") == ["a", "b", "sub"])
         // A rollback takes the tree away as it is, with names in its directories.

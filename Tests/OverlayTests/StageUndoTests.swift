@@ -39,7 +39,7 @@ import Testing
     }
 
     private func undo(_ fixture: WorkspaceFixture, _ count: Int = 1) throws -> [String] {
-        _ = try fixture.workspace.undo(count, paths: [], caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.undo(count, paths: [], caller: fixture.tree.caller)
         return try fixture.tree.names("").filter { !$0.hasPrefix(WorkingName.stage) }
     }
 
@@ -166,7 +166,7 @@ import Testing
         let call = try Call(fixture, 1)
         try call.makes(fixture, "b")
         if isRemoved { try call.ends(fixture) }
-        _ = try fixture.workspace.undo(1, paths: [Array("b".utf8)], caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.undo(1, paths: [Array("b".utf8)], caller: fixture.tree.caller)
         #expect(try fixture.tree.names("").contains("x"))
         #expect(try !fixture.tree.names("").contains("b"))
     }

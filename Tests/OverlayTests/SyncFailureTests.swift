@@ -56,12 +56,12 @@ import Testing
         try bench.tree.write(bench.tree.makeFile("a"), [1], at: 0)
         try bench.tree.makeFile("b")
         let error = bench.failure { () throws(CommandError) in
-            _ = try bench.workspace.rollback(
+            _ = try bench.workspace.commands.rollback(
                 to: .sequence(0), paths: [], keepsTimes: false, caller: bench.tree.caller)
         }
         expectDone(error, "rollback")
         #expect(try bench.tree.names("") == ["large"])
-        #expect(error?.done?.sequence == bench.workspace.statistics.sequence)
+        #expect(error?.done?.sequence == bench.workspace.accounts.statistics.sequence)
         #expect(bench.events.events.contains { $0.severity == .error })
     }
 
@@ -70,14 +70,14 @@ import Testing
         let bench = try Bench()
         try bench.tree.makeFile("a")
         let error = bench.failure { () throws(CommandError) in
-            _ = try bench.workspace.undo(1, paths: [], caller: bench.tree.caller)
+            _ = try bench.workspace.commands.undo(1, paths: [], caller: bench.tree.caller)
         }
         expectDone(error, "undo")
         #expect(try bench.tree.names("") == ["large"])
         // The failed sync may have dropped what it was to write: none is believed any more.
         let later = bench.failure { () throws(CommandError) in
             bench.disk.failSyncs(nil)
-            _ = try bench.workspace.undo(1, paths: [], caller: bench.tree.caller)
+            _ = try bench.workspace.commands.undo(1, paths: [], caller: bench.tree.caller)
         }
         expectDone(later, "undo")
         #expect(throws: Errno.inputOutput) { try bench.workspace.synchronizeNames() }
@@ -88,17 +88,17 @@ import Testing
         let bench = try Bench()
         let one = try FileName("one")
         let caller = bench.tree.caller
-        if which > 0 { _ = try bench.workspace.backup(one, comment: [], caller: caller) }
+        if which > 0 { _ = try bench.workspace.moments.backup(one, comment: [], caller: caller) }
         let error = bench.failure { () throws(CommandError) in
             switch which {
-            case 0: _ = try bench.workspace.backup(one, comment: [], caller: caller)
+            case 0: _ = try bench.workspace.moments.backup(one, comment: [], caller: caller)
             case 1:
-                try bench.workspace.renameBackup(one, to: FileName(trusted: [0x62]), caller: caller)
-            default: try bench.workspace.removeBackup(one, caller: caller)
+                try bench.workspace.moments.renameBackup(one, to: FileName(trusted: [0x62]), caller: caller)
+            default: try bench.workspace.moments.removeBackup(one, caller: caller)
             }
         }
         expectDone(error, "backup one")
-        let names = bench.workspace.backups.map { $0.name.description }
+        let names = bench.workspace.moments.backups.map { $0.name.description }
         #expect(names == [["one"], ["b"], []][which])
     }
 
@@ -107,28 +107,28 @@ import Testing
         let bench = try Bench()
         try bench.tree.write(bench.tree.makeFile("a"), bytes(900, fill: 1), at: 0)
         let caller = bench.tree.caller
-        _ = try bench.workspace.backup(try FileName("one"), comment: [], caller: caller)
+        _ = try bench.workspace.moments.backup(try FileName("one"), comment: [], caller: caller)
         try bench.tree.write(bench.tree.resolve("a"), bytes(900, fill: 2), at: 0)
-        #expect(bench.workspace.checkpoint())
-        _ = try bench.workspace.rollback(
+        #expect(bench.workspace.maintenance.checkpoint())
+        _ = try bench.workspace.commands.rollback(
             to: .backup(try FileName("one")), paths: [], keepsTimes: false, caller: caller)
         bench.disk.failSyncs(.inputOutput)
-        #expect(!bench.workspace.checkpoint())
+        #expect(!bench.workspace.maintenance.checkpoint())
         bench.disk.failSyncs(nil)
         // The log's own sync has failed, and the next one would not say so.
-        #expect(!bench.workspace.checkpoint())
-        #expect(bench.workspace.statistics.checkpointFailed)
+        #expect(!bench.workspace.maintenance.checkpoint())
+        #expect(bench.workspace.accounts.statistics.checkpointFailed)
     }
 
     @Test("The first edit of a large base file makes a backup and no sync")
     func largeFile() throws {
         let bench = try Bench()
-        try bench.workspace.setLimit(.largeFile, to: 60_000)
+        try bench.workspace.accounts.setLimit(.largeFile, to: 60_000)
         let before = bench.disk.syncs
         try bench.tree.write(bench.tree.resolve("large"), [7], at: 100)
         #expect(bench.disk.syncs == before)
-        #expect(bench.workspace.backups.map(\.isAutomatic) == [true])
-        bench.workspace.maintain(checkpointNow: false)
+        #expect(bench.workspace.moments.backups.map(\.isAutomatic) == [true])
+        bench.workspace.maintenance.maintain(checkpointNow: false)
         #expect(bench.disk.syncs == before, "not in the background either, before a checkpoint")
     }
 }

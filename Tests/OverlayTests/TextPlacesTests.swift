@@ -33,7 +33,7 @@ import Testing
                 let end = start + UInt64(Int.random(in: 0...content.count, using: &random))
                 let most = Bool.random(using: &random) ? 5 : Int.max
                 let search = ContentSearch(bytes, startingIn: start..<end, atMost: most)
-                let found = try fixture.workspace.places(search, in: file)
+                let found = try fixture.workspace.content.places(search, in: file)
                 var expected: [UInt64] = []
                 var index = Int(start)
                 let bound = min(most, ContentSearch.mostPlaces)
@@ -60,14 +60,14 @@ import Testing
         try fixture.tree.write(file, Array("here".utf8), at: 16 << 20)
         let here = Array("here".utf8)
         func places(_ starts: Range<UInt64>) throws -> ContentSearch.Places {
-            try fixture.workspace.places(ContentSearch(here, startingIn: starts, atMost: 9), in: file)
+            try fixture.workspace.content.places(ContentSearch(here, startingIn: starts, atMost: 9), in: file)
         }
         #expect(try places(0 ..< .max) == ContentSearch.Places([], end: 16 << 20))
         #expect(try places(16 << 20 ..< .max) == ContentSearch.Places([16 << 20], end: 32 << 20))
         #expect(try places(.max - 1 ..< .max) == ContentSearch.Places([], end: .max - 1))
         let directory = try fixture.tree.resolve("d")
         let search = ContentSearch(here, startingIn: 0..<9, atMost: 9)
-        #expect(throws: Errno.noData) { try fixture.workspace.places(search, in: directory) }
+        #expect(throws: Errno.noData) { try fixture.workspace.content.places(search, in: directory) }
     }
 
     @Test("A question that takes long is answered with what was found by then")
@@ -83,7 +83,7 @@ import Testing
         var questions = 0
         while start < 4 << 20 {
             let search = ContentSearch([0x62], startingIn: start..<4 << 20, atMost: 9)
-            let found = try fixture.workspace.places(search, in: file)
+            let found = try fixture.workspace.content.places(search, in: file)
             try #require(found.end > start)
             start = found.end
             questions += 1

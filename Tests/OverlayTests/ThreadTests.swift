@@ -30,8 +30,8 @@ import Testing
         DispatchQueue.concurrentPerform(iterations: Self.threads + 1) { index in
             if index == Self.threads {
                 while running.load(ordering: .relaxed) > 0 {
-                    workspace.maintain(checkpointNow: true)
-                    _ = workspace.statistics
+                    workspace.maintenance.maintain(checkpointNow: true)
+                    _ = workspace.accounts.statistics
                 }
                 return
             }

@@ -11,7 +11,7 @@ import Testing
     private func undo(
         _ fixture: WorkspaceFixture, _ count: Int = 1, _ paths: String...
     ) throws(CommandError) {
-        _ = try fixture.workspace.undo(
+        _ = try fixture.workspace.commands.undo(
             count, paths: paths.map { Array($0.utf8) }, caller: fixture.tree.caller)
     }
 
@@ -132,7 +132,7 @@ import Testing
         let none = failure { () throws(CommandError) in try undo(fixture) }
         #expect(none?.errno == .noEntry)
         try tree.write("f", "edit")
-        _ = try fixture.workspace.backup(try FileName("b"), comment: [], caller: tree.caller)
+        _ = try fixture.workspace.moments.backup(try FileName("b"), comment: [], caller: tree.caller)
         let many = failure { () throws(CommandError) in try undo(fixture, 2) }
         #expect(many?.errno == .noEntry)
         #expect(many?.description.contains("only 1") == true)
@@ -151,7 +151,7 @@ import Testing
         try tree.makeFile("g")
         for turn in 0..<5_000 { try tree.write("g", "x", at: UInt64(turn * 2)) }
         tree.forget()
-        fixture.workspace.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
         try undo(fixture, 1, "f")
         #expect(try tree.text("f") == "base")
         #expect(try tree.facts(try tree.resolve("g")).size == 9_999)
@@ -161,7 +161,7 @@ import Testing
     func claimedNumbers() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
         try fixture.tree.write("f", "edit")
-        fixture.workspace.checkpoint()
+        fixture.workspace.maintenance.checkpoint()
         let position = CheckpointPosition(
             journal: fixture.journalBytes, sequence: 1 << 60, lastNumber: 1)
         try fixture.damageRows(at: position) { _, _ in }

@@ -26,8 +26,8 @@ import Testing
         #expect(try fixture.tree.xattrNames(of: fixture.tree.resolve("d/f")).isEmpty)
         #expect(throws: Errno.noEntry) { try fixture.tree.resolve("d/none") }
         #expect(fixture.journalBytes == before)
-        #expect(fixture.workspace.statistics.touchedInodes == 0)
-        #expect(!fixture.workspace.isTouched)
+        #expect(fixture.workspace.accounts.statistics.touchedInodes == 0)
+        #expect(!fixture.workspace.removal.isTouched)
         #expect(fixture.logBytes == 0)
         #expect(try TreeWalk(fixture.basePath).entries == walk)
     }
@@ -41,7 +41,7 @@ import Testing
         #expect(throws: Errno.isDirectory) { try fixture.tree.unlink("d") }
         #expect(throws: Errno.notDirectory) { try fixture.tree.rename("d", to: "link") }
         #expect(fixture.journalBytes == before)
-        #expect(!fixture.workspace.isTouched)
+        #expect(!fixture.workspace.removal.isTouched)
     }
 
     @Test("A call that fails leaves no inode in memory")
@@ -51,8 +51,8 @@ import Testing
         #expect(throws: Errno.isDirectory) { try fixture.tree.unlink("d") }
         #expect(throws: Errno.exists) { try fixture.tree.makeFile("link") }
         fixture.tree.forget()
-        fixture.workspace.sweep()
-        #expect(fixture.workspace.statistics.cachedInodes == 1)
+        fixture.workspace.maintenance.sweep()
+        #expect(fixture.workspace.accounts.statistics.cachedInodes == 1)
     }
 
     @Test("A forgotten inode leaves memory")
@@ -63,11 +63,11 @@ import Testing
         try fixture.tree.makeFile("new")
         try fixture.tree.write("new", "x")
         fixture.tree.forget()
-        fixture.workspace.maintain(checkpointNow: true)
-        fixture.workspace.maintain(checkpointNow: true)
-        #expect(fixture.workspace.statistics.cachedInodes == 1)
-        #expect(fixture.workspace.statistics.kernelInodes == 0)
-        #expect(fixture.workspace.statistics.openLogs == 0)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
+        fixture.workspace.maintenance.maintain(checkpointNow: true)
+        #expect(fixture.workspace.accounts.statistics.cachedInodes == 1)
+        #expect(fixture.workspace.accounts.statistics.kernelInodes == 0)
+        #expect(fixture.workspace.accounts.statistics.openLogs == 0)
     }
 
     @Test("An edit leaves the base as it was, to the byte")

@@ -46,7 +46,7 @@ import Testing
             try tree.link("f", to: "linked")
             return "linked"
         case .clone:
-            _ = try fixture.workspace.clone(path("f"), to: path("copy"), caller: tree.caller)
+            _ = try fixture.workspace.commands.clone(path("f"), to: path("copy"), caller: tree.caller)
             return "copy"
         }
         return "f"
@@ -76,13 +76,13 @@ import Testing
                 let part = try fixture.tree.read(held, at: 1_000, count: 10)
                 #expect(part == Array(bytes(6_000, fill: 2)[1_000..<1_010]))
             } else {
-                let stale = fixture.workspace.refresh()
+                let stale = fixture.workspace.baseFiles.refresh()
                 #expect(stale.inodes[held] == true)
             }
             #expect(try fixture.workspace.attributes(held).size == 6_000)
             for step in 0..<2 {
                 #expect(try contents(fixture, name) == bytes(6_000, fill: 2), "step \(step)")
-                #expect(try fixture.workspace.driftedFiles().isEmpty, "step \(step)")
+                #expect(try fixture.workspace.baseFiles.driftedFiles().isEmpty, "step \(step)")
                 #expect(try fixture.workspace.verify().isClean, "step \(step)")
                 if step == 0 { try fixture.reopenAfterKill() }
             }
@@ -94,7 +94,7 @@ import Testing
             let edited = Array("edit".utf8) + bytes(7_000, fill: 3).dropFirst(4)
             for step in 0..<2 {
                 #expect(try contents(fixture, name) == edited, "step \(step)")
-                #expect(try fixture.workspace.driftedFiles().map(\.isKept) == [true])
+                #expect(try fixture.workspace.baseFiles.driftedFiles().map(\.isKept) == [true])
                 if step == 0 { try fixture.reopenAfterKill() }
             }
         }
@@ -108,7 +108,7 @@ import Testing
         try fixture.tree.rename("f", to: "renamed")
         try must("unlink", unlink(fixture.base("f")))
         for step in 0..<2 {
-            let drifted = try fixture.workspace.driftedFiles()
+            let drifted = try fixture.workspace.baseFiles.driftedFiles()
             #expect(drifted.count == 1, "step \(step)")
             if drifted.first?.isKept == true {
                 #expect(try contents(fixture, "renamed") == bytes(size, fill: 1), "step \(step)")
@@ -154,12 +154,12 @@ import Testing
             for name in ["copy", "range", "other", "f", "linked"] {
                 #expect(try contents(fixture, name) == old, "\(name), step \(step)")
             }
-            let drifted = try fixture.workspace.driftedFiles()
+            let drifted = try fixture.workspace.baseFiles.driftedFiles()
             #expect(drifted.allSatisfy(\.isKept) && drifted.count == 3)
             try fixture.reopenAfterKill()
         }
         // Nobody edited it, so there is nothing to decide.
-        _ = try fixture.workspace.acceptDrift(path("other"), caller: fixture.tree.caller)
+        _ = try fixture.workspace.commands.acceptDrift(path("other"), caller: fixture.tree.caller)
         #expect(try contents(fixture, "other") == bytes(6_000, fill: 2))
         #expect(try contents(fixture, "range") == old)
         #expect(try fixture.tree.mode("other") == 0o600)
@@ -170,10 +170,10 @@ import Testing
         let fixture = try fixture(size: 5_000)
         let caller = fixture.tree.caller
         try fixture.tree.changeMode("f", 0o600)
-        let moment = fixture.workspace.statistics.sequence
+        let moment = fixture.workspace.accounts.statistics.sequence
         try fixture.tree.write("f", "edit")
-        _ = try fixture.workspace.clone(path("f"), to: path("copy"), caller: caller)
-        _ = try fixture.workspace.rollback(
+        _ = try fixture.workspace.commands.clone(path("f"), to: path("copy"), caller: caller)
+        _ = try fixture.workspace.commands.rollback(
             to: .sequence(moment), paths: [path("f")], keepsTimes: true, caller: caller)
         try writeFile(fixture.base("f"), bytes(6_000, fill: 2))
         // The copy reads the base by the number of f.
@@ -200,6 +200,6 @@ import Testing
         let found = try fixture.set.differences(of: fixture.workspace, from: .base)
         let lines = found.map { "\($0.status) \(String(decoding: $0.path, as: UTF8.self))" }
         #expect(lines == ["deleted d/late", "added d/mine", "modified f"])
-        #expect(try fixture.workspace.driftedFiles().isEmpty)
+        #expect(try fixture.workspace.baseFiles.driftedFiles().isEmpty)
     }
 }

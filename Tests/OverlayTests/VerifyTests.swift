@@ -129,7 +129,7 @@ import Testing
                         if !tree.exists(name) { try tree.makeFile(name) }
                         let node = try tree.resolve(name)
                         try tree.write(node, bytes(700, fill: UInt64(round)), at: UInt64(round * 11))
-                        if round % 20 == 0 { workspace.maintain(checkpointNow: true) }
+                        if round % 20 == 0 { workspace.maintenance.maintain(checkpointNow: true) }
                         tree.forget()
                     }
                     return

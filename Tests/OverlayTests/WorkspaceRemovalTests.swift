@@ -40,12 +40,12 @@ import Testing
         let (record, tree) = try open(fixture, "second")
         try change(tree)
         #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
-        if checkpoints { #expect(tree.workspace.checkpoint()) }
+        if checkpoints { #expect(tree.workspace.maintenance.checkpoint()) }
         #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
         #expect(try tree.names("") == ["d", "f", "new"])
-        _ = try tree.workspace.rollback(
+        _ = try tree.workspace.commands.rollback(
             to: .sequence(0), paths: [], keepsTimes: false, caller: tree.caller)
-        if checkpoints { #expect(tree.workspace.checkpoint()) }
+        if checkpoints { #expect(tree.workspace.maintenance.checkpoint()) }
         try fixture.set.remove(record)
         #expect(fixture.set.find(record.name) == nil && fixture.set.opened(record.id) == nil)
         let directory = "\(fixture.storePath)/\(LogDirectory.workspacePath(record.id))"
@@ -89,12 +89,12 @@ import Testing
         let (record, tree) = try open(fixture, "second")
         try tree.write("f", "EDITED")
         let name = try FileName("kept")
-        _ = try tree.workspace.backup(name, comment: [], caller: tree.caller)
-        _ = try tree.workspace.rollback(
+        _ = try tree.workspace.moments.backup(name, comment: [], caller: tree.caller)
+        _ = try tree.workspace.commands.rollback(
             to: .sequence(0), paths: [], keepsTimes: false, caller: tree.caller)
-        #expect(tree.workspace.backups.contains { $0.isAutomatic })
+        #expect(tree.workspace.moments.backups.contains { $0.isAutomatic })
         #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
-        try tree.workspace.removeBackup(name, caller: tree.caller)
+        try tree.workspace.moments.removeBackup(name, caller: tree.caller)
         try fixture.set.remove(record)
     }
 

@@ -102,25 +102,25 @@ import Testing
     @Test("Statistics count what is changed, held and open")
     func counts() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
-        var found = fixture.workspace.statistics
+        var found = fixture.workspace.accounts.statistics
         #expect(found.dirtyKeys == 0 && found.openLogs == 0 && found.kernelInodes == 0)
         try fixture.tree.write("f", "edit")
-        found = fixture.workspace.statistics
+        found = fixture.workspace.accounts.statistics
         #expect(found.openLogs == 1)
         #expect(found.kernelInodes == 1)
         #expect(found.touchedInodes == 2, "the file and the root")
         #expect(found.dirtyKeys > 0)
         #expect(found.sequence > 0)
-        #expect(fixture.workspace.isTouched)
-        #expect(fixture.workspace.usage.logFiles == 1)
-        #expect(fixture.workspace.usage.databaseBytes == 0)
+        #expect(fixture.workspace.removal.isTouched)
+        #expect(fixture.workspace.accounts.usage.logFiles == 1)
+        #expect(fixture.workspace.accounts.usage.databaseBytes == 0)
         fixture.tree.forget()
-        #expect(fixture.workspace.checkpoint())
-        fixture.workspace.sweep()
-        found = fixture.workspace.statistics
+        #expect(fixture.workspace.maintenance.checkpoint())
+        fixture.workspace.maintenance.sweep()
+        found = fixture.workspace.accounts.statistics
         #expect(found.dirtyKeys == 0 && found.openLogs == 0 && found.kernelInodes == 0)
         #expect(!found.checkpointFailed)
-        #expect(fixture.workspace.usage.databaseBytes > 0)
+        #expect(fixture.workspace.accounts.usage.databaseBytes > 0)
     }
 
     @Test("The names used longest ago are offered for forgetting, directories are not")
@@ -128,8 +128,8 @@ import Testing
         let fixture = try WorkspaceFixture()
         try fixture.tree.makeDirectory("d")
         for index in 0..<100 { try fixture.tree.makeFile("d/\(index)") }
-        #expect(fixture.workspace.pruneCandidates(above: 1_000, atMost: 5).isEmpty)
-        let found = fixture.workspace.pruneCandidates(above: 10, atMost: 5)
+        #expect(fixture.workspace.accounts.pruneCandidates(above: 1_000, atMost: 5).isEmpty)
+        let found = fixture.workspace.accounts.pruneCandidates(above: 10, atMost: 5)
         #expect(found.count == 5)
         let directory = try fixture.tree.resolve("d")
         #expect(found.allSatisfy { $0.parent == directory })

@@ -110,15 +110,15 @@ package final class WorkspaceFixture {
         let other = try Self.openSet(copy, basePath, limits, clock, probe, events)
         let name = try FileName("main")
         guard let record = other.find(name) else { throw CheckFailure("no workspace in the copy") }
-        let (workspace, report) = try Workspace.open(
+        let (workspace, report) = try Recovery.open(
             record, in: other.store, base: other.base, clock: clock, limits: limits,
             events: events)
         return (WorkspaceTree(workspace), report)
     }
 
     /// Bytes of all edit logs.
-    package var logBytes: UInt64 { workspace.usage.logBytes }
-    package var journalBytes: UInt64 { workspace.statistics.journalBytes }
+    package var logBytes: UInt64 { workspace.accounts.usage.logBytes }
+    package var journalBytes: UInt64 { workspace.accounts.statistics.journalBytes }
     package var messages: [String] { events.events.map(\.message) }
 }
 

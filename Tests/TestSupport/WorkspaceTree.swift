@@ -85,7 +85,7 @@ package final class WorkspaceTree: TreeOperations {
         var bytes = [UInt8](repeating: 0, count: count)
         let result: Result<Int, Errno> = bytes.withUnsafeMutableBytes { buffer in
             do throws(Errno) {
-                return .success(try workspace.read(node, into: buffer, at: offset))
+                return .success(try workspace.content.read(node, into: buffer, at: offset))
             } catch {
                 return .failure(error)
             }
@@ -99,7 +99,7 @@ package final class WorkspaceTree: TreeOperations {
         let result: Result<Bool, Errno> = bytes.withUnsafeBytes { raw in
             do throws(Errno) {
                 return .success(
-                    try workspace.write(node, raw, at: offset, killSetID: false, caller: caller))
+                    try workspace.content.write(node, raw, at: offset, killSetID: false, caller: caller))
             } catch {
                 return .failure(error)
             }
@@ -110,14 +110,14 @@ package final class WorkspaceTree: TreeOperations {
     package func allocate(
         _ node: InodeNumber, mode: AllocationMode, offset: UInt64, length: UInt64
     ) throws(Errno) {
-        try workspace.allocate(node, mode: mode, offset: offset, length: length, caller: caller)
+        try workspace.content.allocate(node, mode: mode, offset: offset, length: length, caller: caller)
     }
 
     package func copyRange(
         from source: InodeNumber, at sourceOffset: UInt64, to target: InodeNumber,
         at offset: UInt64, length: UInt64
     ) throws(Errno) -> UInt64 {
-        try workspace.copyRange(
+        try workspace.content.copyRange(
             from: source, at: sourceOffset, to: target, at: offset, length: length,
             caller: caller)
     }

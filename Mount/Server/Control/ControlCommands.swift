@@ -148,7 +148,7 @@ extension ControlDirectory {
         if name == newName { return }
         try changeBackups(place) { (workspace) throws(CommandError) in
             let checked = try FileName(backup: newName.bytes)
-            if workspace.backups.contains(where: { $0.name == checked }) {
+            if workspace.moments.backups.contains(where: { $0.name == checked }) {
                 throw CommandError(.exists, "there is a backup \(checked) already")
             }
             try workspace.renameBackup(name, to: checked, caller: caller)

@@ -19,8 +19,8 @@ extension ControlDirectory {
                 return try text(of: named, workspace)
             case .mirror(let file, let number, _):
                 guard let workspace else { throw CommandError(.noEntry, "no such file") }
-                if file == .blame { return ChangeTexts.blame(try workspace.blame(number)) }
-                return try workspace.baseContent(number, isNow: file == .baseNow)
+                if file == .blame { return ChangeTexts.blame(try workspace.changes.blame(number)) }
+                return try workspace.baseFiles.baseContent(number, isNow: file == .baseNow)
             case .view: throw CommandError(.invalid, "a file of a view is no text")
             }
         } catch {
@@ -42,7 +42,7 @@ extension ControlDirectory {
         case .events: return events(workspace)
         case .progress: return progress(workspace)
         case .lastError: return errors.text(workspace: workspace?.id ?? 0)
-        case .backup: return ChangeTexts.backups(workspace?.backups ?? [])
+        case .backup: return ChangeTexts.backups(workspace?.moments.backups ?? [])
         case .history:
             guard let workspace else { return [] }
             return try history(upTo: workspace.lastSequence, workspace)
@@ -75,7 +75,7 @@ extension ControlDirectory {
         upTo last: UInt64, _ workspace: Workspace
     ) throws(CommandError) -> [UInt8] {
         guard let range = HistoryName.range(upTo: last) else { return [] }
-        return ChangeTexts.history(try workspace.history(range))
+        return ChangeTexts.history(try workspace.changes.history(range))
     }
 
     private func name(of workspace: UInt16) -> String? {

@@ -128,7 +128,7 @@ package final class ControlDirectory: Sendable {
         case .view(let tree, let node):
             do throws(Errno) {
                 request.attributes(
-                    try attributes(place.id, tree, node), timeout: NodeEntry.forever)
+                    try views.attributes(place.id, tree, node), timeout: NodeEntry.forever)
             } catch {
                 request.fail(error.forKernel)
             }
@@ -207,7 +207,7 @@ package final class ControlDirectory: Sendable {
     func read(_ request: consuming Request, _ place: ControlPlace, offset: UInt64, size: Int) {
         switch place.node {
         case .view(let tree, let node):
-            read(request, tree, node, offset: offset, size: size)
+            views.read(request, tree, node, offset: offset, size: size)
         case .mirror(_, _, .directory):
             request.fail(.isDirectory)
         case .fixed(let file) where file.isDirectory:
@@ -269,4 +269,9 @@ extension Fuse.AttributeChange {
         size != nil && mode == nil && uid == nil && gid == nil && accessTime == nil
             && modificationTime == nil
     }
+}
+
+extension ControlDirectory {
+    /// Serves moments and other workspaces as trees below the control directory.
+    var views: ControlViews { ControlViews(control: self) }
 }

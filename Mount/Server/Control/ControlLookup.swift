@@ -25,13 +25,13 @@ extension ControlDirectory {
     func lookup(_ request: consuming Request, in parent: ControlPlace, _ name: FileName) {
         switch parent.node {
         case .fixed(.root): lookupFile(request, parent.workspace, name)
-        case .fixed(.backups), .fixed(.at): lookupMoment(request, parent, name)
+        case .fixed(.backups), .fixed(.at): views.lookupMoment(request, parent, name)
         case .fixed(let file) where file.isMirror:
-            lookupMirror(request, file, in: nil, workspace: parent.workspace, name)
+            views.lookupMirror(request, file, in: nil, workspace: parent.workspace, name)
         case .mirror(let file, let number, .directory):
-            lookupMirror(request, file, in: number, workspace: parent.workspace, name)
+            views.lookupMirror(request, file, in: number, workspace: parent.workspace, name)
         case .view(let tree, let node):
-            lookup(request, tree, node, name)
+            views.lookup(request, tree, node, name)
         default: request.fail(.notDirectory)
         }
     }
@@ -98,14 +98,14 @@ extension ControlDirectory {
         }
         switch place.node {
         case .fixed(.root): listFiles(place.workspace, cookie, &buffer, plus)
-        case .fixed(.backups): try listBackups(place.workspace, cookie, &buffer, plus)
+        case .fixed(.backups): try views.listBackups(place.workspace, cookie, &buffer, plus)
         case .fixed(.at): return
         case .fixed(let file) where file.isMirror:
-            try listMirror(of: nil, workspace: place.workspace, cookie, &buffer, plus)
+            try views.listMirror(of: nil, workspace: place.workspace, cookie, &buffer, plus)
         case .mirror(_, let number, .directory):
-            try listMirror(of: number, workspace: place.workspace, cookie, &buffer, plus)
+            try views.listMirror(of: number, workspace: place.workspace, cookie, &buffer, plus)
         case .view(let tree, let node):
-            try list(place.id, tree, node, cookie, &buffer, plus)
+            try views.list(place.id, tree, node, cookie, &buffer, plus)
         default: throw .notDirectory
         }
     }

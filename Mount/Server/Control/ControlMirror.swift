@@ -8,11 +8,11 @@ internal import Overlay
 internal import Platform
 internal import Storage
 
-extension ControlDirectory {
+extension ControlViews {
     private func live(
         _ number: InodeNumber?, _ workspace: UInt16
     ) throws(Errno) -> (Workspace, InodeNumber) {
-        guard let workspace = try self.workspace(workspace) else { throw .noEntry }
+        guard let workspace = try control.workspace(workspace) else { throw .noEntry }
         return (workspace, number ?? workspace.rootNumber)
     }
 
@@ -23,21 +23,21 @@ extension ControlDirectory {
     ) {
         do throws(Errno) {
             let (workspace, directory) = try live(number, id)
-            if directory == workspace.rootNumber, name == Self.name { throw .noEntry }
+            if directory == workspace.rootNumber, name == ControlDirectory.name { throw .noEntry }
             let found = try workspace.lookup(name, in: directory)
             guard found.type == .directory || found.type == .regular else {
                 workspace.forget(found.number, count: 1)
                 throw .noEntry
             }
-            let (place, isNew) = table.refer(
+            let (place, isNew) = control.table.refer(
                 .mirror(id, file, found.number), workspace: id,
                 .mirror(file, found.number, found.type))
             // An existing node has its reference already.
             if !isNew { workspace.forget(found.number, count: 1) }
             if found.type == .directory {
-                return answer(request, directoryEntry(place, isLasting: false))
+                return control.answer(request, control.directoryEntry(place, isLasting: false))
             }
-            answerText(request, place, lane: ControlID.fixed(file, in: id))
+            control.answerText(request, place, lane: ControlID.fixed(file, in: id))
         } catch {
             request.fail(error.forKernel)
         }
@@ -54,10 +54,10 @@ extension ControlDirectory {
         defer { swap(&buffer, &filled) }
         try workspace.list(directory, after: max(cookie, 2), withInodes: false) {
             listed, _, _ in
-            if isRoot, listed.name == Self.name { return true }
+            if isRoot, listed.name == ControlDirectory.name { return true }
             guard [.directory, .regular, .unknown].contains(listed.type) else { return true }
-            return add(
-                listed.name.bytes, Self.unknownInode, listed.type, listed.cookie, &filled, plus)
+            return control.add(
+                listed.name.bytes, ControlDirectory.unknownInode, listed.type, listed.cookie, &filled, plus)
         }
     }
 }

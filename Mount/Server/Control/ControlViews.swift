@@ -28,7 +28,12 @@ final class ViewListings: Sendable {
 }
 
 // The names of moments.
-extension ControlDirectory {
+/// Serves moments and other workspaces as trees below the control directory.
+struct ControlViews {
+    let control: ControlDirectory
+}
+
+extension ControlViews {
     /// Looks up NAME in `backups`, or a moment in `at`. Finding a moment may take long, so only a
     /// moment in use is answered on the worker.
     func lookupMoment(
@@ -37,20 +42,20 @@ extension ControlDirectory {
         guard case .fixed(let directory) = parent.node else { return request.fail(.notDirectory) }
         let place = parent.workspace
         do throws(Errno) {
-            guard let workspace = try workspace(place) else { throw .noEntry }
+            guard let workspace = try control.workspace(place) else { throw .noEntry }
             let moment = try moment(name, in: directory, of: workspace)
             if case .sequence(let sequence) = moment {
                 let key = ViewTree.Key(
                     workspace: place, directory: directory, name: name, sequence: sequence)
-                if let tree = table.tree(key) {
-                    let entry = try rootEntry(table.referRoot(key, tree.view))
-                    return answer(request, entry)
+                if let tree = control.table.tree(key) {
+                    let entry = try rootEntry(control.table.referRoot(key, tree.view))
+                    return control.answer(request, entry)
                 }
             }
-            readers.submit(request, lane: parent.id) { [self] request in
+            control.readers.submit(request, lane: parent.id) { [self] request in
                 do throws(Errno) {
                     let entry = try open(moment, directory, name, of: workspace)
-                    answer(request, entry)
+                    control.answer(request, entry)
                 } catch {
                     request.fail(error.forKernel)
                 }
@@ -64,12 +69,12 @@ extension ControlDirectory {
         _ name: FileName, in directory: ControlFile, of workspace: Workspace
     ) throws(Errno) -> Moment {
         if directory == .at {
-            guard let moment = Moment(nameInAt: name, now: clock.realtime()) else {
+            guard let moment = Moment(nameInAt: name, now: control.clock.realtime()) else {
                 throw .noEntry
             }
             return moment
         }
-        guard let backup = workspace.backups.first(where: { $0.name == name }) else {
+        guard let backup = workspace.moments.backups.first(where: { $0.name == name }) else {
             throw .noEntry
         }
         return .sequence(backup.sequence)
@@ -79,17 +84,17 @@ extension ControlDirectory {
         _ moment: Moment, _ directory: ControlFile, _ name: FileName, of workspace: Workspace
     ) throws(Errno) -> NodeEntry {
         do throws(CommandError) {
-            let sequence = try workspace.sequence(of: moment)
+            let sequence = try workspace.moments.sequence(of: moment)
             let key = ViewTree.Key(
                 workspace: workspace.id, directory: directory, name: name, sequence: sequence)
             let view: TimeView
-            if let known = table.tree(key) {
+            if let known = control.table.tree(key) {
                 view = known.view
             } else {
-                view = try workspace.view(at: sequence)
+                view = try workspace.moments.view(at: sequence)
             }
             do throws(Errno) {
-                return try rootEntry(table.referRoot(key, view))
+                return try rootEntry(control.table.referRoot(key, view))
             } catch {
                 throw CommandError(error, "")
             }
@@ -112,7 +117,7 @@ extension ControlDirectory {
             return NodeEntry(
                 nodeID: place.id, attributes: try attributes(place.id, tree, node))
         } catch {
-            forget(place.id, count: 1)
+            control.forget(place.id, count: 1)
             throw error
         }
     }
@@ -122,12 +127,12 @@ extension ControlDirectory {
     func listBackups(
         _ workspace: UInt16, _ cookie: UInt64, _ buffer: inout DirectoryBuffer, _ plus: Bool
     ) throws(Errno) {
-        let backups = try self.workspace(workspace)?.backups ?? []
+        let backups = try control.workspace(workspace)?.moments.backups ?? []
         let names = backups.map { (cookie: $0.name.listingCookie, name: $0.name) }
             .sorted { ($0.cookie, $0.name.description) < ($1.cookie, $1.name.description) }
         for item in names where item.cookie > cookie {
             let next = item.cookie
-            if !add(item.name.bytes, Self.unknownInode, .directory, next, &buffer, plus) {
+            if !control.add(item.name.bytes, ControlDirectory.unknownInode, .directory, next, &buffer, plus) {
                 return
             }
         }
@@ -135,7 +140,7 @@ extension ControlDirectory {
 }
 
 // Inside a view.
-extension ControlDirectory {
+extension ControlViews {
     func attributes(
         _ id: UInt64, _ tree: ViewTree, _ node: ViewNode
     ) throws(Errno) -> NodeAttributes {
@@ -149,9 +154,9 @@ extension ControlDirectory {
     ) {
         do throws(Errno) {
             let found = try tree.view.lookup(name, in: node)
-            let place = table.refer(tree, found)
+            let place = control.table.refer(tree, found)
             let entry = try entry(place, tree)
-            answer(request, entry)
+            control.answer(request, entry)
         } catch {
             if error == .noEntry { return request.negativeEntry(timeout: NodeEntry.forever) }
             request.fail(error.forKernel)
@@ -163,7 +168,7 @@ extension ControlDirectory {
         _ id: UInt64, _ tree: ViewTree, _ node: ViewNode, _ cookie: UInt64,
         _ buffer: inout DirectoryBuffer, _ plus: Bool
     ) throws(Errno) {
-        let names = try listings.names(id) { () throws(Errno) in
+        let names = try control.listings.names(id) { () throws(Errno) in
             try tree.view.list(node)
         }
         var index = Int(clamping: cookie < 2 ? 0 : cookie - 2)
@@ -173,13 +178,13 @@ extension ControlDirectory {
             let next = UInt64(index) + 2
             // A file that cannot be looked up is still listed.
             let found = try? tree.view.lookup(name, in: node)
-            guard plus, let found, let entry = try? entry(table.refer(tree, found), tree) else {
-                let number = found.map { table.number(tree, $0) } ?? Self.unknownInode
-                if !add(name.bytes, number, type, next, &buffer, plus) { return }
+            guard plus, let found, let entry = try? entry(control.table.refer(tree, found), tree) else {
+                let number = found.map { control.table.number(tree, $0) } ?? ControlDirectory.unknownInode
+                if !control.add(name.bytes, number, type, next, &buffer, plus) { return }
                 continue
             }
             if !buffer.addPlus(name.bytes, entry, nextCookie: next) {
-                forget(entry.nodeID, count: 1)
+                control.forget(entry.nodeID, count: 1)
                 return
             }
         }

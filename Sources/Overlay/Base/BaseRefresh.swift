@@ -20,7 +20,7 @@ package struct BaseChange: Hashable, Sendable {
     }
 }
 
-extension Workspace {
+extension WorkspaceBaseFiles {
     private static let batch = 128
 
     /// Makes changes of the base visible.
@@ -30,22 +30,22 @@ extension Workspace {
     package func refresh(_ changes: Set<BaseChange>? = nil) -> StaleCaches {
         if let changes {
             for change in changes {
-                base.forget(BasePlace(directory: change.directory, name: change.name))
+                workspace.base.forget(BasePlace(directory: change.directory, name: change.name))
             }
         } else {
-            base.forgetAll()
+            workspace.base.forgetAll()
         }
         var stale = StaleCaches()
         let names = Dictionary(grouping: (changes ?? []).filter(\.isName), by: \.directory)
-        let numbers = withTreeSafely { $0.refreshCandidates(changes) }
+        let numbers = workspace.withTreeSafely { $0.baseFiles.refreshCandidates(changes) }
         var done = 0
         while done < numbers.count {
             let part = numbers[done..<min(done + Self.batch, numbers.count)]
-            stale = withTreeSafely { [stale] tree in
+            stale = workspace.withTreeSafely { [stale] tree in
                 var stale = stale
                 for number in part {
-                    tree.refreshFromBase(number, &stale)
-                    tree.addNames(names, in: number, to: &stale)
+                    tree.baseFiles.refreshFromBase(number, &stale)
+                    tree.baseFiles.addNames(names, in: number, to: &stale)
                 }
                 return stale
             }
@@ -55,13 +55,13 @@ extension Workspace {
     }
 }
 
-extension Workspace {
+extension WorkspaceBaseFiles {
     /// Those of `names` of which the workspace itself says nothing, so that the base decides.
     package func namesOfBase(
         _ names: [(parent: InodeNumber, name: FileName)]
     ) -> [(parent: InodeNumber, name: FileName)] {
         names.filter { item in
-            withTreeSafely { tree in
+            workspace.withTreeSafely { tree in
                 guard let directory = try? tree.directory(item.parent), directory.basePath != nil,
                     let index = try? tree.index(of: directory) else { return false }
                 return index.entries[item.name] == nil
@@ -70,7 +70,7 @@ extension Workspace {
     }
 }
 
-extension Tree {
+extension BaseFiles {
     /// Inodes in memory that show something of the base: untouched files, and directories.
     fileprivate func refreshCandidates(_ changes: Set<BaseChange>?) -> [InodeNumber] {
         // A directory shows something else only where names came or went.
@@ -78,7 +78,7 @@ extension Tree {
         let places = changes.map { changes in
             Set(changes.map { BaseChange(directory: $0.directory, name: $0.name) })
         }
-        return inodes.values.compactMap { inode in
+        return tree.inodes.values.compactMap { inode in
             guard let place = inode.place, inode.record.links > 0 else { return nil }
             guard !inode.isPersistent || inode.isDirectory
                 || inode.record.flags.contains(.followsBase) else { return nil }
@@ -98,17 +98,17 @@ extension Tree {
     fileprivate func addNames(
         _ names: [[UInt8]: [BaseChange]], in number: InodeNumber, to stale: inout StaleCaches
     ) {
-        guard let path = inodes[number]?.basePath else { return }
+        guard let path = tree.inodes[number]?.basePath else { return }
         for change in names[path] ?? [] {
             if let name = try? FileName(change.name) { stale.entries.append((number, name)) }
         }
     }
 
     fileprivate func refreshFromBase(_ number: InodeNumber, _ stale: inout StaleCaches) {
-        guard let inode = inodes[number], let place = inode.place else { return }
-        caches.dropDefaultACL(of: number)
+        guard let inode = tree.inodes[number], let place = inode.place else { return }
+        tree.caches.dropDefaultACL(of: number)
         if inode.isPersistent, !inode.isDirectory {
-            base.forget(place)
+            tree.base.forget(place)
             let before = inode.record
             followQuietly(inode)
             if inode.record != before { stale.inodes[number] = true }
@@ -116,17 +116,17 @@ extension Tree {
         }
         if inode.isPersistent || place.name.isEmpty {
             // What a touched directory shows of the base is not on record: it is looked up anew.
-            caches.dropListing(of: number)
+            tree.caches.dropListing(of: number)
             stale.inodes[number] = true
             return
         }
-        let status = try? base.status(ifPresent: place.name, in: place.directory)
+        let status = try? tree.base.status(ifPresent: place.name, in: place.directory)
         if let found = status.flatMap({ $0 }),
-            (try? self.number(of: found, at: place)) == number {
+            (try? tree.number(of: found, at: place)) == number {
             let before = inode.record
-            refresh(inode, found, at: place)
+            tree.refresh(inode, found, at: place)
             guard inode.record != before else { return }
-            caches.dropListing(of: number)
+            tree.caches.dropListing(of: number)
             stale.inodes[number] = true
         } else {
             // Gone, or another file has its name now.

@@ -46,7 +46,7 @@ extension Origin {
     }
 }
 
-extension Workspace {
+extension WorkspaceBaseFiles {
     /// How many touched files are looked at under one lock.
     private static let batch = 64
 
@@ -56,32 +56,32 @@ extension Workspace {
     package func driftedFiles(
         progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
     ) throws(CommandError) -> [DriftedFile] {
-        let numbers = withTreeSafely { $0.identity.touched.sorted() }
+        let numbers = workspace.withTreeSafely { $0.identity.touched.sorted() }
         var found: [DriftedFile] = []
         var done = 0
         while done < numbers.count {
             let part = numbers[done..<min(done + Self.batch, numbers.count)]
-            let met = driftMet.withLock { $0 }
-            let candidates = withTreeSafely { tree in
+            let met = workspace.driftMet.withLock { $0 }
+            let candidates = workspace.withTreeSafely { tree in
                 part.compactMap { number in
-                    tree.driftCandidate(number, isMet: met.contains(number)).map { (number, $0) }
+                    tree.baseFiles.driftCandidate(number, isMet: met.contains(number)).map { (number, $0) }
                 }
             }
             for (number, origin) in candidates {
                 guard let (reason, status) = drift(of: origin) else {
-                    _ = driftMet.withLock { $0.remove(number) }
+                    _ = workspace.driftMet.withLock { $0.remove(number) }
                     continue
                 }
                 // Nobody edited it: it shows the base of now when it is looked at.
-                let isFollowing = withTreeSafely { tree in
-                    (try? tree.newGround(tree.inode(number))).flatMap { $0 } != nil
+                let isFollowing = workspace.withTreeSafely { tree in
+                    (try? tree.baseFiles.newGround(tree.inode(number))).flatMap { $0 } != nil
                 }
                 if isFollowing { continue }
                 // What is kept for a file that was written anew, or merged, can be merged again.
                 guard met.contains(number) || dependsOnBase(number) || hasPin(origin) else {
                     continue
                 }
-                let path = withTreeSafely { $0.path(of: number, hint: origin.path) }
+                let path = workspace.withTreeSafely { $0.paths.path(of: number, hint: origin.path) }
                 found.append(
                     DriftedFile(
                         path: path ?? origin.path, reason: reason, isKept: hasPin(origin),
@@ -94,12 +94,12 @@ extension Workspace {
     }
 
     /// Files whose drift a read has met since the workspace was opened.
-    package var driftedReads: Int { driftMet.withLock { $0.count } }
+    package var driftedReads: Int { workspace.driftMet.withLock { $0.count } }
 
     /// The base's paths of some of them.
     package func driftedReadPaths(atMost count: Int) -> [[UInt8]] {
-        let numbers = driftMet.withLock { $0.sorted().prefix(count) }
-        return withTreeSafely { tree in
+        let numbers = workspace.driftMet.withLock { $0.sorted().prefix(count) }
+        return workspace.withTreeSafely { tree in
             numbers.compactMap { number in
                 (try? tree.origin(number)).flatMap { $0 }?.path
             }
@@ -108,14 +108,14 @@ extension Workspace {
 
     /// Remembers a read that met drift.
     func noteDrift(_ number: InodeNumber) {
-        driftMet.withLock { if $0.count < 10_000 { $0.insert(number) } }
+        workspace.driftMet.withLock { if $0.count < 10_000 { $0.insert(number) } }
     }
 
     /// What is different of the base file, and how it is now; nil where it is what it was.
     package func drift(of origin: Origin) -> (reason: String, status: FileStatus?)? {
         let place = BasePlace(path: origin.path)
         do throws(Errno) {
-            let status = try base.status(ifPresent: place.name, in: place.directory)
+            let status = try workspace.base.status(ifPresent: place.name, in: place.directory)
             return origin.drift(to: status).map { ($0, status) }
         } catch {
             return ("the base file cannot be looked at (\(error))", nil)
@@ -131,20 +131,20 @@ extension Workspace {
         _ number: InodeNumber, isNow: Bool
     ) throws(CommandError) -> [UInt8] {
         do throws(Errno) {
-            let (origin, place) = try withTree { (tree) throws(Errno) in
-                (try tree.knownOrigin(number), try tree.regular(number).place)
+            let (origin, place) = try workspace.withTree { (tree) throws(Errno) in
+                (try tree.knownOrigin(number), try tree.edits.regular(number).place)
             }
             guard let place else { throw .noEntry }
             if let origin, !isNow {
                 if origin.size > Self.largestText { throw .fileTooBig }
-                return try bytes(0..<origin.size, of: number, origin)
+                return try workspace.content.bytes(0..<origin.size, of: number, origin)
             }
-            base.forget(place)
-            let file = try base.file(place)
-            let status = try base.status(of: file)
+            workspace.base.forget(place)
+            let file = try workspace.base.file(place)
+            let status = try workspace.base.status(of: file)
             if status.size > Self.largestText { throw .fileTooBig }
             let bytes = try file.readBytes(Int(status.size), at: 0)
-            guard bytes.count == Int(status.size), try base.status(of: file) == status else {
+            guard bytes.count == Int(status.size), try workspace.base.status(of: file) == status else {
                 throw .busy
             }
             return bytes
@@ -155,7 +155,7 @@ extension Workspace {
 
     /// Whether any byte of a file comes from the base file of its own number.
     package func dependsOnBase(_ number: InodeNumber) -> Bool {
-        let source = try? withTree { (tree) throws(Errno) in try tree.source(number) }
+        let source = try? workspace.withTree { (tree) throws(Errno) in try tree.edits.source(number) }
         switch source {
         case .log(let log):
             guard let pieces = try? log.snapshot() else { return true }
@@ -168,67 +168,14 @@ extension Workspace {
     }
 }
 
-extension Tree {
+extension BaseFiles {
     /// The origin of a touched regular file that has a name and could show the base's content, or of
     /// which a read met drift.
     fileprivate func driftCandidate(_ number: InodeNumber, isMet: Bool) -> Origin? {
-        guard let origin = (try? origin(number)).flatMap({ $0 }),
+        guard let origin = (try? tree.origin(number)).flatMap({ $0 }),
             FileType(mode: origin.mode) == .regular else { return nil }
         if isMet { return origin }
-        guard let record = recordWithoutLoading(number), record.links > 0 else { return nil }
+        guard let record = tree.paths.recordWithoutLoading(number), record.links > 0 else { return nil }
         return record.flags.contains(.hasLog) || record.size > 0 ? origin : nil
-    }
-
-    /// An inode's record, without putting the inode in memory.
-    func recordWithoutLoading(_ number: InodeNumber) -> InodeRecord? {
-        if let inode = inodes[number] { return inode.record }
-        if let known = pending.row(number) { return known }
-        return (try? reader.inode(number)).flatMap { $0 }
-    }
-
-    /// One path by which the workspace shows an inode; nil where it has no name.
-    /// - Parameter hint: where it lay in the base, which is where most files still are.
-    func path(of number: InodeNumber, hint: [UInt8]) -> [UInt8]? {
-        if let found = try? find(path: hint), found.inode.number == number { return hint }
-        var parts: [[UInt8]] = []
-        var next = number
-        while next != rootNumber {
-            guard parts.count < 4_096, let (parent, name) = name(of: next) else { return nil }
-            parts.append(name.bytes)
-            next = parent
-        }
-        return Array(parts.reversed().joined(separator: [0x2f]))
-    }
-
-    private func name(of number: InodeNumber) -> (parent: InodeNumber, name: FileName)? {
-        var found = (try? reader.names(of: number)) ?? []
-        for batch in pending.batches {
-            for (parent, names) in batch.entries {
-                for (name, entry) in names {
-                    let isHere = entry?.inode == number
-                    found.removeAll { $0.parent == parent && $0.name == name && !isHere }
-                    if isHere { found.append((parent, name)) }
-                }
-            }
-        }
-        return found.first
-    }
-
-    /// What a path below the root leads to.
-    package func find(
-        path: [UInt8]
-    ) throws(Errno) -> (inode: Inode, parent: Inode, name: FileName?) {
-        var parent = try directory(rootNumber)
-        var inode = parent
-        var name: FileName?
-        for part in path.split(separator: 0x2f) {
-            if part.elementsEqual([0x2e]) { continue }
-            guard inode.isDirectory else { throw .notDirectory }
-            let next = try FileName(Array(part))
-            parent = inode
-            guard let child = try child(next, of: parent) else { throw .noEntry }
-            (inode, name) = (child, next)
-        }
-        return (inode, parent, name)
     }
 }

@@ -6,7 +6,7 @@
 internal import Platform
 internal import Storage
 
-extension Tree {
+extension BaseFiles {
     /// Whether a file shows the base's content of now, as far as its row says.
     private func follows(_ inode: Inode) -> Bool {
         inode.isPersistent && inode.type == .regular && inode.record.links > 0
@@ -18,12 +18,12 @@ extension Tree {
     func newGround(
         _ inode: Inode
     ) throws(Errno) -> (known: Origin, place: BasePlace, status: FileStatus)? {
-        guard follows(inode), let place = inode.place, let known = try knownOrigin(inode.number),
-            let status = try base.status(ifPresent: place.name, in: place.directory),
+        guard follows(inode), let place = inode.place, let known = try tree.knownOrigin(inode.number),
+            let status = try tree.base.status(ifPresent: place.name, in: place.directory),
             status.type == .regular, !known.fits(status),
             // Its other names may not have gone along.
             status.inode == known.inode || inode.record.links == 1,
-            !EditLog.exists(inode.number, in: logs)
+            !EditLog.exists(inode.number, in: tree.logs)
         else { return nil }
         return (known, place, status)
     }
@@ -34,14 +34,14 @@ extension Tree {
     func follow(_ inode: Inode) throws(Errno) -> Bool {
         guard let (known, place, found) = try newGround(inode) else { return false }
         // Of a file that the base's owner makes anew right now the next look finds the rest.
-        let status = try base.settledStatus(place)
+        let status = try tree.base.settledStatus(place)
         guard status.type == .regular, status.inode == found.inode else { return false }
-        base.forget(place)
-        var transaction = begin(.touch, Stamp(time: clock.realtime(), pid: 0, uid: 0))
+        tree.base.forget(place)
+        var transaction = tree.begin(.touch, Stamp(time: tree.clock.realtime(), pid: 0, uid: 0))
         let time = transaction.stamp.time
         let origin = Origin(
-            path: known.path, device: deviceIndex(status, at: place), status: status)
-        if let path = identity.passingDevices[origin.device] {
+            path: known.path, device: tree.deviceIndex(status, at: place), status: status)
+        if let path = tree.identity.passingDevices[origin.device] {
             transaction.changes.append(.device(origin.device, path: path))
         }
         transaction.changes.append(.origin(inode.number, before: known, after: origin))
@@ -51,7 +51,7 @@ extension Tree {
             if !known.isUnmodified(status) { record.modificationTime = status.modificationTime }
             record.changeTime = time
         }
-        try commit(&transaction)
+        try tree.commit(&transaction)
         return true
     }
 
@@ -69,9 +69,9 @@ extension Tree {
     }
 }
 
-extension Workspace {
+extension WorkspaceBaseFiles {
     /// Whether a file shows another base file from now on.
     func follow(_ number: InodeNumber) throws(Errno) -> Bool {
-        try withTree { (tree) throws(Errno) in try tree.follow(tree.inode(number)) }
+        try workspace.withTree { (tree) throws(Errno) in try tree.baseFiles.follow(tree.inode(number)) }
     }
 }

@@ -20,10 +20,16 @@ package struct PinWish: Sendable {
     }
 }
 
-extension Tree {
+/// What inodes have of files of the base: their content of then or of now.
+package struct BaseFiles: Sendable {
+    let tree: Tree
+}
+
+extension BaseFiles {
     /// By which name the pool has the content of a touched base file.
     package func pinIdentity(_ origin: Origin) -> PinIdentity {
-        PinIdentity(origin, devicePath: origin.device == 0 ? nil : identity.path(ofDevice: origin.device))
+        PinIdentity(
+            origin, devicePath: origin.device == 0 ? nil : tree.identity.path(ofDevice: origin.device))
     }
 
     /// A base file as it is now, as what a file stands on; pinned if its content is kept.
@@ -31,27 +37,27 @@ extension Tree {
         at place: BasePlace, _ status: FileStatus, kept: Set<PinIdentity>
     ) -> Origin {
         var origin = Origin(
-            path: place.path, device: deviceIndex(status, at: place), status: status)
+            path: place.path, device: tree.deviceIndex(status, at: place), status: status)
         origin.isPinned = kept.contains(pinIdentity(origin))
         return origin
     }
 
     /// Bytes up to which a content is copied; nil for all.
-    package var pinLimit: UInt64? { ownPinLimit ?? logs.pool.limit }
+    package var pinLimit: UInt64? { tree.ownPinLimit ?? tree.logs.pool.limit }
 
     /// What is to be in the pool before a file is edited; nil where that is nothing.
     /// - Parameter kept: what is there already, for this edit.
     package func missingPin(_ number: InodeNumber, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
-        let inode = try inode(number)
+        let inode = try tree.inode(number)
         guard inode.type == .regular, !inode.record.flags.contains(.hasLog),
             let place = inode.place, inode.record.size > 0 else { return nil }
         let limit = pinLimit
-        if let limit, inode.record.size > limit, !logs.pool.mayShareExtents { return nil }
-        var known = inode.isPersistent ? try knownOrigin(number) : nil
+        if let limit, inode.record.size > limit, !tree.logs.pool.mayShareExtents { return nil }
+        var known = inode.isPersistent ? try tree.knownOrigin(number) : nil
         // It shows the base file of now, and so does the edit.
         if try newGround(inode) != nil { known = nil }
         if let known, known.isPinned { return nil }
-        guard let status = try base.status(ifPresent: place.name, in: place.directory),
+        guard let status = try tree.base.status(ifPresent: place.name, in: place.directory),
             status.type == .regular, status.size > 0 else { return nil }
         // Changed since it was touched: its content of then cannot be had any more.
         if let known, !known.fits(status) { return nil }
@@ -63,8 +69,8 @@ extension Tree {
     /// The same before a file gets another name, which is to stay cheap: only small files are copied, when
     /// they are recorded. The base may have no such file later. A change of attributes keeps nothing.
     func missingPin(touching inode: Inode, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
-        let most = limits.pinWithoutEdit
-        guard !inode.isPersistent, inode.record.size <= most || logs.pool.mayShareExtents,
+        let most = tree.limits.pinWithoutEdit
+        guard !inode.isPersistent, inode.record.size <= most || tree.logs.pool.mayShareExtents,
             var wish = try missingPin(inode.number, kept: kept) else { return nil }
         wish.limit = min(wish.limit ?? most, most)
         return wish
@@ -76,8 +82,8 @@ extension Tree {
     ) throws(Errno) -> PinWish? {
         for place in places {
             // What is wrong with a name, the rename itself says.
-            guard let directory = try? directory(place.parent),
-                let inode = (try? child(place.name, of: directory)).flatMap({ $0 }),
+            guard let directory = try? tree.directory(place.parent),
+                let inode = (try? tree.child(place.name, of: directory)).flatMap({ $0 }),
                 let wish = try missingPin(touching: inode, kept: kept) else { continue }
             return wish
         }
@@ -100,7 +106,7 @@ extension Tree {
             origin.isPinned = true
             transaction.changes[slot] = .origin(inode.number, before: before, after: origin)
         } else {
-            guard var origin = try knownOrigin(inode.number), !origin.isPinned,
+            guard var origin = try tree.knownOrigin(inode.number), !origin.isPinned,
                 kept.contains(pinIdentity(origin)) else { return }
             let before = origin
             origin.isPinned = true
@@ -109,7 +115,12 @@ extension Tree {
     }
 }
 
-extension Workspace {
+/// What a workspace has of files of the base, and how it follows them.
+package struct WorkspaceBaseFiles: Sendable {
+    let workspace: Workspace
+}
+
+extension WorkspaceBaseFiles {
     /// How often a content is copied that changes meanwhile, before the edit goes on without.
     private static let pinAttempts = 3
 
@@ -125,7 +136,7 @@ extension Workspace {
     ) throws(Errno) -> R {
         try withPins({ (tree, kept) throws(Errno) in
             guard let number else { return nil }
-            return try tree.missingPin(number, kept: kept)
+            return try tree.baseFiles.missingPin(number, kept: kept)
         }, body)
     }
 
@@ -137,7 +148,7 @@ extension Workspace {
         try withPins({ (tree, kept) throws(Errno) in
             // What is wrong with the number, `body` says.
             guard let inode = try? tree.inode(number) else { return nil }
-            return try tree.missingPin(touching: inode, kept: kept)
+            return try tree.baseFiles.missingPin(touching: inode, kept: kept)
         }, body)
     }
 
@@ -147,10 +158,10 @@ extension Workspace {
         _ body: (Tree, Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {
         var kept: Set<PinIdentity> = []
-        defer { for identity in kept { logs.pool.release(identity) } }
+        defer { for identity in kept { workspace.logs.pool.release(identity) } }
         var attempts = 0
         while true {
-            let step = try withTree { (tree) throws(Errno) -> PinStep<R> in
+            let step = try workspace.withTree { (tree) throws(Errno) -> PinStep<R> in
                 if attempts < Self.pinAttempts, let wish = try wish(tree, kept) {
                     return .keep(wish)
                 }
@@ -171,7 +182,7 @@ extension Workspace {
         _ wish: PinWish?, _ body: (Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {
         var kept: Set<PinIdentity> = []
-        defer { for identity in kept { logs.pool.release(identity) } }
+        defer { for identity in kept { workspace.logs.pool.release(identity) } }
         if let wish, wish.identity.size > 0 { _ = claim(wish, &kept) }
         return try body(kept)
     }
@@ -179,14 +190,14 @@ extension Workspace {
     /// Has a content in the pool, which no sweep takes until it is released.
     /// - Returns: false where another try is no use.
     private func claim(_ wish: PinWish, _ kept: inout Set<PinIdentity>) -> Bool {
-        logs.pool.claim(wish.identity)
+        workspace.logs.pool.claim(wish.identity)
         let outcome = keep(wish)
         if outcome == .kept, kept.insert(wish.identity).inserted { return true }
-        logs.pool.release(wish.identity)
+        workspace.logs.pool.release(wish.identity)
         switch outcome {
         case .kept: return true
         case .changed:
-            base.forget(wish.place)
+            workspace.base.forget(wish.place)
             return true
         case .tooLarge, .failed: return false
         }
@@ -196,17 +207,17 @@ extension Workspace {
         let outcome: PinPool.Outcome
         do throws(Errno) {
             // Whoever finds the content by this identity later must find no other one.
-            guard wish.identity.fits(try base.settledStatus(wish.place)) else { return .changed }
-            let file = try base.file(wish.place)
-            outcome = logs.pool.keep(
+            guard wish.identity.fits(try workspace.base.settledStatus(wish.place)) else { return .changed }
+            let file = try workspace.base.file(wish.place)
+            outcome = workspace.logs.pool.keep(
                 wish.identity, of: file, limit: wish.limit,
-                status: { () throws(Errno) in try base.status(of: file) },
-                hasRoom: { quota.hasRoomInPool($0) })
+                status: { () throws(Errno) in try workspace.base.status(of: file) },
+                hasRoom: { workspace.quota.hasRoomInPool($0) })
         } catch {
             outcome = .failed(error)
         }
         if case .failed(let error) = outcome {
-            events.post(
+            workspace.events.post(
                 .warning,
                 "the content of the base file "
                     + String(decoding: wish.place.path, as: UTF8.self) + " is not kept (\(error)): "
@@ -218,11 +229,12 @@ extension Workspace {
     func pinIdentity(_ origin: Origin) -> PinIdentity {
         // The paths of other devices are the tree's.
         origin.device == 0
-            ? PinIdentity(origin, devicePath: nil) : withTreeSafely { $0.pinIdentity(origin) }
+            ? PinIdentity(origin, devicePath: nil)
+            : workspace.withTreeSafely { $0.baseFiles.pinIdentity(origin) }
     }
 
     /// Whether the pool has the content of a base file as its origin says it.
     package func hasPin(_ origin: Origin) -> Bool {
-        origin.isPinned && logs.pool.has(pinIdentity(origin))
+        origin.isPinned && workspace.logs.pool.has(pinIdentity(origin))
     }
 }

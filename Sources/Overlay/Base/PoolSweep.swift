@@ -6,34 +6,38 @@ internal import Platform
 package import Storage
 internal import Synchronization
 
-extension WorkspaceSet {
+package struct PoolSweep {
+    let set: WorkspaceSet
+
+    package init(_ set: WorkspaceSet) { self.set = set }
+
     /// Nanoseconds between two sweeps in the background: each one reads all tree logs.
     private static let sweepInterval: Int64 = 60_000_000_000
 
-    func maintainPool(_ now: Int64) {
-        guard wantsPoolSweep.load(ordering: .relaxed) else { return }
-        let isTime = lastPoolSweep.withLock { last in
+    func runIfDue(_ now: Int64) {
+        guard set.wantsPoolSweep.load(ordering: .relaxed) else { return }
+        let isTime = set.lastPoolSweep.withLock { last in
             if let last, now - last < Self.sweepInterval { return false }
             last = now
             return true
         }
         guard isTime else { return }
-        wantsPoolSweep.store(false, ordering: .relaxed)
-        sweepPool()
+        set.wantsPoolSweep.store(false, ordering: .relaxed)
+        run()
     }
 
     /// Removes what no workspace names. Where a tree log cannot be read, nothing is removed.
     /// - Returns: what was removed.
     @discardableResult
-    package func sweepPool() -> PinUsage {
+    package func run() -> PinUsage {
         do throws(StorageError) {
-            return try store.logs.pool.sweep { (name) throws(StorageError) in
+            return try set.store.logs.pool.sweep { (name) throws(StorageError) in
                 // One whose record is lost may be brought back by a repair.
-                if let (_, error) = store.unreadable.first { throw error }
-                for record in records { try visitPins(of: record, name) }
+                if let (_, error) = set.store.unreadable.first { throw error }
+                for record in set.records { try visitPins(of: record, name) }
             }
         } catch {
-            events.post(.notice, "what is kept of the base was not swept: \(error)")
+            set.events.post(.notice, "what is kept of the base was not swept: \(error)")
             return PinUsage()
         }
     }
@@ -42,9 +46,9 @@ extension WorkspaceSet {
         of record: WorkspaceRecord, _ name: (PinIdentity) -> Void
     ) throws(StorageError) {
         let path = "\(LogDirectory.workspacePath(record.id))/tree.log"
-        guard store.disk.exists(path) else { return }
+        guard set.store.disk.exists(path) else { return }
         let journal = try Journal(
-            reading: path, id: UInt64(record.id) << 48, key: store.logs.key, on: store.disk)
+            reading: path, id: UInt64(record.id) << 48, key: set.store.logs.key, on: set.store.disk)
         var devices: [UInt32: [UInt8]] = [:]
         try journal.records(after: 0) { (header, payload) throws(StorageError) in
             guard header.kind == RecordKind.transaction.rawValue else { return }

@@ -4,18 +4,23 @@ package import Platform
 package import Storage
 internal import Synchronization
 
-extension Workspace {
+/// Reads and edits the bytes of files.
+package struct WorkspaceContent: Sendable {
+    let workspace: Workspace
+}
+
+extension WorkspaceContent {
     /// Reads up to `buffer.count` bytes from `offset`; fewer only where the file ends.
     /// - Throws: EIO where a checksum does not fit or the base changed behind an edited file.
     package func read(
         _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
-        var (source, isBehind) = try withTree { (tree) throws(Errno) in
-            (try tree.source(number), try tree.newGround(tree.inode(number)) != nil)
+        var (source, isBehind) = try workspace.withTree { (tree) throws(Errno) in
+            (try tree.edits.source(number), try tree.baseFiles.newGround(tree.inode(number)) != nil)
         }
         // Once: what the base is changed to while it is read is told as drift.
-        if isBehind, try follow(number) {
-            source = try withTree { (tree) throws(Errno) in try tree.source(number) }
+        if isBehind, try workspace.baseFiles.follow(number) {
+            source = try workspace.withTree { (tree) throws(Errno) in try tree.edits.source(number) }
         }
         let wanted = Range(at: offset, count: UInt64(buffer.count))
         switch source {
@@ -24,7 +29,7 @@ extension Workspace {
         case .base(let place, let size):
             guard offset < size else { return 0 }
             let count = Int(min(wanted.upperBound, size) - offset)
-            return try base.file(place).read(
+            return try workspace.base.file(place).read(
                 into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
         case .origin(let number, let size):
             guard offset < size else { return 0 }
@@ -75,10 +80,10 @@ extension Workspace {
             case .log(let log, let record, let skip):
                 do throws(Errno) {
                     try LogFile.readPayload(
-                        into: part, skip: Int(skip), from: try logs.file(log), log: log,
-                        key: logs.key, at: record, cache: &table)
+                        into: part, skip: Int(skip), from: try workspace.logs.file(log), log: log,
+                        key: workspace.logs.key, at: record, cache: &table)
                 } catch {
-                    events.post(
+                    workspace.events.post(
                         .error,
                         "\(LogDirectory.path(log)): the record at byte \(record) cannot be read "
                             + "(\(error)); reads of its range answer EIO")
@@ -100,19 +105,19 @@ extension Workspace {
         let place = BasePlace(path: origin.path)
         var reason = "has changed"
         do throws(Errno) {
-            let file = try base.file(place)
+            let file = try workspace.base.file(place)
             // Asked after the read: what is still the same now was the same while it was read.
             let count = try file.read(into: buffer, at: offset)
-            if origin.fits(try base.status(of: file)) {
+            if origin.fits(try workspace.base.status(of: file)) {
                 if count == buffer.count { return }
                 reason = "is shorter than it was"
             }
         } catch {
             reason = "cannot be read (\(error))"
         }
-        base.forget(place)
-        noteDrift(number)
-        events.post(
+        workspace.base.forget(place)
+        workspace.baseFiles.noteDrift(number)
+        workspace.events.post(
             .error,
             "the base file \(String(decoding: origin.path, as: UTF8.self)) \(reason) since it was "
                 + "edited here; reads of its part answer EIO: write the file anew, or remove it")
@@ -123,16 +128,16 @@ extension Workspace {
     private func readPin(
         _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) -> Bool {
-        let identity = pinIdentity(origin)
+        let identity = workspace.baseFiles.pinIdentity(origin)
         guard offset <= identity.size, UInt64(buffer.count) <= identity.size - offset else {
             return false
         }
         do throws(PinFile.Fault) {
-            try logs.pool.file(identity).read(into: buffer, at: offset)
+            try workspace.logs.pool.file(identity).read(into: buffer, at: offset)
             return true
         } catch {
-            logs.pool.forget(identity)
-            events.post(
+            workspace.logs.pool.forget(identity)
+            workspace.events.post(
                 .error,
                 "\(identity.path), the content of the base file "
                     + String(decoding: origin.path, as: UTF8.self)
@@ -142,7 +147,7 @@ extension Workspace {
     }
 
     func origin(_ number: InodeNumber) throws(Errno) -> Origin {
-        try withTree { (tree) throws(Errno) in
+        try workspace.withTree { (tree) throws(Errno) in
             guard let found = try tree.knownOrigin(number) else { throw .inputOutput }
             return found
         }
@@ -151,7 +156,7 @@ extension Workspace {
 
 // MARK: Other content
 
-extension Workspace {
+extension WorkspaceContent {
     /// Bytes of the base file under a touched one, as it was then.
     package func bytes(
         _ range: Range<UInt64>, of number: InodeNumber, _ origin: Origin
@@ -168,7 +173,7 @@ extension Workspace {
     ) throws(Errno) -> [UInt8] {
         try bytes(range) { (raw) throws(Errno) in
             if let place {
-                let count = try base.file(place).read(into: raw, at: range.lowerBound)
+                let count = try workspace.base.file(place).read(into: raw, at: range.lowerBound)
                 if count != raw.count { throw .inputOutput }
             } else {
                 _ = try read(pieces.pieces(in: range), into: raw, originOf: origin)

@@ -42,38 +42,43 @@ package struct NewContent {
     }
 }
 
-extension Tree {
+/// Restores the content of files within transactions.
+package struct ContentRestores: Sendable {
+    let tree: Tree
+}
+
+extension ContentRestores {
     /// Says in the journal which logs are going to have records of a transaction: recovery looks into
     /// these. It comes before the transaction begins.
     package func markContents(_ contents: [NewContent], stamp: Stamp) throws(Errno) {
-        let fresh = contents.map(\.number).filter { !openLogs.isMarked($0) }
+        let fresh = contents.map(\.number).filter { !tree.openLogs.isMarked($0) }
         if fresh.isEmpty { return }
-        try appendMark(fresh, stamp: stamp)
-        openLogs.mark(fresh)
+        try tree.edits.appendMark(fresh, stamp: stamp)
+        tree.openLogs.mark(fresh)
     }
 
     /// Makes durable what the contents of a transaction are taken from, before the transaction is:
     /// after a power cut it is done again from there, and what other logs name must not be lost.
     package func synchronizeSources(of contents: [NewContent]) throws(Errno) {
         var sources: [InodeNumber: EditLog] = [:]
-        for number in Set(contents.map(\.source)) where EditLog.exists(number, in: logs) {
-            let log = try historicLog(number)
+        for number in Set(contents.map(\.source)) where EditLog.exists(number, in: tree.logs) {
+            let log = try tree.historicLog(number)
             if !log.isDurable { sources[number] = log }
         }
         if sources.isEmpty { return }
         let ends = sources.values.map { (log: $0, end: $0.logEnd) }
-        try logs.synchronize(sources.keys)
+        try tree.logs.synchronize(sources.keys)
         for (log, end) in ends { log.noteDurable(upTo: end) }
         // The rows of the sources, whose numbers must not be given out again.
-        try dueLogs.synchronize()
-        try journal.synchronize()
+        try tree.dueLogs.synchronize()
+        try tree.journal.synchronize()
     }
 
     /// Commits a transaction together with the content of files, whole or not at all.
     package func commit(
         _ transaction: inout Transaction, restoring contents: [NewContent]
     ) throws(Errno) {
-        if contents.isEmpty { return try commit(&transaction) }
+        if contents.isEmpty { return try tree.commit(&transaction) }
         let number = transaction.sequence
         var done: [(log: EditLog, mark: EditLog.Mark)] = []
         do throws(Errno) {
@@ -86,8 +91,8 @@ extension Tree {
                 transaction.changes.append(
                     .content(content.number, source: content.source, sequence: content.sequence))
             }
-            openLogs.unsyncedRestores.formUnion(contents.map(\.number))
-            try commit(&transaction)
+            tree.openLogs.unsyncedRestores.formUnion(contents.map(\.number))
+            try tree.commit(&transaction)
         } catch {
             for (log, mark) in done.reversed() { log.withdraw(to: mark) }
             throw error
@@ -95,7 +100,7 @@ extension Tree {
         for (log, _) in done {
             log.settle()
             // Of a file that is brought back: from now on its log is the inode's.
-            if inodes[log.id] != nil, openLogs[log.id] == nil { openLogs.insert(log) }
+            if tree.inodes[log.id] != nil, tree.openLogs[log.id] == nil { tree.openLogs.insert(log) }
         }
     }
 
@@ -103,21 +108,21 @@ extension Tree {
     private func logToRestore(
         _ number: InodeNumber, afterPowerCut: Bool = false
     ) throws(Errno) -> EditLog {
-        if let log = openLogs[number] { return log }
-        if EditLog.exists(number, in: logs) {
+        if let log = tree.openLogs[number] { return log }
+        if EditLog.exists(number, in: tree.logs) {
             do throws(StorageError) {
                 // Whatever a kill left at its end: nobody else appends to it.
-                return try openLog(number, afterPowerCut: afterPowerCut)
+                return try tree.edits.openLog(number, afterPowerCut: afterPowerCut)
             } catch {
-                throw failing(error)
+                throw tree.failing(error)
             }
         }
         return try EditLog.create(
-            number, baseFile: 0, baseLength: 0, now: clock.realtime(), in: logs)
+            number, baseFile: 0, baseLength: 0, now: tree.clock.realtime(), in: tree.logs)
     }
 }
 
-extension Workspace {
+extension Recovery {
     /// Makes marked logs and the transactions that were replayed agree.
     /// - Parameters:
     ///   - restores: content that the replayed transactions set, in their order.
@@ -131,7 +136,7 @@ extension Workspace {
     ) throws(StorageError) {
         let known = Set(restores.map(\.transaction)).union(lost)
         for number in marked {
-            let result: Result<Void, StorageError> = withTreeSafely { tree in
+            let result: Result<Void, StorageError> = workspace.withTreeSafely { tree in
                 guard EditLog.exists(number, in: tree.logs) else { return .success(()) }
                 do throws(StorageError) {
                     try EditLog.cutUncommitted(
@@ -153,9 +158,11 @@ extension Workspace {
         }
         for restore in restores {
             do throws(Errno) {
-                try withTree { (tree) throws(Errno) in try tree.redo(restore, afterPowerCut) }
+                try workspace.withTree { (tree) throws(Errno) in
+                    try tree.restores.redo(restore, afterPowerCut)
+                }
             } catch {
-                events.post(
+                workspace.events.post(
                     .error,
                     "the content that change \(restore.transaction) gave to inode "
                         + "\(restore.number) could not be put there: \(error)")
@@ -164,20 +171,20 @@ extension Workspace {
     }
 }
 
-extension Tree {
+extension ContentRestores {
     fileprivate func redo(_ restore: Restore, _ afterPowerCut: Bool) throws(Errno) {
-        let inode = try? inode(restore.number)
+        let inode = try? tree.inode(restore.number)
         let log = try logToRestore(restore.number, afterPowerCut: afterPowerCut)
-        sequence.advance(to: restore.transaction)
+        tree.sequence.advance(to: restore.transaction)
         guard log.lastSequence < restore.transaction else { return }
         let source = restore.source == restore.number
-            ? log : try historicLog(restore.source, afterPowerCut: afterPowerCut)
+            ? log : try tree.historicLog(restore.source, afterPowerCut: afterPowerCut)
         let pieces = try source.content(at: restore.sequence).pieces
         let number = restore.transaction
         _ = try log.splice(
             [.whole(Array(pieces.allPieces))], kind: .restore, stamp: restore.stamp, number: { number })
-        openLogs.unsyncedRestores.insert(restore.number)
-        if inode != nil, openLogs[restore.number] == nil { openLogs.insert(log) }
+        tree.openLogs.unsyncedRestores.insert(restore.number)
+        if inode != nil, tree.openLogs[restore.number] == nil { tree.openLogs.insert(log) }
     }
 
     /// A live inode whose row a rollback took back: one of the base is again as the base has it, any
@@ -186,13 +193,15 @@ extension Tree {
     func takeRow(from inode: Inode) -> Bool {
         inode.isPersistent = false
         inode.isDirty = false
-        openLogs.unmark(inode.number)
-        caches.dropListing(of: inode.number)
-        guard inode.lookups > 0 || openLogs.hasWriters(inode.number) || inode.number == rootNumber else {
-            drop(inode)
+        tree.openLogs.unmark(inode.number)
+        tree.caches.dropListing(of: inode.number)
+        guard inode.lookups > 0 || tree.openLogs.hasWriters(inode.number)
+            || inode.number == tree.rootNumber
+        else {
+            tree.drop(inode)
             return false
         }
-        if inode.number == rootNumber {
+        if inode.number == tree.rootNumber {
             becomeBase(inode)
             return false
         }
@@ -211,11 +220,11 @@ extension Tree {
 
     private func becomeBase(_ inode: Inode) {
         // A copy has the origin of another file, and is none of the base.
-        guard let place = inode.place, let status = try? base.status(place),
+        guard let place = inode.place, let status = try? tree.base.status(place),
             status.type == inode.type,
-            (try? number(of: status, at: place, isPast: true)) == inode.number
+            (try? tree.number(of: status, at: place, isPast: true)) == inode.number
         else { return }
-        base.forget(place)
-        revive(inode, InodeRecord(number: inode.number, status: status), at: place)
+        tree.base.forget(place)
+        tree.revive(inode, InodeRecord(number: inode.number, status: status), at: place)
     }
 }

@@ -4,7 +4,7 @@
 package import Platform
 package import Storage
 
-extension Workspace {
+extension WorkspaceContent {
     /// Runs one edit between the tree's two steps of bookkeeping.
     /// - Parameters:
     ///   - isRelease: it makes the file smaller, and so works with any limit reached.
@@ -15,21 +15,21 @@ extension Workspace {
         _ number: InodeNumber, isRelease: Bool = false, needsBase: Bool = true, caller: Caller,
         _ body: (EditLog, Stamp) throws(Errno) -> ContentVersion?
     ) throws(Errno) -> Bool {
-        gate.enter()
-        defer { gate.leave() }
-        let asksForRows = !isRelease && quota.limitsFiles
-        let log = try withPin(needsBase ? number : nil) { (tree, kept) throws(Errno) in
-            if asksForRows { try tree.quota.admit(files: tree.missingRows(of: number)) }
-            return try tree.beginEdit(number, kept: kept, caller: caller)
+        workspace.gate.enter()
+        defer { workspace.gate.leave() }
+        let asksForRows = !isRelease && workspace.quota.limitsFiles
+        let log = try workspace.baseFiles.withPin(needsBase ? number : nil) { (tree, kept) throws(Errno) in
+            if asksForRows { try tree.quota.admit(files: tree.bounds.missingRows(of: number)) }
+            return try tree.edits.beginEdit(number, kept: kept, caller: caller)
         }
         let version: ContentVersion?
         do throws(Errno) {
-            version = try body(log, caller.stamp(clock.realtime()))
+            version = try body(log, caller.stamp(workspace.clock.realtime()))
         } catch {
-            withTreeSafely { _ = $0.endEdit(number, nil) }
+            workspace.withTreeSafely { _ = $0.edits.endEdit(number, nil) }
             throw error
         }
-        return withTreeSafely { $0.endEdit(number, version) }
+        return workspace.withTreeSafely { $0.edits.endEdit(number, version) }
     }
 
     /// Writes all of `data` at `offset` as one record.
@@ -40,9 +40,9 @@ extension Workspace {
     ) throws(Errno) -> Bool {
         if data.isEmpty { return false }
         let end = offset.addingReportingOverflow(UInt64(data.count))
-        try quota.admit(bytes: UInt64(data.count), end: end.overflow ? .max : end.partialValue)
+        try workspace.quota.admit(bytes: UInt64(data.count), end: end.overflow ? .max : end.partialValue)
         let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
-            try log.write(data, at: offset, stamp: stamp, sequence: sequence)
+            try log.write(data, at: offset, stamp: stamp, sequence: workspace.sequence)
         }
         guard killSetID || hasCapability else { return false }
         return try clearPrivileges(number, setID: killSetID, caller: caller)
@@ -51,10 +51,10 @@ extension Workspace {
     private func clearPrivileges(
         _ number: InodeNumber, setID: Bool, caller: Caller
     ) throws(Errno) -> Bool {
-        try withTree { (tree) throws(Errno) in
+        try workspace.withTree { (tree) throws(Errno) in
             let inode = try tree.inode(number)
             guard setID || inode.record.flags.contains(.hasCapability) else { return false }
-            return try tree.clearPrivileges(of: inode, setID: setID, caller: caller)
+            return try tree.attributes.clearPrivileges(of: inode, setID: setID, caller: caller)
         }
     }
 
@@ -62,24 +62,24 @@ extension Workspace {
         _ number: InodeNumber, to size: UInt64, killSetID: Bool, caller: Caller
     ) throws(Errno) {
         if size > EditLog.maximumSize { throw .fileTooBig }
-        let (isEmptyAlready, isRelease) = try withTree { (tree) throws(Errno) in
-            let inode = try tree.regular(number)
+        let (isEmptyAlready, isRelease) = try workspace.withTree { (tree) throws(Errno) in
+            let inode = try tree.edits.regular(number)
             let isRelease = size <= inode.record.size
             guard size == 0, inode.record.size == 0, tree.openLogs[number] == nil else {
                 return (false, isRelease)
             }
             // A log that cannot be opened is to be replaced, below.
-            if inode.record.flags.contains(.hasLog), (try? tree.log(of: inode)) == nil {
+            if inode.record.flags.contains(.hasLog), (try? tree.edits.log(of: inode)) == nil {
                 return (false, true)
             }
-            try tree.touchTimes(number, caller: caller)
+            try tree.attributes.touchTimes(number, caller: caller)
             return (true, true)
         }
-        if !isRelease { try quota.admit(bytes: 0, end: size) }
+        if !isRelease { try workspace.quota.admit(bytes: 0, end: size) }
         if !isEmptyAlready {
             do throws(Errno) {
                 try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
-                if size == 0 { dueLogs.noteEmptied(number) }
+                if size == 0 { workspace.dueLogs.noteEmptied(number) }
             } catch {
                 // What is in a log that cannot be opened is to go anyway.
                 guard size == 0, error == .inputOutput, try startLogAnew(number) else { throw error }
@@ -95,7 +95,7 @@ extension Workspace {
         try edit(
             number, isRelease: isRelease, needsBase: size > 0, caller: caller
         ) { (log, stamp) throws(Errno) in
-            try log.truncate(to: size, stamp: stamp, sequence: sequence)
+            try log.truncate(to: size, stamp: stamp, sequence: workspace.sequence)
         }
     }
 }

@@ -4,9 +4,14 @@
 package import Platform
 package import Storage
 
-extension Tree {
+/// What the tree does around the edits of a file and its reads.
+package struct EditSessions: Sendable {
+    let tree: Tree
+}
+
+extension EditSessions {
     package func regular(_ number: InodeNumber) throws(Errno) -> Inode {
-        let inode = try inode(number)
+        let inode = try tree.inode(number)
         switch inode.type {
         case .regular: return inode
         case .directory: throw .isDirectory
@@ -17,7 +22,7 @@ extension Tree {
     /// The edit log of an inode that has one, opened at first use.
     /// - Parameter afterPowerCut: the workspace is being recovered after one: what is missing was lost by it.
     package func log(of inode: Inode, afterPowerCut: Bool = false) throws(Errno) -> EditLog? {
-        if let log = openLogs[inode.number] { return log }
+        if let log = tree.openLogs[inode.number] { return log }
         guard inode.record.flags.contains(.hasLog) else { return nil }
         do throws(StorageError) {
             let log = try openLog(inode.number, afterPowerCut: afterPowerCut)
@@ -35,19 +40,19 @@ extension Tree {
                     path: LogDirectory.path(inode.number),
                     what: "its last records are missing; the file answers EIO")
             }
-            openLogs.insert(log)
+            tree.openLogs.insert(log)
             return log
         } catch {
-            throw failing(error)
+            throw tree.failing(error)
         }
     }
 
     /// Opens a log, and posts what is lost or had to be cut.
     func openLog(_ number: InodeNumber, afterPowerCut: Bool = false) throws(StorageError) -> EditLog {
         let path = LogDirectory.path(number)
-        let events = events
+        let events = tree.events
         return try EditLog.open(
-            number, in: logs, afterPowerCut: afterPowerCut, synced: openLogs.syncedBefore
+            number, in: tree.logs, afterPowerCut: afterPowerCut, synced: tree.openLogs.syncedBefore
         ) { result in
             for range in result.damage {
                 events.post(
@@ -76,7 +81,7 @@ extension Tree {
         _ number: InodeNumber, kept: Set<PinIdentity> = [], caller: Caller
     ) throws(Errno) -> EditLog {
         let inode = try regular(number)
-        treeLog.noteProcess(caller.pid, user: caller.user, clock)
+        tree.treeLog.noteProcess(caller.pid, user: caller.user, tree.clock)
         let log: EditLog
         if let known = try self.log(of: inode) {
             log = known
@@ -84,23 +89,23 @@ extension Tree {
         } else {
             log = try createLog(for: inode, kept: kept, caller: caller)
         }
-        openLogs.beginEdit(number)
+        tree.openLogs.beginEdit(number)
         return log
     }
 
     /// Notes in the journal, once between two checkpoints, that this file's log may grow.
     private func markContent(_ inode: Inode, caller: Caller) throws(Errno) {
-        guard !openLogs.isMarked(inode.number) else { return }
-        try keepRoom(own: 128)
-        try appendMark([inode.number], stamp: caller.stamp(clock.realtime()))
-        openLogs.mark([inode.number])
+        guard !tree.openLogs.isMarked(inode.number) else { return }
+        try tree.bounds.keepRoom(own: 128)
+        try appendMark([inode.number], stamp: caller.stamp(tree.clock.realtime()))
+        tree.openLogs.mark([inode.number])
     }
 
     func appendMark(
         _ numbers: [InodeNumber], hasBegun: Bool = false, stamp: Stamp
     ) throws(Errno) {
-        try treeLog.appendMarks(numbers, hasBegun: hasBegun, stamp: stamp)
-        observers.noteMarks(numbers)
+        try tree.treeLog.appendMarks(numbers, hasBegun: hasBegun, stamp: stamp)
+        tree.observers.noteMarks(numbers)
     }
 
     /// The first edit of a file: its log, which starts as the base's content.
@@ -109,31 +114,31 @@ extension Tree {
     ) throws(Errno) -> EditLog {
         if inode.isPersistent, inode.place == nil { return try createLogOfNewFile(inode, caller) }
         // The first edit is one of what the file shows.
-        try follow(inode)
-        var transaction = begin(.edit, caller.stamp(clock.realtime()))
-        try touch(inode, in: &transaction)
-        try pin(inode, kept, in: &transaction)
-        endFollowing(inode, in: &transaction)
+        try tree.baseFiles.follow(inode)
+        var transaction = tree.begin(.edit, caller.stamp(tree.clock.realtime()))
+        try tree.touch(inode, in: &transaction)
+        try tree.baseFiles.pin(inode, kept, in: &transaction)
+        tree.baseFiles.endFollowing(inode, in: &transaction)
         transaction.update(inode) { $0.flags.insert(.hasLog) }
         let size = transaction.record(of: inode).size
-        if let largeFile, size > largeFile, inode.place != nil {
+        if let largeFile = tree.largeFile, size > largeFile, inode.place != nil {
             // It costs nothing: the moment is a number.
             let name = inode.name.map { "\($0)" } ?? "a file"
-            _ = addAutomaticBackup("before the first edit of \(name)", to: &transaction)
+            _ = tree.addAutomaticBackup("before the first edit of \(name)", to: &transaction)
         }
         let holes = try baseHoles(of: inode, size: size)
         let log = try makeLog(
             inode.number, baseFile: inode.place == nil ? 0 : inode.number,
             baseLength: size, stamp: transaction.stamp)
         if let holes {
-            _ = try log.share(holes, at: 0, stamp: transaction.stamp, sequence: sequence)
+            _ = try log.share(holes, at: 0, stamp: transaction.stamp, sequence: tree.sequence)
         }
         // Behind what the log begins with: the file's times are the row's until the edit itself.
-        if log.lastSequence > transaction.sequence { transaction.renumber(sequence.next()) }
-        try commit(&transaction)
+        if log.lastSequence > transaction.sequence { transaction.renumber(tree.sequence.next()) }
+        try tree.commit(&transaction)
         if inode.record.links == 0, !inode.isPersistent { inode.record.flags.insert(.hasLog) }
-        openLogs.insert(log)
-        openLogs.mark([inode.number])
+        tree.openLogs.insert(log)
+        tree.openLogs.mark([inode.number])
         return log
     }
 
@@ -142,10 +147,10 @@ extension Tree {
     private func createLogOfNewFile(_ inode: Inode, _ caller: Caller) throws(Errno) -> EditLog {
         try markContent(inode, caller: caller)
         let log = try makeLog(
-            inode.number, baseFile: 0, baseLength: 0, stamp: caller.stamp(clock.realtime()))
+            inode.number, baseFile: 0, baseLength: 0, stamp: caller.stamp(tree.clock.realtime()))
         inode.record.flags.insert(.hasLog)
-        markDirty(inode)
-        openLogs.insert(log, isNew: true)
+        tree.markDirty(inode)
+        tree.openLogs.insert(log, isNew: true)
         return log
     }
 
@@ -156,29 +161,29 @@ extension Tree {
     ) throws(Errno) -> EditLog {
         do throws(Errno) {
             return try EditLog.create(
-                number, baseFile: baseFile, baseLength: baseLength, now: stamp.time, in: logs)
+                number, baseFile: baseFile, baseLength: baseLength, now: stamp.time, in: tree.logs)
         } catch {
             guard error == .exists else { throw error }
         }
         let log: EditLog
         do throws(StorageError) {
-            log = try EditLog.open(number, in: logs) { _ in }
+            log = try EditLog.open(number, in: tree.logs) { _ in }
         } catch {
-            throw failing(error)
+            throw tree.failing(error)
         }
         let pieces = baseFile == 0 || baseLength == 0
             ? [] : [Piece(.base(file: baseFile, offset: 0), length: baseLength)]
-        _ = try log.splice([.whole(pieces)], stamp: stamp, number: sequence.next)
+        _ = try log.splice([.whole(pieces)], stamp: stamp, number: tree.sequence.next)
         return log
     }
 
     /// The pieces of a sparse base file, so that its holes stay holes; nil for a dense one.
     package func baseHoles(of inode: Inode, size: UInt64) throws(Errno) -> [Piece]? {
         guard let place = inode.place, inode.record.allocated < size else { return nil }
-        let file = try base.file(place)
+        let file = try tree.base.file(place)
         var pieces: [Piece] = []
         var at: UInt64 = 0
-        for range in base.dataRanges(of: file, size: size, atMost: limits.baseExtents) {
+        for range in tree.base.dataRanges(of: file, size: size, atMost: tree.limits.baseExtents) {
             if range.lowerBound > at { pieces.append(.hole(range.lowerBound - at)) }
             pieces.append(
                 Piece(
@@ -194,9 +199,9 @@ extension Tree {
     /// - Returns: whether the file carries a capability, which the edit must clear.
     @discardableResult
     func endEdit(_ number: InodeNumber, _ version: ContentVersion?) -> Bool {
-        let isFirst = openLogs.endEdit(number, isWritten: version != nil)
-        guard let inode = inodes[number] else { return false }
-        defer { if inode.lookups == 0 { release(inode) } }
+        let isFirst = tree.openLogs.endEdit(number, isWritten: version != nil)
+        guard let inode = tree.inodes[number] else { return false }
+        defer { if inode.lookups == 0 { tree.release(inode) } }
         if let version {
             applyVersion(version, to: inode)
             if isFirst {
@@ -219,7 +224,7 @@ extension Tree {
             inode.record.modificationTime = version.time
             inode.record.changeTime = version.time
         }
-        markDirty(inode)
+        tree.markDirty(inode)
     }
 
     /// The pieces of `range` of a file, for another to share. An untouched base file is touched, so
@@ -228,17 +233,17 @@ extension Tree {
         _ number: InodeNumber, _ range: Range<UInt64>, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> [Piece] {
         let inode = try regular(number)
-        try follow(inode)
+        try tree.baseFiles.follow(inode)
         let size = inode.record.size
         guard range.lowerBound < size else { return [] }
         let cut = range.lowerBound..<min(range.upperBound, size)
         if let log = try log(of: inode) { return try log.pieces(in: cut) }
         guard inode.place != nil else { return [] }
-        var transaction = begin(.touch, caller.stamp(clock.realtime()))
-        try touch(inode, in: &transaction)
-        try pin(inode, kept, in: &transaction)
-        endFollowing(inode, in: &transaction)
-        try commit(&transaction)
+        var transaction = tree.begin(.touch, caller.stamp(tree.clock.realtime()))
+        try tree.touch(inode, in: &transaction)
+        try tree.baseFiles.pin(inode, kept, in: &transaction)
+        tree.baseFiles.endFollowing(inode, in: &transaction)
+        try tree.commit(&transaction)
         if let holes = try baseHoles(of: inode, size: size) {
             return PieceTree(holes).pieces(in: cut)
         }

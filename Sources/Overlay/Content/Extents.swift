@@ -3,7 +3,7 @@
 package import Platform
 package import Storage
 
-extension Workspace {
+extension WorkspaceContent {
     /// fallocate(2): mode 0, keep size, punch hole, zero range. Space is not set aside: a log
     /// takes it when bytes are written.
     /// - Throws: EOPNOTSUPP for other modes.
@@ -14,7 +14,9 @@ extension Workspace {
         guard length > 0 else { throw .invalid }
         let end = offset.adding(clamping: length)
         guard end <= EditLog.maximumSize else { throw .fileTooBig }
-        let size = try withTree { (tree) throws(Errno) in try tree.regular(number).record.size }
+        let size = try workspace.withTree { (tree) throws(Errno) in
+            try tree.edits.regular(number).record.size
+        }
         // What changes no byte still counts as a change (file_modified of the kernel).
         var isTouchOnly = false
         switch mode {
@@ -22,7 +24,7 @@ extension Workspace {
             if offset < size {
                 try edit(number, isRelease: true, caller: caller) { (log, stamp) throws(Errno) in
                     try log.punch(
-                        offset..<min(end, log.version.size), stamp: stamp, sequence: sequence)
+                        offset..<min(end, log.version.size), stamp: stamp, sequence: workspace.sequence)
                 }
             }
             isTouchOnly = offset >= size && (mode != [.zeroRange] || end <= size)
@@ -36,7 +38,9 @@ extension Workspace {
             throw .notSupported
         }
         if isTouchOnly {
-            try withTree { (tree) throws(Errno) in try tree.touchTimes(number, caller: caller) }
+            try workspace.withTree { (tree) throws(Errno) in
+                try tree.attributes.touchTimes(number, caller: caller)
+            }
         }
     }
 
@@ -44,9 +48,9 @@ extension Workspace {
         _ number: InodeNumber, to end: UInt64, from size: UInt64, caller: Caller
     ) throws(Errno) {
         guard end > size else { return }
-        try quota.admit(bytes: 0, end: end)
+        try workspace.quota.admit(bytes: 0, end: end)
         try edit(number, caller: caller) { (log, stamp) throws(Errno) in
-            try log.truncate(to: max(end, log.version.size), stamp: stamp, sequence: sequence)
+            try log.truncate(to: max(end, log.version.size), stamp: stamp, sequence: workspace.sequence)
         }
     }
 
@@ -55,8 +59,8 @@ extension Workspace {
     package func seek(
         _ number: InodeNumber, from offset: UInt64, data: Bool
     ) throws(Errno) -> UInt64 {
-        let (source, size) = try withTree { (tree) throws(Errno) in
-            (try tree.source(number), try tree.inode(number).record.size)
+        let (source, size) = try workspace.withTree { (tree) throws(Errno) in
+            (try tree.edits.source(number), try tree.inode(number).record.size)
         }
         guard offset < size else { throw .noDevice }
         let found: UInt64?
@@ -64,7 +68,7 @@ extension Workspace {
         case .empty:
             found = data ? nil : offset
         case .base(let place, _):
-            found = try base.file(place).seek(from: offset, data: data).map { min($0, size) }
+            found = try workspace.base.file(place).seek(from: offset, data: data).map { min($0, size) }
         case .origin:
             found = data ? offset : size
         case .log(let log):
@@ -86,23 +90,23 @@ extension Workspace {
         guard !end.overflow, end.partialValue <= EditLog.maximumSize,
             targetOffset <= EditLog.maximumSize - length
         else { throw .fileTooBig }
-        let pieces = try withPin(source) { (tree, kept) throws(Errno) in
-            _ = try tree.regular(target)
-            return try tree.piecesToShare(
+        let pieces = try workspace.baseFiles.withPin(source) { (tree, kept) throws(Errno) in
+            _ = try tree.edits.regular(target)
+            return try tree.edits.piecesToShare(
                 source, sourceOffset..<end.partialValue, kept: kept, caller: caller)
         }
         if pieces.isEmpty { return 0 }
         let count = pieces.reduce(0) { $0 + $1.length }
-        try quota.admit(
+        try workspace.quota.admit(
             bytes: UInt64(pieces.count * Piece.encodedSize), end: targetOffset.adding(clamping: count))
         // The target's record must not outlive the records that it points to: after a power cut
         // others could stand in their place. Where they are durable already, this does nothing.
         let pointsToSource = pieces.contains {
             if case .log(source, _, _) = $0.source { true } else { false }
         }
-        if source != target, pointsToSource { try synchronize(source) }
+        if source != target, pointsToSource { try workspace.synchronize(source) }
         try edit(target, caller: caller) { (log, stamp) throws(Errno) in
-            try log.share(pieces, at: targetOffset, stamp: stamp, sequence: sequence)
+            try log.share(pieces, at: targetOffset, stamp: stamp, sequence: workspace.sequence)
         }
         return count
     }

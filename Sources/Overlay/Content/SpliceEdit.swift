@@ -1,9 +1,9 @@
 // SpliceEdit: byte splices anywhere in a file of any size: one record, whatever moves.
 
-package import Platform
-package import Storage
+internal import Platform
+internal import Storage
 
-extension Workspace {
+extension WorkspaceContent {
     /// Applies splices to a file, all or none.
     /// - Parameter splices: offsets are those before the edit; they may not overlap.
     /// - Throws: ENOENT, EISDIR, EINVAL for a splice that lies outside the file or on another one,
@@ -12,62 +12,35 @@ extension Workspace {
         _ path: [UInt8], _ splices: [Splice], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         let name = path.isEmpty ? "the \(pathInWords(path))" : pathInWords(path)
-        // What is put in at one place stays in the order it was given.
-        let ordered = splices.enumerated().sorted {
-            ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset)
-        }.map(\.element)
-        for (one, next) in zip(ordered, ordered.dropFirst()) {
-            let end = one.offset.addingReportingOverflow(one.delete)
-            if end.partialValue > next.offset || end.overflow && one.delete > 0 {
-                throw CommandError(
-                    .invalid, "two edits of \(name) overlap at byte \(next.offset): put them into one")
-            }
-        }
+        let ordered = try Self.ordered(splices, name)
         do throws(Errno) {
             // Held, so that it is not forgotten between the two steps.
-            let number = try withTree { (tree) throws(Errno) in
-                let number = try tree.number(at: path)
+            let number = try workspace.withTree { (tree) throws(Errno) in
+                let number = try tree.paths.number(at: path)
                 tree.inodes[number]?.lookups += 1
                 return number
             }
-            defer { forget(number, count: 1) }
-            if ordered.isEmpty { return CommandOutcome(sequence: sequence.last) }
+            defer { workspace.forget(number, count: 1) }
+            if ordered.isEmpty { return CommandOutcome(sequence: workspace.sequence.last) }
             let inserted = ordered.reduce(0) { $0 + $1.insert.count }
-            let size = try withTree { (tree) throws(Errno) in
+            let size = try workspace.withTree { (tree) throws(Errno) in
                 let inode = try tree.inode(number)
                 if inode.isDirectory { throw .isDirectory }
                 if inode.type != .regular { throw .notPermitted }
                 return inode.record.size
             }
             let deleted = ordered.reduce(UInt64(0)) { $0 + min($1.delete, size) }
-            try quota.admit(
+            try workspace.quota.admit(
                 bytes: UInt64(inserted), end: size - min(size, deleted) + UInt64(inserted))
             var made: UInt64 = 0
             let hasCapability = try edit(number, caller: caller) { (log, stamp) throws(Errno) in
-                let size = log.version.size
-                var ordered = ordered
-                for index in ordered.indices where ordered[index].offset == Splice.end {
-                    ordered[index].offset = size
-                }
-                for splice in ordered {
-                    let end = splice.offset.addingReportingOverflow(splice.delete)
-                    if end.overflow || end.partialValue > size { throw .invalid }
-                }
-                let inserted = ordered.reduce(UInt64(0)) { $0 + UInt64($1.insert.count) }
-                let deleted = ordered.reduce(UInt64(0)) { $0 &+ $1.delete }
-                // What makes the file no longer is no matter of its size.
-                try quota.admit(
-                    bytes: inserted, end: inserted > deleted ? size + (inserted - deleted) : 0)
-                let (pieces, bytes) = PieceSplice.inserting(
-                    ordered.map { ($0.offset, $0.delete, $0.insert) }, log: log.id)
-                let version = try log.splice(
-                    pieces, bytes: bytes, stamp: stamp, number: sequence.next)
+                let version = try splice(log, ordered, stamp)
                 made = version.sequence
                 return version
             }
             if hasCapability {
-                try withTree { (tree) throws(Errno) in
-                    _ = try tree.clearPrivileges(
+                try workspace.withTree { (tree) throws(Errno) in
+                    _ = try tree.attributes.clearPrivileges(
                         of: tree.inode(number), setID: false, caller: caller)
                 }
             }
@@ -78,6 +51,45 @@ extension Workspace {
             throw CommandError(
                 error == .notPermitted ? .invalid : error, editFailure(error, name))
         }
+    }
+
+    /// Sorts splices by offset; those at one place stay in the order that they were given in.
+    /// - Throws: EINVAL for two that overlap.
+    private static func ordered(_ splices: [Splice], _ name: String) throws(CommandError) -> [Splice] {
+        let ordered = splices.enumerated().sorted {
+            ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset)
+        }.map(\.element)
+        for (one, next) in zip(ordered, ordered.dropFirst()) {
+            let end = one.offset.addingReportingOverflow(one.delete)
+            if end.partialValue > next.offset || end.overflow && one.delete > 0 {
+                throw CommandError(
+                    .invalid, "two edits of \(name) overlap at byte \(next.offset): put them into one")
+            }
+        }
+        return ordered
+    }
+
+    /// Appends the record; the file's size is known for sure only now, within the edit.
+    private func splice(
+        _ log: EditLog, _ splices: [Splice], _ stamp: Stamp
+    ) throws(Errno) -> ContentVersion {
+        let size = log.version.size
+        var ordered = splices
+        for index in ordered.indices where ordered[index].offset == Splice.end {
+            ordered[index].offset = size
+        }
+        for splice in ordered {
+            let end = splice.offset.addingReportingOverflow(splice.delete)
+            if end.overflow || end.partialValue > size { throw .invalid }
+        }
+        let inserted = ordered.reduce(UInt64(0)) { $0 + UInt64($1.insert.count) }
+        let deleted = ordered.reduce(UInt64(0)) { $0 &+ $1.delete }
+        // An edit that makes the file no longer works above the limit too.
+        try workspace.quota.admit(
+            bytes: inserted, end: inserted > deleted ? size + (inserted - deleted) : 0)
+        let (pieces, bytes) = PieceSplice.inserting(
+            ordered.map { ($0.offset, $0.delete, $0.insert) }, log: log.id)
+        return try log.splice(pieces, bytes: bytes, stamp: stamp, number: workspace.sequence.next)
     }
 
     private func editFailure(_ error: Errno, _ name: String) -> String {
@@ -92,17 +104,6 @@ extension Workspace {
         case .inputOutput: "the log of \(name) is damaged: verify says where"
         default: "\(name) was not edited: \(error)"
         }
-    }
-
-    /// The inode that a path below the root leads to, counting no reference.
-    package func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
-        try withTree { (tree) throws(Errno) in try tree.number(at: path) }
-    }
-}
-
-extension Tree {
-    package func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
-        try find(path: path).inode.number
     }
 }
 

@@ -3,7 +3,7 @@
 package import Platform
 package import Storage
 
-extension Workspace {
+extension WorkspaceContent {
     /// Bytes that are read at once: they stay in a processor's cache while they are searched.
     private static let searchedAtOnce = 256 << 10
 
@@ -16,7 +16,7 @@ extension Workspace {
     package func places(
         _ search: ContentSearch, in number: InodeNumber
     ) throws(Errno) -> ContentSearch.Places {
-        guard !search.text.isEmpty, try attributes(number).type == .regular else { throw .noData }
+        guard !search.text.isEmpty, try workspace.attributes(number).type == .regular else { throw .noData }
         let starts = Range(at: search.starts.lowerBound, count: ContentSearch.mostBytes)
             .clamped(to: search.starts)
         let most = min(search.most, ContentSearch.mostPlaces)
@@ -25,7 +25,7 @@ extension Workspace {
         var found = ContentSearch.Places([], end: starts.lowerBound)
         let length = min(Self.searchedAtOnce, Int(clamping: starts.upperBound - starts.lowerBound))
         var bytes = [UInt8](repeating: 0, count: length + reach)
-        let began = clock.monotonic()
+        let began = workspace.clock.monotonic()
         while found.end < starts.upperBound {
             let count = try read(number, over: &bytes, at: found.end)
             if found.end == starts.lowerBound { finder.learn(from: bytes, count) }
@@ -42,7 +42,7 @@ extension Workspace {
                 }
             }
             found.end = end
-            if clock.monotonic() - began > Self.longestSearch { break }
+            if workspace.clock.monotonic() - began > Self.longestSearch { break }
         }
         return found
     }

@@ -103,25 +103,26 @@ package final class MemoryBudget: Sendable {
     var databaseBytes: Int { bytes / 8 }
 }
 
-extension Tree {
+extension TreeBounds {
     /// Whether the kernel or a writer is faster than the maintenance thread.
     var isFarOverMemory: Bool {
-        pending.dirtyCount >= 2 * memory.dirtyKeys + 64 || inodes.count >= 2 * memory.inodes + 64
+        tree.pending.dirtyCount >= 2 * tree.memory.dirtyKeys + 64
+            || tree.inodes.count >= 2 * tree.memory.inodes + 64
     }
 
     var memoryParts: MemoryParts {
         var parts = MemoryParts()
-        parts.inodes = inodes.count * MemoryParts.inodeBytes
-        parts.caches = inodes.cachedBytes
-        parts.listings = caches.listedNames * MemoryParts.listedNameBytes
-        parts.pending = pending.count * MemoryParts.pendingKeyBytes
-        parts.numbers = (identity.count + directoriesWithEntries.count) * MemoryParts.numberBytes
+        parts.inodes = tree.inodes.count * MemoryParts.inodeBytes
+        parts.caches = tree.inodes.cachedBytes
+        parts.listings = tree.caches.listedNames * MemoryParts.listedNameBytes
+        parts.pending = tree.pending.count * MemoryParts.pendingKeyBytes
+        parts.numbers = (tree.identity.count + tree.directoriesWithEntries.count) * MemoryParts.numberBytes
         return parts
     }
 }
 
-extension Workspace {
-    package var memoryParts: MemoryParts { withTreeSafely { $0.memoryParts } }
+extension Maintenance {
+    package var memoryParts: MemoryParts { workspace.withTreeSafely { $0.bounds.memoryParts } }
 
     /// Calls that find memory far over the budget do one step of the maintenance thread's work, once
     /// in so many.
@@ -129,7 +130,7 @@ extension Workspace {
 
     /// After a call that took memory. Not under any lock.
     func relieve() {
-        let count = reliefCount.wrappingAdd(1, ordering: .relaxed).newValue
+        let count = workspace.reliefCount.wrappingAdd(1, ordering: .relaxed).newValue
         guard count % Self.reliefInterval == 1 else { return }
         checkpoint()
         sweep()
@@ -139,11 +140,11 @@ extension Workspace {
     func shrink() {
         checkpoint()
         sweep()
-        withTreeSafely { tree in
+        workspace.withTreeSafely { tree in
             tree.caches.dropListings()
             tree.reader.shrinkMemory()
         }
-        checkpointWriter.withLock { $0?.shrinkMemory() }
+        workspace.checkpointWriter.withLock { $0?.shrinkMemory() }
     }
 }
 
@@ -152,7 +153,7 @@ extension Workspace {
 extension WorkspaceSet {
     /// What all open workspaces take.
     package var memoryParts: MemoryParts {
-        var parts = opened.reduce(MemoryParts()) { $0 + $1.memoryParts }
+        var parts = opened.reduce(MemoryParts()) { $0 + $1.maintenance.memoryParts }
         parts.database = SQLiteConnection.memoryBytes
         return parts
     }
@@ -163,9 +164,9 @@ extension WorkspaceSet {
         if store.isSet(.memory) {
             memory.set(store[.memory])
         } else {
-            memory.set(opened.compactMap { $0.operatorLimits[.memory] }.max())
+            memory.set(opened.compactMap { $0.accounts.operatorLimits[.memory] }.max())
         }
-        for workspace in opened { workspace.memory.set(workspace.operatorLimits[.memory]) }
+        for workspace in opened { workspace.memory.set(workspace.accounts.operatorLimits[.memory]) }
         SQLiteConnection.setMemoryLimit(memory.databaseBytes)
     }
 
@@ -188,7 +189,7 @@ extension WorkspaceSet {
             return true
         }
         guard isTime else { return }
-        for workspace in opened { workspace.shrink() }
+        for workspace in opened { workspace.maintenance.shrink() }
         if resident > 0 { ProcessMemory.trim() }
     }
 
@@ -212,21 +213,21 @@ extension WorkspaceSet {
 
     /// Whether all pending changes together are worth a checkpoint.
     var isCheckpointDue: Bool {
-        opened.reduce(0) { $0 + $1.pendingKeys } >= memory.dirtyKeys
+        opened.reduce(0) { $0 + $1.maintenance.pendingKeys } >= memory.dirtyKeys
     }
 
     /// Names that the kernel could forget, so that inodes in memory stay bounded.
     package func namesToForget(
         atMost count: Int
     ) -> [(workspace: Workspace, parent: InodeNumber, name: FileName)] {
-        let sizes = opened.map { ($0, $0.inodeCount) }
+        let sizes = opened.map { ($0, $0.maintenance.inodeCount) }
         let all = sizes.reduce(0) { $0 + $1.1 }
         let limit = memory.inodes
         guard all > 0 else { return [] }
         var found: [(workspace: Workspace, parent: InodeNumber, name: FileName)] = []
         for (workspace, size) in sizes {
             let part = all <= limit ? size : Int(Double(limit) * Double(size) / Double(all))
-            let names = workspace.pruneCandidates(
+            let names = workspace.accounts.pruneCandidates(
                 above: min(part, workspace.memory.inodes), atMost: count - found.count)
             for (parent, name) in names { found.append((workspace, parent, name)) }
             if found.count >= count { break }
@@ -235,7 +236,7 @@ extension WorkspaceSet {
     }
 }
 
-extension Workspace {
-    var pendingKeys: Int { withTreeSafely { $0.pending.dirtyCount } }
-    var inodeCount: Int { withTreeSafely { $0.inodes.count } }
+extension Maintenance {
+    var pendingKeys: Int { workspace.withTreeSafely { $0.pending.dirtyCount } }
+    var inodeCount: Int { workspace.withTreeSafely { $0.inodes.count } }
 }

@@ -2,34 +2,16 @@
 // has room for removals and rollbacks set aside before what grows is answered; the rest comes from the
 // reserve.
 
-package import Platform
+internal import Platform
 internal import Storage
 internal import Synchronization
 
-extension Workspace {
-    /// Runs a call that frees more than it takes. It is run again after a step of the reserve was
-    /// given back: a call that fails for want of space has changed nothing.
-    package func withReserve<R>(_ body: () throws(Errno) -> R) throws(Errno) -> R {
-        try logs.reserve.whileFull(body)
-    }
-
-    /// Has the tree log have the room that what is there needs.
-    /// - Returns: false where the disk has no space for it.
-    func keepRoom() -> Bool {
-        // A workspace that nobody has written to takes no blocks: there may be thousands.
-        if quota.usedFiles == 0, journal.room == 0 { return true }
-        let needed = withTreeSafely { $0.neededRoom() }
-        do throws(Errno) {
-            try journal.keepRoom(needed, own: 0)
-            return true
-        } catch {
-            // Anything else shows at the next append.
-            return error != .noSpace && error != .quota
-        }
-    }
+/// What the tree takes of memory and of the disk.
+package struct TreeBounds: Sendable {
+    let tree: Tree
 }
 
-extension Tree {
+extension TreeBounds {
     /// Bytes of each name: the record of its removal, and its part of a rollback's.
     private static let roomPerName: UInt64 = 1 << 10
     /// Of a workspace without any: a few hundred base files that are removed.
@@ -59,9 +41,9 @@ extension Tree {
     /// enough to remove all one by one, and for one rollback of that. It does not get less: what was
     /// removed may be rolled back.
     func neededRoom(newNames: Int = 0, variableBytes: UInt64 = 0) -> UInt64 {
-        let least = quota.usedFiles.multiplied(clamping: Self.roomPerName)
+        let least = tree.quota.usedFiles.multiplied(clamping: Self.roomPerName)
             .adding(clamping: Self.leastRoom)
-        return max(treeLog.roomNeeded, least)
+        return max(tree.treeLog.roomNeeded, least)
             .adding(clamping: UInt64(clamping: newNames).multiplied(clamping: Self.roomPerName))
             .adding(clamping: variableBytes.multiplied(clamping: 4))
     }
@@ -104,7 +86,7 @@ extension Tree {
             .adding(clamping: variable.multiplied(clamping: 2))
             .adding(clamping: Self.recordBytes)
         try keepRoom(needed, own: own, isLenient: claim == .lenient)
-        treeLog.roomNeeded = needed
+        tree.treeLog.roomNeeded = needed
     }
 
     /// As above, for a record of `own` bytes that makes no name.
@@ -114,9 +96,9 @@ extension Tree {
 
     private func keepRoom(_ bytes: UInt64, own: UInt64, isLenient: Bool) throws(Errno) {
         do throws(Errno) {
-            try journal.keepRoom(bytes, own: own, isLenient: isLenient)
+            try tree.journal.keepRoom(bytes, own: own, isLenient: isLenient)
         } catch {
-            if error == .noSpace || error == .quota { logs.reserve.noteShort() }
+            if error == .noSpace || error == .quota { tree.logs.reserve.noteShort() }
             throw error
         }
     }

@@ -41,9 +41,14 @@ extension OperatorLimits {
     }
 }
 
-extension Workspace {
+/// What a workspace takes and may take.
+package struct WorkspaceAccounts: Sendable {
+    let workspace: Workspace
+}
+
+extension WorkspaceAccounts {
     /// The limits in force. Those of the store hold beside them.
-    package var operatorLimits: OperatorLimits { limiting.withLock { $0 } }
+    package var operatorLimits: OperatorLimits { workspace.limiting.withLock { $0 } }
 
     /// Changes one limit, durably.
     /// - Parameter value: bytes, files or nanoseconds; nil takes the limit away.
@@ -51,10 +56,10 @@ extension Workspace {
         _ key: OperatorLimits.Key, to value: UInt64?
     ) throws(CommandError) {
         try OperatorLimits.check(key, value)
-        let failure = limiting.withLock { limits in
+        let failure = workspace.limiting.withLock { limits in
             let failure = limits.change(
-                key, to: value, in: LogDirectory.workspacePath(id), on: disk)
-            if failure == nil { quota.apply(limits) }
+                key, to: value, in: LogDirectory.workspacePath(workspace.id), on: workspace.disk)
+            if failure == nil { workspace.quota.apply(limits) }
             return failure
         }
         if let failure { throw failure }
@@ -62,43 +67,43 @@ extension Workspace {
     }
 
     private func apply(_ limits: OperatorLimits) {
-        withTreeSafely { tree in
+        workspace.withTreeSafely { tree in
             tree.largeFile = limits[.largeFile]
             tree.ownPinLimit = limits.isSet(.pin) ? .some(limits[.pin]) : .none
         }
     }
 
     /// Bytes up to which the content of a base file is copied: of the workspace, or of the store.
-    package var pinLimit: UInt64? { withTreeSafely { $0.pinLimit } }
+    package var pinLimit: UInt64? { workspace.withTreeSafely { $0.baseFiles.pinLimit } }
 
     /// Reads the limits. A damaged file leaves the defaults, and says so.
     func loadLimits() {
         do throws(StorageError) {
-            let found = try OperatorLimits(from: LogDirectory.workspacePath(id), on: disk)
-            limiting.withLock { $0 = found }
-            quota.apply(found)
+            let found = try OperatorLimits(from: LogDirectory.workspacePath(workspace.id), on: workspace.disk)
+            workspace.limiting.withLock { $0 = found }
+            workspace.quota.apply(found)
             apply(found)
         } catch {
-            events.post(.error, "\(error); its limits are the defaults until they are set anew")
+            workspace.events.post(.error, "\(error); its limits are the defaults until they are set anew")
         }
     }
 
     /// Counts what the workspace takes, from the record of its last close if that fits.
     /// - Returns: what its quota did not know.
     func startCounting(_ record: UsageRecord?) -> (bytes: Int64, files: Int64) {
-        let growth = logs.counter(id).growth
-        let journalBytes = Int64(clamping: journal.end)
+        let growth = workspace.logs.counter(workspace.id).growth
+        let journalBytes = Int64(clamping: workspace.journal.end)
             .subtracting(clamping: Int64(clamping: growth.journalBytes))
         if let record, Int64(clamping: record.journalBytes) == journalBytes {
-            usageAtFirstLook.withLock {
+            workspace.usageAtFirstLook.withLock {
                 $0 = WorkspaceUsage(logFiles: record.logFiles, logBytes: record.logBytes)
             }
         }
         let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes)
             .adding(clamping: journalBytes)
-        let files = Int64(clamping: withTreeSafely { $0.countFiles() })
-            .subtracting(clamping: Int64(clamping: quota.usedFiles))
-        quota.add(bytes: bytes, files: files)
+        let files = Int64(clamping: workspace.withTreeSafely { $0.bounds.countFiles() })
+            .subtracting(clamping: Int64(clamping: workspace.quota.usedFiles))
+        workspace.quota.add(bytes: bytes, files: files)
         return (bytes, files)
     }
 
@@ -106,20 +111,20 @@ extension Workspace {
     var usageRecord: UsageRecord {
         let usage = usage
         return UsageRecord(
-            logFiles: usage.logFiles, logBytes: usage.logBytes, journalBytes: journal.end,
-            files: quota.usedFiles)
+            logFiles: usage.logFiles, logBytes: usage.logBytes, journalBytes: workspace.journal.end,
+            files: workspace.quota.usedFiles)
     }
 }
 
-extension Tree {
+extension TreeBounds {
     /// Files and directories that have a row and a name: those of the database, with what it does
     /// not know yet.
     func countFiles() -> UInt64 {
-        var count = Int64(clamping: (try? reader.namedInodes()) ?? 0)
+        var count = Int64(clamping: (try? tree.reader.namedInodes()) ?? 0)
         var rows: [InodeNumber: InodeRecord?] = [:]
-        for batch in pending.batches { rows.merge(batch.inodes) { $1 } }
+        for batch in tree.pending.batches { rows.merge(batch.inodes) { $1 } }
         for (number, record) in rows {
-            let known = (try? reader.inode(number)).flatMap { $0 }
+            let known = (try? tree.reader.inode(number)).flatMap { $0 }
             if let known, known.links > 0 { count -= 1 }
             if let record, record.links > 0 { count += 1 }
         }
@@ -130,7 +135,7 @@ extension Tree {
     func missingRows(of number: InodeNumber) -> Int {
         var count = 0
         var next = number
-        while let inode = inodes[next], !inode.isPersistent, count < 4_096 {
+        while let inode = tree.inodes[next], !inode.isPersistent, count < 4_096 {
             count += 1
             if inode.parent == next || inode.parent == 0 { break }
             next = inode.parent
@@ -223,7 +228,7 @@ extension WorkspaceSet {
                 bytes: -Int64(clamping: closed.logBytes + closed.journalBytes),
                 files: -Int64(clamping: closed.files))
         }
-        let found = workspace.startCounting(record)
+        let found = workspace.accounts.startCounting(record)
         quota.add(bytes: found.bytes, files: found.files)
     }
 

@@ -30,12 +30,17 @@ package struct AttributeChange: Sendable {
     }
 }
 
-extension Tree {
+/// Changes the attributes of inodes, extended ones too.
+package struct FileAttributes: Sendable {
+    let tree: Tree
+}
+
+extension FileAttributes {
     func setAttributes(
         _ number: InodeNumber, _ change: AttributeChange, caller: Caller
     ) throws(Errno) {
-        let inode = try inode(number)
-        var transaction = begin(.setAttributes, caller.stamp(clock.realtime()))
+        let inode = try tree.inode(number)
+        var transaction = tree.begin(.setAttributes, caller.stamp(tree.clock.realtime()))
         let now = transaction.stamp.time
         let clearsSetID = (change.user != nil || change.group != nil) && change.mode == nil
             && inode.type != .directory
@@ -43,7 +48,7 @@ extension Tree {
         let mode = clearsSetID
             ? ModeBits.withoutSetID(old.mode, isMember: caller.mayKeepSetGroup(of: old.group))
             : old.mode
-        try update(inode, in: &transaction) { record in
+        try tree.update(inode, in: &transaction) { record in
             record.changeTime = now
             record.mode = mode
             if let mode = change.mode {
@@ -66,7 +71,7 @@ extension Tree {
         if change.user != nil || change.group != nil {
             try dropCapability(of: inode, in: &transaction)
         }
-        try commit(&transaction)
+        try tree.commit(&transaction)
     }
 
     /// mtime and ctime of a file that changed without a byte of it changing.
@@ -111,14 +116,14 @@ extension Tree {
             : before.mode
         let changesMode = mode != inode.record.mode
         guard changesMode || inode.record.flags.contains(.hasCapability) else { return false }
-        var transaction = begin(.setAttributes, caller.stamp(clock.realtime()))
+        var transaction = tree.begin(.setAttributes, caller.stamp(tree.clock.realtime()))
         let now = transaction.stamp.time
-        try update(inode, in: &transaction) { record in
+        try tree.update(inode, in: &transaction) { record in
             record.mode = mode
             record.changeTime = now
         }
         try dropCapability(of: inode, in: &transaction)
-        try commit(&transaction)
+        try tree.commit(&transaction)
         return changesMode
     }
 }

@@ -3,10 +3,15 @@
 internal import Platform
 internal import Storage
 
-extension Tree {
+/// Makes, removes and renames names, and gives inodes further ones.
+package struct NameChanges: Sendable {
+    let tree: Tree
+}
+
+extension NameChanges {
     /// The directory, if a name can be made in it.
     private func openForNames(_ number: InodeNumber) throws(Errno) -> Inode {
-        let directory = try directory(number)
+        let directory = try tree.directory(number)
         // A directory that was removed while somebody stood in it takes no names.
         if directory.record.links == 0 { throw .noEntry }
         return directory
@@ -18,15 +23,15 @@ extension Tree {
         symlinkTarget: [UInt8] = [], caller: Caller
     ) throws(Errno) -> Inode {
         let parent = try openForNames(parentNumber)
-        guard try child(name, of: parent) == nil else { throw .exists }
+        guard try tree.child(name, of: parent) == nil else { throw .exists }
         let type = FileType(mode: mode)
         let operation: TreeOperation = switch type {
         case .directory: .makeDirectory
         case .symlink: .symlink
         default: .create
         }
-        var transaction = begin(operation, caller.stamp(clock.realtime()))
-        let number = try nextNumber()
+        var transaction = tree.begin(operation, caller.stamp(tree.clock.realtime()))
+        let number = try tree.nextNumber()
         let (permissions, acls) = try initialPermissions(mode, in: parent, caller: caller)
         var record = InodeRecord(
             number: number, mode: type.modeBits | permissions, user: caller.user,
@@ -46,7 +51,7 @@ extension Tree {
         }
         record.allocated = type == .directory ? 4096 : 0
         if !acls.isEmpty { record.flags.insert(.hasXattrs) }
-        try update(parent, in: &transaction) { _ in }
+        try tree.update(parent, in: &transaction) { _ in }
         transaction.touchTimes(of: parent)
         if type == .directory { adjustLinks(of: parent, by: 1, in: &transaction) }
         let inode = Inode(record, isPersistent: false, place: nil, parent: parent.number)
@@ -54,15 +59,15 @@ extension Tree {
         for (key, value) in acls {
             transaction.changes.append(.xattr(number, key, before: nil, after: .value(value)))
         }
-        try setEntry(name, of: parent, to: Entry(inode: number, type: type), in: &transaction)
-        try commit(&transaction)
+        try tree.setEntry(name, of: parent, to: Entry(inode: number, type: type), in: &transaction)
+        try tree.commit(&transaction)
         if type == .directory {
             // What is known of a new directory needs no look into the database.
-            caches.setIndex(DirectoryIndex(), of: number)
-            if acls[AccessControlList.defaultName] == nil { caches.setDefaultACL([], of: number) }
+            tree.caches.setIndex(DirectoryIndex(), of: number)
+            if acls[AccessControlList.defaultName] == nil { tree.caches.setDefaultACL([], of: number) }
         }
         // Its making stands in the journal after the checkpoint, which serves as a mark.
-        if type == .regular { openLogs.mark([number]) }
+        if type == .regular { tree.openLogs.mark([number]) }
         return inode
     }
 
@@ -74,7 +79,7 @@ extension Tree {
         let permissions = mode & ModeBits.permissions
         let type = FileType(mode: mode)
         if type == .symlink { return (0o777, [:]) }
-        let inherited = try defaultACL(of: parent)
+        let inherited = try tree.attributes.defaultACL(of: parent)
         guard !inherited.isEmpty, var acl = AccessControlList(inherited) else {
             return (permissions & ~caller.umask, [:])
         }
@@ -98,24 +103,24 @@ extension Tree {
         to number: InodeNumber, name: FileName, in parentNumber: InodeNumber,
         kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> Inode {
-        let inode = try inode(number)
+        let inode = try tree.inode(number)
         if inode.isDirectory { throw .notPermitted }
         // Linking an unlinked file back needs O_TMPFILE, which FUSE has not here.
         if inode.record.links == 0 { throw .noEntry }
-        if inode.record.links >= limits.links { throw .tooManyLinks }
+        if inode.record.links >= tree.limits.links { throw .tooManyLinks }
         let parent = try openForNames(parentNumber)
-        guard try child(name, of: parent) == nil else { throw .exists }
-        var transaction = begin(.link, caller.stamp(clock.realtime()), kept: kept)
+        guard try tree.child(name, of: parent) == nil else { throw .exists }
+        var transaction = tree.begin(.link, caller.stamp(tree.clock.realtime()), kept: kept)
         let time = transaction.stamp.time
-        try update(inode, in: &transaction) { record in
+        try tree.update(inode, in: &transaction) { record in
             record.links = record.links.adding(clamping: 1)
             record.changeTime = time
         }
-        try update(parent, in: &transaction) { _ in }
+        try tree.update(parent, in: &transaction) { _ in }
         transaction.touchTimes(of: parent)
-        try setEntry(
+        try tree.setEntry(
             name, of: parent, to: Entry(inode: number, type: inode.type), in: &transaction)
-        try commit(&transaction)
+        try tree.commit(&transaction)
         inode.parent = parent.number
         return inode
     }

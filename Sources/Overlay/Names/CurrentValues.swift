@@ -59,7 +59,7 @@ extension Tree {
         _ number: InodeNumber, afterPowerCut: Bool = false
     ) throws(Errno) -> EditLog {
         if let log = openLogs[number] { return log }
-        if let inode = try? inode(number), let log = try log(of: inode, afterPowerCut: afterPowerCut) {
+        if let inode = try? inode(number), let log = try edits.log(of: inode, afterPowerCut: afterPowerCut) {
             return log
         }
         do throws(StorageError) {

@@ -11,7 +11,7 @@ package enum XattrNames {
     package static let capability = Array("security.capability".utf8)
 }
 
-extension Tree {
+extension FileAttributes {
     /// The namespaces of xattr(7).
     /// - Throws: EOPNOTSUPP for a name outside of them.
     func checkNamespace(_ name: [UInt8]) throws(Errno) {
@@ -25,9 +25,9 @@ extension Tree {
     /// What the overlay says of an inode's attributes.
     private func overlayXattrs(of inode: Inode) throws(Errno) -> [[UInt8]: XattrValue] {
         guard inode.record.flags.contains(.hasXattrs) else { return [:] }
-        if let known = caches.xattrs(of: inode.number) { return known }
-        let found = try xattrs(of: inode.number)
-        caches.setXattrs(found, of: inode.number)
+        if let known = tree.caches.xattrs(of: inode.number) { return known }
+        let found = try tree.xattrs(of: inode.number)
+        tree.caches.setXattrs(found, of: inode.number)
         return found
     }
 
@@ -40,7 +40,7 @@ extension Tree {
         }
         guard let place = inode.place else { return nil }
         do throws(Errno) {
-            return try base.xattr(name, of: place)
+            return try tree.base.xattr(name, of: place)
         } catch {
             if error == .noData || error == .noEntry { return nil }
             throw error
@@ -51,7 +51,7 @@ extension Tree {
         let overlay = try overlayXattrs(of: inode)
         var names: [[UInt8]] = []
         if let place = inode.place {
-            names = try base.xattrNames(of: place).filter { overlay[$0] == nil }
+            names = try tree.base.xattrNames(of: place).filter { overlay[$0] == nil }
         }
         // The base's order first: archives of an untouched file are the same bytes.
         let own = overlay.filter { $0.value != .hidden }.keys
@@ -65,18 +65,18 @@ extension Tree {
         clearsSetGroup: Bool = false, caller: Caller
     ) throws(Errno) {
         if name.isEmpty || name.count > 255 { throw .range }
-        if value.count > limits.xattrValueBytes { throw .tooBigList }
+        if value.count > tree.limits.xattrValueBytes { throw .tooBigList }
         try checkNamespace(name)
-        let inode = try inode(number)
+        let inode = try tree.inode(number)
         let exists = try xattrValue(name, of: inode) != nil
         if mode == .create, exists { throw .exists }
         if mode == .replace, !exists { throw .noData }
-        var transaction = begin(.setXattr, caller.stamp(clock.realtime()))
+        var transaction = tree.begin(.setXattr, caller.stamp(tree.clock.realtime()))
         try setCheckedXattr(name, of: inode, to: value, in: &transaction)
         if clearsSetGroup, name == AccessControlList.accessName {
             transaction.update(inode) { $0.mode &= ~ModeBits.setGroup }
         }
-        try commit(&transaction)
+        try tree.commit(&transaction)
     }
 
     /// ACLs change the mode with them; one that says no more than the mode is not kept.
@@ -96,7 +96,7 @@ extension Tree {
         }
         let bits = acl.mode
         let time = transaction.stamp.time
-        try update(inode, in: &transaction) { record in
+        try tree.update(inode, in: &transaction) { record in
             record.mode = (record.mode & ~0o777) | bits
             record.changeTime = time
         }
@@ -111,15 +111,15 @@ extension Tree {
 
     func removeXattr(_ number: InodeNumber, _ name: [UInt8], caller: Caller) throws(Errno) {
         try checkNamespace(name)
-        let inode = try inode(number)
+        let inode = try tree.inode(number)
         guard try xattrValue(name, of: inode) != nil else {
             // An ACL that says no more than the mode is never stored: removing it succeeds.
             if name.starts(with: Array("system.".utf8)) { return }
             throw .noData
         }
-        var transaction = begin(.removeXattr, caller.stamp(clock.realtime()))
+        var transaction = tree.begin(.removeXattr, caller.stamp(tree.clock.realtime()))
         try removeXattr(name, of: inode, in: &transaction)
-        try commit(&transaction)
+        try tree.commit(&transaction)
     }
 
     func setXattr(
@@ -128,7 +128,7 @@ extension Tree {
         let before = try overlayXattrs(of: inode)[name]
         let time = transaction.stamp.time
         let isCapability = name == XattrNames.capability
-        try update(inode, in: &transaction) { record in
+        try tree.update(inode, in: &transaction) { record in
             record.flags.insert(.hasXattrs)
             if isCapability { record.flags.insert(.hasCapability) }
             record.changeTime = time
@@ -141,10 +141,10 @@ extension Tree {
     ) throws(Errno) {
         let before = try overlayXattrs(of: inode)[name]
         var isInBase = false
-        if let place = inode.place { isInBase = (try? base.xattr(name, of: place)) != nil }
+        if let place = inode.place { isInBase = (try? tree.base.xattr(name, of: place)) != nil }
         let time = transaction.stamp.time
         let isCapability = name == XattrNames.capability
-        try update(inode, in: &transaction) { record in
+        try tree.update(inode, in: &transaction) { record in
             record.flags.insert(.hasXattrs)
             if isCapability { record.flags.remove(.hasCapability) }
             record.changeTime = time
@@ -155,9 +155,9 @@ extension Tree {
 
     /// The default ACL that new names inherit; empty for none.
     func defaultACL(of directory: Inode) throws(Errno) -> [UInt8] {
-        if let known = caches.defaultACL(of: directory.number) { return known }
+        if let known = tree.caches.defaultACL(of: directory.number) { return known }
         let value = try xattrValue(AccessControlList.defaultName, of: directory) ?? []
-        caches.setDefaultACL(value, of: directory.number)
+        tree.caches.setDefaultACL(value, of: directory.number)
         return value
     }
 }

@@ -5,12 +5,17 @@
 internal import Platform
 internal import Storage
 
-extension Tree {
+/// Lists directories.
+package struct DirectoryReader: Sendable {
+    let tree: Tree
+}
+
+extension DirectoryReader {
     func listing(of directory: Inode) throws(Errno) -> DirectoryListing {
-        if let known = caches.listing(of: directory.number) { return known }
+        if let known = tree.caches.listing(of: directory.number) { return known }
         let baseTime = baseTime(of: directory)
         var names: [ListedName] = []
-        let index = try index(of: directory)
+        let index = try tree.index(of: directory)
         for (name, entry) in index.entries where !entry.isWhiteout {
             names.append(
                 ListedName(
@@ -18,7 +23,7 @@ extension Tree {
                     isFromBase: false))
         }
         if let basePath = directory.basePath {
-            for entry in try base.list(basePath) where index.entries[entry.name] == nil {
+            for entry in try tree.base.list(basePath) where index.entries[entry.name] == nil {
                 names.append(
                     ListedName(
                         cookie: 0, name: entry.name, type: entry.type, inode: entry.inode,
@@ -26,15 +31,15 @@ extension Tree {
             }
         }
         let listing = DirectoryListing(names, baseTime: baseTime)
-        if caches.listedNames + names.count > memory.listedNames { caches.dropListings() }
-        caches.setListing(listing, of: directory.number)
+        if tree.caches.listedNames + names.count > tree.memory.listedNames { tree.caches.dropListings() }
+        tree.caches.setListing(listing, of: directory.number)
         return listing
     }
 
     /// mtime of the base directory below; nil where there is none.
     private func baseTime(of directory: Inode) -> Int64? {
         guard let path = directory.basePath else { return nil }
-        return (try? base.status(BasePlace(path: path)))?.modificationTime
+        return (try? tree.base.status(BasePlace(path: path)))?.modificationTime
     }
 
     /// Calls `visit` for each name after `cookie` until it answers false. `inode` is given when
@@ -43,7 +48,7 @@ extension Tree {
         _ number: InodeNumber, after cookie: UInt64, withInodes: Bool,
         visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
     ) throws(Errno) {
-        let directory = try directory(number)
+        let directory = try tree.directory(number)
         if cookie < 1 {
             let dot = ListedName(
                 cookie: 1, name: FileName(trusted: [0x2e]), type: .directory, inode: number,
@@ -59,8 +64,9 @@ extension Tree {
         }
         if directory.record.links == 0 { return }
         // Whoever starts anew sees names that came to the base since the listing was made.
-        if cookie < 1, let known = caches.listing(of: number), known.baseTime != baseTime(of: directory) {
-            caches.dropListing(of: number)
+        if cookie < 1, let known = tree.caches.listing(of: number),
+            known.baseTime != baseTime(of: directory) {
+            tree.caches.dropListing(of: number)
         }
         let listing = try listing(of: directory)
         var position = listing.position(after: cookie)
@@ -70,12 +76,12 @@ extension Tree {
             guard listing.contains(listed) else { continue }
             if withInodes {
                 // A name that went away behind us is no error of the listing.
-                guard let inode = try child(listed.name, of: directory) else { continue }
+                guard let inode = try tree.child(listed.name, of: directory) else { continue }
                 guard visit(listed, inode.number, inode.attributes) else { return }
                 inode.lookups += 1
             } else {
                 let shown = listed.isFromBase
-                    ? numbers.natural(device: 0, inode: listed.inode) ?? listed.inode : listed.inode
+                    ? tree.numbers.natural(device: 0, inode: listed.inode) ?? listed.inode : listed.inode
                 guard visit(listed, shown, nil) else { return }
             }
         }

@@ -3,20 +3,20 @@
 internal import Platform
 internal import Storage
 
-extension Tree {
+extension NameChanges {
     /// unlink(2).
     func unlink(
         _ name: FileName, in parentNumber: InodeNumber, caller: Caller
     ) throws(Errno) -> InodeNumber {
-        let parent = try directory(parentNumber)
-        guard let inode = try child(name, of: parent) else { throw .noEntry }
+        let parent = try tree.directory(parentNumber)
+        guard let inode = try tree.child(name, of: parent) else { throw .noEntry }
         if inode.isDirectory { throw .isDirectory }
-        var transaction = begin(.unlink, caller.stamp(clock.realtime()))
-        try update(parent, in: &transaction) { _ in }
+        var transaction = tree.begin(.unlink, caller.stamp(tree.clock.realtime()))
+        try tree.update(parent, in: &transaction) { _ in }
         transaction.touchTimes(of: parent)
         let isLast = try dropLink(of: inode, in: &transaction)
-        try setEntry(name, of: parent, to: emptyEntry(name, of: parent), in: &transaction)
-        try commit(&transaction)
+        try tree.setEntry(name, of: parent, to: tree.emptyEntry(name, of: parent), in: &transaction)
+        try tree.commit(&transaction)
         finishDrop(inode, isLast: isLast, time: transaction.stamp.time)
         return inode.number
     }
@@ -25,17 +25,17 @@ extension Tree {
     func removeDirectory(
         _ name: FileName, in parentNumber: InodeNumber, caller: Caller
     ) throws(Errno) -> InodeNumber {
-        let parent = try directory(parentNumber)
-        guard let inode = try child(name, of: parent) else { throw .noEntry }
+        let parent = try tree.directory(parentNumber)
+        guard let inode = try tree.child(name, of: parent) else { throw .noEntry }
         guard inode.isDirectory else { throw .notDirectory }
         guard try isEmpty(inode) else { throw .notEmpty }
-        var transaction = begin(.removeDirectory, caller.stamp(clock.realtime()))
-        try update(parent, in: &transaction) { _ in }
+        var transaction = tree.begin(.removeDirectory, caller.stamp(tree.clock.realtime()))
+        try tree.update(parent, in: &transaction) { _ in }
         transaction.touchTimes(of: parent)
         adjustLinks(of: parent, by: -1, in: &transaction)
         let isLast = try dropLink(of: inode, in: &transaction)
-        try setEntry(name, of: parent, to: emptyEntry(name, of: parent), in: &transaction)
-        try commit(&transaction)
+        try tree.setEntry(name, of: parent, to: tree.emptyEntry(name, of: parent), in: &transaction)
+        try tree.commit(&transaction)
         finishDrop(inode, isLast: isLast, time: transaction.stamp.time)
         return inode.number
     }
@@ -46,7 +46,7 @@ extension Tree {
         let time = transaction.stamp.time
         let isLast = inode.isDirectory || transaction.record(of: inode).links <= 1
         if isLast, !inode.isPersistent { return true }
-        try update(inode, in: &transaction) { record in
+        try tree.update(inode, in: &transaction) { record in
             record.links = isLast ? 0 : record.links - 1
             record.changeTime = time
         }
@@ -59,16 +59,16 @@ extension Tree {
         inode.record.links = 0
         inode.record.changeTime = time
         // An edit from now on, by who has it open, gets a mark of its own.
-        openLogs.unmark(inode.number)
-        release(inode)
+        tree.openLogs.unmark(inode.number)
+        tree.release(inode)
     }
 
     /// Whether a directory shows no name.
     func isEmpty(_ directory: Inode) throws(Errno) -> Bool {
-        let index = try index(of: directory)
+        let index = try tree.index(of: directory)
         if index.hasVisibleEntry { return false }
         guard let basePath = directory.basePath else { return true }
-        for entry in try base.list(basePath) where index.entries[entry.name] == nil { return false }
+        for entry in try tree.base.list(basePath) where index.entries[entry.name] == nil { return false }
         return true
     }
 }

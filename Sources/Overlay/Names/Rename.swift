@@ -11,7 +11,7 @@ package struct RenameFlags: OptionSet, Sendable {
     package static let exchange = RenameFlags(rawValue: 2)
 }
 
-extension Tree {
+extension NameChanges {
     func rename(
         _ oldName: FileName, in oldParentNumber: InodeNumber, to newName: FileName,
         in newParentNumber: InodeNumber, flags: RenameFlags, kept: Set<PinIdentity>,
@@ -20,11 +20,11 @@ extension Tree {
         guard flags.isSubset(of: [.noReplace, .exchange]), flags != [.noReplace, .exchange] else {
             throw .invalid
         }
-        let oldParent = try directory(oldParentNumber)
-        let newParent = try directory(newParentNumber)
+        let oldParent = try tree.directory(oldParentNumber)
+        let newParent = try tree.directory(newParentNumber)
         if newParent.record.links == 0 { throw .noEntry }
-        guard let source = try child(oldName, of: oldParent) else { throw .noEntry }
-        let target = try child(newName, of: newParent)
+        guard let source = try tree.child(oldName, of: oldParent) else { throw .noEntry }
+        let target = try tree.child(newName, of: newParent)
         if flags.contains(.exchange) {
             guard let target else { throw .noEntry }
             try exchange(
@@ -37,13 +37,13 @@ extension Tree {
         try checkMove(of: source, into: newParent)
         if let target { try checkReplace(target, by: source) }
 
-        var transaction = begin(.rename, caller.stamp(clock.realtime()), kept: kept)
+        var transaction = tree.begin(.rename, caller.stamp(tree.clock.realtime()), kept: kept)
         let time = transaction.stamp.time
         for parent in [oldParent, newParent] {
-            try update(parent, in: &transaction) { _ in }
+            try tree.update(parent, in: &transaction) { _ in }
             transaction.touchTimes(of: parent)
         }
-        try update(source, in: &transaction) { $0.changeTime = time }
+        try tree.update(source, in: &transaction) { $0.changeTime = time }
         var isLast = false
         if let target {
             addDue(source, to: &transaction)
@@ -54,12 +54,12 @@ extension Tree {
             adjustLinks(of: oldParent, by: -1, in: &transaction)
             adjustLinks(of: newParent, by: 1, in: &transaction)
         }
-        let empty = try emptyEntry(oldName, of: oldParent)
-        try setEntry(oldName, of: oldParent, to: empty, in: &transaction)
-        try setEntry(
+        let empty = try tree.emptyEntry(oldName, of: oldParent)
+        try tree.setEntry(oldName, of: oldParent, to: empty, in: &transaction)
+        try tree.setEntry(
             newName, of: newParent, to: Entry(inode: source.number, type: source.type),
             in: &transaction)
-        try commit(&transaction)
+        try tree.commit(&transaction)
         source.parent = newParent.number
         if let target { finishDrop(target, isLast: isLast, time: time) }
     }
@@ -78,11 +78,11 @@ extension Tree {
     private func checkMove(of source: Inode, into directory: Inode) throws(Errno) {
         guard source.isDirectory else { return }
         var number = directory.number
-        let root = rootNumber
+        let root = tree.rootNumber
         while number != root {
             if number == source.number { throw .invalid }
             // A parent is not known for a directory that came from the database by number alone.
-            guard let above = inodes[number]?.parent, above != 0 else { return }
+            guard let above = tree.inodes[number]?.parent, above != 0 else { return }
             number = above
         }
     }
@@ -94,29 +94,42 @@ extension Tree {
         if first === second { return }
         try checkMove(of: first, into: secondParent)
         try checkMove(of: second, into: firstParent)
-        var transaction = begin(.rename, caller.stamp(clock.realtime()), kept: kept)
+        var transaction = tree.begin(.rename, caller.stamp(tree.clock.realtime()), kept: kept)
         let time = transaction.stamp.time
         for parent in [firstParent, secondParent] {
-            try update(parent, in: &transaction) { _ in }
+            try tree.update(parent, in: &transaction) { _ in }
             transaction.touchTimes(of: parent)
         }
         for inode in [first, second] {
             addDue(inode, to: &transaction)
-            try update(inode, in: &transaction) { $0.changeTime = time }
+            try tree.update(inode, in: &transaction) { $0.changeTime = time }
         }
         if firstParent !== secondParent, first.isDirectory != second.isDirectory {
             let toSecond = first.isDirectory ? 1 : -1
             adjustLinks(of: secondParent, by: toSecond, in: &transaction)
             adjustLinks(of: firstParent, by: -toSecond, in: &transaction)
         }
-        try setEntry(
+        try tree.setEntry(
             firstName, of: firstParent, to: Entry(inode: second.number, type: second.type),
             in: &transaction)
-        try setEntry(
+        try tree.setEntry(
             secondName, of: secondParent, to: Entry(inode: first.number, type: first.type),
             in: &transaction)
-        try commit(&transaction)
+        try tree.commit(&transaction)
         first.parent = secondParent.number
         second.parent = firstParent.number
+    }
+}
+
+extension NameChanges {
+    /// Notes in a transaction that it gives `inode` the name of another file.
+    func addDue(_ inode: Inode, to transaction: inout Transaction) {
+        let sequence = inode.record.contentSequence
+        guard inode.type == .regular, inode.record.flags.contains(.hasLog),
+            sequence > tree.openLogs.syncedBefore
+        else { return }
+        // One that is not in memory may be durable, or not.
+        if let log = tree.openLogs[inode.number], log.isKnownDurable { return }
+        transaction.changes.append(.due(inode.number, sequence: sequence))
     }
 }

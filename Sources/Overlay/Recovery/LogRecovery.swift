@@ -4,7 +4,7 @@
 internal import Platform
 internal import Storage
 
-extension Workspace {
+extension Recovery {
     /// Takes sizes and times from the logs of `marked` files.
     func refresh(_ marked: Set<InodeNumber>, afterPowerCut: Bool) throws(StorageError) {
         // After a checkpoint that failed (a full disk) all stays in memory.
@@ -12,29 +12,30 @@ extension Workspace {
         var mostInodes = 50_000
         for number in marked {
             do throws(Errno) {
-                try withTree { (tree) throws(Errno) in
-                    guard let inode = try? tree.inode(number), tree.findLog(of: inode) else {
-                        if afterPowerCut { tree.mendHistory(number) }
+                try workspace.withTree { (tree) throws(Errno) in
+                    guard let inode = try? tree.inode(number), tree.recovery.findLog(of: inode) else {
+                        if afterPowerCut { tree.recovery.mendHistory(number) }
                         return
                     }
-                    if afterPowerCut { try tree.restoreLog(of: inode) }
+                    if afterPowerCut { try tree.recovery.restoreLog(of: inode) }
                     // A log that cannot be read answers EIO when the file is read.
-                    guard let log = try? tree.log(of: inode, afterPowerCut: afterPowerCut) else { return }
+                    guard let log = try? tree.edits.log(of: inode, afterPowerCut: afterPowerCut)
+                    else { return }
                     let version = log.version
                     tree.sequence.advance(to: version.sequence)
-                    if tree.isOutdated(version, inode.record, afterPowerCut) {
-                        tree.takeBack(to: version, inode)
+                    if tree.recovery.isOutdated(version, inode.record, afterPowerCut) {
+                        tree.recovery.takeBack(to: version, inode)
                     } else {
-                        tree.applyVersion(version, to: inode)
+                        tree.edits.applyVersion(version, to: inode)
                     }
-                    if checkpoints && tree.isCheckpointDue || tree.inodes.count > mostInodes {
+                    if checkpoints && tree.checkpoints.isCheckpointDue || tree.inodes.count > mostInodes {
                         throw .again
                     }
                 }
             } catch {
-                if checkpoints { checkpoints = checkpoint() }
-                sweep()
-                mostInodes = 50_000 + withTreeSafely { $0.inodes.count }
+                if checkpoints { checkpoints = workspace.maintenance.checkpoint() }
+                workspace.maintenance.sweep()
+                mostInodes = 50_000 + workspace.withTreeSafely { $0.inodes.count }
             }
         }
     }
@@ -43,8 +44,8 @@ extension Workspace {
     /// went down: their files answer EIO, since a row that knows of an edit is no empty file.
     /// - Parameter begun: logs that had a record, with a later number.
     func noteLostLogs(_ marked: Set<InodeNumber>, begun: [InodeNumber: UInt64]) {
-        for number in marked where !EditLog.exists(number, in: logs) {
-            withTreeSafely { tree in
+        for number in marked where !EditLog.exists(number, in: workspace.logs) {
+            workspace.withTreeSafely { tree in
                 // Of a file that is gone nobody reads.
                 guard let inode = try? tree.inode(number), inode.type == .regular else { return }
                 // The log of a base file has its header before its row says so.
@@ -64,7 +65,7 @@ extension Workspace {
     /// Every log that a row speaks of or that is there: also those of files that are gone, whose
     /// content a rollback may ask for.
     func allLogs() throws(StorageError) -> [InodeNumber] {
-        let rows: Result<[InodeNumber], StorageError> = withTreeSafely { tree in
+        let rows: Result<[InodeNumber], StorageError> = workspace.withTreeSafely { tree in
             do throws(StorageError) {
                 return .success(try tree.reader.inodesWithLogs())
             } catch {
@@ -73,10 +74,10 @@ extension Workspace {
         }
         let found = try rows.get()
         do throws(Errno) {
-            return try found + logs.numbers(of: id)
+            return try found + workspace.logs.numbers(of: workspace.id)
         } catch {
             throw .system(
-                error, doing: "list the logs of", path: LogDirectory.workspacePath(id))
+                error, doing: "list the logs of", path: LogDirectory.workspacePath(workspace.id))
         }
     }
 
@@ -84,7 +85,7 @@ extension Workspace {
     func emptyUnwritten(_ numbers: Set<InodeNumber>) throws(StorageError) {
         for number in numbers {
             do throws(Errno) {
-                try EditLog.emptyIfUnwritten(number, in: logs)
+                try EditLog.emptyIfUnwritten(number, in: workspace.logs)
             } catch {
                 throw .system(error, doing: "empty", path: LogDirectory.path(number))
             }
@@ -92,14 +93,14 @@ extension Workspace {
     }
 }
 
-extension Tree {
+extension TreeRecovery {
     /// Whether a marked inode has a log: a file made here says so only at the next checkpoint.
     func findLog(of inode: Inode) -> Bool {
         if inode.record.flags.contains(.hasLog) { return true }
-        guard inode.type == .regular, inode.place == nil, EditLog.exists(inode.number, in: logs)
+        guard inode.type == .regular, inode.place == nil, EditLog.exists(inode.number, in: tree.logs)
         else { return false }
         inode.record.flags.insert(.hasLog)
-        markDirty(inode)
+        tree.markDirty(inode)
         return true
     }
 
@@ -108,8 +109,8 @@ extension Tree {
         inode.record.size = version.size
         inode.record.allocated = version.allocated
         inode.record.contentSequence = version.sequence
-        markDirty(inode)
-        events.post(
+        tree.markDirty(inode)
+        tree.events.post(
             .warning,
             "the power cut took the last edits of inode \(inode.number), which were never synced")
     }
@@ -126,20 +127,20 @@ extension Tree {
 
     /// A log that no file has now: it ends where the power cut left it, and its numbers are used.
     func mendHistory(_ number: InodeNumber) {
-        guard EditLog.exists(number, in: logs),
-            let log = try? openLog(number, afterPowerCut: true) else { return }
-        sequence.advance(to: log.lastSequence)
+        guard EditLog.exists(number, in: tree.logs),
+            let log = try? tree.edits.openLog(number, afterPowerCut: true) else { return }
+        tree.sequence.advance(to: log.lastSequence)
     }
 
     /// A power cut took a log whole, which was never synced: the file is what it was before its
     /// first edit.
     func restoreLog(of inode: Inode) throws(Errno) {
-        guard !EditLog.exists(inode.number, in: logs) else { return }
-        let origin = try knownOrigin(inode.number)
+        guard !EditLog.exists(inode.number, in: tree.logs) else { return }
+        let origin = try tree.knownOrigin(inode.number)
         let log = try EditLog.create(
             inode.number, baseFile: origin == nil ? 0 : inode.number,
-            baseLength: origin?.size ?? 0, now: clock.realtime(), in: logs)
-        openLogs.insert(log)
+            baseLength: origin?.size ?? 0, now: tree.clock.realtime(), in: tree.logs)
+        tree.openLogs.insert(log)
         inode.record.contentSequence = 0
         takeBack(to: log.version, inode)
     }

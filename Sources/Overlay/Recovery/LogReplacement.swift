@@ -4,17 +4,18 @@
 internal import Platform
 internal import Storage
 
-extension Workspace {
+extension WorkspaceContent {
     /// Puts the log of a file aside, if it is one that cannot be opened.
     /// - Returns: whether there is a new log now.
     func startLogAnew(_ number: InodeNumber) throws(Errno) -> Bool {
-        try withTree { (tree) throws(Errno) in
-            let inode = try tree.regular(number)
+        try workspace.withTree { (tree) throws(Errno) in
+            let inode = try tree.edits.regular(number)
             guard inode.record.flags.contains(.hasLog), tree.openLogs[number] == nil,
-                (try? tree.log(of: inode)) == nil else { return false }
-            let aside = try EditLog.startAnew(
-                number, sequence: inode.record.contentSequence, now: clock.realtime(), in: logs)
-            events.post(
+                (try? tree.edits.log(of: inode)) == nil else { return false }
+            let aside = try EditLogReplacement.startAnew(
+                number, sequence: inode.record.contentSequence, now: workspace.clock.realtime(),
+                in: workspace.logs)
+            workspace.events.post(
                 .warning,
                 "\(LogDirectory.path(number)) could not be opened; the file was truncated to 0 and has "
                     + "a new log" + (aside.map { ", the old one is \($0)" } ?? ""))

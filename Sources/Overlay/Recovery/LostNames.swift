@@ -8,103 +8,109 @@
 internal import Platform
 internal import Storage
 
-extension Workspace {
+extension Recovery {
     /// - Parameter looksForLogs: the filler stands behind what the database knows. Otherwise that says
     ///   which files there are, and a log without one is of a file that was removed.
     package func closeGaps(looksForLogs: Bool) {
-        let stamp = Stamp(time: clock.realtime(), pid: 0, uid: 0)
+        let stamp = Stamp(time: workspace.clock.realtime(), pid: 0, uid: 0)
         if looksForLogs {
             closeOrphanLogs(stamp)
             // The database is asked for names and inodes.
-            checkpoint()
+            workspace.maintenance.checkpoint()
         }
-        withTreeSafely { tree in
+        workspace.withTreeSafely { tree in
             do throws(StorageError) {
-                try tree.dropDanglingEntries(stamp)
-                try tree.nameOrphans(stamp)
+                try tree.recovery.dropDanglingEntries(stamp)
+                try tree.recovery.nameOrphans(stamp)
             } catch {
-                events.post(.error, "\(error)")
+                workspace.events.post(.error, "\(error)")
             }
         }
         // The database is asked, so it must know the names.
-        checkpoint()
-        withTreeSafely { tree in
+        workspace.maintenance.checkpoint()
+        workspace.withTreeSafely { tree in
             do throws(StorageError) {
-                try tree.countLinks(stamp)
+                try tree.recovery.countLinks(stamp)
             } catch {
-                events.post(.error, "\(error)")
+                workspace.events.post(.error, "\(error)")
             }
         }
-        checkpoint()
+        workspace.maintenance.checkpoint()
     }
 }
 
-extension Tree {
+/// What recovery mends in the tree.
+package struct TreeRecovery: Sendable {
+    let tree: Tree
+}
+
+extension TreeRecovery {
     /// Names handled at once; a journal with more lost ones is not expected.
     private static var mostAtOnce: Int { 10_000 }
 
     fileprivate func dropDanglingEntries(_ stamp: Stamp) throws(StorageError) {
         var found: [(parent: InodeNumber, name: [UInt8], inode: InodeNumber)] = []
-        try reader.visitDanglingEntries { (parent, name, inode) throws(StorageError) in
+        try tree.reader.visitDanglingEntries { (parent, name, inode) throws(StorageError) in
             if found.count < Self.mostAtOnce { found.append((parent, name, inode)) }
         }
         for (parent, bytes, number) in found {
             guard let name = try? FileName(bytes) else { continue }
-            var transaction = begin(.unlink, stamp)
+            var transaction = tree.begin(.unlink, stamp)
             do throws(Errno) {
-                let directory = try directory(parent)
-                try setEntry(name, of: directory, to: emptyEntry(name, of: directory), in: &transaction)
-                try commit(&transaction)
-                events.post(
+                let directory = try tree.directory(parent)
+                try tree.setEntry(
+                    name, of: directory, to: tree.emptyEntry(name, of: directory), in: &transaction)
+                try tree.commit(&transaction)
+                tree.events.post(
                     .error, "the name \(name) in directory \(parent) led to inode \(number), whose "
                         + "making was lost; the name was removed")
             } catch {
-                events.post(.error, "the name \(name) in directory \(parent) stays: \(error)")
+                tree.events.post(.error, "the name \(name) in directory \(parent) stays: \(error)")
             }
         }
     }
 
     fileprivate func nameOrphans(_ stamp: Stamp) throws(StorageError) {
         var found: [(inode: InodeNumber, type: FileType)] = []
-        try reader.visitOrphans { (number, type) throws(StorageError) in
-            guard found.count < Self.mostAtOnce, number != rootNumber,
+        try tree.reader.visitOrphans { (number, type) throws(StorageError) in
+            guard found.count < Self.mostAtOnce, number != tree.rootNumber,
                 let type = FileType(rawValue: type) else { return }
             found.append((number, type))
         }
         for (number, type) in found {
             let text = "recovered-" + String(number & 0xffff_ffff_ffff, radix: 16)
             guard let name = try? FileName(text) else { continue }
-            var transaction = begin(.link, stamp)
+            var transaction = tree.begin(.link, stamp)
             do throws(Errno) {
-                let root = try directory(rootNumber)
-                guard try child(name, of: root) == nil else { continue }
-                try update(root, in: &transaction) { $0.changeTime = stamp.time }
-                try setEntry(name, of: root, to: Entry(inode: number, type: type), in: &transaction)
-                try commit(&transaction)
-                events.post(
+                let root = try tree.directory(tree.rootNumber)
+                guard try tree.child(name, of: root) == nil else { continue }
+                try tree.update(root, in: &transaction) { $0.changeTime = stamp.time }
+                try tree.setEntry(name, of: root, to: Entry(inode: number, type: type), in: &transaction)
+                try tree.commit(&transaction)
+                tree.events.post(
                     .error, "the name of inode \(number) was lost; it is \(text) in the root now")
             } catch {
-                events.post(.error, "inode \(number) has no name: \(error)")
+                tree.events.post(.error, "inode \(number) has no name: \(error)")
             }
         }
     }
 
     fileprivate func countLinks(_ stamp: Stamp) throws(StorageError) {
         var found: [TreeDatabase.LinkFault] = []
-        try reader.visitLinkFaults { (fault) throws(StorageError) in
+        try tree.reader.visitLinkFaults { (fault) throws(StorageError) in
             if found.count < Self.mostAtOnce { found.append(fault) }
         }
         for fault in found {
             guard let links = fault.right, links > 0 else { continue }
-            var transaction = begin(.setAttributes, stamp)
+            var transaction = tree.begin(.setAttributes, stamp)
             do throws(Errno) {
-                let inode = try inode(fault.inode)
+                let inode = try tree.inode(fault.inode)
                 transaction.update(inode) { $0.links = links }
-                try commit(&transaction)
-                events.post(
+                try tree.commit(&transaction)
+                tree.events.post(
                     .error, "inode \(fault.inode) counted \(fault.links) links, and has \(links) now")
             } catch {
-                events.post(.error, "inode \(fault.inode) counts \(fault.links) links: \(error)")
+                tree.events.post(.error, "inode \(fault.inode) counts \(fault.links) links: \(error)")
             }
         }
     }

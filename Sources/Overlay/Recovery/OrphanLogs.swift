@@ -6,40 +6,40 @@
 internal import Platform
 internal import Storage
 
-extension Workspace {
+extension Recovery {
     /// Gives logs that no row and no transaction speaks of a row.
     func closeOrphanLogs(_ stamp: Stamp) {
         do throws(StorageError) {
             let orphans = try findOrphanLogs()
             if orphans.isEmpty { return }
             let made = orphans.filter { $0.isMadeHere }
-            withTreeSafely { tree in
-                for orphan in made { tree.bringBack(orphan, stamp) }
+            workspace.withTreeSafely { tree in
+                for orphan in made { tree.recovery.bringBack(orphan, stamp) }
             }
             let places = findBasePlaces(of: orphans.filter { !$0.isMadeHere })
             for orphan in orphans where !orphan.isMadeHere {
                 guard let place = places[orphan.number] else {
-                    events.post(
+                    workspace.events.post(
                         .warning,
                         "\(LogDirectory.path(orphan.number)) has edits of a base file that is not there "
                             + "any more; nothing shows them")
                     continue
                 }
-                withTreeSafely { $0.doubt(orphan, at: place, stamp) }
+                workspace.withTreeSafely { $0.recovery.doubt(orphan, at: place, stamp) }
             }
         } catch {
-            events.post(.error, "\(error)")
+            workspace.events.post(.error, "\(error)")
         }
     }
 
     private func findOrphanLogs() throws(StorageError) -> [OrphanLog] {
         let all: [InodeNumber]
         do throws(Errno) {
-            all = try logs.numbers(of: id)
+            all = try workspace.logs.numbers(of: workspace.id)
         } catch {
-            throw .system(error, doing: "list the logs of", path: LogDirectory.workspacePath(id))
+            throw .system(error, doing: "list the logs of", path: LogDirectory.workspacePath(workspace.id))
         }
-        var unknown = withTreeSafely { tree in
+        var unknown = workspace.withTreeSafely { tree in
             Set(all.filter { (number) in
                 // Where the row cannot be read it is not known to be missing.
                 do throws(Errno) {
@@ -51,8 +51,8 @@ extension Workspace {
         }
         if unknown.isEmpty { return [] }
         // What a transaction speaks of, even if it took the row away, is as that left it.
-        try journal.records(of: .transaction, after: 0) { (header, payload) throws(StorageError) in
-            for change in try journal.transaction(header, payload)?.changes ?? [] {
+        try workspace.journal.records(of: .transaction, after: 0) { (header, payload) throws(StorageError) in
+            for change in try workspace.journal.transaction(header, payload)?.changes ?? [] {
                 switch change {
                 case .inode(let number, _, _), .content(let number, _, _), .due(let number, _):
                     unknown.remove(number)
@@ -60,7 +60,7 @@ extension Workspace {
                 }
             }
         }
-        return unknown.sorted().compactMap { OrphanLog($0, in: logs) }
+        return unknown.sorted().compactMap { OrphanLog($0, in: workspace.logs) }
     }
 
     /// Where the base files lie whose numbers these are. The base is walked for it, which happens after
@@ -68,15 +68,15 @@ extension Workspace {
     private func findBasePlaces(of orphans: [OrphanLog]) -> [InodeNumber: BasePlace] {
         var found: [InodeNumber: BasePlace] = [:]
         let wanted = Set(orphans.map(\.number))
-        let inodes = withTreeSafely { $0.baseInodes(of: wanted) }
+        let inodes = workspace.withTreeSafely { $0.recovery.baseInodes(of: wanted) }
         var open: [[UInt8]] = wanted.isEmpty ? [] : [[]]
         while found.count < wanted.count, let path = open.popLast() {
-            for entry in (try? base.list(path)) ?? [] {
+            for entry in (try? workspace.base.list(path)) ?? [] {
                 let place = BasePlace(directory: path, name: entry.name.bytes)
                 if entry.type == .directory { open.append(place.path) }
-                guard inodes.contains(entry.inode), let status = try? base.status(place),
+                guard inodes.contains(entry.inode), let status = try? workspace.base.status(place),
                     status.type == .regular,
-                    let number = try? withTree({ (tree) throws(Errno) in
+                    let number = try? workspace.withTree({ (tree) throws(Errno) in
                         try tree.number(of: status, at: place)
                     }) else { continue }
                 if wanted.contains(number), found[number] == nil { found[number] = place }
@@ -129,19 +129,19 @@ struct OrphanLog: Sendable {
     }
 }
 
-extension Tree {
+extension TreeRecovery {
     /// Inode numbers in the base that these numbers may stand for.
     fileprivate func baseInodes(of wanted: Set<InodeNumber>) -> Set<UInt64> {
         var inodes = Set(wanted.map { $0 & (1 << 40 - 1) })
-        for (key, number) in identity.aliases where wanted.contains(number) { inodes.insert(key.inode) }
+        for (key, number) in tree.identity.aliases where wanted.contains(number) { inodes.insert(key.inode) }
         return inodes
     }
 
     /// A file made here whose making was lost: it is there again, and gets a name with the others that
     /// have none.
     fileprivate func bringBack(_ orphan: OrphanLog, _ stamp: Stamp) {
-        var transaction = begin(.create, stamp)
-        sequence.advance(to: orphan.version.sequence)
+        var transaction = tree.begin(.create, stamp)
+        tree.sequence.advance(to: orphan.version.sequence)
         var record = InodeRecord(
             number: orphan.number, mode: FileType.regular.modeBits | 0o600, user: orphan.user, group: 0,
             links: 1, time: orphan.version.time)
@@ -149,17 +149,17 @@ extension Tree {
         record.size = orphan.version.size
         record.allocated = orphan.version.allocated
         record.contentSequence = orphan.version.sequence
-        if transaction.sequence <= orphan.version.sequence { transaction.renumber(sequence.next()) }
+        if transaction.sequence <= orphan.version.sequence { transaction.renumber(tree.sequence.next()) }
         record.sequence = transaction.sequence
         transaction.changes.append(.inode(orphan.number, before: nil, after: record))
         do throws(Errno) {
-            try commit(&transaction)
-            events.post(
+            try tree.commit(&transaction)
+            tree.events.post(
                 .error,
                 "the making of inode \(orphan.number) was lost; its content is there, its owner and "
                     + "mode are not known")
         } catch {
-            events.post(.error, "inode \(orphan.number) could not be brought back: \(error)")
+            tree.events.post(.error, "inode \(orphan.number) could not be brought back: \(error)")
         }
     }
 
@@ -167,37 +167,37 @@ extension Tree {
     fileprivate func doubt(_ orphan: OrphanLog, at place: BasePlace, _ stamp: Stamp) {
         let name = String(decoding: place.path, as: UTF8.self)
         do throws(Errno) {
-            guard try isShown(place) else { return }
-            let inode = try inode(at: place)
+            guard try tree.isShown(place) else { return }
+            let inode = try tree.inode(at: place)
             guard inode.number == orphan.number, !inode.isPersistent else { return }
-            sequence.advance(to: orphan.version.sequence)
-            let last = orphan.endsInGap ? orphan.version.sequence : sequence.next()
+            tree.sequence.advance(to: orphan.version.sequence)
+            let last = orphan.endsInGap ? orphan.version.sequence : tree.sequence.next()
             if !orphan.endsInGap {
                 // As where records of the log itself were lost: known until the file is emptied.
                 let length = UInt64(Format.recordHeaderLength)
-                let file = try logs.file(orphan.number)
+                let file = try tree.logs.file(orphan.number)
                 _ = try LogRepair(
-                    file, log: orphan.number, key: logs.key, time: stamp.time
+                    file, log: orphan.number, key: tree.logs.key, time: stamp.time
                 ).fill(
                     orphan.end..<(orphan.end + length), before: orphan.version.sequence, after: nil,
                     atLeast: last)
                 try file.synchronize()
             }
-            var transaction = begin(.touch, stamp)
-            try touch(inode, in: &transaction)
+            var transaction = tree.begin(.touch, stamp)
+            try tree.touch(inode, in: &transaction)
             transaction.update(inode) { record in
                 record.flags.insert(.hasLog)
                 record.size = orphan.version.size
                 record.allocated = orphan.version.allocated
                 record.contentSequence = last
             }
-            try commit(&transaction)
-            events.post(
+            try tree.commit(&transaction)
+            tree.events.post(
                 .error,
                 "the record of the first edit of \(name) was lost; the file answers EIO until it is "
                     + "truncated to 0 or removed; \(LogDirectory.path(orphan.number)) has its edits")
         } catch {
-            events.post(.error, "\(name) shows the base's content, and was edited: \(error)")
+            tree.events.post(.error, "\(name) shows the base's content, and was edited: \(error)")
         }
     }
 }

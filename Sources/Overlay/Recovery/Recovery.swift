@@ -21,7 +21,12 @@ package struct RecoveryReport: Sendable {
     package init() {}
 }
 
-extension Workspace {
+/// Opens a workspace: what the last session left is made whole.
+package struct Recovery: Sendable {
+    let workspace: Workspace
+}
+
+extension Recovery {
     /// Opens the workspace `record` of `store`. What that writes finds room in the reserve, if the disk
     /// has none.
     package static func open(
@@ -63,15 +68,17 @@ extension Workspace {
             sequence: SequenceCounter(0), clock: clock, limits: limits, events: events,
             quota: Quota(store.logs.counter(record.id), in: whole, reserve: store.logs.reserve),
             memory: MemoryBudget(limits, in: memory), syncedBefore: synced)
-        let position = try tree.load()
+        let position = try tree.recovery.load()
         var writer: TreeDatabase?
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
             writer = try TreeDatabase(databasePath)
         }
         let workspace = Workspace(
             tree, writer: writer, disk: store.disk, databasePath: databasePath)
-        if report.afterPowerCut { try workspace.endBeforeLostContent(from: position, synced: synced) }
-        try workspace.replay(from: position, report: &report)
+        if report.afterPowerCut {
+            try workspace.recovery.endBeforeLostContent(from: position, synced: synced)
+        }
+        try workspace.recovery.replay(from: position, report: &report)
         do throws(Errno) {
             // A clean close has synced everything; after a power cut what is left now is made so.
             if report.afterPowerCut { try store.disk.synchronizeAll() }
@@ -147,216 +154,57 @@ extension Workspace {
         return try TreeDatabase(path)
     }
 
-    /// Applies what the journal has after `position`, then asks the marked logs for their sizes.
+    /// Applies what the tree log has after `position`, then asks the marked logs for their sizes.
     private func replay(
         from position: CheckpointPosition, report: inout RecoveryReport
     ) throws(StorageError) {
-        var marked: Set<InodeNumber> = []
-        var begun: [InodeNumber: UInt64] = [:]
-        var spills = true
-        var lost: Set<UInt64> = []
-        var restores: [Restore] = []
-        var damage: StorageError?
-        var processRecords = 0
-        let result = try journal.replay(
-            from: position.journal, after: position.sequence, afterPowerCut: report.afterPowerCut
-        ) {
-            (header, payload) throws(StorageError) in
-            switch RecordKind(rawValue: header.kind) {
-            case .transaction:
-                let found: (operation: TreeOperation, changes: [TreeChange])?
-                do throws(StorageError) {
-                    found = try journal.transaction(header, payload)
-                } catch {
-                    damage = error
-                    return
-                }
-                guard let changes = found?.changes else {
-                    report.metGap = true
-                    lost.insert(header.sequence)
-                    events.post(
-                        .error,
-                        "\(journal.path): change \(header.sequence) was lost, and a repair has put a "
-                            + "filler in place of a part of it; what came after it is there")
-                    return
-                }
-                withTreeSafely { tree in
-                    for change in changes {
-                        tree.apply(change)
-                        if let restore = Restore(change, header) { restores.append(restore) }
-                        // Marks that the record of a new or first edited file makes up for.
-                        if case .inode(let number, let before, let after) = change,
-                            after?.type == .regular,
-                            before == nil || after?.flags.contains(.hasLog) == true {
-                            marked.insert(number)
-                        }
-                    }
-                }
-                if spills, withTreeSafely({ $0.isCheckpointDue }) {
-                    // Not a checkpoint yet: sizes are known only after the marked logs are read.
-                    // Memory is let go by writing rows under the old position. Where that fails (a
-                    // full disk) all stays in memory: a try for each record would take for ever.
-                    spills = spill(position)
-                }
-            case .process:
-                processRecords += 1
-            case .contentMark:
-                for mark in ContentMark.decode(payload) {
-                    marked.insert(mark.inode)
-                    if mark.hasBegun { begun[mark.inode] = header.sequence }
-                }
-            case .gap:
-                report.metGap = true
-                events.post(
-                    .error,
-                    "\(journal.path): changes up to number \(header.sequence) were lost, and a "
-                        + "repair has put a filler in their place; what came after them is there")
-            default:
-                damage = .damaged(
-                    path: journal.path, what: "record \(header.sequence) is of an unknown kind")
-            }
-        }
-        sequence.advance(to: max(result.lastSequence, position.sequence))
-        // They change nothing.
-        report.replayed = result.records - processRecords
-        report.tornBytes = result.tornBytes
-        if let damage { throw damage }
-        if let range = result.damage.first {
-            throw .damaged(
-                path: journal.path,
-                what: "bytes \(range.lowerBound) to \(range.upperBound) are unreadable, "
-                    + "and changes recorded after them may depend on them")
-        }
-        if result.tornBytes > 0 {
-            events.post(
-                .warning, "\(journal.path): cut \(result.tornBytes) bytes of an unfinished record off")
-        }
+        var replay = Replay(workspace, from: position)
+        try replay.run(&report)
+        var marked = replay.marked
         if report.afterPowerCut {
             marked.formUnion(try allLogs())
             try emptyUnwritten(marked)
         } else {
-            noteLostLogs(marked, begun: begun)
+            noteLostLogs(marked, begun: replay.begun)
         }
         try finishRestores(
-            restores, marked: marked, committed: position.sequence, lost: lost,
+            replay.restores, marked: marked, committed: position.sequence, lost: replay.lost,
             afterPowerCut: report.afterPowerCut,
             // A filler stands for transactions that are not known.
             isStrict: report.afterPowerCut && !report.metGap)
         try refresh(marked, afterPowerCut: report.afterPowerCut)
-        withTreeSafely { tree in
+        workspace.withTreeSafely { tree in
             tree.findDevices()
             for inode in Array(tree.inodes.values) where inode.record.links == 0 {
                 tree.release(inode)
             }
         }
-        checkpoint()
+        workspace.maintenance.checkpoint()
         if report.metGap { closeGaps(looksForLogs: true) }
-        sweep()
-    }
-
-    /// - Returns: whether the rows were written, or there is no database to write them to.
-    private func spill(_ position: CheckpointPosition) -> Bool {
-        checkpointWriter.withLock { writer in
-            do throws(StorageError) {
-                try openWriter(&writer)
-                guard let writer, let (batch, _) = withTreeSafely({ $0.startCheckpoint() }) else {
-                    return true
-                }
-                do throws(StorageError) {
-                    // A power cut now must not end the journal before what these rows have.
-                    do throws(Errno) {
-                        try dueLogs.synchronize()
-                    } catch {
-                        throw StorageError.system(error, doing: "sync", path: journal.path)
-                    }
-                    try writer.apply(batch, at: position)
-                } catch {
-                    withTreeSafely { $0.finishCheckpoint(written: false) }
-                    throw error
-                }
-                withTreeSafely { $0.finishCheckpoint(written: true) }
-                return true
-            } catch {
-                // The checkpoint at the end says why.
-                return false
-            }
-        }
-    }
-
-    /// Writes everything out and marks the workspace as closed cleanly.
-    /// - Returns: false if the database could not be written; the journal has it all then.
-    @discardableResult
-    package func close() -> Bool {
-        let isCut = finishCuts()
-        let written = checkpoint()
-        for log in withTreeSafely({ $0.openLogs.all }) {
-            try? log.checkpoint(ifMoreThan: limits.replayRecords)
-        }
-        checkpointWriter.withLock { writer in
-            try? writer?.flushLog()
-            writer = nil
-        }
-        withTreeSafely { tree in
-            tree.openLogs.removeAll()
-            tree.inodes.removeAll()
-            tree.reader.close()
-        }
-        guard written, isCut else { return false }
-        if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
-            // Without it the next start reads row by row.
-            try? DatabaseSeal.write(databasePath)
-        }
-        do throws(Errno) {
-            try SessionMark.clear(LogDirectory.workspacePath(id), disk)
-        } catch {
-            events.post(
-                .warning,
-                "workspace \(id) could not be marked as closed: \(error); the next start replays")
-        }
-        return true
+        workspace.maintenance.sweep()
     }
 }
 
-extension Workspace {
-    /// Cuts off what the disk would not let go of when a transaction failed. Where it still does not,
-    /// the workspace stays marked as in use, and recovery does it.
-    private func finishCuts() -> Bool {
-        var isDone = true
-        for number in logs.pendingCuts(of: id) {
-            do throws(Errno) {
-                try logs.finishCut(of: number)
-            } catch {
-                isDone = false
-                events.post(
-                    .warning,
-                    "an unfinished change cannot be cut off \(LogDirectory.path(number)): \(error); the "
-                        + "next start does it")
-            }
-        }
-        return isDone
-    }
-}
-
-extension Tree {
+extension TreeRecovery {
     /// Reads from the database what is always in memory.
     func load() throws(StorageError) -> CheckpointPosition {
-        let position = try reader.position()
-        sequence.advance(to: position.sequence)
-        inodes.setLastNumber(position.lastNumber)
-        identity = BaseIdentity(
-            touched: Set(try reader.touchedInodes()), origins: Set(try reader.inodesWithOrigins()),
-            devices: try reader.devices(), aliases: try reader.aliases())
-        backups = try reader.backups()
-        directoriesWithEntries = Set(try reader.directoriesWithEntries())
-        findDevices()
+        let position = try tree.reader.position()
+        tree.sequence.advance(to: position.sequence)
+        tree.inodes.setLastNumber(position.lastNumber)
+        tree.identity = BaseIdentity(
+            touched: Set(try tree.reader.touchedInodes()), origins: Set(try tree.reader.inodesWithOrigins()),
+            devices: try tree.reader.devices(), aliases: try tree.reader.aliases())
+        tree.backups = try tree.reader.backups()
+        tree.directoriesWithEntries = Set(try tree.reader.directoriesWithEntries())
+        tree.findDevices()
         // The root has no entry that leads to it: it is put in the table here, and stays.
-        let number = rootNumber
-        if let record = try reader.inode(number) {
-            inodes[number] = Inode(
+        let number = tree.rootNumber
+        if let record = try tree.reader.inode(number) {
+            tree.inodes[number] = Inode(
                 record, isPersistent: true, place: BasePlace(path: []), parent: number)
         } else {
-            inodes[number] = Inode(
-                InodeRecord(number: number, status: base.rootStatus), isPersistent: false,
+            tree.inodes[number] = Inode(
+                InodeRecord(number: number, status: tree.base.rootStatus), isPersistent: false,
                 place: BasePlace(path: []), parent: number)
         }
         return position

@@ -28,15 +28,15 @@ extension Tree {
     }
 }
 
-extension Workspace {
+extension Maintenance {
     /// Takes away automatic backups that are older than the limit `retention` lets them be.
     func expireBackups() {
-        guard let age = operatorLimits[.retention] else { return }
-        let oldest = clock.realtime().subtracting(clamping: Int64(clamping: age))
-        try? withTree { (tree) throws(Errno) in
+        guard let age = workspace.accounts.operatorLimits[.retention] else { return }
+        let oldest = workspace.clock.realtime().subtracting(clamping: Int64(clamping: age))
+        try? workspace.withTree { (tree) throws(Errno) in
             let old = tree.backups.filter { $0.value.isAutomatic && $0.value.time < oldest }
             if old.isEmpty { return }
-            var transaction = tree.begin(.backup, Stamp(time: clock.realtime(), pid: 0, uid: 0))
+            var transaction = tree.begin(.backup, Stamp(time: workspace.clock.realtime(), pid: 0, uid: 0))
             for (name, record) in old {
                 transaction.changes.append(.backup(name, before: record, after: nil))
             }

@@ -6,7 +6,7 @@
 // The kernel may still write pages of the tree log before those of an edit log. So the transaction says
 // what it waits for, and recovery after a power cut ends the tree log before one whose content is missing.
 
-package import Platform
+internal import Platform
 internal import Storage
 internal import Synchronization
 
@@ -103,26 +103,7 @@ final class DueLogs: Sendable {
     }
 }
 
-extension Tree {
-    /// Notes in a transaction that it gives `inode` the name of another file.
-    func addDue(_ inode: Inode, to transaction: inout Transaction) {
-        let sequence = inode.record.contentSequence
-        guard inode.type == .regular, inode.record.flags.contains(.hasLog), sequence > openLogs.syncedBefore
-        else { return }
-        // One that is not in memory may be durable, or not.
-        if let log = openLogs[inode.number], log.isKnownDurable { return }
-        transaction.changes.append(.due(inode.number, sequence: sequence))
-    }
-}
-
-extension Workspace {
-    /// Makes every name and attribute survive a power cut, and before that the content of files that
-    /// have taken another one's name.
-    package func synchronizeJournal() throws(Errno) {
-        try dueLogs.synchronize()
-        try journal.synchronize()
-    }
-
+extension Recovery {
     /// After a power cut, before the replay: ends the tree log before the first transaction that counts
     /// only together with content that is not there. What comes after it was never synced, since each
     /// sync of the tree log would have synced the content first.
@@ -130,22 +111,22 @@ extension Workspace {
         from position: CheckpointPosition, synced: UInt64
     ) throws(StorageError) {
         var whole: [InodeNumber: UInt64] = [:]
-        let cut = try journal.end(
-            before: { [logs] (header, changes) in
+        let cut = try workspace.journal.end(
+            before: { (header, changes) in
                 guard header.sequence > synced else { return false }
                 for case .due(let number, let sequence) in changes {
                     let last = whole[number]
-                        ?? EditLog.lastWhole(number, in: logs, synced: synced)
+                        ?? EditLog.lastWhole(number, in: workspace.logs, synced: synced)
                     whole[number] = last
                     if last < sequence { return true }
                 }
                 return false
-            }, from: position.journal, after: position.sequence, keepingOn: disk)
+            }, from: position.journal, after: position.sequence, keepingOn: workspace.disk)
         guard let cut else { return }
-        events.post(
+        workspace.events.post(
             .warning,
-            "\(journal.path) ends before change \(cut.sequence): it gave a file another one's name, and "
-                + "the power cut took the file's content; \(cut.bytes) bytes of changes that were never "
+            "\(workspace.journal.path) ends before change \(cut.sequence): it gave a file another "
+                + "one's name, and the power cut took the file's content; \(cut.bytes) bytes of changes that were never "
                 + "synced are gone")
     }
 }

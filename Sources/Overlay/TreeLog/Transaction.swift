@@ -147,7 +147,7 @@ extension Tree {
         // Looked up before the base file was changed: a look-up of now finds another number.
         if try isTaken(inode.number, by: status) { throw .stale }
         let known = try knownOrigin(inode.number)
-        var origin = makeOrigin(at: place, status, kept: transaction.kept)
+        var origin = baseFiles.makeOrigin(at: place, status, kept: transaction.kept)
         origin.isPinned = origin.isPinned
             // What is kept already stays so for all who read it by this number.
             || known.map { $0.isPinned && $0.fits(status) } == true
@@ -252,7 +252,7 @@ extension Tree {
         if transaction.changes.isEmpty { return }
         let growth = Quota.growth(transaction.changes)
         try quota.admit(transaction.operation, files: growth)
-        try keepRoom(for: transaction, files: growth)
+        try bounds.keepRoom(for: transaction, files: growth)
         try treeLog.append(transaction)
         quota.count(files: growth)
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
@@ -287,7 +287,7 @@ extension Tree {
             identity.noteOrigin(number, isThere: after != nil)
             // Of a content that others took there may be no more than that.
             inodes.noteNumber(number)
-            if let after, after.isPinned { unsyncedPins.insert(pinIdentity(after)) }
+            if let after, after.isPinned { unsyncedPins.insert(baseFiles.pinIdentity(after)) }
         case .device(let index, let path):
             pending.setDevice(index, path)
             identity.record(device: index, path)
@@ -314,7 +314,7 @@ extension Tree {
         guard let after else {
             pending.setRow(number, nil)
             identity.noteNoRow(number)
-            if let inode = inodes[number], takeRow(from: inode) { effect.taken.append(inode) }
+            if let inode = inodes[number], restores.takeRow(from: inode) { effect.taken.append(inode) }
             return
         }
         if after.flags.contains(.hasOrigin) {

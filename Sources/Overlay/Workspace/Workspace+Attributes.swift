@@ -23,16 +23,16 @@ extension Workspace {
         _ number: InodeNumber, _ change: AttributeChange, caller: Caller
     ) throws(Errno) -> InodeAttributes {
         if let size = change.size {
-            try truncate(number, to: size, killSetID: change.killSetID, caller: caller)
+            try content.truncate(number, to: size, killSetID: change.killSetID, caller: caller)
         }
         return try withTree { (tree) throws(Errno) in
             if change.changesMetadata || change.size == nil, !change.isOnlyKill {
-                try tree.setAttributes(number, change, caller: caller)
+                try tree.attributes.setAttributes(number, change, caller: caller)
             }
             if change.isOnlyKill, try !tree.inode(number).isDirectory {
                 // The kernel asks so before a write by somebody who may not keep set-id bits, and
                 // for chown(-1, -1) by anybody.
-                _ = try tree.clearPrivileges(
+                _ = try tree.attributes.clearPrivileges(
                     of: tree.inode(number), setID: true, unprivileged: false, caller: caller)
             }
             return try tree.inode(number).attributes
@@ -41,8 +41,8 @@ extension Workspace {
 
     package func xattr(_ name: [UInt8], of number: InodeNumber) throws(Errno) -> [UInt8] {
         try withTree { (tree) throws(Errno) in
-            try tree.checkNamespace(name)
-            guard let value = try tree.xattrValue(name, of: tree.inode(number)) else {
+            try tree.attributes.checkNamespace(name)
+            guard let value = try tree.attributes.xattrValue(name, of: tree.inode(number)) else {
                 throw .noData
             }
             return value
@@ -50,7 +50,7 @@ extension Workspace {
     }
 
     package func xattrNames(of number: InodeNumber) throws(Errno) -> [[UInt8]] {
-        try withTree { (tree) throws(Errno) in try tree.xattrNames(of: tree.inode(number)) }
+        try withTree { (tree) throws(Errno) in try tree.attributes.xattrNames(of: tree.inode(number)) }
     }
 
     package func setXattr(
@@ -58,7 +58,7 @@ extension Workspace {
         clearsSetGroup: Bool = false, caller: Caller
     ) throws(Errno) {
         try withTree { (tree) throws(Errno) in
-            try tree.setXattr(
+            try tree.attributes.setXattr(
                 number, name, value, mode: mode, clearsSetGroup: clearsSetGroup, caller: caller)
         }
     }
@@ -68,7 +68,7 @@ extension Workspace {
     ) throws(Errno) {
         try withReserve { () throws(Errno) in
             try withTree { (tree) throws(Errno) in
-                try tree.removeXattr(number, name, caller: caller)
+                try tree.attributes.removeXattr(number, name, caller: caller)
             }
         }
     }

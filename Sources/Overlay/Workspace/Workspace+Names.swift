@@ -13,9 +13,9 @@ extension Workspace {
             let directory = try tree.directory(parent)
             guard let inode = try tree.child(name, of: directory) else { throw .noEntry }
             inode.lookups += 1
-            return (inode.attributes, tree.isFarOverMemory)
+            return (inode.attributes, tree.bounds.isFarOverMemory)
         }
-        if isOver { relieve() }
+        if isOver { maintenance.relieve() }
         return attributes
     }
 
@@ -31,22 +31,22 @@ extension Workspace {
         symlinkTarget: [UInt8] = [], caller: Caller
     ) throws(Errno) -> InodeAttributes {
         let (attributes, isOver) = try withTree { (tree) throws(Errno) in
-            let inode = try tree.makeNode(
+            let inode = try tree.names.makeNode(
                 name, in: parent, mode: mode, device: device, symlinkTarget: symlinkTarget,
                 caller: caller)
             inode.name = name
             inode.lookups += 1
-            return (inode.attributes, tree.isFarOverMemory)
+            return (inode.attributes, tree.bounds.isFarOverMemory)
         }
-        if isOver { relieve() }
+        if isOver { maintenance.relieve() }
         return attributes
     }
 
     package func makeLink(
         to number: InodeNumber, name: FileName, in parent: InodeNumber, caller: Caller
     ) throws(Errno) -> InodeAttributes {
-        try withPin(touching: number) { (tree, kept) throws(Errno) in
-            let inode = try tree.makeLink(
+        try baseFiles.withPin(touching: number) { (tree, kept) throws(Errno) in
+            let inode = try tree.names.makeLink(
                 to: number, name: name, in: parent, kept: kept, caller: caller)
             inode.lookups += 1
             return inode.attributes
@@ -58,7 +58,7 @@ extension Workspace {
     ) throws(Errno) {
         try withReserve { () throws(Errno) in
             try withTree { (tree) throws(Errno) in
-                _ = try tree.unlink(name, in: parent, caller: caller)
+                _ = try tree.names.unlink(name, in: parent, caller: caller)
             }
         }
     }
@@ -68,7 +68,7 @@ extension Workspace {
     ) throws(Errno) {
         try withReserve { () throws(Errno) in
             try withTree { (tree) throws(Errno) in
-                _ = try tree.removeDirectory(name, in: parent, caller: caller)
+                _ = try tree.names.removeDirectory(name, in: parent, caller: caller)
             }
         }
     }
@@ -80,10 +80,10 @@ extension Workspace {
         var places = [NamePlace(parent: oldParent, name: oldName)]
         if flags.contains(.exchange) { places.append(NamePlace(parent: newParent, name: newName)) }
         try withReserve { () throws(Errno) in
-            try withPins({ (tree, kept) throws(Errno) in
-                try tree.missingPin(renaming: places, kept: kept)
+            try baseFiles.withPins({ (tree, kept) throws(Errno) in
+                try tree.baseFiles.missingPin(renaming: places, kept: kept)
             }) { (tree, kept) throws(Errno) in
-                try tree.rename(
+                try tree.names.rename(
                     oldName, in: oldParent, to: newName, in: newParent, flags: flags, kept: kept,
                     caller: caller)
             }
@@ -97,10 +97,10 @@ extension Workspace {
         visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
     ) throws(Errno) {
         let isOver = try withTree { (tree) throws(Errno) in
-            try tree.list(number, after: cookie, withInodes: withInodes, visit: visit)
-            return tree.isFarOverMemory
+            try tree.directories.list(number, after: cookie, withInodes: withInodes, visit: visit)
+            return tree.bounds.isFarOverMemory
         }
-        if isOver { relieve() }
+        if isOver { maintenance.relieve() }
     }
 
     package func symlinkTarget(_ number: InodeNumber) throws(Errno) -> [UInt8] {
@@ -110,5 +110,10 @@ extension Workspace {
             if let place = inode.place { return try tree.base.symlinkTarget(place) }
             return inode.record.symlinkTarget
         }
+    }
+
+    /// The inode that a path below the root leads to, counting no reference.
+    package func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
+        try withTree { (tree) throws(Errno) in try tree.paths.number(at: path) }
     }
 }

@@ -77,3 +77,132 @@ package final class Workspace: Sendable {
 
     package func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }
 }
+
+// MARK: What is done with it
+
+extension Workspace {
+    /// Reads and edits the bytes of files.
+    package var content: WorkspaceContent { WorkspaceContent(workspace: self) }
+    /// What a workspace has of files of the base, and how it follows them.
+    package var baseFiles: WorkspaceBaseFiles { WorkspaceBaseFiles(workspace: self) }
+    /// Opens a workspace: what the last session left is made whole.
+    package var recovery: Recovery { Recovery(workspace: self) }
+    /// The background work of a workspace: checkpoints, memory that is let go, backups that expire.
+    package var maintenance: Maintenance { Maintenance(workspace: self) }
+    /// What a workspace takes and may take.
+    package var accounts: WorkspaceAccounts { WorkspaceAccounts(workspace: self) }
+}
+
+// MARK: Durability
+
+extension Workspace {
+    /// fsync(2) and fdatasync(2): content, then names and attributes, survive a power cut.
+    package func synchronize(_ number: InodeNumber) throws(Errno) {
+        let (log, pins) = try withTree { (tree) throws(Errno) -> (EditLog?, Set<PinIdentity>) in
+            let inode = try tree.inode(number)
+            return (
+                inode.type == .regular ? try tree.edits.log(of: inode) : nil, tree.unsyncedPins
+            )
+        }
+        try synchronizePins(pins)
+        if let log {
+            let last = log.lastSequence
+            try log.synchronize()
+            dueLogs.remove(number, upTo: last)
+        }
+        try synchronizeJournal()
+    }
+
+    /// Contents of other base files too: extents may be shared with them.
+    func synchronizePins(_ pins: Set<PinIdentity>) throws(Errno) {
+        if pins.isEmpty { return }
+        try logs.pool.synchronize(pins)
+        withTreeSafely { $0.unsyncedPins.subtract(pins) }
+    }
+
+    /// Makes every name and attribute survive a power cut, and before that the content of files that
+    /// have taken another one's name.
+    package func synchronizeJournal() throws(Errno) {
+        try dueLogs.synchronize()
+        try journal.synchronize()
+    }
+
+    /// fsync(2) of a directory: every name and attribute of the workspace.
+    package func synchronizeNames() throws(Errno) { try synchronizeJournal() }
+
+    // MARK: A full disk
+
+    /// Runs a call that frees more than it takes. It is run again after a step of the reserve was
+    /// given back: a call that fails for want of space has changed nothing.
+    package func withReserve<R>(_ body: () throws(Errno) -> R) throws(Errno) -> R {
+        try logs.reserve.whileFull(body)
+    }
+
+    /// Has the tree log have the room that what is there needs.
+    /// - Returns: false where the disk has no space for it.
+    func keepRoom() -> Bool {
+        // A workspace that nobody has written to takes no blocks: there may be thousands.
+        if quota.usedFiles == 0, journal.room == 0 { return true }
+        let needed = withTreeSafely { $0.bounds.neededRoom() }
+        do throws(Errno) {
+            try journal.keepRoom(needed, own: 0)
+            return true
+        } catch {
+            // Anything else shows at the next append.
+            return error != .noSpace && error != .quota
+        }
+    }
+
+    // MARK: Closing
+
+    /// Writes everything out and marks the workspace as closed cleanly.
+    /// - Returns: false if the database could not be written; the journal has it all then.
+    @discardableResult
+    package func close() -> Bool {
+        let isCut = finishCuts()
+        let written = maintenance.checkpoint()
+        for log in withTreeSafely({ $0.openLogs.all }) {
+            try? log.checkpoint(ifMoreThan: limits.replayRecords)
+        }
+        checkpointWriter.withLock { writer in
+            try? writer?.flushLog()
+            writer = nil
+        }
+        withTreeSafely { tree in
+            tree.openLogs.removeAll()
+            tree.inodes.removeAll()
+            tree.reader.close()
+        }
+        guard written, isCut else { return false }
+        if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
+            // Without it the next start reads row by row.
+            try? DatabaseSeal.write(databasePath)
+        }
+        do throws(Errno) {
+            try SessionMark.clear(LogDirectory.workspacePath(id), disk)
+        } catch {
+            events.post(
+                .warning,
+                "workspace \(id) could not be marked as closed: \(error); the next start replays")
+        }
+        return true
+    }
+
+    /// Cuts off what the disk would not let go of when a transaction failed. Where it still does not,
+    /// the workspace stays marked as in use, and recovery does it.
+    private func finishCuts() -> Bool {
+        var isDone = true
+        for number in logs.pendingCuts(of: id) {
+            do throws(Errno) {
+                try logs.finishCut(of: number)
+            } catch {
+                isDone = false
+                events.post(
+                    .warning,
+                    "an unfinished change cannot be cut off \(LogDirectory.path(number)): \(error); the "
+                        + "next start does it")
+            }
+        }
+        return isDone
+    }
+}

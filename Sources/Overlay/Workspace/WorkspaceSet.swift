@@ -87,11 +87,11 @@ package final class WorkspaceSet: Sendable {
             }
             do throws(StorageError) {
                 let usage = try takeUsage(of: record)
-                let (workspace, report) = try Workspace.open(
+                let (workspace, report) = try Recovery.open(
                     record, in: store, base: base, clock: clock, limits: limits, events: events,
                     quota: quota, memory: memory)
                 startCounting(workspace, usage)
-                workspace.loadLimits()
+                workspace.accounts.loadLimits()
                 open.withLock { $0[record.id] = workspace }
                 post(report, of: record)
                 return .success(workspace)
@@ -136,14 +136,14 @@ package final class WorkspaceSet: Sendable {
             return true
         }
         let isDue = isTime || isCheckpointDue
-        for workspace in opened { workspace.maintain(checkpointNow: isDue) }
+        for workspace in opened { workspace.maintenance.maintain(checkpointNow: isDue) }
         let isFillTime = lastFill.withLock { last in
             guard last == .min || now - last >= 1_000_000_000 else { return false }
             last = now
             return true
         }
         if isFillTime { maintainReserve() }
-        maintainPool(now)
+        PoolSweep(self).runIfDue(now)
         reviewLimits()
         maintainMemory(resident: resident)
     }
@@ -156,7 +156,7 @@ package final class WorkspaceSet: Sendable {
         // The disk may have room by now for what was put off.
         if store.logs.reserve.isShort { maintainReserve() }
         for workspace in opened {
-            let usage = workspace.usageRecord
+            let usage = workspace.accounts.usageRecord
             if workspace.close() {
                 try? usage.write(workspace.id, on: store.disk)
             } else {

@@ -26,9 +26,9 @@ package struct WorkspaceStatistics: Sendable {
     package var checkpointFailures: UInt64 = 0
 }
 
-extension Workspace {
+extension WorkspaceAccounts {
     package var statistics: WorkspaceStatistics {
-        var statistics = withTreeSafely { tree in
+        var statistics = workspace.withTreeSafely { tree in
             var result = WorkspaceStatistics()
             result.cachedInodes = tree.inodes.count
             for inode in tree.inodes.values where inode.lookups > 0 { result.kernelInodes += 1 }
@@ -39,29 +39,29 @@ extension Workspace {
             result.passingAliases = tree.identity.passingAliases.count
             return result
         }
-        statistics.sequence = sequence.last
-        statistics.journalBytes = journal.end
-        statistics.checkpointFailed = checkpointFailed.load(ordering: .relaxed)
-        statistics.checkpointFailures = checkpointFailures.load(ordering: .relaxed)
+        statistics.sequence = workspace.sequence.last
+        statistics.journalBytes = workspace.journal.end
+        statistics.checkpointFailed = workspace.checkpointFailed.load(ordering: .relaxed)
+        statistics.checkpointFailures = workspace.checkpointFailures.load(ordering: .relaxed)
         return statistics
     }
 
     /// What the workspace takes in the store: one look at its directories when first asked, then
     /// what was added since.
     package var usage: WorkspaceUsage {
-        let growth = logs.counter(id).growth
+        let growth = workspace.logs.counter(workspace.id).growth
         var usage = usageBeforeGrowth(growth)
         usage.logFiles += growth.files
         usage.logBytes += growth.bytes
-        if let file = try? disk.open(
-            "\(LogDirectory.workspacePath(id))/tree.db", .readOnly) {
+        if let file = try? workspace.disk.open(
+            "\(LogDirectory.workspacePath(workspace.id))/tree.db", .readOnly) {
             usage.databaseBytes = (try? file.length()) ?? 0
         }
         return usage
     }
 
     func usageBeforeGrowth(_ growth: LogGrowth) -> WorkspaceUsage {
-        usageAtFirstLook.withLock { known in
+        workspace.usageAtFirstLook.withLock { known in
             if let known { return known }
             var seen = scanUsage()
             // What was added before the look is in what was seen.
@@ -74,11 +74,11 @@ extension Workspace {
 
     private func scanUsage() -> WorkspaceUsage {
         var usage = WorkspaceUsage()
-        let directory = "\(LogDirectory.workspacePath(id))/logs"
-        for shard in (try? disk.list(directory)) ?? [] {
-            for name in (try? disk.list("\(directory)/\(shard)")) ?? [] {
+        let directory = "\(LogDirectory.workspacePath(workspace.id))/logs"
+        for shard in (try? workspace.disk.list(directory)) ?? [] {
+            for name in (try? workspace.disk.list("\(directory)/\(shard)")) ?? [] {
                 let path = "\(directory)/\(shard)/\(name)"
-                guard let length = try? disk.open(path, .readOnly).length() else { continue }
+                guard let length = try? workspace.disk.open(path, .readOnly).length() else { continue }
                 if name.hasSuffix(".log") {
                     usage.logFiles += 1
                     usage.logBytes += length
@@ -93,7 +93,7 @@ extension Workspace {
     package func pruneCandidates(
         above limit: Int, atMost count: Int
     ) -> [(parent: InodeNumber, name: FileName)] {
-        withTreeSafely { tree in
+        workspace.withTreeSafely { tree in
             guard tree.inodes.count > limit else { return [] }
             let floor = tree.inodes.tick - min(tree.inodes.tick, UInt64(limit / 2))
             var found: [(parent: InodeNumber, name: FileName)] = []

@@ -27,8 +27,8 @@ struct ContentComparison {
             while at < range.upperBound {
                 let part = at..<min(range.upperBound, at + Self.block)
                 at = part.upperBound
-                guard let one = try? old.workspace.bytes(part, of: old.content),
-                    let two = try? new.workspace.bytes(part, of: new.content), one == two
+                guard let one = try? old.workspace.comparison.bytes(part, of: old.content),
+                    let two = try? new.workspace.comparison.bytes(part, of: new.content), one == two
                 else { return false }
             }
         }

@@ -23,6 +23,14 @@ struct DiffContent: Sendable {
 }
 
 extension DiffSide {
+    /// Whether a file of now shows the base's content, whatever its row knows of it.
+    func follows(_ node: ViewNode) -> Bool {
+        guard node.hasRow, node.record.flags.contains(.followsBase),
+            !node.record.flags.contains(.hasLog), node.record.links == 1, node.place != nil
+        else { return false }
+        return !EditLog.exists(node.number, in: tree.logs)
+    }
+
     func content(_ node: ViewNode) throws(Errno) -> DiffContent {
         if let pieces = node.pieces { return DiffContent(pieces: pieces) }
         let number = node.number
@@ -51,7 +59,7 @@ extension DiffSide {
         let whole = [Piece(.base(file: node.number, offset: 0), length: size)]
         guard node.record.allocated < size else { return whole }
         let inode = Inode(node.record, isPersistent: false, place: place, parent: 0)
-        return try tree.baseHoles(of: inode, size: size) ?? whole
+        return try tree.edits.baseHoles(of: inode, size: size) ?? whole
     }
 
     package func target(_ node: ViewNode) throws(Errno) -> [UInt8] {
@@ -69,7 +77,7 @@ extension DiffNames {
         switch was.type {
         case .regular:
             // Its row may not know yet what the base has by now.
-            if old.isBase, new.state.sequence == .max, was.place == now.place, try new.tree.follows(now) {
+            if old.isBase, new.state.sequence == .max, was.place == now.place, new.follows(now) {
                 return plain
             }
             if was.record.size != now.record.size { return .content }
@@ -150,18 +158,8 @@ struct DiffRanges: Sequence, IteratorProtocol {
     }
 }
 
-extension Tree {
-    /// Whether a file of now shows the base's content, whatever its row knows of it.
-    func follows(_ node: ViewNode) throws(Errno) -> Bool {
-        guard node.hasRow, node.record.flags.contains(.followsBase),
-            !node.record.flags.contains(.hasLog), node.record.links == 1, node.place != nil
-        else { return false }
-        return !EditLog.exists(node.number, in: logs)
-    }
-}
-
-extension Workspace {
+extension Comparison {
     func bytes(_ range: Range<UInt64>, of content: DiffContent) throws(Errno) -> [UInt8] {
-        try bytes(range, of: content.pieces, orOf: content.place)
+        try workspace.content.bytes(range, of: content.pieces, orOf: content.place)
     }
 }

@@ -20,9 +20,9 @@ extension WorkspaceSet {
     ) throws(CommandError) -> [Difference] {
         switch ground {
         case .base:
-            return try workspace.differences(from: nil)
+            return try workspace.comparison.differences(from: nil)
         case .moment(let moment):
-            return try workspace.differences(from: try workspace.sequence(of: moment))
+            return try workspace.comparison.differences(from: try workspace.moments.sequence(of: moment))
         case .workspace(let name):
             guard let record = find(name) else {
                 throw CommandError(.noEntry, "there is no workspace named \(name)")
@@ -34,19 +34,24 @@ extension WorkspaceSet {
             } catch {
                 throw CommandError(error.errno, "the workspace \(name) cannot be opened: \(error)")
             }
-            return try workspace.differences(to: other)
+            return try workspace.comparison.differences(to: other)
         }
     }
 }
 
-extension Workspace {
+/// How a workspace differs from the base, a moment or another workspace.
+package struct Comparison: Sendable {
+    let workspace: Workspace
+}
+
+extension Comparison {
     /// Against the base (nil) or the moment after a change.
     func differences(from sequence: UInt64?) throws(CommandError) -> [Difference] {
         try answering { () throws(Errno) in
-            let draft = try withTree { (tree) throws(Errno) in
-                let new = DiffSide(TreeAtMoment(tree), keys: id)
+            let draft = try workspace.withTree { (tree) throws(Errno) in
+                let new = DiffSide(TreeAtMoment(tree), keys: workspace.id)
                 guard let sequence else {
-                    let old = DiffSide(TreeAtMoment(tree), keys: id, isBase: true)
+                    let old = DiffSide(TreeAtMoment(tree), keys: workspace.id, isBase: true)
                     return try DiffDraft(
                         DiffNames(old: old, new: new, names: try new.overlaidNames()),
                         rows: new.overlaidRows)
@@ -54,12 +59,12 @@ extension Workspace {
                 let past = try TreeAtMoment(tree, after: sequence)
                 var rows = Set(past.delta.inodes.keys).union(past.delta.xattrs.keys)
                 rows.formUnion(try tree.editedInodes(after: sequence))
-                let old = DiffSide(past, keys: id)
+                let old = DiffSide(past, keys: workspace.id)
                 return try DiffDraft(
                     DiffNames(old: old, new: new, names: past.delta.entries.mapValues { Set($0.keys) }),
                     rows: rows)
             }
-            return draft.finished(old: self, new: self)
+            return draft.finished(old: workspace, new: workspace)
         }
     }
 
@@ -67,22 +72,22 @@ extension Workspace {
         try answering { () throws(Errno) in
             // Two locks, always in the same order.
             let draft: DiffDraft
-            if id < other.id {
-                draft = try withTree { (tree) throws(Errno) in
+            if workspace.id < other.id {
+                draft = try workspace.withTree { (tree) throws(Errno) in
                     try other.withTree { (base) throws(Errno) in try compare(base, tree) }
                 }
             } else {
                 draft = try other.withTree { (base) throws(Errno) in
-                    try withTree { (tree) throws(Errno) in try compare(base, tree) }
+                    try workspace.withTree { (tree) throws(Errno) in try compare(base, tree) }
                 }
             }
-            return draft.finished(old: other, new: self)
+            return draft.finished(old: other, new: workspace)
         }
     }
 
     private func compare(_ other: Tree, _ tree: Tree) throws(Errno) -> DiffDraft {
-        let old = DiffSide(TreeAtMoment(other), keys: id)
-        let new = DiffSide(TreeAtMoment(tree), keys: id)
+        let old = DiffSide(TreeAtMoment(other), keys: workspace.id)
+        let new = DiffSide(TreeAtMoment(tree), keys: workspace.id)
         let names = try new.overlaidNames().merging(old.overlaidNames()) { $0.union($1) }
         return try DiffDraft(
             DiffNames(old: old, new: new, names: names),

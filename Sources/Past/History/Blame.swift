@@ -5,13 +5,15 @@ package import Overlay
 internal import Platform
 package import Storage
 
-extension Workspace {
+extension ChangeHistory {
     /// The bytes of a file in order, each run with the change that wrote it. Bytes that were copied
     /// from another file are told by the change that wrote them there.
     /// - Throws: EISDIR, EINVAL for what is no regular file, EIO where a log is damaged.
     package func blame(_ number: InodeNumber) throws(CommandError) -> [BlameRange] {
         do throws(Errno) {
-            let pieces = try withTree { (tree) throws(Errno) in try tree.contentPieces(number) }
+            let pieces = try workspace.withTree { (tree) throws(Errno) in
+                try self.pieces(of: number, in: tree)
+            }
             return try blame(pieces)
         } catch {
             switch error {
@@ -26,6 +28,16 @@ extension Workspace {
                     error, "a log with parts of the file is damaged: verify names it")
             }
         }
+    }
+
+    /// The pieces that a regular file's content now consists of.
+    private func pieces(of number: InodeNumber, in tree: Tree) throws(Errno) -> PieceTree {
+        let inode = try tree.edits.regular(number)
+        if let log = try tree.edits.log(of: inode) { return try log.snapshot() }
+        let size = inode.record.size
+        if size == 0 { return PieceTree() }
+        guard inode.place != nil else { return PieceTree([.hole(size)]) }
+        return PieceTree([Piece(.base(file: number, offset: 0), length: size)])
     }
 
     private func blame(_ pieces: PieceTree) throws(Errno) -> [BlameRange] {
@@ -64,7 +76,7 @@ extension Workspace {
         }
         if positions.isEmpty { return [:] }
         let numbers = Array(positions.keys)
-        let (last, paths) = try withTree {
+        let (last, paths) = try workspace.withTree {
             (tree) throws(Errno) -> (UInt64, [InodeNumber: [UInt8]]) in
             var finder = PathFinder(tree)
             var paths: [InodeNumber: [UInt8]] = [:]
@@ -78,9 +90,9 @@ extension Workspace {
         for (log, set) in positions {
             let headers: [UInt64: RecordHeader]
             do throws(StorageError) {
-                headers = try EditLog.headers(at: set.sorted(), of: log, in: logs)
+                headers = try EditLog.headers(at: set.sorted(), of: log, in: workspace.logs)
             } catch {
-                events.post(.error, "\(error)")
+                workspace.events.post(.error, "\(error)")
                 throw error.errno
             }
             for (position, header) in headers {
@@ -100,18 +112,6 @@ extension BlameRange.Source {
             one.sequence == two.sequence && one.path == two.path
         default: false
         }
-    }
-}
-
-extension Tree {
-    /// What a regular file's content is put together from now.
-    func contentPieces(_ number: InodeNumber) throws(Errno) -> PieceTree {
-        let inode = try regular(number)
-        if let log = try log(of: inode) { return try log.snapshot() }
-        let size = inode.record.size
-        if size == 0 { return PieceTree() }
-        guard inode.place != nil else { return PieceTree([.hole(size)]) }
-        return PieceTree([Piece(.base(file: number, offset: 0), length: size)])
     }
 }
 

@@ -4,7 +4,12 @@ package import Overlay
 internal import Platform
 internal import Storage
 
-extension Workspace {
+/// The changes of a workspace, as its logs tell them.
+package struct ChangeHistory: Sendable {
+    let workspace: Workspace
+}
+
+extension ChangeHistory {
     /// The changes with numbers in `range`, in order: at most as many as it has numbers. A name that
     /// was touched only, and the marks that draftfs makes for itself, are not among them,
     /// nor are edits of a file whose last name was removed before the range and that is gone by now.
@@ -12,10 +17,10 @@ extension Workspace {
     package func history(
         _ range: ClosedRange<UInt64>
     ) throws(CommandError) -> [HistoryItem] {
-        let upper = min(range.upperBound, sequence.last)
+        let upper = min(range.upperBound, workspace.sequence.last)
         guard upper >= max(1, range.lowerBound) else { return [] }
         do throws(Errno) {
-            var walk = try withTree { (tree) throws(Errno) in try HistoryWalk(tree, from: upper) }
+            var walk = try workspace.withTree { (tree) throws(Errno) in try HistoryWalk(tree, from: upper) }
             return try self.walk(&walk, to: range.lowerBound).reversed().map(item)
         } catch {
             throw CommandError(error, "the history cannot be read: \(error); verify says more")

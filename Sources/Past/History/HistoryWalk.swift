@@ -37,7 +37,7 @@ struct HistoryWalk: Sendable {
         _ tree: Tree, from upper: UInt64, scope: ChangeScope? = nil, wantsPaths: Bool = true
     ) throws(Errno) {
         self.wantsPaths = wantsPaths || scope != nil
-        let delta = try tree.delta(after: upper)
+        let delta = try TreeDelta(after: upper, in: tree)
         // Long enough to tell what lies below the paths of the scope.
         finder = PathFinder(tree, delta, longest: scope?.paths.map(\.count).max() ?? 0)
         self.upper = upper
@@ -48,7 +48,7 @@ struct HistoryWalk: Sendable {
     var isAtStart: Bool { upper == 0 }
 }
 
-extension Workspace {
+extension ChangeHistory {
     /// Walks to before change `lower`. Hidden changes are left out.
     /// - Parameter mustBeWhole: a log that cannot be read is an error; otherwise the changes in it
     ///   are left out, with an event.
@@ -57,7 +57,7 @@ extension Workspace {
         _ walk: inout HistoryWalk, to lower: UInt64, mustBeWhole: Bool = false
     ) throws(Errno) -> [Change] {
         let range = max(1, lower)...max(walk.upper, max(1, lower))
-        let (last, candidates, ends) = try withTree {
+        let (last, candidates, ends) = try workspace.withTree {
             (tree) throws(Errno) -> (UInt64, Set<InodeNumber>, [InodeNumber: UInt64]) in
             var ends: [InodeNumber: UInt64] = [:]
             for log in tree.openLogs.all { ends[log.id] = log.end }
@@ -75,7 +75,7 @@ extension Workspace {
         for number in logs {
             do throws(StorageError) {
                 try EditLog.records(
-                    of: number, in: self.logs, end: ends[number] ?? .max, range: range
+                    of: number, in: workspace.logs, end: ends[number] ?? .max, range: range
                 ) { record in
                     guard let event = ChangeEvent(record.header, of: number) else { return }
                     // What a log begins with is no change of anybody's.
@@ -89,14 +89,14 @@ extension Workspace {
             }
         }
         events.sort { $0.sequence > $1.sequence }
-        return try withTree { (tree) throws(Errno) in
+        return try workspace.withTree { (tree) throws(Errno) in
             try walk.resolve(events, tree, lower: range.lowerBound)
         }
     }
 
     /// A log that cannot be read hides its own changes, not those of all others.
     private func post(_ error: StorageError) {
-        events.post(.warning, "history lacks changes of a file: \(error)")
+        workspace.events.post(.warning, "history lacks changes of a file: \(error)")
     }
 
     private func transactions(
@@ -105,7 +105,7 @@ extension Workspace {
         var events: [ChangeEvent] = []
         var files: Set<InodeNumber> = []
         do throws(StorageError) {
-            try journal.changes(after: range.lowerBound - 1, upTo: range.upperBound) {
+            try workspace.journal.changes(after: range.lowerBound - 1, upTo: range.upperBound) {
                 header, operation, changes in
                 var event = ChangeEvent(header, operation, changes)
                 event.isFirstEdit = operation == .edit
@@ -125,12 +125,12 @@ extension Workspace {
 
     /// Takes note of the journal's process records; `last` is a number that is in it.
     func readProcesses(upTo last: UInt64) {
-        past.processHistory.withLock { $0.read(journal, upTo: last) }
+        workspace.pastMemory.processHistory.withLock { $0.read(workspace.journal, upTo: last) }
     }
 
     /// The name of the process that made a change.
     func command(_ event: ChangeEvent) -> [UInt8] {
-        past.processHistory.withLock { $0.name(of: event.pid, at: event.sequence) }
+        workspace.pastMemory.processHistory.withLock { $0.name(of: event.pid, at: event.sequence) }
     }
 }
 

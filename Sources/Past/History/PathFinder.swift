@@ -100,7 +100,7 @@ struct PathFinder: Sendable {
         guard last > end else { return }
         forgetPaths()
         held = nil
-        let newer = try tree.delta(after: end)
+        let newer = try TreeDelta(after: end, in: tree)
         for (parent, names) in newer.entries {
             for (name, entry) in names {
                 let place = NamePlace(parent: parent, name: name)

@@ -5,10 +5,15 @@ package import Platform
 internal import Storage
 internal import Synchronization
 
-extension Workspace {
+/// The moments of a workspace's past: named ones, and how the tree was then.
+package struct Moments: Sendable {
+    let workspace: Workspace
+}
+
+extension Moments {
     /// Oldest first.
     package var backups: [Backup] {
-        withTreeSafely { tree in tree.backups.map { Backup($0.key, $0.value) } }.sorted {
+        workspace.withTreeSafely { tree in tree.backups.map { Backup($0.key, $0.value) } }.sorted {
             ($0.sequence, $0.name.bytes.count) < ($1.sequence, $1.name.bytes.count)
         }
     }
@@ -18,15 +23,15 @@ extension Workspace {
     package func sequence(of moment: Moment) throws(CommandError) -> UInt64 {
         switch moment {
         case .backup(let name):
-            guard let record = withTreeSafely({ $0.backups[name] }) else {
+            guard let record = workspace.withTreeSafely({ $0.backups[name] }) else {
                 throw CommandError(
                     .noEntry, "there is no backup named \(name): .draft/backup lists them")
             }
             return record.sequence
         case .sequence(let number):
-            guard number <= sequence.last else {
+            guard number <= workspace.sequence.last else {
                 throw CommandError(
-                    .noEntry, "there is no change @\(number) yet: the last is @\(sequence.last)")
+                    .noEntry, "there is no change @\(number) yet: the last is @\(workspace.sequence.last)")
             }
             return number
         case .time(let time):
@@ -38,16 +43,16 @@ extension Workspace {
     /// it exactly.
     private func sequence(at time: Int64) throws(CommandError) -> UInt64 {
         do throws(Errno) {
-            let (last, journaled, logs) = try withTree {
+            let (last, journaled, logs) = try workspace.withTree {
                 (tree) throws(Errno) -> (UInt64, UInt64, [EditLog]) in
-                let bound: UInt64
+                let last: UInt64
+                let journaled: UInt64
                 do throws(StorageError) {
-                    bound = try tree.journal.lastSequence(at: time)
+                    last = min(try tree.journal.lastSequence(at: time), tree.sequence.last)
+                    journaled = try tree.journal.lastRecord(upTo: last)
                 } catch {
                     throw tree.failing(error)
                 }
-                let last = min(bound, tree.sequence.last)
-                let journaled = try tree.lastJournaled(upTo: last)
                 var logs: [EditLog] = []
                 for number in try tree.editedInodes(after: journaled) {
                     logs.append(try tree.historicLog(number))
@@ -72,10 +77,10 @@ extension Workspace {
     ) throws(CommandError) -> Backup {
         let made: BackupRecord
         do throws(Errno) {
-            let record = try gate.alone { () throws(Errno) in
-                try withTree { (tree) throws(Errno) in
+            let record = try workspace.gate.alone { () throws(Errno) in
+                try workspace.withTree { (tree) throws(Errno) in
                     if tree.backups[name] != nil { throw .exists }
-                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    var transaction = tree.begin(.backup, caller.stamp(workspace.clock.realtime()))
                     let record = BackupRecord(
                         sequence: transaction.sequence, time: transaction.stamp.time,
                         isAutomatic: false, comment: comment)
@@ -84,7 +89,7 @@ extension Workspace {
                     return record
                 }
             }
-            wantsSync.store(true, ordering: .relaxed)
+            workspace.wantsSync.store(true, ordering: .relaxed)
             made = record
         } catch {
             if error == .exists {
@@ -102,11 +107,11 @@ extension Workspace {
     /// not take back what was done; it makes the answer a failure that says so.
     func makeDurable(_ outcome: CommandOutcome, _ subject: String) throws(CommandError) {
         do throws(Errno) {
-            try synchronizeJournal()
+            try workspace.synchronizeJournal()
         } catch {
-            let sentence = "\(subject) was done, but \(journal.path) cannot be synced (\(error)), so a "
-                + "power cut may take it back: look after the store's disk, then mount anew"
-            events.post(.error, sentence)
+            let sentence = "\(subject) was done, but \(workspace.journal.path) cannot be synced (\(error)), so "
+                + "a power cut may take it back: look after the store's disk, then mount anew"
+            workspace.events.post(.error, sentence)
             throw CommandError(error, sentence, done: outcome)
         }
     }
@@ -122,7 +127,7 @@ extension Workspace {
         _ name: FileName, to newName: FileName, caller: Caller
     ) throws(CommandError) {
         if name == newName { return }
-        if withTreeSafely({ $0.backups[newName] }) != nil {
+        if workspace.withTreeSafely({ $0.backups[newName] }) != nil {
             throw CommandError(
                 .exists, "there is a backup named \(newName) already: choose another name")
         }
@@ -142,10 +147,10 @@ extension Workspace {
     ) throws(CommandError) {
         let number: UInt64
         do throws(Errno) {
-            number = try withReserve { () throws(Errno) in
-                try withTree { (tree) throws(Errno) in
+            number = try workspace.withReserve { () throws(Errno) in
+                try workspace.withTree { (tree) throws(Errno) in
                     guard let record = tree.backups[name] else { throw .noEntry }
-                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+                    var transaction = tree.begin(.backup, caller.stamp(workspace.clock.realtime()))
                     transaction.changes += changes(record)
                     try tree.commit(&transaction)
                     return transaction.sequence
@@ -167,16 +172,5 @@ extension Backup {
         self.init(
             name: name, sequence: record.sequence, time: record.time, comment: record.comment,
             isAutomatic: record.isAutomatic)
-    }
-}
-
-extension Tree {
-    /// The last record of the journal that is not younger than `sequence`.
-    fileprivate func lastJournaled(upTo sequence: UInt64) throws(Errno) -> UInt64 {
-        do throws(StorageError) {
-            return try journal.lastRecord(upTo: sequence)
-        } catch {
-            throw failing(error)
-        }
     }
 }

@@ -11,7 +11,3 @@ final class PastMemory: Sendable {
     /// What the journal's process records say, as far as somebody asked.
     let processHistory = Mutex(ProcessHistory())
 }
-
-extension Workspace {
-    var past: PastMemory { attachment.value { PastMemory() } }
-}

@@ -85,12 +85,12 @@ package final class TimeView: ChangeObserver, Sendable {
         if node.pieces == nil, !node.record.flags.contains(.hasLog), let place = node.place {
             // The base's content: as it was known, if anybody has touched it since.
             if let origin = try knownOrigin(node.number) {
-                try workspace.readOrigin(node.number, origin, into: part, at: offset)
+                try workspace.content.readOrigin(node.number, origin, into: part, at: offset)
                 return part.count
             }
             return try workspace.base.file(place).read(into: part, at: offset)
         }
-        return try workspace.read(try pieces(of: node, in: wanted), into: part, originOf: origin)
+        return try workspace.content.read(try pieces(of: node, in: wanted), into: part, originOf: origin)
     }
 
     private func pieces(of node: ViewNode, in wanted: Range<UInt64>) throws(Errno) -> [Piece] {
@@ -151,22 +151,22 @@ package final class TimeView: ChangeObserver, Sendable {
     }
 }
 
-extension Workspace {
+extension Moments {
     /// The workspace as it was after change `sequence`.
     /// - Throws: ENOENT for a change that has not happened, EIO where the journal is damaged.
     package func view(at sequence: UInt64) throws(CommandError) -> TimeView {
-        if let known = past.recentViews.withLock({ $0.value(for: sequence) }) { return known }
-        guard sequence <= self.sequence.last else {
+        if let known = workspace.pastMemory.recentViews.withLock({ $0.value(for: sequence) }) { return known }
+        guard sequence <= workspace.sequence.last else {
             throw CommandError(
-                .noEntry, "there is no change \(sequence) yet: the last is \(self.sequence.last)")
+                .noEntry, "there is no change \(sequence) yet: the last is \(workspace.sequence.last)")
         }
         do throws(Errno) {
-            let view = try withTree { (tree) throws(Errno) in
-                let view = try TimeView(self, TreeAtMoment(tree, after: sequence))
+            let view = try workspace.withTree { (tree) throws(Errno) in
+                let view = try TimeView(workspace, TreeAtMoment(tree, after: sequence))
                 tree.observers.add(view)
                 return view
             }
-            _ = past.recentViews.withLock { $0.insert(view, for: sequence) }
+            _ = workspace.pastMemory.recentViews.withLock { $0.insert(view, for: sequence) }
             return view
         } catch {
             throw CommandError(

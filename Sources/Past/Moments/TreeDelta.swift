@@ -46,10 +46,11 @@ struct TreeDelta: Sendable {
     }
 }
 
-extension Tree {
-    /// What changed after `sequence`, read from the journal.
-    func delta(after sequence: UInt64) throws(Errno) -> TreeDelta {
+extension TreeDelta {
+    /// Reads from the tree log what changed after `sequence`.
+    init(after sequence: UInt64, in tree: Tree) throws(Errno) {
         var delta = TreeDelta()
+        let journal = tree.journal
         do throws(StorageError) {
             try journal.records(after: sequence) { (header, payload) throws(StorageError) in
                 switch RecordKind(rawValue: header.kind) {
@@ -63,9 +64,9 @@ extension Tree {
                 }
             }
         } catch {
-            throw failing(error)
+            throw tree.failing(error)
         }
-        return delta
+        self = delta
     }
 }
 

@@ -28,7 +28,7 @@ struct TreeAtMoment: TreeState {
 
     /// Reads from the tree log what changed since.
     init(_ tree: Tree, after sequence: UInt64) throws(Errno) {
-        self.init(tree, try tree.delta(after: sequence), at: sequence)
+        self.init(tree, try TreeDelta(after: sequence, in: tree), at: sequence)
     }
 }
 

@@ -4,7 +4,7 @@ package import Overlay
 internal import Platform
 internal import Storage
 
-extension Workspace {
+extension TreeCommands {
     /// Copies a file or a whole directory, whole or not at all, without moving data.
     /// - Throws: ENOENT, EEXIST where there is something at `target` already, EINVAL for a directory
     ///   into itself, ENOSPC.
@@ -14,10 +14,10 @@ extension Workspace {
         do throws(Errno) {
             // The content of a single file is kept, as for cp; a directory may have any number of them.
             // What is wrong with the path, the clone says.
-            let wish = try? withTree { (tree) throws(Errno) in
-                try tree.missingPin(tree.find(path: source).inode.number, kept: [])
+            let wish = try? workspace.withTree { (tree) throws(Errno) in
+                try tree.baseFiles.missingPin(tree.paths.find(path: source).inode.number, kept: [])
             }
-            return try keeping(wish ?? nil) { (kept) throws(Errno) in
+            return try workspace.baseFiles.keeping(wish ?? nil) { (kept) throws(Errno) in
                 try clone(source, to: target, kept: kept, caller: caller)
             }
         } catch {
@@ -28,10 +28,10 @@ extension Workspace {
     private func clone(
         _ source: [UInt8], to target: [UInt8], kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> CommandOutcome {
-        try gate.alone { () throws(Errno) in
-            try withTree { (tree) throws(Errno) in
+        try workspace.gate.alone { () throws(Errno) in
+            try workspace.withTree { (tree) throws(Errno) in
                 var plan = try Clone(tree).plan(
-                    source, to: target, stamp: caller.stamp(clock.realtime()), kept: kept)
+                    source, to: target, stamp: caller.stamp(workspace.clock.realtime()), kept: kept)
                 return try plan.apply(as: .clone, backupComment: nil)
             }
         }
@@ -41,7 +41,7 @@ extension Workspace {
         let (from, to) = (pathInWords(source), pathInWords(target))
         switch error {
         case .noEntry:
-            if (try? number(at: source)) == nil { return "there is no \(from)" }
+            if (try? workspace.number(at: source)) == nil { return "there is no \(from)" }
             return "there is no directory for \(to): make it first"
         case .notDirectory: return "a file stands where \(from) or \(to) needs a directory"
         case .exists: return "there is a \(to) already: remove it first, or choose another name"

@@ -7,7 +7,7 @@ internal import Platform
 internal import Storage
 internal import Synchronization
 
-extension Workspace {
+extension TreeCommands {
     /// Settles a file where nothing can go wrong: it was not edited here, holds nothing of the base, or
     /// the base has the content that it had. Where that content is not kept, its inode, size and mtime say
     /// so, as they do to git; somebody has asked.
@@ -27,12 +27,14 @@ extension Workspace {
                 return try replace(drifted, by: .theirs(status), as: .acceptDrift, caller: caller)
             }
             // Where the content of then is kept, both sides can be merged: somebody is to see to it.
-            var isClear = !dependsOnBase(drifted.number) && !hasPin(drifted.origin)
+            var isClear = !workspace.baseFiles.dependsOnBase(drifted.number)
+                && !workspace.baseFiles.hasPin(drifted.origin)
             if !isClear { isClear = try hasSameContent(drifted, status) }
             if isClear {
                 return try replace(drifted, by: .ours(status), as: .acceptDrift, caller: caller)
             }
-            guard !hasPin(drifted.origin), drifted.origin.isUnmodified(status) else { throw .busy }
+            guard !workspace.baseFiles.hasPin(drifted.origin), drifted.origin.isUnmodified(status)
+            else { throw .busy }
             return try renewOrigin(drifted, status, caller: caller)
         }
     }
@@ -52,7 +54,9 @@ extension Workspace {
             throw CommandError(
                 .invalid, "\(pathInWords(path)) was not edited here: theirs takes the base's content")
         }
-        guard hasPin(drifted.origin) || !dependsOnBase(drifted.number) else {
+        guard workspace.baseFiles.hasPin(drifted.origin)
+            || !workspace.baseFiles.dependsOnBase(drifted.number)
+        else {
             throw CommandError(
                 .inputOutput,
                 "\(pathInWords(path)) shows parts of the base that are not kept, so it is not whole: "
@@ -113,8 +117,8 @@ extension Workspace {
 
     private func findDrifted(_ path: [UInt8]) throws(CommandError) -> Drifted {
         let found = try commanding(path) { () throws(Errno) in
-            try withTree { (tree) throws(Errno) -> (Drifted?) in
-                let (inode, parent, name) = try tree.find(path: path)
+            try workspace.withTree { (tree) throws(Errno) -> (Drifted?) in
+                let (inode, parent, name) = try tree.paths.find(path: path)
                 guard let origin = try tree.knownOrigin(inode.number),
                     FileType(mode: origin.mode) == .regular else { return nil }
                 return Drifted(
@@ -122,16 +126,16 @@ extension Workspace {
                     hasLog: inode.record.flags.contains(.hasLog), reason: "")
             }
         }
-        guard var drifted = found, let (reason, status) = drift(of: drifted.origin) else {
+        guard var drifted = found, let (reason, status) = workspace.baseFiles.drift(of: drifted.origin) else {
             throw CommandError(
                 .invalid, "\(pathInWords(path)) has not drifted: the base under it is what it was")
         }
         let place = BasePlace(path: drifted.origin.path)
-        base.forget(place)
+        workspace.base.forget(place)
         drifted.reason = reason
         // It is to be an identity: a change in the same tick of the clock must show.
         drifted.status = try commanding(path) { () throws(Errno) in
-            status?.type == .regular ? try base.settledStatus(place) : status
+            status?.type == .regular ? try workspace.base.settledStatus(place) : status
         }
         return drifted
     }
@@ -142,19 +146,19 @@ extension Workspace {
     /// Whether the base has the content that it had, which the pool still knows.
     private func hasSameContent(_ drifted: Drifted, _ status: FileStatus) throws(Errno) -> Bool {
         let size = drifted.origin.size
-        guard status.size == size, size <= Self.mostCompared, hasPin(drifted.origin) else {
-            return false
-        }
+        guard status.size == size, size <= Self.mostCompared,
+            workspace.baseFiles.hasPin(drifted.origin)
+        else { return false }
         let place = BasePlace(path: drifted.origin.path)
         var at: UInt64 = 0
         while at < size {
             let range = at..<min(size, at + 1 << 20)
-            let then = try bytes(range, of: drifted.number, drifted.origin)
-            let now = try base.file(place).readBytes(then.count, at: at)
+            let then = try workspace.content.bytes(range, of: drifted.number, drifted.origin)
+            let now = try workspace.base.file(place).readBytes(then.count, at: at)
             if then != now { return false }
             at = range.upperBound
         }
-        return try base.status(of: base.file(place)) == status
+        return try workspace.base.status(of: workspace.base.file(place)) == status
     }
 
     /// Names the moment before a command, as the other commands do.
@@ -162,9 +166,9 @@ extension Workspace {
         before command: String, caller: Caller
     ) throws(CommandError) -> FileName {
         do throws(Errno) {
-            return try gate.alone { () throws(Errno) in
-                try withTree { (tree) throws(Errno) in
-                    var transaction = tree.begin(.backup, caller.stamp(clock.realtime()))
+            return try workspace.gate.alone { () throws(Errno) in
+                try workspace.withTree { (tree) throws(Errno) in
+                    var transaction = tree.begin(.backup, caller.stamp(workspace.clock.realtime()))
                     let name = tree.addAutomaticBackup("before \(command)", to: &transaction)
                     try tree.commit(&transaction)
                     return name
@@ -196,25 +200,26 @@ extension Workspace {
         _ drifted: Drifted, by choice: Choice, as operation: TreeOperation, caller: Caller
     ) throws(Errno) -> CommandOutcome {
         // The content of now is kept like that of a first edit: the base may move on again.
-        let wish = withTreeSafely { tree in
+        let wish = workspace.withTreeSafely { tree in
             choice.status.map { status in
-                let origin = tree.origin(drifted, status, kept: [])
+                let origin = tree.baseFiles.makeOrigin(
+                    at: BasePlace(path: drifted.origin.path), status, kept: [])
                 return PinWish(
-                    place: BasePlace(path: origin.path), identity: tree.pinIdentity(origin),
-                    limit: tree.pinLimit)
+                    place: BasePlace(path: origin.path), identity: tree.baseFiles.pinIdentity(origin),
+                    limit: tree.baseFiles.pinLimit)
             }
         }
-        let outcome = try keeping(wish) { (kept) throws(Errno) in
-            try gate.alone { () throws(Errno) in
-                try withTree { (tree) throws(Errno) in
-                    var plan = PlannedTree(tree, stamp: caller.stamp(clock.realtime()))
+        let outcome = try workspace.baseFiles.keeping(wish) { (kept) throws(Errno) in
+            try workspace.gate.alone { () throws(Errno) in
+                try workspace.withTree { (tree) throws(Errno) in
+                    var plan = PlannedTree(tree, stamp: caller.stamp(workspace.clock.realtime()))
                     try plan.replace(drifted, choice, kept)
                     return try plan.apply(
                         as: operation, backupComment: operation == .dropDrift ? "before drift drop" : nil)
                 }
             }
         }
-        driftMet.withLock { _ = $0.remove(drifted.number) }
+        workspace.driftMet.withLock { _ = $0.remove(drifted.number) }
         return outcome
     }
 
@@ -223,17 +228,18 @@ extension Workspace {
         _ drifted: Drifted, _ status: FileStatus, caller: Caller
     ) throws(Errno) -> CommandOutcome {
         let number = drifted.number
-        let last = try withTree { (tree) throws(Errno) in
+        let last = try workspace.withTree { (tree) throws(Errno) in
             guard try tree.knownOrigin(number) == drifted.origin else { throw .again }
-            var transaction = tree.begin(.acceptDrift, caller.stamp(clock.realtime()))
+            var transaction = tree.begin(.acceptDrift, caller.stamp(workspace.clock.realtime()))
             let time = transaction.stamp.time
-            transaction.update(try tree.regular(number)) { $0.changeTime = time }
+            transaction.update(try tree.edits.regular(number)) { $0.changeTime = time }
             transaction.changes.append(
-                .origin(number, before: drifted.origin, after: tree.origin(drifted, status, kept: [])))
+                .origin(number, before: drifted.origin, after: tree.baseFiles.makeOrigin(
+                    at: BasePlace(path: drifted.origin.path), status, kept: [])))
             try tree.commit(&transaction)
             return transaction.sequence
         }
-        driftMet.withLock { _ = $0.remove(number) }
+        workspace.driftMet.withLock { _ = $0.remove(number) }
         var outcome = CommandOutcome(sequence: last, changed: 1)
         outcome.stale.inodes[number] = true
         return outcome
@@ -243,9 +249,9 @@ extension Workspace {
         _ drifted: Drifted, caller: Caller
     ) throws(Errno) -> CommandOutcome {
         guard let name = drifted.name else { throw .invalid }
-        try unlink(name, in: drifted.parent, caller: caller)
-        driftMet.withLock { _ = $0.remove(drifted.number) }
-        var outcome = CommandOutcome(sequence: sequence.last, changed: 1)
+        try workspace.unlink(name, in: drifted.parent, caller: caller)
+        workspace.driftMet.withLock { _ = $0.remove(drifted.number) }
+        var outcome = CommandOutcome(sequence: workspace.sequence.last, changed: 1)
         outcome.stale.inodes[drifted.number] = true
         outcome.stale.inodes[drifted.parent] = true
         outcome.stale.entries.append((drifted.parent, name))
@@ -253,19 +259,10 @@ extension Workspace {
     }
 }
 
-extension Tree {
-    /// The base file of now as what a file stands on.
-    fileprivate func origin(
-        _ drifted: Workspace.Drifted, _ status: FileStatus, kept: Set<PinIdentity>
-    ) -> Origin {
-        makeOrigin(at: BasePlace(path: drifted.origin.path), status, kept: kept)
-    }
-}
-
 extension PlannedTree {
     /// Another inode in the place of a drifted one.
     fileprivate mutating func replace(
-        _ drifted: Workspace.Drifted, _ choice: Workspace.Choice, _ kept: Set<PinIdentity>
+        _ drifted: TreeCommands.Drifted, _ choice: TreeCommands.Choice, _ kept: Set<PinIdentity>
     ) throws(Errno) {
         guard let name = drifted.name,
             try tree.entry(name, in: drifted.parent)?.inode == drifted.number,
@@ -287,7 +284,7 @@ extension PlannedTree {
             record.allocated = now.allocatedBytes
             record.modificationTime = stamp.time
         case .ours:
-            guard let log = try tree.log(of: tree.inode(drifted.number)) else { throw .again }
+            guard let log = try tree.edits.log(of: tree.inode(drifted.number)) else { throw .again }
             let pieces = try log.snapshot()
             record.size = pieces.length
             record.allocated = pieces.allocatedBytes
@@ -296,7 +293,8 @@ extension PlannedTree {
                 of: record.number, pieces, source: drifted.number, at: tree.sequence.last)
         }
         if let status = choice.status {
-            setOrigin(record.number, tree.origin(drifted, status, kept: kept))
+            setOrigin(record.number, tree.baseFiles.makeOrigin(
+                    at: BasePlace(path: drifted.origin.path), status, kept: kept))
             record.flags.insert(.hasOrigin)
         }
         for (key, value) in try tree.xattrs(of: drifted.number) {

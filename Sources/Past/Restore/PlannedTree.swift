@@ -1,5 +1,5 @@
-// PlannedTree: the tree as a command wants it: the tree of now under the values to be. Rollback, undo, clone and
-// drift make one; `apply` carries it out by one transaction, whole or not at all.
+// PlannedTree: the tree as a command wants it: the tree of now under the values to be. Rollback, undo, clone
+// and drift make one; `apply` carries it out by one transaction, whole or not at all.
 
 internal import Overlay
 internal import Platform
@@ -69,7 +69,7 @@ struct PlannedTree: TreeState {
     func origin(of node: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
         if let known = pastOrigins[node.number] { return known }
         if let known = try origin(node.number) { return known }
-        return tree.makeOrigin(at: place, try tree.base.settledStatus(place), kept: kept)
+        return tree.baseFiles.makeOrigin(at: place, try tree.base.settledStatus(place), kept: kept)
     }
 
     mutating func dropContent(_ number: InodeNumber) { contents[number] = nil }
@@ -96,8 +96,8 @@ struct PlannedTree: TreeState {
             return CommandOutcome(sequence: tree.sequence.last)
         }
         let ordered = contents.values.sorted { $0.number < $1.number }
-        try tree.synchronizeSources(of: ordered)
-        try tree.markContents(ordered, stamp: stamp)
+        try tree.restores.synchronizeSources(of: ordered)
+        try tree.restores.markContents(ordered, stamp: stamp)
         var transaction = tree.begin(operation, stamp)
         let number = transaction.sequence
         for index in changes.indices {
@@ -111,15 +111,15 @@ struct PlannedTree: TreeState {
         changes = []
         let backup = backupComment.map { tree.addAutomaticBackup($0, to: &transaction) }
         transaction.effect.keepsRowsOnly = true
-        try tree.commit(&transaction, restoring: ordered)
-        tree.settle(transaction.effect.taken) { (place) throws(Errno) in try isShown(place) }
+        try tree.restores.commit(&transaction, restoring: ordered)
+        tree.restores.settle(transaction.effect.taken) { (place) throws(Errno) in try isShown(place) }
         for number in hideGone(transaction.changes) {
             stale.inodes[number] = stale.inodes[number] == true
         }
-        tree.noteParents(transaction.changes)
-        tree.reviveShown(transaction.changes)
+        noteParents(transaction.changes)
+        reviveShown(transaction.changes)
         var outcome = CommandOutcome(sequence: number, backup: backup, changed: count)
-        outcome.stale = tree.known(stale)
+        outcome.stale = known(stale)
         return outcome
     }
 
@@ -230,11 +230,11 @@ struct PlannedTree: TreeState {
     }
 }
 
-extension Tree {
+extension PlannedTree {
     /// Inodes in memory are found where the changes put them.
-    func noteParents(_ changes: [TreeChange]) {
+    private func noteParents(_ changes: [TreeChange]) {
         for case .entry(let parent, let name, _, let after?) in changes where !after.isWhiteout {
-            guard let inode = inodes[after.inode] else { continue }
+            guard let inode = tree.inodes[after.inode] else { continue }
             inode.parent = parent
             inode.name = name
         }
@@ -242,23 +242,23 @@ extension Tree {
 
     /// Base files that nothing hides any more: one that was unlinked while somebody had it open has
     /// its name again.
-    func reviveShown(_ changes: [TreeChange]) {
+    private func reviveShown(_ changes: [TreeChange]) {
         for case .entry(let parent, let name, .some, nil) in changes {
-            guard let path = (try? inode(parent))?.basePath,
-                let status = try? base.status(ifPresent: name.bytes, in: path),
-                let number = try? number(of: status, at: BasePlace(directory: path, name: name.bytes)),
-                let inode = inodes[number], !inode.isPersistent, inode.record.links == 0
+            guard let path = (try? tree.inode(parent))?.basePath,
+                let status = try? tree.base.status(ifPresent: name.bytes, in: path),
+                let number = try? tree.number(of: status, at: BasePlace(directory: path, name: name.bytes)),
+                let inode = tree.inodes[number], !inode.isPersistent, inode.record.links == 0
             else { continue }
-            revive(
+            tree.revive(
                 inode, InodeRecord(number: number, status: status),
                 at: BasePlace(directory: path, name: name.bytes))
         }
     }
 
     /// What of `stale` the kernel can have.
-    func known(_ stale: StaleCaches) -> StaleCaches {
+    private func known(_ stale: StaleCaches) -> StaleCaches {
         func isHeld(_ number: InodeNumber) -> Bool {
-            number == rootNumber || (inodes[number]?.lookups ?? 0) > 0
+            number == tree.rootNumber || (tree.inodes[number]?.lookups ?? 0) > 0
         }
         var held = StaleCaches()
         held.inodes = stale.inodes.filter { isHeld($0.key) }

@@ -5,7 +5,12 @@ package import Overlay
 internal import Platform
 internal import Storage
 
-extension Workspace {
+/// Commands that change many files at once, whole or not at all.
+package struct TreeCommands: Sendable {
+    let workspace: Workspace
+}
+
+extension TreeCommands {
     /// Brings back the moment `moment`, for all of the workspace or for paths. Whole or not at all.
     /// - Parameters:
     ///   - paths: below the workspace's root; none means all of it.
@@ -15,7 +20,7 @@ extension Workspace {
     package func rollback(
         to moment: Moment, paths: [[UInt8]], keepsTimes: Bool, caller: Caller
     ) throws(CommandError) -> CommandOutcome {
-        let target = try sequence(of: moment)
+        let target = try workspace.moments.sequence(of: moment)
         return try rollback(
             to: target, as: .rollback, comment: "before the rollback to \(text(moment))",
             paths: paths, keepsTimes: keepsTimes, caller: caller)
@@ -36,14 +41,14 @@ extension Workspace {
         let outcome: CommandOutcome
         var reason: String?
         do throws(Errno) {
-            outcome = try gate.alone { () throws(Errno) in
+            outcome = try workspace.gate.alone { () throws(Errno) in
                 // What went wrong on a full disk can be taken back.
-                try withReserve { () throws(Errno) in
-                    try withTree { (tree) throws(Errno) in
+                try workspace.withReserve { () throws(Errno) in
+                    try workspace.withTree { (tree) throws(Errno) in
                         let failures = tree.failures.count
                         defer { reason = tree.failures.last(since: failures) }
                         var plan = try Rollback.plan(
-                            tree, at: target, stamp: caller.stamp(clock.realtime()), paths: paths,
+                            tree, at: target, stamp: caller.stamp(workspace.clock.realtime()), paths: paths,
                             keepsTimes: keepsTimes)
                         return try plan.apply(as: operation, backupComment: comment)
                     }
@@ -52,7 +57,7 @@ extension Workspace {
         } catch {
             throw CommandError(error, rollbackFailure(error, reason, operation, paths))
         }
-        try makeDurable(outcome, operation == .undo ? "the undo" : "the rollback")
+        try workspace.moments.makeDurable(outcome, operation == .undo ? "the undo" : "the rollback")
         return outcome
     }
 

@@ -5,7 +5,7 @@ package import Overlay
 internal import Platform
 internal import Storage
 
-extension Workspace {
+extension TreeCommands {
     /// Takes the last `count` steps back, of the whole workspace or of paths and what lies below
     /// them: a rollback to before the first of these steps, which can be undone in turn.
     ///
@@ -64,24 +64,24 @@ extension Workspace {
 
     private func findSteps(_ count: Int, _ paths: [[UInt8]]) throws(Errno) -> UndoSteps {
         var steps = UndoSteps(wanted: count, paths: paths)
-        var walk = try withTree { (tree) throws(Errno) in
+        var walk = try workspace.withTree { (tree) throws(Errno) in
             var scope: ChangeScope?
             if !paths.isEmpty {
                 scope = ChangeScope(paths: paths, numbers: [])
                 for path in paths {
                     // A directory's own number, too: its mode or owner may have changed.
-                    if let number = try? tree.number(at: path) { scope?.numbers.insert(number) }
+                    if let number = try? tree.paths.number(at: path) { scope?.numbers.insert(number) }
                 }
             }
             return try HistoryWalk(
-                tree, from: sequence.last, scope: scope, wantsPaths: scope != nil)
+                tree, from: workspace.sequence.last, scope: scope, wantsPaths: scope != nil)
         }
         var block = Self.firstBlock
         while !walk.isAtStart, !steps.isComplete {
             var lower = walk.upper > block ? walk.upper - block + 1 : 1
             if walk.metNothing { lower = try min(lower, lastJournaled(before: walk.upper)) }
             // Without the changes of one log another step would be taken for the last.
-            let changes = try self.walk(&walk, to: lower, mustBeWhole: true)
+            let changes = try workspace.changes.walk(&walk, to: lower, mustBeWhole: true)
             for change in changes where !steps.isComplete {
                 steps.add(change)
             }
@@ -94,9 +94,9 @@ extension Workspace {
     /// them. Edits are in a few numbers behind a record of the tree log, which has a mark for each file.
     private func lastJournaled(before upper: UInt64) throws(Errno) -> UInt64 {
         do throws(StorageError) {
-            return max(1, try journal.lastRecord(upTo: upper))
+            return max(1, try workspace.journal.lastRecord(upTo: upper))
         } catch {
-            events.post(.warning, "\(error)")
+            workspace.events.post(.warning, "\(error)")
             throw error.errno
         }
     }

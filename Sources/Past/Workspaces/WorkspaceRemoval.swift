@@ -23,12 +23,12 @@ extension WorkspaceSet {
             throw error.errno
         }
         for _ in 0..<Self.looks {
-            let seen = try workspace.settledSequence()
-            guard try !workspace.hasChanges() else { throw .notEmpty }
+            let seen = try workspace.removal.settledSequence()
+            guard try !workspace.removal.hasChanges() else { throw .notEmpty }
             // Nobody opens it anew between its closing and the end of its directory.
             let failure: Errno?? = opening.withLock { _ in
                 do throws(Errno) {
-                    guard try workspace.startRemoval(at: seen) else { return .some(nil) }
+                    guard try workspace.removal.startRemoval(at: seen) else { return .some(nil) }
                     try finishRemoval(of: workspace)
                     return nil
                 } catch {
@@ -54,19 +54,24 @@ extension WorkspaceSet {
     }
 }
 
-extension Workspace {
+/// Whether a workspace may be removed, and its last step.
+package struct RemovalCheck: Sendable {
+    let workspace: Workspace
+}
+
+extension RemovalCheck {
     /// The last change, once no edit is under way.
     fileprivate func settledSequence() throws(Errno) -> UInt64 {
-        try gate.alone { () throws(Errno) in
-            try withTree { (tree) throws(Errno) in tree.sequence.last }
+        try workspace.gate.alone { () throws(Errno) in
+            try workspace.withTree { (tree) throws(Errno) in tree.sequence.last }
         }
     }
 
     /// Lets nothing in any more, if nothing changed since `seen`: edits enter by the gate, all else
     /// takes the tree's lock.
     fileprivate func startRemoval(at seen: UInt64) throws(Errno) -> Bool {
-        try gate.alone { () throws(Errno) in
-            try withTree { (tree) throws(Errno) in
+        try workspace.gate.alone { () throws(Errno) in
+            try workspace.withTree { (tree) throws(Errno) in
                 guard tree.sequence.last == seen else { return false }
                 tree.isGoing = true
                 return true
@@ -76,42 +81,40 @@ extension Workspace {
 
     /// Whether a row or entry is there: without one, nothing was changed, or all was taken back.
     package var isTouched: Bool {
-        withTreeSafely { !$0.identity.touched.isEmpty || !$0.directoriesWithEntries.isEmpty }
+        workspace.withTreeSafely { !$0.identity.touched.isEmpty || !$0.directoriesWithEntries.isEmpty }
     }
 
     /// Whether it holds anything that would be lost with it: what differs from the base, or a backup
     /// that somebody named. Looks at changed keys, not at the base.
     package func hasChanges() throws(Errno) -> Bool {
-        let isObvious = try withTree { (tree) throws(Errno) in
+        let isObvious = try workspace.withTree { (tree) throws(Errno) in
             if tree.backups.values.contains(where: { !$0.isAutomatic }) { return true }
-            return try tree.hasOwnInodes()
+            return try hasOwnInodes(tree)
         }
         if isObvious || !isTouched { return isObvious }
         do throws(CommandError) {
-            return try !differences(from: nil).isEmpty
+            return try !workspace.comparison.differences(from: nil).isEmpty
         } catch {
             throw error.errno
         }
     }
-}
 
-extension Tree {
     /// Whether anything that is there was made here: then no tree needs to be compared.
-    fileprivate func hasOwnInodes() throws(Errno) -> Bool {
+    private func hasOwnInodes(_ tree: Tree) throws(Errno) -> Bool {
         func isOwn(_ record: InodeRecord) -> Bool {
             record.links > 0 && record.number & 1 << 47 != 0 && !record.flags.contains(.hasOrigin)
-                && record.number != rootNumber
+                && record.number != tree.rootNumber
         }
-        for case let record? in pending.dirtyRows.values where isOwn(record) {
-            if let inode = inodes[record.number], inode.record.links == 0 { continue }
+        for case let record? in tree.pending.dirtyRows.values where isOwn(record) {
+            if let inode = tree.inodes[record.number], inode.record.links == 0 { continue }
             return true
         }
         var candidates: [InodeRecord] = []
-        try read { (reader) throws(StorageError) in
-            candidates = try reader.ownInodes(atMost: pending.rowCount + 1)
+        try tree.read { (reader) throws(StorageError) in
+            candidates = try reader.ownInodes(atMost: tree.pending.rowCount + 1)
         }
-        for record in candidates where record.number != rootNumber {
-            if let now = try row(record.number), isOwn(now) { return true }
+        for record in candidates where record.number != tree.rootNumber {
+            if let now = try tree.row(record.number), isOwn(now) { return true }
         }
         return false
     }

@@ -30,14 +30,7 @@ extension EditLog {
             if error == .noEntry { throw .damaged(path: path, what: "it is missing") }
             throw .system(error, doing: "open", path: path)
         }
-        if length == 0 {
-            // The log was made, but its first write was not done. The file is empty.
-            let header = LogHeader(kind: .edit, id: id, created: 0)
-            var state = State(
-                pieces: PieceTree(), end: UInt64(Format.logHeaderLength), sequence: 0, time: 0)
-            state.unwrittenHeader = header.bytes
-            return EditLog(id, logs, state, nameIsDurable: false)
-        }
+        if length == 0 { return empty(id, in: logs) }
         let header = try LogHeader(reading: file, path: path)
         guard header.kind == .edit, header.id == id else {
             throw .damaged(path: path, what: "it is the log of something else")
@@ -75,6 +68,15 @@ extension EditLog {
         }
         if result.tornBytes > 0 || !result.damage.isEmpty { report(result) }
         // It is not known whether the name was ever synced: the log may date from before a kill.
+        return EditLog(id, logs, state, nameIsDurable: false)
+    }
+
+    /// Returns a log that was made, and whose first write was not done. The file is empty.
+    private static func empty(_ id: UInt64, in logs: LogDirectory) -> EditLog {
+        let header = LogHeader(kind: .edit, id: id, created: 0)
+        var state = State(
+            pieces: PieceTree(), end: UInt64(Format.logHeaderLength), sequence: 0, time: 0)
+        state.unwrittenHeader = header.bytes
         return EditLog(id, logs, state, nameIsDurable: false)
     }
 

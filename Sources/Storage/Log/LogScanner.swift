@@ -141,29 +141,35 @@ package struct LogScanner {
                 break
             }
         }
-        if let last {
-            let table = try? RecordTable(reading: file, log: log, key: key, at: last.position)
-            if table?.payloadIsGood(in: file) ?? false {
-                try visit(last)
-            } else if !gapEndsLog {
-                // Its length is complete, so a kill did not cut it short: an append writes front to
-                // back, and only a power cut leaves length without content. It is damage and stays in
-                // the log.
-                result.damage.append(last.position..<position)
-                result.records -= 1
-            } else {
-                result.end = last.position
-                result.records -= 1
-                // Damage with no good record after it belongs to the tail. If it stayed in the log, it
-                // would precede the next record that is appended.
-                if let range = result.damage.last, range.upperBound == last.position {
-                    result.end = range.lowerBound
-                    result.damage.removeLast()
-                }
-            }
-        }
+        if let last { try finish(last, at: position, &result, visit) }
         result.tornBytes = fileLength > result.end ? fileLength - result.end : 0
         return result
+    }
+
+    /// Visits the last record if its payload is good; else decides what becomes of it.
+    private mutating func finish(
+        _ last: ScannedRecord, at position: UInt64, _ result: inout ScanResult,
+        _ visit: (ScannedRecord) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        let table = try? RecordTable(reading: file, log: log, key: key, at: last.position)
+        if table?.payloadIsGood(in: file) ?? false {
+            try visit(last)
+        } else if !gapEndsLog {
+            // Its length is complete, so a kill did not cut it short: an append writes front to
+            // back, and only a power cut leaves length without content. It is damage and stays in
+            // the log.
+            result.damage.append(last.position..<position)
+            result.records -= 1
+        } else {
+            result.end = last.position
+            result.records -= 1
+            // Damage with no good record after it belongs to the tail. If it stayed in the log, it
+            // would precede the next record that is appended.
+            if let range = result.damage.last, range.upperBound == last.position {
+                result.end = range.lowerBound
+                result.damage.removeLast()
+            }
+        }
     }
 
     /// Returns whether a power cut lost part of a record's payload.

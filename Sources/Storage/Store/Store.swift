@@ -171,6 +171,17 @@ package final class Store: Sendable {
             try superblock.write(to: disk)
             return (superblock, isReplaced)
         }
+        return (
+            try makeSuperblock(disk, path, basePath: basePath, baseInode: baseInode, now: now, key: key),
+            false
+        )
+    }
+
+    /// Makes a new store in an empty directory.
+    private static func makeSuperblock(
+        _ disk: any Disk, _ path: String, basePath: [UInt8], baseInode: UInt64, now: Int64,
+        key: ChecksumKey?
+    ) throws(StorageError) -> Superblock {
         let names: [String]
         do throws(Errno) {
             names = try disk.list("")
@@ -210,7 +221,7 @@ package final class Store: Sendable {
         } catch {
             throw .system(error, doing: "sync the store", path: path)
         }
-        return (superblock, false)
+        return superblock
     }
 }
 

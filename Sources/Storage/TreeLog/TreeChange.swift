@@ -128,56 +128,30 @@ extension TreeChange {
         guard let rawTag: UInt8 = reader.integer(), let tag = Tag(rawValue: rawTag),
             let flags: UInt8 = reader.integer(), reader.integer(UInt16.self) != nil
         else { return nil }
-        let hasBefore = flags & 1 != 0
-        let hasAfter = flags & 2 != 0
         switch tag {
         case .inode:
-            guard let number: UInt64 = reader.integer() else { return nil }
-            var before: InodeRecord?
-            var after: InodeRecord?
-            if hasBefore {
-                before = InodeRecord(decoding: &reader)
-                if before == nil { return nil }
-            }
-            if hasAfter {
-                after = InodeRecord(decoding: &reader)
-                if after == nil { return nil }
-            }
+            guard let number: UInt64 = reader.integer(),
+                let (before, after) = Self.values(flags, { InodeRecord(decoding: &reader) })
+            else { return nil }
             self = .inode(number, before: before, after: after)
         case .entry:
             guard let parent: UInt64 = reader.integer(), let bytes = reader.string(),
-                let name = try? FileName(bytes) else { return nil }
-            func entry() -> Entry? {
-                guard let inode: UInt64 = reader.integer(), let raw: UInt8 = reader.integer(),
-                    let type = FileType(rawValue: raw) else { return nil }
-                return Entry(inode: inode, type: type)
-            }
-            let before = hasBefore ? entry() : nil
-            let after = hasAfter ? entry() : nil
-            if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
+                let name = try? FileName(bytes),
+                let (before, after) = Self.values(flags, { Self.entry(&reader) })
+            else { return nil }
             self = .entry(parent, name, before: before, after: after)
         case .xattr:
-            guard let number: UInt64 = reader.integer(), let name = reader.string() else {
-                return nil
-            }
-            func value() -> XattrValue? {
-                guard let kind: UInt8 = reader.integer() else { return nil }
-                return kind == 0 ? .hidden : reader.string().map(XattrValue.value)
-            }
-            let before = hasBefore ? value() : nil
-            let after = hasAfter ? value() : nil
-            if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
+            guard let number: UInt64 = reader.integer(), let name = reader.string(),
+                let (before, after) = Self.values(flags, { Self.xattr(&reader) })
+            else { return nil }
             self = .xattr(number, name, before: before, after: after)
         case .origin:
-            guard let number: UInt64 = reader.integer() else { return nil }
-            let before = hasBefore ? Origin(decoding: &reader) : nil
-            let after = hasAfter ? Origin(decoding: &reader) : nil
-            if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
+            guard let number: UInt64 = reader.integer(),
+                let (before, after) = Self.values(flags, { Origin(decoding: &reader) })
+            else { return nil }
             self = .origin(number, before: before, after: after)
         case .device:
-            guard let index: UInt32 = reader.integer(), let path = reader.string() else {
-                return nil
-            }
+            guard let index: UInt32 = reader.integer(), let path = reader.string() else { return nil }
             self = .device(index, path: path)
         case .alias:
             guard let number: UInt64 = reader.integer(), let device: UInt32 = reader.integer(),
@@ -185,10 +159,9 @@ extension TreeChange {
             else { return nil }
             self = .alias(number, device: device, inode: inode, birthTime: birthTime)
         case .backup:
-            guard let bytes = reader.string(), let name = try? FileName(bytes) else { return nil }
-            let before = hasBefore ? BackupRecord(decoding: &reader) : nil
-            let after = hasAfter ? BackupRecord(decoding: &reader) : nil
-            if (hasBefore && before == nil) || (hasAfter && after == nil) { return nil }
+            guard let bytes = reader.string(), let name = try? FileName(bytes),
+                let (before, after) = Self.values(flags, { BackupRecord(decoding: &reader) })
+            else { return nil }
             self = .backup(name, before: before, after: after)
         case .content:
             guard let number: UInt64 = reader.integer(), let source: UInt64 = reader.integer(),
@@ -199,6 +172,29 @@ extension TreeChange {
             else { return nil }
             self = .due(number, sequence: sequence)
         }
+    }
+
+    /// Reads the values that `flags` says are there: bit 0 the one before, bit 1 the one after.
+    /// - Returns: nil if one of these cannot be read.
+    private static func values<Value>(
+        _ flags: UInt8, _ read: () -> Value?
+    ) -> (before: Value?, after: Value?)? {
+        let before = flags & 1 != 0 ? read() : nil
+        if flags & 1 != 0, before == nil { return nil }
+        let after = flags & 2 != 0 ? read() : nil
+        if flags & 2 != 0, after == nil { return nil }
+        return (before, after)
+    }
+
+    private static func entry(_ reader: inout ByteReader) -> Entry? {
+        guard let inode: UInt64 = reader.integer(), let raw: UInt8 = reader.integer(),
+            let type = FileType(rawValue: raw) else { return nil }
+        return Entry(inode: inode, type: type)
+    }
+
+    private static func xattr(_ reader: inout ByteReader) -> XattrValue? {
+        guard let kind: UInt8 = reader.integer() else { return nil }
+        return kind == 0 ? .hidden : reader.string().map(XattrValue.value)
     }
 
     /// Returns the first bytes of the payload of a transaction's record.

@@ -5,23 +5,28 @@ internal import Past
 internal import Platform
 internal import Storage
 
-extension WorkspaceCheck {
+/// Reports what the faults of a log mean, and repairs them.
+struct FaultRepair {
+    let scan: WorkspaceCheck
+}
+
+extension FaultRepair {
     /// Reports the faults of one log, and repairs them.
     /// - Parameter atLeast: the last sequence number that the log is known to have had.
     func report(
         _ check: LogCheck, _ path: String, _ id: UInt64, atLeast: UInt64, isTree: Bool
     ) {
-        let name = isTree ? nil : database?.path(of: id)
+        let name = isTree ? nil : scan.database?.path(of: id)
         var lostBlocks: [UInt64: (record: ScannedRecord, blocks: [Int])] = [:]
         var tries = Self.blocksToTry
-        let isUsed = isTree || check.faults.isEmpty || self.isUsed(id)
+        let isUsed = isTree || check.faults.isEmpty || scan.isUsed(id)
         for fault in check.faults {
             var finding = self.finding(fault, path, name, isTree, atLeast, check)
             if !isUsed, finding.severity == .error {
                 finding.severity = .warning
                 finding.advice = "no file that is there uses this log; fsck --repair closes the gap"
             }
-            if repairs, finding.severity == .error {
+            if scan.repairs, finding.severity == .error {
                 if case .block(let record, let block) = fault.kind {
                     tries -= 1
                     if tries >= 0, flipBack(block, record, path, id) {
@@ -34,13 +39,13 @@ extension WorkspaceCheck {
                     repair(fault, path, id, atLeast, isTree, &finding)
                 }
             }
-            log.add(finding)
+            scan.log.add(finding)
         }
         for (_, lost) in lostBlocks.sorted(by: { $0.key < $1.key }) {
             giveUp(lost.record, lost.blocks, path, id, isTree)
         }
         if check.isPartial {
-            log.add(
+            scan.log.add(
                 Finding(.error, path, "it has more damage than is listed", advice: "check it again"))
         }
     }
@@ -65,9 +70,9 @@ extension WorkspaceCheck {
         case .padding:
             finding.what = "bytes that must be zero are not; no content is touched"
         case .tornTail:
-            let isKnown = isTree ? check.end < position.journal : atLeast > check.lastSequence
-            let isLost = situation == .closed || situation == .inUse
-                || (situation == .killed && isKnown)
+            let isKnown = isTree ? check.end < scan.position.journal : atLeast > check.lastSequence
+            let isLost = scan.situation == .closed || scan.situation == .inUse
+                || (scan.situation == .killed && isKnown)
             finding.severity = isLost ? .error : .warning
             finding.what = isLost
                 ? "its last records are unreadable" : "a write at its end was not finished"
@@ -78,7 +83,7 @@ extension WorkspaceCheck {
             finding.what = "records or bytes were lost here, and a repair has closed the gap"
             finding.advice = isTree ? "" : rewrite
         }
-        if situation == .afterPowerCut, finding.severity == .error {
+        if scan.situation == .afterPowerCut, finding.severity == .error {
             switch fault.kind {
             case .lostRecords, .block:
                 finding.severity = .warning
@@ -97,9 +102,9 @@ extension WorkspaceCheck {
         _ block: Int, _ record: ScannedRecord, _ path: String, _ id: UInt64
     ) -> Bool {
         var isFound = false
-        return mendFile("repair", path) { () throws(Errno) in
-            let file = try disk.open(path, .readWrite)
-            isFound = try LogRepair(file, log: id, key: key, time: now).flipBack(block: block, of: record)
+        return scan.mendFile("repair", path) { () throws(Errno) in
+            let file = try scan.disk.open(path, .readWrite)
+            isFound = try LogRepair(file, log: id, key: scan.key, time: scan.now).flipBack(block: block, of: record)
             if isFound { try file.synchronize() }
         } && isFound
     }
@@ -110,7 +115,7 @@ extension WorkspaceCheck {
     ) {
         var isDone = true
         var isWhole = false
-        let done = mend { () throws(StorageError) in
+        let done = scan.mend { () throws(StorageError) in
             let file = try self.open(path)
             do throws(Errno) {
                 switch fault.kind {
@@ -118,13 +123,13 @@ extension WorkspaceCheck {
                     isDone = try self.repairHeader(file, path, id, isTree)
                 case .lostRecords, .tornTail:
                     do throws(StorageError) {
-                        try KeptBytes.keep(fault.range, of: file, log: id, path: path, on: disk)
+                        try KeptBytes.keep(fault.range, of: file, log: id, path: path, on: scan.disk)
                     } catch {
                         throw error.errno
                     }
                     (isDone, isWhole) = try self.fill(fault, file, id, atLeast, isTree)
                 case .padding:
-                    try LogRepair(file, log: id, key: key, time: now).clear(fault.range)
+                    try LogRepair(file, log: id, key: scan.key, time: scan.now).clear(fault.range)
                 case .block, .knownLoss:
                     break
                 }
@@ -141,7 +146,7 @@ extension WorkspaceCheck {
     private func fill(
         _ fault: LogFault, _ file: any DiskFile, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool
     ) throws(Errno) -> (isDone: Bool, isWhole: Bool) {
-        let repair = LogRepair(file, log: id, key: key, time: now)
+        let repair = LogRepair(file, log: id, key: scan.key, time: scan.now)
         var rest = fault
         // The last record's padding is not in the file.
         let end = (fault.range.upperBound + 7) & ~7
@@ -162,13 +167,13 @@ extension WorkspaceCheck {
         let start = fault.range.lowerBound
         if fault.after != nil { return fault.range }
         var end = max(fault.range.upperBound, start + UInt64(Format.recordHeaderLength))
-        if isTree { end = max(end, position.journal) }
+        if isTree { end = max(end, scan.position.journal) }
         return start..<((end + 7) & ~7)
     }
 
     func open(_ path: String) throws(StorageError) -> any DiskFile {
         do throws(Errno) {
-            return try disk.open(path, .readWrite)
+            return try scan.disk.open(path, .readWrite)
         } catch {
             throw .system(error, doing: "open", path: path)
         }
@@ -186,7 +191,7 @@ extension WorkspaceCheck {
             return true
         }
         guard isTree else { return false }
-        try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
+        try file.writeBytes(LogHeader(kind: .tree, id: id, created: scan.now).bytes, at: 0)
         return true
     }
 
@@ -195,11 +200,11 @@ extension WorkspaceCheck {
     private func giveUp(
         _ record: ScannedRecord, _ blocks: [Int], _ path: String, _ id: UInt64, _ isTree: Bool
     ) {
-        _ = mend { () throws(StorageError) in
+        _ = scan.mend { () throws(StorageError) in
             let file = try self.open(path)
             let end = record.position + record.header.recordLength
-            try KeptBytes.keep(record.position..<end, of: file, log: id, path: path, on: disk)
-            let repair = LogRepair(file, log: id, key: key, time: now)
+            try KeptBytes.keep(record.position..<end, of: file, log: id, path: path, on: scan.disk)
+            let repair = LogRepair(file, log: id, key: scan.key, time: scan.now)
             do throws(Errno) {
                 if !isTree, record.header.kind == RecordKind.write.rawValue {
                     try repair.lose(blocks, of: record)

@@ -1,8 +1,8 @@
-// EditLog+Replacement: replaces a log that cannot be opened with a new one. The file's content is lost.
+// EditLogReplacement: replaces a log that cannot be opened with a new one. The file's content is lost.
 
 package import Platform
 
-extension EditLog {
+package enum EditLogReplacement {
     /// Returns the position of the last record of log `id` that another log of its workspace refers to.
     /// No piece refers to a later record, whatever happened to the log itself.
     private static func highestReference(to id: UInt64, in directory: LogDirectory) -> UInt64 {
@@ -17,7 +17,7 @@ extension EditLog {
                 let other = (id >> 48) << 48 | low
                 var scanner = try? LogScanner(file, log: other, key: directory.key)
                 _ = try? scanner?.scan(from: UInt64(Format.logHeaderLength), after: 0) { record in
-                    for piece in pieces(takenBy: record, file, other, directory.key) {
+                    for piece in EditLog.pieces(takenBy: record, file, other, directory.key) {
                         if case .log(id, let position, _) = piece.source {
                             highest = max(highest, position)
                         }
@@ -55,7 +55,7 @@ extension EditLog {
             try disk.rename(path, to: name)
             aside = name
         }
-        if disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
+        if disk.exists(LogDirectory.piecesPath(id)) { try EditLog.removePieces(id, logs) }
         let file = try logs.create(id)
         try file.writeBytes(LogHeader(kind: .edit, id: id, created: now).bytes, at: 0)
         let end = ((last + 7) & ~7) + UInt64(Format.recordHeaderLength)

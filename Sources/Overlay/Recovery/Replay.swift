@@ -1,0 +1,142 @@
+// Replay: applies the records of the tree log that the database does not have, in order, and collects what they
+// say of edit logs: which may have grown, which content transactions have set.
+
+internal import Platform
+internal import Storage
+internal import Synchronization
+
+struct Replay {
+    private let workspace: Workspace
+    private let position: CheckpointPosition
+    /// Files whose edit logs may have grown.
+    private(set) var marked: Set<InodeNumber> = []
+    /// Logs that had a record, with the sequence number of the mark that says so.
+    private(set) var begun: [InodeNumber: UInt64] = [:]
+    /// Content that transactions have set, in their order.
+    private(set) var restores: [Restore] = []
+    /// Transactions of which a part was lost.
+    private(set) var lost: Set<UInt64> = []
+    private var spills = true
+    private var damage: StorageError?
+    private var processRecords = 0
+
+    init(_ workspace: Workspace, from position: CheckpointPosition) {
+        self.workspace = workspace
+        self.position = position
+    }
+
+    private var path: String { workspace.journal.path }
+
+    mutating func run(_ report: inout RecoveryReport) throws(StorageError) {
+        let result = try workspace.journal.replay(
+            from: position.journal, after: position.sequence, afterPowerCut: report.afterPowerCut
+        ) {
+            (header, payload) throws(StorageError) in apply(header, payload, &report)
+        }
+        workspace.sequence.advance(to: max(result.lastSequence, position.sequence))
+        // Records of processes change nothing.
+        report.replayed = result.records - processRecords
+        report.tornBytes = result.tornBytes
+        if let damage { throw damage }
+        if let range = result.damage.first {
+            throw .damaged(
+                path: path,
+                what: "bytes \(range.lowerBound) to \(range.upperBound) are unreadable, "
+                    + "and changes recorded after them may depend on them")
+        }
+        if result.tornBytes > 0 {
+            workspace.events.post(
+                .warning, "\(path): cut \(result.tornBytes) bytes of an unfinished record off")
+        }
+    }
+
+    private mutating func apply(
+        _ header: RecordHeader, _ payload: [UInt8], _ report: inout RecoveryReport
+    ) {
+        switch RecordKind(rawValue: header.kind) {
+        case .transaction:
+            do throws(StorageError) {
+                let found = try workspace.journal.transaction(header, payload)
+                apply(found?.changes, header, &report)
+            } catch {
+                damage = error
+            }
+        case .process:
+            processRecords += 1
+        case .contentMark:
+            for mark in ContentMark.decode(payload) {
+                marked.insert(mark.inode)
+                if mark.hasBegun { begun[mark.inode] = header.sequence }
+            }
+        case .gap:
+            report.metGap = true
+            workspace.events.post(
+                .error,
+                "\(path): changes up to number \(header.sequence) were lost, and a "
+                    + "repair has put a filler in their place; what came after them is there")
+        default:
+            damage = .damaged(path: path, what: "record \(header.sequence) is of an unknown kind")
+        }
+    }
+
+    /// - Parameter changes: of one transaction; nil where a part of it was lost.
+    private mutating func apply(
+        _ changes: [TreeChange]?, _ header: RecordHeader, _ report: inout RecoveryReport
+    ) {
+        guard let changes else {
+            report.metGap = true
+            lost.insert(header.sequence)
+            workspace.events.post(
+                .error,
+                "\(path): change \(header.sequence) was lost, and a repair has put a "
+                    + "filler in place of a part of it; what came after it is there")
+            return
+        }
+        workspace.withTreeSafely { tree in
+            for change in changes { tree.apply(change) }
+        }
+        for change in changes {
+            if let restore = Restore(change, header) { restores.append(restore) }
+            // The record of a new or first edited file stands for a mark.
+            if case .inode(let number, let before, let after) = change, after?.type == .regular,
+                before == nil || after?.flags.contains(.hasLog) == true {
+                marked.insert(number)
+            }
+        }
+        if spills, workspace.withTreeSafely({ $0.checkpoints.isCheckpointDue }) {
+            // Not a checkpoint yet: sizes are known only after the marked logs are read. Memory is let
+            // go by writing rows under the old position. Where that fails (a full disk) all stays in
+            // memory: a try for each record would take for ever.
+            spills = spill()
+        }
+    }
+
+    /// - Returns: whether the rows were written, or there is no database to write them to.
+    private func spill() -> Bool {
+        workspace.checkpointWriter.withLock { writer in
+            do throws(StorageError) {
+                try workspace.maintenance.openWriter(&writer)
+                guard let writer,
+                    let (batch, _) = workspace.withTreeSafely({ $0.checkpoints.startCheckpoint() })
+                else { return true }
+                do throws(StorageError) {
+                    // A power cut now must not end the tree log before what these rows have.
+                    do throws(Errno) {
+                        try workspace.dueLogs.synchronize()
+                    } catch {
+                        throw StorageError.system(error, doing: "sync", path: workspace.journal.path)
+                    }
+                    try writer.apply(batch, at: position)
+                } catch {
+                    workspace.withTreeSafely { $0.checkpoints.finishCheckpoint(written: false) }
+                    throw error
+                }
+                workspace.withTreeSafely { $0.checkpoints.finishCheckpoint(written: true) }
+                return true
+            } catch {
+                // The checkpoint at the end says why.
+                return false
+            }
+        }
+    }
+}
