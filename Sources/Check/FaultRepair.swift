@@ -104,7 +104,8 @@ extension FaultRepair {
         var isFound = false
         return scan.mendFile("repair", path) { () throws(Errno) in
             let file = try scan.disk.open(path, .readWrite)
-            isFound = try LogRepair(file, log: id, key: scan.key, time: scan.now).flipBack(block: block, of: record)
+            isFound = try LogRepair(file, log: id, key: scan.key, time: scan.now)
+                .flipBack(block: block, of: record)
             if isFound { try file.synchronize() }
         } && isFound
     }

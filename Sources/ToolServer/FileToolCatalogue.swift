@@ -47,14 +47,18 @@ package final class FileToolCatalogue: ToolCatalogue {
 
     /// All tools in the order that clients see.
     static let all: [Tool] = [
-        ReadTools.readFile, ReadTools.readTextFile, RangeTools.readFileRange, ReadTools.readMediaFile, ReadTools.readMultipleFiles, WriteTools.writeFile,
-        EditTools.editFile, PatchTools.editFileApplyPatch, ChunkTools.editFileAppendChunk, WriteTools.createDirectory,
-        ListTools.listDirectory, ListTools.listDirectoryWithSizes,
-        TreeTools.directoryTree, WriteTools.moveFile, SearchTools.searchFiles, InfoTools.getFileInfo, InfoTools.listAllowedDirectories,
-        CopyFileTools.copyFile, CopyFileTools.copyFilesBatch, CopyFilesTools.copyFiles, EditCopyTools.editFileCopy, EditCopyTools.editFilesCopyBatch, CompareTools.compareFiles,
-        CompareTools.compareDirectories, DeleteTools.deleteFile, DeleteTools.deleteFilesBatch, JobTools.readJobProgress, JobTools.cancelJob,
-        PastTools.createBackup, PastTools.listBackups, PastTools.writeRollback, PastTools.writeUndo, PastTools.readHistory, PastTools.readBlame,
-        PastTools.readWorkspaceDiff, PastTools.readWorkspaceStatus, PastTools.readIntegrityReport,
+        ReadTools.readFile, ReadTools.readTextFile, RangeTools.readFileRange, ReadTools.readMediaFile,
+        ReadTools.readMultipleFiles, WriteTools.writeFile, EditTools.editFile,
+        PatchTools.editFileApplyPatch, ChunkTools.editFileAppendChunk, WriteTools.createDirectory,
+        ListTools.listDirectory, ListTools.listDirectoryWithSizes, TreeTools.directoryTree,
+        WriteTools.moveFile, SearchTools.searchFiles, InfoTools.getFileInfo,
+        InfoTools.listAllowedDirectories, CopyFileTools.copyFile, CopyFileTools.copyFilesBatch,
+        CopyFilesTools.copyFiles, EditCopyTools.editFileCopy, EditCopyTools.editFilesCopyBatch,
+        CompareTools.compareFiles, CompareTools.compareDirectories, DeleteTools.deleteFile,
+        DeleteTools.deleteFilesBatch, JobTools.readJobProgress, JobTools.cancelJob,
+        PastTools.createBackup, PastTools.listBackups, PastTools.writeRollback, PastTools.writeUndo,
+        PastTools.readHistory, PastTools.readBlame, PastTools.readWorkspaceDiff,
+        PastTools.readWorkspaceStatus, PastTools.readIntegrityReport,
     ]
 
     package func call(

@@ -11,20 +11,16 @@ struct FolderTests {
             "Sources/Storage",
             ["Basics", "Pool", "Log", "Repair", "Pieces", "EditLog", "TreeLog", "Database", "Store"]
         ),
+        (
+            "Sources/Overlay",
+            [
+                "Common", "Base", "State", "TreeLog", "Limits", "BaseFiles", "Names", "Content", "Recovery",
+                "Workspace",
+            ]
+        ),
         ("Sources/Past", ["Moments", "History", "Diff", "Restore", "Workspaces"]),
     ]
 
-    /// Where there is no such order yet: what each names today. Nothing is to be added.
-    static let arrows: [String: Set<String>] = [
-        "Common": [],
-        "Base": ["Common", "Names", "TreeLog"],
-        "Names": ["Common", "Base", "Content", "Limits", "TreeLog"],
-        "TreeLog": ["Common", "Base", "Limits", "Names"],
-        "Limits": ["Common", "TreeLog"],
-        "Content": ["Common", "Base", "Names", "TreeLog"],
-        "Recovery": ["Common", "Base", "Limits", "Names", "TreeLog"],
-        "Workspace": ["Common", "Base", "Limits", "Names", "Recovery", "TreeLog"],
-    ]
     static let shared: Set<String> = ["Tree", "Workspace", "WorkspaceSet"]
 
     private static func folder(_ file: SourceFile, _ module: String) -> String? {
@@ -71,11 +67,11 @@ struct FolderTests {
     @Test func `Types are found where they are declared`() {
         #expect(Self.types("Sources/Storage")["PieceTree"] == "Pieces")
         #expect(Self.types("Sources/Past")["Rollback"] == "Restore")
-        #expect(Self.types("Sources/Overlay")["Inode"] == "Names")
+        #expect(Self.types("Sources/Overlay")["Inode"] == "State")
     }
 
     @Test func `Each file of these modules is in a folder that is known`() {
-        for (module, folders) in Self.orders + [("Sources/Overlay", Array(Self.arrows.keys))] {
+        for (module, folders) in Self.orders {
             for file in Tree.program where file.isIn(module) {
                 let name = Self.folder(file, module)
                 #expect(name.map(folders.contains) == true, "\(file.path)")
@@ -91,17 +87,6 @@ struct FolderTests {
                     #expect(below < above, "\(file): \(from) names \(type) of \(to)")
                 }
             }
-        }
-    }
-
-    @Test func `Folders of the overlay name no more than is listed`() {
-        var used: [String: Set<String>] = [:]
-        Self.visit("Sources/Overlay") { file, from, to, type in
-            used[from, default: []].insert(to)
-            #expect(Self.arrows[from]?.contains(to) == true, "\(file): \(from) names \(type) of \(to)")
-        }
-        for (from, to) in Self.arrows {
-            #expect(to.subtracting(used[from] ?? []).isEmpty, "\(from) needs less by now: strike it")
         }
     }
 }

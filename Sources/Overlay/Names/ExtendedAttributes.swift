@@ -6,11 +6,6 @@ internal import Storage
 /// Flags of setxattr(2).
 package enum XattrMode: Sendable { case either, create, replace }
 
-package enum XattrNames {
-    /// File capabilities (capabilities(7)).
-    package static let capability = Array("security.capability".utf8)
-}
-
 extension FileAttributes {
     /// The namespaces of xattr(7).
     /// - Throws: EOPNOTSUPP for a name outside of them.

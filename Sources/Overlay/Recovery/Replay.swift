@@ -1,5 +1,5 @@
-// Replay: applies the records of the tree log that the database does not have, in order, and collects what they
-// say of edit logs: which may have grown, which content transactions have set.
+// Replay: applies the records of the tree log that the database does not have, in order, and collects what
+// they say of edit logs: which may have grown, which content transactions have set.
 
 internal import Platform
 internal import Storage

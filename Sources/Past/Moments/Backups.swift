@@ -109,8 +109,8 @@ extension Moments {
         do throws(Errno) {
             try workspace.synchronizeJournal()
         } catch {
-            let sentence = "\(subject) was done, but \(workspace.journal.path) cannot be synced (\(error)), so "
-                + "a power cut may take it back: look after the store's disk, then mount anew"
+            let sentence = "\(subject) was done, but \(workspace.journal.path) cannot be synced (\(error)), "
+                + "so a power cut may take it back: look after the store's disk, then mount anew"
             workspace.events.post(.error, sentence)
             throw CommandError(error, sentence, done: outcome)
         }

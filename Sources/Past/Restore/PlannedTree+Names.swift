@@ -1,5 +1,5 @@
-// PlannedTree+Names: names and directories in a plan: an entry is set, a directory's times and links follow, and
-// what the overlay does not own yet becomes its own.
+// PlannedTree+Names: names and directories in a plan: an entry is set, a directory's times and links follow,
+// and what the overlay does not own yet becomes its own.
 
 internal import Overlay
 internal import Platform

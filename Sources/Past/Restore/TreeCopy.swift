@@ -1,6 +1,6 @@
-// TreeCopy: copies a file or tree of some moment into a plan, under new inodes and by metadata alone. A file that
-// was never edited shares the base's content by its origin; any other gets a log that shares extents. A clone
-// is one, and a rollback makes them of files that have another name now.
+// TreeCopy: copies a file or tree of some moment into a plan, under new inodes and by metadata alone. A file
+// that was never edited shares the base's content by its origin; any other gets a log that shares extents.
+// A clone is one, and a rollback makes them of files that have another name now.
 
 internal import Overlay
 internal import Platform

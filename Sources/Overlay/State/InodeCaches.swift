@@ -1,6 +1,6 @@
-// InodeCaches: what is loaded of inodes beside their rows: the entries and the listing of a directory, extended
-// attributes. Each can be dropped at any time and is read again from the database and the base. Guarded by the
-// tree's lock.
+// InodeCaches: what is loaded of inodes beside their rows: the entries and the listing of a directory,
+// extended attributes. Each can be dropped at any time and is read again from the database and the base.
+// Guarded by the tree's lock.
 
 internal import Platform
 internal import Storage

@@ -1,6 +1,6 @@
-// FailureList: how often calls of a tree have failed for a reason that an errno does not say, and the last such
-// reason. A command compares the count before and after, so that its message can say why. Guarded by the
-// tree's lock.
+// FailureList: how often calls of a tree have failed for a reason that an errno does not say, and the last
+// such reason. A command compares the count before and after, so that its message can say why. Guarded by
+// the tree's lock.
 
 package struct FailureList: Sendable {
     package private(set) var count = 0

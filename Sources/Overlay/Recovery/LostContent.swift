@@ -1,0 +1,32 @@
+// LostContent: after a power cut, ends the tree log before a change whose content was lost.
+
+internal import Platform
+internal import Storage
+
+extension Recovery {
+    /// After a power cut, before the replay: ends the tree log before the first transaction that counts
+    /// only together with content that is not there. What comes after it was never synced, since each
+    /// sync of the tree log would have synced the content first.
+    func endBeforeLostContent(
+        from position: CheckpointPosition, synced: UInt64
+    ) throws(StorageError) {
+        var whole: [InodeNumber: UInt64] = [:]
+        let cut = try workspace.journal.end(
+            before: { (header, changes) in
+                guard header.sequence > synced else { return false }
+                for case .due(let number, let sequence) in changes {
+                    let last = whole[number]
+                        ?? EditLog.lastWhole(number, in: workspace.logs, synced: synced)
+                    whole[number] = last
+                    if last < sequence { return true }
+                }
+                return false
+            }, from: position.journal, after: position.sequence, keepingOn: workspace.disk)
+        guard let cut else { return }
+        workspace.events.post(
+            .warning,
+            "\(workspace.journal.path) ends before change \(cut.sequence): it gave a file another "
+                + "one's name, and the power cut took the file's content; \(cut.bytes) bytes of "
+                + "changes that were never synced are gone")
+    }
+}

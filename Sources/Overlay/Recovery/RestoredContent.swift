@@ -1,0 +1,54 @@
+// RestoredContent: content that rollbacks and clones have put into edit logs: a crash may have come between the
+// logs and the transaction.
+
+internal import Platform
+internal import Storage
+
+extension Recovery {
+    /// Makes marked logs and the transactions that were replayed agree.
+    /// - Parameters:
+    ///   - restores: content that the replayed transactions set, in their order.
+    ///   - committed: transactions up to here are all there.
+    ///   - lost: those that came about, and of which parts were lost.
+    ///   - afterPowerCut: the machine went down while the workspace was in use.
+    ///   - isStrict: what a log has of other transactions goes, and all behind it.
+    func finishRestores(
+        _ restores: [Restore], marked: Set<InodeNumber>, committed: UInt64, lost: Set<UInt64>,
+        afterPowerCut: Bool, isStrict: Bool
+    ) throws(StorageError) {
+        let known = Set(restores.map(\.transaction)).union(lost)
+        for number in marked {
+            let result: Result<Void, StorageError> = workspace.withTreeSafely { tree in
+                guard EditLog.exists(number, in: tree.logs) else { return .success(()) }
+                do throws(StorageError) {
+                    try EditLog.cutUncommitted(
+                        number, after: committed, in: tree.logs, afterPowerCut: isStrict
+                    ) { transaction in
+                        if known.contains(transaction) { return true }
+                        guard transaction <= committed else { return false }
+                        return (try? tree.journal.mayHave(transaction: transaction)) ?? true
+                    }
+                    return .success(())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            // A log that cannot be read has its own way of saying so, when the file is read.
+            if case .failure(.system(let error, let doing, let path)) = result {
+                throw .system(error, doing: doing, path: path)
+            }
+        }
+        for restore in restores {
+            do throws(Errno) {
+                try workspace.withTree { (tree) throws(Errno) in
+                    try tree.restores.redo(restore, afterPowerCut)
+                }
+            } catch {
+                workspace.events.post(
+                    .error,
+                    "the content that change \(restore.transaction) gave to inode "
+                        + "\(restore.number) could not be put there: \(error)")
+            }
+        }
+    }
+}
