@@ -18,8 +18,8 @@ package final class Session: @unchecked Sendable {
         var firstError: Errno?
     }
 
-    private let context: SessionContext
-    private let handle: OpaquePointer
+    let context: SessionContext
+    let handle: OpaquePointer
     private let lifecycle = Mutex(Lifecycle())
     private let monitor = Monitor()
     package let notifier: Notifier
@@ -100,16 +100,23 @@ extension Session {
             let reason = words.isEmpty ? error.description : words
             throw MountFailure("cannot mount on \(resolved): \(reason)", error)
         }
-        var hook = SessionContext.customIO
-        let hooked = fuse_session_custom_io(handle, &hook, fuse_session_fd(handle))
         lifecycle.withLock {
             $0.path = resolved
             $0.device = MountedFileSystem.on(resolved)
         }
-        if hooked != 0 {
+        do throws(MountFailure) {
+            try hook(fuse_session_fd(handle))
+        } catch {
             unmount()
-            throw MountFailure("libfuse refused the I/O hook", Errno(-hooked))
+            throw error
         }
+    }
+
+    /// Has messages come and go by the transport.
+    func hook(_ descriptor: Int32) throws(MountFailure) {
+        var hook = SessionContext.customIO
+        let hooked = fuse_session_custom_io(handle, &hook, descriptor)
+        if hooked != 0 { throw MountFailure("libfuse refused the I/O hook", Errno(-hooked)) }
     }
 
     /// Detaches the mount unless it is gone or covered by another mount. Idempotent.

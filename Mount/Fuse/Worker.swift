@@ -58,7 +58,7 @@ final class Worker: @unchecked Sendable {
         return nil
     }
 
-    private func process(_ received: fuse_buf) {
+    func process(_ received: fuse_buf) {
         var buffer = received
         let bytes = UnsafeMutableRawBufferPointer(start: buffer.mem, count: buffer.size)
         guard let request = RawRequest(bytes) else { return }
