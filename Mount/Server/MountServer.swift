@@ -28,6 +28,7 @@ package struct MountRequest: Sendable {
     package var workspace: String?
     package var options: MountOptions
     package var limits = Limits()
+    package var clock = Clock.system
     package var version: String
 
     package init(
@@ -64,7 +65,21 @@ package final class MountServer: Sendable {
     private static let pruneCount = 20_000
 
     /// Opens everything and mounts. Requests are answered only once `run` is called.
-    package init(_ request: MountRequest, logger: Logger) throws(MountServerError) {
+    package convenience init(_ request: MountRequest, logger: Logger) throws(MountServerError) {
+        try self.init(request, logger: logger) {
+            (operations, name, mountPoint) throws(MountFailure) in
+            let session = try Session(
+                operations, options: request.options, fsname: name, subtype: "draftfs")
+            try session.mount(at: mountPoint)
+            return session
+        }
+    }
+
+    /// Opens everything. `connect` makes the session that requests come from.
+    package init(
+        _ request: MountRequest, logger: Logger,
+        connect: (any Operations, _ name: String, _ mountPoint: String) throws(MountFailure) -> Session
+    ) throws(MountServerError) {
         self.logger = logger
         let base = try Self.openBase(request)
         let basePath = Placement.resolve(request.base)
@@ -86,7 +101,8 @@ package final class MountServer: Sendable {
             let store = try Store.open(
                 storePath, basePath: Array(basePath.utf8), baseInode: base.rootStatus.inode,
                 holder: "pid \(getpid()), mounted on \(mountPoint)", now: Clock.system.realtime())
-            set = WorkspaceSet(store: store, base: base, limits: request.limits, events: events)
+            set = WorkspaceSet(
+                store: store, base: base, clock: request.clock, limits: request.limits, events: events)
         } catch {
             throw MountServerError(error.description, error.errno)
         }
@@ -108,9 +124,7 @@ package final class MountServer: Sendable {
         operations = DraftOperations(
             root: root, set: set, control: control, negatives: negatives)
         do throws(MountFailure) {
-            session = try Session(
-                operations, options: request.options, fsname: basePath, subtype: "draftfs")
-            try session.mount(at: mountPoint)
+            session = try connect(operations, basePath, mountPoint)
         } catch {
             set.close()
             throw MountServerError(error.description, error.errno)
