@@ -141,6 +141,14 @@ let package = Package(
                 "draftfs", "MountServer", "Storage", "Platform", "CPlatform", "TestSupport",
             ],
             exclude: ["Scenarios"], swiftSettings: settings),
+        // What a request costs: scripts/bench builds it, nothing installs it.
+        .target(name: "CStepper", path: "Tests/Costs/Stepper"),
+        .executableTarget(
+            name: "draftfs-costs",
+            dependencies: [
+                "CStepper", "MountServer", "Fuse", "Overlay", "Platform", logging,
+            ],
+            path: "Tests/Costs/Program", swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: settings),
     ]
 )
