@@ -33,6 +33,13 @@ enum PastTools {
         _ call: Call, writing: Bool = false
     ) throws(ToolError) -> any WorkspacePast {
         let (past, _) = try workspace(call, writing: writing)
+        try checkWhole(call, past, writing: writing)
+        return past
+    }
+
+    private static func checkWhole(
+        _ call: Call, _ past: any WorkspacePast, writing: Bool
+    ) throws(ToolError) {
         guard call.ground.roots.root(of: past.root) != nil else {
             throw ToolError(
                 .denied,
@@ -40,7 +47,6 @@ enum PastTools {
                     + "the server with all of it")
         }
         _ = try call.ground.past(of: past.root, writing: writing)
-        return past
     }
 
     /// Returns lines in parts, in the given order.
@@ -122,6 +128,28 @@ enum PastTools {
         try goBack(call, "undo", [Array("\(call.number("steps") ?? 1)".utf8)])
     }
 
+    /// Returns the workspace of a path that is to be taken back, and the names of the path in it; none for
+    /// the root of the workspace. Symlinks on the way are followed. In the last place one that lies in the
+    /// workspace is taken back itself, as by `draftfs undo`.
+    private static func scope(
+        _ call: Call, _ name: String
+    ) throws(ToolError) -> (past: any WorkspacePast, below: [FileName]) {
+        let path = try call.ground.roots.path(name)
+        let past = try call.ground.past(of: path, writing: true)
+        let real: ToolPath
+        // The directory above a root may not be looked at.
+        if let last = path.names.last, let above = try? call.ground.resolved(path.parent),
+            let around = try? call.ground.past(of: above, writing: true), around.root == past.root {
+            real = above.appending(last)
+        } else {
+            real = try call.ground.resolved(path)
+        }
+        guard let below = real.names(below: past.root) else {
+            throw ToolError(.denied, "\(path) is not in the workspace \(past.root): name a path in it")
+        }
+        return (past, Array(below))
+    }
+
     private static func goBack(
         _ call: Call, _ verb: String, _ words: [[UInt8]]
     ) throws(ToolError) -> ToolReply {
@@ -129,21 +157,19 @@ enum PastTools {
         var past: (any WorkspacePast)?
         var paths: [[UInt8]] = []
         for name in names {
-            let path = try call.ground.roots.path(name)
-            let found = try call.ground.past(of: path, writing: true)
+            let (found, below) = try scope(call, name)
             guard past.map({ $0.root == found.root }) ?? true else {
                 throw ToolError(.usage, "the paths lie in several workspaces: one call is for one")
             }
-            let below = path.names(below: found.root) ?? []
-            guard !below.isEmpty else { continue }
-            paths.append(ToolPath(names: Array(below)).bytes)
             past = found
+            if !below.isEmpty { paths.append(ToolPath(names: below).bytes) }
         }
         // The root of the workspace stands for all of it.
-        if paths.count < names.count || names.isEmpty {
-            past = try whole(call, writing: true)
+        if let past, paths.count < names.count {
+            try checkWhole(call, past, writing: true)
             paths = []
         }
+        if names.isEmpty { past = try whole(call, writing: true) }
         guard let past else { throw ToolError(.usage, "name a path") }
         try past.command(verb, words + paths)
         let before = json(try past.read("backup", 4 << 20)).last { $0["automatic"] == true }

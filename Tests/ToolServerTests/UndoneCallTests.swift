@@ -1,6 +1,7 @@
 // Calls that are taken back in workspaces: each is one step of an undo, and nothing that it had made ready
 // comes back, nor by a rollback to a moment in its middle.
 
+import Glibc
 import MCP
 import StoreGround
 import TestSupport
@@ -165,5 +166,78 @@ import Tools
         #expect(try desk.image() == after)
         desk.store?.close()
         return desk.directory
+    }
+
+    @Test("Below a symlink only the named file is taken back, and a link itself is", arguments: places)
+    func throughLink(place: Place) throws {
+        let desk = try desk(place)
+        try desk.symlink("t", at: "l")
+        try desk.use("create_backup", ["name": "before"])
+        func change() throws {
+            for name in ["l/a.txt", "f"] {
+                try desk.use("write_file", ["path": .text(name), "content": "changed\n"])
+            }
+            #expect(try desk.string("t/a.txt") == "changed\n")
+        }
+        for (tool, arguments) in [
+            ("write_undo", ["path": "l/a.txt"]), ("write_undo", ["paths": ["l/a.txt"]]),
+            ("write_rollback", ["path": "l/a.txt", "moment": "before"]),
+        ] as [(String, [String: JSON])] {
+            try change()
+            try desk.use(tool, arguments)
+            #expect(try desk.string("t/a.txt") == "old a.txt\n", "\(tool)")
+            #expect(try desk.string("f") == "changed\n", "\(tool)")
+        }
+        try desk.use("delete_file", ["path": "s/link"])
+        try desk.symlink("b.c", at: "s/link")
+        try desk.write("s/b.c", "changed\n")
+        try desk.use("write_rollback", ["path": "s/link", "moment": "before"])
+        #expect(try desk.ground.symlinkTarget(try desk.path("s/link")) == Array("a.txt".utf8))
+        #expect(try desk.string("s/b.c") == "changed\n")
+    }
+
+    @Test(
+        "A symlink from outside the workspace does not make an undo one of all of it",
+        .enabled(if: Place.all.contains(.mount), "needs /dev/fuse"))
+    func linkFromOutside() throws {
+        let mount = try TestMount()
+        try must("link", symlink(mount.root, mount.directory("way")))
+        let desk = try Desk(mount.directory, root: mount.directory.path, mount: mount) {
+            $0.allowed = [.read, .write, .past]
+        }
+        for content in ["old", "new"] {
+            for name in ["a", "b"] {
+                try desk.use("write_file", ["path": .text("way/\(name)"), "content": .text(content)])
+            }
+        }
+        try desk.use("write_undo", ["path": "way/a"])
+        #expect(try desk.string("mnt/a") == "old" && desk.string("mnt/b") == "new")
+        // The link leads to the root of the workspace, which stands for all of it.
+        try desk.use("write_undo", ["path": "way", "steps": 2])
+        #expect(try desk.string("mnt/a") == "new" && desk.string("mnt/b") == "old")
+    }
+
+    @Test(
+        "The root of one of several workspaces stands for all of that one",
+        .enabled(if: Place.all.contains(.mount), "needs /dev/fuse"))
+    func otherWorkspace() throws {
+        let mount = try TestMount(workspace: nil)
+        for name in ["one", "two"] { try makeDirectory(mount(name)) }
+        let ground = try HostGround(
+            [(mount("one"), false), (mount("two"), false)], home: nil, hidesControlFiles: true)
+        let desk = Desk(mount.directory, ground, root: mount.root, mount: mount) {
+            $0.allowed = [.read, .write, .past]
+        }
+        for content in ["old", "new"] {
+            for name in ["one/f", "two/f"] {
+                try desk.use("write_file", ["path": .text(desk(name)), "content": .text(content)])
+            }
+        }
+        try desk.use("write_undo", ["paths": [.text(desk("two"))]])
+        #expect(try desk.string("one/f") == "new" && desk.string("two/f") == "old")
+        let both = try desk.failure(
+            "write_undo", ["paths": [.text(desk("one/f")), .text(desk("two"))]])
+        #expect(both.kind == "usage" && both.sentence.contains("several workspaces"))
+        #expect(try desk.string("one/f") == "new" && desk.string("two/f") == "old")
     }
 }
