@@ -151,6 +151,8 @@ final class Session {
             answer(request.id, format.discoverResult, sink)
         case "subscriptions/listen" where revision.isStateless:
             try listen(request)
+            // The answer comes when the stream ends, as a line of its own: a batch does not wait for it.
+            sink.put(encoded: nil)
         case "tools/list":
             answer(request.id, try list(request, format), sink)
         case "tools/call":

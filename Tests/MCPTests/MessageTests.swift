@@ -116,6 +116,24 @@ struct MessageTests {
         #expect(replies.map { $0["id"] } == [2])
     }
 
+    @Test func `A batch does not wait for the end of a subscription in it`() throws {
+        let conversation = try begin("2025-03-26")
+        try conversation.send([
+            [
+                "jsonrpc": "2.0", "id": "s", "method": "subscriptions/listen",
+                "params": ["notifications": [:], "_meta": envelope()],
+            ],
+            ["jsonrpc": "2.0", "id": 2, "method": "ping"],
+        ])
+        let first = try conversation.receive()
+        #expect(first["method"] == "notifications/subscriptions/acknowledged")
+        let replies = try #require(conversation.receive().items)
+        #expect(replies.map { $0["id"] } == [2])
+        conversation.closeInput()
+        let end = try conversation.receive()
+        #expect(end["id"] == "s" && end["result"] != nil)
+    }
+
     @Test func `An id twice in a batch runs once`() throws {
         let conversation = try begin("2025-03-26")
         let call: JSON = [
