@@ -254,7 +254,10 @@ struct PatchName {
             guard index < text.endIndex else { return nil }
             let digits = text[index...].prefix(3).prefix { (0x30...0x37).contains($0) }
             if digits.isEmpty {
-                let escapes: [UInt8: UInt8] = [0x6e: 0x0a, 0x74: 0x09, 0x72: 0x0d, 0x61: 7, 0x62: 8]
+                // \a, \b, \t, \n, \v, \f and \r; all others stand for themselves.
+                let escapes: [UInt8: UInt8] = [
+                    0x61: 7, 0x62: 8, 0x74: 9, 0x6e: 10, 0x76: 11, 0x66: 12, 0x72: 13,
+                ]
                 name.append(escapes[text[index]] ?? text[index])
                 index += 1
             } else {

@@ -214,6 +214,17 @@ import Tools
         #expect(try bench.string("f") == "one\n")
     }
 
+    @Test("Names in quotes are read as git writes them")
+    func quotedNames() throws {
+        let bench = try Bench()
+        let name = "x\u{7}\u{8}\u{b}\u{c}\t\r\n\"\\é"
+        try bench.write(name, "one\n")
+        let quoted = #""x\a\b\v\f\t\r\n\"\\\303\251""#
+        let patch = "--- \(quoted)\n+++ \(quoted)\n@@ -1 +1 @@\n-one\n+1\n"
+        _ = try apply(bench, Array(patch.utf8), at: ".")
+        #expect(try bench.string(name) == "1\n")
+    }
+
     @Test("Random patches end in a sentence or in a change", arguments: TestSeeds.all())
     func fuzz(seed: TestSeed) throws {
         let bench = try Bench()
