@@ -90,20 +90,26 @@ struct PatchParser {
         }
     }
 
-    /// Reads `a/NAME b/NAME`, or both names quoted: the names of a part without --- and +++.
+    /// Reads `a/NAME b/NAME`, or both names quoted: the names of a part without --- and +++. Without prefixes
+    /// both names are the same.
     private mutating func gitNames(_ text: ArraySlice<UInt8>) {
         let text = text.last == 0x0d ? text.dropLast() : text
-        if text.first == 0x22, let (name, _) = PatchName.unquoted(text) {
+        if text.first == 0x22, let (name, next) = PatchName.unquoted(text) {
+            let rest = text[next...].dropFirst()
+            let other = rest.first == 0x22 ? PatchName.unquoted(rest)?.name : nil
             current?.oldName = name
-            current?.newName = name
-        } else if text.count >= 5, text.count % 2 == 1 {
+            current?.newName = other ?? name
+            current?.hasPrefixes = other != name
+        } else if text.count >= 3, text.count % 2 == 1 {
             let half = text.startIndex + text.count / 2
             let (one, other) = (text[..<half], text[(half + 1)...])
             guard text[half] == 0x20, one.dropFirst(2).elementsEqual(other.dropFirst(2)) else { return }
+            let isSame = one.elementsEqual(other)
+            guard isSame || one.count > 2 else { return }
             current?.oldName = Array(one)
             current?.newName = Array(other)
+            current?.hasPrefixes = !isSame
         }
-        current?.hasPrefixes = true
     }
 
     private mutating func names(
@@ -113,13 +119,15 @@ struct PatchParser {
             try finish()
             begin()
         }
+        // Beside /dev/null there is one name, which does not tell a prefix from a directory: git's line does.
+        let isBare = current?.newName != nil && current?.hasPrefixes == false
         let (from, to) = (PatchName(old.dropFirst(4)), PatchName(new.dropFirst(4)))
         current?.oldName = from.name == Self.nothing ? nil : from.name
         current?.newName = to.name == Self.nothing ? nil : to.name
         if from.name == Self.nothing || from.isEpoch { current?.kind = .make }
         if to.name == Self.nothing || to.isEpoch { current?.kind = .remove }
-        let isOld = from.name == Self.nothing || from.name.starts(with: Array("a/".utf8))
-        let isNew = to.name == Self.nothing || to.name.starts(with: Array("b/".utf8))
+        let isOld = from.name == Self.nothing ? !isBare : from.name.starts(with: Array("a/".utf8))
+        let isNew = to.name == Self.nothing ? !isBare : to.name.starts(with: Array("b/".utf8))
         current?.hasPrefixes = isOld && isNew
     }
 

@@ -225,6 +225,19 @@ import Tools
         #expect(try bench.string(name) == "1\n")
     }
 
+    @Test("Without prefixes the names of a patch keep their directories")
+    func withoutPrefixes() throws {
+        let bench = try Bench()
+        let made = "new file mode 100644\nindex 000..000\n"
+        let patch = "diff --git x/f x/f\n\(made)diff --git g g\n\(made)"
+            + "diff --git \"x/\\303\\251\" \"x/\\303\\251\"\n\(made)"
+            + "diff --git b/h b/h\n\(made)--- /dev/null\n+++ b/h\n@@ -0,0 +1 @@\n+h\n"
+            + "diff --git a/x/i b/x/i\n\(made)diff --git \"a/x/\\t\" \"b/x/\\t\"\n\(made)"
+        _ = try apply(bench, Array(patch.utf8), at: ".")
+        for name in ["x/f", "g", "x/é", "b/h", "x/i", "x/\t"] { #expect(exists(bench(name)), "\(name)") }
+        #expect(!exists(bench("f")) && !exists(bench("h")) && !exists(bench("a")))
+    }
+
     @Test("Random patches end in a sentence or in a change", arguments: TestSeeds.all())
     func fuzz(seed: TestSeed) throws {
         let bench = try Bench()
