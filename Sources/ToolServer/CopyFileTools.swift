@@ -84,6 +84,12 @@ enum CopyFileTools {
         ]
     }
 
+    /// Returns the rules for what is copied or deleted. A `*` alone is everything, as without patterns.
+    static func includes(_ call: Call) throws(ToolError) -> GlobRules {
+        let patterns = call.list("include_patterns")
+        return try GlobRules(patterns.allSatisfy { $0 == "*" } ? [] : patterns)
+    }
+
     static func batchOutput(_ verb: String) -> KeyValuePairs<String, JSON> {
         let entry = Shape.object(["path": Shape.text(), "reason": Shape.text(), "error": Shape.text()])
         return [
@@ -107,7 +113,7 @@ enum CopyFileTools {
     private static func copyBatch(_ call: Call) throws(ToolError) -> ToolReply {
         do throws(ToolError) {
             var options = CopyOptions()
-            options.include = try GlobRules(call.list("include_patterns").filter { $0 != "*" })
+            options.include = try includes(call)
             options.exclude = try call.rules("exclude_patterns")
             options.conflict = call.flag("overwrite") ? .overwrite : .skip
             let source = try call.path("source_base_path")

@@ -94,7 +94,7 @@ enum DeleteTools {
     private static func deleteBatch(_ call: Call) throws(ToolError) -> ToolReply {
         do throws(ToolError) {
             let base = try call.path("base_path")
-            let include = try GlobRules(call.list("include_patterns").filter { $0 != "*" })
+            let include = try includes(call)
             var walk = TreeWalk(call.ground, exclude: try call.rules("exclude_patterns"))
             walk.isCancelled = { call.context.isCancelled }
             var found: [Doomed] = []
@@ -107,7 +107,7 @@ enum DeleteTools {
                     return .skip
                 }
                 if entry.type == .directory { return .enter }
-                if include.isEmpty || include.verdict(entry.names, isDirectory: false) == true {
+                if takes(entry.names, include) {
                     guard found.count < CopyPlan.mostItems else {
                         throw ToolError(.bounds, "there are too many files: delete them in several calls")
                     }
@@ -120,6 +120,17 @@ enum DeleteTools {
         } catch {
             return CopyFileTools.batchFailure("delete_files_batch", error)
         }
+    }
+
+    /// Returns whether rules take a file. Where none fits it, the nearest directory above that one fits
+    /// decides, as in a copy.
+    private static func takes(_ names: [[UInt8]], _ include: GlobRules) -> Bool {
+        if include.isEmpty { return true }
+        for count in stride(from: names.count, to: 0, by: -1) {
+            let isDirectory = count < names.count
+            if let verdict = include.verdict(names[..<count], isDirectory: isDirectory) { return verdict }
+        }
+        return false
     }
 
     private static func delete(

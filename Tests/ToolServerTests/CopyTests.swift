@@ -221,6 +221,35 @@ import Testing
         #expect((gone.structured?.line ?? "").utf8.count <= 4096)
     }
 
+    @Test("In a batch * is a pattern like others, and a directory is all in it", arguments: Place.every)
+    func batchPatterns(place: Place) throws {
+        let desk = try tree(place)
+        func copied(_ patterns: JSON) throws -> String {
+            try desk.removeAll("t")
+            let reply = try desk.use(
+                "copy_files_batch",
+                [
+                    "source_base_path": "s", "destination_base_path": "t", "include_patterns": patterns,
+                    "exclude_patterns": ["it*", "out", "up"],
+                ])
+            #expect(reply["success"] == true)
+            return try desk.all("t").map { $0 + " " }.joined()
+        }
+        func deleted(_ patterns: JSON) throws -> String {
+            #expect(try copied(["*"]) == "a.txt d d/a2.txt d/b.txt d/e d/e/c.bin empty ")
+            let reply = try desk.use(
+                "delete_files_batch", ["base_path": "t", "include_patterns": patterns])
+            #expect(reply["success"] == true)
+            return try desk.all("t").filter { $0.contains(".") }.map { $0 + " " }.joined()
+        }
+        #expect(try copied(["*", "!*.txt"]) == "d d/e d/e/c.bin empty ")
+        #expect(try copied(["a.txt", "*"]) == copied(["*"]))
+        #expect(try deleted(["*", "!*.txt"]) == "a.txt d/a2.txt d/b.txt ")
+        #expect(try deleted(["*"]) == "")
+        #expect(try deleted(["e/"]) == "a.txt d/a2.txt d/b.txt ")
+        #expect(try deleted(["/d", "!*.bin"]) == "a.txt d/e/c.bin ")
+    }
+
     @Test("Files and directories are deleted, but for what is kept from accidents", arguments: Place.every)
     func deletion(place: Place) throws {
         let desk = try tree(place)
