@@ -45,7 +45,8 @@ struct CopyMerge {
     ) throws(ToolError) -> Verdict {
         let before = try baseFile(names)
         guard let target else {
-            guard let before else { return .taken }
+            // A symlink in the base is no base file, but was removed here all the same.
+            guard let before else { return try isInBase(names) ? removedHere : .taken }
             if try areSame(source, before) {
                 return .stays("removed at the destination, unchanged in the source")
             }
@@ -78,7 +79,9 @@ struct CopyMerge {
         let theirs = try link(source)
         let before = try baseType(names) == .symlink ? ground.symlinkTarget(basePath(names)) : nil
         guard let target else {
-            guard theirs != nil, theirs == before else { return before == nil ? .taken : removedHere }
+            guard theirs != nil, theirs == before else {
+                return try isInBase(names) ? removedHere : .taken
+            }
             return .stays("removed at the destination, unchanged in the source")
         }
         let ours = try link(target)

@@ -149,6 +149,27 @@ import Tools
         #expect(try desk.use("get_file_info", ["path": "mine/d/new/empty"])["type"] != nil)
     }
 
+    @Test("What was removed here, and became a link or a file there, is a conflict", arguments: Place.every)
+    func removedAndLinked(place: Place) throws {
+        let desk = try trees(place)
+        for side in ["mine", "theirs"] {
+            try desk.use("delete_file", ["path": .text("\(side)/source.txt")])
+        }
+        try desk.symlink("d", at: "theirs/source.txt")
+        try desk.symlink("d", at: "base/link")
+        try desk.put("theirs/link", "a file\n")
+        let refused = try desk.failure("copy_files", merge())
+        for name in ["source.txt", "link"] {
+            let words = "mine/\(name) (removed at the destination, changed in the source)"
+            #expect(refused.sentence.contains(words), "\(refused.sentence)")
+        }
+        try desk.use("copy_files", merge(["on_overlap": "ours"]))
+        #expect(!desk.exists("mine/source.txt") && !desk.exists("mine/link"))
+        try desk.use("copy_files", merge(["on_overlap": "theirs"]))
+        #expect(try desk.status("mine/source.txt").type == .symlink)
+        #expect(try desk.get("mine/link") == "a file\n")
+    }
+
     @Test("A merge with what makes other names or texts is refused")
     func combinations() throws {
         let desk = try trees(.plain)
