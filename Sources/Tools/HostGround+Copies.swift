@@ -93,9 +93,10 @@ extension HostGround {
                 }
             }
         }
-        let mode = kept.contains(.mode) ? status.mode & 0o7777 : 0o666 & ~Self.umask
-        if fchmod(fresh.descriptor, status.type == .directory ? status.mode & 0o7777 : mode) != 0 {
-            throw .last
+        // A new directory has its mode already. A file was made for its owner alone.
+        if kept.contains(.mode) || status.type != .directory {
+            let mode = kept.contains(.mode) ? status.mode & 0o7777 : 0o666 & ~Self.umask
+            if fchmod(fresh.descriptor, mode) != 0 { throw .last }
         }
         if kept.contains(.times) { try fresh.setTimes(of: status) }
     }

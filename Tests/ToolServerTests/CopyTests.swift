@@ -62,6 +62,22 @@ import Testing
         #expect(try desk.names().count == 4)
     }
 
+    @Test("A copied directory keeps its mode only where modes are kept", arguments: Place.every)
+    func directoryModes(place: Place) throws {
+        let desk = try tree(place)
+        for name in ["s", "s/d"] { try desk.setMode(name, 0o711) }
+        func copy(_ name: String, _ kept: JSON) throws {
+            try desk.use(
+                "copy_files", ["source_path": "s", "destination_path": .text(name), "preserve": kept])
+        }
+        try copy("t", ["mode"])
+        #expect(try desk.mode("t") == 0o711 && desk.mode("t/d") == 0o711)
+        try copy("u", ["times", "xattrs"])
+        try desk.use("create_directory", ["path": "new"])
+        let mode = try desk.mode("new")
+        #expect(try desk.mode("u") == mode && desk.mode("u/d") == mode)
+    }
+
     @Test("Filters choose by the rules of gitignore, by size and by age", arguments: Place.every)
     func filters(place: Place) throws {
         let desk = try tree(place)
