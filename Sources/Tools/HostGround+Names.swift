@@ -2,7 +2,7 @@
 // directory that it has checked.
 
 import Glibc
-internal import Platform
+package import Platform
 
 extension HostGround {
     /// Opens the parent directory of a path, and returns it with the last name.
@@ -88,20 +88,50 @@ extension HostGround {
                 throw ToolError(error, "replace", "\(other)")
             }
         }
-        // The file system cannot exchange names: for a moment one of the names does not exist.
-        let aside = WorkingName.make(WorkingName.fresh).bytes
+        try Self.exchangeByRenames(one, other) { (old, new) throws(Errno) in
+            let (source, target) = (old == one ? from : to, new == one ? from : to)
+            try source.rename(
+                old.names.last?.bytes ?? [], to: new.names.last?.bytes ?? [], in: target, replaces: false)
+        }
+    }
+
+    /// Exchanges two names on a file system that cannot do so: for a moment one of them does not exist. If
+    /// this fails, the files get their names back.
+    /// - Parameter rename: gives a file another name, which must be free.
+    package static func exchangeByRenames(
+        _ one: ToolPath, _ other: ToolPath, rename: (ToolPath, ToolPath) throws(Errno) -> Void
+    ) throws(ToolError) {
+        func workingPath() -> ToolPath { other.parent.appending(WorkingName.make(WorkingName.fresh)) }
+        let aside = workingPath()
         do throws(Errno) {
-            try to.rename(otherName.bytes, to: aside, in: to, replaces: false)
-            do throws(Errno) {
-                try from.rename(name.bytes, to: otherName.bytes, in: to, replaces: false)
-            } catch {
-                try to.rename(aside, to: otherName.bytes, in: to, replaces: false)
-                throw error
-            }
-            try to.rename(aside, to: name.bytes, in: from, replaces: false)
+            try rename(other, aside)
         } catch {
             throw ToolError(error, "replace", "\(other)")
         }
+        let failure: Errno
+        var hasMoved = false
+        do throws(Errno) {
+            try rename(one, other)
+            hasMoved = true
+            try rename(aside, one)
+            return
+        } catch {
+            failure = error
+        }
+        do throws(Errno) {
+            // Another process may have taken the first name. Then the new file stays under the working name,
+            // but the old one gets its name back.
+            let spare = workingPath()
+            if hasMoved { try rename(other, spare) }
+            try rename(aside, other)
+            if hasMoved { try? rename(spare, one) }
+        } catch {
+            throw ToolError(
+                .system,
+                "\(other) could not be replaced (\(failure)), nor be put back (\(error)): what it held "
+                    + "before is now \(aside)")
+        }
+        throw ToolError(failure, "replace", "\(other)")
     }
 
     package func writePart(

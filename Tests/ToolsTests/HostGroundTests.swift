@@ -144,4 +144,44 @@ import Tools
                 try bench.edit("f", .replace(old: "one", new: "two", everywhere: false))
             } == .denied)
     }
+
+    /// Exchanges two names by renames in a list of files.
+    /// - Parameter meddle: called before each rename with its number, from 1.
+    private func exchanged(
+        _ one: ToolPath, _ other: ToolPath,
+        meddle: (Int, inout [ToolPath: String]) throws(Errno) -> Void
+    ) -> (files: [ToolPath: String], kind: ToolError.Kind?) {
+        var files = [one: "new", other: "old"]
+        var count = 0
+        let failure = kind { () throws(ToolError) in
+            try HostGround.exchangeByRenames(one, other) { (name, newName) throws(Errno) in
+                count += 1
+                try meddle(count, &files)
+                if files[newName] != nil { throw .exists }
+                files[newName] = files.removeValue(forKey: name)
+            }
+        }
+        return (files, failure)
+    }
+
+    @Test("An exchange by renames that fails leaves each name its file")
+    func exchangeByRenames() throws {
+        let (one, other) = (try ToolPath("/stage/new".utf8), try ToolPath("/d/f".utf8))
+        let done = exchanged(one, other) { _, _ in }
+        #expect(done.files == [one: "old", other: "new"] && done.kind == nil)
+        for failing in 1...3 {
+            let failed = exchanged(one, other) { (number, _) throws(Errno) in
+                if number == failing { throw .noSpace }
+            }
+            #expect(failed.files == [one: "new", other: "old"], "rename \(failing)")
+            #expect(failed.kind == .bounds, "rename \(failing)")
+        }
+        // Somebody takes the first name meanwhile: nobody's file is lost.
+        let taken = exchanged(one, other) { number, files in
+            if number == 3 { files[one] = "theirs" }
+        }
+        #expect(taken.kind == .exists)
+        #expect(taken.files[one] == "theirs" && taken.files[other] == "old")
+        #expect(taken.files.values.sorted() == ["new", "old", "theirs"])
+    }
 }
