@@ -149,11 +149,14 @@ extension FilePatch {
         _ hunk: Hunk, _ expected: UInt64, _ text: TextFile, _ lineEnd: [UInt8], from least: UInt64
     ) throws(ToolError) -> (spelled: Spelled, place: Place)? {
         var tried: [Spelled] = []
-        let start = try text.start(ofLine: expected) ?? text.size
+        let stated = try text.start(ofLine: expected)
+        let start = stated ?? text.size
         for spelling in spellings(hunk, text.encoding, lineEnd) {
             guard let spelled = try spell(hunk, spelling, text.encoding, lineEnd) else { continue }
             if start >= least, try fits(spelled.old, at: start, hunk, text) {
-                return (spelled, Place(line: expected, offset: start))
+                // An insertion past the end comes at the end.
+                let line = stated == nil ? try text.line(at: start) : expected
+                return (spelled, Place(line: line, offset: start))
             }
             tried.append(spelled)
         }

@@ -274,6 +274,15 @@ import Tools
         #expect(try bench.string("f").contains("line 90\nnew\nline 91\n"))
     }
 
+    @Test("An insertion past the end comes at the end, and counts as moved")
+    func pastTheEnd() throws {
+        let bench = try Bench()
+        try bench.write("f", "one\ntwo\n")
+        #expect(try apply(bench, "@@ -2,0 +3 @@\n+three\n") == 0)
+        #expect(try apply(bench, "@@ -9,0 +10 @@\n+four\n@@ -12,0 +14 @@\n+five\n") == 2)
+        #expect(try bench.string("f") == "one\ntwo\nthree\nfour\nfive\n")
+    }
+
     @Test("What is no patch, or does not fit, is refused")
     func refused() throws {
         let bench = try Bench()
