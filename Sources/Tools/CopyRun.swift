@@ -55,16 +55,15 @@ package struct CopyRun {
     }
 
     /// Returns what a copy would do, including conflicts. Nothing is changed.
-    /// - Throws: `exists` if there are conflicts and the rule is to fail.
+    /// - Throws: `exists` if there are conflicts and the rule is to fail; `usage` if the copy would lie in
+    ///   its own source.
     package func preview() throws(ToolError) -> CopyResult {
-        result(of: try placements())
+        try checkApart()
+        return result(of: try placements())
     }
 
     package func run() throws(ToolError) -> CopyResult {
-        if let top = plan.items.first, top.kind == .directory,
-            destination.names(below: top.source) != nil {
-            throw ToolError(.usage, "\(destination) lies in \(top.source): a copy cannot hold itself")
-        }
+        try checkApart()
         let placements = try placements()
         var result = result(of: placements)
         if try cloneAtOnce(placements, &result) { return result }
@@ -79,6 +78,15 @@ package struct CopyRun {
         try commit(placements, stage)
         stage.discard()
         return result
+    }
+
+    private func checkApart() throws(ToolError) {
+        guard let top = plan.items.first, top.kind == .directory else { return }
+        // Each may be reached through a symlink.
+        let (source, target) = (try ground.resolved(top.source), try ground.resolved(destination))
+        guard target.names(below: source) == nil else {
+            throw ToolError(.usage, "\(destination) lies in \(top.source): a copy cannot hold itself")
+        }
     }
 
     func checkCancelled() throws(ToolError) {

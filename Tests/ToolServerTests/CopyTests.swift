@@ -167,6 +167,27 @@ import Testing
         #expect(try desk.leftovers().isEmpty)
     }
 
+    @Test("A directory is not copied into itself, also not by way of a symlink", arguments: Place.every)
+    func intoItself(place: Place) throws {
+        let desk = try tree(place)
+        try desk.symlink("s", at: "way")
+        let before = try desk.all()
+        for (source, destination) in [("s", "way/x"), ("way/d", "s/d/e/x"), ("s/d", "way/d/new/x")] {
+            for isDry in [true, false] {
+                let failed = try desk.failure(
+                    "copy_files",
+                    [
+                        "source_path": .text(source), "destination_path": .text(destination),
+                        "dry_run": .boolean(isDry),
+                    ])
+                #expect(failed.kind == "usage" && failed.sentence.contains("cannot hold itself"))
+            }
+        }
+        #expect(try desk.all() == before)
+        try desk.use("copy_file", ["source_path": "way/d", "destination_path": "way/d2"])
+        #expect(try desk.string("s/d2/b.txt") == "beta\n")
+    }
+
     @Test("Templates are filled in, in text and names; an unknown name stops all", arguments: Place.every)
     func templates(place: Place) throws {
         let desk = try Desk(place)
