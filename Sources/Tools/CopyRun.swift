@@ -5,7 +5,7 @@
 
 internal import Platform
 
-package struct CopyResult: Sendable, Equatable {
+package struct CopyResult: Sendable {
     package var files = 0
     package var directories = 0
     package var links = 0
@@ -23,12 +23,6 @@ package struct CopyResult: Sendable, Equatable {
     package var skipped: [CopyPlan.Skipped] = []
     /// The places of the first copies.
     package var copies: [(source: ToolPath, destination: ToolPath, size: UInt64)] = []
-
-    package static func == (one: CopyResult, other: CopyResult) -> Bool {
-        one.files == other.files && one.directories == other.directories && one.links == other.links
-            && one.bytes == other.bytes && one.replaced == other.replaced
-            && one.skipped == other.skipped
-    }
 }
 
 package struct CopyRun {

@@ -37,7 +37,6 @@ package struct EditCopy {
     /// The maximum number of bytes of each preview.
     private let previewBytes: Int
     package var isCancelled: @Sendable () -> Bool = { false }
-    package var variables: [String: String]?
 
     package init(
         _ ground: any Ground, replaces: Bool, keeps: KeptAttributes = .usual, previewBytes: Int
