@@ -4,10 +4,10 @@
 import FoundationEssentials
 internal import Platform
 
-struct OwnChange {
+package struct OwnChange {
     /// A file in the state in which a change left it; the version is nil for a file that the change
     /// removed.
-    typealias Left = (path: ToolPath, version: FileVersion?)
+    package typealias Left = (path: ToolPath, version: FileVersion?)
 
     private struct Status: Decodable { var sequence: UInt64 }
     private struct Backup: Decodable {
@@ -32,7 +32,7 @@ struct OwnChange {
     /// Notes the state of the workspace; must be called before the change is made.
     /// - Throws: `usage` if there are no paths, or if they are not in one workspace; `unsupported` if one
     ///   is in no workspace.
-    init(_ ground: any Ground, _ paths: [ToolPath]) throws(ToolError) {
+    package init(_ ground: any Ground, _ paths: [ToolPath]) throws(ToolError) {
         self.ground = ground
         var found: (any WorkspacePast)?
         for path in paths {
@@ -74,7 +74,7 @@ struct OwnChange {
     ///   changed.
     /// - Returns: the files that other processes have changed; then nothing was undone. Empty if all files
     ///   are as before.
-    mutating func takeBack(_ all: [Left], keepsTimes: Bool) throws(ToolError) -> [ToolPath] {
+    package mutating func takeBack(_ all: [Left], keepsTimes: Bool) throws(ToolError) -> [ToolPath] {
         // The check of versions covers the changes up to this number; `changed` covers the later ones.
         let looked = try Self.sequence(workspace)
         let others = all.filter { !isOurs($0) }.map(\.path)

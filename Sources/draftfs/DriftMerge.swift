@@ -1,8 +1,8 @@
 // DriftMerge: merges the changes in a file with the changes in the base, with git merge-file: the old
 // base content, the current base content and the file. The result is one edit. The file's base is
-// then the version that was merged; if the base changed meanwhile, the edit is undone.
+// then the version that was merged; if the base changed meanwhile, the edit is taken back. What others
+// write to the file meanwhile stays.
 
-import Glibc
 import Platform
 import Tools
 
@@ -10,10 +10,18 @@ struct DriftMerge {
     private let place: Place
     /// The path below the root, with a leading "/".
     private let path: String
+    private let ground: HostGround
+    private let file: ToolPath
 
-    init(_ place: Place, _ path: String) {
+    init(_ place: Place, _ path: String) throws(Failure) {
         self.place = place
         self.path = path
+        do throws(ToolError) {
+            ground = try HostGround.everything(from: place.root)
+            file = try ground.roots.path(place.root + path)
+        } catch {
+            throw Failure(error.description)
+        }
     }
 
     func run(marksConflicts: Bool) throws(Failure) {
@@ -25,19 +33,17 @@ struct DriftMerge {
         }
         let then = try bytes("base-then", "the base's content of then is not kept")
         let now = try bytes("base-now", "the base file cannot be read")
-        let ours = try contents()
+        let (ours, seen) = try contents()
         let (overlaps, merged) = try merge(ours, then, now)
         if overlaps > 0, !marksConflicts {
             throw Failure(
                 "\(name): \(overlaps) changes overlap with those of the base: --merge marks them in the "
                     + "file, --ours keeps what is here, --theirs takes the base's content")
         }
-        if merged != ours { try write(merged, over: ours.count) }
-        do throws(Failure) {
-            try place.command("drift", ["ours", path, version])
-        } catch {
-            if merged != ours { try? place.command("undo", ["1", path]) }
-            throw error
+        if merged == ours {
+            try settle(version)
+        } else {
+            try replace(ours, by: merged, settling: version, expecting: seen)
         }
         if overlaps > 0 {
             let lines = Self.texts.markedLines(of: merged).prefix(10).map(String.init)
@@ -57,13 +63,50 @@ struct DriftMerge {
         }
     }
 
-    private func contents() throws(Failure) -> [UInt8] {
-        do throws(Errno) {
-            return try File.open(place.root + path, flags: O_RDONLY).readAll()
+    private func contents() throws(Failure) -> (bytes: [UInt8], version: FileVersion) {
+        do throws(ToolError) {
+            let opened = try ground.open(file)
+            let status = try opened.status()
+            return (try opened.read(Int(clamping: status.size), at: 0), FileVersion(status))
         } catch {
-            throw Failure("cannot read \(Text.printable(path)): \(error)")
+            throw Failure(error.description)
         }
     }
+
+    private func settle(_ version: String) throws(Failure) {
+        try place.command("drift", ["ours", path, version])
+    }
+
+    /// Replaces the content, and settles the drift. If that fails, the content of before comes back.
+    /// - Parameter seen: the version of the file with the old content.
+    private func replace(
+        _ old: [UInt8], by new: [UInt8], settling version: String, expecting seen: FileVersion
+    ) throws(Failure) {
+        let name = Text.printable(path)
+        var own: OwnChange
+        do throws(ToolError) {
+            own = try OwnChange(ground, [file])
+        } catch {
+            throw Failure(error.description)
+        }
+        guard currentVersion == seen else {
+            throw Failure("\(name) was changed while it was merged: nothing was done; try it again")
+        }
+        try write(new, over: old.count)
+        let made = currentVersion
+        do throws(Failure) {
+            try settle(version)
+        } catch {
+            let others = try? own.takeBack([(file, made)], keepsTimes: true)
+            if others?.isEmpty == true { throw error }
+            throw Failure(
+                "\(error); the merged content of \(name) stays, because "
+                    + (others == nil ? "it could not be taken back" : "others have changed it since"),
+                errno: error.errno)
+        }
+    }
+
+    private var currentVersion: FileVersion? { (try? ground.open(file).status()).map { FileVersion($0) } }
 
     private func write(_ bytes: [UInt8], over length: Int) throws(Failure) {
         let text = Array(

@@ -1,5 +1,6 @@
 // draftfs drift: what was changed here and what was changed in the base, put together by the command line.
 
+import Glibc
 import TestSupport
 import Testing
 
@@ -57,6 +58,50 @@ extension MountTests {
                 try mount.start()
                 try same(try readText(mount("a")), merged, "after a kill")
                 try same(try readText(mount("b")), here, "ours after a kill")
+            }
+        }
+
+        @Test("What others do while a file is merged is not lost")
+        func meanwhile() throws {
+            try mounted(prepare: { base in
+                for name in ["a", "b"] { try ChildProcess.shell("seq 10000 > \(name)", directory: base) }
+            }) { mount in
+                for name in ["a", "b"] {
+                    try ChildProcess.shell(
+                        "printf 'HERE' | dd of=\(name) conv=notrunc bs=1 seek=38893 status=none",
+                        directory: mount.root)
+                }
+                let here = try readText(mount("b"))
+                try ChildProcess.shell(
+                    "sed -i '10s/.*/ten of the base/' a b; ls", directory: mount.base)
+                let tools = try TemporaryDirectory("tools")
+                let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+                // Others come in when git is called.
+                func accept(_ name: String, meanwhile: String) throws -> ChildResult {
+                    let script = "#!/bin/sh\n\(meanwhile)\nPATH='\(path)'\nexport PATH\nexec git \"$@\"\n"
+                    try writeFile(tools("git"), script, mode: 0o755)
+                    return try ChildProcess.run(
+                        [TestEnvironment.binary, "drift", "-C", mount.root, "--accept", name], seconds: 60,
+                        environment: ["PATH": "\(tools.path):\(path)"])
+                }
+                let refused = try accept("a", meanwhile: "printf LAST >> '\(mount("a"))'")
+                try same(refused.status, 1, "status")
+                try expect(refused.errorText.contains("changed while it was merged"), refused.errorText)
+                let left = try readText(mount("a"))
+                try expect(left.hasSuffix("LAST") && left.contains("HERE"), "what others wrote")
+                try expect(!left.contains("ten of the base"), "no merge")
+                let again = try drift(mount, "--accept", "a")
+                try expect(again.succeeded, again.errorText)
+                let merged = try readText(mount("a"))
+                try expect(merged.hasSuffix("LAST") && merged.contains("ten of the base"), "merged")
+                // The base changes once more: the merge is of an old version, and is taken back.
+                let overtaken = try accept(
+                    "b", meanwhile: "sed -i '20s/.*/twenty of the base/' '\(mount.base)/b'")
+                try same(overtaken.status, 1, "status")
+                try same(try readText(mount("b")) == here, true, "taken back")
+                let last = try drift(mount, "--accept", "b")
+                try expect(last.succeeded, last.errorText)
+                try expect(try readText(mount("b")).contains("twenty of the base"), "merged")
             }
         }
     }
