@@ -32,7 +32,7 @@ struct DoctorCommand: ParsableCommand {
         ]
         if json {
             let items = findings.map {
-                #"{"subject": "\#($0.subject)", "verdict": "\#($0.verdict.rawValue)", "#
+                #"{"subject": \#(JSONText.quoted($0.subject)), "verdict": "\#($0.verdict.rawValue)", "#
                     + #""sentence": \#(JSONText.quoted($0.sentence))}"#
             }
             print("[\n  " + items.joined(separator: ",\n  ") + "\n]")

@@ -117,6 +117,15 @@ extension CommandTests {
             #expect(JSONValue(parsing: text.utf8)?.text == "a\n\t/ä😀\u{fffd}!")
         }
 
+        @Test func `What doctor says is JSON, whatever the store is called`() throws {
+            let directory = try TemporaryDirectory("doctor")
+            let store = directory("a \"store\" \\ with\ttab")
+            try makeDirectory(store)
+            let result = try Program.run(["doctor", "--json", "--store", store])
+            let findings = try #require(JSONValue(parsing: result.output)?.items)
+            #expect(findings.contains { $0["subject"]?.text == "reflink in \(store)" }, "\(result.text)")
+        }
+
         @Test func `Numbers of 64 bits keep all their digits`() {
             let value = JSONValue(parsing: #"{"n": 18446744073709551615}"#.utf8)
             #expect(value?["n"]?.unsigned == .max)
