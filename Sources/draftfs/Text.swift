@@ -16,7 +16,8 @@ enum Text {
     static func decimal(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "-" }
         let tenths = Int64((value * 10).rounded())
-        return "\(tenths / 10).\(abs(tenths % 10))"
+        // Above -1 the whole part is 0, which has no sign.
+        return "\(tenths < 0 ? "-" : "")\(abs(tenths / 10)).\(abs(tenths % 10))"
     }
 
     /// Returns for example "0:07", "12:34" or "1:02:03".

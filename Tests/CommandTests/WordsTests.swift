@@ -68,6 +68,15 @@ extension CommandTests {
             #expect(Text.duration(3723) == "1:02:03")
         }
 
+        @Test func `Numbers have one digit after the point, and their sign`() {
+            for (value, expected) in [
+                (0, "0.0"), (1.25, "1.3"), (-0.04, "0.0"), (-0.1, "-0.1"), (-0.94, "-0.9"), (-0.96, "-1.0"),
+                (-12.34, "-12.3"), (.infinity, "-"), (.nan, "-"),
+            ] as [(Double, String)] {
+                #expect(Text.decimal(value) == expected)
+            }
+        }
+
         @Test func `What people read does nothing to their terminal`() {
             #expect(Text.printable("a\u{1b}[2Jb\n\u{9b}ä") == "a\\x1b[2Jb\\x0a\\x9bä")
         }
