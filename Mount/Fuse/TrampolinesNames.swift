@@ -21,6 +21,27 @@ func nameOf(_ text: UnsafePointer<CChar>?) throws(Errno) -> FileName {
     return FileName(trusted: name)
 }
 
+/// The array that the names of a thread's look-ups are read into. Most look-ups keep no name, and then
+/// none is allocated.
+private final class NameBuffer {
+    private var bytes: [UInt8] = []
+
+    private static let ofThread = ThreadLocal { NameBuffer() }
+
+    /// Returns a name as `nameOf` does. It shares the buffer, so it must be made compact to be kept.
+    static func name(_ text: UnsafePointer<CChar>) throws(Errno) -> FileName {
+        let length = strlen(text)
+        if length > FileName.maximumLength { throw .nameTooLong }
+        let buffer = ofThread.value
+        buffer.bytes.removeAll(keepingCapacity: true)
+        // Room for any name, so that the array is allocated once.
+        buffer.bytes.reserveCapacity(FileName.maximumLength)
+        buffer.bytes.append(contentsOf: UnsafeRawBufferPointer(start: text, count: length))
+        if length == 0 || isDots(buffer.bytes) { throw .invalid }
+        return FileName(trusted: buffer.bytes)
+    }
+}
+
 private func isDots(_ name: [UInt8]) -> Bool {
     name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
 }
@@ -45,13 +66,21 @@ func serve(
 private func lookup(
     _ handle: OpaquePointer?, _ parent: UInt64, _ text: UnsafePointer<CChar>?
 ) {
-    guard let text, text[0] == CChar(bitPattern: UInt8(ascii: ".")) else {
-        return serve(handle, text) { $0.lookup($1, parent: parent, name: $2) }
+    guard let text else { return serve(handle) { $1.fail(.invalid) } }
+    if text[0] == CChar(bitPattern: UInt8(ascii: ".")) {
+        switch strlen(text) {
+        case 1: return serve(handle) { $0.lookupSelf($1, node: parent) }
+        case 2 where text[1] == text[0]: return serve(handle) { $0.lookupParent($1, node: parent) }
+        default: break
+        }
     }
-    switch bytesOf(text).count {
-    case 1: serve(handle) { $0.lookupSelf($1, node: parent) }
-    case 2 where text[1] == text[0]: serve(handle) { $0.lookupParent($1, node: parent) }
-    default: serve(handle, text) { $0.lookup($1, parent: parent, name: $2) }
+    serve(handle) { operations, request in
+        do throws(Errno) {
+            let name = try NameBuffer.name(text)
+            operations.lookup(request, parent: parent, name: name)
+        } catch {
+            request.fail(error)
+        }
     }
 }
 

@@ -15,10 +15,11 @@ extension DraftOperations {
 
     package func lookup(_ request: consuming Request, parent: UInt64, name: FileName) {
         do throws(Errno) {
-            if case .control(let place) = try node(parent) {
-                return control.lookup(request, in: place, name)
+            let directory = try node(parent)
+            if case .control(let place) = directory {
+                return control.lookup(request, in: place, name.compact)
             }
-            let (entry, counted) = try find(name, in: parent)
+            let (entry, counted) = try find(name, in: directory)
             if !request.entry(entry), let counted {
                 counted.workspace.forget(counted.number, count: 1)
             }
@@ -43,9 +44,9 @@ extension DraftOperations {
 
     /// Returns the node that a name leads to, and the inode to which a reference was counted.
     private func find(
-        _ name: FileName, in parent: UInt64
+        _ name: FileName, in directory: Node
     ) throws(Errno) -> (NodeEntry, counted: Place?) {
-        switch try node(parent) {
+        switch directory {
         case .workspaceList:
             if name == ControlDirectory.name {
                 return (control.entry(workspace: 0), nil)
@@ -58,7 +59,6 @@ extension DraftOperations {
                 return (control.entry(workspace: place.workspace.id), nil)
             }
             let attributes = try place.workspace.lookup(name, in: place.number)
-            negatives.remove(parent, name)
             return (
                 entry(attributes, in: place.workspace),
                 Place(workspace: place.workspace, number: attributes.number)

@@ -28,6 +28,7 @@ extension DraftOperations {
             let attributes = try place.workspace.makeNode(
                 name, in: place.number, mode: mode, device: device, symlinkTarget: target,
                 caller: .init(request.context))
+            negatives.remove(parent, name)
             if !request.entry(entry(attributes, in: place.workspace)) {
                 place.workspace.forget(attributes.number, count: 1)
             }
@@ -78,6 +79,7 @@ extension DraftOperations {
             let attributes = try place.workspace.makeLink(
                 to: source.number, name: newName, in: place.number,
                 caller: .init(request.context))
+            negatives.remove(newParent, newName)
             if !request.entry(entry(attributes, in: place.workspace)) {
                 place.workspace.forget(attributes.number, count: 1)
             }
@@ -135,6 +137,7 @@ extension DraftOperations {
             try old.workspace.rename(
                 name, in: old.number, to: newName, in: new.number,
                 flags: RenameFlags(rawValue: flags), caller: caller)
+            negatives.remove(newParent, newName)
         }
     }
 

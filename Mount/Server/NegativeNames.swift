@@ -33,7 +33,7 @@ final class NegativeNames: Sendable {
     /// Notes a name.
     /// - Returns: a name that was evicted, which the kernel must drop.
     func note(_ parent: UInt64, _ name: FileName) -> Key? {
-        let key = Key(parent: parent, name: name)
+        let key = Key(parent: parent, name: name.compact)
         return names.withLock { names in
             guard names.known.insert(key).inserted else { return nil }
             guard names.noted.count == capacity else {

@@ -80,10 +80,18 @@ final class Session {
         }
         let sink = ReplySink.batch(
             BatchReply(channel, count: answered, limit: options.replyBytes))
+        // The first call of an id may have ended when the second is taken, so the batch keeps its ids.
+        var ids: Set<RequestID> = []
         for message in messages {
-            if case .request(let request) = message, request.method == "initialize" {
+            guard case .request(let request) = message else {
+                take(message, cost: cost / items.count, sink)
+                continue
+            }
+            if request.method == "initialize" {
                 answer(
                     request.id.json, .invalidRequest("initialize is no part of a batch."), sink)
+            } else if !ids.insert(request.id).inserted {
+                answer(request.id.json, .invalidRequest("The batch has this id twice."), sink)
             } else {
                 take(message, cost: cost / items.count, sink)
             }

@@ -21,6 +21,12 @@ package struct FileName: Hashable, Sendable, CustomStringConvertible {
     /// Makes a name of bytes that the kernel or a verified record has already validated.
     package init(trusted bytes: [UInt8]) { self.bytes = bytes }
 
+    /// The name in an array that holds no more than its bytes. Whoever keeps a name of a request keeps
+    /// this one: the request's own array is used again for the next one.
+    package var compact: FileName {
+        FileName(trusted: bytes.withUnsafeBufferPointer { Array($0) })
+    }
+
     /// The name for messages. Bytes that are not UTF-8 become replacement characters.
     package var description: String { String(decoding: bytes, as: UTF8.self) }
 }

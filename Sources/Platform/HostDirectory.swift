@@ -89,16 +89,21 @@ extension File {
         _ attribute: [UInt8], of name: [UInt8]
     ) throws(Errno) -> [UInt8] {
         let path = procPath(name)
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        let count = withCString(path) { path in
-            withCString(attribute) { attribute in
-                buffer.withUnsafeMutableBytes {
-                    cp_getxattr(path, attribute, $0.baseAddress, $0.count)
+        // Most are short or not there. The longest has 64 KiB (XATTR_SIZE_MAX).
+        for length in [256, 64 << 10] {
+            var buffer = [UInt8](repeating: 0, count: length)
+            let count = withCString(path) { path in
+                withCString(attribute) { attribute in
+                    buffer.withUnsafeMutableBytes {
+                        cp_getxattr(path, attribute, $0.baseAddress, $0.count)
+                    }
                 }
             }
+            if count >= 0 { return Array(buffer.prefix(Int(count))) }
+            let error = Errno.last
+            if error != .range { throw error }
         }
-        if count < 0 { throw .last }
-        return Array(buffer.prefix(Int(count)))
+        throw .range
     }
 
     /// Returns the names of the extended attributes of `name` in this directory.

@@ -94,7 +94,7 @@ enum DeleteTools {
     private static func deleteBatch(_ call: Call) throws(ToolError) -> ToolReply {
         do throws(ToolError) {
             let base = try call.path("base_path")
-            let include = try includes(call)
+            let include = try CopyFileTools.includes(call)
             var walk = TreeWalk(call.ground, exclude: try call.rules("exclude_patterns"))
             walk.isCancelled = { call.context.isCancelled }
             var found: [Doomed] = []

@@ -2,7 +2,7 @@
 // directory that it has checked.
 
 import Glibc
-package import Platform
+internal import Platform
 
 extension HostGround {
     /// Opens the parent directory of a path, and returns it with the last name.
@@ -98,7 +98,7 @@ extension HostGround {
     /// Exchanges two names on a file system that cannot do so: for a moment one of them does not exist. If
     /// this fails, the files get their names back.
     /// - Parameter rename: gives a file another name, which must be free.
-    package static func exchangeByRenames(
+    static func exchangeByRenames(
         _ one: ToolPath, _ other: ToolPath, rename: (ToolPath, ToolPath) throws(Errno) -> Void
     ) throws(ToolError) {
         func workingPath() -> ToolPath { other.parent.appending(WorkingName.make(WorkingName.fresh)) }

@@ -2,6 +2,7 @@
 
 import Glibc
 import MCP
+import Platform
 import TestSupport
 import Testing
 import Tools

@@ -5,7 +5,7 @@ import Glibc
 import Platform
 import TestSupport
 import Testing
-import Tools
+@testable import Tools
 
 @Suite struct HostGroundTests {
     @Test("Paths are absolute, relative to the first root, with backslashes or a drive")

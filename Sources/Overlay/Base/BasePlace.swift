@@ -22,6 +22,11 @@ package struct BasePlace: Equatable, Sendable {
         }
     }
 
+    /// The place with an array for the name that holds no more than its bytes, to be kept.
+    var compact: BasePlace {
+        BasePlace(directory: directory, name: name.withUnsafeBufferPointer { Array($0) })
+    }
+
     package var path: [UInt8] {
         directory.isEmpty ? name : directory + [0x2f] + name
     }

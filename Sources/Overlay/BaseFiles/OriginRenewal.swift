@@ -10,7 +10,7 @@ extension BaseFiles {
     /// Whether a file shows the base's content of now, as far as its row says.
     private func follows(_ inode: Inode) -> Bool {
         inode.isPersistent && inode.type == .regular && inode.record.links > 0
-            && inode.record.flags.isSuperset(of: [.hasOrigin, .followsBase])
+            && inode.record.flags.contains(.hasOrigin) && inode.record.flags.contains(.followsBase)
             && !inode.record.flags.contains(.hasLog)
     }
 

@@ -1,5 +1,5 @@
-// RestoredContent: content that rollbacks and clones have put into edit logs: a crash may have come between the
-// logs and the transaction.
+// RestoredContent: content that rollbacks and clones have put into edit logs: a crash may have come between
+// the logs and the transaction.
 
 internal import Platform
 internal import Storage

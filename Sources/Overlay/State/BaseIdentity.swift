@@ -52,6 +52,11 @@ extension BaseIdentity {
         if touched.remove(number) != nil { formerOrigins.insert(number) }
     }
 
+    /// False if an inode has no origin.
+    func hasOrigin(_ number: InodeNumber) -> Bool {
+        touched.contains(number) || formerOrigins.contains(number)
+    }
+
     /// Touched is what has a row; a file whose content others took has an origin only.
     mutating func noteOrigin(_ number: InodeNumber, isThere: Bool) {
         if !isThere {

@@ -40,6 +40,12 @@ package final class Inode {
         basePath = record.type == .directory ? place.path : nil
     }
 
+    /// It was found by that name. The name of a request is copied only if it is another one.
+    func note(_ name: FileName, in directory: Inode) {
+        parent = directory.number
+        if self.name != name { self.name = name.compact }
+    }
+
     package var number: InodeNumber { record.number }
     var type: FileType { record.type }
     var isDirectory: Bool { record.type == .directory }

@@ -4,12 +4,17 @@
 package import Storage
 
 package struct OpenLogs {
-    private struct Open {
+    private final class Open {
         let log: EditLog
         /// Edits under way outside the tree's lock.
         var writers = 0
         /// No record of the tree log says yet that this log has a record.
         var isNew: Bool
+
+        init(_ log: EditLog, isNew: Bool) {
+            self.log = log
+            self.isNew = isNew
+        }
     }
 
     private var table: [InodeNumber: Open] = [:]
@@ -31,7 +36,7 @@ package struct OpenLogs {
 
     /// - Parameter isNew: it was just made, and has no record.
     mutating func insert(_ log: EditLog, isNew: Bool = false) {
-        table[log.id] = Open(log: log, isNew: isNew)
+        table[log.id] = Open(log, isNew: isNew)
     }
 
     mutating func remove(_ number: InodeNumber) { table[number] = nil }
@@ -52,11 +57,10 @@ extension OpenLogs {
     /// - Returns: whether that is the first record of a new log.
     mutating func endEdit(_ number: InodeNumber, isWritten: Bool) -> Bool {
         // A rollback may have closed the log meanwhile.
-        guard var open = table[number], open.writers > 0 else { return false }
+        guard let open = table[number], open.writers > 0 else { return false }
         open.writers -= 1
         let isFirst = open.isNew && isWritten
         if isFirst { open.isNew = false }
-        table[number] = open
         return isFirst
     }
 }

@@ -124,6 +124,8 @@ package final class Tree: @unchecked Sendable {
     /// Where a touched base file came from.
     package func origin(_ number: InodeNumber) throws(StorageError) -> Origin? {
         if let known = pending.origin(number) { return known }
+        // Most inodes that are asked for have none: the first edit of a file asks for all above it.
+        guard identity.hasOrigin(number) else { return nil }
         return try reader.origin(number)
     }
 
@@ -146,8 +148,7 @@ package final class Tree: @unchecked Sendable {
         if let entry = try index(of: directory).entries[name] {
             if entry.isWhiteout { return nil }
             let inode = try inode(entry.inode)
-            inode.parent = directory.number
-            inode.name = name
+            inode.note(name, in: directory)
             baseFiles.followQuietly(inode)
             return inode
         }
@@ -156,7 +157,7 @@ package final class Tree: @unchecked Sendable {
         else { return nil }
         let inode = try baseInode(
             status, at: BasePlace(directory: basePath, name: name.bytes), parent: directory)
-        inode.name = name
+        inode.note(name, in: directory)
         return inode
     }
 
@@ -180,7 +181,7 @@ package final class Tree: @unchecked Sendable {
             return inode
         }
         let record = InodeRecord(number: number, status: status)
-        let inode = Inode(record, isPersistent: false, place: place, parent: parent.number)
+        let inode = Inode(record, isPersistent: false, place: place.compact, parent: parent.number)
         inodes.insert(inode)
         // A descriptor that is still cached may be of what stood here before.
         base.forget(place)
@@ -198,7 +199,7 @@ package final class Tree: @unchecked Sendable {
             base.forget(place)
         }
         caches.dropNames(of: inode.number)
-        inode.refresh(record, at: place)
+        inode.refresh(record, at: place.compact)
     }
 
     /// A base file that had lost its name has it again, and is as the base has it.

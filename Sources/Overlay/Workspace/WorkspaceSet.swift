@@ -11,7 +11,7 @@ package final class WorkspaceSet: Sendable {
     package let events: EventLog
     package let limits: Limits
     let clock: Clock
-    package let open: Mutex<[UInt16: Workspace]>
+    package let open = OpenWorkspaces()
     /// Held while one is recovered: whoever asks for it meanwhile must wait for it, but requests to
     /// those that are open must not.
     package let opening = Mutex<Void>(())
@@ -40,7 +40,6 @@ package final class WorkspaceSet: Sendable {
         self.clock = clock
         self.limits = limits
         self.events = events
-        open = Mutex([:])
         lastCheckpoint = Mutex(clock.monotonic())
         memory = MemoryBudget(limits)
         quota = Quota(store.logs.counter)
@@ -71,7 +70,7 @@ package final class WorkspaceSet: Sendable {
     package var records: [WorkspaceRecord] { store.workspaces }
 
     package var opened: [Workspace] {
-        open.withLock { $0.values.sorted { $0.id < $1.id } }
+        open.all
     }
 
     /// The workspace with that number, opened if it is not open.
@@ -92,7 +91,7 @@ package final class WorkspaceSet: Sendable {
                     quota: quota, memory: memory)
                 startCounting(workspace, usage)
                 workspace.accounts.loadLimits()
-                open.withLock { $0[record.id] = workspace }
+                open.insert(workspace)
                 post(report, of: record)
                 return .success(workspace)
             } catch {
@@ -114,7 +113,7 @@ package final class WorkspaceSet: Sendable {
     package func find(_ name: FileName) -> WorkspaceRecord? { store.workspace(named: name) }
 
     /// An open workspace by the id in an inode number.
-    package func opened(_ id: UInt16) -> Workspace? { open.withLock { $0[id] } }
+    package func opened(_ id: UInt16) -> Workspace? { open[id] }
 
     /// Forks a new workspace from the base: no scan, whatever the base's size.
     package func create(_ name: FileName) throws(Errno) -> WorkspaceRecord {
@@ -163,7 +162,7 @@ package final class WorkspaceSet: Sendable {
                 good = false
             }
         }
-        open.withLock { $0 = [:] }
+        open.removeAll()
         return good
     }
 }

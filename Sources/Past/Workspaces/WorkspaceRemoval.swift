@@ -45,7 +45,7 @@ extension WorkspaceSet {
     }
 
     private func finishRemoval(of workspace: Workspace) throws(Errno) {
-        open.withLock { $0[workspace.id] = nil }
+        open.remove(workspace.id)
         stopCounting(workspace)
         workspace.close()
         try store.removeWorkspace(workspace.id)

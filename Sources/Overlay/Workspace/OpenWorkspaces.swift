@@ -1,0 +1,51 @@
+// OpenWorkspaces: the workspaces that are open, by id. Each request of the kernel looks one up, so each thread
+// remembers the one that it found last, until a workspace is opened or closed.
+
+internal import Platform
+internal import Synchronization
+
+package final class OpenWorkspaces: Sendable {
+    private let table = Mutex<[UInt16: Workspace]>([:])
+    /// The state of the table: a number that no other state of any table of the process has.
+    private let state: Atomic<UInt64>
+
+    /// What a thread found last. It keeps a closed workspace in memory until the thread's next look-up.
+    private final class Found {
+        var state: UInt64 = 0
+        var id: UInt16 = 0
+        var workspace: Workspace?
+    }
+
+    private static let found = ThreadLocal { Found() }
+    private static let lastState = Atomic<UInt64>(0)
+
+    private static func nextState() -> UInt64 {
+        lastState.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    init() { state = Atomic(Self.nextState()) }
+
+    package subscript(_ id: UInt16) -> Workspace? {
+        let found = Self.found.value
+        // Loaded before the table is read: after a change in between the next look-up reads it again.
+        let now = state.load(ordering: .acquiring)
+        if found.state == now, found.id == id { return found.workspace }
+        guard let workspace = table.withLock({ $0[id] }) else { return nil }
+        (found.state, found.id, found.workspace) = (now, id, workspace)
+        return workspace
+    }
+
+    /// In the order of their ids.
+    package var all: [Workspace] { table.withLock { $0.values.sorted { $0.id < $1.id } } }
+
+    func insert(_ workspace: Workspace) { change { $0[workspace.id] = workspace } }
+    package func remove(_ id: UInt16) { change { $0[id] = nil } }
+    func removeAll() { change { $0 = [:] } }
+
+    private func change(_ body: (inout [UInt16: Workspace]) -> Void) {
+        table.withLock { table in
+            body(&table)
+            state.store(Self.nextState(), ordering: .releasing)
+        }
+    }
+}
