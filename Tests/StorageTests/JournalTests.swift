@@ -1,7 +1,10 @@
 // The journal: records come back in order, a torn tail is cut, damage is refused.
 
+import Dispatch
+import Glibc
 import Platform
 import Storage
+import Synchronization
 import TestSupport
 import Testing
 
@@ -121,6 +124,36 @@ struct JournalTests {
         for (index, payload) in kept.enumerated() {
             #expect(payload == [UInt8](repeating: UInt8(index + 1), count: 700))
         }
+    }
+
+    @Test("A sync that waits for another one, which fails, fails as well")
+    func waitingSync() throws {
+        let journal = try open()
+        _ = try replay(journal)
+        try journal.append(.transaction, sequence: 1, stamp: testStamp, payload: [1])
+        let isSyncing = Shared(false)
+        let isWaiting = Shared(false)
+        disk.beforeNextSync { [disk] in
+            isSyncing.value = true
+            for _ in 0..<500 where !isWaiting.value { usleep(10_000) }
+            // Time for the other one to come to where it waits.
+            usleep(50_000)
+            disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .inputOutput))
+        }
+        let failures = Mutex<[Int: Errno]>([:])
+        DispatchQueue.concurrentPerform(iterations: 2) { index in
+            if index == 1 {
+                for _ in 0..<500 where !isSyncing.value { usleep(10_000) }
+                isWaiting.value = true
+            }
+            do throws(Errno) {
+                try journal.synchronize()
+            } catch {
+                failures.withLock { $0[index] = error }
+            }
+        }
+        #expect(failures.withLock { $0 } == [0: .inputOutput, 1: .inputOutput])
+        #expect(throws: Errno.inputOutput) { try journal.synchronize() }
     }
 
     @Test("The sequence counter only advances")

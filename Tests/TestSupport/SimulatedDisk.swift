@@ -28,6 +28,7 @@ package final class SimulatedDisk: Disk {
     }
 
     fileprivate let state: Mutex<SimulatedDiskState>
+    private let syncHook = Mutex<(@Sendable () -> Void)?>(nil)
 
     package init(seed: UInt64) { state = Mutex(SimulatedDiskState(seed: seed)) }
 
@@ -41,6 +42,17 @@ package final class SimulatedDisk: Disk {
     package var isPlanOpen: Bool { state.withLock { $0.plan != nil } }
     /// From now on each sync fails with that; nil ends it.
     package func failSyncs(_ errno: Errno?) { state.withLock { $0.syncFailure = errno } }
+    /// Calls `body` once, at the beginning of the next sync of a file.
+    package func beforeNextSync(_ body: @escaping @Sendable () -> Void) {
+        syncHook.withLock { $0 = body }
+    }
+    fileprivate func willSynchronize() {
+        let body = syncHook.withLock { hook in
+            defer { hook = nil }
+            return hook
+        }
+        body?()
+    }
     /// Syncs that were asked for so far, of files, directories and all.
     package var syncs: Int { state.withLock { $0.syncs } }
     package var isStopped: Bool { state.withLock { $0.isStopped } }
@@ -248,6 +260,7 @@ private final class SimulatedFile: DiskFile {
     }
 
     func synchronize() throws(Errno) {
+        disk.willSynchronize()
         try disk.change { (state) throws(Errno) in
             try state.beginSync()
             state.nodes[node]?.synchronize()

@@ -24,12 +24,17 @@ package final class Journal: Sendable {
         var cuts = 0
     }
 
-    /// The end up to which the file is known to be durable. The lock is held across fdatasync on
-    /// purpose: a waiting thread may find its own bytes synced by the previous call (group commit).
-    private let syncedEnd = Mutex<UInt64>(0)
-    /// The error of a failed sync. It may have dropped bytes, and a later sync would not report that.
-    /// So all later syncs fail.
-    private let syncFailure = Mutex<Errno?>(nil)
+    /// The lock is held across fdatasync on purpose: a waiting thread may find its own bytes synced by
+    /// the previous call (group commit), or that this call failed.
+    private let synced = Mutex(SyncState())
+
+    private struct SyncState: Sendable {
+        /// The end up to which the file is known to be durable.
+        var end: UInt64 = 0
+        /// The error of a failed sync. It may have dropped bytes, and a later sync would not report
+        /// that. So all later syncs fail, also those that were waiting for the failed one.
+        var failure: Errno?
+    }
 
     /// Opens the tree log at `path`, or makes an empty one.
     package init(
@@ -319,18 +324,18 @@ package final class Journal: Sendable {
 
     /// Makes everything appended so far survive a power cut.
     package func synchronize() throws(Errno) {
-        if let failure = syncFailure.withLock({ $0 }) { throw failure }
         let target = end
-        let failure: Errno? = syncedEnd.withLock { synced in
-            if synced >= target { return nil }
+        let failure: Errno? = synced.withLock { synced in
+            if let failure = synced.failure { return failure }
+            if synced.end >= target { return nil }
             let end = self.end
             do throws(Errno) {
                 try file.synchronize()
             } catch {
-                syncFailure.withLock { $0 = error }
+                synced.failure = error
                 return error
             }
-            synced = end
+            synced.end = end
             return nil
         }
         if let failure { throw failure }
