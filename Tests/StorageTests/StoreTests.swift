@@ -153,6 +153,32 @@ struct StoreTests {
         #expect(store.workspace(named: FileName(trusted: Array("one".utf8))) == nil)
     }
 
+    @Test(
+        "What the next opening finds of a workspace whose making failed is what the store says",
+        arguments: 1...2)
+    func failedMaking(failures: Int) throws {
+        func open(_ disk: SimulatedDisk) throws -> Store {
+            try Store.open(on: disk, basePath: [0x2f], baseInode: 1, now: 1)
+        }
+        let name = try FileName("one")
+        var call = 0
+        while true {
+            let disk = SimulatedDisk(seed: 1)
+            let store = try open(disk)
+            disk.set(SimulatedDisk.Plan(callsBefore: call, errno: .inputOutput, times: failures))
+            let made = try? store.createWorkspace(name, now: 1)
+            disk.set(nil)
+            if failures == 1 { #expect(store.workspaces.isEmpty == (made == nil), "call \(call)") }
+            #expect(try open(disk).workspaces == store.workspaces, "call \(call)")
+            // There is one of that name in the end, and not two.
+            _ = try? store.createWorkspace(name, now: 2)
+            #expect(try open(disk).workspaces.map(\.name) == [name], "call \(call)")
+            if made != nil { break }
+            call += 1
+        }
+        #expect(call > 8)
+    }
+
     @Test("What a cut-off creation or removal left is removed")
     func leftovers() throws {
         do {

@@ -307,9 +307,20 @@ extension Store {
                 }
                 try disk.synchronizeDirectory(temporary)
                 try disk.rename(temporary, to: path)
-                try disk.synchronizeDirectory("workspaces")
             } catch {
                 try? disk.removeTree(temporary)
+                return .failure(error)
+            }
+            do throws(Errno) {
+                try disk.synchronizeDirectory("workspaces")
+            } catch {
+                // The next start would find the workspace, beside another one that got its name
+                // meanwhile. If its directory cannot be renamed back, the workspace exists.
+                if (try? disk.rename(path, to: temporary)) == nil {
+                    known[id] = record
+                } else {
+                    try? disk.removeTree(temporary)
+                }
                 return .failure(error)
             }
             known[id] = record
