@@ -84,6 +84,22 @@ import Testing
         #expect(pool.usage.files == 0 && pool.isEmpty)
     }
 
+    @Test("A file with fewer bytes than its status says is not kept")
+    func fewerBytes() throws {
+        let pool = pool(SimulatedDisk(seed: 1))
+        let (file, identity) = try source(bytes(1_000, fill: 1))
+        let status = try file.status()
+        #expect(truncate(directory("source"), 900) == 0)
+        pool.claim(identity)
+        defer { pool.release(identity) }
+        let outcome = pool.keep(
+            identity, of: file, limit: nil,
+            status: { () throws(Errno) in status }, hasRoom: { _ in true })
+        #expect(outcome == .changed)
+        #expect(pool.usage.files == 0 && pool.isEmpty)
+        #expect(!pool.has(identity))
+    }
+
     @Test("One whose making was cut off anywhere is not taken for a whole one, and is made anew")
     func cutOff() throws {
         let whole = bytes(2 << 20 | 77, fill: 5)

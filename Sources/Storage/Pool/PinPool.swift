@@ -142,7 +142,10 @@ package final class PinPool: Sendable {
                 let length = PinFile.length(identity.size, isShared: false)
                 if let limit, identity.size > limit { return .tooLarge }
                 guard hasRoom(length) else { return .tooLarge }
-                try copy(source, to: path, identity)
+                guard try copy(source, to: path, identity) else {
+                    try disk.remove(path)
+                    return .changed
+                }
             }
             guard identity.fits(try status()) else {
                 try disk.remove(path)
@@ -230,17 +233,17 @@ package final class PinPool: Sendable {
 
     /// Copies the content. A small file takes one write, which is complete or leaves no footer. The
     /// footer of a larger file is written last too.
+    /// - Returns: False if the source is shorter than its status says. Then there is no footer.
     private func copy(
         _ source: File, to path: String, _ identity: PinIdentity
-    ) throws(Errno) {
+    ) throws(Errno) -> Bool {
         let file = try create(path, identity)
         var table = ByteWriter(capacity: 8 * Int(clamping: PinFile.blocks(of: identity.size)))
         var at: UInt64 = 0
         while true {
             let count = Int(min(UInt64(Self.chunk), identity.size - at))
             var bytes = try source.readBytes(count, at: at)
-            // The file became shorter. The caller's second status check detects that.
-            guard bytes.count == count else { return }
+            guard bytes.count == count else { return false }
             var start = 0
             while start < count {
                 let end = min(start + PinFile.blockLength, count)
@@ -258,7 +261,7 @@ package final class PinPool: Sendable {
                 ).bytes
             }
             try file.writeBytes(bytes, at: place)
-            if isLast { return }
+            if isLast { return true }
         }
     }
 
