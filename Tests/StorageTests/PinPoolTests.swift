@@ -141,6 +141,39 @@ import Testing
         }
     }
 
+    @Test("After a failed sync of a content the later ones fail too, and those of others do not")
+    func failedSync() throws {
+        let disk = SimulatedDisk(seed: 1)
+        let pool = pool(disk)
+        let (file, identity) = try source(bytes(50_000, fill: 5))
+        #expect(keep(pool, identity, file) == .kept)
+        disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .inputOutput))
+        #expect(throws: Errno.inputOutput) { try pool.synchronize([identity]) }
+        #expect(!disk.isPlanOpen)
+        #expect(throws: Errno.inputOutput) { try pool.synchronize([identity]) }
+        let (next, other) = try source(bytes(60_000, fill: 6))
+        #expect(keep(pool, other, next) == .kept)
+        try pool.synchronize([other])
+        #expect(throws: Errno.inputOutput) { try pool.synchronize([other, identity]) }
+    }
+
+    @Test("Where the sync of the file system fails, each content is synced by itself")
+    func failedWholeSync() throws {
+        let disk = SimulatedDisk(seed: 1)
+        let pool = pool(disk)
+        let identities = try (1...17).map { size in
+            let (file, identity) = try source(bytes(size, fill: 1))
+            #expect(keep(pool, identity, file) == .kept)
+            return identity
+        }
+        disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .inputOutput))
+        try pool.synchronize(identities)
+        #expect(!disk.isPlanOpen)
+        let syncs = disk.syncs
+        try pool.synchronize(identities)
+        #expect(disk.syncs == syncs)
+    }
+
     @Test("A path says what it is of, and nothing else is a path of the pool")
     func paths() throws {
         let (_, identity) = try source([1])

@@ -26,6 +26,9 @@ package final class PinPool: Sendable {
     /// Whether the store may share extents with the base, until an attempt shows that it cannot.
     private let canShare = Atomic<Bool>(true)
     private let limitBytes = Atomic<UInt64>(OperatorLimits.defaultPin)
+    /// The lock is held across syncs on purpose, as in `EditLog`: a thread that waits while a sync fails
+    /// must not sync again and succeed.
+    private let failedSyncs = Mutex(FailedSyncs())
     /// The size of the pool at the first call of `usage`, less what had been added by then.
     let bytesBefore = Mutex<PinUsage?>(nil)
 
@@ -42,6 +45,21 @@ package final class PinPool: Sendable {
         /// The contents claimed since the current sweep began. Nil if no sweep runs.
         var wanted: Set<PinIdentity>?
         var growth = PinUsage()
+    }
+
+    /// The contents whose sync failed, and the failure of a directory of the pool, which may have lost any
+    /// name. Later syncs fail as long as the process runs.
+    private struct FailedSyncs: Sendable {
+        var contents: [PinIdentity: Errno] = [:]
+        var directories: Errno?
+
+        func first(of files: [PinIdentity]) -> Errno? {
+            if let directories { return directories }
+            for identity in files {
+                if let failure = contents[identity] { return failure }
+            }
+            return nil
+        }
     }
 
     private final class Stripe: Sendable {
@@ -287,31 +305,66 @@ package final class PinPool: Sendable {
     private static let singleSyncs = 16
 
     /// Makes contents survive a power cut.
+    /// - Throws: Also if an earlier sync of one of them failed: it may have dropped bytes, and the next
+    ///   one would not report that (fsync(2), errors).
     package func synchronize(_ identities: some Sequence<PinIdentity>) throws(Errno) {
-        let (files, made, hasDirectories) = state.withLock { state in
-            (
-                identities.filter { !state.durable.contains($0) }, state.madeDirectories,
-                state.hasDurableDirectories
-            )
+        let wanted = Array(identities)
+        if state.withLock({ state in wanted.allSatisfy { state.durable.contains($0) } }) { return }
+        let failure: Errno? = failedSyncs.withLock { failed in
+            // A thread that waited may find its contents synced, or that their sync failed.
+            let (files, made, hasDirectories) = state.withLock { state in
+                (
+                    wanted.filter { !state.durable.contains($0) }, state.madeDirectories,
+                    state.hasDurableDirectories
+                )
+            }
+            if files.isEmpty { return nil }
+            if let failure = failed.first(of: files) { return failure }
+            do throws(Errno) {
+                try synchronize(files, hasDirectories: hasDirectories, &failed)
+            } catch {
+                return error
+            }
+            state.withLock { state in
+                if state.durable.count >= Self.mostKnown { state.durable = [] }
+                state.durable.formUnion(files)
+                if state.madeDirectories == made { state.hasDurableDirectories = true }
+            }
+            return nil
         }
-        if files.isEmpty { return }
+        if let failure { throw failure }
+    }
+
+    private func synchronize(
+        _ files: [PinIdentity], hasDirectories: Bool, _ failed: inout FailedSyncs
+    ) throws(Errno) {
         if files.count > Self.singleSyncs {
-            try disk.synchronizeAll()
-        } else {
-            // A missing file has no content that could be lost.
-            for identity in files where disk.exists(identity.path) {
-                try disk.open(identity.path, .readWrite).synchronize()
-                try disk.synchronizeDirectory(identity.shard)
-            }
-            if !hasDirectories, disk.exists(PinIdentity.directory) {
-                try disk.synchronizeDirectory(PinIdentity.directory)
-                try disk.synchronizeDirectory("")
+            do throws(Errno) {
+                return try disk.synchronizeAll()
+            } catch {
+                // syncfs reports once that data was lost, but not of which file. So each file is synced.
             }
         }
-        state.withLock { state in
-            if state.durable.count >= Self.mostKnown { state.durable = [] }
-            state.durable.formUnion(files)
-            if state.madeDirectories == made { state.hasDurableDirectories = true }
+        // A missing file has no content that could be lost.
+        let existing = files.filter { disk.exists($0.path) }
+        for identity in existing {
+            let file = try disk.open(identity.path, .readWrite)
+            do throws(Errno) {
+                try file.synchronize()
+            } catch {
+                failed.contents[identity] = error
+                throw error
+            }
+        }
+        var directories = Set(existing.map(\.shard)).sorted()
+        if !hasDirectories, disk.exists(PinIdentity.directory) {
+            directories += [PinIdentity.directory, ""]
+        }
+        do throws(Errno) {
+            for directory in directories { try disk.synchronizeDirectory(directory) }
+        } catch {
+            failed.directories = error
+            throw error
         }
     }
 }
