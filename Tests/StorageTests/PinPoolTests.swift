@@ -141,6 +141,42 @@ import Testing
         }
     }
 
+    @Test("A content that a sync did not find is synced once it is made")
+    func madeLater() throws {
+        let whole = bytes(50_000, fill: 5)
+        let (file, identity) = try source(whole)
+        for seed in 0..<UInt64(20) {
+            let disk = SimulatedDisk(seed: seed)
+            let pool = pool(disk)
+            try pool.synchronize([identity])
+            #expect(keep(pool, identity, file) == .kept)
+            try pool.synchronize([identity])
+            #expect(try contents(self.pool(disk.afterPowerCut(seed: seed)), identity) == whole)
+        }
+    }
+
+    @Test("A content that is replaced while its sync runs is synced by the next one")
+    func replacedMeanwhile() throws {
+        let (file, identity) = try source(bytes(50_000, fill: 5))
+        let disk = SimulatedDisk(seed: 1)
+        #expect(keep(self.pool(disk), identity, file) == .kept)
+        disk.setContents(of: identity.path, to: [1, 2, 3])
+        let pool = pool(disk)
+        let outcome = Shared<PinPool.Outcome?>(nil)
+        disk.beforeNextSync {
+            pool.claim(identity)
+            outcome.value = pool.keep(
+                identity, of: file, limit: nil,
+                status: { () throws(Errno) in try file.status() }, hasRoom: { _ in true })
+            pool.release(identity)
+        }
+        try pool.synchronize([identity])
+        #expect(outcome.value == .kept)
+        let syncs = disk.syncs
+        try pool.synchronize([identity])
+        #expect(disk.syncs > syncs)
+    }
+
     @Test("After a failed sync of a content the later ones fail too, and those of others do not")
     func failedSync() throws {
         let disk = SimulatedDisk(seed: 1)

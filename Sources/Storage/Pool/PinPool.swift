@@ -39,6 +39,8 @@ package final class PinPool: Sendable {
         var pending: [PinIdentity: Int] = [:]
         /// Contents known to survive a power cut.
         var durable: Set<PinIdentity> = []
+        /// The contents made since the current sync began, which it may have missed. Nil if no sync runs.
+        var madeMeanwhile: Set<PinIdentity>?
         /// Whether the directories of the pool are durable, and the number of directories made so far.
         var hasDurableDirectories = false
         var madeDirectories = 0
@@ -171,8 +173,11 @@ package final class PinPool: Sendable {
             }
             if isReplacement {
                 try disk.rename(path, to: identity.path)
-                state.withLock { _ = $0.durable.remove(identity) }
                 _ = open.withLock { $0.removeValue(for: identity) }
+            }
+            state.withLock { state in
+                state.durable.remove(identity)
+                state.madeMeanwhile?.insert(identity)
             }
             let length = PinFile.length(identity.size, isShared: isShared)
             if !isReplacement { grow(PinUsage(files: 1, bytes: length)) }
@@ -312,22 +317,27 @@ package final class PinPool: Sendable {
         if state.withLock({ state in wanted.allSatisfy { state.durable.contains($0) } }) { return }
         let failure: Errno? = failedSyncs.withLock { failed in
             // A thread that waited may find its contents synced, or that their sync failed.
-            let (files, made, hasDirectories) = state.withLock { state in
-                (
+            let (files, made, hasDirectories): ([PinIdentity], Int, Bool) = state.withLock { state in
+                state.madeMeanwhile = []
+                return (
                     wanted.filter { !state.durable.contains($0) }, state.madeDirectories,
                     state.hasDurableDirectories
                 )
             }
+            defer { state.withLock { $0.madeMeanwhile = nil } }
             if files.isEmpty { return nil }
             if let failure = failed.first(of: files) { return failure }
+            // A missing file has no content that could be lost. If it is made later, it is synced then.
+            let existing = files.filter { disk.exists($0.path) }
             do throws(Errno) {
-                try synchronize(files, hasDirectories: hasDirectories, &failed)
+                try synchronize(existing, hasDirectories: hasDirectories, &failed)
             } catch {
                 return error
             }
             state.withLock { state in
                 if state.durable.count >= Self.mostKnown { state.durable = [] }
-                state.durable.formUnion(files)
+                state.durable.formUnion(existing)
+                state.durable.subtract(state.madeMeanwhile ?? [])
                 if state.madeDirectories == made { state.hasDurableDirectories = true }
             }
             return nil
@@ -345,9 +355,7 @@ package final class PinPool: Sendable {
                 // syncfs reports once that data was lost, but not of which file. So each file is synced.
             }
         }
-        // A missing file has no content that could be lost.
-        let existing = files.filter { disk.exists($0.path) }
-        for identity in existing {
+        for identity in files {
             let file = try disk.open(identity.path, .readWrite)
             do throws(Errno) {
                 try file.synchronize()
@@ -356,7 +364,7 @@ package final class PinPool: Sendable {
                 throw error
             }
         }
-        var directories = Set(existing.map(\.shard)).sorted()
+        var directories = Set(files.map(\.shard)).sorted()
         if !hasDirectories, disk.exists(PinIdentity.directory) {
             directories += [PinIdentity.directory, ""]
         }
