@@ -275,7 +275,7 @@ struct LogFiles {
     enum Kind {
         case log(UInt64)
         case pieces(UInt64)
-        /// `.cut` and `.damaged-…`
+        /// `.cut`, `.cut-…` and `.damaged-…`
         case kept
         /// `.damaged`: a log that was put aside whole. What is in it is not looked at.
         case aside
@@ -313,7 +313,8 @@ struct LogFiles {
         case "pieces" where path == LogDirectory.piecesPath(number): return .pieces(number)
         default:
             if parts[1] == "log.damaged" || parts[1].hasPrefix("log.damaged.") { return .aside }
-            let isKept = parts[1] == "log.cut" || parts[1].hasPrefix("log.damaged-")
+            let isKept = parts[1] == "log.cut" || parts[1].hasPrefix("log.cut-")
+                || parts[1].hasPrefix("log.damaged-")
             return isKept ? .kept : .unknown
         }
     }

@@ -51,8 +51,10 @@ final class FlipSample {
         let big = LogDirectory.path(try tree.resolve("big"))
         logs["clone"] = [LogDirectory.path(clone), big]
         let log = try tree.resolve("cut")
-        try KeptBytes(log: log, position: 64, bytes: [1, 2, 3]).write(
-            to: LogDirectory.path(log) + ".cut", on: set.store.disk)
+        for name in [".cut", ".cut-64"] {
+            try KeptBytes(log: log, position: 64, bytes: [1, 2, 3]).write(
+                to: LogDirectory.path(log) + name, on: set.store.disk)
+        }
         tree.forget()
         guard set.close() else { throw CheckFailure("the store did not close") }
         copy = try StoreCopy(store)

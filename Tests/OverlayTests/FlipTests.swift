@@ -24,6 +24,7 @@ import Testing
         #expect(sample.copy.files.contains { $0.path.hasSuffix(".pieces") })
         #expect(sample.copy.files.contains { $0.path.hasSuffix(".sum") })
         #expect(sample.copy.files.contains { $0.path.hasSuffix(".cut") })
+        #expect(sample.copy.files.contains { $0.path.hasSuffix(".cut-64") })
         let steps = Int(TestEnvironment.variable("DRAFTFS_TEST_STEPS") ?? "") ?? 1_000
         var generators = seeds.map(\.generator)
         var failures = 0

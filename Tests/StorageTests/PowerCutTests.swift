@@ -37,6 +37,26 @@ struct PowerCutTests {
         #expect(try bench.read(bench.reopen().log) == first)
     }
 
+    @Test("What a second power cut cut off is kept beside what the first one did")
+    func twoTails() throws {
+        let (bench, _) = try torn()
+        let log = try open(bench)
+        let first = try KeptBytes(from: bench.path + ".cut", on: bench.disk)
+        // The same tail, where the log could not be cut, is not kept twice.
+        let end = bench.bytes.count
+        bench.disk.setContents(of: bench.path, to: bench.bytes + first.bytes)
+        let again = try open(bench)
+        #expect(bench.bytes.count == end && again.end == log.end)
+        #expect(!bench.disk.exists(bench.path + ".cut-\(first.position)"))
+        bench.disk.setContents(of: bench.path, to: bench.bytes + [UInt8](repeating: 9, count: 40))
+        _ = try open(bench)
+        #expect(try KeptBytes(from: bench.path + ".cut", on: bench.disk) == first)
+        let second = try KeptBytes(
+            from: bench.path + ".cut-\(first.position)", on: bench.disk)
+        #expect(second.position == first.position)
+        #expect(second.bytes == [UInt8](repeating: 9, count: 40))
+    }
+
     @Test("A record that was synced before is damaged, and nothing behind it is cut")
     func syncedPayload() throws {
         let (bench, _) = try torn()

@@ -209,8 +209,17 @@ package final class LogDirectory: Sendable {
         let bytes = try file.readBytes(Self.keptTail, at: start)
         guard bytes.contains(where: { $0 != 0 }) else { return }
         let kept = KeptBytes(log: log, position: start, bytes: bytes)
+        var name = Self.path(log) + ".cut"
+        var next = "\(name)-\(start)"
+        while disk.exists(name) {
+            // The same tail comes again if it was kept, and the log could not be cut.
+            if (try? KeptBytes(from: name, on: disk)) == kept { return }
+            // The tail of an earlier power cut stays.
+            name = next
+            next += "-"
+        }
         do throws(StorageError) {
-            try kept.write(to: Self.path(log) + ".cut", on: disk)
+            try kept.write(to: name, on: disk)
         } catch {
             throw error.errno
         }
