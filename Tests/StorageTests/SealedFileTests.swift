@@ -74,6 +74,21 @@ struct SealedFileTests {
         #expect(!disk.exists("file.new"))
     }
 
+    @Test("A durable write survives a power cut right after it", arguments: 0..<20)
+    func powerCut(seed: UInt64) throws {
+        for parent in ["a", "a/b"] { try disk.makeDirectory(parent) }
+        try disk.synchronizeAll()
+        for path in ["file", "a/b/file"] {
+            for payload in [[1], [2, 2]] as [[UInt8]] {
+                try SealedFile.write(
+                    payload, magic: magic, copies: 1, to: path, on: disk, durable: true)
+                let found = try SealedFile.read(
+                    magic: magic, copies: 1, from: path, on: disk.afterPowerCut(seed: seed))
+                #expect(found == payload, "\(path)")
+            }
+        }
+    }
+
     @Test("A newer version is refused with a sentence")
     func newerVersion() throws {
         var writer = ByteWriter()

@@ -179,6 +179,37 @@ struct StoreTests {
         #expect(call > 8)
     }
 
+    @Test("A workspace whose renaming failed has the name that the next opening finds")
+    func failedRenaming() throws {
+        func open(_ disk: SimulatedDisk) throws -> Store {
+            try Store.open(on: disk, basePath: [0x2f], baseInode: 1, now: 1)
+        }
+        for call in 0..<8 {
+            let disk = SimulatedDisk(seed: 1)
+            let store = try open(disk)
+            let id = try store.createWorkspace(FileName("one"), now: 1).id
+            disk.set(SimulatedDisk.Plan(callsBefore: call, errno: .inputOutput))
+            try? store.renameWorkspace(id, to: FileName("two"))
+            disk.set(nil)
+            #expect(try open(disk).workspaces == store.workspaces, "call \(call)")
+        }
+    }
+
+    @Test("The path of a moved base, and a key that was made anew, survive a power cut", arguments: 0..<20)
+    func rewritten(seed: UInt64) throws {
+        let disk = SimulatedDisk(seed: seed)
+        func open(_ base: String) throws {
+            _ = try Store.open(on: disk, basePath: Array(base.utf8), baseInode: 1, now: 1)
+        }
+        try open("/one")
+        try disk.remove(StoreKey.path)
+        try disk.synchronizeAll()
+        try open("/two")
+        let after = disk.afterPowerCut(seed: seed)
+        #expect(try Superblock(from: after).basePath == Array("/two".utf8))
+        #expect(try StoreKey(from: after) == StoreKey(Superblock(from: after)))
+    }
+
     @Test("What a cut-off creation or removal left is removed")
     func leftovers() throws {
         do {

@@ -75,11 +75,6 @@ package struct OperatorLimits: Equatable, Sendable {
         }
         try SealedFile.write(
             writer.bytes, magic: Format.limitsMagic, copies: 2, to: path, on: disk, durable: true)
-        do throws(Errno) {
-            try disk.synchronizeDirectory(directory)
-        } catch {
-            throw .system(error, doing: "sync", path: path)
-        }
     }
 
     /// Reads the file in `directory`. Without a file the defaults apply.

@@ -6,7 +6,9 @@
 package import Platform
 
 package enum SealedFile {
-    /// Replaces `path` atomically: writes a new file, syncs it if `durable`, and renames it (rename(2)).
+    /// Replaces `path` atomically: writes a new file and renames it (rename(2)). If `durable`, the file is
+    /// synced before, and its directory after. If that last sync fails, the new file is there all the
+    /// same, and a power cut may bring the old one back.
     package static func write(
         _ payload: [UInt8], magic: UInt64, copies: Int, to path: String, on disk: any Disk,
         durable: Bool
@@ -24,6 +26,13 @@ package enum SealedFile {
         } catch {
             try? disk.remove(temporary)
             throw .system(error, doing: "write", path: path)
+        }
+        guard durable else { return }
+        do throws(Errno) {
+            let parent = path.lastIndex(of: "/").map { path[..<$0] } ?? ""
+            try disk.synchronizeDirectory(String(parent))
+        } catch {
+            throw .system(error, doing: "sync the directory of", path: path)
         }
     }
 

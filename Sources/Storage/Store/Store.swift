@@ -215,12 +215,8 @@ package final class Store: Sendable {
             throw .system(error, doing: "make a directory in the store", path: path)
         }
         try StoreKey(superblock).write(to: disk)
+        // Syncs the store's directory, with the names of all that was made before.
         try superblock.write(to: disk)
-        do throws(Errno) {
-            try disk.synchronizeDirectory("")
-        } catch {
-            throw .system(error, doing: "sync the store", path: path)
-        }
         return superblock
     }
 }
@@ -301,11 +297,12 @@ extension Store {
                 try disk.makeDirectory(temporary)
                 try disk.makeDirectory(temporary + "/logs")
                 do throws(StorageError) {
+                    // Syncs the new directory, with the name of `logs`.
                     try record.write(to: temporary + "/workspace", on: disk)
                 } catch {
+                    try? disk.removeTree(temporary)
                     return .failure(error.errno)
                 }
-                try disk.synchronizeDirectory(temporary)
                 try disk.rename(temporary, to: path)
             } catch {
                 try? disk.removeTree(temporary)
@@ -354,15 +351,16 @@ extension Store {
             guard var record = known[id] else { return .noEntry }
             if known.values.contains(where: { $0.name == name && $0.id != id }) { return .exists }
             record.name = name
+            let path = LogDirectory.workspacePath(id) + "/workspace"
             do throws(StorageError) {
-                try record.write(
-                    to: LogDirectory.workspacePath(id) + "/workspace", on: disk)
+                try record.write(to: path, on: disk)
             } catch {
-                return error.errno
+                // rename(2) does not promise durability. If only the sync of the directory failed, the
+                // old name may come back after a power cut.
+                guard (try? WorkspaceRecord(from: path, on: disk)) == record else {
+                    return error.errno
+                }
             }
-            // rename(2) does not promise durability. If this sync fails, the old name may come back
-            // after a power cut.
-            try? disk.synchronizeDirectory(LogDirectory.workspacePath(id))
             known[id] = record
             return nil
         }
