@@ -116,6 +116,7 @@ int64_t cp_cached_bytes(int fd, uint64_t offset, uint64_t count) {
     if (syscall(451, fd, &range, &pages, 0) != 0) return -1;
     return (int64_t)(pages.cached * (uint64_t)sysconf(_SC_PAGESIZE));
 }
+int cp_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int cp_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
 long cp_file_system_type(int fd) {
     struct statfs found;

@@ -1,5 +1,6 @@
 // Subprocess: runs another program, found by PATH, with its output through a pipe.
 
+internal import CPlatform
 import Glibc
 
 package enum Subprocess {
@@ -12,12 +13,11 @@ package enum Subprocess {
         case output
     }
 
-    /// Makes a pipe. Both ends are closed on exec, so that programs started by other threads do not
-    /// keep them open.
+    /// Makes a pipe. Both ends are closed on exec from the start (pipe2(2)), so that programs started by
+    /// other threads do not keep them open.
     package static func makePipe() throws(Errno) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { throw .last }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        guard cp_pipe(&ends) == 0 else { throw .last }
         return (ends[0], ends[1])
     }
 
