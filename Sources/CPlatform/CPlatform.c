@@ -109,12 +109,15 @@ int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char 
 int cp_fallocate(int fd, int mode, int64_t offset, int64_t length) {
     return fallocate(fd, mode, offset, length);
 }
-int64_t cp_cached_bytes(int fd, uint64_t offset, uint64_t count) {
+int cp_is_cached(int fd, uint64_t offset, uint64_t count) {
+    if (count == 0) return 1;
     // cachestat(2), which the C library does not have yet. Its number is the same on all machines.
     struct { uint64_t offset, count; } range = {offset, count};
     struct { uint64_t cached, dirty, writeback, evicted, recently_evicted; } pages = {0};
     if (syscall(451, fd, &range, &pages, 0) != 0) return -1;
-    return (int64_t)(pages.cached * (uint64_t)sysconf(_SC_PAGESIZE));
+    // The call counts pages that the range touches, even those of which it has a few bytes only.
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    return pages.cached > (offset % page + (count - 1)) / page;
 }
 int cp_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int cp_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }

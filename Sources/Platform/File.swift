@@ -170,9 +170,10 @@ package final class File: Sendable {
         return seek(from: start, data: false).map { start..<max(start, $0) }
     }
 
-    /// Returns whether the page cache holds a range (cachestat(2), Linux 6.5). False if that is unknown.
+    /// Returns whether the page cache holds all of a range (cachestat(2), Linux 6.5). False if that is
+    /// unknown.
     package func isCached(_ offset: UInt64, _ count: Int) -> Bool {
-        cp_cached_bytes(descriptor, offset, UInt64(count)) >= Int64(count)
+        cp_is_cached(descriptor, offset, UInt64(count)) == 1
     }
 
     /// Whether the file is on a FUSE file system.

@@ -29,7 +29,8 @@ int cp_openat(int dirfd, const char *path, int flags, uint32_t mode);
 int cp_ioctl_clone(int destination_fd, int source_fd);      // FICLONE
 int cp_renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char *new_path, unsigned flags);
 int cp_fallocate(int fd, int mode, int64_t offset, int64_t length);
-int64_t cp_cached_bytes(int fd, uint64_t offset, uint64_t count);  // bytes in the page cache, or -1
+// Whether the page cache has every page of a range: 1 or 0, or -1 and errno if that is unknown.
+int cp_is_cached(int fd, uint64_t offset, uint64_t count);
 int cp_pipe(int ends[2]);                                   // pipe2, O_CLOEXEC
 int cp_duplicate(int fd);                                   // F_DUPFD_CLOEXEC
 long cp_file_system_type(int fd);                           // f_type of fstatfs(2), or -1
