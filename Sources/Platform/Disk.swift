@@ -178,6 +178,14 @@ package struct HostDisk: Disk {
     }
 
     package func removeTree(_ path: String) throws(Errno) {
+        try removeTree(path) { (directory) throws(Errno) in try directory.listDirectory() }
+    }
+
+    /// - Parameter list: Returns the entries of a directory. Their type may be unknown: not all file
+    ///   systems tell it with the name (getdents(2), d_type).
+    package func removeTree(
+        _ path: String, list: (File) throws(Errno) -> [HostEntry]
+    ) throws(Errno) {
         var open: [(path: String, isEmptied: Bool)] = [(path, false)]
         while let (path, isEmptied) = open.popLast() {
             if isEmptied {
@@ -187,9 +195,21 @@ package struct HostDisk: Disk {
             open.append((path, true))
             let directory = try File.open(
                 path, in: root, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-            for entry in try directory.listDirectory() {
+            for entry in try list(directory) {
                 let below = path + "/" + entry.name.description
-                if entry.type == .directory { open.append((below, false)) } else { try remove(below) }
+                if entry.type == .directory {
+                    open.append((below, false))
+                    continue
+                }
+                do throws(Errno) {
+                    try remove(below)
+                } catch {
+                    // A directory with something in it.
+                    guard entry.type == .unknown, error == .notEmpty || error == .exists else {
+                        throw error
+                    }
+                    open.append((below, false))
+                }
             }
         }
     }
