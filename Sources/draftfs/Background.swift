@@ -71,9 +71,10 @@ enum Background {
         throw fail(reason ?? "the daemon ended before it served (status \(status))")
     }
 
-    /// The child's end of the pipe.
-    struct Reporter {
-        private let descriptor: Int32
+    /// The child's end of the pipe. It reports once: afterwards the descriptor's number may be that of
+    /// another file.
+    final class Reporter {
+        private var descriptor: Int32?
 
         init(_ descriptor: Int32) { self.descriptor = descriptor }
 
@@ -81,6 +82,8 @@ enum Background {
         func fail(_ sentence: String) { say(sentence) }
 
         private func say(_ line: String) {
+            guard let descriptor else { return }
+            self.descriptor = nil
             let bytes = Array((line.split(separator: "\n").joined(separator: " ") + "\n").utf8)
             _ = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
             close(descriptor)

@@ -1,0 +1,41 @@
+// What a daemon in the background reports to the process that started it.
+
+import Glibc
+import TestSupport
+import Testing
+
+@testable import draftfs
+
+extension CommandTests {
+    @Suite struct Reports {
+        /// A pipe whose writing end has a number that nothing else gets meanwhile.
+        private static func makePipe(writingAt number: Int32?) throws -> (read: Int32, write: Int32) {
+            var ends: [Int32] = [0, 0]
+            guard pipe(&ends) == 0 else { throw CheckFailure("no pipe") }
+            let write = number.map { dup2(ends[1], $0) } ?? fcntl(ends[1], F_DUPFD_CLOEXEC, 700)
+            close(ends[1])
+            _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+            guard write >= 0 else { throw CheckFailure("no descriptor") }
+            return (ends[0], write)
+        }
+
+        private static func text(_ descriptor: Int32) -> String {
+            var bytes = [UInt8](repeating: 0, count: 100)
+            let count = read(descriptor, &bytes, bytes.count)
+            return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        }
+
+        @Test func `A failure after the success goes to no file that has the number by then`() throws {
+            let pipe = try Self.makePipe(writingAt: nil)
+            defer { close(pipe.read) }
+            let reporter = Background.Reporter(pipe.write)
+            reporter.succeed()
+            #expect(Self.text(pipe.read) == "ok\n")
+            let other = try Self.makePipe(writingAt: pipe.write)
+            defer { close(other.read) }
+            reporter.fail("the connection failed")
+            #expect(Self.text(other.read).isEmpty)
+            #expect(close(other.write) == 0)
+        }
+    }
+}
