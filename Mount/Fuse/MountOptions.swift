@@ -64,7 +64,7 @@ package struct MountOptions: Sendable, Equatable {
         let equals = option.firstIndex(of: "=")
         let name = String(option[..<(equals ?? option.endIndex)])
         if productKeys.contains(name) {
-            product[name] = equals.map { String(option[option.index(after: $0)...]) } ?? ""
+            product[name] = equals.map { MountOptions.unquoted(option[option.index(after: $0)...]) } ?? ""
         } else if MountOptions.flags.contains(option) {
             passed.append(option)
         } else if MountOptions.securityContexts.contains(name), equals != nil {
@@ -78,6 +78,13 @@ package struct MountOptions: Sendable, Equatable {
         {
             throw MountFailure("the mount option \"\(option)\" is not known", .invalid)
         }
+    }
+
+    /// Returns a value without the double quotes around it, as mount(8) takes them. The kernel takes those
+    /// of security contexts off itself.
+    private static func unquoted(_ value: Substring) -> String {
+        guard value.count > 1, value.first == "\"", value.last == "\"" else { return String(value) }
+        return String(value.dropFirst().dropLast())
     }
 
     /// Splits at commas outside of double quotes. Drops empty parts.

@@ -55,6 +55,14 @@ import Testing
         #expect(options.passed == ["context=\"system_u:object_r:t:s0:c1,c2\"", "ro"])
     }
 
+    @Test(arguments: [
+        ("store=\"/a,b\",ro", "/a,b"), ("store=\"\"", ""), ("store=\"", "\""),
+        ("store=/a\"b,c\"", "/a\"b,c\""), ("store=\"/a b\"", "/a b"),
+    ])
+    func `Quotes around a product option's value are not part of it`(_ text: String, store: String) throws {
+        #expect(try parse(text).product == ["store": store])
+    }
+
     @Test(arguments: ["bogus", "ro=1", "remount", "context", "allow_root"])
     func `Anything else is refused by name`(_ option: String) {
         #expect {
