@@ -24,9 +24,7 @@ package final class MountSynchronizer: @unchecked Sendable {
     private let monitor = Monitor()
 
     // Guarded by `monitor`.
-    private var asked: UInt64 = 0
-    private var done: UInt64 = 0
-    private var failure: Errno?
+    private var rounds = SyncRounds()
     private var isRunning = false
 
     /// - Parameters:
@@ -48,15 +46,16 @@ package final class MountSynchronizer: @unchecked Sendable {
     package func synchronize() throws(Errno) {
         monitor.lock()
         defer { monitor.unlock() }
-        asked += 1
-        let ticket = asked
         if !isRunning {
             guard Thread.start({ [self] in run() }) else { throw .again }
             isRunning = true
         }
+        let ticket = rounds.ask()
         monitor.wakeAll()
-        while done < ticket { monitor.wait() }
-        if let failure { throw failure }
+        while true {
+            if let result = rounds.take(ticket) { return try result.get() }
+            monitor.wait()
+        }
     }
 
     /// Serves requests in rounds. A round serves all calls made before it begins.
@@ -66,13 +65,12 @@ package final class MountSynchronizer: @unchecked Sendable {
         try? detachDescriptors()
         monitor.lock()
         while true {
-            while asked == done { monitor.wait() }
-            let round = asked
+            while !rounds.isAsked { monitor.wait() }
+            let round = rounds.begin()
             monitor.unlock()
-            let result = synchronizeNow()
+            let failure = synchronizeNow()
             monitor.lock()
-            done = round
-            failure = result
+            rounds.end(round, failure)
             monitor.wakeAll()
         }
     }
@@ -97,4 +95,34 @@ package final class MountSynchronizer: @unchecked Sendable {
         }
         if count != 1 { throw .inputOutput }
     }
+}
+
+/// The calls that wait for a round, and the results of those whose round has ended. A caller may wake up
+/// after a later round, so each has a result of its own.
+struct SyncRounds: Sendable {
+    private var asked: UInt64 = 0
+    private var done: UInt64 = 0
+    private var results: [UInt64: Result<Void, Errno>] = [:]
+
+    var isAsked: Bool { asked > done }
+
+    /// Returns the ticket of a new call.
+    mutating func ask() -> UInt64 {
+        asked += 1
+        return asked
+    }
+
+    /// Begins a round for all calls that were made so far. Returns the last one's ticket.
+    func begin() -> UInt64 { asked }
+
+    mutating func end(_ round: UInt64, _ failure: Errno?) {
+        let result: Result<Void, Errno> = if let failure { .failure(failure) } else { .success(()) }
+        while done < round {
+            done += 1
+            results[done] = result
+        }
+    }
+
+    /// Returns the result of the round that served a call, once, or nil if it has not ended yet.
+    mutating func take(_ ticket: UInt64) -> Result<Void, Errno>? { results.removeValue(forKey: ticket) }
 }
