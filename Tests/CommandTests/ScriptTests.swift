@@ -55,6 +55,20 @@ extension CommandTests {
             #expect(!exists(server))
         }
 
+        /// The lines of scripts/test that choose the program, with each way to call it.
+        @Test(arguments: ["", "quick=1", "sanitizer=thread", "quick=1 sanitizer=address"])
+        func `scripts/test tests the program that it is given`(_ options: String) throws {
+            let script = try readText("\(TestEnvironment.packageRoot)/scripts/test")
+            let start = try #require(script.firstRange(of: "if [[ -n $quick ]]; then\n"))
+            let end = try #require(script.firstRange(of: "\ncache="))
+            let lines = script[start.lowerBound..<end.lowerBound]
+            let result = try ChildProcess.run(
+                ["bash", "-euc", "quick='' sanitizer='' root=/r scratch=s DRAFTFS_BINARY=/given/draftfs\n"
+                    + "\(options)\n\(lines)\necho $DRAFTFS_BINARY"])
+            #expect(result.status == 0, "\(result.errorText)")
+            #expect(result.text == "/given/draftfs\n")
+        }
+
         @Test func `scripts/mount exits with 2 on wrong usage`() throws {
             #expect(try Self.run("mount", "only-one").status == 2)
             #expect(try Self.run("mount", "--help").status == 0)
