@@ -138,7 +138,8 @@ let package = Package(
         .testTarget(
             name: "MountTests",
             dependencies: [
-                "draftfs", "MountServer", "Storage", "Platform", "CPlatform", "TestSupport",
+                "draftfs", "MountServer", "Fuse", "Control", "Overlay", "Storage", "Platform", "CPlatform",
+                "TestSupport", logging,
             ],
             exclude: ["Scenarios"], swiftSettings: settings),
         // What a request costs: scripts/bench builds it, nothing installs it.

@@ -10,6 +10,9 @@ package enum Thread {
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
+    /// How a thread is started. Tests give one that cannot start any.
+    package typealias Starter = @Sendable (@escaping @Sendable () -> Void) -> Bool
+
     /// Starts a detached thread. Returns false if the system cannot start one.
     @discardableResult
     package static func start(_ run: @escaping @Sendable () -> Void) -> Bool {

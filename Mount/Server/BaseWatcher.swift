@@ -34,22 +34,27 @@ final class BaseWatcher: Sendable {
         paths.withLock { $0[key] = [] }
     }
 
-    func start() {
+    /// If no thread can be started, an event says so, and the base is not watched.
+    func start(_ startThread: Thread.Starter = { Thread.start($0) }) {
         set.base.observe { [weak self] directory, path in self?.add(directory, path) }
         // Drops the directories that are open already, so that they are opened again and then
         // watched.
         set.base.forgetAll()
-        Thread.start { [self] in
+        let isStarted = startThread { [self] in
             while !isStopped.load(ordering: .relaxed) {
                 do throws(Errno) {
                     try step()
                 } catch {
-                    set.base.observe(nil)
-                    set.events.post(.warning, "changes of the base show after a refresh only: \(error)")
-                    return
+                    return giveUp(error)
                 }
             }
         }
+        if !isStarted { giveUp(.again) }
+    }
+
+    private func giveUp(_ error: Errno) {
+        set.base.observe(nil)
+        set.events.post(.warning, "changes of the base show after a refresh only: \(error)")
     }
 
     func stop() {

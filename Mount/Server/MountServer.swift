@@ -64,9 +64,13 @@ package final class MountServer: Sendable {
     /// The number of names that the kernel is asked to drop in one round.
     private static let pruneCount = 20_000
 
-    /// Opens everything and mounts. Requests are answered only once `run` is called.
-    package convenience init(_ request: MountRequest, logger: Logger) throws(MountServerError) {
-        try self.init(request, logger: logger) {
+    /// Opens everything and mounts. Requests are answered only once `run` is called. The caller must block
+    /// SIGTERM and SIGINT (`blockSignals`) before any other thread starts.
+    package convenience init(
+        _ request: MountRequest, logger: Logger,
+        startThread: Thread.Starter = { Thread.start($0) }
+    ) throws(MountServerError) {
+        try self.init(request, logger: logger, startThread: startThread) {
             (operations, name, mountPoint) throws(MountFailure) in
             let session = try Session(
                 operations, options: request.options, fsname: name, subtype: "draftfs")
@@ -77,7 +81,7 @@ package final class MountServer: Sendable {
 
     /// Opens everything. `connect` makes the session that requests come from.
     package init(
-        _ request: MountRequest, logger: Logger,
+        _ request: MountRequest, logger: Logger, startThread: Thread.Starter,
         connect: (any Operations, _ name: String, _ mountPoint: String) throws(MountFailure) -> Session
     ) throws(MountServerError) {
         self.logger = logger
@@ -133,6 +137,16 @@ package final class MountServer: Sendable {
         operations.connect(notifier)
         report.connect(session, control)
         synchronizer.connect(session)
+        // Without them SIGTERM would have no effect, and no checkpoint would be written.
+        guard startSignalThread(startThread), startMaintenanceThread(startThread) else {
+            isStopping.store(true, ordering: .relaxed)
+            session.unmount()
+            report.connect(nil, nil)
+            synchronizer.connect(nil)
+            set.close()
+            throw MountServerError(
+                "cannot start the threads that a mount needs: this host or container has too many", .again)
+        }
     }
 
     private static func openBase(_ request: MountRequest) throws(MountServerError) -> BaseTree {
@@ -175,11 +189,8 @@ package final class MountServer: Sendable {
         }
     }
 
-    /// Serves until the mount is gone, or until SIGTERM or SIGINT, then closes in order. The caller
-    /// must block these signals (`blockSignals`) before any other thread starts.
+    /// Serves until the mount is gone, or until SIGTERM or SIGINT, then closes in order.
     package func run() throws(MountServerError) {
-        startSignalThread()
-        startMaintenanceThread()
         let watcher = try? BaseWatcher(set, operations)
         watcher?.start()
         var failure: MountFailure?
@@ -209,8 +220,8 @@ package final class MountServer: Sendable {
         return signals
     }
 
-    /// Blocks SIGTERM and SIGINT, for the signal thread of `run`. Ignores SIGPIPE and SIGHUP, so that
-    /// they do not end the daemon.
+    /// Blocks SIGTERM and SIGINT, for the signal thread. Ignores SIGPIPE and SIGHUP, so that they do not
+    /// end the daemon.
     package static func blockSignals() {
         var signals = stopSignals()
         pthread_sigmask(SIG_BLOCK, &signals, nil)
@@ -218,8 +229,8 @@ package final class MountServer: Sendable {
         signal(SIGHUP, SIG_IGN)
     }
 
-    private func startSignalThread() {
-        Thread.start { [session, logger, synchronizer] in
+    private func startSignalThread(_ startThread: Thread.Starter) -> Bool {
+        startThread { [session, logger, synchronizer] in
             var signals = Self.stopSignals()
             var caught: Int32 = 0
             while sigwait(&signals, &caught) != 0 {}
@@ -230,8 +241,8 @@ package final class MountServer: Sendable {
         }
     }
 
-    private func startMaintenanceThread() {
-        Thread.start { [self] in
+    private func startMaintenanceThread(_ startThread: Thread.Starter) -> Bool {
+        startThread { [self] in
             var rounds = 0
             while !isStopping.load(ordering: .relaxed) {
                 usleep(250_000)

@@ -19,14 +19,19 @@ final class VerificationService: Sendable {
     private let states = Mutex<[UInt16: State]>([:])
     private let set: WorkspaceSet
     private let jobs: JobList
+    private let startThread: Thread.Starter
 
-    init(_ set: WorkspaceSet, _ jobs: JobList) {
+    init(
+        _ set: WorkspaceSet, _ jobs: JobList, startThread: @escaping Thread.Starter = { Thread.start($0) }
+    ) {
         self.set = set
         self.jobs = jobs
+        self.startThread = startThread
     }
 
     /// Starts a check and returns.
-    /// - Throws: EBUSY while a check of this workspace runs; a lookup error if a path does not exist.
+    /// - Throws: EBUSY while a check of this workspace runs; EAGAIN if no thread can be started; a lookup
+    ///   error if a path does not exist.
     func start(_ workspace: Workspace, _ paths: [[UInt8]]) throws(CommandError) {
         for path in paths {
             do throws(Errno) {
@@ -37,16 +42,21 @@ final class VerificationService: Sendable {
             }
         }
         let name = set.records.first { $0.id == workspace.id }.map { "\($0.name)" } ?? ""
-        let job: Job? = states.withLock { states in
-            if case .running = states[workspace.id] { return nil }
+        let (job, previous): (Job?, State?) = states.withLock { states in
+            let previous = states[workspace.id]
+            if case .running = previous { return (nil, previous) }
             let job = jobs.start("verify", workspace: name, unit: "bytes")
             states[workspace.id] = .running(job)
-            return job
+            return (job, previous)
         }
         guard let job else {
             throw CommandError(.busy, "a check runs already: progress shows how far it is")
         }
-        Thread.start { [self] in run(workspace, paths, job) }
+        if startThread({ [self] in run(workspace, paths, job) }) { return }
+        let error = CommandError(.again, "no thread can be started for the check: try again later")
+        states.withLock { $0[workspace.id] = previous }
+        job.end(.failed(error.description))
+        throw error
     }
 
     private func run(_ workspace: Workspace, _ paths: [[UInt8]], _ job: Job) {

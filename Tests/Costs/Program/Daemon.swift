@@ -37,7 +37,8 @@ final class Daemon {
         request.clock = Clock(realtime: { started }, monotonic: { 1_000_000_000_000 })
         var logger = Logger(label: "costs")
         logger.logLevel = .error
-        server = try MountServer(request, logger: logger) {
+        // Background threads would change what is measured.
+        server = try MountServer(request, logger: logger, startThread: { _ in true }) {
             (operations, _, _) throws(MountFailure) in
             let made = try MessageServer(operations, options: options)
             messages = made
