@@ -12,11 +12,21 @@ extension CommandTests {
         private static func makePipe(writingAt number: Int32?) throws -> (read: Int32, write: Int32) {
             var ends: [Int32] = [0, 0]
             guard pipe(&ends) == 0 else { throw CheckFailure("no pipe") }
-            let write = number.map { dup2(ends[1], $0) } ?? fcntl(ends[1], F_DUPFD_CLOEXEC, 700)
+            let write = try number.map { dup2(ends[1], $0) }
+                ?? fcntl(ends[1], F_DUPFD_CLOEXEC, highest())
             close(ends[1])
             _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
             guard write >= 0 else { throw CheckFailure("no descriptor") }
             return (ends[0], write)
+        }
+
+        /// Near the end of what the process may have: other tests, which run beside, take the lowest.
+        private static func highest() throws -> Int32 {
+            var limit = rlimit()
+            guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+                throw CheckFailure("no limit")
+            }
+            return Int32(clamping: min(limit.rlim_cur, 1 << 20)) - 10
         }
 
         private static func text(_ descriptor: Int32) -> String {

@@ -1,4 +1,4 @@
-// OpenWorkspaces: the workspaces that are open, by id. Each request of the kernel looks one up, so each thread
+// OpenWorkspaces: the workspaces that are open, by id. Each request of the kernel looks one up. So each thread
 // remembers the one that it found last, until a workspace is opened or closed.
 
 internal import Platform
