@@ -98,4 +98,16 @@ import Testing
         #expect(again.length == 0)
         #expect(again.fill() && again.length == SpaceReserve.size)
     }
+
+    @Test("A disk that was full for the tree log alone has room again")
+    func noted() throws {
+        let bench = try Bench()
+        bench.set.maintainReserve()
+        // The reserve itself was not touched.
+        bench.reserve.noteShort()
+        #expect(bench.reserve.isShort)
+        bench.set.maintainReserve()
+        #expect(!bench.reserve.isShort)
+        try bench.tree.write("b", "b")
+    }
 }

@@ -23,10 +23,12 @@ package enum Placement {
         while true {
             if let real = realpath(rest, nil) {
                 defer { free(real) }
-                let resolved = String(cString: real)
-                return missing.isEmpty
-                    ? resolved
-                    : (resolved == "/" ? "" : resolved) + "/" + missing.reversed().joined(separator: "/")
+                var names = String(cString: real).split(separator: "/")
+                // `..` behind a name that does not exist leads back to the directory above that name.
+                for name in missing.reversed() where name != "." {
+                    if name == ".." { _ = names.popLast() } else { names.append(name) }
+                }
+                return "/" + names.joined(separator: "/")
             }
             guard let slash = rest.lastIndex(of: "/"), rest.count > 1 else { return path }
             let name = rest[rest.index(after: slash)...]

@@ -73,7 +73,11 @@ package final class SpaceReserve: Sendable {
     package func fill() -> Bool {
         state.withLock { state in
             let isKnown = state.file != nil
-            if isKnown, state.length >= state.wanted { return true }
+            if isKnown, state.length >= state.wanted {
+                // `noteShort` may have set it while the reserve was whole.
+                short.store(false, ordering: .relaxed)
+                return true
+            }
             do throws(Errno) {
                 let file = try open(&state, create: true)
                 try file.allocate(to: state.wanted)
