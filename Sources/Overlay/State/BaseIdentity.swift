@@ -1,30 +1,31 @@
-// BaseIdentity: by what files of the base are known again: which have a row, what numbers stand for those
-// whose own do not serve, and by what small number each device goes. What is recorded is in the database
-// too; what is passing is known while the kernel knows the files. Guarded by the tree's lock.
+// BaseIdentity: identifies files of the base. It knows which base files have a row, the aliases of base
+// inodes whose natural number cannot be used, and a small index for each device. Recorded values are in the
+// database too; passing values stay in memory while the kernel knows the files. Guarded by the tree's lock.
 
 package import Storage
 
 package struct BaseIdentity: Sendable {
-    /// Base files that have a row; a set, so that looking at an untouched file asks no database.
+    /// The base files that have a row. It is a complete set, so the check of an untouched file needs no
+    /// database query.
     package private(set) var touched: Set<InodeNumber> = []
-    /// Inodes that have an origin and no row: the base file is the base's again here, or gone, while
-    /// copies may read it by that number as it was.
+    /// The inodes that have an origin and no row. The workspace shows the base's file again, or none, while
+    /// copies may still read the former content by that number.
     private(set) var formerOrigins: Set<InodeNumber> = []
-    /// Numbers that were given to base files.
+    /// The recorded aliases of base inodes.
     package private(set) var aliases: [AliasKey: InodeNumber] = [:]
-    /// Those of base inodes that nobody has touched, and how many are to be looked through.
+    /// The aliases of untouched base inodes, and the count at which they are next filtered.
     package private(set) var passingAliases: [AliasKey: InodeNumber] = [:]
     private var passingBound = 0
-    /// A path on each device of which a file was touched, by its index.
+    /// A path on each device on which a file was touched, by device index.
     private var devices: [UInt32: [UInt8]] = [:]
-    /// The same for those of which no file was touched.
+    /// A path on each device on which no file was touched yet, by device index.
     package private(set) var passingDevices: [UInt32: [UInt8]] = [:]
-    /// By the number that the system gives a device, which changes with each boot.
+    /// The device index by `st_dev`, which may change with each boot.
     private var indexes: [UInt64: UInt32] = [:]
 
     init() {}
 
-    /// As the database has it.
+    /// Makes the identities that the database has.
     init(
         touched: Set<InodeNumber>, origins: Set<InodeNumber>, devices: [UInt32: [UInt8]],
         aliases: [AliasKey: InodeNumber]
@@ -35,7 +36,7 @@ package struct BaseIdentity: Sendable {
         self.aliases = aliases
     }
 
-    /// Keys that are held in memory.
+    /// The number of keys held in memory.
     var count: Int { touched.count + formerOrigins.count + aliases.count + passingAliases.count }
 }
 
@@ -47,17 +48,18 @@ extension BaseIdentity {
         formerOrigins.remove(number)
     }
 
-    /// The row of an inode goes; its origin stays.
+    /// Notes that an inode's row is removed. Its origin stays.
     mutating func noteNoRow(_ number: InodeNumber) {
         if touched.remove(number) != nil { formerOrigins.insert(number) }
     }
 
-    /// False if an inode has no origin.
+    /// Returns whether an inode has an origin.
     func hasOrigin(_ number: InodeNumber) -> Bool {
         touched.contains(number) || formerOrigins.contains(number)
     }
 
-    /// Touched is what has a row; a file whose content others took has an origin only.
+    /// Notes that an origin was recorded or removed. Only an inode with a row is touched; a file whose
+    /// content other files took has an origin only.
     mutating func noteOrigin(_ number: InodeNumber, isThere: Bool) {
         if !isThere {
             formerOrigins.remove(number)
@@ -75,7 +77,7 @@ extension BaseIdentity {
         passingAliases[key] = nil
     }
 
-    /// Aliases that nothing is recorded for are let go when their inodes have left memory.
+    /// Notes an alias that is not recorded. It is dropped after its inode has left memory.
     mutating func notePassing(
         _ key: AliasKey, _ number: InodeNumber, atLeast most: Int, isKnown: (InodeNumber) -> Bool
     ) {
@@ -83,8 +85,8 @@ extension BaseIdentity {
         passingAliases[key] = number
     }
 
-    /// Lets go of the numbers of files that nobody knows any more.
-    /// - Parameter most: that may come before the next look.
+    /// Drops the unrecorded aliases whose inodes are not in memory.
+    /// - Parameter most: The least number of further aliases before the next filtering.
     mutating func dropPassing(atLeast most: Int, isKnown: (InodeNumber) -> Bool) {
         passingAliases = passingAliases.filter { isKnown($0.value) }
         passingBound = 2 * passingAliases.count + most
@@ -94,7 +96,7 @@ extension BaseIdentity {
 // MARK: Devices
 
 extension BaseIdentity {
-    /// A path on a device; empty for one that is not known.
+    /// Returns a path on a device, or an empty path if the device is not known.
     func path(ofDevice index: UInt32) -> [UInt8] { devices[index] ?? passingDevices[index] ?? [] }
 
     mutating func record(device index: UInt32, _ path: [UInt8]) {
@@ -102,10 +104,11 @@ extension BaseIdentity {
         passingDevices[index] = nil
     }
 
-    /// The index of a device, a new one where it is met for the first time.
+    /// Returns the index of a device. A device that is met for the first time gets a new index.
     mutating func index(ofDevice device: UInt64, at path: [UInt8]) -> UInt32 {
         if let known = indexes[device] { return known }
-        // The first free one: the last that is taken may be the last that there is.
+        // Uses the first free index, not the last plus one: a device at the greatest index must not exhaust
+        // them.
         var index: UInt32 = 1
         while devices[index] != nil || passingDevices[index] != nil { index += 1 }
         passingDevices[index] = path
@@ -113,8 +116,9 @@ extension BaseIdentity {
         return index
     }
 
-    /// Finds the devices again that were met before.
-    /// - Parameter device: of a path; nil where there is none, or it is the root's.
+    /// Finds the current `st_dev` of the recorded devices.
+    /// - Parameter device: Returns the device of a path, or nil if the path does not exist or is on the
+    ///   root's device.
     mutating func findDevices(_ device: ([UInt8]) -> UInt64?) {
         for (index, path) in devices {
             if let device = device(path) { indexes[device] = index }

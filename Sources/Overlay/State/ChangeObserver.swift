@@ -1,17 +1,17 @@
-// ChangeObserver: who must hear of each change of a tree while it is looked at: a tree of the past, which
-// says what a key was before. Nobody is kept by being told.
+// ChangeObserver: is told of each change of a tree before it is made. Views of past moments use it to keep
+// the values that keys had before. The tree holds observers weakly.
 
 package import Storage
 
-/// Called under the tree's lock.
+/// An observer of a tree. Its methods are called under the tree's lock.
 package protocol ChangeObserver: AnyObject, Sendable {
-    /// Before the change is made.
+    /// Notes a change before it is made in memory.
     func note(_ change: TreeChange)
-    /// Files whose edit logs may grow from now on.
+    /// Notes files whose edit logs may grow from now on.
     func noteMarks(_ numbers: [InodeNumber])
 }
 
-/// The observers of a tree, guarded by its lock.
+/// The observers of a tree. Guarded by the tree's lock.
 package struct ChangeObservers {
     private struct Weak {
         weak var observer: (any ChangeObserver)?

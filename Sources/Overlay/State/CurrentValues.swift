@@ -1,11 +1,11 @@
-// CurrentValues: what the keys of the tree say now, from memory or the database: rows, names, extended
-// attributes, origins. The kernel's inodes are not needed for it.
+// CurrentValues: reads the current values of the tree's keys (rows, entries, extended attributes, origins)
+// from memory or the database. It loads no inodes into the table for this, except in `historicLog`.
 
 package import Platform
 package import Storage
 
 extension Tree {
-    /// The row of an inode as it is now; nil for an untouched base file and for what is gone.
+    /// Returns the current row of an inode, or nil for an untouched base file and for a removed inode.
     package func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
         if let inode = inodes[number] { return inode.isPersistent ? inode.record : nil }
         if let known = pending.row(number) { return known }
@@ -20,12 +20,12 @@ extension Tree {
         }
     }
 
-    /// Where a touched base file came from; nil for a file that nobody has touched.
+    /// Returns the origin of an inode, or nil if it has none.
     package func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
         try read { (_) throws(StorageError) in try origin(number) }
     }
 
-    /// What the overlay says of a name now, also in a directory that is gone.
+    /// Returns the overlay's current entry for a name, also in a removed directory.
     package func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
         if let index = caches.index(of: directory) { return index.entries[name] }
         if let known = pending.entry(name, in: directory) { return known }
@@ -33,7 +33,7 @@ extension Tree {
         return try read { (reader) throws(StorageError) in try reader.entry(name, of: directory) }
     }
 
-    /// All that the overlay says of a directory's names now.
+    /// Returns all current overlay entries of a directory.
     package func entries(in directory: InodeNumber) throws(Errno) -> [FileName: Entry] {
         if let index = caches.index(of: directory) { return index.entries }
         guard directoriesWithEntries.contains(directory) else { return [:] }
@@ -45,7 +45,7 @@ extension Tree {
         return found
     }
 
-    /// All that the overlay says of an inode's extended attributes now.
+    /// Returns all current extended attributes of an inode that the overlay has.
     package func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
         if let known = caches.xattrs(of: number) { return known }
         var found = try read { (reader) throws(StorageError) in try reader.xattrs(of: number) }
@@ -53,8 +53,8 @@ extension Tree {
         return found
     }
 
-    /// An inode's edit log; one of our own, only to be read, for a file that is gone or that the log
-    /// belongs to no more.
+    /// Returns the edit log of an inode. If the file is gone, or no longer uses its log, a separate log is
+    /// opened for reading only.
     package func historicLog(
         _ number: InodeNumber, afterPowerCut: Bool = false
     ) throws(Errno) -> EditLog {
@@ -71,7 +71,7 @@ extension Tree {
         }
     }
 
-    /// Files whose content changed after `sequence` and that are there now.
+    /// Returns the existing files whose content changed after `sequence`.
     package func editedInodes(after sequence: UInt64) throws(Errno) -> Set<InodeNumber> {
         var found = Set(
             try read { (reader) throws(StorageError) in
@@ -88,31 +88,32 @@ extension Tree {
         return found
     }
 
-    /// Whether the workspace shows a base file that it has no row for.
+    /// Returns whether the workspace shows a base file that has no row.
     package func isShown(_ place: BasePlace) throws(Errno) -> Bool {
         try isShown(
             place, entry: { (name, parent) throws(Errno) in try entry(name, in: parent) },
             row: { (number) throws(Errno) in try row(number) })
     }
 
+    /// Returns whether a tree with the given entries and rows shows a base file that has no row.
     /// - Parameters:
-    ///   - entry: what is said of a name.
-    ///   - row: what is said of an inode.
+    ///   - entry: Returns the entry for a name in a directory.
+    ///   - row: Returns the row of an inode.
     package func isShown(
         _ place: BasePlace, entry: (FileName, InodeNumber) throws(Errno) -> Entry?,
         row: (InodeNumber) throws(Errno) -> InodeRecord?
     ) throws(Errno) -> Bool {
         var place = place
-        // Upwards until a directory is known to be there or not.
+        // Walks upwards to the first directory with a row, or to the root.
         while !place.name.isEmpty {
             let directory = BasePlace(path: place.directory)
-            // One that is gone keeps its number: it may come back.
+            // `isPast`: a directory that was removed keeps its number, since it may come back.
             guard let status = try? base.status(directory) else { return false }
             let parent = try number(of: status, at: directory, isPast: true)
             let name = FileName(trusted: place.name)
             if try entry(name, parent) != nil { return false }
             if try row(parent) != nil { return true }
-            // Without a row it may have lost its name.
+            // A touched directory without a row may have lost its name.
             if identity.touched.contains(parent) { return false }
             place = directory
         }

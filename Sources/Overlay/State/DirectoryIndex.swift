@@ -1,14 +1,14 @@
-// DirectoryIndex: what the overlay says of the names in one directory.
+// DirectoryIndex: the overlay's entries of one directory.
 
 internal import Platform
 internal import Storage
 
-/// Overlay entries of one directory; names it does not know are the base's business.
+/// The overlay entries of one directory. Names without an entry are resolved in the base.
 final class DirectoryIndex {
     var entries: [FileName: Entry] = [:]
 
     var memoryBytes: Int { 128 + entries.count * 120 }
 
-    /// Whether a name of the overlay is visible.
+    /// Whether any entry is not a whiteout.
     var hasVisibleEntry: Bool { entries.values.contains { !$0.isWhiteout } }
 }

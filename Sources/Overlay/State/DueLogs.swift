@@ -1,10 +1,11 @@
-// DueLogs: edit logs that must be durable before the tree log is. A rename over another file makes the
-// file that comes due: the name must not become durable before the data, or a power cut would leave an
-// empty file where a whole one was (ext4 does so, too: auto_da_alloc). Nobody waits for it in rename(2):
-// the maintenance thread syncs what is due, and each sync of the tree log syncs it first.
+// DueLogs: edit logs that must be durable before the tree log. A rename over another file makes the edit
+// log of the renamed file due: if the name became durable before the data, a power cut would leave an empty
+// file in place of a complete one (ext4 has auto_da_alloc for this). rename(2) does not wait for it: the
+// maintenance thread syncs due logs, and each sync of the tree log syncs them first.
 //
-// The kernel may still write pages of the tree log before those of an edit log. So the transaction says
-// what it waits for, and recovery after a power cut ends the tree log before one whose content is missing.
+// The kernel may still write pages of the tree log before those of an edit log. So the transaction names
+// the content that it depends on, and recovery after a power cut ends the tree log before a transaction
+// whose content is missing.
 
 internal import Platform
 internal import Storage
@@ -13,20 +14,21 @@ internal import Synchronization
 final class DueLogs: Sendable {
     private let logs: LogDirectory
     private let state = Mutex(State())
-    /// A failed sync in the background is told once.
+    /// Whether a background sync has failed. The failure is reported once.
     private let hasFailed = Atomic<Bool>(false)
-    /// Logs that are remembered one by one; beyond that everything is synced.
+    /// The number of logs that are remembered one by one. Beyond that the whole file system is synced.
     private static let most = 20_000
-    /// Rounds in which an emptied file may be written on before it is synced all the same.
+    /// The number of rounds after which an emptied file is synced even if it is still being written.
     private static let patience = 20
 
     private struct State: Sendable {
-        /// Up to which edit each log must be durable.
+        /// The sequence number of the edit up to which each log must be durable.
         var due: [InodeNumber: UInt64] = [:]
-        /// How often there were too many to remember, and after how many of these all was synced.
+        /// The number of times that `due` overflowed, and how many of these are covered by a sync of
+        /// everything.
         var overflows = 0
         var syncedOverflows = 0
-        /// Files that were emptied, with the end of their log in the last round and the rounds so far.
+        /// The emptied files, with the end of their log in the last round and the number of rounds so far.
         var emptied: [InodeNumber: (end: UInt64, rounds: Int)] = [:]
     }
 
@@ -42,15 +44,16 @@ final class DueLogs: Sendable {
         }
     }
 
-    /// A sync of its own has made the log durable up to that edit.
+    /// Notes that a sync of the log alone has made it durable up to that edit.
     func remove(_ number: InodeNumber, upTo sequence: UInt64) {
         state.withLock { state in
             if let wanted = state.due[number], wanted <= sequence { state.due[number] = nil }
         }
     }
 
-    /// Makes durable what was due when it was called; the caller syncs the tree log then.
+    /// Makes durable what was due at the time of the call. The caller syncs the tree log afterwards.
     func synchronize() throws(Errno) {
+        // Entries that are added or raised meanwhile stay due: `remove` compares sequence numbers.
         let (due, overflows, synced) = state.withLock { ($0.due, $0.overflows, $0.syncedOverflows) }
         if overflows > synced {
             try logs.disk.synchronizeAll()
@@ -63,14 +66,14 @@ final class DueLogs: Sendable {
 
     // MARK: In the background
 
-    /// A file was emptied: what is written next is on its way to the disk soon after the last write.
+    /// Notes that a file was emptied. The content written next is synced soon after the last write.
     func noteEmptied(_ number: InodeNumber) {
         state.withLock { state in
             if state.emptied.count < Self.most { state.emptied[number] = (0, 0) }
         }
     }
 
-    /// What the maintenance thread does: syncs what is due, and emptied files that are written.
+    /// Syncs due logs, and emptied files that are no longer written. Called by the maintenance thread.
     func maintain(_ events: EventLog) {
         let quiet = takeQuiet().filter { EditLog.exists($0, in: logs) }
         do throws(Errno) {
@@ -86,7 +89,8 @@ final class DueLogs: Sendable {
         }
     }
 
-    /// Emptied files that were not written since the last round, or for long enough.
+    /// Returns the emptied files that were not written since the last round, or that have waited for
+    /// `patience` rounds.
     private func takeQuiet() -> [InodeNumber] {
         let emptied = state.withLock { $0.emptied }
         if emptied.isEmpty { return [] }

@@ -1,6 +1,6 @@
-// FailureList: how often calls of a tree have failed for a reason that an errno does not say, and the last
-// such reason. A command compares the count before and after, so that its message can say why. Guarded by
-// the tree's lock.
+// FailureList: counts failures of a tree's calls that have a reason in words, and keeps the last reason. A
+// command compares the count before and after, so that its message can state the reason. Guarded by the
+// tree's lock.
 
 package struct FailureList: Sendable {
     package private(set) var count = 0
@@ -11,7 +11,8 @@ package struct FailureList: Sendable {
         last = sentence
     }
 
-    /// - Parameter earlier: the count before the call.
-    /// - Returns: nil where nothing was noted since.
+    /// Returns the last reason.
+    /// - Parameter earlier: The count before the call.
+    /// - Returns: Nil if nothing was noted since.
     package func last(since earlier: Int) -> String? { count > earlier ? last : nil }
 }

@@ -1,28 +1,29 @@
-// Inode: what the table has of one file: its row, where its base content lies, where it was found. Inodes
-// are touched only under the tree's lock. One stays in the table while the kernel holds it, while it is
-// dirty, or while it is used.
+// Inode: one file in the inode table: its row, the place of its base content, and the name by which it was
+// found. Used only under the tree's lock. An inode stays in the table while the kernel refers to it, while
+// it is dirty, or while it is in use.
 
 package import Platform
 package import Storage
 
 package final class Inode {
     package var record: InodeRecord
-    /// Whether the overlay has a row of its own for it; false for untouched base files.
+    /// Whether the overlay has a row for it. False for untouched base files.
     package var isPersistent: Bool
-    /// Where its content, listing and attributes lie in the base, for one that came from there.
+    /// The place of its content, listing and attributes in the base. Nil if it does not come from the base.
     package private(set) var place: BasePlace?
-    /// The path of a base directory, made once for all its children.
+    /// The path of a base directory, made once and shared by all its children.
     package private(set) var basePath: [UInt8]?
-    /// The directory it was found in last; for a directory the one it is in.
+    /// The directory in which it was found last. For a directory, its parent.
     package var parent: InodeNumber
-    /// The name it was found by last.
+    /// The name by which it was found last.
     package var name: FileName?
-    /// References that the kernel holds (lookup counts).
+    /// The number of references that the kernel holds (lookup count).
     package var lookups: UInt64 = 0
-    /// Kept in memory because a checkpoint has not written it yet.
+    /// Whether a checkpoint has yet to write it. `isFlushing`: a checkpoint is writing it now. Both keep it
+    /// in memory.
     var isDirty = false
     var isFlushing = false
-    /// When it was used last, in ticks of the tree.
+    /// The tick of the inode table at the last use.
     var lastUse: UInt64 = 0
 
     package init(_ record: InodeRecord, isPersistent: Bool, place: BasePlace?, parent: InodeNumber) {
@@ -33,14 +34,14 @@ package final class Inode {
         basePath = record.type == .directory ? place?.path : nil
     }
 
-    /// Takes over what the base shows now of a file that nobody touched.
+    /// Takes over the current state of an untouched base file.
     func refresh(_ record: InodeRecord, at place: BasePlace) {
         self.record = record
         self.place = place
         basePath = record.type == .directory ? place.path : nil
     }
 
-    /// It was found by that name. The name of a request is copied only if it is another one.
+    /// Notes the name by which it was found. The request's name is copied only if it differs.
     func note(_ name: FileName, in directory: Inode) {
         parent = directory.number
         if self.name != name { self.name = name.compact }
@@ -62,14 +63,14 @@ extension InodeRecord {
             modificationTime: modificationTime, changeTime: changeTime)
     }
 
-    /// An untouched base file, as the host shows it.
+    /// Makes the record of an untouched base file from its status on the host.
     package init(number: InodeNumber, status: FileStatus) {
         self.init(
             number: number, mode: status.mode, user: status.user, group: status.group,
-            // None would mean that it was removed; some file systems count none.
+            // A link count of 0 would mean removed, but some file systems report 0.
             links: max(1, status.links), time: 0)
         specialDevice = status.specialDevice
-        // As the kernel counts: off_t is signed.
+        // off_t is signed, so the kernel has no larger sizes.
         size = min(status.size, UInt64(Int64.max))
         allocated = status.allocatedBytes
         accessTime = status.accessTime

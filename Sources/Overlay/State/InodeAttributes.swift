@@ -1,9 +1,9 @@
-// InodeAttributes: what stat(2) says of an inode, as the engine hands it out.
+// InodeAttributes: the attributes of an inode that the engine returns for stat(2).
 
 package import Platform
 package import Storage
 
-/// What stat(2) shows; times in nanoseconds since 1970.
+/// The attributes shown by stat(2). Times are in nanoseconds since 1970.
 package struct InodeAttributes: Equatable, Sendable {
     package var number: InodeNumber
     package var mode: UInt32
@@ -12,7 +12,7 @@ package struct InodeAttributes: Equatable, Sendable {
     package var group: UInt32
     package var specialDevice: UInt64
     package var size: UInt64
-    /// In units of 512 bytes.
+    /// The allocated space in units of 512 bytes.
     package var blocks: UInt64
     package var accessTime: Int64
     package var modificationTime: Int64

@@ -1,5 +1,5 @@
-// InodeCaches: what is loaded of inodes beside their rows: the entries and the listing of a directory,
-// extended attributes. Each can be dropped at any time and is read again from the database and the base.
+// InodeCaches: caches data of inodes beside their rows: entries and listings of directories, and extended
+// attributes. Each value can be dropped at any time and is read again from the database and the base.
 // Guarded by the tree's lock.
 
 internal import Platform
@@ -9,20 +9,20 @@ package struct InodeCaches {
     private var indexes: [InodeNumber: DirectoryIndex] = [:]
     private var listings: [InodeNumber: DirectoryListing] = [:]
     private var xattrs: [InodeNumber: [[UInt8]: XattrValue]] = [:]
-    /// The default ACLs of directories; empty for none.
+    /// The default ACLs of directories. Empty if a directory has none.
     private var defaultACLs: [InodeNumber: [UInt8]] = [:]
-    /// Names in all listings.
+    /// The number of names in all listings.
     private(set) var listedNames = 0
 
     init() {}
 
-    /// The inode left memory, or shows another file of the base.
+    /// Drops everything cached for an inode that left memory or now shows another base file.
     mutating func drop(_ number: InodeNumber) {
         dropNames(of: number)
         if !xattrs.isEmpty { xattrs[number] = nil }
     }
 
-    /// The directory shows another directory of the base.
+    /// Drops the names cached for a directory that now shows another base directory.
     mutating func dropNames(of number: InodeNumber) {
         if !indexes.isEmpty { indexes[number] = nil }
         if !defaultACLs.isEmpty { defaultACLs[number] = nil }
@@ -38,7 +38,7 @@ extension InodeCaches {
         indexes[directory] = index
     }
 
-    /// Bytes of each index that is loaded.
+    /// The size of each loaded index in bytes.
     var indexSizes: [(directory: InodeNumber, bytes: Int)] {
         indexes.map { ($0.key, $0.value.memoryBytes) }
     }
@@ -66,8 +66,8 @@ extension InodeCaches {
         listedNames = 0
     }
 
-    /// An entry changed. Without one the name of the base shows through, if there is one.
-    /// - Parameter isOverBase: the directory has names of the base.
+    /// Takes over a changed entry. Without an entry the base's name shows through, if there is one.
+    /// - Parameter isOverBase: Whether the directory shows names of the base.
     mutating func setEntry(
         _ name: FileName, of directory: InodeNumber, to entry: Entry?, isOverBase: Bool
     ) {

@@ -1,12 +1,12 @@
-// InodeNumbering: how inode numbers are made, so that they are stable across edits, remounts and
-// rollbacks, and unique across the workspaces of a store.
+// InodeNumbering: makes inode numbers that are stable across edits, remounts and rollbacks, and unique
+// across the workspaces of a store.
 //
 // bits 63..48 workspace id | bit 47: 0 a base inode, 1 a number given out by the overlay
 // base inode: bits 46..40 device index, bits 39..0 its own number
-// A base inode that does not fit, or whose number was used again, gets an alias: a given-out number. It
-// is in memory while the kernel knows the inode, and recorded with the first change: looking stores
-// nothing. The root has one number whatever its inode is, so that a base that was made anew shows all
-// that the workspace holds.
+// A base inode that does not fit, or whose number was used again, gets an alias: a given-out number. The
+// alias is in memory while the kernel knows the inode, and is recorded with the first change, so a look-up
+// stores nothing. The root has a fixed number that does not depend on its inode, so a base that was
+// recreated shows everything that the workspace holds.
 
 package import Platform
 package import Storage
@@ -17,7 +17,7 @@ package struct InodeNumbering: Sendable {
     private static let givenOut: UInt64 = 1 << 47
     private static let deviceShift: UInt64 = 40
     package static let maximumDevice: UInt32 = 127
-    /// Of the numbers that the overlay gives out.
+    /// The greatest counter value for numbers that the overlay gives out.
     static let lastGivenOut: UInt64 = givenOut - 1
 
     package init(workspace: UInt16) { self.workspace = workspace }
@@ -29,7 +29,7 @@ package struct InodeNumbering: Sendable {
 
     package func givenOut(_ count: UInt64) -> InodeNumber { high | Self.givenOut | count }
 
-    /// Of the root of the workspace.
+    /// The number of the workspace's root.
     package var fixedRoot: InodeNumber { givenOut(0) }
 
     static func isGivenOut(_ number: InodeNumber) -> Bool { number & Self.givenOut != 0 }
@@ -38,8 +38,8 @@ package struct InodeNumbering: Sendable {
 }
 
 extension Tree {
-    /// The number of a base inode.
-    /// - Parameter isPast: the file may have been touched and be gone by now.
+    /// Returns the number of a base inode.
+    /// - Parameter isPast: Whether a file that was touched and is gone by now keeps its natural number.
     package func number(
         of status: FileStatus, at place: BasePlace, isPast: Bool = false
     ) throws(Errno) -> InodeNumber {
@@ -51,14 +51,15 @@ extension Tree {
             .flatMap { (number) throws(Errno) in try isTaken(number, by: status) ? nil : number }
         if isPast, let natural,
             try knownOrigin(natural).map({ $0.isSameFile(status, at: place) }) ?? true {
-            // Live or not: what a name led to then had the inode's own number.
+            // It does not matter whether the inode is alive: at that moment the name led to the natural
+            // number.
             return natural
         }
         if let known = identity.passingAliases[key] { return known }
         if let natural {
             if !identity.touched.contains(natural) { return natural }
-            // A touched inode of that number: the same file, unless the base's file system has
-            // given the number out again, or the base was made anew.
+            // The number has a row. It is the same file, unless the base's file system has reused the
+            // number, or the base was recreated.
             if let origin = try knownOrigin(natural), origin.isSameFile(status, at: place),
                 try isAlive(natural) { return natural }
         }
@@ -67,9 +68,9 @@ extension Tree {
         return number
     }
 
-    /// Whether a number that no row has stands for another content: copies of a file that was edited read
-    /// the base by its number, as it was then. With this file's identity in its place they would read this
-    /// one.
+    /// Returns whether a number without a row stands for another content. Copies of a file that was edited
+    /// read its former base content by its number. If this file took the number, the copies would read this
+    /// file's content.
     func isTaken(_ number: InodeNumber, by status: FileStatus) throws(Errno) -> Bool {
         guard identity.formerOrigins.contains(number), let origin = try knownOrigin(number) else {
             return false
@@ -77,7 +78,7 @@ extension Tree {
         return FileType(mode: origin.mode) == .regular && !origin.fits(status)
     }
 
-    /// Has the number of a base inode recorded, if the inode alone does not say it.
+    /// Adds a change that records the number of a base inode, if it is an alias.
     func recordNumber(
         _ number: InodeNumber, _ status: FileStatus, at place: BasePlace,
         in changes: inout [TreeChange]
@@ -91,8 +92,8 @@ extension Tree {
             if !isThere { changes.append(.device(device, path: path)) }
         }
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
-        // Only a number that was given to this base inode: a copy has a given one too, and the place of
-        // the file that it was made from.
+        // Records only an alias that was given to this base inode. A copy has a given-out number too, and
+        // the place of the file that it was copied from.
         guard number != rootNumber, identity.passingAliases[key] == number,
             identity.aliases[key] != number
         else { return }
@@ -100,7 +101,7 @@ extension Tree {
             .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))
     }
 
-    /// Whether a touched inode still has a name somewhere.
+    /// Returns whether a touched inode still has a name.
     private func isAlive(_ number: InodeNumber) throws(Errno) -> Bool {
         do throws(Errno) {
             return try inode(number).record.links > 0
@@ -110,22 +111,23 @@ extension Tree {
         }
     }
 
-    /// - Throws: ENOSPC once all are given out.
+    /// Returns a new given-out number.
+    /// - Throws: ENOSPC if all numbers were given out.
     package func nextNumber() throws(Errno) -> InodeNumber {
         numbers.givenOut(try inodes.nextNumber())
     }
 
-    /// 0 for the root's device, else a small number, which is recorded when a file on the device is
+    /// Returns 0 for the root's device, else a small index, which is recorded when a file on the device is
     /// first touched.
     func deviceIndex(_ status: FileStatus, at place: BasePlace) -> UInt32 {
         status.device == base.rootStatus.device
             ? 0 : identity.index(ofDevice: status.device, at: place.path)
     }
 
-    /// Finds the devices again that were met before: their numbers change with each boot.
+    /// Finds the recorded devices again. Device numbers may change with each boot.
     func findDevices() {
         identity.findDevices { path in
-            // A path that is gone leads to no device.
+            // A path that no longer exists identifies no device.
             guard let status = try? base.status(BasePlace(path: path)) else { return nil }
             return status.device == base.rootStatus.device ? nil : status.device
         }
@@ -133,10 +135,11 @@ extension Tree {
 }
 
 extension Origin {
-    /// Whether a base file with this inode's number is the file that it was, as it is now or changed.
+    /// Returns whether the base file with this inode number is the recorded file, changed or not.
     fileprivate func isSameFile(_ status: FileStatus, at place: BasePlace) -> Bool {
         guard (mode ^ status.mode) >> 12 == 0, birthTime == status.birthTime else { return false }
-        // Without birth times a file of another name may have got the number of one that is gone.
+        // Without birth times, the number of a removed file may have been reused for a file with another
+        // name.
         return birthTime != 0 || place.path == path || status.links > 1 && fits(status)
     }
 }

@@ -1,17 +1,16 @@
-// InodeTable: the inodes that are in memory: what the kernel holds, what is dirty and what was used lately.
-// It says which were used when, and which numbers were given out.
-// Guarded by the tree's lock.
+// InodeTable: the inodes in memory: those that the kernel refers to, dirty ones and recently used ones. It
+// also keeps the time of each use and the last number that was given out. Guarded by the tree's lock.
 
 internal import Platform
 package import Storage
 
 package struct InodeTable {
     private var table: [InodeNumber: Inode] = [:]
-    /// Advances with each use, for choosing what to drop.
+    /// A counter of uses, for the choice of what to drop.
     private(set) var tick: UInt64 = 0
-    /// Bytes of loaded logs and indexes, as counted at the last sweep.
+    /// The size in bytes of loaded piece trees and directory indexes at the last sweep.
     var cachedBytes = 0
-    /// The last number that was given out, without the workspace's.
+    /// The last number that was given out, without the bits of the workspace.
     private(set) var lastNumber: UInt64 = 0
 
     init() {}
@@ -30,7 +29,7 @@ package struct InodeTable {
 // MARK: Uses
 
 extension InodeTable {
-    /// An inode that is in memory, as one that was used just now.
+    /// Returns an inode that is in memory and marks it as just used.
     mutating func use(_ number: InodeNumber) -> Inode? {
         tick &+= 1
         guard let known = table[number] else { return nil }
@@ -38,7 +37,7 @@ extension InodeTable {
         return known
     }
 
-    /// Takes one that was just made.
+    /// Adds an inode that was just made.
     mutating func insert(_ inode: Inode) {
         inode.lastUse = tick
         table[inode.number] = inode
@@ -48,18 +47,19 @@ extension InodeTable {
 // MARK: Numbers
 
 extension InodeTable {
-    /// As the database has it.
+    /// Sets the last number from the database.
     mutating func setLastNumber(_ number: UInt64) {
         lastNumber = min(number, InodeNumbering.lastGivenOut)
     }
 
-    /// Takes a number that a change speaks of.
+    /// Notes a number that occurs in a change, so that it is not given out again.
     mutating func noteNumber(_ number: InodeNumber) {
         guard InodeNumbering.isGivenOut(number) else { return }
         lastNumber = max(lastNumber, number & InodeNumbering.lastGivenOut)
     }
 
-    /// - Throws: ENOSPC once all are given out.
+    /// Returns the next number, without the bits of the workspace.
+    /// - Throws: ENOSPC if all numbers were given out.
     mutating func nextNumber() throws(Errno) -> UInt64 {
         guard lastNumber < InodeNumbering.lastGivenOut else { throw .noSpace }
         lastNumber += 1

@@ -1,4 +1,4 @@
-// ModeBits: the bits of st_mode(7) that have rules of their own.
+// ModeBits: the mode bits that have rules of their own (inode(7)).
 
 /// Bits of a mode (inode(7)).
 enum ModeBits {
@@ -8,8 +8,8 @@ enum ModeBits {
     static let setGroup: UInt32 = 0o2000
     static let groupExecute: UInt32 = 0o010
 
-    /// The mode after a write or chown by somebody who may not keep set-id bits. Without group
-    /// execute setgid is a mark for locking, which members of the file's group may keep.
+    /// Returns the mode after a write or chown by a process that must not keep set-id bits. Setgid without
+    /// group execute marks mandatory locking, and members of the file's group may keep it.
     static func withoutSetID(_ mode: UInt32, isMember: @autoclosure () -> Bool) -> UInt32 {
         let mode = mode & ~setUser
         guard mode & setGroup != 0 else { return mode }

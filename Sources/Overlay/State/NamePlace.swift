@@ -1,4 +1,4 @@
-// NamePlace: where a name stands, as a key.
+// NamePlace: a directory and a name in it, as a dictionary key.
 
 package import Platform
 package import Storage

@@ -1,14 +1,14 @@
-// OpenLogs: the edit logs that a workspace has open, the edits under way in them, and what is known of logs
-// that grew since the last checkpoint. Guarded by the tree's lock.
+// OpenLogs: the open edit logs of a workspace, the edits under way in them, and the content marks since the
+// last checkpoint. Guarded by the tree's lock.
 
 package import Storage
 
 package struct OpenLogs {
     private final class Open {
         let log: EditLog
-        /// Edits under way outside the tree's lock.
+        /// The number of edits under way outside the tree's lock.
         var writers = 0
-        /// No record of the tree log says yet that this log has a record.
+        /// Whether no record of the tree log says yet that this log has a record.
         var isNew: Bool
 
         init(_ log: EditLog, isNew: Bool) {
@@ -18,11 +18,11 @@ package struct OpenLogs {
     }
 
     private var table: [InodeNumber: Open] = [:]
-    /// Files whose content mark stands in the tree log after the last checkpoint's position.
+    /// The files whose content mark is in the tree log after the last checkpoint's position.
     private var marked: Set<InodeNumber> = []
-    /// Logs with restored content that may not be durable yet.
+    /// The logs with restored content that may not be durable yet.
     var unsyncedRestores: Set<InodeNumber> = []
-    /// What logs have up to this sequence number was synced before the workspace was opened.
+    /// Records up to this sequence number were synced before the workspace was opened.
     let syncedBefore: UInt64
 
     init(syncedBefore: UInt64) { self.syncedBefore = syncedBefore }
@@ -31,10 +31,11 @@ package struct OpenLogs {
 
     package var count: Int { table.count }
     package var all: [EditLog] { table.values.map(\.log) }
-    /// Logs in which no edit is under way.
+    /// The logs without an edit under way.
     var unused: [EditLog] { table.values.filter { $0.writers == 0 }.map(\.log) }
 
-    /// - Parameter isNew: it was just made, and has no record.
+    /// Adds an open log.
+    /// - Parameter isNew: Whether it was just made and has no record.
     mutating func insert(_ log: EditLog, isNew: Bool = false) {
         table[log.id] = Open(log, isNew: isNew)
     }
@@ -48,13 +49,14 @@ package struct OpenLogs {
 extension OpenLogs {
     func hasWriters(_ number: InodeNumber) -> Bool { (table[number]?.writers ?? 0) > 0 }
 
-    /// Files in which an edit is under way.
+    /// The files with an edit under way.
     var edited: [InodeNumber] { table.filter { $0.value.writers > 0 }.map(\.key) }
 
     mutating func beginEdit(_ number: InodeNumber) { table[number]?.writers += 1 }
 
-    /// - Parameter isWritten: the edit made a record.
-    /// - Returns: whether that is the first record of a new log.
+    /// Notes the end of an edit.
+    /// - Parameter isWritten: Whether the edit appended a record.
+    /// - Returns: Whether that is the first record of a new log.
     mutating func endEdit(_ number: InodeNumber, isWritten: Bool) -> Bool {
         // A rollback may have closed the log meanwhile.
         guard let open = table[number], open.writers > 0 else { return false }

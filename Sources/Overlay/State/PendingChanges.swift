@@ -1,31 +1,31 @@
-// PendingChanges: what changed since the last checkpoint, and what the one under way writes. The database
-// knows neither yet: whoever asks for a key asks here first, and the younger of both counts. Guarded by the
-// tree's lock.
+// PendingChanges: the changes since the last checkpoint, and those that the checkpoint under way writes.
+// The database has neither yet, so each look-up of a key asks here first; the newer of both is valid.
+// Guarded by the tree's lock.
 
 package import Platform
 package import Storage
 
 package struct PendingChanges: Sendable {
-    /// Changed since the last checkpoint began.
+    /// The changes since the last checkpoint began.
     private var dirty = CheckpointBatch()
-    /// Being written.
+    /// The changes that the checkpoint under way writes.
     private var flushing = CheckpointBatch()
 
-    /// Keys, in both.
+    /// The number of keys in both.
     package var count: Int { dirty.count + flushing.count }
-    /// Keys that the next checkpoint writes.
+    /// The number of keys that the next checkpoint writes.
     package var dirtyCount: Int { dirty.count }
-    /// Rows, in both.
+    /// The number of rows in both.
     package var rowCount: Int { dirty.inodes.count + flushing.inodes.count }
     package var isEmpty: Bool { dirty.isEmpty && flushing.isEmpty }
 
-    /// Both, the older first: for who looks at all of them.
+    /// Both, the older one first, for callers that visit all changes.
     package var batches: [CheckpointBatch] { [flushing, dirty] }
-    /// Rows that the next checkpoint writes; nil inside for one that goes.
+    /// The rows that the next checkpoint writes. The inner nil stands for a removed row.
     package var dirtyRows: [InodeNumber: InodeRecord?] { dirty.inodes }
 }
 
-// Each answers nil where nothing is pending, and nil inside where what is pending is that there is none.
+// These return nil if nothing is pending, and an inner nil if a removal is pending.
 extension PendingChanges {
     package func row(_ number: InodeNumber) -> InodeRecord?? {
         dirty.inodes[number] ?? flushing.inodes[number]
@@ -39,14 +39,14 @@ extension PendingChanges {
         dirty.origins[number] ?? flushing.origins[number]
     }
 
-    /// Puts what is pending of a directory's names over what the database has.
+    /// Applies the pending entries of a directory to those from the database.
     package func overlay(_ entries: inout [FileName: Entry], of directory: InodeNumber) {
         for batch in batches {
             for (name, entry) in batch.entries[directory] ?? [:] { entries[name] = entry }
         }
     }
 
-    /// The same for the extended attributes of an inode.
+    /// Applies the pending extended attributes of an inode to those from the database.
     package func overlay(_ xattrs: inout [[UInt8]: XattrValue], of number: InodeNumber) {
         for batch in batches {
             for (name, value) in batch.xattrs[number] ?? [:] { xattrs[name] = value }
@@ -80,15 +80,15 @@ extension PendingChanges {
     }
 }
 
-// The life of a checkpoint.
+// The steps of a checkpoint.
 extension PendingChanges {
-    /// Whether one may begin.
+    /// Whether a checkpoint may begin: none is under way.
     var canFlush: Bool { flushing.isEmpty }
     var hasDirty: Bool { !dirty.isEmpty }
 
-    /// What is dirty is being written from now on.
-    /// - Parameter current: the row of an inode as it is by now; nil where what is noted counts.
-    /// - Returns: what is to be written.
+    /// Begins a checkpoint of the dirty changes.
+    /// - Parameter current: Returns the row of an inode as it is now, or nil if the noted row is valid.
+    /// - Returns: The changes to write.
     mutating func startFlush(current: (InodeNumber) -> InodeRecord??) -> CheckpointBatch {
         for number in dirty.inodes.keys {
             if let now = current(number) { dirty.inodes[number] = .some(now) }
@@ -98,15 +98,15 @@ extension PendingChanges {
         return flushing
     }
 
-    /// It is written.
-    /// - Returns: the inodes of its rows.
+    /// Ends a checkpoint that was written.
+    /// - Returns: The inodes of its rows.
     mutating func finishFlush() -> [InodeNumber] {
         let numbers = Array(flushing.inodes.keys)
         flushing = CheckpointBatch()
         return numbers
     }
 
-    /// The write failed: what was to be written is dirty again, under what changed since.
+    /// Ends a checkpoint that failed. Its changes are dirty again; newer changes of the same keys win.
     mutating func cancelFlush() {
         let newer = dirty
         dirty = flushing

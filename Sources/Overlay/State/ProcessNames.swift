@@ -1,30 +1,32 @@
-// ProcessNames: which program a process is, as far as the journal says it. It is written there before the
-// first change of a process and whenever it is another one: history shows names of processes that ended
-// long ago.
+// ProcessNames: the program name of each process, as recorded in the tree log. A name is recorded before
+// the first change of a process and whenever it differs, so that history can show names of processes that
+// ended long ago.
 
 internal import Platform
 internal import Storage
 
 struct ProcessNames {
     private struct Known: Sendable {
-        /// The name in the last record; nil before the first.
+        /// The name in the last record, or nil if there is no record.
         var recorded: [UInt8]?
-        /// When the system was asked last (nanoseconds of the monotonic clock), and how long its
-        /// answer holds.
+        /// The time of the last query of the system, and how long its answer is valid (nanoseconds of the
+        /// monotonic clock).
         var checked: Int64
         var holds: Int64
     }
 
     private var known = LRUCache<UInt32, Known>(capacity: 1_024)
-    /// The process asked for last, up to when its record holds: most changes come in runs.
+    /// The last process, and the time up to which its record is valid. Most changes come in runs of one
+    /// process.
     private var last: (pid: UInt32, until: Int64) = (0, 0)
 
-    /// A shell forks, opens the file of a redirection and then becomes another program, all under
-    /// one number: a young process is asked for its name again soon, an old one rarely.
+    /// The shortest and longest validity in nanoseconds. A shell forks, opens the file of a redirection and
+    /// then executes another program, all with one pid. So the name of a young process is queried again
+    /// soon, and that of an old one rarely.
     private static let shortest: Int64 = 1_000_000
     private static let longest: Int64 = 100_000_000
 
-    /// The name that is to be recorded before a change of `pid`; nil where the last record holds.
+    /// Returns the name to record before a change of `pid`, or nil if the last record is valid.
     mutating func unrecorded(_ pid: UInt32, now: Int64) -> [UInt8]? {
         if pid == last.pid, now < last.until { return nil }
         var entry = Known(recorded: nil, checked: now, holds: Self.shortest)
@@ -38,7 +40,7 @@ struct ProcessNames {
         }
         let name = ProcessFacts.name(of: pid)
         if let name, name != entry.recorded {
-            // Young again: it may have become a shell's child.
+            // A new name: the process counts as young again, since it may be a child of a shell.
             entry.holds = Self.shortest
             known.insert(entry, for: pid)
             return name

@@ -1,5 +1,5 @@
-// Transaction: the changes that one call makes together, and how they become real: one record in
-// the journal, then memory. If the append fails, nothing has happened.
+// Transaction: the changes that one call makes together. They are appended to the tree log as one record,
+// and applied to memory then. If the append fails, nothing has changed.
 
 package import Platform
 package import Storage
@@ -9,22 +9,25 @@ package struct Transaction {
     package private(set) var sequence: UInt64
     package let stamp: Stamp
     package var changes: [TreeChange] = []
-    /// Inodes with their new records; each becomes one change.
+    /// The inodes with their new records. Each becomes one change.
     package private(set) var updated: [(inode: Inode, record: InodeRecord)] = []
-    /// Where in `updated` an inode is, once there are many: a touch takes every directory above along.
+    /// The index of an inode in `updated`, used once there are many: a touch includes every directory
+    /// above.
     private var slots: [ObjectIdentifier: Int] = [:]
     private static let searched = 16
-    /// Names that `changes` says something of.
+    /// The names for which `changes` has an entry.
     private var named: Set<NamePlace> = []
-    /// What the pool has for the call: the origins that are recorded say so.
+    /// The contents that the pool keeps for the call. Origins that are recorded for them are marked as
+    /// pinned.
     let kept: Set<PinIdentity>
-    /// How it is made real in memory, and what that has done.
+    /// How the changes are applied to memory, and the result of that.
     package var effect = Effect()
 
     package struct Effect {
-        /// Rows of inodes that are not in memory are kept as rows: for a command that changes many files.
+        /// Whether rows of inodes that are not in memory are kept as rows only, for commands that change
+        /// many files.
         package var keepsRowsOnly = false
-        /// Inodes of the base whose rows it took back.
+        /// The base inodes whose rows were removed.
         package fileprivate(set) var taken: [Inode] = []
     }
 
@@ -49,7 +52,7 @@ package struct Transaction {
         for index in known..<updated.count { slots[ObjectIdentifier(updated[index].inode)] = index }
     }
 
-    /// Changes an inode's record; several calls for one inode add up.
+    /// Changes an inode's record. Several calls for one inode add up.
     package mutating func update(_ inode: Inode, _ body: (inout InodeRecord) -> Void) {
         var slot = updated.count
         if let known = self.slot(of: inode) { slot = known } else { add(inode, inode.record) }
@@ -57,15 +60,15 @@ package struct Transaction {
         updated[slot].record.sequence = sequence
     }
 
-    /// Whether it makes an inode of the base the overlay's own.
+    /// Returns whether the transaction gives a base inode a row of its own.
     func touches(_ inode: Inode) -> Bool {
         slot(of: inode).map { updated[$0].record.flags.contains(.hasOrigin) } ?? false
     }
 
-    /// Whether it has a change for a name.
+    /// Returns whether the transaction has a change for a name.
     func names(_ place: NamePlace) -> Bool { named.contains(place) }
 
-    /// Adds what a name is to lead to; an earlier change of it gives way.
+    /// Adds the change of an entry. It replaces an earlier change of the same name.
     mutating func setEntry(_ place: NamePlace, before: Entry?, after: Entry?) {
         if !named.insert(place).inserted {
             changes.removeAll {
@@ -77,7 +80,7 @@ package struct Transaction {
         changes.append(.entry(place.parent, place.name, before: before, after: after))
     }
 
-    /// Moves behind transactions that were committed since this one began.
+    /// Gives the transaction a number after those of transactions that were committed since it began.
     mutating func renumber(_ fresh: UInt64) {
         for index in updated.indices where updated[index].record.sequence == sequence {
             updated[index].record.sequence = fresh
@@ -85,12 +88,12 @@ package struct Transaction {
         sequence = fresh
     }
 
-    /// The record as this transaction leaves it.
+    /// Returns the record as this transaction leaves it.
     func record(of inode: Inode) -> InodeRecord {
         slot(of: inode).map { updated[$0].record } ?? inode.record
     }
 
-    /// mtime and ctime of a directory whose names change.
+    /// Sets the mtime and ctime of a directory whose names change.
     mutating func touchTimes(of directory: Inode) {
         let time = stamp.time
         update(directory) { record in
@@ -101,7 +104,8 @@ package struct Transaction {
 }
 
 extension Tree {
-    /// - Parameter kept: what the pool has for the call.
+    /// Begins a transaction. The name of its process is recorded first, if it is new.
+    /// - Parameter kept: The contents that the pool keeps for the call.
     package func begin(
         _ operation: TreeOperation, _ stamp: Stamp, kept: Set<PinIdentity> = []
     ) -> Transaction {
@@ -109,16 +113,17 @@ extension Tree {
         return Transaction(operation: operation, sequence: sequence.next(), stamp: stamp, kept: kept)
     }
 
-    /// Makes an inode of the base the overlay's own, with every directory above it: its row, its
-    /// origin, and entries that pin the names it was reached by, so that a change of the base
-    /// behind us is noticed and cannot let edits vanish. Content stays in the base.
+    /// Touches a base inode and every directory above it: records its row, its origin, and entries that pin
+    /// the names by which it was reached. So a change of the base behind the mount is noticed and cannot
+    /// hide edits. The content stays in the base.
     func touch(_ inode: Inode, in transaction: inout Transaction) throws(Errno) {
         var next: Inode? = inode
-        // Step by step upwards: a tree may be deeper than a stack.
+        // A loop, not a recursion: a tree may be deeper than the stack allows.
         while let inode = next { next = try touchAlone(inode, in: &transaction) }
     }
 
-    /// - Returns: the directory above, which is to be touched too.
+    /// Touches an inode without the directories above it.
+    /// - Returns: The directory above, which is to be touched too.
     private func touchAlone(
         _ inode: Inode, in transaction: inout Transaction
     ) throws(Errno) -> Inode? {
@@ -144,18 +149,18 @@ extension Tree {
         of inode: Inode, at place: BasePlace, _ status: FileStatus,
         in transaction: inout Transaction
     ) throws(Errno) {
-        // Looked up before the base file was changed: a look-up of now finds another number.
+        // The inode was looked up before the base file changed. A look-up now finds another number.
         if try isTaken(inode.number, by: status) { throw .stale }
         let known = try knownOrigin(inode.number)
         var origin = baseFiles.makeOrigin(at: place, status, kept: transaction.kept)
         origin.isPinned = origin.isPinned
-            // What is kept already stays so for all who read it by this number.
+            // A content that is kept already stays pinned, for all files that read it by this number.
             || known.map { $0.isPinned && $0.fits(status) } == true
         recordNumber(inode.number, status, at: place, in: &transaction.changes)
         let drifted = inode.type == .regular
             && (status.size != inode.record.size
                 || status.modificationTime != inode.record.modificationTime)
-        // A descriptor from before may be of a file that was replaced since.
+        // A cached descriptor may be of a file that was replaced since.
         if drifted || inode.type == .regular && status.changeTime != inode.record.changeTime {
             base.forget(place)
         }
@@ -165,7 +170,8 @@ extension Tree {
             if inode.type == .regular { record.flags.insert(.followsBase) }
             if hasCapability { record.flags.insert(.hasCapability) }
             if drifted {
-                // Changed since it was looked up and before anybody edited it: the new one counts.
+                // The base file changed after it was looked up and before its first edit: the new content
+                // is valid.
                 record.size = status.size
                 record.allocated = status.allocatedBytes
                 record.modificationTime = status.modificationTime
@@ -174,14 +180,15 @@ extension Tree {
         transaction.changes.append(.origin(inode.number, before: known, after: origin))
     }
 
-    /// The directory that an inode was found in. It may be forgotten while the inode is held: a
-    /// file with several names is held by one of them and was found last by another.
+    /// Returns the directory in which an inode was found. It may have left memory while the inode is
+    /// referenced: the kernel may hold a file with several names by one name, and have found it last by
+    /// another.
     private func directory(above inode: Inode, at place: BasePlace) throws(Errno) -> Inode {
         if let known = inodes[inode.parent], known.isDirectory { return known }
         return try baseDirectory(place.directory)
     }
 
-    /// The inode of a base file, wherever the workspace shows it.
+    /// Returns the inode of a base file, wherever the workspace shows it.
     package func inode(at place: BasePlace) throws(Errno) -> Inode {
         let status = try base.status(place)
         if status.type == .directory { return try baseDirectory(place.path) }
@@ -223,7 +230,7 @@ extension Tree {
         }
     }
 
-    /// Touches, then changes an inode.
+    /// Touches an inode, then changes its record.
     package func update(
         _ inode: Inode, in transaction: inout Transaction, _ body: (inout InodeRecord) -> Void
     ) throws(Errno) {
@@ -231,18 +238,19 @@ extension Tree {
         transaction.update(inode, body)
     }
 
-    /// Sets a name; the entry's value before is looked up here.
+    /// Sets an entry. The value before is looked up here.
     func setEntry(
         _ name: FileName, of directory: Inode, to entry: Entry?, in transaction: inout Transaction
     ) throws(Errno) {
-        // A pin that this same transaction put there gives way.
+        // Replaces an entry that pins the name, if this transaction added it.
         transaction.setEntry(
             NamePlace(parent: directory.number, name: name),
             before: try index(of: directory).entries[name], after: entry)
     }
 
-    /// Appends the transaction to the journal and applies it.
-    /// - Throws: what the append threw (ENOSPC, EIO…); nothing has changed then.
+    /// Appends the transaction to the tree log and applies it.
+    /// - Throws: The error of the append (ENOSPC, EIO…), EDQUOT or ENOSPC for limits. Nothing has changed
+    ///   then.
     package func commit(_ transaction: inout Transaction) throws(Errno) {
         treeLog.order(&transaction)
         for (inode, record) in transaction.updated {
@@ -253,6 +261,8 @@ extension Tree {
         let growth = Quota.growth(transaction.changes)
         try quota.admit(transaction.operation, files: growth)
         try bounds.keepRoom(for: transaction, files: growth)
+        // The tree's lock is held until memory has the changes, so the log has the order in which they were
+        // made. A failed append leaves memory unchanged. After a crash the replay applies the record.
         try treeLog.append(transaction)
         quota.count(files: growth)
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
@@ -261,13 +271,13 @@ extension Tree {
         for change in transaction.changes { apply(change, &transaction.effect) }
     }
 
-    /// Makes one change of a replay.
+    /// Applies one change during a replay.
     func apply(_ change: TreeChange) {
         var effect = Transaction.Effect()
         apply(change, &effect)
     }
 
-    /// Makes one change in memory and notes it for the next checkpoint.
+    /// Applies one change to memory and notes it for the next checkpoint.
     private func apply(_ change: TreeChange, _ effect: inout Transaction.Effect) {
         observers.note(change)
         switch change {
@@ -285,7 +295,7 @@ extension Tree {
         case .origin(let number, _, let after):
             pending.setOrigin(number, after)
             identity.noteOrigin(number, isThere: after != nil)
-            // Of a content that others took there may be no more than that.
+            // A content that other files took may have no more than an origin, so its number is noted here.
             inodes.noteNumber(number)
             if let after, after.isPinned { unsyncedPins.insert(baseFiles.pinIdentity(after)) }
         case .device(let index, let path):
@@ -300,7 +310,7 @@ extension Tree {
             pending.setBackup(name, after)
             backups[name] = after
         case .content:
-            // The log has its own record of it; a replay looks whether that is so.
+            // The log has its own record of the content. A replay checks for it.
             break
         case .due(let number, let sequence):
             dueLogs.insert(number, upTo: sequence)
@@ -324,13 +334,13 @@ extension Tree {
         if let known = inodes[number] {
             inode = known
             inode.record = after
-            // A rollback to before its first edit: the log is kept for moments since.
+            // A rollback to before its first edit: the log file is kept for later moments.
             if !after.flags.contains(.hasLog) { openLogs.remove(number) }
         } else if effect.keepsRowsOnly {
             pending.setRow(number, after)
             return
         } else {
-            // Only in a replay: a live change has its inode at hand.
+            // Only in a replay: a live change has its inode in memory.
             let place = after.flags.contains(.hasOrigin)
                 ? (try? origin(number)).flatMap { $0 }.map { BasePlace(path: $0.path) } : nil
             inode = Inode(after, isPersistent: true, place: place, parent: 0)

@@ -1,22 +1,23 @@
-// Tree: the names and attributes of one workspace: base below, overlay entries above. It holds
-// in memory what the kernel holds, what is dirty and what was used lately; the rest is in the
-// database. It is not thread-safe: the workspace guards it with one lock.
+// Tree: the names and attributes of one workspace: the base below, overlay entries above. Memory holds what
+// the kernel refers to, what is dirty and what was used recently; the rest is in the database. It is not
+// thread-safe: the workspace guards it with one lock.
 //
-// Every change is a transaction: appended to the journal first, applied to memory then. Replaying
-// the journal applies the same changes in the same way.
+// Every change is a transaction: it is appended to the tree log first, and applied to memory then. A replay
+// of the tree log applies the same changes in the same way.
 
 package import Platform
 package import Storage
 
-/// Sendable only because `Workspace` keeps it behind a Mutex and hands out values, never inodes.
+/// The tree of a workspace. It is Sendable only because `Workspace` keeps it in a Mutex and returns values,
+/// never inodes.
 package final class Tree: @unchecked Sendable {
     package let workspace: UInt16
     package let base: BaseTree
     package let logs: LogDirectory
-    /// The database; an empty one in memory until the first checkpoint makes the file, so that a
-    /// fork costs no more than its record.
+    /// The database. Until the first checkpoint makes the file, it is an empty one in memory, so that a new
+    /// workspace costs no more than its record.
     var reader: TreeDatabase
-    /// What is appended, and in which order.
+    /// Appends to the tree log in order.
     var treeLog: TreeLogWriter
     package var journal: Journal { treeLog.journal }
     package var sequence: SequenceCounter { treeLog.sequence }
@@ -29,26 +30,28 @@ package final class Tree: @unchecked Sendable {
     package var inodes = InodeTable()
     package var caches = InodeCaches()
     package var openLogs: OpenLogs
-    /// By what files of the base are known again.
+    /// The identities of base files.
     package var identity = BaseIdentity()
-    /// Directories with entries in the overlay; a set, so that looking at another one asks no database.
+    /// The directories that have entries in the overlay. It is a complete set, so other directories need no
+    /// database query.
     package var directoriesWithEntries: Set<InodeNumber> = []
     package var backups: [FileName: BackupRecord] = [:]
-    /// Bytes above which the first edit of a base file is preceded by a backup; nil for none.
+    /// The size in bytes above which the first edit of a base file makes a backup. Nil for no such backups.
     var largeFile: UInt64? = OperatorLimits()[.largeFile]
-    /// Moments that somebody looks at: they keep what changes from now on.
+    /// The views of past moments that are in use. They keep the values that are changed from now on.
     package var observers = ChangeObservers()
-    /// Edit logs that must be durable before the journal is.
+    /// The edit logs that must be durable before the tree log.
     let dueLogs: DueLogs
-    /// What the database does not know yet.
+    /// The changes that the database does not have yet.
     package var pending = PendingChanges()
-    /// The limit `pin` where the workspace has one of its own; nil inside for none.
+    /// The workspace's own limit `pin`, or nil if it has none. The inner nil stands for no limit.
     var ownPinLimit: UInt64??
-    /// Contents in the pool that may not be durable yet; an fsync makes them so.
+    /// Contents in the pool that may not be durable yet. fsync(2) makes them durable.
     var unsyncedPins: Set<PinIdentity> = []
-    /// Set once the workspace is being removed: nothing is answered, and nothing is written, any more.
+    /// Set when the removal of the workspace begins. From then on calls fail with ESTALE, and nothing is
+    /// written.
     package var isGoing = false
-    /// What failed, in words: an errno says less than is known.
+    /// Failures with a reason in words, which an errno cannot express.
     package private(set) var failures = FailureList()
 
     init(
@@ -70,14 +73,14 @@ package final class Tree: @unchecked Sendable {
         self.memory = memory ?? MemoryBudget(limits)
     }
 
-    /// Turns an error of the store into an event and the errno a caller sees.
+    /// Posts an error of the store as an event, and returns the errno for the caller.
     package func failing(_ error: StorageError) -> Errno {
         events.post(.error, "\(error)")
         failures.note("\(error)")
         return error.errno
     }
 
-    /// The same for what is told by the call that fails.
+    /// Notes a failure that the failing call itself reports, and returns EIO.
     package func failing(_ sentence: String) -> Errno {
         failures.note(sentence)
         return .inputOutput
@@ -85,19 +88,20 @@ package final class Tree: @unchecked Sendable {
 
     // MARK: Inodes
 
-    /// The root directory: the base's root, seen through this workspace, whichever directory that is.
+    /// The number of the root directory: the base's root as this workspace shows it, whatever its inode is.
     package var rootNumber: InodeNumber { numbers.fixedRoot }
 
     package var numbers: InodeNumbering { InodeNumbering(workspace: workspace) }
 
-    /// The inode with that number: from memory, or from the database.
+    /// Returns the inode with that number, from memory or from the database.
+    /// - Throws: ESTALE if it has no row and is not in memory.
     package func inode(_ number: InodeNumber) throws(Errno) -> Inode {
         if let known = inodes.use(number) { return known }
         let found: InodeRecord?
         let origin: Origin?
         do throws(StorageError) {
-            // A command that changed many files has left the row only; or it was removed, and the
-            // database does not know yet.
+            // The row may be pending without an inode in memory: a command that changes many files keeps
+            // rows only. A removal may be pending too.
             if let row = pending.row(number) {
                 found = row
             } else {
@@ -121,17 +125,18 @@ package final class Tree: @unchecked Sendable {
         return inode
     }
 
-    /// Where a touched base file came from.
+    /// Returns the origin of an inode, or nil if it has none.
     package func origin(_ number: InodeNumber) throws(StorageError) -> Origin? {
         if let known = pending.origin(number) { return known }
-        // Most inodes that are asked for have none: the first edit of a file asks for all above it.
+        // Most inodes have no origin, and the first edit of a file asks for that of every directory above
+        // it. So this avoids database queries.
         guard identity.hasOrigin(number) else { return nil }
         return try reader.origin(number)
     }
 
     // MARK: Entries
 
-    /// The overlay's entries of a directory, loaded whole at first use.
+    /// Returns the overlay's entries of a directory. They are loaded as a whole at first use.
     func index(of directory: Inode) throws(Errno) -> DirectoryIndex {
         if let known = caches.index(of: directory.number) { return known }
         let index = DirectoryIndex()
@@ -140,10 +145,10 @@ package final class Tree: @unchecked Sendable {
         return index
     }
 
-    /// What a name leads to, counting no reference; nil where there is nothing.
+    /// Returns the inode of a name, or nil if the name does not exist. No reference is counted.
     func child(_ name: FileName, of directory: Inode) throws(Errno) -> Inode? {
-        // One that was removed while somebody stood in it shows no names. What its entries say is
-        // kept for rollbacks only: the rows that they lead to may be gone.
+        // A removed directory that is still in use, such as a working directory, shows no names. Its
+        // entries are kept for rollbacks only, and the rows that they lead to may be gone.
         if directory.record.links == 0 { return nil }
         if let entry = try index(of: directory).entries[name] {
             if entry.isWhiteout { return nil }
@@ -161,7 +166,7 @@ package final class Tree: @unchecked Sendable {
         return inode
     }
 
-    /// The inode of a base file that was just looked at.
+    /// Returns the inode of a base file with the given, just read status.
     func baseInode(
         _ status: FileStatus, at place: BasePlace, parent: Inode
     ) throws(Errno) -> Inode {
@@ -169,7 +174,8 @@ package final class Tree: @unchecked Sendable {
         if let known = inodes.use(number) {
             known.parent = parent.number
             if known.record.links == 0, !known.isPersistent {
-                // Hidden by a rollback together with a directory above, and shown by another one.
+                // A rollback hid it together with a directory above it, and another rollback shows it
+                // again.
                 revive(known, InodeRecord(number: number, status: status), at: place)
             }
             refresh(known, status, at: place)
@@ -183,13 +189,13 @@ package final class Tree: @unchecked Sendable {
         let record = InodeRecord(number: number, status: status)
         let inode = Inode(record, isPersistent: false, place: place.compact, parent: parent.number)
         inodes.insert(inode)
-        // A descriptor that is still cached may be of what stood here before.
+        // A cached descriptor may be of the file that had this path before.
         base.forget(place)
         return inode
     }
 
-    /// An untouched file that is in memory follows the base: it may have been changed or moved, or
-    /// its number given to another file.
+    /// Updates an untouched file in memory from the base: it may have been changed or moved, or its number
+    /// may have been reused for another file.
     func refresh(_ inode: Inode, _ status: FileStatus, at place: BasePlace) {
         guard !inode.isPersistent, inode.record.links > 0 else { return }
         let record = InodeRecord(number: inode.number, status: status)
@@ -202,20 +208,20 @@ package final class Tree: @unchecked Sendable {
         inode.refresh(record, at: place.compact)
     }
 
-    /// A base file that had lost its name has it again, and is as the base has it.
+    /// Makes an inode show its base file again after it had lost its name.
     package func revive(_ inode: Inode, _ record: InodeRecord, at place: BasePlace) {
         openLogs.remove(inode.number)
         caches.drop(inode.number)
         inode.refresh(record, at: place)
     }
 
-    /// Whether hiding `name` needs a whiteout, because the base has it too.
+    /// Returns whether the base has `name` too, so that a whiteout is needed to hide it.
     func isInBase(_ name: FileName, of directory: Inode) throws(Errno) -> Bool {
         guard let basePath = directory.basePath else { return false }
         return try base.status(ifPresent: name.bytes, in: basePath) != nil
     }
 
-    /// What stands in place of a removed name.
+    /// Returns the entry that replaces a removed name: a whiteout, or none.
     func emptyEntry(_ name: FileName, of directory: Inode) throws(Errno) -> Entry? {
         try isInBase(name, of: directory) ? .whiteout : nil
     }
@@ -228,13 +234,14 @@ package final class Tree: @unchecked Sendable {
         if inode.lookups == 0 { release(inode) }
     }
 
-    /// Lets go of an inode that nothing keeps; one with a log waits for the next sweep, which
-    /// writes its piece checkpoint.
+    /// Drops an inode that nothing keeps in memory. An inode with an open log waits for the next sweep,
+    /// which writes the piece checkpoint.
     func release(_ inode: Inode) {
         guard isIdle(inode), inode.number != rootNumber else { return }
         if inode.record.links == 0 {
             if inode.isPersistent {
-                // Its last name is gone and nobody has it open: the row goes, the log stays.
+                // It has no name and no references: its row is removed, and its log stays for past moments.
+                // This makes the key pending without a record in the tree log.
                 inode.isPersistent = false
                 pending.setRow(inode.number, nil)
                 identity.noteNoRow(inode.number)
@@ -246,7 +253,7 @@ package final class Tree: @unchecked Sendable {
         drop(inode)
     }
 
-    /// Whether nothing keeps an inode in memory.
+    /// Returns whether nothing keeps an inode in memory.
     func isIdle(_ inode: Inode) -> Bool {
         inode.lookups == 0 && !inode.isDirty && !inode.isFlushing && !openLogs.hasWriters(inode.number)
     }

@@ -1,6 +1,6 @@
-// TreeLogWriter: the only one that appends to a workspace's tree log, and so the one that orders: each
-// record has a higher number than the one before. Guarded by the tree's lock, under which the append is
-// made.
+// TreeLogWriter: the only writer of a workspace's tree log. It keeps the order: each record has a greater
+// sequence number than the one before. Guarded by the tree's lock, which is held while a record is
+// appended.
 //
 // payload of a process record: pid u32 | uid u32 | name, u32 length and bytes
 
@@ -10,11 +10,11 @@ package import Storage
 package struct TreeLogWriter {
     package let journal: Journal
     package let sequence: SequenceCounter
-    /// Of the last record since the workspace was opened.
+    /// The sequence number of the last record since the workspace was opened.
     private var last: UInt64 = 0
-    /// Which program each process is, as far as the log says it.
+    /// The program name of each process, as recorded in the log.
     private var processes = ProcessNames()
-    /// Bytes that the log is to have set aside; those of names that are gone are counted still.
+    /// The number of bytes to set aside for the log. Names that were removed still count.
     var roomNeeded: UInt64 = 0
 
     init(_ journal: Journal, _ sequence: SequenceCounter) {
@@ -22,12 +22,14 @@ package struct TreeLogWriter {
         self.sequence = sequence
     }
 
-    /// A number given to a base inode on the way is a transaction of its own, which came first.
+    /// Renumbers a transaction if another record was appended since it began, such as a transaction of its
+    /// own for a base inode that was looked up meanwhile.
     func order(_ transaction: inout Transaction) {
         if transaction.sequence <= last { transaction.renumber(sequence.next()) }
     }
 
-    /// - Throws: what the append threw (ENOSPC, EIO…).
+    /// Appends a transaction.
+    /// - Throws: The error of the append (ENOSPC, EIO…).
     mutating func append(_ transaction: Transaction) throws(Errno) {
         try journal.append(
             transaction.operation, transaction.changes, sequence: transaction.sequence,
@@ -38,7 +40,7 @@ package struct TreeLogWriter {
     mutating func appendMarks(
         _ numbers: [InodeNumber], hasBegun: Bool, stamp: Stamp
     ) throws(Errno) {
-        // As many as a record may have; each is a mark by itself.
+        // Splits the marks into records of the greatest length. Each mark is valid by itself.
         let most = max(1, journal.partLength / 8)
         for start in stride(from: 0, to: numbers.count, by: most) {
             let marks = numbers[start..<min(start + most, numbers.count)]
@@ -47,9 +49,10 @@ package struct TreeLogWriter {
         }
     }
 
-    /// Called before each change. A record that cannot be written costs a name, not the change.
+    /// Records the name of a process before its change. If the record cannot be written, history lacks the
+    /// name, but the change goes on.
     mutating func noteProcess(_ pid: UInt32, user: UInt32, _ clock: Clock) {
-        // 0 is the kernel, which writes back what was mapped.
+        // Pid 0 is the kernel, which writes back mapped pages.
         guard pid != 0, let name = processes.unrecorded(pid, now: clock.monotonic()) else { return }
         var writer = ByteWriter(capacity: 12 + name.count)
         writer.integer(pid)

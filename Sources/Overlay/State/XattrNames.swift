@@ -1,6 +1,6 @@
-// XattrNames: extended attributes that the engine itself knows.
+// XattrNames: the names of extended attributes that the engine handles itself.
 
 package enum XattrNames {
-    /// File capabilities (capabilities(7)).
+    /// The attribute of file capabilities (capabilities(7)).
     package static let capability = Array("security.capability".utf8)
 }
