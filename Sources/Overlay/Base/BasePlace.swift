@@ -1,8 +1,8 @@
-// BasePlace: where a file of the base lies below the base's root.
+// BasePlace: the path of a base file, below the base's root.
 
-/// A name in a directory of the base. The directory's path is shared by all its files.
+/// A directory of the base and a name in it. The files of a directory share the array of its path.
 package struct BasePlace: Equatable, Sendable {
-    /// Below the base's root, `/` between names; empty for the root.
+    /// The path below the base's root, with `/` between names. Empty for the root.
     package var directory: [UInt8]
     /// Empty only for the root itself.
     package var name: [UInt8]
@@ -22,7 +22,7 @@ package struct BasePlace: Equatable, Sendable {
         }
     }
 
-    /// The place with an array for the name that holds no more than its bytes, to be kept.
+    /// The same place with an array for the name that has no spare capacity, for values that are kept.
     var compact: BasePlace {
         BasePlace(directory: directory, name: name.withUnsafeBufferPointer { Array($0) })
     }

@@ -1,17 +1,17 @@
-// BaseTree: read access to the base, by path below its root, with bounded descriptor caches.
-// No path leaves the root: directories are opened beneath it without following symlinks, and the
-// last name is never followed. Nothing here writes; as root the base is seen through a private
-// read-only, noatime copy of its mount, so not even an atime changes.
+// BaseTree: read access to the base by path below its root, with bounded descriptor caches. No path leaves
+// the root: directories are opened beneath it without following symlinks, and the last name is never
+// followed. Nothing here writes. As root, the base is seen through a private read-only, noatime copy of its
+// mount, so not even an atime changes.
 
 package import Platform
 internal import Synchronization
 import Glibc
 
-/// What a base asks the host, so that tests can answer.
+/// The queries of a base to the host, which tests can replace.
 package struct BaseProbe: Sendable {
-    /// What statx(2) has said of a file.
+    /// Returns the status to use, given the result of statx(2).
     package var adjust: @Sendable (FileStatus) -> FileStatus = { $0 }
-    /// The time that a change of a file would get now, and how long it stays.
+    /// Returns the time that a file changed now would get, and the length of a clock tick (nanoseconds).
     package var coarseTime: @Sendable () -> (now: Int64, tick: Int64) = { Clock.coarse() }
     package var pause: @Sendable (_ nanoseconds: Int64) -> Void = {
         usleep(UInt32(clamping: $0 / 1_000 + 1))
@@ -32,7 +32,8 @@ package final class BaseTree: Sendable {
     private let directories: Mutex<LRUCache<[UInt8], File>>
     private let files: Mutex<LRUCache<[UInt8], File>>
 
-    /// - Throws: the error of opening `path`; ENOTDIR if it is no directory.
+    /// Opens the base.
+    /// - Throws: The error of opening `path`. ENOTDIR if it is not a directory.
     package init(
         _ path: String, limits: Limits = Limits(), probe: BaseProbe = BaseProbe()
     ) throws(Errno) {
@@ -57,22 +58,22 @@ package final class BaseTree: Sendable {
         directories.withLock { $0.count } + files.withLock { $0.count }
     }
 
-    /// Bytes of a path that are opened at once: PATH_MAX is 4,096, and so that a name fits.
+    /// The number of bytes of a path that are opened at once. PATH_MAX is 4,096, and a name must fit too.
     private static let longestStep = 4_000
 
-    /// A descriptor (O_PATH) of the directory at `path`.
+    /// Returns a descriptor (O_PATH) of the directory at `path`.
     package func directory(_ path: [UInt8]) throws(Errno) -> File {
         if path.isEmpty { return root }
         if let file = directories.withLock({ $0.value(for: path) }) { return file }
         let file = try openBeneath(path, flags: OpenFlags.path | O_DIRECTORY | O_NOFOLLOW)
-        // Before anything in it is looked at: what changes later is told.
+        // Called before the directory is read, so that the watch reports every later change.
         observer.withLock { $0 }?(file, path)
         directories.withLock { _ = $0.insert(file, for: path) }
         return file
     }
 
-    /// Opens a path of any length: one that is longer than a system call takes from the directory above
-    /// it, if that is open, else in steps.
+    /// Opens a path of any length. A path too long for one system call is opened from the directory above
+    /// it if that is cached, else in steps.
     private func openBeneath(_ path: [UInt8], flags: Int32) throws(Errno) -> File {
         var directory = root
         var rest = path[...]
@@ -95,23 +96,23 @@ package final class BaseTree: Sendable {
         probe.adjust(try FileStatus(place.name, in: try directory(place.directory)))
     }
 
-    /// The status of an open file of the base.
+    /// Returns the status of an open file of the base.
     package func status(of file: File) throws(Errno) -> FileStatus {
         probe.adjust(try file.status())
     }
 
-    /// Ticks of the clock for which a file is waited that changes all the time.
+    /// The number of clock ticks to wait for a file that changes all the time.
     private static let mostTicks = 4
 
-    /// The status of a file, to be kept as its identity. A file that was changed in the present tick of
-    /// the clock may be changed again without a difference in its times (git calls it racily clean):
-    /// then the tick is waited for, so that every later change shows.
+    /// Returns the status of a file, to be recorded as its identity. A file that changed in the present
+    /// clock tick may change again without a difference in its times (git calls this racily clean). So this
+    /// waits for the end of the tick: then every later change is visible in the times.
     package func settledStatus(_ place: BasePlace) throws(Errno) -> FileStatus {
         var status = try status(place)
         var ticks = 0
         while status.type == .regular, ticks < Self.mostTicks {
             let (now, tick) = probe.coarseTime()
-            // One from the future was set by another clock, and no change of now will get its time.
+            // A time beyond this tick was set by another clock. No change made now gets that time.
             guard status.changeTime >= now, status.changeTime <= now &+ tick else { break }
             probe.pause(tick)
             status = try self.status(place)
@@ -120,7 +121,7 @@ package final class BaseTree: Sendable {
         return status
     }
 
-    /// The status of `name` in `directory`, nil where there is none.
+    /// Returns the status of `name` in `directoryPath`, or nil if it does not exist.
     package func status(
         ifPresent name: [UInt8], in directoryPath: [UInt8]
     ) throws(Errno) -> FileStatus? {
@@ -132,7 +133,7 @@ package final class BaseTree: Sendable {
         }
     }
 
-    /// Every name in the directory at `path`; empty if it is gone.
+    /// Returns every name in the directory at `path`, or nothing if it does not exist.
     package func list(_ path: [UInt8]) throws(Errno) -> [HostEntry] {
         do throws(Errno) {
             let parent = try directory(path)
@@ -143,7 +144,7 @@ package final class BaseTree: Sendable {
         }
     }
 
-    /// A descriptor of the regular file at `place`, for reading.
+    /// Returns a descriptor of the regular file at `place`, for reading.
     package func file(_ place: BasePlace) throws(Errno) -> File {
         let key = place.path
         if let file = files.withLock({ $0.value(for: key) }) { return file }
@@ -154,7 +155,7 @@ package final class BaseTree: Sendable {
         return file
     }
 
-    /// Opens without changing the atime, where the owner allows that (open(2), O_NOATIME).
+    /// Opens without a change of the atime, if the file's owner allows it (open(2), O_NOATIME).
     private func open(_ name: [UInt8], in parent: File, flags: Int32) throws(Errno) -> File {
         do throws(Errno) {
             return try File.openBeneath(name, in: parent, flags: flags | OpenFlags.noAccessTime)
@@ -172,7 +173,7 @@ package final class BaseTree: Sendable {
         do throws(Errno) {
             return try directory(place.directory).extendedAttribute(name, of: place.name)
         } catch {
-            // A base that knows no extended attributes has none.
+            // A base that does not support extended attributes has none.
             throw error == .notSupported ? .noData : error
         }
     }
@@ -186,7 +187,8 @@ package final class BaseTree: Sendable {
         }
     }
 
-    /// The runs of data in `file`, by SEEK_DATA and SEEK_HOLE; one run where holes are not known.
+    /// Returns the runs of data in `file`, by SEEK_DATA and SEEK_HOLE. Returns one run of the whole file if
+    /// the file system does not know holes, or if there are more than `limit` runs.
     package func dataRanges(of file: File, size: UInt64, atMost limit: Int) -> [Range<UInt64>] {
         var ranges: [Range<UInt64>] = []
         var at: UInt64 = 0
@@ -199,21 +201,21 @@ package final class BaseTree: Sendable {
         return ranges
     }
 
-    /// Has `body` called with each directory that is opened, and its path.
+    /// Sets the observer that is called with each opened directory and its path.
     package func observe(_ body: (@Sendable (File, [UInt8]) -> Void)?) {
         observer.withLock { $0 = body }
     }
 
-    /// Whether changes that others make are told.
+    /// Whether changes of the base by other processes are reported.
     package var isWatched: Bool { observer.withLock { $0 != nil } }
 
-    /// Closes everything that is cached.
+    /// Closes all cached descriptors.
     package func forgetAll() {
         files.withLock { $0.removeAll() }
         directories.withLock { $0.removeAll() }
     }
 
-    /// Closes what is cached of `place`, which has changed or may have.
+    /// Closes the cached descriptors of `place`, which has or may have changed.
     package func forget(_ place: BasePlace) {
         let path = place.path
         files.withLock { _ = $0.removeValue(for: path) }

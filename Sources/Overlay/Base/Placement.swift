@@ -1,5 +1,5 @@
-// Placement: where base, store and mount point may lie. A store inside the base would change the
-// base; a mount inside either would serve itself.
+// Placement: checks where base, store and mount point may be. A store inside the base would change the
+// base. A mount inside either would serve itself.
 
 package import Platform
 import Glibc
@@ -16,7 +16,8 @@ package struct PlacementError: Error, CustomStringConvertible {
 }
 
 package enum Placement {
-    /// realpath(3); where the last names do not exist yet, the path they will have.
+    /// Returns the path as realpath(3) does. If the last names do not exist yet, returns the path that they
+    /// will have.
     package static func resolve(_ path: String) -> String {
         var missing: [Substring] = []
         var rest = path.hasPrefix("/") ? path : currentDirectory + "/" + path
@@ -47,7 +48,8 @@ package enum Placement {
         path == directory || path.hasPrefix(directory == "/" ? "/" : directory + "/")
     }
 
-    /// - Parameters: real paths, as `resolve` gives them.
+    /// Checks that base, store and mount point are not inside each other.
+    /// - Parameters: Real paths, as returned by `resolve`.
     package static func check(
         base: String, store: String, mountPoint: String?
     ) throws(PlacementError) {

@@ -1,9 +1,9 @@
-// Reflink: whether a file system lets two files share extents (ioctl_ficlonerange(2)).
+// Reflink: tests whether a file system lets two files share extents (ioctl_ficlonerange(2)).
 
 internal import Platform
 internal import Storage
 
-/// Whether a directory's file system can share extents between files.
+/// Tests whether a directory's file system can share extents between files.
 package enum Reflink {
     package static func works(in directory: String) -> Bool {
         var path = directory
@@ -11,7 +11,7 @@ package enum Reflink {
             if let root = try? File.open(path, flags: OpenFlags.directory) {
                 return probe(HostDisk(root: root), root)
             }
-            // A store that is not there yet: where it would go.
+            // The store does not exist yet: test the directory in which it will be made.
             guard let slash = path.lastIndex(of: "/"), path != "/" else { return false }
             path = slash == path.startIndex ? "/" : String(path[..<slash])
         }

@@ -1,16 +1,16 @@
-// BaseRefresh: what others changed in the base becomes visible where no workspace touched it. Looks at
-// the base for each untouched file in memory, and names what the kernel must drop.
+// BaseRefresh: makes changes of the base by other processes visible in files that the workspace has not
+// touched. It compares each untouched file in memory with the base, and returns what the kernel must drop.
 
 package import Platform
 package import Storage
 
-/// A part of the base that changed.
+/// A change of the base.
 package struct BaseChange: Hashable, Sendable {
-    /// Below the base's root.
+    /// The path of the directory below the base's root.
     package var directory: [UInt8]
-    /// The name in it that changed; empty where only the directory is known.
+    /// The name in it that changed. Empty if only the directory is known.
     package var name: [UInt8]
-    /// The name came or went; else what it leads to changed.
+    /// Whether the name was added or removed. Otherwise the file behind it changed.
     package var isName: Bool
 
     package init(directory: [UInt8], name: [UInt8], isName: Bool = false) {
@@ -24,9 +24,9 @@ extension WorkspaceBaseFiles {
     private static let batch = 128
 
     /// Makes changes of the base visible.
-    /// - Parameter changes: what changed; nil for anything.
-    /// - Returns: what the kernel may hold that is not so any more. Names that it holds as missing
-    ///   are its own business: the mount knows which it was told.
+    /// - Parameter changes: The changes. Nil if anything may have changed.
+    /// - Returns: The kernel's caches that are stale. They do not include cached missing names: the mount
+    ///   knows which of these it told the kernel.
     package func refresh(_ changes: Set<BaseChange>? = nil) -> StaleCaches {
         if let changes {
             for change in changes {
@@ -56,7 +56,7 @@ extension WorkspaceBaseFiles {
 }
 
 extension WorkspaceBaseFiles {
-    /// Those of `names` of which the workspace itself says nothing, so that the base decides.
+    /// Returns those of `names` that have no entry in the workspace, so that the base decides.
     package func namesOfBase(
         _ names: [(parent: InodeNumber, name: FileName)]
     ) -> [(parent: InodeNumber, name: FileName)] {
@@ -71,9 +71,9 @@ extension WorkspaceBaseFiles {
 }
 
 extension BaseFiles {
-    /// Inodes in memory that show something of the base: untouched files, and directories.
+    /// Returns the inodes in memory that show something of the base: untouched files, and directories.
     fileprivate func refreshCandidates(_ changes: Set<BaseChange>?) -> [InodeNumber] {
-        // A directory shows something else only where names came or went.
+        // A directory's content changes only if names were added or removed.
         let directories = changes.map { Set($0.filter(\.isName).map(\.directory)) }
         let places = changes.map { changes in
             Set(changes.map { BaseChange(directory: $0.directory, name: $0.name) })
@@ -83,7 +83,7 @@ extension BaseFiles {
             guard !inode.isPersistent || inode.isDirectory
                 || inode.record.flags.contains(.followsBase) else { return nil }
             if let places, let directories {
-                // One with several names may have changed under another one.
+                // A file with several names may have changed under another name.
                 let isNamed = !inode.isDirectory && inode.record.links > 1 || places.contains(
                     BaseChange(directory: place.directory, name: place.name))
                 let isDirectory = inode.basePath.map { directories.contains($0) } == true
@@ -93,8 +93,8 @@ extension BaseFiles {
         }
     }
 
-    /// Names of a directory that came or went in the base, and that the kernel may hold, perhaps as
-    /// missing.
+    /// Adds names of a directory that were added to or removed from the base. The kernel may have them
+    /// cached, also as missing.
     fileprivate func addNames(
         _ names: [[UInt8]: [BaseChange]], in number: InodeNumber, to stale: inout StaleCaches
     ) {
@@ -104,6 +104,7 @@ extension BaseFiles {
         }
     }
 
+    /// Updates one inode from the base, and notes the kernel's caches that become stale.
     fileprivate func refreshFromBase(_ number: InodeNumber, _ stale: inout StaleCaches) {
         guard let inode = tree.inodes[number], let place = inode.place else { return }
         tree.caches.dropDefaultACL(of: number)
@@ -115,7 +116,7 @@ extension BaseFiles {
             return
         }
         if inode.isPersistent || place.name.isEmpty {
-            // What a touched directory shows of the base is not on record: it is looked up anew.
+            // The workspace records nothing of the base's part of a touched directory: it is read again.
             tree.caches.dropListing(of: number)
             stale.inodes[number] = true
             return
@@ -129,7 +130,7 @@ extension BaseFiles {
             tree.caches.dropListing(of: number)
             stale.inodes[number] = true
         } else {
-            // Gone, or another file has its name now.
+            // The file is gone, or its name leads to another file now.
             stale.inodes[number] = true
             if let name = inode.name, inode.parent != 0 { stale.entries.append((inode.parent, name)) }
         }

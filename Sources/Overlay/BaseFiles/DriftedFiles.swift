@@ -1,31 +1,31 @@
-// DriftedFiles: base files that changed after a workspace built on them. Found by asking the base for the
-// status of each touched file; what reads met is remembered beside that.
+// DriftedFiles: finds base files that changed after a workspace built on them. It compares the status of
+// each touched file, and it remembers the files whose drift a read has met.
 
 package import Platform
 package import Storage
 internal import Synchronization
 
-/// A file whose base content is not what it was when it was touched: reads of that part answer EIO,
-/// unless the store has kept it.
+/// A file whose base content is not what it was when it was touched. Reads of that content answer EIO,
+/// unless the pool has kept it.
 package struct DriftedFile: Equatable, Sendable {
-    /// Below the workspace's root; below the base's where the file has no name here any more.
+    /// The path below the workspace's root, or below the base's root if the file no longer has a name here.
     package var path: [UInt8]
     /// One clause for people.
     package var reason: String
-    /// The store has the base's content as it was: reads go on, and nothing is lost.
+    /// Whether the pool has the former content of the base file: reads go on, and nothing is lost.
     package var isKept = false
-    /// Which base file there is now; nil where there is none.
+    /// The version of the present base file. Nil if there is none.
     package var version: String?
 }
 
 extension FileStatus {
-    /// Names the file and its content, for as long as nobody changes it.
+    /// A text that identifies the file and its content as long as the file does not change.
     package var version: String { "\(inode)-\(size)-\(modificationTime)-\(changeTime)" }
 }
 
 extension Origin {
-    /// What differs, or nil if this is still the file that it was.
-    /// - Parameter status: nil where there is nothing.
+    /// Returns what differs, or nil if this is still the recorded file.
+    /// - Parameter status: Nil if there is no file.
     func drift(to status: FileStatus?) -> String? {
         guard let status else { return "the base file is gone" }
         if fits(status) { return nil }
@@ -33,13 +33,13 @@ extension Origin {
         if inode != status.inode { return "the base file was replaced by another one" }
         if size != status.size { return "its size was \(size) bytes and is \(status.size)" }
         if modificationTime != status.modificationTime { return "the base file was modified" }
-        // A chmod, chown or link does this, but so does a tool that writes and sets mtime back.
+        // chmod, chown and link cause this, but so does a tool that writes and then restores the mtime.
         return "its mode, owner or links were changed, and its content may have been"
     }
 }
 
 extension Origin {
-    /// Whether the content is the same as far as git(1) would tell.
+    /// Returns whether the content is the same by the criteria of git(1).
     package func isUnmodified(_ status: FileStatus) -> Bool {
         inode == status.inode && size == status.size
             && modificationTime == status.modificationTime
@@ -47,12 +47,12 @@ extension Origin {
 }
 
 extension WorkspaceBaseFiles {
-    /// How many touched files are looked at under one lock.
+    /// The number of touched files that are examined under one lock.
     private static let batch = 64
 
-    /// All files that have drifted and whose content depends on the base, or can be merged with it.
-    /// - Parameter progress: is told how many touched files were looked at, of how many; false ends
-    ///   the walk.
+    /// Returns all files that have drifted, and whose content depends on the base or can be merged with it.
+    /// - Parameter progress: Called with the number of touched files examined so far and their total. If it
+    ///   returns false, the walk ends.
     package func driftedFiles(
         progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
     ) throws(CommandError) -> [DriftedFile] {
@@ -72,12 +72,12 @@ extension WorkspaceBaseFiles {
                     _ = workspace.driftMet.withLock { $0.remove(number) }
                     continue
                 }
-                // Nobody edited it: it shows the base of now when it is looked at.
+                // It has no edits: the next look-up makes it show the present base file.
                 let isFollowing = workspace.withTreeSafely { tree in
                     (try? tree.baseFiles.newGround(tree.inode(number))).flatMap { $0 } != nil
                 }
                 if isFollowing { continue }
-                // What is kept for a file that was written anew, or merged, can be merged again.
+                // A rewritten or merged file whose former base content is kept can be merged again.
                 guard met.contains(number) || dependsOnBase(number) || hasPin(origin) else {
                     continue
                 }
@@ -93,10 +93,10 @@ extension WorkspaceBaseFiles {
         return found
     }
 
-    /// Files whose drift a read has met since the workspace was opened.
+    /// The number of files whose drift a read has met since the workspace was opened.
     package var driftedReads: Int { workspace.driftMet.withLock { $0.count } }
 
-    /// The base's paths of some of them.
+    /// Returns the base paths of some of them.
     package func driftedReadPaths(atMost count: Int) -> [[UInt8]] {
         let numbers = workspace.driftMet.withLock { $0.sorted().prefix(count) }
         return workspace.withTreeSafely { tree in
@@ -106,12 +106,12 @@ extension WorkspaceBaseFiles {
         }
     }
 
-    /// Remembers a read that met drift.
+    /// Remembers a read that met drift. At most 10,000 files are remembered.
     func noteDrift(_ number: InodeNumber) {
         workspace.driftMet.withLock { if $0.count < 10_000 { $0.insert(number) } }
     }
 
-    /// What is different of the base file, and how it is now; nil where it is what it was.
+    /// Returns the difference of the base file and its present status, or nil if it is unchanged.
     package func drift(of origin: Origin) -> (reason: String, status: FileStatus?)? {
         let place = BasePlace(path: origin.path)
         do throws(Errno) {
@@ -122,11 +122,12 @@ extension WorkspaceBaseFiles {
         }
     }
 
-    /// Bytes of the largest base file that is handed out whole.
+    /// The largest base file in bytes that is returned as a whole.
     private static let largestText: UInt64 = 16 << 20
 
-    /// The base file under a file, whole: as it was when it was touched here, or as it is now.
-    /// - Throws: ENOENT where there is none, EFBIG above 16 MiB, EIO where it is not kept.
+    /// Returns the whole base file under a file, as it was when it was touched or as it is now.
+    /// - Throws: ENOENT if there is none, EFBIG above 16 MiB, EIO if it is not kept, EBUSY if it changes
+    ///   meanwhile.
     package func baseContent(
         _ number: InodeNumber, isNow: Bool
     ) throws(CommandError) -> [UInt8] {
@@ -153,7 +154,7 @@ extension WorkspaceBaseFiles {
         }
     }
 
-    /// Whether any byte of a file comes from the base file of its own number.
+    /// Returns whether any byte of a file comes from the base file of its own number.
     package func dependsOnBase(_ number: InodeNumber) -> Bool {
         let source = try? workspace.withTree { (tree) throws(Errno) in try tree.edits.source(number) }
         switch source {
@@ -169,8 +170,8 @@ extension WorkspaceBaseFiles {
 }
 
 extension BaseFiles {
-    /// The origin of a touched regular file that has a name and could show the base's content, or of
-    /// which a read met drift.
+    /// Returns the origin of a touched regular file if a read met its drift, or if it has a name and may
+    /// show the base's content.
     fileprivate func driftCandidate(_ number: InodeNumber, isMet: Bool) -> Origin? {
         guard let origin = (try? tree.origin(number)).flatMap({ $0 }),
             FileType(mode: origin.mode) == .regular else { return nil }

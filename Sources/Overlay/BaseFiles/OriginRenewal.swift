@@ -1,39 +1,40 @@
-// OriginRenewal: a base file of which only the name or the attributes were changed here shows the base's
-// content, also after the base has changed: nobody edited it, and an untouched file does so too. What it
-// stands on is recorded anew when somebody looks at it then. Its number must be its own: where others read
-// the base by it (copies of ranges, logs of before), it keeps what it had, if that is kept, and is drift.
+// OriginRenewal: updates the origin of a base file of which only the name or the attributes were changed
+// here. It has no edits, so it shows the present content of the base, as an untouched file does. The origin
+// is recorded anew when the file is looked up or read after the base changed. This requires that only the
+// file itself uses its number. If copies of ranges or older logs read the base by the number, the origin
+// stays, its content is read from the pool if it is kept, and the file counts as drifted.
 
 internal import Platform
 internal import Storage
 
 extension BaseFiles {
-    /// Whether a file shows the base's content of now, as far as its row says.
+    /// Returns whether a file's row says that it shows the present content of the base.
     private func follows(_ inode: Inode) -> Bool {
         inode.isPersistent && inode.type == .regular && inode.record.links > 0
             && inode.record.flags.contains(.hasOrigin) && inode.record.flags.contains(.followsBase)
             && !inode.record.flags.contains(.hasLog)
     }
 
-    /// The base file that a file is to show, if it is another one than on record.
+    /// Returns the base file that a file should show, if that is not the recorded one.
     func newGround(
         _ inode: Inode
     ) throws(Errno) -> (known: Origin, place: BasePlace, status: FileStatus)? {
         guard follows(inode), let place = inode.place, let known = try tree.knownOrigin(inode.number),
             let status = try tree.base.status(ifPresent: place.name, in: place.directory),
             status.type == .regular, !known.fits(status),
-            // Its other names may not have gone along.
+            // The file was replaced: its other names may still lead to the old one.
             status.inode == known.inode || inode.record.links == 1,
             !EditLog.exists(inode.number, in: tree.logs)
         else { return nil }
         return (known, place, status)
     }
 
-    /// Records the base file of now under a file that is to show it.
-    /// - Returns: whether it is another one than before.
+    /// Records the present base file as the origin of a file that should show it.
+    /// - Returns: Whether the origin changed.
     @discardableResult
     func follow(_ inode: Inode) throws(Errno) -> Bool {
         guard let (known, place, found) = try newGround(inode) else { return false }
-        // Of a file that the base's owner makes anew right now the next look finds the rest.
+        // If the base file is being replaced at this moment, the next look-up takes it over.
         let status = try tree.base.settledStatus(place)
         guard status.type == .regular, status.inode == found.inode else { return false }
         tree.base.forget(place)
@@ -55,14 +56,14 @@ extension BaseFiles {
         return true
     }
 
-    /// The same where the caller only looks.
+    /// Does the same for a look-up, and ignores errors.
     func followQuietly(_ inode: Inode) {
         guard follows(inode) else { return }
-        // What cannot be recorded (a full store) is told by the reads.
+        // If it cannot be recorded (a full store), reads report the error.
         _ = try? follow(inode)
     }
 
-    /// Others read the base by a file's number from now on.
+    /// Ends the updates of the origin: other files read the base by this file's number from now on.
     func endFollowing(_ inode: Inode, in transaction: inout Transaction) {
         guard transaction.record(of: inode).flags.contains(.followsBase) else { return }
         transaction.update(inode) { $0.flags.remove(.followsBase) }
@@ -70,7 +71,8 @@ extension BaseFiles {
 }
 
 extension WorkspaceBaseFiles {
-    /// Whether a file shows another base file from now on.
+    /// Updates the origin of a file.
+    /// - Returns: Whether the file shows another base file from now on.
     func follow(_ number: InodeNumber) throws(Errno) -> Bool {
         try workspace.withTree { (tree) throws(Errno) in try tree.baseFiles.follow(tree.inode(number)) }
     }

@@ -1,16 +1,16 @@
-// Pins: the content of a base file is kept in the store's pool as it was when a workspace first
-// edits it, so that a later change of the base does not matter. The copy is made outside of the tree's
-// lock and before the edit is answered; the origin that the edit records says that it is there. Hard
-// links would do without a copy, but they change the base's ctime and nlink.
+// Pins: keeps the content of a base file in the store's pool when a workspace first edits the file, so that
+// a later change of the base does no harm. The copy is made without the tree's lock and before the edit
+// returns. The origin that the edit records says that the copy exists. Hard links would need no copy, but
+// they change the base's ctime and nlink.
 
 package import Platform
 package import Storage
 
-/// A content that is to be in the pool before an edit.
+/// A content that must be in the pool before an edit.
 package struct PinWish: Sendable {
     package var place: BasePlace
     package var identity: PinIdentity
-    /// Bytes above which it is not copied.
+    /// The largest content in bytes that is copied. Nil for no limit.
     package var limit: UInt64?
 
     package init(place: BasePlace, identity: PinIdentity, limit: UInt64? = nil) {
@@ -20,19 +20,19 @@ package struct PinWish: Sendable {
     }
 }
 
-/// What inodes have of files of the base: their content of then or of now.
+/// The relation of inodes to files of the base: their recorded or present content.
 package struct BaseFiles: Sendable {
     let tree: Tree
 }
 
 extension BaseFiles {
-    /// By which name the pool has the content of a touched base file.
+    /// Returns the identity by which the pool has the content of a touched base file.
     package func pinIdentity(_ origin: Origin) -> PinIdentity {
         PinIdentity(
             origin, devicePath: origin.device == 0 ? nil : tree.identity.path(ofDevice: origin.device))
     }
 
-    /// A base file as it is now, as what a file stands on; pinned if its content is kept.
+    /// Returns the origin of a base file with its present status. It is pinned if the content is kept.
     package func makeOrigin(
         at place: BasePlace, _ status: FileStatus, kept: Set<PinIdentity>
     ) -> Origin {
@@ -42,11 +42,11 @@ extension BaseFiles {
         return origin
     }
 
-    /// Bytes up to which a content is copied; nil for all.
+    /// The largest content in bytes that is copied. Nil for no limit.
     package var pinLimit: UInt64? { tree.ownPinLimit ?? tree.logs.pool.limit }
 
-    /// What is to be in the pool before a file is edited; nil where that is nothing.
-    /// - Parameter kept: what is there already, for this edit.
+    /// Returns the content that must be in the pool before a file is edited, or nil if there is none.
+    /// - Parameter kept: The contents that are already in the pool for this edit.
     package func missingPin(_ number: InodeNumber, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
         let inode = try tree.inode(number)
         guard inode.type == .regular, !inode.record.flags.contains(.hasLog),
@@ -54,20 +54,21 @@ extension BaseFiles {
         let limit = pinLimit
         if let limit, inode.record.size > limit, !tree.logs.pool.mayShareExtents { return nil }
         var known = inode.isPersistent ? try tree.knownOrigin(number) : nil
-        // It shows the base file of now, and so does the edit.
+        // The file shows the present base file, so the edit is based on that too.
         if try newGround(inode) != nil { known = nil }
         if let known, known.isPinned { return nil }
         guard let status = try tree.base.status(ifPresent: place.name, in: place.directory),
             status.type == .regular, status.size > 0 else { return nil }
-        // Changed since it was touched: its content of then cannot be had any more.
+        // The base file changed since it was touched: its former content is lost.
         if let known, !known.fits(status) { return nil }
         let identity = pinIdentity(known ?? makeOrigin(at: place, status, kept: []))
         return kept.contains(identity)
             ? nil : PinWish(place: place, identity: identity, limit: limit)
     }
 
-    /// The same before a file gets another name, which is to stay cheap: only small files are copied, when
-    /// they are recorded. The base may have no such file later. A change of attributes keeps nothing.
+    /// Returns the content to keep before a file gets another name. A rename must stay cheap, so without
+    /// shared extents only small files are copied. The base may not have the file later. A change of
+    /// attributes keeps nothing.
     func missingPin(touching inode: Inode, kept: Set<PinIdentity>) throws(Errno) -> PinWish? {
         let most = tree.limits.pinWithoutEdit
         guard !inode.isPersistent, inode.record.size <= most || tree.logs.pool.mayShareExtents,
@@ -76,12 +77,12 @@ extension BaseFiles {
         return wish
     }
 
-    /// The same for the files that a rename gives other names.
+    /// Returns the content to keep before a rename of the given names.
     func missingPin(
         renaming places: [NamePlace], kept: Set<PinIdentity>
     ) throws(Errno) -> PinWish? {
         for place in places {
-            // What is wrong with a name, the rename itself says.
+            // The rename itself reports errors of a name.
             guard let directory = try? tree.directory(place.parent),
                 let inode = (try? tree.child(place.name, of: directory)).flatMap({ $0 }),
                 let wish = try missingPin(touching: inode, kept: kept) else { continue }
@@ -90,8 +91,7 @@ extension BaseFiles {
         return nil
     }
 
-    /// Says in the origin that `transaction` records, or that is on record, that the pool has the
-    /// content.
+    /// Marks the origin as pinned: the one that `transaction` records, or else the recorded one.
     func pin(
         _ inode: Inode, _ kept: Set<PinIdentity>, in transaction: inout Transaction
     ) throws(Errno) {
@@ -101,7 +101,7 @@ extension BaseFiles {
             return false
         }
         if let slot, case .origin(_, let before, var origin?) = transaction.changes[slot] {
-            // Changed since it was copied: what is recorded is not what is kept.
+            // The base file changed after the copy, so the recorded origin is not the copied content.
             guard kept.contains(pinIdentity(origin)) else { return }
             origin.isPinned = true
             transaction.changes[slot] = .origin(inode.number, before: before, after: origin)
@@ -115,13 +115,14 @@ extension BaseFiles {
     }
 }
 
-/// What a workspace has of files of the base, and how it follows them.
+/// The relation of a workspace to files of the base, without the tree's lock.
 package struct WorkspaceBaseFiles: Sendable {
     let workspace: Workspace
 }
 
 extension WorkspaceBaseFiles {
-    /// How often a content is copied that changes meanwhile, before the edit goes on without.
+    /// The number of attempts to copy a content that changes meanwhile. After that the edit goes on without
+    /// a copy.
     private static let pinAttempts = 3
 
     private enum PinStep<R: Sendable>: Sendable {
@@ -129,8 +130,8 @@ extension WorkspaceBaseFiles {
         case keep(PinWish)
     }
 
-    /// Runs `body` under the tree's lock with the content of a base file kept, if it can be kept.
-    /// - Parameter number: nil where nothing of the content is needed.
+    /// Runs `body` under the tree's lock, after keeping the content of a base file if possible.
+    /// - Parameter number: Nil if the edit needs nothing of the content.
     func withPin<R: Sendable>(
         _ number: InodeNumber?, _ body: (Tree, Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {
@@ -140,19 +141,20 @@ extension WorkspaceBaseFiles {
         }, body)
     }
 
-    /// Runs `body`, which gives a file another name, under the tree's lock, with its content kept if it is
-    /// small.
+    /// Runs `body`, which gives a file another name, under the tree's lock, after keeping its content if it
+    /// is small.
     func withPin<R: Sendable>(
         touching number: InodeNumber, _ body: (Tree, Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {
         try withPins({ (tree, kept) throws(Errno) in
-            // What is wrong with the number, `body` says.
+            // `body` reports errors of the number.
             guard let inode = try? tree.inode(number) else { return nil }
             return try tree.baseFiles.missingPin(touching: inode, kept: kept)
         }, body)
     }
 
-    /// - Parameter wish: what is to be kept beside what is.
+    /// Runs `body` under the tree's lock, after keeping the contents that `wish` asks for.
+    /// - Parameter wish: Returns a content to keep beside those already kept, or nil.
     func withPins<R: Sendable>(
         _ wish: (Tree, Set<PinIdentity>) throws(Errno) -> PinWish?,
         _ body: (Tree, Set<PinIdentity>) throws(Errno) -> R
@@ -162,6 +164,8 @@ extension WorkspaceBaseFiles {
         var attempts = 0
         while true {
             let step = try workspace.withTree { (tree) throws(Errno) -> PinStep<R> in
+                // The copy is made without the lock, and the file may change meanwhile. So `wish` is
+                // evaluated again under the same lock as `body`.
                 if attempts < Self.pinAttempts, let wish = try wish(tree, kept) {
                     return .keep(wish)
                 }
@@ -176,8 +180,8 @@ extension WorkspaceBaseFiles {
         }
     }
 
-    /// Runs `body` with the content of a base file kept, without a lock, as far as the file does not
-    /// change in between.
+    /// Runs `body` without a lock, after keeping the content of a base file if the file does not change
+    /// meanwhile.
     package func keeping<R>(
         _ wish: PinWish?, _ body: (Set<PinIdentity>) throws(Errno) -> R
     ) throws(Errno) -> R {
@@ -187,9 +191,10 @@ extension WorkspaceBaseFiles {
         return try body(kept)
     }
 
-    /// Has a content in the pool, which no sweep takes until it is released.
-    /// - Returns: false where another try is no use.
+    /// Puts a content into the pool and claims it, so that no sweep removes it until it is released.
+    /// - Returns: False if another attempt is useless.
     private func claim(_ wish: PinWish, _ kept: inout Set<PinIdentity>) -> Bool {
+        // Claimed before it is made: a sweep must not remove the new file.
         workspace.logs.pool.claim(wish.identity)
         let outcome = keep(wish)
         if outcome == .kept, kept.insert(wish.identity).inserted { return true }
@@ -203,10 +208,11 @@ extension WorkspaceBaseFiles {
         }
     }
 
+    /// Copies a content into the pool. A failure is posted as an event.
     func keep(_ wish: PinWish) -> PinPool.Outcome {
         let outcome: PinPool.Outcome
         do throws(Errno) {
-            // Whoever finds the content by this identity later must find no other one.
+            // A content found by this identity must be the right one, so the file's times must be settled.
             guard wish.identity.fits(try workspace.base.settledStatus(wish.place)) else { return .changed }
             let file = try workspace.base.file(wish.place)
             outcome = workspace.logs.pool.keep(
@@ -227,13 +233,13 @@ extension WorkspaceBaseFiles {
     }
 
     func pinIdentity(_ origin: Origin) -> PinIdentity {
-        // The paths of other devices are the tree's.
+        // The paths of other devices are in the tree.
         origin.device == 0
             ? PinIdentity(origin, devicePath: nil)
             : workspace.withTreeSafely { $0.baseFiles.pinIdentity(origin) }
     }
 
-    /// Whether the pool has the content of a base file as its origin says it.
+    /// Returns whether the pool has the content that an origin identifies.
     package func hasPin(_ origin: Origin) -> Bool {
         origin.isPinned && workspace.logs.pool.has(pinIdentity(origin))
     }

@@ -1,6 +1,6 @@
-// PoolSweep: releases contents of the pool: what no workspace has ever named goes. All that a workspace
-// ever named stays as long as the workspace: moments of its past may be asked for. The tree logs say who
-// names what.
+// PoolSweep: removes contents from the pool that no workspace has ever referred to. Contents that a
+// workspace once referred to stay as long as the workspace, since its past moments may need them. The
+// references are read from the tree logs.
 
 internal import Platform
 package import Storage
@@ -11,7 +11,7 @@ package struct PoolSweep {
 
     package init(_ set: WorkspaceSet) { self.set = set }
 
-    /// Nanoseconds between two sweeps in the background: each one reads all tree logs.
+    /// The time between two background sweeps in nanoseconds. Each sweep reads all tree logs.
     private static let sweepInterval: Int64 = 60_000_000_000
 
     func runIfDue(_ now: Int64) {
@@ -26,13 +26,13 @@ package struct PoolSweep {
         run()
     }
 
-    /// Removes what no workspace names. Where a tree log cannot be read, nothing is removed.
-    /// - Returns: what was removed.
+    /// Removes the contents that no workspace refers to. If a tree log cannot be read, nothing is removed.
+    /// - Returns: The removed space.
     @discardableResult
     package func run() -> PinUsage {
         do throws(StorageError) {
             return try set.store.logs.pool.sweep { (name) throws(StorageError) in
-                // One whose record is lost may be brought back by a repair.
+                // A repair may bring a workspace back whose record is unreadable.
                 if let (_, error) = set.store.unreadable.first { throw error }
                 for record in set.records { try visitPins(of: record, name) }
             }
@@ -52,7 +52,7 @@ package struct PoolSweep {
         var devices: [UInt32: [UInt8]] = [:]
         try journal.records(after: 0) { (header, payload) throws(StorageError) in
             guard header.kind == RecordKind.transaction.rawValue else { return }
-            // What a lost one named is not known.
+            // The references of a lost transaction are not known.
             guard let transaction = try journal.transaction(header, payload) else {
                 throw .damaged(path: path, what: "the changes of \(header.sequence) were lost")
             }
