@@ -1,14 +1,14 @@
-// CommandError: why a command of an operator failed, for write(2) and for people.
+// CommandError: the failure of an operator's command, as an errno for write(2) and a sentence for people.
 
 package import Platform
 
-/// Why a command failed: the errno that its write(2) answers, and one plain sentence.
+/// The failure of a command: the errno that its write(2) answers, and one plain sentence.
 package struct CommandError: Error, Sendable, CustomStringConvertible {
     package let errno: Errno
-    /// What failed, on what, what to do.
+    /// One sentence: what failed, on what, and what to do.
     package let description: String
-    /// What was done all the same: it was to be durable and is not, as far as known. The kernel's
-    /// caches are stale nevertheless.
+    /// The outcome if the command was carried out, but could not be made durable as far as known. The
+    /// kernel's caches are stale in this case too.
     package let done: CommandOutcome?
 
     package init(_ errno: Errno, _ description: String, done: CommandOutcome? = nil) {
@@ -18,7 +18,7 @@ package struct CommandError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// A path for people; the root has a name too.
+/// Returns a path for people. The root, whose path is empty, is named in words.
 package func pathInWords(_ path: [UInt8]) -> String {
     path.isEmpty ? "root of the workspace" : String(decoding: path, as: UTF8.self)
 }

@@ -1,24 +1,24 @@
-// CommandOutcome: what a command did, and which of the kernel's caches it made stale.
+// CommandOutcome: the effect of a command, and the kernel's caches that it made stale.
 
 package import Platform
 package import Storage
 
-/// What the kernel may still hold of the state before a command.
+/// The kernel's caches that may still hold the state before a command.
 package struct StaleCaches: Sendable {
-    /// Inodes whose attributes changed; true where the content changed too.
+    /// The inodes whose attributes changed. True if the content changed too.
     package var inodes: [InodeNumber: Bool] = [:]
     package var entries: [(parent: InodeNumber, name: FileName)] = []
 
     package init() {}
 }
 
-/// What a quick command did.
+/// The effect of a quick command.
 package struct CommandOutcome: Sendable {
-    /// The change that the command itself is.
+    /// The sequence number of the command's own change.
     package var sequence: UInt64
     /// The automatic backup of the state before it.
     package var backup: FileName?
-    /// Files and directories that it changed.
+    /// The number of files and directories that it changed.
     package var changed: Int
     package var stale = StaleCaches()
 

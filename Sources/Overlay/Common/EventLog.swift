@@ -1,5 +1,5 @@
-// EventLog: what people must hear of: damage, drift, a torn tail that was cut, a checkpoint that
-// failed. A bounded list for status, and a callback for the log.
+// EventLog: messages for people: damage, drift, a torn tail that was cut off, a failed checkpoint. It has a
+// bounded list for status, and a callback for the log.
 
 package import Platform
 internal import Synchronization
@@ -9,13 +9,14 @@ package struct Event: Sendable {
     /// Nanoseconds since 1970.
     package var time: Int64
     package var severity: Severity
-    /// The workspace that it concerns; nil for the store.
+    /// The workspace that it concerns. Nil for the store.
     package var workspace: UInt16?
-    /// One sentence: what happened, to what, what to do.
+    /// One sentence: what happened, to what, and what to do.
     package var message: String
 }
 
-/// The events of a store, or the view of one workspace on them: what that posts bears its number.
+/// The events of a store, or one workspace's view of them. Events posted through a view carry the
+/// workspace's id.
 package final class EventLog: Sendable {
     private final class Shared: Sendable {
         let recent = Mutex<[Event]>([])
@@ -41,7 +42,7 @@ package final class EventLog: Sendable {
         workspace = nil
     }
 
-    /// The same events; those posted here are of a workspace.
+    /// Makes a workspace's view of the same events.
     package init(of workspace: UInt16, in log: EventLog) {
         shared = log.shared
         self.workspace = workspace
@@ -52,7 +53,7 @@ package final class EventLog: Sendable {
             time: shared.clock.realtime(), severity: severity, workspace: workspace,
             message: message)
         let isNew = shared.recent.withLock { list in
-            // The same read that fails again and again is one event.
+            // The same read that fails repeatedly is one event.
             let isKnown = list.contains { $0.message == message && $0.workspace == workspace }
             if isKnown { return false }
             list.append(event)
@@ -66,7 +67,7 @@ package final class EventLog: Sendable {
         }
     }
 
-    /// All events of the store, oldest first.
+    /// All kept events of the store, oldest first.
     package var events: [Event] { shared.recent.withLock { $0 } }
     package var count: Int { shared.total.load(ordering: .relaxed) }
 
@@ -74,7 +75,7 @@ package final class EventLog: Sendable {
         shared.bySeverity.withLock { $0[severity] ?? 0 }
     }
 
-    /// Those of a workspace and those of the store as a whole.
+    /// Returns the events of a workspace and those of the store as a whole.
     package func events(concerning workspace: UInt16) -> [Event] {
         events.filter { $0.workspace == workspace || $0.workspace == nil }
     }

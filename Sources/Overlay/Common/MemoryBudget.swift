@@ -1,22 +1,22 @@
-// MemoryBudget: how much memory the daemon may take, shared by all workspaces of a process, and the
-// bounds that follow from it. The numbers in Limits hold for a budget of 256 MiB and grow and shrink
-// with it. Asking costs a load of an atomic or two.
+// MemoryBudget: the memory that the daemon may use, shared by all workspaces of a process, and the bounds
+// derived from it. The numbers in Limits are for a budget of 256 MiB and scale with it. A query costs one
+// or two atomic loads.
 
 internal import Platform
 internal import Storage
 internal import Synchronization
 
-/// Bytes of memory by what they are for: counts times what one costs, as measured.
+/// Bytes of memory by purpose: counts multiplied by the measured size of one item.
 package struct MemoryParts: Equatable, Sendable {
     package var inodes = 0
     /// Piece trees and directory indexes, as counted at the last sweep.
     package var caches = 0
     package var listings = 0
-    /// Changes that the next checkpoint will write.
+    /// Changes that no checkpoint has written yet.
     package var pending = 0
-    /// Numbers of touched files and of directories with entries.
+    /// The numbers of touched files and of directories with entries.
     package var numbers = 0
-    /// SQLite's, of all workspaces.
+    /// The memory of SQLite for all workspaces.
     package var database = 0
 
     package init() {}
@@ -34,7 +34,7 @@ package struct MemoryParts: Equatable, Sendable {
         return sum
     }
 
-    /// With its names, its paths and its place in the table.
+    /// One inode with its names, its paths and its place in the table.
     static let inodeBytes = 640
     static let listedNameBytes = 112
     static let pendingKeyBytes = 320
@@ -43,12 +43,12 @@ package struct MemoryParts: Equatable, Sendable {
 
 package final class MemoryBudget: Sendable {
     private let limits: Limits
-    /// The budget of the process, for that of a workspace.
+    /// The budget of the process, for the budget of a workspace.
     private let whole: MemoryBudget?
     private let bytesInForce: Atomic<Int>
-    /// Piece trees and indexes of all workspaces, each as of its last sweep.
+    /// The bytes of piece trees and indexes of all workspaces, each as of its last sweep.
     private let cached = Atomic<Int>(0)
-    /// Set while the process takes more than nine tenths of the budget: caches then keep half.
+    /// Set while the process uses more than nine tenths of the budget. All bounds are halved then.
     private let tight = Atomic<Bool>(false)
 
     static let standard = Int(OperatorLimits.defaultMemory)
@@ -59,7 +59,7 @@ package final class MemoryBudget: Sendable {
         bytesInForce = Atomic(Self.standard)
     }
 
-    /// Bytes.
+    /// The budget in bytes.
     package var bytes: Int {
         min(bytesInForce.load(ordering: .relaxed), whole?.bytes ?? .max)
     }
@@ -83,8 +83,8 @@ package final class MemoryBudget: Sendable {
     var inodes: Int { scaled(limits.inodes) }
     private var cacheBytes: Int { scaled(limits.cacheBytes) }
 
-    /// Notes what the caches of a workspace take now, and answers what they may take: all of it while
-    /// all workspaces together are within the budget, else their part of what there is.
+    /// Notes the bytes that the caches of a workspace use now, and returns the bytes that they may use: its
+    /// whole bound while all workspaces together are within theirs, else its share of that.
     func allowance(_ bytes: Int, before: Int) -> Int {
         guard let whole else { return cacheBytes }
         let all = whole.cached.wrappingAdd(bytes - before, ordering: .relaxed).newValue
@@ -94,11 +94,11 @@ package final class MemoryBudget: Sendable {
         return min(own, Int(Double(total) * Double(bytes) / Double(all)))
     }
 
-    /// The caches of a workspace shrank after `allowance`, or went.
+    /// Notes that the caches of a workspace shrank after `allowance`, or were dropped.
     func noteCached(_ bytes: Int, before: Int) {
         whole?.cached.wrappingAdd(bytes - before, ordering: .relaxed)
     }
 
-    /// SQLite's part, as a limit at which it reuses pages before it takes more.
+    /// SQLite's part in bytes: the limit at which it reuses pages before it allocates more.
     var databaseBytes: Int { bytes / 8 }
 }

@@ -1,8 +1,8 @@
-// Quota: how much a workspace, or all of the store, may take and takes. Numbers are atomics: asking
-// costs a few loads, and nothing where no limit is set. What is used is counted where it is made:
-// bytes by the logs (SpaceCounter), files by the transactions that give a row or take a name.
+// Quota: the space and files that a workspace or the whole store may use, and uses. The numbers are
+// atomics: a check costs a few loads, and less where no limit is set. Usage is counted where it arises:
+// bytes by the logs (SpaceCounter), files by the transactions that add or remove a row with a name.
 //
-// Removing and making smaller always works; what grows is refused with EDQUOT or EFBIG.
+// Removals and truncations always work. Calls that grow are refused with EDQUOT or EFBIG.
 
 package import Platform
 internal import Storage
@@ -11,9 +11,9 @@ internal import Synchronization
 package final class Quota: Sendable {
     private let counter: SpaceCounter
     private let reserve: SpaceReserve?
-    /// The store's quota, for that of a workspace.
+    /// The store's quota, for the quota of a workspace.
     private let whole: Quota?
-    /// Bytes that the counter does not know, since they are from before.
+    /// The bytes from before the counter began, which it does not include.
     private let bytesBefore = Atomic<Int64>(0)
     private let files = Atomic<Int64>(0)
     private let bytesLimit = Atomic<UInt64>(OperatorLimits.none)
@@ -21,9 +21,9 @@ package final class Quota: Sendable {
     private let fileSizeLimit = Atomic<UInt64>(OperatorLimits.none)
     private let bytesRefused = Atomic<Bool>(false)
     private let filesRefused = Atomic<Bool>(false)
-    /// Of each resource, how far its warnings went: 80 and 100 percent.
+    /// The level of the last warning for each resource: 80 or 100 percent.
     private let warned = Mutex<[OperatorLimits.Key: Int]>([:])
-    /// What a record takes beside its payload, and the room that names need.
+    /// The bytes that a record needs beside its payload, including the space for names.
     private static let recordBytes: UInt64 = 256
 
     init(
@@ -38,7 +38,7 @@ package final class Quota: Sendable {
     package var usedBytes: UInt64 {
         UInt64(clamping: bytesBefore.load(ordering: .relaxed).adding(clamping: counter.bytes))
     }
-    /// Files and directories that have a row and a name.
+    /// The number of files and directories that have a row and a name.
     package var usedFiles: UInt64 { UInt64(clamping: files.load(ordering: .relaxed)) }
 
     private func limit(_ atomic: borrowing Atomic<UInt64>) -> UInt64? {
@@ -59,7 +59,7 @@ package final class Quota: Sendable {
         warned.withLock { $0 = [:] }
     }
 
-    /// What was there before the counter began, or comes and goes with a workspace.
+    /// Adds usage from before the counter began, or that comes and goes with a workspace.
     func add(bytes: Int64, files count: Int64) {
         bytesBefore.wrappingAdd(bytes, ordering: .relaxed)
         files.wrappingAdd(count, ordering: .relaxed)
@@ -69,8 +69,9 @@ package final class Quota: Sendable {
 // MARK: Asking
 
 extension Quota {
-    /// Room for `count` bytes of payload in a file that then ends at or above `end`.
-    /// - Throws: EFBIG or EDQUOT; ENOSPC while the disk has room for removals only.
+    /// Checks that there is room for `count` bytes of payload in a file that then ends at or above `end`.
+    /// Nothing is reserved: calls that run at once may exceed the limit together.
+    /// - Throws: EFBIG or EDQUOT. ENOSPC while the disk has room for removals only.
     func admit(bytes count: UInt64, end: UInt64) throws(Errno) {
         if end > fileSizeLimit.load(ordering: .relaxed) { throw .fileTooBig }
         try admit(bytes: count)
@@ -80,7 +81,7 @@ extension Quota {
         if let reserve, reserve.isShort { throw .noSpace }
         let limit = bytesLimit.load(ordering: .relaxed)
         if limit != OperatorLimits.none {
-            // Every 16 KiB of payload have a checksum of 8 bytes.
+            // Each 16 KiB of payload has a checksum of 8 bytes.
             let needed = count.adding(clamping: count >> 11).adding(clamping: Self.recordBytes)
             if usedBytes.adding(clamping: needed) > limit {
                 bytesRefused.store(true, ordering: .relaxed)
@@ -90,7 +91,8 @@ extension Quota {
         try whole?.admit(bytes: count)
     }
 
-    /// Whether the store may keep so many bytes of a base file more: an edit goes on without them.
+    /// Returns whether the store may keep that many further bytes of a base file. If not, the edit goes on
+    /// without them.
     func hasRoomInPool(_ count: UInt64) -> Bool {
         if let whole { return whole.hasRoomInPool(count) && reserve?.isShort != true }
         if let reserve, reserve.isShort { return false }
@@ -98,7 +100,7 @@ extension Quota {
         return count <= limit && usedBytes <= limit - count
     }
 
-    /// Room for rows that an edit is going to make.
+    /// Checks that there is room for the rows that an edit will add.
     func admit(files count: Int) throws(Errno) {
         guard count > 0 else { return }
         let limit = filesLimit.load(ordering: .relaxed)
@@ -109,7 +111,7 @@ extension Quota {
         try whole?.admit(files: count)
     }
 
-    /// How many more files have a row and a name after `changes`.
+    /// Returns by how many `changes` increase the number of files with a row and a name.
     static func growth(_ changes: [TreeChange]) -> Int {
         var count = 0
         for case .inode(_, let before, let after) in changes {
@@ -119,8 +121,8 @@ extension Quota {
         return count
     }
 
-    /// Whether a transaction that adds `count` files may be: calls that make names are asked, those
-    /// that remove, move or only touch are not.
+    /// Checks whether a transaction that adds `count` files is allowed. Calls that make names, set extended
+    /// attributes or clone are checked. Calls that remove, move or only touch are not.
     func admit(_ operation: TreeOperation, files count: Int) throws(Errno) {
         switch operation {
         case .create, .makeDirectory, .symlink, .link, .setXattr, .clone:
@@ -157,7 +159,7 @@ extension Quota {
     ) {
         guard let limit else { return }
         let isHigh = used >= limit / 5 * 4
-        // A refusal counts as full, even if a smaller write would still have room.
+        // A refusal counts as full, even if a smaller write would still fit.
         let isFull = used >= limit || wasRefused.load(ordering: .relaxed)
         if isFull, used < limit / 5 * 4 { wasRefused.store(false, ordering: .relaxed) }
         let level = isFull ? 100 : isHigh ? 80 : 0
@@ -179,7 +181,7 @@ extension Quota {
         }
     }
 
-    /// What statfs(2) may show: the disk's room, and no more than the limits leave.
+    /// Returns the values for statfs(2): the disk's space, but not more than the limits leave.
     package func constrain(_ space: SpaceOnDisk) -> SpaceOnDisk {
         let own = space.limited(
             bytes: limit(bytesLimit).map { ($0, usedBytes) },
