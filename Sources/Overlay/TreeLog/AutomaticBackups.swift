@@ -1,15 +1,15 @@
-// AutomaticBackups: the moment before something that loses content is named, in the transaction that does it.
-// They go by number and by age; those that people named stay.
+// AutomaticBackups: names the moment before a transaction that loses content, within that transaction.
+// Automatic backups are removed by number and by age. Backups made by people stay.
 
 package import Platform
 internal import Storage
 
 extension Tree {
-    /// Automatic backups that are kept.
+    /// The number of automatic backups that are kept.
     private static let keptAutomatic = 100
 
-    /// Names the moment before a transaction, in that transaction; of automatic backups the oldest
-    /// ones above a number give way.
+    /// Adds a backup of the moment before a transaction to that transaction. It also removes the oldest
+    /// automatic backups above the number that is kept.
     package func addAutomaticBackup(
         _ comment: String, to transaction: inout Transaction
     ) -> FileName {
@@ -29,7 +29,7 @@ extension Tree {
 }
 
 extension Maintenance {
-    /// Takes away automatic backups that are older than the limit `retention` lets them be.
+    /// Removes automatic backups that are older than the limit `retention`.
     func expireBackups() {
         guard let age = workspace.accounts.operatorLimits[.retention] else { return }
         let oldest = workspace.clock.realtime().subtracting(clamping: Int64(clamping: age))

@@ -1,11 +1,11 @@
-// Checkpoint: writes what changed into the database, in the background, so that recovery replays
-// little and memory holds little. Order: journal synced, database committed, then memory let go.
+// Checkpoint: writes changes into the database in the background, so that recovery replays few records and
+// memory holds few changes. Order: sync the tree log, commit to the database, then release memory.
 
 internal import Platform
 internal import Storage
 internal import Synchronization
 
-/// What checkpoints take from memory and let go of.
+/// Moves the tree's changes into checkpoints, and releases memory.
 package struct TreeCheckpoints: Sendable {
     let tree: Tree
 }
@@ -13,8 +13,8 @@ package struct TreeCheckpoints: Sendable {
 extension TreeCheckpoints {
     var isCheckpointDue: Bool { tree.pending.dirtyCount >= tree.memory.dirtyKeys }
 
-    /// Takes what is dirty for writing. Until `finishCheckpoint` it is still pending.
-    /// - Returns: nil where there is nothing to write.
+    /// Takes the dirty changes for a checkpoint. They stay pending until `finishCheckpoint`.
+    /// - Returns: Nil if there is nothing to write, or a checkpoint is under way.
     func startCheckpoint() -> (CheckpointBatch, CheckpointPosition)? {
         guard tree.pending.hasDirty || tree.openLogs.hasMarks, tree.pending.canFlush else { return nil }
         let batch = tree.pending.startFlush { number in
@@ -23,18 +23,20 @@ extension TreeCheckpoints {
             inode.isFlushing = true
             return .some(inode.record.links == 0 ? nil : inode.record)
         }
+        // Taken under the same lock as the batch: exactly the records before this position are in the batch
+        // or the database.
         let position = CheckpointPosition(
             journal: tree.journal.end, sequence: tree.sequence.last, lastNumber: tree.inodes.lastNumber)
-        // An edit that is under way lands in its log after this position, so its mark must stand
-        // after it too.
+        // Recovery reads marks after this position only. An edit that is under way reaches its log after
+        // this position, so its file must be marked after it too.
         tree.openLogs.unmarkAll()
-        // One that ends in a record which was taken back and could not be cut off, likewise: recovery
-        // cuts marked logs only.
+        // The same for a log that ends in a withdrawn record that could not be cut off: recovery cuts
+        // marked logs only.
         let busy = Set(tree.openLogs.edited).union(tree.logs.pendingCuts(of: tree.workspace))
         if !busy.isEmpty {
             let stamp = Stamp(time: tree.clock.realtime(), pid: 0, uid: 0)
             if (try? tree.edits.appendMark(Array(busy), stamp: stamp)) == nil {
-                // The disk is full: these stay in the next checkpoint instead.
+                // The disk is full: these changes go into a later checkpoint instead.
                 takeBack()
                 return nil
             }
@@ -55,7 +57,7 @@ extension TreeCheckpoints {
         }
     }
 
-    /// The write failed: what was to be written is dirty again, under what changed since.
+    /// Makes the changes of a failed checkpoint dirty again. Newer changes of the same keys win.
     private func takeBack() {
         tree.pending.cancelFlush()
         for number in tree.pending.dirtyRows.keys {
@@ -65,18 +67,18 @@ extension TreeCheckpoints {
     }
 }
 
-/// The background work of a workspace: checkpoints, memory that is let go, backups that expire.
+/// The background work of a workspace: checkpoints, release of memory, expiry of backups.
 package struct Maintenance: Sendable {
     let workspace: Workspace
 }
 
 extension Maintenance {
-    /// Writes a checkpoint now. On failure everything stays as it was, and an event says why.
-    /// - Returns: whether all is written.
+    /// Writes a checkpoint now. If it fails, nothing changes, and an event says why.
+    /// - Returns: Whether everything is written.
     @discardableResult
     package func checkpoint() -> Bool {
-        // What is left of the reserve is for removing: the database would take it, and fail all the same.
-        // The tree log has all that a checkpoint would write.
+        // The rest of the reserve is for removals. The database would use it up and fail all the same. The
+        // tree log has everything that a checkpoint would write.
         if workspace.logs.reserve.isShort, workspace.databasePath != ":memory:" {
             let isWritten = workspace.withTreeSafely { $0.pending.isEmpty }
             if !isWritten { workspace.checkpointFailed.store(true, ordering: .relaxed) }
@@ -89,12 +91,12 @@ extension Maintenance {
             }
             do throws(StorageError) {
                 do throws(Errno) {
-                    // Nor before the logs that a rollback changed: the journal has what it takes to
-                    // change them again, up to here.
+                    // The database must not be durable before the logs that a rollback changed: the tree
+                    // log can redo these changes only from before this position.
                     try synchronizeRestores()
-                    // Behind the position nobody looks which contents may not be durable yet.
+                    // Recovery finds contents that may not be durable only in records after this position.
                     try workspace.synchronizePins(workspace.withTreeSafely { $0.unsyncedPins })
-                    // The database must not be durable before the journal that it stands for.
+                    // The database must not be durable before the tree log that it represents.
                     try workspace.synchronizeJournal()
                 } catch {
                     throw StorageError.system(error, doing: "sync", path: workspace.journal.path)
@@ -114,7 +116,7 @@ extension Maintenance {
                 }
             } catch {
                 workspace.withTreeSafely { $0.checkpoints.finishCheckpoint(written: false) }
-                // Told once: on a full disk each one fails until there is room.
+                // Reported once: on a full disk each checkpoint fails until there is space.
                 let isNews = !workspace.checkpointFailed.exchange(true, ordering: .relaxed)
                 workspace.checkpointFailures.wrappingAdd(1, ordering: .relaxed)
                 if isNews { workspace.events.post(.warning, "the checkpoint is put off: \(error)") }
@@ -126,8 +128,10 @@ extension Maintenance {
         }
     }
 
-    /// Content that a rollback or a clone put into logs since the last checkpoint.
+    /// Syncs the content that a rollback or a clone put into logs since the last checkpoint.
     private func synchronizeRestores() throws(Errno) {
+        // Cleared before the sync: what is restored meanwhile is for the next one. A failed sync puts it
+        // back.
         let restored = workspace.withTreeSafely { tree in
             defer { tree.openLogs.unsyncedRestores = [] }
             return tree.openLogs.unsyncedRestores
@@ -140,25 +144,25 @@ extension Maintenance {
         }
     }
 
-    /// Makes the database of a workspace that had none.
+    /// Makes the database of a workspace that has none yet.
     func openWriter(_ writer: inout TreeDatabase?) throws(StorageError) {
         guard writer == nil, workspace.databasePath != ":memory:" else { return }
         let isNew = !DatabaseSeal.exists(workspace.databasePath)
         do throws(StorageError) {
             let made = try TreeDatabase(workspace.databasePath)
-            // Both or none: what one writes the other is asked for.
+            // Both connections or none: what one writes must be visible to the other.
             let reader = ReaderBox(try TreeDatabase(workspace.databasePath))
             writer = made
             workspace.withTreeSafely { $0.reader = reader.database }
         } catch {
-            // A database without tables says nothing, and hides that there is none.
+            // A database without tables is useless, and would hide that the database is missing.
             if isNew { DatabaseSeal.removeDatabase(workspace.databasePath) }
             throw error
         }
     }
 
-    /// What the maintenance thread does every second or so: checkpoint if due, drop what is idle
-    /// or too much.
+    /// Runs the periodic work of the maintenance thread (about once a second): syncs what is due, writes a
+    /// checkpoint if it is due, and drops what is idle or exceeds the budget.
     package func maintain(checkpointNow: Bool) {
         if workspace.withTreeSafely({ $0.isGoing }) { return }
         if workspace.wantsSync.exchange(false, ordering: .relaxed) { synchronizeForBackup() }
@@ -171,7 +175,8 @@ extension Maintenance {
         if workspace.lastSweep.exchange(tick, ordering: .relaxed) != tick { sweep() }
     }
 
-    /// After a backup: what it has is to survive a power cut, synced by its programs or not.
+    /// Syncs the store after a backup. The content of a backup must survive a power cut, even if no program
+    /// synced it.
     private func synchronizeForBackup() {
         do throws(Errno) {
             try workspace.disk.synchronizeAll()
@@ -182,7 +187,7 @@ extension Maintenance {
         }
     }
 
-    /// Lets idle inodes go, and the least recently used logs and indexes above the budget.
+    /// Releases idle inodes, and the least recently used logs and indexes above the budget.
     package func sweep() {
         let candidates = workspace.withTreeSafely { $0.checkpoints.logsToClose() }
         for log in candidates where !workspace.logs.reserve.isShort {
@@ -200,7 +205,8 @@ extension Maintenance {
 }
 
 extension TreeCheckpoints {
-    /// Logs of idle inodes, and the least recently used ones while caches are over their budget.
+    /// Returns the logs of idle inodes, and the least recently used ones while caches are over their
+    /// budget. Drops indexes of directories by the same order.
     func logsToClose() -> [EditLog] {
         var closing: [EditLog] = []
         /// What can be dropped: a log, or the index of a directory.
@@ -232,14 +238,15 @@ extension TreeCheckpoints {
         return closing
     }
 
-    /// Lets go of inodes that a failed call, a listing or recovery left without a reference.
+    /// Releases inodes that a failed call, a listing or recovery left without a reference.
     func releaseIdle() {
         let idle = tree.inodes.values.filter { tree.isIdle($0) && tree.openLogs[$0.number] == nil }
         for inode in idle { tree.release(inode) }
         tree.identity.dropPassing(atLeast: tree.limits.passingAliases) { tree.inodes[$0] != nil }
     }
 
-    /// Drops logs whose piece checkpoints are written, if nobody took them up again.
+    /// Drops logs whose piece checkpoints are written, unless they were replaced or an edit began
+    /// meanwhile.
     func closeLogs(_ closing: [EditLog]) {
         for log in closing {
             guard tree.openLogs[log.id] === log, !tree.openLogs.hasWriters(log.id) else { continue }
@@ -249,7 +256,7 @@ extension TreeCheckpoints {
     }
 }
 
-/// Hands a connection over to the tree, which alone uses it afterwards.
+/// Transfers a connection to the tree, which alone uses it afterwards.
 private struct ReaderBox: @unchecked Sendable {
     let database: TreeDatabase
     init(_ database: TreeDatabase) { self.database = database }

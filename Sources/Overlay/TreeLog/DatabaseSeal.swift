@@ -1,17 +1,17 @@
-// DatabaseSeal: whether the database is the one that the last session left.
+// DatabaseSeal: proves that the database is the one that the last session left.
 
 import Glibc
 internal import Platform
 internal import Storage
 
-/// The checksum of a database file that was closed cleanly: it proves at the next start that no
-/// byte changed, without reading row by row.
+/// The checksum of a database file that was closed cleanly. At the next start it proves that no byte
+/// changed, without a check of each row.
 package enum DatabaseSeal {
     package enum State {
-        /// There is none, or it says nothing: rows are checked one by one.
+        /// There is no seal, or it proves nothing: the rows are checked one by one.
         case missing
         case fits
-        /// The seal is whole, and the database is not what it seals.
+        /// The seal is intact, but the database does not match it.
         case unfit
         /// The seal itself is damaged.
         case damaged
@@ -38,13 +38,14 @@ package enum DatabaseSeal {
         if hasLog(database) { return .missing }
         guard let seal = try? File.open(path(database), flags: O_RDONLY),
             let bytes = try? seal.readAll() else { return .missing }
-        // 16 bytes: of an older draftfs, without a checksum of its own.
+        // A seal of 16 bytes is from an older draftfs, without a checksum of its own.
         guard bytes.count == 16 || bytes.count == 24 && own(bytes[..<16])[...] == bytes[16...]
         else { return .damaged }
         return bytes[..<16] == sum(database)?[...] ? .fits : .unfit
     }
 
-    /// A write-ahead log with content: the database's file alone says nothing.
+    /// Returns whether there is a write-ahead log with content. Then the database file alone proves
+    /// nothing.
     package static func hasLog(_ database: String) -> Bool {
         guard let log = try? File.open(database + "-wal", flags: O_RDONLY) else { return false }
         return ((try? log.length()) ?? 1) > 0
@@ -57,7 +58,7 @@ package enum DatabaseSeal {
         try file.writeBytes(sum + own(sum[...]), at: 0)
     }
 
-    /// Durable at once: a power cut must not bring it back beside a database that has changed.
+    /// Removes the seal durably: a power cut must not restore it beside a database that has changed.
     static func remove(_ database: String) {
         guard unlink(path(database)) == 0 else { return }
         let directory = database.split(separator: "/", omittingEmptySubsequences: false)
@@ -65,13 +66,14 @@ package enum DatabaseSeal {
         try? File.open(directory, flags: O_RDONLY | O_DIRECTORY).synchronizeAll()
     }
 
-    /// Whether there is a database. An empty file is one whose making a full disk cut off.
+    /// Returns whether there is a database. An empty file without a write-ahead log is the rest of one that
+    /// a full disk prevented.
     package static func exists(_ database: String) -> Bool {
         guard let file = try? File.open(database, flags: O_RDONLY) else { return false }
         return ((try? file.length()) ?? 1) > 0 || hasLog(database)
     }
 
-    /// With what SQLite has beside it.
+    /// Removes the database and the files that SQLite has beside it.
     static func removeDatabase(_ database: String) {
         for suffix in ["-wal", "-shm", ""] { _ = Glibc.unlink(database + suffix) }
     }
