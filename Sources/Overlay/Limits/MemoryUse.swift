@@ -1,11 +1,11 @@
-// MemoryUse: what the workspaces take of memory, and what keeps it within the budget.
+// MemoryUse: the memory used by the workspaces, and the measures that keep it within the budget.
 
 package import Platform
 package import Storage
 internal import Synchronization
 
 extension TreeBounds {
-    /// Whether the kernel or a writer is faster than the maintenance thread.
+    /// Whether memory grows faster than the maintenance thread can release it.
     var isFarOverMemory: Bool {
         tree.pending.dirtyCount >= 2 * tree.memory.dirtyKeys + 64
             || tree.inodes.count >= 2 * tree.memory.inodes + 64
@@ -25,11 +25,11 @@ extension TreeBounds {
 extension Maintenance {
     package var memoryParts: MemoryParts { workspace.withTreeSafely { $0.bounds.memoryParts } }
 
-    /// Calls that find memory far over the budget do one step of the maintenance thread's work, once
-    /// in so many.
+    /// Of this many calls that find memory far over the budget, one does a step of the maintenance thread's
+    /// work.
     private static let reliefInterval: UInt64 = 256
 
-    /// After a call that took memory. Not under any lock.
+    /// Called after a call that increased memory, with no lock held.
     func relieve() {
         let count = workspace.reliefCount.wrappingAdd(1, ordering: .relaxed).newValue
         guard count % Self.reliefInterval == 1 else { return }
@@ -37,7 +37,7 @@ extension Maintenance {
         sweep()
     }
 
-    /// Gives back what can be had again.
+    /// Releases all memory whose content can be read or made again.
     func shrink() {
         checkpoint()
         sweep()
@@ -52,14 +52,14 @@ extension Maintenance {
 // MARK: The process
 
 extension WorkspaceSet {
-    /// What all open workspaces take.
+    /// The memory of all open workspaces.
     package var memoryParts: MemoryParts {
         var parts = opened.reduce(MemoryParts()) { $0 + $1.maintenance.memoryParts }
         parts.database = SQLiteConnection.memoryBytes
         return parts
     }
 
-    /// The budget in force: the store's where it was set, else the largest of an open workspace.
+    /// Sets the budget: the store's limit if it was set, else the largest limit of an open workspace.
     private func applyMemoryLimit() {
         let store = operatorLimits
         if store.isSet(.memory) {
@@ -72,7 +72,7 @@ extension WorkspaceSet {
     }
 
     /// Keeps memory within the budget. Called with the background work.
-    /// - Parameter resident: bytes of the process; 0 where the process is not only ours.
+    /// - Parameter resident: The resident bytes of the process. 0 if draftfs is only a part of the process.
     func maintainMemory(resident: Int) {
         applyMemoryLimit()
         let parts = memoryParts
@@ -82,7 +82,7 @@ extension WorkspaceSet {
         let isTight = used > budget / 10 * 9
         memory.setTight(isTight)
         guard isTight else { return }
-        // Seldom: what could go has gone then, and the rest is in use.
+        // Done at most every 2 seconds: after one pass the remaining memory is in use.
         let now = clock.monotonic()
         let isTime = lastShrink.withLock { last in
             guard now - last >= 2_000_000_000 else { return false }
@@ -96,7 +96,7 @@ extension WorkspaceSet {
 
     private func warnOfMemory(used: Int, budget: Int) {
         let isHigh = used >= budget / 10 * 8
-        // Some distance between warning and calm, so that usage at the mark is one warning.
+        // The warning is reset only below 70 %, so that usage close to 80 % gives one warning.
         let isLow = used < budget / 10 * 7
         let isNews = memoryWarned.withLock { warned in
             if isLow { warned = false }
@@ -112,12 +112,12 @@ extension WorkspaceSet {
         }
     }
 
-    /// Whether all pending changes together are worth a checkpoint.
+    /// Whether the pending changes of all workspaces together are worth a checkpoint.
     var isCheckpointDue: Bool {
         opened.reduce(0) { $0 + $1.maintenance.pendingKeys } >= memory.dirtyKeys
     }
 
-    /// Names that the kernel could forget, so that inodes in memory stay bounded.
+    /// Returns names that the kernel can forget, so that the number of inodes in memory stays bounded.
     package func namesToForget(
         atMost count: Int
     ) -> [(workspace: Workspace, parent: InodeNumber, name: FileName)] {

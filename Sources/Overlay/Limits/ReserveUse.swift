@@ -1,31 +1,31 @@
-// ReserveUse: what works on a full disk: removing, renaming, making smaller and rolling back. The tree log
-// has room for removals and rollbacks set aside before what grows is answered; the rest comes from the
-// reserve.
+// ReserveUse: what works on a full disk: removals, renames, truncations and rollbacks. The tree log sets
+// blocks aside for removals and rollbacks before a call that grows the store returns. Everything else uses
+// the reserve.
 
 internal import Platform
 internal import Storage
 internal import Synchronization
 
-/// What the tree takes of memory and of the disk.
+/// The memory and disk space that the tree uses.
 package struct TreeBounds: Sendable {
     let tree: Tree
 }
 
 extension TreeBounds {
-    /// Bytes of each name: the record of its removal, and its part of a rollback's.
+    /// The bytes for each name: the record of its removal, and its part of the record of a rollback.
     private static let roomPerName: UInt64 = 1 << 10
-    /// Of a workspace without any: a few hundred base files that are removed.
+    /// The bytes for a workspace without any names: enough to remove a few hundred base files.
     private static let leastRoom: UInt64 = 256 << 10
-    /// Bytes of a record, and of each change in it, beside names, targets and values.
+    /// The bytes of a record, and of each change in it, without names, targets and values.
     private static let recordBytes: UInt64 = 256
     private static let changeBytes: UInt64 = 320
 
     private enum Claim {
-        /// It has to leave the whole room.
+        /// The operation must leave the whole room.
         case strict
-        /// It has to leave as much room as it found.
+        /// The operation must leave as much room as it found.
         case lenient
-        /// The room is for it.
+        /// The room is for this operation.
         case none
     }
 
@@ -37,9 +37,9 @@ extension TreeBounds {
         }
     }
 
-    /// What is to be set aside once so many names more, with so many bytes beside what each has, are there:
-    /// enough to remove all one by one, and for one rollback of that. It does not get less: what was
-    /// removed may be rolled back.
+    /// Returns the bytes to set aside when there are `newNames` more names, with `variableBytes` beyond the
+    /// fixed size of each: enough to remove all names one by one, and for one rollback of that. It never
+    /// decreases: removed names may be rolled back.
     func neededRoom(newNames: Int = 0, variableBytes: UInt64 = 0) -> UInt64 {
         let least = tree.quota.usedFiles.multiplied(clamping: Self.roomPerName)
             .adding(clamping: Self.leastRoom)
@@ -57,7 +57,7 @@ extension TreeBounds {
         return count
     }
 
-    /// Bytes of names that are long, of targets and of values.
+    /// Returns the bytes of long names, of targets and of values.
     private static func variableBytes(_ changes: [TreeChange]) -> UInt64 {
         var bytes = 0
         for change in changes {
@@ -72,9 +72,10 @@ extension TreeBounds {
         return UInt64(bytes)
     }
 
-    /// Before a transaction is appended: sets aside what removing its names will need.
-    /// - Parameter files: that it adds.
-    /// - Throws: ENOSPC where the disk has no room for that: later it would be the removal that fails.
+    /// Sets aside the space that the removal of a transaction's names will need. Called before it is
+    /// appended.
+    /// - Parameter files: The number of files that it adds.
+    /// - Throws: ENOSPC if the disk has no space for it. Otherwise the later removal would fail.
     func keepRoom(for transaction: Transaction, files: Int) throws(Errno) {
         let claim = Self.claim(of: transaction.operation)
         if claim == .none { return }
@@ -89,7 +90,7 @@ extension TreeBounds {
         tree.treeLog.roomNeeded = needed
     }
 
-    /// As above, for a record of `own` bytes that makes no name.
+    /// Does the same for a record of `own` bytes that adds no name.
     func keepRoom(own: Int) throws(Errno) {
         try keepRoom(neededRoom(), own: UInt64(own), isLenient: true)
     }
@@ -105,26 +106,27 @@ extension TreeBounds {
 }
 
 extension WorkspaceSet {
-    /// The reserve takes no more than this part of the disk, and no less than that, up to so many bytes.
+    /// The reserve takes at most 1/8 of the disk. Its least size is 1/64 of the disk, but not more than 16
+    /// MiB.
     private static var partOfDisk: UInt64 { 8 }
     private static var leastPartOfDisk: UInt64 { 64 }
     private static var enough: UInt64 { 16 << 20 }
 
-    /// Makes the reserve and the room of the tree logs, or makes them whole again, and tells when they are
-    /// used.
+    /// Makes or refills the reserve and the room of the tree logs. Posts an event when they begin or cease
+    /// to be short.
     package func maintainReserve() {
         let reserve = store.logs.reserve
         let opened = opened
-        // The open ones: those that are not can change nothing before they are.
+        // Only open workspaces count: the others change nothing before they are opened.
         let files = opened.reduce(UInt64(0)) { $0 &+ $1.quota.usedFiles }
         let disk = try? SpaceOnDisk(store.path)
         let bytes = disk.map { $0.blocks.multipliedReportingOverflow(by: UInt64($0.blockSize)) }
-        // Where the disk does not say how large it is, the number of files decides.
+        // If the size of the disk is not known, the number of files decides.
         let limit = bytes.map { $0.overflow ? .max : $0.partialValue }
         reserve.want(
             files: files, atLeast: min((limit ?? 0) / Self.leastPartOfDisk, Self.enough),
             atMost: (limit ?? .max) / Self.partOfDisk)
-        // The room first: the reserve says that there is some for what grows.
+        // The tree logs come first: a full reserve says that there is space for calls that grow the store.
         let hasRoom = opened.map { $0.keepRoom() }.allSatisfy { $0 }
         if !hasRoom { reserve.noteShort() }
         let isWhole = hasRoom && reserve.fill()

@@ -1,5 +1,5 @@
-// WorkspaceLimits: the limits of a workspace and of the store at run time: read from their files when
-// opened, changed by command, counted from the first moment on.
+// WorkspaceLimits: the limits of a workspace and of the store at run time. They are read from their files
+// at opening and changed by command. Usage is counted from the opening on.
 
 internal import Platform
 package import Storage
@@ -7,7 +7,7 @@ internal import Synchronization
 internal import Synchronization
 
 extension OperatorLimits {
-    /// What the program itself, SQLite and the descriptors need, with some room for work.
+    /// The memory that the program itself, SQLite and the descriptors need, with some space for work.
     package static let minimumMemory: UInt64 = 64 << 20
 
     fileprivate static func check(_ key: Key, _ value: UInt64?) throws(CommandError) {
@@ -17,14 +17,14 @@ extension OperatorLimits {
                 .invalid, "memory of \(value) bytes is too little: the least is "
                     + "\(minimumMemory >> 20)M")
         }
-        // Sizes are signed offsets elsewhere, and the largest number stands for no limit.
+        // Sizes are signed offsets elsewhere, and the greatest number stands for no limit.
         if value > UInt64(Int64.max) {
             throw CommandError(.invalid, "\(value) is too large for a limit")
         }
     }
 
-    /// Changes one limit, in the file of `directory` first.
-    /// - Returns: why it is as it was.
+    /// Changes one limit, first in its file in `directory`, then in memory.
+    /// - Returns: The error, if the limit is unchanged.
     fileprivate mutating func change(
         _ key: Key, to value: UInt64?, in directory: String, on disk: any Disk
     ) -> CommandError? {
@@ -41,17 +41,17 @@ extension OperatorLimits {
     }
 }
 
-/// What a workspace takes and may take.
+/// The usage of a workspace and its limits.
 package struct WorkspaceAccounts: Sendable {
     let workspace: Workspace
 }
 
 extension WorkspaceAccounts {
-    /// The limits in force. Those of the store hold beside them.
+    /// The workspace's own limits. Those of the store apply too.
     package var operatorLimits: OperatorLimits { workspace.limiting.withLock { $0 } }
 
-    /// Changes one limit, durably.
-    /// - Parameter value: bytes, files or nanoseconds; nil takes the limit away.
+    /// Changes one limit durably.
+    /// - Parameter value: Bytes, files or nanoseconds. Nil removes the limit.
     package func setLimit(
         _ key: OperatorLimits.Key, to value: UInt64?
     ) throws(CommandError) {
@@ -73,10 +73,11 @@ extension WorkspaceAccounts {
         }
     }
 
-    /// Bytes up to which the content of a base file is copied: of the workspace, or of the store.
+    /// The largest content of a base file in bytes that is copied: the workspace's limit, or else the
+    /// store's.
     package var pinLimit: UInt64? { workspace.withTreeSafely { $0.baseFiles.pinLimit } }
 
-    /// Reads the limits. A damaged file leaves the defaults, and says so.
+    /// Reads the limits. If the file is damaged, the defaults stay and an event says so.
     func loadLimits() {
         do throws(StorageError) {
             let found = try OperatorLimits(from: LogDirectory.workspacePath(workspace.id), on: workspace.disk)
@@ -88,8 +89,8 @@ extension WorkspaceAccounts {
         }
     }
 
-    /// Counts what the workspace takes, from the record of its last close if that fits.
-    /// - Returns: what its quota did not know.
+    /// Counts the usage of the workspace. Log sizes come from the record of its last close if that fits.
+    /// - Returns: The usage that its quota did not include.
     func startCounting(_ record: UsageRecord?) -> (bytes: Int64, files: Int64) {
         let growth = workspace.logs.counter(workspace.id).growth
         let journalBytes = Int64(clamping: workspace.journal.end)
@@ -107,7 +108,7 @@ extension WorkspaceAccounts {
         return (bytes, files)
     }
 
-    /// What the record of a clean close says.
+    /// The values for the record of a clean close.
     var usageRecord: UsageRecord {
         let usage = usage
         return UsageRecord(
@@ -117,8 +118,8 @@ extension WorkspaceAccounts {
 }
 
 extension TreeBounds {
-    /// Files and directories that have a row and a name: those of the database, with what it does
-    /// not know yet.
+    /// Returns the number of files and directories that have a row and a name: those of the database,
+    /// corrected by the pending changes.
     func countFiles() -> UInt64 {
         var count = Int64(clamping: (try? tree.reader.namedInodes()) ?? 0)
         var rows: [InodeNumber: InodeRecord?] = [:]
@@ -131,7 +132,8 @@ extension TreeBounds {
         return UInt64(clamping: count)
     }
 
-    /// Rows that the first change of an inode makes: its own and those of the directories above.
+    /// Returns the number of rows that the first change of an inode adds: its own and those of the
+    /// directories above it.
     func missingRows(of number: InodeNumber) -> Int {
         var count = 0
         var next = number
@@ -184,8 +186,8 @@ extension WorkspaceSet {
         quota.apply(limits)
     }
 
-    /// What the workspaces take that are not open: by their records, and by opening those that were
-    /// not closed cleanly.
+    /// Counts the usage of workspaces that are not open, from their usage records. Workspaces that were not
+    /// closed cleanly have none and are opened.
     private func countClosed() {
         for record in records where opened(record.id) == nil {
             if closedUsage.withLock({ $0[record.id] }) != nil { continue }
@@ -204,7 +206,7 @@ extension WorkspaceSet {
         }
     }
 
-    /// What the pool took before it was counted; once.
+    /// Adds the usage of the pool from before it was counted. Done once.
     private func countPool() {
         guard !isPoolCounted.exchange(true, ordering: .relaxed) else { return }
         let pool = store.logs.pool
@@ -221,7 +223,7 @@ extension WorkspaceSet {
         }
     }
 
-    /// From here on a workspace is counted by itself.
+    /// Counts a workspace by its own quota from now on, no longer by its usage record.
     func startCounting(_ workspace: Workspace, _ record: UsageRecord?) {
         if let closed = closedUsage.withLock({ $0.removeValue(forKey: workspace.id) }) {
             quota.add(

@@ -1,6 +1,6 @@
-// WorkspaceUsage: what a workspace takes in the store.
+// WorkspaceUsage: the space that a workspace uses in the store.
 
-/// What a workspace takes in the store.
+/// The space that a workspace uses in the store.
 package struct WorkspaceUsage: Sendable {
     package var logFiles: UInt64 = 0
     package var logBytes: UInt64 = 0
