@@ -1,4 +1,4 @@
-// ContentReads: the bytes of a file, put together from holes, the base and edit logs.
+// WorkspaceContent: reads the bytes of a file, assembled from holes, the base and edit logs.
 
 package import Platform
 package import Storage
@@ -10,15 +10,16 @@ package struct WorkspaceContent: Sendable {
 }
 
 extension WorkspaceContent {
-    /// Reads up to `buffer.count` bytes from `offset`; fewer only where the file ends.
-    /// - Throws: EIO where a checksum does not fit or the base changed behind an edited file.
+    /// Reads up to `buffer.count` bytes from `offset`, and fewer only at the end of the file.
+    /// - Returns: the number of bytes that were read.
+    /// - Throws: EIO if a checksum does not match or the base changed below an edited file.
     package func read(
         _ number: InodeNumber, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
         var (source, isBehind) = try workspace.withTree { (tree) throws(Errno) in
             (try tree.edits.source(number), try tree.baseFiles.newGround(tree.inode(number)) != nil)
         }
-        // Once: what the base is changed to while it is read is told as drift.
+        // Follows the base only once: a further change during the read is reported as drift.
         if isBehind, try workspace.baseFiles.follow(number) {
             source = try workspace.withTree { (tree) throws(Errno) in try tree.edits.source(number) }
         }
@@ -43,8 +44,9 @@ extension WorkspaceContent {
         }
     }
 
-    /// Reads over what an array holds.
-    /// - Returns: bytes that were read; fewer than the array has only at the file's end.
+    /// Reads into an array, over its present bytes.
+    /// - Returns: the number of bytes that were read; less than the array holds only at the end of the
+    ///   file.
     package func read(
         _ number: InodeNumber, over bytes: inout [UInt8], at offset: UInt64
     ) throws(Errno) -> Int {
@@ -53,14 +55,16 @@ extension WorkspaceContent {
         }
     }
 
-    /// - Parameter originOf: which base file pieces of a base inode are read from.
+    /// Reads pieces into a buffer.
+    /// - Parameter originOf: returns the origin from which pieces of a base inode are read.
+    /// - Throws: EIO for a record that cannot be read, and for drift.
     package func read(
         _ pieces: [Piece], into buffer: UnsafeMutableRawBufferPointer,
         originOf: (InodeNumber) throws(Errno) -> Origin
     ) throws(Errno) -> Int {
         var done = 0
         var table: RecordTable?
-        // A fragmented file has many pieces of one base file.
+        // A fragmented file has many pieces of one base file: its origin is looked up once.
         var known: (file: InodeNumber, origin: Origin)?
         for piece in pieces {
             let part = UnsafeMutableRawBufferPointer(
@@ -95,18 +99,20 @@ extension WorkspaceContent {
         return done
     }
 
-    /// Reads base content under a touched file, if it still is what it was then.
+    /// Reads base content below a touched file, if it is unchanged since the file was touched.
+    /// - Throws: EIO for drift.
     package func readOrigin(
         _ number: InodeNumber, _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer,
         at offset: UInt64
     ) throws(Errno) {
-        // What a power cut took falls back to the base, as long as that is what it was.
+        // A pin that a power cut took is replaced by the base file, as long as that is unchanged.
         if origin.isPinned, readPin(origin, into: buffer, at: offset) { return }
         let place = BasePlace(path: origin.path)
         var reason = "has changed"
         do throws(Errno) {
             let file = try workspace.base.file(place)
-            // Asked after the read: what is still the same now was the same while it was read.
+            // The status is read after the content: a file that is unchanged now was unchanged during the
+            // read.
             let count = try file.read(into: buffer, at: offset)
             if origin.fits(try workspace.base.status(of: file)) {
                 if count == buffer.count { return }
@@ -124,7 +130,7 @@ extension WorkspaceContent {
         throw .inputOutput
     }
 
-    /// False where the pool does not have the content, or has it damaged.
+    /// Reads from the pool; returns false if the pool lacks the content or has it damaged.
     private func readPin(
         _ origin: Origin, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) -> Bool {
@@ -157,7 +163,7 @@ extension WorkspaceContent {
 // MARK: Other content
 
 extension WorkspaceContent {
-    /// Bytes of the base file under a touched one, as it was then.
+    /// Returns bytes of the base file below a touched one, as they were when it was touched.
     package func bytes(
         _ range: Range<UInt64>, of number: InodeNumber, _ origin: Origin
     ) throws(Errno) -> [UInt8] {
@@ -166,8 +172,8 @@ extension WorkspaceContent {
         }
     }
 
-    /// Bytes of a content that need not be the one of now.
-    /// - Parameter place: the base file whose content it is, as that is now; nil for the pieces.
+    /// Returns bytes of a content that need not be the current one.
+    /// - Parameter place: the base file whose current content is read; nil to read the pieces.
     package func bytes(
         _ range: Range<UInt64>, of pieces: PieceTree, orOf place: BasePlace?
     ) throws(Errno) -> [UInt8] {

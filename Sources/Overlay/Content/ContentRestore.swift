@@ -1,22 +1,22 @@
-// ContentRestore: content that becomes what it was, as part of a transaction. The logs get their records
-// first, with the transaction's number; the journal's record makes them valid. What a crash leaves
-// in between is put right when the workspace is opened: a log's record without its transaction is
-// cut off, a transaction's content that a log does not have is put there.
+// ContentRestores: sets the content of files back to an earlier state, as part of a transaction. The logs
+// get their records first, with the transaction's number; the record in the tree log makes them valid.
+// Recovery mends what a crash leaves between the two: it cuts off a record of a log without its
+// transaction, and adds the content of a transaction that a log lacks.
 
 package import Platform
 package import Storage
 
-/// A file's content as a transaction of the journal says it.
+/// The content of a file, as a transaction in the tree log names it.
 struct Restore: Sendable {
     var number: InodeNumber
     var source: InodeNumber
-    /// The change of the source whose content it is.
+    /// The number of the source's change whose content is taken.
     var sequence: UInt64
-    /// The transaction's own.
+    /// The number of the transaction.
     var transaction: UInt64
     var stamp: Stamp
 
-    /// What a change that a replay met says; nil for a change of anything else.
+    /// Takes the values of a content change found by a replay; returns nil for any other change.
     init?(_ change: TreeChange, _ header: RecordHeader) {
         guard case .content(let number, let source, let sequence) = change else { return nil }
         self.number = number
@@ -27,7 +27,7 @@ struct Restore: Sendable {
     }
 }
 
-/// One file whose content a transaction sets.
+/// A file whose content a transaction sets.
 package struct NewContent {
     package var number: InodeNumber
     package var source: InodeNumber
@@ -48,8 +48,8 @@ package struct ContentRestores: Sendable {
 }
 
 extension ContentRestores {
-    /// Says in the journal which logs are going to have records of a transaction: recovery looks into
-    /// these. It comes before the transaction begins.
+    /// Writes a content mark for the logs that get records of a transaction, so that recovery reads them.
+    /// The mark must be written before the transaction begins.
     package func markContents(_ contents: [NewContent], stamp: Stamp) throws(Errno) {
         let fresh = contents.map(\.number).filter { !tree.openLogs.isMarked($0) }
         if fresh.isEmpty { return }
@@ -57,8 +57,9 @@ extension ContentRestores {
         tree.openLogs.mark(fresh)
     }
 
-    /// Makes durable what the contents of a transaction are taken from, before the transaction is:
-    /// after a power cut it is done again from there, and what other logs name must not be lost.
+    /// Makes the sources of a transaction's contents durable before the transaction itself. After a power
+    /// cut recovery takes the content from them again, and records that other logs refer to must not be
+    /// lost.
     package func synchronizeSources(of contents: [NewContent]) throws(Errno) {
         var sources: [InodeNumber: EditLog] = [:]
         for number in Set(contents.map(\.source)) where EditLog.exists(number, in: tree.logs) {
@@ -69,12 +70,12 @@ extension ContentRestores {
         let ends = sources.values.map { (log: $0, end: $0.logEnd) }
         try tree.logs.synchronize(sources.keys)
         for (log, end) in ends { log.noteDurable(upTo: end) }
-        // The rows of the sources, whose numbers must not be given out again.
+        // The tree log holds the rows of the sources; their inode numbers must not be given out again.
         try tree.dueLogs.synchronize()
         try tree.journal.synchronize()
     }
 
-    /// Commits a transaction together with the content of files, whole or not at all.
+    /// Commits a transaction together with the content of files, all or nothing.
     package func commit(
         _ transaction: inout Transaction, restoring contents: [NewContent]
     ) throws(Errno) {
@@ -99,19 +100,20 @@ extension ContentRestores {
         }
         for (log, _) in done {
             log.settle()
-            // Of a file that is brought back: from now on its log is the inode's.
+            // A file that was brought back: from now on the log belongs to its inode.
             if tree.inodes[log.id] != nil, tree.openLogs[log.id] == nil { tree.openLogs.insert(log) }
         }
     }
 
-    /// The log of a file that is there, or is brought back.
+    /// Returns the log of a file that exists or is being brought back.
     private func logToRestore(
         _ number: InodeNumber, afterPowerCut: Bool = false
     ) throws(Errno) -> EditLog {
         if let log = tree.openLogs[number] { return log }
         if EditLog.exists(number, in: tree.logs) {
             do throws(StorageError) {
-                // Whatever a kill left at its end: nobody else appends to it.
+                // A kill may have left an unfinished record at the end; no other thread appends to this
+                // log.
                 return try tree.edits.openLog(number, afterPowerCut: afterPowerCut)
             } catch {
                 throw tree.failing(error)
@@ -123,6 +125,7 @@ extension ContentRestores {
 }
 
 extension ContentRestores {
+    /// Puts the content of a replayed transaction into its log, unless the log has it already.
     func redo(_ restore: Restore, _ afterPowerCut: Bool) throws(Errno) {
         let inode = try? tree.inode(restore.number)
         let log = try logToRestore(restore.number, afterPowerCut: afterPowerCut)
@@ -138,9 +141,9 @@ extension ContentRestores {
         if inode != nil, tree.openLogs[restore.number] == nil { tree.openLogs.insert(log) }
     }
 
-    /// A live inode whose row a rollback took back: one of the base is again as the base has it, any
-    /// other lives on without a name for whoever has it open.
-    /// - Returns: whether it is settled once all changes are made.
+    /// Handles a live inode whose row a rollback removed. A file of the base becomes the base's again; any
+    /// other lives on without a name while it is open.
+    /// - Returns: whether the inode must be settled once all changes are made.
     func takeRow(from inode: Inode) -> Bool {
         inode.isPersistent = false
         inode.isDirty = false
@@ -156,12 +159,13 @@ extension ContentRestores {
             becomeBase(inode)
             return false
         }
-        // Whether a name leads to it is known once all changes are made.
+        // Whether a name leads to it is known only once all changes are made.
         inode.record.links = 0
         return inode.record.flags.contains(.hasOrigin)
     }
 
-    /// Those whose rows a transaction took are again as the base has them, where the base's name shows.
+    /// Gives inodes whose rows a transaction removed the state of the base again, where the base's name is
+    /// shown.
     package func settle(_ taken: [Inode], isShown: (BasePlace) throws(Errno) -> Bool) {
         for inode in taken {
             guard let place = inode.place, (try? isShown(place)) == true else { continue }
@@ -170,7 +174,7 @@ extension ContentRestores {
     }
 
     private func becomeBase(_ inode: Inode) {
-        // A copy has the origin of another file, and is none of the base.
+        // A copy has the origin of another file, and is not that base file.
         guard let place = inode.place, let status = try? tree.base.status(place),
             status.type == inode.type,
             (try? tree.number(of: status, at: place, isPast: true)) == inode.number

@@ -1,14 +1,13 @@
-// ContentWrites: writes, truncations and what else changes a file's bytes, each as one record of its edit
-// log.
+// Writes, truncations and other changes of a file's bytes. Each is one record of the file's edit log.
 
 package import Platform
 package import Storage
 
 extension WorkspaceContent {
-    /// Runs one edit between the tree's two steps of bookkeeping.
+    /// Runs one edit between `beginEdit` and `endEdit` of the tree.
     /// - Parameters:
-    ///   - isRelease: it makes the file smaller, and so works with any limit reached.
-    ///   - needsBase: a first edit leaves something of the base's content.
+    ///   - isRelease: the edit makes the file smaller, so no limit refuses it.
+    ///   - needsBase: a first edit keeps some of the base's content.
     /// - Returns: whether the file carries a capability.
     @discardableResult
     func edit(
@@ -33,7 +32,7 @@ extension WorkspaceContent {
     }
 
     /// Writes all of `data` at `offset` as one record.
-    /// - Returns: whether set-id bits were cleared, so that cached modes are stale.
+    /// - Returns: whether set-id bits were cleared, so that modes cached by the kernel are stale.
     package func write(
         _ number: InodeNumber, _ data: UnsafeRawBufferPointer, at offset: UInt64,
         killSetID: Bool, caller: Caller
@@ -68,7 +67,7 @@ extension WorkspaceContent {
             guard size == 0, inode.record.size == 0, tree.openLogs[number] == nil else {
                 return (false, isRelease)
             }
-            // A log that cannot be opened is to be replaced, below.
+            // A log that cannot be opened is replaced below.
             if inode.record.flags.contains(.hasLog), (try? tree.edits.log(of: inode)) == nil {
                 return (false, true)
             }
@@ -81,7 +80,7 @@ extension WorkspaceContent {
                 try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
                 if size == 0 { workspace.dueLogs.noteEmptied(number) }
             } catch {
-                // What is in a log that cannot be opened is to go anyway.
+                // The truncation to 0 discards the content of a log that cannot be opened.
                 guard size == 0, error == .inputOutput, try startLogAnew(number) else { throw error }
                 try truncateLog(number, to: size, isRelease: isRelease, caller: caller)
             }

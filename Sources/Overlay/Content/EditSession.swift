@@ -1,15 +1,17 @@
-// EditSession: which log or base file holds an inode's bytes, the tree's bookkeeping around an edit, and
-// the marks that let recovery find logs that grew past the checkpoint.
+// EditSessions: finds the log or base file that holds an inode's bytes, does the tree's bookkeeping around
+// an edit, and writes the content marks by which recovery finds logs that grew after the checkpoint.
 
 package import Platform
 package import Storage
 
-/// What the tree does around the edits of a file and its reads.
+/// The tree's part in reads and edits of a file.
 package struct EditSessions: Sendable {
     let tree: Tree
 }
 
 extension EditSessions {
+    /// Returns the inode of a regular file.
+    /// - Throws: EISDIR, EINVAL, and the errors of the look-up.
     package func regular(_ number: InodeNumber) throws(Errno) -> Inode {
         let inode = try tree.inode(number)
         switch inode.type {
@@ -19,22 +21,22 @@ extension EditSessions {
         }
     }
 
-    /// The edit log of an inode that has one, opened at first use.
-    /// - Parameter afterPowerCut: the workspace is being recovered after one: what is missing was lost by it.
+    /// Returns the edit log of an inode that has one; it is opened at first use.
+    /// - Parameter afterPowerCut: a recovery after a power cut is running, which explains missing records.
     package func log(of inode: Inode, afterPowerCut: Bool = false) throws(Errno) -> EditLog? {
         if let log = tree.openLogs[inode.number] { return log }
         guard inode.record.flags.contains(.hasLog) else { return nil }
         do throws(StorageError) {
             let log = try openLog(inode.number, afterPowerCut: afterPowerCut)
-            // The header of a base file's log is written before the row that says there is a log: one
-            // without has lost all, as a disk does that goes away and comes back.
+            // The header of a base file's log is written before the row that says there is a log. So a log
+            // without a header has lost everything, as with a disk that disappears and comes back.
             if log.isUnwritten, inode.record.flags.contains(.hasOrigin), !afterPowerCut {
                 throw StorageError.damaged(
                     path: LogDirectory.path(inode.number),
                     what: "it is empty, and the file was edited; the file answers EIO")
             }
-            // A clean close and a kill lose nothing, so a log that knows less than the database has
-            // been damaged; what a power cut took was noted by the recovery after it.
+            // A clean close and a kill lose nothing. So a log that is behind the database was damaged;
+            // losses by a power cut were noted by the recovery after it.
             if log.version.sequence < inode.record.contentSequence, !afterPowerCut {
                 throw StorageError.damaged(
                     path: LogDirectory.path(inode.number),
@@ -47,7 +49,7 @@ extension EditSessions {
         }
     }
 
-    /// Opens a log, and posts what is lost or had to be cut.
+    /// Opens a log, and posts events for records that were lost or cut off.
     func openLog(_ number: InodeNumber, afterPowerCut: Bool = false) throws(StorageError) -> EditLog {
         let path = LogDirectory.path(number)
         let events = tree.events
@@ -75,8 +77,9 @@ extension EditSessions {
             ? .origin(number, size: inode.record.size) : .base(place, size: inode.record.size)
     }
 
-    /// Readies an inode for an edit, and counts the edit as under way: `endEdit` must follow.
-    /// - Parameter kept: what the pool has for a first edit.
+    /// Prepares an inode for an edit, and counts the edit as under way. The caller must call `endEdit`
+    /// after it.
+    /// - Parameter kept: the contents that the pool holds for a first edit.
     func beginEdit(
         _ number: InodeNumber, kept: Set<PinIdentity> = [], caller: Caller
     ) throws(Errno) -> EditLog {
@@ -93,7 +96,7 @@ extension EditSessions {
         return log
     }
 
-    /// Notes in the journal, once between two checkpoints, that this file's log may grow.
+    /// Writes a content mark, once between two checkpoints, which says that this file's log may grow.
     private func markContent(_ inode: Inode, caller: Caller) throws(Errno) {
         guard !tree.openLogs.isMarked(inode.number) else { return }
         try tree.bounds.keepRoom(own: 128)
@@ -108,12 +111,12 @@ extension EditSessions {
         tree.observers.noteMarks(numbers)
     }
 
-    /// The first edit of a file: its log, which starts as the base's content.
+    /// Makes the log of a file at its first edit; it begins with the base's content.
     private func createLog(
         for inode: Inode, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> EditLog {
         if inode.isPersistent, inode.place == nil { return try createLogOfNewFile(inode, caller) }
-        // The first edit is one of what the file shows.
+        // The edit applies to what the file shows now, so the origin follows the base first.
         try tree.baseFiles.follow(inode)
         var transaction = tree.begin(.edit, caller.stamp(tree.clock.realtime()))
         try tree.touch(inode, in: &transaction)
@@ -122,7 +125,7 @@ extension EditSessions {
         transaction.update(inode) { $0.flags.insert(.hasLog) }
         let size = transaction.record(of: inode).size
         if let largeFile = tree.largeFile, size > largeFile, inode.place != nil {
-            // It costs nothing: the moment is a number.
+            // The automatic backup costs nothing: a moment is only a number.
             let name = inode.name.map { "\($0)" } ?? "a file"
             _ = tree.addAutomaticBackup("before the first edit of \(name)", to: &transaction)
         }
@@ -133,7 +136,8 @@ extension EditSessions {
         if let holes {
             _ = try log.share(holes, at: 0, stamp: transaction.stamp, sequence: tree.sequence)
         }
-        // Behind what the log begins with: the file's times are the row's until the edit itself.
+        // The transaction's number comes after the log's first records: until the edit itself, the file's
+        // times are those of the row.
         if log.lastSequence > transaction.sequence { transaction.renumber(tree.sequence.next()) }
         try tree.commit(&transaction)
         if inode.record.links == 0, !inode.isPersistent { inode.record.flags.insert(.hasLog) }
@@ -142,8 +146,8 @@ extension EditSessions {
         return log
     }
 
-    /// A file made here needs no more than a mark before its log grows, and none if it was made
-    /// since the last checkpoint: recovery looks for logs of all of these.
+    /// Makes the log of a file that was made here. A mark before its log grows is enough. No mark is needed
+    /// if the file was made since the last checkpoint: recovery looks for the logs of all such files.
     private func createLogOfNewFile(_ inode: Inode, _ caller: Caller) throws(Errno) -> EditLog {
         try markContent(inode, caller: caller)
         let log = try makeLog(
@@ -154,8 +158,8 @@ extension EditSessions {
         return log
     }
 
-    /// A log for a file that has none. One that a rollback left behind goes on, from the content
-    /// that the file has now: earlier moments still need what is in it.
+    /// Makes a log for a file that has none. If a rollback left one behind, that log is continued with the
+    /// file's present content, since earlier moments still need its records.
     private func makeLog(
         _ number: InodeNumber, baseFile: UInt64, baseLength: UInt64, stamp: Stamp
     ) throws(Errno) -> EditLog {
@@ -177,7 +181,7 @@ extension EditSessions {
         return log
     }
 
-    /// The pieces of a sparse base file, so that its holes stay holes; nil for a dense one.
+    /// Returns the pieces of a sparse base file, so that its holes stay holes; nil for a dense file.
     package func baseHoles(of inode: Inode, size: UInt64) throws(Errno) -> [Piece]? {
         guard let place = inode.place, inode.record.allocated < size else { return nil }
         let file = try tree.base.file(place)
@@ -195,8 +199,8 @@ extension EditSessions {
         return pieces
     }
 
-    /// Takes over what an edit did; nil if it failed.
-    /// - Returns: whether the file carries a capability, which the edit must clear.
+    /// Ends an edit, and takes over its version; the version is nil if the edit failed.
+    /// - Returns: whether the file carries a capability, which the caller must clear.
     @discardableResult
     func endEdit(_ number: InodeNumber, _ version: ContentVersion?) -> Bool {
         let isFirst = tree.openLogs.endEdit(number, isWritten: version != nil)
@@ -205,8 +209,8 @@ extension EditSessions {
         if let version {
             applyVersion(version, to: inode)
             if isFirst {
-                // Without it (a full disk) the loss of the log would show as an empty file: what it says
-                // is needed for nothing else, so the edit stands.
+                // Without this mark (a full disk), a lost log would show as an empty file. The mark serves
+                // nothing else, so a failure does not undo the edit.
                 try? appendMark(
                     [number], hasBegun: true, stamp: Stamp(time: version.time, pid: 0, uid: 0))
             }
@@ -214,7 +218,8 @@ extension EditSessions {
         return inode.record.flags.contains(.hasCapability)
     }
 
-    /// Edits and attribute changes carry one sequence: the younger one's times count.
+    /// Takes over size and times of a version. Edits and attribute changes share one sequence: the times of
+    /// the younger one count.
     func applyVersion(_ version: ContentVersion, to inode: Inode) {
         guard version.sequence > inode.record.contentSequence else { return }
         inode.record.size = version.size
@@ -227,8 +232,8 @@ extension EditSessions {
         tree.markDirty(inode)
     }
 
-    /// The pieces of `range` of a file, for another to share. An untouched base file is touched, so
-    /// that its identity is on record.
+    /// Returns the pieces of `range` of a file, for another file to share. An untouched base file is
+    /// touched, so that its identity is recorded.
     func piecesToShare(
         _ number: InodeNumber, _ range: Range<UInt64>, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> [Piece] {

@@ -1,12 +1,13 @@
-// fallocate(2), lseek(2) with SEEK_DATA and SEEK_HOLE, copy_file_range(2): the calls that see extents.
+// The calls that deal with extents: fallocate(2), lseek(2) with SEEK_DATA and SEEK_HOLE,
+// copy_file_range(2).
 
 package import Platform
 package import Storage
 
 extension WorkspaceContent {
-    /// fallocate(2): mode 0, keep size, punch hole, zero range. Space is not set aside: a log
-    /// takes it when bytes are written.
-    /// - Throws: EOPNOTSUPP for other modes.
+    /// Serves fallocate(2) with mode 0, keep size, punch hole and zero range. No space is reserved: a log
+    /// takes space when bytes are written.
+    /// - Throws: EOPNOTSUPP for other modes, EINVAL for length 0, EFBIG.
     package func allocate(
         _ number: InodeNumber, mode: AllocationMode, offset: UInt64, length: UInt64,
         caller: Caller
@@ -17,7 +18,7 @@ extension WorkspaceContent {
         let size = try workspace.withTree { (tree) throws(Errno) in
             try tree.edits.regular(number).record.size
         }
-        // What changes no byte still counts as a change (file_modified of the kernel).
+        // A call that changes no byte still counts as a change (file_modified of the kernel).
         var isTouchOnly = false
         switch mode {
         case [.punchHole, .keepSize], [.zeroRange], [.zeroRange, .keepSize]:
@@ -54,8 +55,8 @@ extension WorkspaceContent {
         }
     }
 
-    /// The next data (or hole) at or after `offset`.
-    /// - Throws: ENXIO past the end, or where no data follows.
+    /// Returns the offset of the next data (or hole) at or after `offset`.
+    /// - Throws: ENXIO past the end of the file, or if no data follows.
     package func seek(
         _ number: InodeNumber, from offset: UInt64, data: Bool
     ) throws(Errno) -> UInt64 {
@@ -79,9 +80,9 @@ extension WorkspaceContent {
         return found
     }
 
-    /// copy_file_range(2) as a share of extents: one small record, whatever the length. Ranges may
-    /// overlap inside one file; the bytes are those from before the call.
-    /// - Returns: the bytes copied, fewer than `length` where the source ends.
+    /// Serves copy_file_range(2) by sharing extents: one small record, whatever the length. Ranges may
+    /// overlap within one file; the bytes copied are those from before the call.
+    /// - Returns: the number of bytes copied, less than `length` if the source ends.
     package func copyRange(
         from source: InodeNumber, at sourceOffset: UInt64, to target: InodeNumber,
         at targetOffset: UInt64, length: UInt64, caller: Caller
@@ -99,8 +100,8 @@ extension WorkspaceContent {
         let count = pieces.reduce(0) { $0 + $1.length }
         try workspace.quota.admit(
             bytes: UInt64(pieces.count * Piece.encodedSize), end: targetOffset.adding(clamping: count))
-        // The target's record must not outlive the records that it points to: after a power cut
-        // others could stand in their place. Where they are durable already, this does nothing.
+        // The target's record must not outlive the records that it refers to: after a power cut other
+        // records could be at their positions. If they are durable already, this does nothing.
         let pointsToSource = pieces.contains {
             if case .log(source, _, _) = $0.source { true } else { false }
         }

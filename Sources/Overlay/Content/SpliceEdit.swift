@@ -1,12 +1,12 @@
-// SpliceEdit: byte splices anywhere in a file of any size: one record, whatever moves.
+// Byte splices anywhere in a file of any size: one record, however many bytes move.
 
 internal import Platform
 internal import Storage
 
 extension WorkspaceContent {
     /// Applies splices to a file, all or none.
-    /// - Parameter splices: offsets are those before the edit; they may not overlap.
-    /// - Throws: ENOENT, EISDIR, EINVAL for a splice that lies outside the file or on another one,
+    /// - Parameter splices: their offsets are those before the edit; they must not overlap.
+    /// - Throws: ENOENT, EISDIR, EINVAL for a splice that lies outside the file or overlaps another one,
     ///   EFBIG, ENOSPC.
     package func edit(
         _ path: [UInt8], _ splices: [Splice], caller: Caller
@@ -14,7 +14,7 @@ extension WorkspaceContent {
         let name = path.isEmpty ? "the \(pathInWords(path))" : pathInWords(path)
         let ordered = try Self.ordered(splices, name)
         do throws(Errno) {
-            // Held, so that it is not forgotten between the two steps.
+            // A reference is held, so that the inode is not forgotten between the two steps.
             let number = try workspace.withTree { (tree) throws(Errno) in
                 let number = try tree.paths.number(at: path)
                 tree.inodes[number]?.lookups += 1
@@ -53,7 +53,7 @@ extension WorkspaceContent {
         }
     }
 
-    /// Sorts splices by offset; those at one place stay in the order that they were given in.
+    /// Sorts splices by offset; those at the same offset keep their order.
     /// - Throws: EINVAL for two that overlap.
     private static func ordered(_ splices: [Splice], _ name: String) throws(CommandError) -> [Splice] {
         let ordered = splices.enumerated().sorted {
@@ -69,7 +69,7 @@ extension WorkspaceContent {
         return ordered
     }
 
-    /// Appends the record; the file's size is known for sure only now, within the edit.
+    /// Appends the record. The file's size is certain only here, within the edit.
     private func splice(
         _ log: EditLog, _ splices: [Splice], _ stamp: Stamp
     ) throws(Errno) -> ContentVersion {
@@ -84,7 +84,7 @@ extension WorkspaceContent {
         }
         let inserted = ordered.reduce(UInt64(0)) { $0 + UInt64($1.insert.count) }
         let deleted = ordered.reduce(UInt64(0)) { $0 &+ $1.delete }
-        // An edit that makes the file no longer works above the limit too.
+        // An edit that makes the file no longer is allowed above the limit too.
         try workspace.quota.admit(
             bytes: inserted, end: inserted > deleted ? size + (inserted - deleted) : 0)
         let (pieces, bytes) = PieceSplice.inserting(
@@ -109,15 +109,14 @@ extension WorkspaceContent {
 
 /// One splice of an edit. Offsets are those of the file before the edit.
 package struct Splice: Equatable, Sendable {
-    /// The offset that stands for the end of the file, wherever the edit finds it. No file is that
-    /// long.
+    /// The offset that stands for the end of the file at the time of the edit. No file is that long.
     package static let end: UInt64 = .max
 
-    /// Bytes, or `end`.
+    /// The offset in bytes, or `end`.
     package var offset: UInt64
-    /// Bytes that go.
+    /// The number of bytes that are removed.
     package var delete: UInt64
-    /// Bytes that come in their place.
+    /// The bytes that are inserted in their place.
     package var insert: [UInt8]
 
     package init(offset: UInt64, delete: UInt64 = 0, insert: [UInt8] = []) {

@@ -1,18 +1,20 @@
-// Where a text begins in a file, found beside its bytes: the reader need not have them moved to it first.
+// Finds where a text occurs in a file, next to its bytes: the file need not be sent to the caller for that.
 
 package import Platform
 package import Storage
 
 extension WorkspaceContent {
-    /// Bytes that are read at once: they stay in a processor's cache while they are searched.
+    /// The number of bytes read at once: they stay in a processor's cache while they are searched.
     private static let searchedAtOnce = 256 << 10
 
-    /// Nanoseconds after which a question is answered with what was found: a thread serves others too.
+    /// The time in nanoseconds after which the search returns what it found: the thread serves other
+    /// requests too.
     private static let longestSearch: Int64 = 50_000_000
 
-    /// - Parameter search: of its bytes `ContentSearch.mostBytes` are searched at most, and it finds
-    ///   `ContentSearch.mostPlaces` at most: the answer says where the search ended.
-    /// - Throws: ENODATA for what is no regular file; what a read of the bytes throws.
+    /// Returns the offsets in a file at which the text of `search` occurs.
+    /// - Parameter search: at most `ContentSearch.mostBytes` of its range are searched, and at most
+    ///   `ContentSearch.mostPlaces` places are returned; the result says where the search ended.
+    /// - Throws: ENODATA if the inode is not a regular file; the errors of a read.
     package func places(
         _ search: ContentSearch, in number: InodeNumber
     ) throws(Errno) -> ContentSearch.Places {
@@ -29,7 +31,7 @@ extension WorkspaceContent {
         while found.end < starts.upperBound {
             let count = try read(number, over: &bytes, at: found.end)
             if found.end == starts.lowerBound { finder.learn(from: bytes, count) }
-            // The file ends before it.
+            // The file ends before the text could fit.
             guard count > reach else { break }
             let end = min(starts.upperBound, found.end + UInt64(count - reach))
             var from = 0

@@ -1,6 +1,6 @@
-// AccessControlList: POSIX ACLs as the kernel passes them in system.posix_acl_access and
-// system.posix_acl_default (linux/posix_acl_xattr.h: version 2, then tag u16, permissions u16, id u32).
-// The kernel checks permissions; what it leaves to the file system is the tie between ACL and mode.
+// AccessControlList: a POSIX ACL in the form in which the kernel passes it in system.posix_acl_access and
+// system.posix_acl_default (linux/posix_acl_xattr.h: version 2, then tag u16, permissions u16, id u32). The
+// kernel checks permissions. The file system keeps ACL and mode bits in step.
 
 internal import Platform
 
@@ -23,7 +23,7 @@ package struct AccessControlList: Equatable, Sendable {
 
     private var items: [Item] = []
 
-    /// Nil if the bytes have another form or version.
+    /// Decodes an ACL; returns nil if the bytes have another form or version.
     package init?(_ bytes: [UInt8]) {
         var reader = ByteReader(bytes)
         guard reader.integer(UInt32.self) == 2, (bytes.count - 4) % 8 == 0 else { return nil }
@@ -34,6 +34,7 @@ package struct AccessControlList: Equatable, Sendable {
         }
     }
 
+    /// The ACL in the kernel's form.
     package var bytes: [UInt8] {
         var writer = ByteWriter(capacity: 4 + 8 * items.count)
         writer.integer(UInt32(2))
@@ -45,7 +46,7 @@ package struct AccessControlList: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// Owner, owning group and others stand once; named entries need a mask.
+    /// Whether owner, owning group and others occur exactly once, and named entries come with a mask.
     package var isValid: Bool {
         func count(_ tag: UInt16) -> Int { items.count { $0.tag == tag } }
         let named = count(Self.user) + count(Self.group)
@@ -54,7 +55,7 @@ package struct AccessControlList: Equatable, Sendable {
             && items.allSatisfy { $0.permissions <= 7 }
     }
 
-    /// Whether it says no more than permission bits do.
+    /// Whether the ACL says no more than the permission bits do.
     package var isMinimal: Bool {
         items.allSatisfy {
             $0.tag == Self.owner || $0.tag == Self.owningGroup || $0.tag == Self.others
@@ -65,13 +66,13 @@ package struct AccessControlList: Equatable, Sendable {
         items.first { $0.tag == tag }.map { UInt32($0.permissions) }
     }
 
-    /// The permission bits it stands for; the mask shows as the group's.
+    /// The permission bits that the ACL stands for; the mask takes the place of the group bits.
     package var mode: UInt32 {
         let group = permissions(Self.mask) ?? permissions(Self.owningGroup) ?? 0
         return (permissions(Self.owner) ?? 0) << 6 | group << 3 | (permissions(Self.others) ?? 0)
     }
 
-    /// chmod(2): owner, mask or else group, others.
+    /// Sets the permissions as chmod(2) does: owner, mask (or group if there is no mask), others.
     package mutating func setMode(_ mode: UInt32) {
         let hasMask = permissions(Self.mask) != nil
         for index in items.indices {
@@ -85,8 +86,8 @@ package struct AccessControlList: Equatable, Sendable {
         }
     }
 
-    /// Makes an inherited default ACL the access ACL of a new file: nothing that the creator's mode
-    /// does not ask for. Answers the file's mode, bits above the permissions kept.
+    /// Turns an inherited default ACL into the access ACL of a new file: it grants nothing that the
+    /// creator's mode does not ask for. Returns the file's mode; bits above the permission bits are kept.
     package mutating func createMode(_ mode: UInt32) -> UInt32 {
         let hasMask = permissions(Self.mask) != nil
         for index in items.indices {

@@ -1,13 +1,14 @@
-// chmod, chown, utimensat, and the set-id rules that go with them. Sizes are the content's business.
+// FileAttributes: chmod, chown, utimensat, and the rules for set-id bits and capabilities that go with
+// them. Changes of size are in ContentWrites.
 
 internal import Platform
 internal import Storage
 
-/// What setattr asks for; nil leaves things as they are.
+/// The attributes that a setattr request sets; nil leaves an attribute unchanged.
 package struct AttributeChange: Sendable {
     package enum Time: Sendable {
         case now
-        /// Nanoseconds since 1970.
+        /// A time in nanoseconds since 1970.
         case at(Int64)
     }
 
@@ -17,12 +18,12 @@ package struct AttributeChange: Sendable {
     package var size: UInt64?
     package var accessTime: Time?
     package var modificationTime: Time?
-    /// The caller may not keep set-id bits across a truncation.
+    /// Whether the caller must not keep set-id bits across a truncation.
     package var killSetID = false
 
     package init() {}
 
-    /// Nothing but the set-id bits is to change.
+    /// Whether the request changes nothing but the set-id bits.
     var isOnlyKill: Bool { killSetID && size == nil && !changesMetadata }
 
     var changesMetadata: Bool {
@@ -30,7 +31,7 @@ package struct AttributeChange: Sendable {
     }
 }
 
-/// Changes the attributes of inodes, extended ones too.
+/// Changes the attributes of inodes, including extended attributes.
 package struct FileAttributes: Sendable {
     let tree: Tree
 }
@@ -74,14 +75,14 @@ extension FileAttributes {
         try tree.commit(&transaction)
     }
 
-    /// mtime and ctime of a file that changed without a byte of it changing.
+    /// Sets mtime and ctime to now, for a call that counts as a change but alters no byte.
     func touchTimes(_ number: InodeNumber, caller: Caller) throws(Errno) {
         var change = AttributeChange()
         change.modificationTime = .now
         try setAttributes(number, change, caller: caller)
     }
 
-    /// chmod changes the ACL with it: owner, mask (or group) and others (acl(5)).
+    /// Updates the access ACL after a chmod: owner, mask (or group) and others (acl(5)).
     private func changeACLMode(
         of inode: Inode, to mode: UInt32, in transaction: inout Transaction
     ) throws(Errno) {
@@ -94,15 +95,15 @@ extension FileAttributes {
         try setXattr(name, of: inode, to: .value(acl.bytes), in: &transaction)
     }
 
-    /// A write or chown clears file capabilities (capabilities(7)), whoever does it.
+    /// Removes the file's capabilities, as a write or a chown by any user does (capabilities(7)).
     func dropCapability(of inode: Inode, in transaction: inout Transaction) throws(Errno) {
         let name = XattrNames.capability
         guard inode.type == .regular, try xattrValue(name, of: inode) != nil else { return }
         try removeXattr(name, of: inode, in: &transaction)
     }
 
-    /// Set-id bits and capabilities after a write; true if the mode changed.
-    /// - Parameter unprivileged: The kernel said that the caller lacks CAP_FSETID, be it root.
+    /// Clears set-id bits and capabilities after a write. Returns true if the mode changed.
+    /// - Parameter unprivileged: the kernel reported that the caller lacks CAP_FSETID, even if it is root.
     func clearPrivileges(
         of inode: Inode, setID: Bool, unprivileged: Bool = true, caller: Caller
     ) throws(Errno) -> Bool {

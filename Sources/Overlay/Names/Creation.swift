@@ -1,23 +1,24 @@
-// Making names: files, directories, special files, symlinks, hard links.
+// NameChanges: makes files, directories, special files, symlinks and hard links.
 
 internal import Platform
 internal import Storage
 
-/// Makes, removes and renames names, and gives inodes further ones.
+/// Makes, removes and renames names, and adds hard links.
 package struct NameChanges: Sendable {
     let tree: Tree
 }
 
 extension NameChanges {
-    /// The directory, if a name can be made in it.
+    /// Returns the directory if names can be made in it.
+    /// - Throws: ENOENT for a directory that was removed.
     private func openForNames(_ number: InodeNumber) throws(Errno) -> Inode {
         let directory = try tree.directory(number)
-        // A directory that was removed while somebody stood in it takes no names.
+        // A directory that was removed while a process still used it takes no new names.
         if directory.record.links == 0 { throw .noEntry }
         return directory
     }
 
-    /// mknod(2): regular files, fifos, sockets, devices.
+    /// Serves mknod(2), mkdir(2) and symlink(2): makes a file, directory, symlink, fifo, socket or device.
     func makeNode(
         _ name: FileName, in parentNumber: InodeNumber, mode: UInt32, device: UInt64,
         symlinkTarget: [UInt8] = [], caller: Caller
@@ -37,7 +38,7 @@ extension NameChanges {
             number: number, mode: type.modeBits | permissions, user: caller.user,
             group: caller.group, links: type == .directory ? 2 : 1, time: transaction.stamp.time)
         if parent.record.mode & ModeBits.setGroup != 0 {
-            // A set-group-id directory hands down its group, and the bit to directories.
+            // A set-group-id directory passes on its group, and to directories also the bit.
             record.group = parent.record.group
             if type == .directory { record.mode |= ModeBits.setGroup }
         }
@@ -62,16 +63,17 @@ extension NameChanges {
         try tree.setEntry(name, of: parent, to: Entry(inode: number, type: type), in: &transaction)
         try tree.commit(&transaction)
         if type == .directory {
-            // What is known of a new directory needs no look into the database.
+            // A new directory has no rows yet, so these look-ups need not go to the database.
             tree.caches.setIndex(DirectoryIndex(), of: number)
             if acls[AccessControlList.defaultName] == nil { tree.caches.setDefaultACL([], of: number) }
         }
-        // Its making stands in the journal after the checkpoint, which serves as a mark.
+        // The record of the file's making comes after the checkpoint in the tree log, so it serves as a
+        // content mark.
         if type == .regular { tree.openLogs.mark([number]) }
         return inode
     }
 
-    /// Permission bits and ACLs of a new file: from the directory's default ACL if it has one,
+    /// Returns the permission bits and ACLs of a new file: from the directory's default ACL if it has one,
     /// else from mode and umask (acl(5), "Object creation and default ACLs").
     private func initialPermissions(
         _ mode: UInt32, in parent: Inode, caller: Caller
@@ -90,7 +92,8 @@ extension NameChanges {
         return (result, acls)
     }
 
-    /// Directory link counts: file systems that keep them start at 2; others say 1 for ever.
+    /// Changes a directory's link count. File systems that count subdirectories start at 2; others always
+    /// report 1, and such a count is left alone.
     func adjustLinks(of directory: Inode, by change: Int, in transaction: inout Transaction) {
         guard transaction.record(of: directory).links >= 2 else { return }
         transaction.update(directory) { record in
@@ -98,14 +101,15 @@ extension NameChanges {
         }
     }
 
-    /// link(2).
+    /// Serves link(2).
+    /// - Throws: EPERM for a directory, ENOENT for an unlinked file, EMLINK at the limit, EEXIST.
     func makeLink(
         to number: InodeNumber, name: FileName, in parentNumber: InodeNumber,
         kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> Inode {
         let inode = try tree.inode(number)
         if inode.isDirectory { throw .notPermitted }
-        // Linking an unlinked file back needs O_TMPFILE, which FUSE has not here.
+        // Linking an unlinked file would need O_TMPFILE, which FUSE does not offer here.
         if inode.record.links == 0 { throw .noEntry }
         if inode.record.links >= tree.limits.links { throw .tooManyLinks }
         let parent = try openForNames(parentNumber)

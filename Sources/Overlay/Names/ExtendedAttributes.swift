@@ -1,14 +1,15 @@
-// Extended attributes: the overlay's values over the base's; a removed one hides the base's.
+// Extended attributes: values of the workspace take precedence over those of the base. A removed attribute
+// of the base is hidden.
 
 internal import Platform
 internal import Storage
 
-/// Flags of setxattr(2).
+/// The flags of setxattr(2).
 package enum XattrMode: Sendable { case either, create, replace }
 
 extension FileAttributes {
-    /// The namespaces of xattr(7).
-    /// - Throws: EOPNOTSUPP for a name outside of them.
+    /// Checks that a name lies in one of the namespaces of xattr(7) or is an ACL.
+    /// - Throws: EOPNOTSUPP for any other name.
     func checkNamespace(_ name: [UInt8]) throws(Errno) {
         let isACL = name == AccessControlList.accessName || name == AccessControlList.defaultName
         let isKnown = ["user.", "trusted.", "security."].contains {
@@ -17,7 +18,7 @@ extension FileAttributes {
         if !isACL, !isKnown { throw .notSupported }
     }
 
-    /// What the overlay says of an inode's attributes.
+    /// Returns the attributes of an inode that the workspace has set or hidden.
     private func overlayXattrs(of inode: Inode) throws(Errno) -> [[UInt8]: XattrValue] {
         guard inode.record.flags.contains(.hasXattrs) else { return [:] }
         if let known = tree.caches.xattrs(of: inode.number) { return known }
@@ -26,7 +27,7 @@ extension FileAttributes {
         return found
     }
 
-    /// The value that is in force; nil where there is none.
+    /// Returns the effective value of an attribute, or nil if there is none.
     func xattrValue(_ name: [UInt8], of inode: Inode) throws(Errno) -> [UInt8]? {
         switch try overlayXattrs(of: inode)[name] {
         case .value(let bytes): return bytes
@@ -48,13 +49,15 @@ extension FileAttributes {
         if let place = inode.place {
             names = try tree.base.xattrNames(of: place).filter { overlay[$0] == nil }
         }
-        // The base's order first: archives of an untouched file are the same bytes.
+        // The base's order comes first, so that archives of an untouched file are the same, byte for byte.
         let own = overlay.filter { $0.value != .hidden }.keys
         return names + own.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
-    /// - Parameter clearsSetGroup: the caller is not in the file's group, so that a new access ACL
-    ///   takes the set-group-id bit with it, as chmod(2) would.
+    /// Sets an extended attribute, as setxattr(2).
+    /// - Parameter clearsSetGroup: the caller is not in the file's group, so a new access ACL clears the
+    ///   set-group-id bit, as chmod(2) does.
+    /// - Throws: ERANGE, E2BIG, EOPNOTSUPP, EEXIST, ENODATA; EINVAL and EACCES for ACLs.
     func setXattr(
         _ number: InodeNumber, _ name: [UInt8], _ value: [UInt8], mode: XattrMode,
         clearsSetGroup: Bool = false, caller: Caller
@@ -74,7 +77,8 @@ extension FileAttributes {
         try tree.commit(&transaction)
     }
 
-    /// ACLs change the mode with them; one that says no more than the mode is not kept.
+    /// Sets an attribute; an access ACL also changes the mode, and is not stored if it says no more than
+    /// the mode.
     private func setCheckedXattr(
         _ name: [UInt8], of inode: Inode, to value: [UInt8], in transaction: inout Transaction
     ) throws(Errno) {
@@ -108,7 +112,7 @@ extension FileAttributes {
         try checkNamespace(name)
         let inode = try tree.inode(number)
         guard try xattrValue(name, of: inode) != nil else {
-            // An ACL that says no more than the mode is never stored: removing it succeeds.
+            // An ACL that says no more than the mode is never stored, so removing one succeeds.
             if name.starts(with: Array("system.".utf8)) { return }
             throw .noData
         }
@@ -148,7 +152,7 @@ extension FileAttributes {
             .xattr(inode.number, name, before: before, after: isInBase ? .hidden : nil))
     }
 
-    /// The default ACL that new names inherit; empty for none.
+    /// Returns the default ACL that new names inherit; empty if there is none.
     func defaultACL(of directory: Inode) throws(Errno) -> [UInt8] {
         if let known = tree.caches.defaultACL(of: directory.number) { return known }
         let value = try xattrValue(AccessControlList.defaultName, of: directory) ?? []

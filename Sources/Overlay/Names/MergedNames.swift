@@ -1,6 +1,6 @@
-// MergedNames: directories as they are listed: overlay and base merged, in the order of the names' hashes,
-// so that a listing that is read in parts goes on rightly while names come and go (readdir(3) asks no
-// more).
+// DirectoryReader: lists directories, with the names of workspace and base merged. Names are in the order
+// of their hashes, so that a listing read in parts stays correct while names are made and removed.
+// readdir(3) requires no more than that.
 
 internal import Platform
 internal import Storage
@@ -36,14 +36,14 @@ extension DirectoryReader {
         return listing
     }
 
-    /// mtime of the base directory below; nil where there is none.
+    /// Returns the mtime of the base directory below, or nil if there is none.
     private func baseTime(of directory: Inode) -> Int64? {
         guard let path = directory.basePath else { return nil }
         return (try? tree.base.status(BasePlace(path: path)))?.modificationTime
     }
 
-    /// Calls `visit` for each name after `cookie` until it answers false. `inode` is given when
-    /// `withInodes` is set, and the kernel's reference is counted for each one that was taken.
+    /// Calls `visit` for each name after `cookie` until it returns false. With `withInodes`, attributes are
+    /// passed and one kernel reference is counted for each name that `visit` accepted.
     func list(
         _ number: InodeNumber, after cookie: UInt64, withInodes: Bool,
         visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
@@ -63,7 +63,7 @@ extension DirectoryReader {
             guard visit(dots, parent, nil) else { return }
         }
         if directory.record.links == 0 { return }
-        // Whoever starts anew sees names that came to the base since the listing was made.
+        // A listing that starts anew shows names that were added to the base since the cached one was made.
         if cookie < 1, let known = tree.caches.listing(of: number),
             known.baseTime != baseTime(of: directory) {
             tree.caches.dropListing(of: number)
@@ -75,7 +75,7 @@ extension DirectoryReader {
             position += 1
             guard listing.contains(listed) else { continue }
             if withInodes {
-                // A name that went away behind us is no error of the listing.
+                // A name that was removed meanwhile is not an error of the listing.
                 guard let inode = try tree.child(listed.name, of: directory) else { continue }
                 guard visit(listed, inode.number, inode.attributes) else { return }
                 inode.lookups += 1

@@ -1,23 +1,23 @@
-// PathLookup: paths of a workspace: what one leads to, and by which an inode is shown.
+// PathLookup: resolves paths of a workspace to inodes, and finds a path for an inode.
 
 package import Platform
 package import Storage
 
-/// Finds what paths lead to, and paths of inodes.
+/// Resolves paths, and finds paths of inodes.
 package struct PathLookup: Sendable {
     let tree: Tree
 }
 
 extension PathLookup {
-    /// An inode's record, without putting the inode in memory.
+    /// Returns an inode's record without loading the inode into memory.
     func recordWithoutLoading(_ number: InodeNumber) -> InodeRecord? {
         if let inode = tree.inodes[number] { return inode.record }
         if let known = tree.pending.row(number) { return known }
         return (try? tree.reader.inode(number)).flatMap { $0 }
     }
 
-    /// One path by which the workspace shows an inode; nil where it has no name.
-    /// - Parameter hint: where it lay in the base, which is where most files still are.
+    /// Returns one path of an inode in the workspace, or nil if it has no name.
+    /// - Parameter hint: the file's path in the base; most files are still there.
     func path(of number: InodeNumber, hint: [UInt8]) -> [UInt8]? {
         if let found = try? find(path: hint), found.inode.number == number { return hint }
         var parts: [[UInt8]] = []
@@ -44,7 +44,8 @@ extension PathLookup {
         return found.first
     }
 
-    /// What a path below the root leads to.
+    /// Resolves a path below the root.
+    /// - Throws: ENOENT, ENOTDIR, and the errors of invalid names.
     package func find(
         path: [UInt8]
     ) throws(Errno) -> (inode: Inode, parent: Inode, name: FileName?) {

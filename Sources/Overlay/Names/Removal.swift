@@ -1,10 +1,11 @@
-// Removing names: unlink, rmdir, and the last link of an inode.
+// Removes names: unlink, rmdir, and what happens with the last link of an inode.
 
 internal import Platform
 internal import Storage
 
 extension NameChanges {
-    /// unlink(2).
+    /// Serves unlink(2).
+    /// - Throws: ENOENT, EISDIR.
     func unlink(
         _ name: FileName, in parentNumber: InodeNumber, caller: Caller
     ) throws(Errno) -> InodeNumber {
@@ -21,7 +22,8 @@ extension NameChanges {
         return inode.number
     }
 
-    /// rmdir(2).
+    /// Serves rmdir(2).
+    /// - Throws: ENOENT, ENOTDIR, ENOTEMPTY.
     func removeDirectory(
         _ name: FileName, in parentNumber: InodeNumber, caller: Caller
     ) throws(Errno) -> InodeNumber {
@@ -40,8 +42,8 @@ extension NameChanges {
         return inode.number
     }
 
-    /// Takes one link from an inode; true if that was the last. An untouched base file with one
-    /// name needs no row for this: the whiteout says it all.
+    /// Takes one link from an inode, and returns true if it was the last. An untouched base file with one
+    /// name needs no row for this: the whiteout is enough.
     func dropLink(of inode: Inode, in transaction: inout Transaction) throws(Errno) -> Bool {
         let time = transaction.stamp.time
         let isLast = inode.isDirectory || transaction.record(of: inode).links <= 1
@@ -53,17 +55,17 @@ extension NameChanges {
         return isLast
     }
 
-    /// After the commit: an inode without names lives on while the kernel holds it.
+    /// Finishes a removal after the commit. An inode without names lives on while the kernel refers to it.
     func finishDrop(_ inode: Inode, isLast: Bool, time: Int64) {
         guard isLast else { return }
         inode.record.links = 0
         inode.record.changeTime = time
-        // An edit from now on, by who has it open, gets a mark of its own.
+        // Processes that still have the file open can edit it; such an edit gets a content mark of its own.
         tree.openLogs.unmark(inode.number)
         tree.release(inode)
     }
 
-    /// Whether a directory shows no name.
+    /// Returns whether a directory shows no names.
     func isEmpty(_ directory: Inode) throws(Errno) -> Bool {
         let index = try tree.index(of: directory)
         if index.hasVisibleEntry { return false }

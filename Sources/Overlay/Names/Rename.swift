@@ -1,5 +1,5 @@
-// renameat2(2): one transaction, whatever is moved. A base directory moves as its one inode, which
-// remembers where its names lie in the base; nothing below it is touched and there is no EXDEV.
+// renameat2(2) as one transaction, whatever is moved. A base directory moves as a single inode, which
+// remembers its path in the base. Nothing below it is touched, and EXDEV does not occur.
 
 internal import Platform
 internal import Storage
@@ -32,7 +32,7 @@ extension NameChanges {
             return
         }
         if flags.contains(.noReplace), target != nil { throw .exists }
-        // Two names of one file: rename(2) says that nothing happens.
+        // If both names lead to the same file, rename(2) requires that nothing happens.
         if target === source { return }
         try checkMove(of: source, into: newParent)
         if let target { try checkReplace(target, by: source) }
@@ -73,15 +73,16 @@ extension NameChanges {
         }
     }
 
-    /// A directory cannot move below itself. The kernel checks that too; the journal must never
-    /// hold a loop, whoever calls.
+    /// Refuses to move a directory below itself (EINVAL). The kernel checks this too, but the tree log must
+    /// not contain a loop whatever the caller is.
     private func checkMove(of source: Inode, into directory: Inode) throws(Errno) {
         guard source.isDirectory else { return }
         var number = directory.number
         let root = tree.rootNumber
         while number != root {
             if number == source.number { throw .invalid }
-            // A parent is not known for a directory that came from the database by number alone.
+            // A directory that was loaded from the database by number alone has no known parent; the check
+            // ends there.
             guard let above = tree.inodes[number]?.parent, above != 0 else { return }
             number = above
         }
@@ -122,13 +123,14 @@ extension NameChanges {
 }
 
 extension NameChanges {
-    /// Notes in a transaction that it gives `inode` the name of another file.
+    /// Records in a transaction that it gives `inode` the name of another file, so that content is synced
+    /// before names.
     func addDue(_ inode: Inode, to transaction: inout Transaction) {
         let sequence = inode.record.contentSequence
         guard inode.type == .regular, inode.record.flags.contains(.hasLog),
             sequence > tree.openLogs.syncedBefore
         else { return }
-        // One that is not in memory may be durable, or not.
+        // A log that is not in memory may or may not be durable, so it is recorded.
         if let log = tree.openLogs[inode.number], log.isKnownDurable { return }
         transaction.changes.append(.due(inode.number, sequence: sequence))
     }
