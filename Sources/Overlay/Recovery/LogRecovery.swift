@@ -1,13 +1,13 @@
-// Recovery of edit logs: rows take over what the logs of their files have. After a power cut every
-// log is looked at, and a row that knows more than its log is taken back to it.
+// Recovery of edit logs: rows take over the size and times that the logs of their files have. After a power
+// cut every log is examined, and a row that is ahead of its log is set back to it.
 
 internal import Platform
 internal import Storage
 
 extension Recovery {
-    /// Takes sizes and times from the logs of `marked` files.
+    /// Takes sizes and times of `marked` files from their logs.
     func refresh(_ marked: Set<InodeNumber>, afterPowerCut: Bool) throws(StorageError) {
-        // After a checkpoint that failed (a full disk) all stays in memory.
+        // After a failed checkpoint (a full disk) everything stays in memory.
         var checkpoints = true
         var mostInodes = 50_000
         for number in marked {
@@ -18,7 +18,7 @@ extension Recovery {
                         return
                     }
                     if afterPowerCut { try tree.recovery.restoreLog(of: inode) }
-                    // A log that cannot be read answers EIO when the file is read.
+                    // A log that cannot be read is left alone: reads of the file answer EIO.
                     guard let log = try? tree.edits.log(of: inode, afterPowerCut: afterPowerCut)
                     else { return }
                     let version = log.version
@@ -40,30 +40,30 @@ extension Recovery {
         }
     }
 
-    /// Logs that were there and are not, or are empty, though nothing says that the machine or the disk
-    /// went down: their files answer EIO, since a row that knows of an edit is no empty file.
-    /// - Parameter begun: logs that had a record, with a later number.
+    /// Handles logs that disappeared or became empty although neither the machine nor the disk went down.
+    /// Their files answer EIO, since a row that knows of an edit is not that of an empty file.
+    /// - Parameter begun: logs that had a record, with a later sequence number.
     func noteLostLogs(_ marked: Set<InodeNumber>, begun: [InodeNumber: UInt64]) {
         for number in marked where !EditLog.exists(number, in: workspace.logs) {
             workspace.withTreeSafely { tree in
-                // Of a file that is gone nobody reads.
+                // A file that was removed has no readers.
                 guard let inode = try? tree.inode(number), inode.type == .regular else { return }
-                // The log of a base file has its header before its row says so.
+                // The log of a base file has its header before its row says that there is a log.
                 let isOfBase = inode.place != nil && inode.record.flags.contains(.hasLog)
                 guard let last = begun[number] ?? (isOfBase ? inode.record.sequence : nil) else {
                     return
                 }
                 inode.record.flags.insert(.hasLog)
                 inode.record.contentSequence = max(inode.record.contentSequence, last, 1)
-                // The kernel asks for no byte of an empty file, and nobody would meet the EIO.
+                // The kernel reads no byte of an empty file, so the EIO would not be noticed.
                 inode.record.size = max(inode.record.size, 1)
                 tree.markDirty(inode)
             }
         }
     }
 
-    /// Every log that a row speaks of or that is there: also those of files that are gone, whose
-    /// content a rollback may ask for.
+    /// Returns every log that a row refers to or that exists, including logs of removed files, whose
+    /// content a rollback may need.
     func allLogs() throws(StorageError) -> [InodeNumber] {
         let rows: Result<[InodeNumber], StorageError> = workspace.withTreeSafely { tree in
             do throws(StorageError) {
@@ -81,7 +81,7 @@ extension Recovery {
         }
     }
 
-    /// Empties logs whose header never came to the disk.
+    /// Empties logs whose header was never written to the disk.
     func emptyUnwritten(_ numbers: Set<InodeNumber>) throws(StorageError) {
         for number in numbers {
             do throws(Errno) {
@@ -94,7 +94,8 @@ extension Recovery {
 }
 
 extension TreeRecovery {
-    /// Whether a marked inode has a log: a file made here says so only at the next checkpoint.
+    /// Returns whether a marked inode has a log. The row of a file made here says so only from the next
+    /// checkpoint on.
     func findLog(of inode: Inode) -> Bool {
         if inode.record.flags.contains(.hasLog) { return true }
         guard inode.type == .regular, inode.place == nil, EditLog.exists(inode.number, in: tree.logs)
@@ -104,7 +105,7 @@ extension TreeRecovery {
         return true
     }
 
-    /// A power cut took edits that were never synced: the inode says what its log has.
+    /// Sets an inode back to its log, after a power cut took edits that were never synced.
     func takeBack(to version: ContentVersion, _ inode: Inode) {
         inode.record.size = version.size
         inode.record.allocated = version.allocated
@@ -115,8 +116,8 @@ extension TreeRecovery {
             "the power cut took the last edits of inode \(inode.number), which were never synced")
     }
 
-    /// Whether the row is of edits that the log does not have: their numbers are younger, or a
-    /// transaction took the size from a content that the power cut took part of.
+    /// Returns whether a row knows edits that its log does not have: its content sequence is higher, or a
+    /// transaction took the size from a content that the power cut took in part.
     func isOutdated(
         _ version: ContentVersion, _ record: InodeRecord, _ afterPowerCut: Bool
     ) -> Bool {
@@ -125,15 +126,16 @@ extension TreeRecovery {
             && version.size != record.size
     }
 
-    /// A log that no file has now: it ends where the power cut left it, and its numbers are used.
+    /// Mends a log that belongs to no file now: it ends where the power cut left it, and its sequence
+    /// numbers stay used.
     func mendHistory(_ number: InodeNumber) {
         guard EditLog.exists(number, in: tree.logs),
             let log = try? tree.edits.openLog(number, afterPowerCut: true) else { return }
         tree.sequence.advance(to: log.lastSequence)
     }
 
-    /// A power cut took a log whole, which was never synced: the file is what it was before its
-    /// first edit.
+    /// Makes a log anew that was never synced and that a power cut took as a whole. The file is as it was
+    /// before its first edit.
     func restoreLog(of inode: Inode) throws(Errno) {
         guard !EditLog.exists(inode.number, in: tree.logs) else { return }
         let origin = try tree.knownOrigin(inode.number)

@@ -1,12 +1,12 @@
-// LogReplacement: a file whose edit log cannot be opened answers EIO. Truncating it to 0 says that its
-// content may go: then the log is put aside, and a new one begun.
+// A file whose edit log cannot be opened answers EIO. Truncating it to 0 discards its content: then the log
+// is put aside, and a new one is begun.
 
 internal import Platform
 internal import Storage
 
 extension WorkspaceContent {
-    /// Puts the log of a file aside, if it is one that cannot be opened.
-    /// - Returns: whether there is a new log now.
+    /// Puts the log of a file aside if it cannot be opened.
+    /// - Returns: whether a new log was made.
     func startLogAnew(_ number: InodeNumber) throws(Errno) -> Bool {
         try workspace.withTree { (tree) throws(Errno) in
             let inode = try tree.edits.regular(number)

@@ -1,12 +1,12 @@
-// LostContent: after a power cut, ends the tree log before a change whose content was lost.
+// Ends the tree log, after a power cut, before a change whose content was lost.
 
 internal import Platform
 internal import Storage
 
 extension Recovery {
-    /// After a power cut, before the replay: ends the tree log before the first transaction that counts
-    /// only together with content that is not there. What comes after it was never synced, since each
-    /// sync of the tree log would have synced the content first.
+    /// Ends the tree log before the first transaction whose content is missing, after a power cut and
+    /// before the replay. Everything after it was never synced, since each sync of the tree log syncs that
+    /// content first.
     func endBeforeLostContent(
         from position: CheckpointPosition, synced: UInt64
     ) throws(StorageError) {

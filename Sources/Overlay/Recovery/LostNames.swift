@@ -1,21 +1,22 @@
-// What a recovery does behind a filler in the tree log: edit logs that nothing speaks of get a row, names
-// that lead to inodes whose making was lost go, inodes whose names were lost get one in the root, and
-// links are counted anew. Each is an event.
-//
-// The values after later changes are whole, so replaying them gives the right rows whatever the lost
-// ones did; only what no later change mentions is missing.
+// Mends the tree after a recovery that met a filler in the tree log. Edit logs without a row get one. Names
+// that lead to inodes whose making was lost are removed. Inodes whose names were lost get a name in the
+// root. Links are counted anew. Each of these is an event.
+// 
+// The values after later changes are complete, so a replay of them gives the right rows whatever the lost
+// changes did. Only keys that no later change mentions are missing.
 
 internal import Platform
 internal import Storage
 
 extension Recovery {
-    /// - Parameter looksForLogs: the filler stands behind what the database knows. Otherwise that says
-    ///   which files there are, and a log without one is of a file that was removed.
+    /// Mends what lost changes left.
+    /// - Parameter looksForLogs: the filler comes after the database's position. Otherwise the database
+    ///   knows all files, and a log without a row belongs to a file that was removed.
     package func closeGaps(looksForLogs: Bool) {
         let stamp = Stamp(time: workspace.clock.realtime(), pid: 0, uid: 0)
         if looksForLogs {
             closeOrphanLogs(stamp)
-            // The database is asked for names and inodes.
+            // The queries below go to the database, so it must know all names and inodes.
             workspace.maintenance.checkpoint()
         }
         workspace.withTreeSafely { tree in
@@ -26,7 +27,7 @@ extension Recovery {
                 workspace.events.post(.error, "\(error)")
             }
         }
-        // The database is asked, so it must know the names.
+        // The links are counted in the database, so it must know the new names.
         workspace.maintenance.checkpoint()
         workspace.withTreeSafely { tree in
             do throws(StorageError) {
@@ -39,13 +40,13 @@ extension Recovery {
     }
 }
 
-/// What recovery mends in the tree.
+/// The part of recovery that mends the tree.
 package struct TreeRecovery: Sendable {
     let tree: Tree
 }
 
 extension TreeRecovery {
-    /// Names handled at once; a journal with more lost ones is not expected.
+    /// The number of faults handled at once; a tree log with more lost names is not expected.
     private static var mostAtOnce: Int { 10_000 }
 
     fileprivate func dropDanglingEntries(_ stamp: Stamp) throws(StorageError) {

@@ -1,13 +1,13 @@
-// What a recovery does behind a filler in the tree log with edit logs that nothing there speaks of: the
-// record of the first edit, or of the making, of their files was lost. A base file would show the base's
-// content again, without a word: it answers EIO instead, until somebody decides. A file that was made in
-// the workspace is there again, without the name it had.
+// Handles edit logs that nothing in the tree log refers to, after a recovery that met a filler: the record
+// of the first edit, or of the making, of their files was lost. A base file would silently show the base's
+// content again. It answers EIO instead, until a user decides. A file that was made in the workspace comes
+// back, without its old name.
 
 internal import Platform
 internal import Storage
 
 extension Recovery {
-    /// Gives logs that no row and no transaction speaks of a row.
+    /// Gives a row to logs that no row and no transaction refers to.
     func closeOrphanLogs(_ stamp: Stamp) {
         do throws(StorageError) {
             let orphans = try findOrphanLogs()
@@ -41,7 +41,7 @@ extension Recovery {
         }
         var unknown = workspace.withTreeSafely { tree in
             Set(all.filter { (number) in
-                // Where the row cannot be read it is not known to be missing.
+                // If the row cannot be read, it is not known to be missing.
                 do throws(Errno) {
                     return try tree.row(number) == nil
                 } catch {
@@ -50,7 +50,7 @@ extension Recovery {
             })
         }
         if unknown.isEmpty { return [] }
-        // What a transaction speaks of, even if it took the row away, is as that left it.
+        // An inode that a transaction mentions is as that transaction left it, even if it removed the row.
         try workspace.journal.records(of: .transaction, after: 0) { (header, payload) throws(StorageError) in
             for change in try workspace.journal.transaction(header, payload)?.changes ?? [] {
                 switch change {
@@ -63,8 +63,8 @@ extension Recovery {
         return unknown.sorted().compactMap { OrphanLog($0, in: workspace.logs) }
     }
 
-    /// Where the base files lie whose numbers these are. The base is walked for it, which happens after
-    /// a repair only.
+    /// Finds the places of the base files with these numbers. It walks the base, which happens only after a
+    /// repair.
     private func findBasePlaces(of orphans: [OrphanLog]) -> [InodeNumber: BasePlace] {
         var found: [InodeNumber: BasePlace] = [:]
         let wanted = Set(orphans.map(\.number))
@@ -86,21 +86,22 @@ extension Recovery {
     }
 }
 
-/// An edit log of which the tree log says nothing.
+/// An edit log that the tree log does not mention.
 struct OrphanLog: Sendable {
     let number: InodeNumber
     let header: LogHeader
     let version: ContentVersion
     let end: UInt64
-    /// Who wrote the first record.
+    /// The user who wrote the first record.
     private(set) var user: UInt32 = 0
-    /// The content is in doubt already.
+    /// Whether the log ends in a filler, so that the content is in doubt already.
     private(set) var endsInGap = false
 
-    /// The number was given out by the workspace, and the file began empty.
+    /// Whether the workspace gave out the number and the file began empty.
     var isMadeHere: Bool { number & (1 << 47) != 0 && header.baseFile == 0 }
 
-    /// Nil for a log without edits: its file's change may have been cut off before it was recorded.
+    /// Returns nil for a log without edits: the change of its file may have been cut off before it was
+    /// recorded.
     init?(_ number: InodeNumber, in logs: LogDirectory) {
         let path = LogDirectory.path(number)
         guard EditLog.exists(number, in: logs), let file = try? logs.file(number),
@@ -115,7 +116,7 @@ struct OrphanLog: Sendable {
         var user: UInt32?
         do throws(StorageError) {
             try EditLog.records(of: number, in: logs, range: 0...UInt64.max) { record in
-                // The holes of a sparse base file come before the change is recorded.
+                // A share record for the holes of a sparse base file precedes the record of the first edit.
                 if record.header.kind != RecordKind.share.rawValue || edits > 0 { edits += 1 }
                 kind = record.header.kind
                 if user == nil { user = record.header.uid }
@@ -130,15 +131,15 @@ struct OrphanLog: Sendable {
 }
 
 extension TreeRecovery {
-    /// Inode numbers in the base that these numbers may stand for.
+    /// Returns the inode numbers in the base that these numbers may stand for.
     fileprivate func baseInodes(of wanted: Set<InodeNumber>) -> Set<UInt64> {
         var inodes = Set(wanted.map { $0 & (1 << 40 - 1) })
         for (key, number) in tree.identity.aliases where wanted.contains(number) { inodes.insert(key.inode) }
         return inodes
     }
 
-    /// A file made here whose making was lost: it is there again, and gets a name with the others that
-    /// have none.
+    /// Brings back a file made here whose making was lost. It gets a name together with the other inodes
+    /// that have none.
     fileprivate func bringBack(_ orphan: OrphanLog, _ stamp: Stamp) {
         var transaction = tree.begin(.create, stamp)
         tree.sequence.advance(to: orphan.version.sequence)
@@ -163,7 +164,7 @@ extension TreeRecovery {
         }
     }
 
-    /// A base file whose first edit was lost: what it held is not certain, so it answers EIO.
+    /// Handles a base file whose first edit was lost: its content is not certain, so it answers EIO.
     fileprivate func doubt(_ orphan: OrphanLog, at place: BasePlace, _ stamp: Stamp) {
         let name = String(decoding: place.path, as: UTF8.self)
         do throws(Errno) {
@@ -173,7 +174,8 @@ extension TreeRecovery {
             tree.sequence.advance(to: orphan.version.sequence)
             let last = orphan.endsInGap ? orphan.version.sequence : tree.sequence.next()
             if !orphan.endsInGap {
-                // As where records of the log itself were lost: known until the file is emptied.
+                // A filler, as where records of the log itself were lost: the damage is known until the
+                // file is emptied.
                 let length = UInt64(Format.recordHeaderLength)
                 let file = try tree.logs.file(orphan.number)
                 _ = try LogRepair(

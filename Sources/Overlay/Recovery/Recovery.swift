@@ -1,34 +1,34 @@
-// Recovery: opening a workspace. The database gives the state at its position, the journal what
-// came after, the edit logs what was written after their marks. What had to be cut is reported.
+// Recovery: opens a workspace. The database gives the state at its position, the tree log the changes after
+// it, and the edit logs the writes after their content marks. Bytes that had to be cut off are reported.
 
 package import Platform
 package import Storage
 internal import Synchronization
 import Glibc
 
-/// What opening a workspace found and mended.
+/// What the opening of a workspace found and mended.
 package struct RecoveryReport: Sendable {
-    /// Journal records that the database did not know.
+    /// The number of records of the tree log that the database did not have.
     package var replayed = 0
-    /// Bytes of unfinished writes that were cut off.
+    /// The number of bytes of unfinished writes that were cut off.
     package var tornBytes: UInt64 = 0
-    /// The database was damaged or missing, and was made anew from the journal.
+    /// Whether the database was damaged or missing, and was made anew from the tree log.
     package var rebuiltDatabase = false
-    /// The machine went down while the workspace was in use.
+    /// Whether the machine went down while the workspace was in use.
     package var afterPowerCut = false
-    /// A filler stands in the journal, behind what the database knows: changes were lost.
+    /// Whether the tree log has a filler after the database's position: changes were lost.
     package var metGap = false
     package init() {}
 }
 
-/// Opens a workspace: what the last session left is made whole.
+/// Opens a workspace and completes what the last session left unfinished.
 package struct Recovery: Sendable {
     let workspace: Workspace
 }
 
 extension Recovery {
-    /// Opens the workspace `record` of `store`. What that writes finds room in the reserve, if the disk
-    /// has none.
+    /// Opens the workspace `record` of `store`. If the disk is full, its writes use the room of the
+    /// reserve.
     package static func open(
         _ record: WorkspaceRecord, in store: Store, base: BaseTree, clock: Clock = .system,
         limits: Limits = Limits(), events: EventLog = EventLog(), quota whole: Quota? = nil,
@@ -52,7 +52,7 @@ extension Recovery {
             now: clock.realtime(), counter: store.logs.counter(record.id),
             partLength: limits.transactionPart)
         do throws(Errno) {
-            // Each time: a kill may have come between the making of the journal and this.
+            // Done at each opening: a kill may have come between the making of the tree log and this sync.
             try store.disk.synchronizeDirectory(directory)
         } catch {
             throw .system(error, doing: "sync", path: directory)
@@ -80,7 +80,7 @@ extension Recovery {
         }
         try workspace.recovery.replay(from: position, report: &report)
         do throws(Errno) {
-            // A clean close has synced everything; after a power cut what is left now is made so.
+            // A clean close has synced everything; after a power cut all that is left is synced now.
             if report.afterPowerCut { try store.disk.synchronizeAll() }
             let isSynced = report.afterPowerCut || isClosed
             try workspace.withReserve { () throws(Errno) in
@@ -116,8 +116,8 @@ extension Recovery {
         }
     }
 
-    /// Opens the database and, unless it was closed cleanly, checks every row. A damaged one is put
-    /// aside: the journal has everything in it.
+    /// Opens the database and checks every row, unless it was closed cleanly. A damaged database is put
+    /// aside: the tree log has everything in it.
     private static func openDatabase(
         _ path: String, journal: Journal, events: EventLog, report: inout RecoveryReport
     ) throws(StorageError) -> TreeDatabase {
@@ -154,7 +154,7 @@ extension Recovery {
         return try TreeDatabase(path)
     }
 
-    /// Applies what the tree log has after `position`, then asks the marked logs for their sizes.
+    /// Applies the records of the tree log after `position`, then takes sizes from the marked logs.
     private func replay(
         from position: CheckpointPosition, report: inout RecoveryReport
     ) throws(StorageError) {
@@ -170,7 +170,7 @@ extension Recovery {
         try finishRestores(
             replay.restores, marked: marked, committed: position.sequence, lost: replay.lost,
             afterPowerCut: report.afterPowerCut,
-            // A filler stands for transactions that are not known.
+            // A filler stands for unknown transactions, so their content must not be cut off.
             isStrict: report.afterPowerCut && !report.metGap)
         try refresh(marked, afterPowerCut: report.afterPowerCut)
         workspace.withTreeSafely { tree in
@@ -186,7 +186,7 @@ extension Recovery {
 }
 
 extension TreeRecovery {
-    /// Reads from the database what is always in memory.
+    /// Reads from the database all that is always kept in memory.
     func load() throws(StorageError) -> CheckpointPosition {
         let position = try tree.reader.position()
         tree.sequence.advance(to: position.sequence)
@@ -197,7 +197,7 @@ extension TreeRecovery {
         tree.backups = try tree.reader.backups()
         tree.directoriesWithEntries = Set(try tree.reader.directoriesWithEntries())
         tree.findDevices()
-        // The root has no entry that leads to it: it is put in the table here, and stays.
+        // No entry leads to the root: it is put into the table here, and stays there.
         let number = tree.rootNumber
         if let record = try tree.reader.inode(number) {
             tree.inodes[number] = Inode(

@@ -1,5 +1,5 @@
-// Replay: applies the records of the tree log that the database does not have, in order, and collects what
-// they say of edit logs: which may have grown, which content transactions have set.
+// Replay: applies the records of the tree log that the database does not have, in order. It collects what
+// they say of edit logs: which may have grown, and which content transactions have set.
 
 internal import Platform
 internal import Storage
@@ -10,9 +10,9 @@ struct Replay {
     private let position: CheckpointPosition
     /// Files whose edit logs may have grown.
     private(set) var marked: Set<InodeNumber> = []
-    /// Logs that had a record, with the sequence number of the mark that says so.
+    /// Logs that had a record, with the sequence number of the content mark that says so.
     private(set) var begun: [InodeNumber: UInt64] = [:]
-    /// Content that transactions have set, in their order.
+    /// Content that transactions have set, in order.
     private(set) var restores: [Restore] = []
     /// Transactions of which a part was lost.
     private(set) var lost: Set<UInt64> = []
@@ -34,7 +34,7 @@ struct Replay {
             (header, payload) throws(StorageError) in apply(header, payload, &report)
         }
         workspace.sequence.advance(to: max(result.lastSequence, position.sequence))
-        // Records of processes change nothing.
+        // Process records change nothing.
         report.replayed = result.records - processRecords
         report.tornBytes = result.tornBytes
         if let damage { throw damage }
@@ -79,7 +79,7 @@ struct Replay {
         }
     }
 
-    /// - Parameter changes: of one transaction; nil where a part of it was lost.
+    /// - Parameter changes: the changes of one transaction; nil if a part of it was lost.
     private mutating func apply(
         _ changes: [TreeChange]?, _ header: RecordHeader, _ report: inout RecoveryReport
     ) {
@@ -97,21 +97,22 @@ struct Replay {
         }
         for change in changes {
             if let restore = Restore(change, header) { restores.append(restore) }
-            // The record of a new or first edited file stands for a mark.
+            // The record of a new or first edited file serves as a content mark.
             if case .inode(let number, let before, let after) = change, after?.type == .regular,
                 before == nil || after?.flags.contains(.hasLog) == true {
                 marked.insert(number)
             }
         }
         if spills, workspace.withTreeSafely({ $0.checkpoints.isCheckpointDue }) {
-            // Not a checkpoint yet: sizes are known only after the marked logs are read. Memory is let
-            // go by writing rows under the old position. Where that fails (a full disk) all stays in
-            // memory: a try for each record would take for ever.
+            // This is not a checkpoint yet: sizes are known only after the marked logs are read. Rows are
+            // written under the old position to free memory. If that fails (a full disk) everything stays
+            // in memory: a try for each record would take too long.
             spills = spill()
         }
     }
 
-    /// - Returns: whether the rows were written, or there is no database to write them to.
+    /// Writes rows to the database under the old position.
+    /// - Returns: whether they were written, or there is no database to write them to.
     private func spill() -> Bool {
         workspace.checkpointWriter.withLock { writer in
             do throws(StorageError) {
@@ -120,7 +121,8 @@ struct Replay {
                     let (batch, _) = workspace.withTreeSafely({ $0.checkpoints.startCheckpoint() })
                 else { return true }
                 do throws(StorageError) {
-                    // A power cut now must not end the tree log before what these rows have.
+                    // A power cut from here on must not end the tree log before a change that these rows
+                    // contain.
                     do throws(Errno) {
                         try workspace.dueLogs.synchronize()
                     } catch {
@@ -134,7 +136,7 @@ struct Replay {
                 workspace.withTreeSafely { $0.checkpoints.finishCheckpoint(written: true) }
                 return true
             } catch {
-                // The checkpoint at the end says why.
+                // The checkpoint at the end of the replay reports the reason.
                 return false
             }
         }

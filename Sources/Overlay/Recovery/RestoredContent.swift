@@ -1,17 +1,17 @@
-// RestoredContent: content that rollbacks and clones have put into edit logs: a crash may have come between
-// the logs and the transaction.
+// Settles content that rollbacks and clones have put into edit logs: a crash may have come between the logs
+// and the transaction.
 
 internal import Platform
 internal import Storage
 
 extension Recovery {
-    /// Makes marked logs and the transactions that were replayed agree.
+    /// Makes the marked logs and the replayed transactions agree.
     /// - Parameters:
-    ///   - restores: content that the replayed transactions set, in their order.
-    ///   - committed: transactions up to here are all there.
-    ///   - lost: those that came about, and of which parts were lost.
+    ///   - restores: content that the replayed transactions set, in order.
+    ///   - committed: all transactions up to this number exist.
+    ///   - lost: transactions that happened, and of which parts were lost.
     ///   - afterPowerCut: the machine went down while the workspace was in use.
-    ///   - isStrict: what a log has of other transactions goes, and all behind it.
+    ///   - isStrict: records of any other transaction are cut off, with all that follows them.
     func finishRestores(
         _ restores: [Restore], marked: Set<InodeNumber>, committed: UInt64, lost: Set<UInt64>,
         afterPowerCut: Bool, isStrict: Bool
@@ -33,7 +33,7 @@ extension Recovery {
                     return .failure(error)
                 }
             }
-            // A log that cannot be read has its own way of saying so, when the file is read.
+            // A log that cannot be read makes reads of its file answer EIO.
             if case .failure(.system(let error, let doing, let path)) = result {
                 throw .system(error, doing: doing, path: path)
             }

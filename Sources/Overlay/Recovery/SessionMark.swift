@@ -1,23 +1,24 @@
-// SessionMark: how the next start knows how the last one ended.
+// SessionMark: tells the next start how the last session ended.
 
 import Glibc
 package import Platform
 internal import Storage
 
-/// A file in the workspace's directory while it is in use, holding the boot's id, what was durable when
-/// the session began, and the mount of the store's file system. One of another boot says that the machine
-/// went down, one of another mount that the file system may have come back without what was never
-/// synced: its device went away, or a snapshot of it was restored.
+/// A file in the workspace's directory while the workspace is in use. It holds the boot's id, the sequence
+/// number that was durable when the session began, and the mount of the store's file system. A mark of
+/// another boot says that the machine went down. A mark of another mount says that the file system may lack
+/// what was never synced: its device went away, or a snapshot of it was restored.
 package enum SessionMark {
     package enum State {
-        /// There is none: the workspace was closed.
+        /// There is no mark: the workspace was closed.
         case closed
-        /// Of this boot and mount: a daemon uses the workspace, or was killed.
+        /// The mark is of this boot and mount: a daemon uses the workspace, or was killed.
         case same
         case otherBoot
-        /// Of this boot. Nothing needs to be lost: one file system may be mounted at several places.
+        /// The mark is of this boot. Nothing needs to be lost: a file system can be mounted at several
+        /// places.
         case otherMount
-        /// It cannot be understood. What it said is taken for another boot: that trusts less.
+        /// The mark cannot be read. It is treated as one of another boot, which trusts the store less.
         case damaged
     }
 
@@ -29,8 +30,8 @@ package enum SessionMark {
         return bytes.filter { $0 != 0x0a }
     }
 
-    /// The text of a mark: the boot's id, up to which number everything was durable when the session
-    /// began (0 where that is not known), and the mount.
+    /// Returns the text of a mark: the boot's id, the sequence number up to which everything was durable
+    /// when the session began (0 if not known), and the mount.
     private static func text(_ synced: UInt64, _ disk: any Disk) -> [UInt8] {
         bootID + Array(" \(synced) \(disk.mount)".utf8)
     }
@@ -39,7 +40,8 @@ package enum SessionMark {
         (try? disk.open(path(directory), .readOnly).readAll()).map { ChecksummedText(decoding: $0) }
     }
 
-    /// Up to which number everything was durable when the session began that left the mark.
+    /// Returns the sequence number up to which everything was durable when the session that left the mark
+    /// began; 0 if it is not known.
     static func synced(_ directory: String, _ disk: any Disk) -> UInt64 {
         guard let mark = read(directory, disk), !mark.isDamaged else { return 0 }
         let parts = mark.text.split(separator: 0x20)
@@ -51,7 +53,8 @@ package enum SessionMark {
         guard let mark = read(directory, disk), !mark.isDamaged else { return .damaged }
         let parts = mark.text.split(separator: 0x20, omittingEmptySubsequences: false)
         guard parts.first == bootID[...] else { return .otherBoot }
-        // Without a third word it is of an older draftfs: that trusts less, too.
+        // A mark without a third word is of an older draftfs: it is treated as another mount, which trusts
+        // less.
         return parts.count > 2 && parts[2] == Array(disk.mount.utf8)[...] ? .same : .otherMount
     }
 
@@ -63,7 +66,7 @@ package enum SessionMark {
         try disk.synchronizeDirectory(directory)
     }
 
-    /// Everything is made durable first: after this, a power cut takes nothing.
+    /// Removes the mark. Everything is made durable first: after this, a power cut takes nothing.
     static func clear(_ directory: String, _ disk: any Disk) throws(Errno) {
         try disk.synchronizeAll()
         if disk.exists(path(directory)) { try disk.remove(path(directory)) }

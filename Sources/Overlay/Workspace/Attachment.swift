@@ -1,12 +1,13 @@
-// Attachment: what a module above keeps for a workspace as long as that is open, made when it is first asked
-// for. The workspace does not know what it is.
+// Attachment: a value that a higher module keeps for a workspace while that is open, made at first use. The
+// workspace does not know its type.
 
 internal import Synchronization
 
 package final class Attachment: Sendable {
     private let held = Mutex<(any Sendable)?>(nil)
 
-    /// - Parameter make: only one type is ever asked for.
+    /// Returns the value, made at first use.
+    /// - Parameter make: all callers use the same type.
     package func value<T: Sendable>(_ make: () -> T) -> T {
         held.withLock { held in
             if let known = held as? T { return known }

@@ -1,15 +1,16 @@
-// OpenWorkspaces: the workspaces that are open, by id. Each request of the kernel looks one up. So each thread
-// remembers the one that it found last, until a workspace is opened or closed.
+// OpenWorkspaces: the open workspaces by id. Each request of the kernel looks one up, so each thread
+// remembers the last one it found, until a workspace is opened or closed.
 
 internal import Platform
 internal import Synchronization
 
 package final class OpenWorkspaces: Sendable {
     private let table = Mutex<[UInt16: Workspace]>([:])
-    /// The state of the table: a number that no other state of any table of the process has.
+    /// The state of the table: a number that no other state of any such table in the process has.
     private let state: Atomic<UInt64>
 
-    /// What a thread found last. It keeps a closed workspace in memory until the thread's next look-up.
+    /// The result of a thread's last look-up. It keeps a closed workspace in memory until the thread's next
+    /// look-up.
     private final class Found {
         var state: UInt64 = 0
         var id: UInt16 = 0
@@ -27,7 +28,8 @@ package final class OpenWorkspaces: Sendable {
 
     package subscript(_ id: UInt16) -> Workspace? {
         let found = Self.found.value
-        // Loaded before the table is read: after a change in between the next look-up reads it again.
+        // The state is loaded before the table is read: after a change in between, the next look-up reads
+        // the table again.
         let now = state.load(ordering: .acquiring)
         if found.state == now, found.id == id { return found.workspace }
         guard let workspace = table.withLock({ $0[id] }) else { return nil }
@@ -35,7 +37,7 @@ package final class OpenWorkspaces: Sendable {
         return workspace
     }
 
-    /// In the order of their ids.
+    /// The open workspaces in the order of their ids.
     package var all: [Workspace] { table.withLock { $0.values.sorted { $0.id < $1.id } } }
 
     func insert(_ workspace: Workspace) { change { $0[workspace.id] = workspace } }

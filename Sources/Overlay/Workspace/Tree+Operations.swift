@@ -1,24 +1,24 @@
-// The operations of a tree, each group a type of its own.
+// The operations of a tree, each group in its own type.
 
 extension Tree {
-    /// Makes, removes and renames names, and gives inodes further ones.
+    /// Makes, removes and renames names, and adds hard links.
     package var names: NameChanges { NameChanges(tree: self) }
-    /// Changes the attributes of inodes, extended ones too.
+    /// Changes the attributes of inodes, including extended attributes.
     package var attributes: FileAttributes { FileAttributes(tree: self) }
     /// Lists directories.
     package var directories: DirectoryReader { DirectoryReader(tree: self) }
-    /// What the tree does around the edits of a file and its reads.
+    /// The tree's part in reads and edits of a file.
     package var edits: EditSessions { EditSessions(tree: self) }
     /// Restores the content of files within transactions.
     package var restores: ContentRestores { ContentRestores(tree: self) }
-    /// What inodes have of files of the base: their content of then or of now.
+    /// Relates inodes to files of the base: their content as it was when touched, or as it is now.
     package var baseFiles: BaseFiles { BaseFiles(tree: self) }
-    /// What checkpoints take from memory and let go of.
+    /// The part of checkpoints that takes changes from memory and frees it.
     package var checkpoints: TreeCheckpoints { TreeCheckpoints(tree: self) }
-    /// What recovery mends in the tree.
+    /// The part of recovery that mends the tree.
     package var recovery: TreeRecovery { TreeRecovery(tree: self) }
-    /// What the tree takes of memory and of the disk.
+    /// The use of memory and disk space by the tree.
     package var bounds: TreeBounds { TreeBounds(tree: self) }
-    /// Finds what paths lead to, and paths of inodes.
+    /// Resolves paths, and finds paths of inodes.
     package var paths: PathLookup { PathLookup(tree: self) }
 }

@@ -8,12 +8,12 @@ extension Workspace {
         try withTree { (tree) throws(Errno) in try tree.inode(number).attributes }
     }
 
-    /// setattr: size first (an edit), then the rest as one transaction.
+    /// Serves setattr: changes the size first (an edit), then the rest as one transaction.
     package func setAttributes(
         _ number: InodeNumber, _ change: AttributeChange, caller: Caller
     ) throws(Errno) -> InodeAttributes {
         guard change.size == 0 else { return try self.change(number, change, caller: caller) }
-        // Emptying a file works on a full disk, with whatever comes along.
+        // Emptying a file works on a full disk, together with other attributes of the same request.
         return try withReserve { () throws(Errno) in
             try self.change(number, change, caller: caller)
         }
@@ -30,8 +30,8 @@ extension Workspace {
                 try tree.attributes.setAttributes(number, change, caller: caller)
             }
             if change.isOnlyKill, try !tree.inode(number).isDirectory {
-                // The kernel asks so before a write by somebody who may not keep set-id bits, and
-                // for chown(-1, -1) by anybody.
+                // The kernel sends this before a write by a caller who may not keep set-id bits, and for
+                // chown(-1, -1) by any caller.
                 _ = try tree.attributes.clearPrivileges(
                     of: tree.inode(number), setID: true, unprivileged: false, caller: caller)
             }

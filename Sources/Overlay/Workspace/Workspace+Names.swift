@@ -1,11 +1,11 @@
-// Names of a workspace: look-ups, listings, and what makes, moves and removes names.
+// Names of a workspace: look-ups, listings, and calls that make, rename and remove names.
 
 package import Platform
 package import Storage
 
 extension Workspace {
-    /// Finds a name and counts one kernel reference to what it leads to.
-    /// - Throws: ENOENT where there is nothing.
+    /// Looks up a name and counts one kernel reference to the inode.
+    /// - Throws: ENOENT if the name does not exist.
     package func lookup(
         _ name: FileName, in parent: InodeNumber
     ) throws(Errno) -> InodeAttributes {
@@ -19,13 +19,13 @@ extension Workspace {
         return attributes
     }
 
-    /// Gives kernel references back.
+    /// Gives back kernel references.
     package func forget(_ number: InodeNumber, count: UInt64) {
         withTreeSafely { $0.forget(number, count: count) }
     }
 
-    /// Makes a file, directory, fifo, socket, device or (with a target) symlink, and counts one
-    /// kernel reference to it.
+    /// Makes a file, directory, fifo, socket, device or symlink (with a target), and counts one kernel
+    /// reference to it.
     package func makeNode(
         _ name: FileName, in parent: InodeNumber, mode: UInt32, device: UInt64 = 0,
         symlinkTarget: [UInt8] = [], caller: Caller
@@ -90,8 +90,8 @@ extension Workspace {
         }
     }
 
-    /// Calls `visit` with each name after `cookie` until it answers false. With `withInodes` the
-    /// attributes are given and a kernel reference is counted for each name that was taken.
+    /// Calls `visit` for each name after `cookie` until it returns false. With `withInodes`, attributes are
+    /// passed and one kernel reference is counted for each name that `visit` accepted.
     package func list(
         _ number: InodeNumber, after cookie: UInt64, withInodes: Bool,
         visit: (ListedName, InodeNumber, InodeAttributes?) -> Bool
@@ -112,7 +112,7 @@ extension Workspace {
         }
     }
 
-    /// The inode that a path below the root leads to, counting no reference.
+    /// Returns the inode at a path below the root; counts no reference.
     package func number(at path: [UInt8]) throws(Errno) -> InodeNumber {
         try withTree { (tree) throws(Errno) in try tree.paths.number(at: path) }
     }

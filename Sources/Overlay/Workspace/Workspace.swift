@@ -1,5 +1,5 @@
-// Workspace: one agent's writable view of the base. Everything a mount or a tool asks for passes
-// through here: it holds the tree's lock, and does file I/O outside it.
+// Workspace: one writable view of the base. All requests of a mount or a tool pass through it: it holds the
+// lock of the tree, and does file I/O outside the lock.
 
 package import Platform
 package import Storage
@@ -16,32 +16,32 @@ package final class Workspace: Sendable {
     package let sequence: SequenceCounter
     package let clock: Clock
     let limits: Limits
-    /// What the workspace takes and may take, and the limits as they were set.
+    /// The usage and limits of the workspace, and the limits as they were set.
     package let quota: Quota
     let limiting = Mutex(OperatorLimits())
     let memory: MemoryBudget
-    /// Calls that found memory far over the budget.
+    /// The number of calls that found memory far over the budget.
     let reliefCount = Atomic<UInt64>(0)
     private let tree: Mutex<Tree>
-    /// The database's second connection, for checkpoints; its lock makes them follow each other.
-    /// Nil inside for a database in memory, which has one connection only, and until the first
-    /// checkpoint of a new workspace.
+    /// The database's second connection, for checkpoints; its lock lets only one checkpoint run at a time.
+    /// Nil for a database in memory, which has only one connection, and until the first checkpoint of a new
+    /// workspace.
     let checkpointWriter: Mutex<TreeDatabase?>
     package let disk: any Disk
     package let databasePath: String
-    /// What the logs took when somebody first asked, less what had been added by then.
+    /// The size of the logs at the first query, less the growth that had been counted by then.
     let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
-    /// Base files of which a read met drift.
+    /// Base files in which a read met drift.
     package let driftMet = Mutex<Set<InodeNumber>>([])
-    /// The tree's tick at the last sweep: where nothing was used since, nothing is to be swept.
+    /// The tree's tick at the last sweep: if no inode was used since, there is nothing to sweep.
     let lastSweep = Atomic<UInt64>(.max)
-    /// Edits enter; a backup, rollback or clone is alone.
+    /// Edits hold the gate together; a backup, rollback or clone holds it alone.
     package let gate = Gate()
-    /// What who looks at its past keeps of it.
+    /// State that the module Past keeps for this workspace.
     package let attachment = Attachment()
     /// Set by a backup: everything is to be synced soon.
     package let wantsSync = Atomic<Bool>(false)
-    /// Set when the last checkpoint failed, so that status can say so.
+    /// Set when the last checkpoint failed; the status shows it.
     let checkpointFailed = Atomic<Bool>(false)
     let checkpointFailures = Atomic<UInt64>(0)
 
@@ -66,8 +66,8 @@ package final class Workspace: Sendable {
         checkpointWriter = Mutex(writer)
     }
 
-    /// Runs `body` with the tree locked. Only values leave it.
-    /// - Throws: ESTALE for all that comes after the workspace began to be removed.
+    /// Runs `body` with the tree locked. Only values leave the lock.
+    /// - Throws: ESTALE once the removal of the workspace has begun.
     package func withTree<R: Sendable>(_ body: (Tree) throws(Errno) -> R) throws(Errno) -> R {
         try tree.withLock { (tree) throws(Errno) -> R in
             if tree.isGoing { throw .stale }
@@ -75,13 +75,14 @@ package final class Workspace: Sendable {
         }
     }
 
+    /// Runs `body` with the tree locked, even while the workspace is being removed.
     package func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }
 }
 
 // MARK: Durability
 
 extension Workspace {
-    /// fsync(2) and fdatasync(2): content, then names and attributes, survive a power cut.
+    /// Serves fsync(2) and fdatasync(2): makes content, then names and attributes, durable.
     package func synchronize(_ number: InodeNumber) throws(Errno) {
         let (log, pins) = try withTree { (tree) throws(Errno) -> (EditLog?, Set<PinIdentity>) in
             let inode = try tree.inode(number)
@@ -98,42 +99,42 @@ extension Workspace {
         try synchronizeJournal()
     }
 
-    /// Contents of other base files too: extents may be shared with them.
+    /// Makes contents in the pool durable, also those of other base files: extents may be shared with them.
     func synchronizePins(_ pins: Set<PinIdentity>) throws(Errno) {
         if pins.isEmpty { return }
         try logs.pool.synchronize(pins)
         withTreeSafely { $0.unsyncedPins.subtract(pins) }
     }
 
-    /// Makes every name and attribute survive a power cut, and before that the content of files that
-    /// have taken another one's name.
+    /// Makes all names and attributes durable, and before them the content of files that have taken the
+    /// name of another file.
     package func synchronizeJournal() throws(Errno) {
         try dueLogs.synchronize()
         try journal.synchronize()
     }
 
-    /// fsync(2) of a directory: every name and attribute of the workspace.
+    /// Serves fsync(2) of a directory: makes all names and attributes of the workspace durable.
     package func synchronizeNames() throws(Errno) { try synchronizeJournal() }
 
     // MARK: A full disk
 
-    /// Runs a call that frees more than it takes. It is run again after a step of the reserve was
-    /// given back: a call that fails for want of space has changed nothing.
+    /// Runs a call that frees more space than it takes. If it fails for lack of space, it runs again after
+    /// a step of the reserve was given back; a call that failed for lack of space has changed nothing.
     package func withReserve<R>(_ body: () throws(Errno) -> R) throws(Errno) -> R {
         try logs.reserve.whileFull(body)
     }
 
-    /// Has the tree log have the room that what is there needs.
-    /// - Returns: false where the disk has no space for it.
+    /// Sets room aside for the tree log, as much as the present tree needs.
+    /// - Returns: false if the disk has no space for it.
     func keepRoom() -> Bool {
-        // A workspace that nobody has written to takes no blocks: there may be thousands.
+        // A workspace that was never written to takes no blocks: there may be thousands.
         if quota.usedFiles == 0, journal.room == 0 { return true }
         let needed = withTreeSafely { $0.bounds.neededRoom() }
         do throws(Errno) {
             try journal.keepRoom(needed, own: 0)
             return true
         } catch {
-            // Anything else shows at the next append.
+            // Any other error shows at the next append.
             return error != .noSpace && error != .quota
         }
     }
@@ -141,7 +142,7 @@ extension Workspace {
     // MARK: Closing
 
     /// Writes everything out and marks the workspace as closed cleanly.
-    /// - Returns: false if the database could not be written; the journal has it all then.
+    /// - Returns: false if the database could not be written; the tree log has everything then.
     @discardableResult
     package func close() -> Bool {
         let isCut = finishCuts()
@@ -160,7 +161,7 @@ extension Workspace {
         }
         guard written, isCut else { return false }
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
-            // Without it the next start reads row by row.
+            // Without the seal the next start checks row by row.
             try? DatabaseSeal.write(databasePath)
         }
         do throws(Errno) {
@@ -173,8 +174,8 @@ extension Workspace {
         return true
     }
 
-    /// Cuts off what the disk would not let go of when a transaction failed. Where it still does not,
-    /// the workspace stays marked as in use, and recovery does it.
+    /// Cuts off the records of failed transactions that the disk could not cut at the time. If it still
+    /// cannot, the workspace stays marked as in use, and recovery cuts them.
     private func finishCuts() -> Bool {
         var isDone = true
         for number in logs.pendingCuts(of: id) {

@@ -1,5 +1,5 @@
-// WorkspaceSet: the workspaces of a store over one base: opened when first asked for, made,
-// renamed, kept in order in the background, closed. They are removed in WorkspaceRemoval.
+// WorkspaceSet: the workspaces of a store over one base. It opens them at first use, makes, renames,
+// maintains and closes them. WorkspaceRemoval removes them.
 
 package import Platform
 package import Storage
@@ -12,8 +12,8 @@ package final class WorkspaceSet: Sendable {
     package let limits: Limits
     let clock: Clock
     package let open = OpenWorkspaces()
-    /// Held while one is recovered: whoever asks for it meanwhile must wait for it, but requests to
-    /// those that are open must not.
+    /// Held while a workspace is recovered: other requests for a workspace that is not open wait, but
+    /// requests to open workspaces do not.
     package let opening = Mutex<Void>(())
     private let lastCheckpoint: Mutex<Int64>
     package let memory: MemoryBudget
@@ -21,13 +21,13 @@ package final class WorkspaceSet: Sendable {
     let memoryWarned = Mutex<Bool>(false)
     let reserveTold = Mutex<Bool>(false)
     private let lastFill = Mutex<Int64>(.min)
-    /// What all workspaces take and may take together.
+    /// The usage of all workspaces together, and its limits.
     package let quota: Quota
     let limiting = Mutex(OperatorLimits())
-    /// What those took, when they were closed, that are counted and not open.
+    /// The usage, at their closing, of workspaces that are counted but not open.
     let closedUsage = Mutex<[UInt16: UsageRecord]>([:])
     let isPoolCounted = Atomic<Bool>(false)
-    /// Set when a workspace has gone, and after a kill: contents of the pool may be needed no more.
+    /// Set after the removal of a workspace and after a kill: contents of the pool may be unused.
     package let wantsPoolSweep = Atomic<Bool>(false)
     let lastPoolSweep = Mutex<Int64?>(nil)
 
@@ -56,11 +56,12 @@ package final class WorkspaceSet: Sendable {
                     + "they hold, and their drift lists the files whose base is another one now")
         }
         loadLimits()
-        // A kill between the making of a content and the record that names it leaves it in the pool.
+        // A kill between the making of a content and the record that names it leaves the content in the
+        // pool.
         wantsPoolSweep.store(wasKilled, ordering: .relaxed)
     }
 
-    /// A workspace is marked as in use, and none is open: the last daemon did not end cleanly.
+    /// Whether a workspace is marked as in use though none is open: the last daemon did not end cleanly.
     private var wasKilled: Bool {
         records.contains {
             store.disk.exists(SessionMark.path(LogDirectory.workspacePath($0.id)))
@@ -73,7 +74,7 @@ package final class WorkspaceSet: Sendable {
         open.all
     }
 
-    /// The workspace with that number, opened if it is not open.
+    /// Returns the workspace of a record; opens it if necessary.
     package func workspace(_ record: WorkspaceRecord) throws(StorageError) -> Workspace {
         if let known = opened(record.id) { return known }
         let result: Result<Workspace, StorageError> = opening.withLock { _ in
@@ -112,10 +113,10 @@ package final class WorkspaceSet: Sendable {
 
     package func find(_ name: FileName) -> WorkspaceRecord? { store.workspace(named: name) }
 
-    /// An open workspace by the id in an inode number.
+    /// Returns an open workspace by the id in an inode number.
     package func opened(_ id: UInt16) -> Workspace? { open[id] }
 
-    /// Forks a new workspace from the base: no scan, whatever the base's size.
+    /// Makes a new workspace over the base; it scans nothing, whatever the base's size.
     package func create(_ name: FileName) throws(Errno) -> WorkspaceRecord {
         try store.createWorkspace(name, now: clock.realtime())
     }
@@ -124,9 +125,9 @@ package final class WorkspaceSet: Sendable {
         try store.renameWorkspace(id, to: name)
     }
 
-    /// The background work; called every second or so.
-    /// - Parameter resident: bytes of memory of the process, for the budget; 0 counts only what the
-    ///   workspaces know of.
+    /// Does the background work; called about once a second.
+    /// - Parameter resident: the memory of the process in bytes, for the budget; with 0 only the memory
+    ///   that the workspaces know of counts.
     package func maintain(resident: Int = 0) {
         let now = clock.monotonic()
         let isTime = lastCheckpoint.withLock { last in
@@ -147,12 +148,12 @@ package final class WorkspaceSet: Sendable {
         maintainMemory(resident: resident)
     }
 
-    /// Closes every workspace; false if one could not write its checkpoint (nothing is lost: its
-    /// journal has it all).
+    /// Closes every workspace. Returns false if one could not write its checkpoint; nothing is lost, since
+    /// its tree log has everything.
     @discardableResult
     package func close() -> Bool {
         var good = true
-        // The disk may have room by now for what was put off.
+        // The disk may have room by now for what was postponed.
         if store.logs.reserve.isShort { maintainReserve() }
         for workspace in opened {
             let usage = workspace.accounts.usageRecord

@@ -1,11 +1,11 @@
-// WorkspaceStatistics: the numbers that status shows of a workspace.
+// WorkspaceStatistics: the numbers that the status shows for a workspace.
 
 package import Platform
 package import Storage
 internal import Synchronization
 
 package struct WorkspaceStatistics: Sendable {
-    /// Inodes in memory, and of those the ones that the kernel holds.
+    /// Inodes in memory, and how many of them the kernel refers to.
     package var cachedInodes = 0
     package var kernelInodes = 0
     /// Files with an edit log in memory.
@@ -14,15 +14,15 @@ package struct WorkspaceStatistics: Sendable {
     package var cachedBytes = 0
     /// Changed keys that the next checkpoint will write.
     package var dirtyKeys = 0
-    /// The last sequence number: how many changes the workspace has seen.
+    /// The last sequence number, which is the number of changes the workspace has seen.
     package var sequence: UInt64 = 0
     package var journalBytes: UInt64 = 0
     /// Base files and directories that were touched.
     package var touchedInodes = 0
-    /// Numbers of base inodes that are in memory only.
+    /// Numbers of base inodes that are kept in memory only.
     package var passingAliases = 0
     package var checkpointFailed = false
-    /// Since the workspace was opened.
+    /// Failures since the workspace was opened.
     package var checkpointFailures: UInt64 = 0
 }
 
@@ -46,8 +46,8 @@ extension WorkspaceAccounts {
         return statistics
     }
 
-    /// What the workspace takes in the store: one look at its directories when first asked, then
-    /// what was added since.
+    /// The space that the workspace takes in the store: the first query lists its directories, later ones
+    /// add the growth since.
     package var usage: WorkspaceUsage {
         let growth = workspace.logs.counter(workspace.id).growth
         var usage = usageBeforeGrowth(growth)
@@ -64,7 +64,7 @@ extension WorkspaceAccounts {
         workspace.usageAtFirstLook.withLock { known in
             if let known { return known }
             var seen = scanUsage()
-            // What was added before the look is in what was seen.
+            // The growth before the scan is included in the scan.
             seen.logFiles -= min(seen.logFiles, growth.files)
             seen.logBytes -= min(seen.logBytes, growth.bytes)
             known = seen
@@ -88,8 +88,8 @@ extension WorkspaceAccounts {
         return usage
     }
 
-    /// Names that the kernel could forget, those used longest ago first: for keeping the number of
-    /// inodes in memory bounded.
+    /// Returns names that the kernel can forget, so that the number of inodes in memory stays bounded. They
+    /// were not used lately.
     package func pruneCandidates(
         above limit: Int, atMost count: Int
     ) -> [(parent: InodeNumber, name: FileName)] {
