@@ -1,16 +1,18 @@
-// ChangedLinks: rollback of single paths: files of the base with several names there. One that was edited
-// under a name shows that under all of them, in directories of which the overlay knows nothing.
+// ChangedLinks: used by a rollback of single paths for base files with several names. A file that was
+// edited under one name shows the edit under all of them, also in directories that the workspace has not
+// touched.
 
 internal import Overlay
 internal import Platform
 internal import Storage
 
-/// Which of the base's names lead to files that changed since a moment.
+/// The names of the base that lead to files changed since a moment.
 final class ChangedLinks {
-    /// Inode numbers in the base of changed files that have several names there; of any device, so it
-    /// may name too many.
+    /// Inode numbers in the base of changed files that have several names there. The device is ignored, so
+    /// the set may contain too many.
     private let inodes: Set<UInt64>
-    /// Of files that have numbers of their own here: the base's alone does not say what is known of them.
+    /// Base inodes that have an alias: the base's number alone does not tell what the workspace knows of
+    /// them.
     private let aliased: Set<UInt64>
     /// Directories of the base whose trees were walked, and those of them with such a name somewhere below.
     private var walked: Set<[UInt8]> = []
@@ -22,7 +24,7 @@ final class ChangedLinks {
         numbers.formUnion(try tree.editedInodes(after: past.sequence))
         var found: Set<UInt64> = []
         for number in numbers {
-            // What has gone from the base has no name there.
+            // A file that was removed from the base has no name there.
             guard let path = try tree.knownOrigin(number)?.path,
                 let status = try? tree.base.status(BasePlace(path: path)),
                 status.type != .directory, status.links > 1
@@ -33,7 +35,7 @@ final class ChangedLinks {
         aliased = Set(tree.identity.aliases.keys.map(\.inode))
     }
 
-    /// Whether a name of the base leads to such a file, or to a directory with such a name below.
+    /// Returns whether a name of the base leads to such a file, or to a directory with such a name below.
     func includes(
         _ entry: HostEntry, in directory: [UInt8], _ base: BaseTree
     ) throws(Errno) -> Bool {
@@ -42,7 +44,7 @@ final class ChangedLinks {
         return try lieBelow(BasePlace(directory: directory, name: entry.name.bytes).path, base)
     }
 
-    /// Whether a directory of the base has such a name somewhere below.
+    /// Returns whether a directory of the base has such a name somewhere below.
     func lieBelow(_ path: [UInt8], _ base: BaseTree) throws(Errno) -> Bool {
         guard !inodes.isEmpty else { return false }
         try walk(path, base)

@@ -1,19 +1,18 @@
-// Clone: a copy of a file or a whole directory, made by metadata alone: see TreeCopy.
+// Clone: copies a file or a whole directory by metadata alone; see TreeCopy.
 
 package import Overlay
 internal import Platform
 internal import Storage
 
 extension TreeCommands {
-    /// Copies a file or a whole directory, whole or not at all, without moving data.
-    /// - Throws: ENOENT, EEXIST where there is something at `target` already, EINVAL for a directory
-    ///   into itself, ENOSPC.
+    /// Copies a file or a whole directory without moving data, all or nothing.
+    /// - Throws: ENOENT, EEXIST if `target` exists, EINVAL for a directory into itself, ENOSPC.
     package func clone(
         _ source: [UInt8], to target: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         do throws(Errno) {
-            // The content of a single file is kept, as for cp; a directory may have any number of them.
-            // What is wrong with the path, the clone says.
+            // The content of a single file is pinned, as for cp; a directory may have any number of files.
+            // The clone itself reports what is wrong with the path.
             let wish = try? workspace.withTree { (tree) throws(Errno) in
                 try tree.baseFiles.missingPin(tree.paths.find(path: source).inode.number, kept: [])
             }
@@ -78,7 +77,7 @@ private struct Clone {
             if directory.number == from.number { throw .invalid }
         }
         if try now.child(name, of: directory) != nil { throw .exists }
-        // The directory must be ours before it takes a name.
+        // The directory needs a row before it takes a name.
         try plan.touch(directory)
         try plan.touchDirectory(directory, links: from.type == .directory ? 1 : 0)
         var copy = TreeCopy(now)

@@ -1,6 +1,6 @@
-// DriftResolution: what people do about drift. The name gets a new inode that stands on the base file of
-// now; the one that was there keeps its origin. So what other files, the past and backups have of the old
-// base stays what it is, and a rollback brings all of it back. One transaction, whole or not at all.
+// DriftResolution: settles drift on a user's command. The name gets a new inode over the present base file;
+// the old inode keeps its origin. So other files, the past and backups keep their parts of the old base,
+// and a rollback brings all of it back. One transaction, all or nothing.
 
 package import Overlay
 internal import Platform
@@ -8,11 +8,11 @@ internal import Storage
 internal import Synchronization
 
 extension TreeCommands {
-    /// Settles a file where nothing can go wrong: it was not edited here, holds nothing of the base, or
-    /// the base has the content that it had. Where that content is not kept, its inode, size and mtime say
-    /// so, as they do to git; somebody has asked.
-    /// - Throws: ENOENT where the file or its base is gone, EINVAL where nothing drifted, EBUSY where
-    ///   both were changed and somebody has to decide.
+    /// Settles a file if nothing can be lost: it was not edited here, depends on nothing of the base, or
+    /// the base has its old content. If that content is not in the pool, inode, size and mtime decide, as
+    /// for git; the user has asked for it.
+    /// - Throws: ENOENT if the file or its base is gone, EINVAL if nothing drifted, EBUSY if both sides
+    ///   changed and a user must decide.
     package func acceptDrift(
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
@@ -26,7 +26,7 @@ extension TreeCommands {
             if !drifted.hasLog {
                 return try replace(drifted, by: .theirs(status), as: .acceptDrift, caller: caller)
             }
-            // Where the content of then is kept, both sides can be merged: somebody is to see to it.
+            // If the old content is in the pool, both sides can be merged, which a user must do.
             var isClear = !workspace.baseFiles.dependsOnBase(drifted.number)
                 && !workspace.baseFiles.hasPin(drifted.origin)
             if !isClear { isClear = try hasSameContent(drifted, status) }
@@ -39,10 +39,10 @@ extension TreeCommands {
         }
     }
 
-    /// The file keeps what it holds here.
-    /// - Parameter version: which base file it was compared with, as `drift` shows it; nil for any.
-    /// - Throws: as above; EBUSY where the base was changed since; EIO where the base's content of then
-    ///   is needed and not kept.
+    /// Keeps the file's present content.
+    /// - Parameter version: the base file it was compared with, as `drift` shows it; nil for any.
+    /// - Throws: as `acceptDrift`; EBUSY if the base changed since; EIO if the old content of the base is
+    ///   needed and not in the pool.
     package func keepOurs(
         _ path: [UInt8], over version: [UInt8]? = nil, caller: Caller
     ) throws(CommandError) -> CommandOutcome {
@@ -68,9 +68,9 @@ extension TreeCommands {
         }
     }
 
-    /// The edits of a file go, and it shows the base again; where the base has none, its name goes.
-    /// The state before is a backup.
-    /// - Throws: ENOENT where the file is gone, EINVAL where nothing drifted.
+    /// Discards the edits of a file, which shows the base again; if the base has no such file, the name is
+    /// removed. The state before it becomes a backup.
+    /// - Throws: ENOENT if the file is gone, EINVAL if nothing drifted.
     package func dropDrift(
         _ path: [UInt8], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
@@ -95,9 +95,9 @@ extension TreeCommands {
         var parent: InodeNumber
         var name: FileName?
         var origin: Origin
-        /// Its content is in a log.
+        /// Whether the content is in a log.
         var hasLog: Bool
-        /// Of the base file now; nil where there is none.
+        /// The status of the present base file; nil if there is none.
         var status: FileStatus?
         var reason: String
     }
@@ -133,17 +133,17 @@ extension TreeCommands {
         let place = BasePlace(path: drifted.origin.path)
         workspace.base.forget(place)
         drifted.reason = reason
-        // It is to be an identity: a change in the same tick of the clock must show.
+        // The status becomes an identity: a change within the same tick of the clock must show.
         drifted.status = try commanding(path) { () throws(Errno) in
             status?.type == .regular ? try workspace.base.settledStatus(place) : status
         }
         return drifted
     }
 
-    /// Bytes up to which contents are compared; beyond, somebody has to decide.
+    /// The number of bytes up to which contents are compared; for larger files a user must decide.
     private static let mostCompared: UInt64 = 64 << 20
 
-    /// Whether the base has the content that it had, which the pool still knows.
+    /// Returns whether the base has its old content, which must be in the pool.
     private func hasSameContent(_ drifted: Drifted, _ status: FileStatus) throws(Errno) -> Bool {
         let size = drifted.origin.size
         guard status.size == size, size <= Self.mostCompared,
@@ -161,7 +161,7 @@ extension TreeCommands {
         return try workspace.base.status(of: workspace.base.file(place)) == status
     }
 
-    /// Names the moment before a command, as the other commands do.
+    /// Makes a backup of the moment before a command, as other commands do.
     private func backUp(
         before command: String, caller: Caller
     ) throws(CommandError) -> FileName {
@@ -182,12 +182,12 @@ extension TreeCommands {
     // MARK: Changing
 
     fileprivate enum Choice {
-        /// The content of the base file of now.
+        /// The content of the present base file.
         case theirs(FileStatus)
-        /// What the file holds here, over the base file of now; nil where there is none.
+        /// The file's present content over the present base file; nil if there is none.
         case ours(FileStatus?)
 
-        /// Of the base file of now.
+        /// The status of the present base file.
         var status: FileStatus? {
             switch self {
             case .theirs(let status): status
@@ -199,7 +199,7 @@ extension TreeCommands {
     private func replace(
         _ drifted: Drifted, by choice: Choice, as operation: TreeOperation, caller: Caller
     ) throws(Errno) -> CommandOutcome {
-        // The content of now is kept like that of a first edit: the base may move on again.
+        // The present content is pinned like that of a first edit: the base may change again.
         let wish = workspace.withTreeSafely { tree in
             choice.status.map { status in
                 let origin = tree.baseFiles.makeOrigin(
@@ -223,7 +223,8 @@ extension TreeCommands {
         return outcome
     }
 
-    /// The base file of now has the content that it had: all that stands on it stands on this one.
+    /// Gives a file the present base file as its origin, since that has the old content: all that refers to
+    /// the old origin refers to the new one.
     private func renewOrigin(
         _ drifted: Drifted, _ status: FileStatus, caller: Caller
     ) throws(Errno) -> CommandOutcome {
@@ -260,14 +261,14 @@ extension TreeCommands {
 }
 
 extension PlannedTree {
-    /// Another inode in the place of a drifted one.
+    /// Puts another inode in the place of a drifted one.
     fileprivate mutating func replace(
         _ drifted: TreeCommands.Drifted, _ choice: TreeCommands.Choice, _ kept: Set<PinIdentity>
     ) throws(Errno) {
         guard let name = drifted.name,
             try tree.entry(name, in: drifted.parent)?.inode == drifted.number,
             let old = try row(drifted.number),
-            // An edit in between is not to go with what was looked at.
+            // An edit made meanwhile must not be lost with the state that was examined.
             old.flags.contains(.hasLog) == drifted.hasLog
         else { throw .again }
         var record = old

@@ -1,23 +1,24 @@
-// PathPlacement: rollback of single paths: files and trees that are gone by now and come back, and those
-// that came later and go. Every name that comes or goes is counted by the inode that it leads to.
+// PathPlacement: rollback of single paths. It brings back files and trees that are gone, and removes those
+// that were made later. Each name that is made or removed counts in the links of its inode.
 
 internal import Overlay
 internal import Platform
 internal import Storage
 
 extension Rollback {
-    /// A file or tree of then, and where it is to be put.
+    /// A file or tree of the moment, and the place it gets.
     package struct Placing {
         var old: ViewNode
         var name: FileName
         var directory: ViewNode
-        /// Of a directory that comes back as itself all subdirectories are counted already.
+        /// Whether the link is counted already: a directory that comes back as itself has all
+        /// subdirectories counted.
         var isCounted = false
     }
 
     // MARK: What is gone by now
 
-    /// Puts a file or tree of then at a name where there is nothing.
+    /// Puts a file or tree of the moment at a name that does not exist now.
     /// - Returns: the file or directory itself, with the plan's row.
     @discardableResult
     mutating func place(
@@ -26,12 +27,13 @@ extension Rollback {
         var open: [Placing] = []
         let node = try place(
             Placing(old: old, name: name, directory: directory), withChildren: withChildren, &open)
-        // Step by step: a tree may be deeper than a stack.
+        // Iterative, since a tree may be deeper than the stack allows.
         while let next = open.popLast() { _ = try place(next, withChildren: true, &open) }
         return node
     }
 
-    /// - Parameter open: gets what is in a directory that comes back.
+    /// Places one file or directory.
+    /// - Parameter open: gets the contents of a directory that comes back.
     private mutating func place(
         _ item: Placing, withChildren: Bool, _ open: inout [Placing]
     ) throws(Errno) -> ViewNode {
@@ -59,7 +61,7 @@ extension Rollback {
         return try placeRow(item, withChildren: withChildren, &open)
     }
 
-    /// One more name of a file that is there by the plan.
+    /// Adds a name to a file that exists in the plan.
     private mutating func addName(
         _ name: FileName, of number: InodeNumber, _ type: FileType, in directory: ViewNode
     ) throws(Errno) -> ViewNode {
@@ -72,13 +74,13 @@ extension Rollback {
         return try plan.node(number)
     }
 
-    /// A file that this rollback took a name from, and that others still lead to: with this name it is
-    /// linked as it was.
+    /// Links a file again that this rollback took a name from, and that still has other names: with this
+    /// name its links are as they were.
     /// - Returns: nil for any other file.
     private mutating func placeAgain(_ item: Placing) throws(Errno) -> ViewNode? {
         let old = item.old
         guard let count = unlinked[old.number], count > 0, try plan.row(old.number) != nil,
-            // It may stand for another file of then by now, under a name that it kept.
+            // It may stand for another file of the moment by now, under a name that it kept.
             (claimed[old.number] ?? old.number) == old.number
         else { return nil }
         unlinked[old.number] = count - 1
@@ -93,7 +95,7 @@ extension Rollback {
         return try plan.node(old.number)
     }
 
-    /// A file or directory of the base that nobody had touched: its name shows through.
+    /// Places a file or directory of the base that was not touched: its name shows through.
     private mutating func placeUntouched(
         _ item: Placing, _ open: inout [Placing]
     ) throws(Errno) -> ViewNode {
@@ -113,7 +115,7 @@ extension Rollback {
         return old
     }
 
-    /// A file or directory with a row, which comes back as the inode that it was.
+    /// Places a file or directory with a row, which comes back as the inode that it was.
     private mutating func placeRow(
         _ item: Placing, withChildren: Bool, _ open: inout [Placing]
     ) throws(Errno) -> ViewNode {
@@ -142,7 +144,8 @@ extension Rollback {
         return try plan.node(old.number)
     }
 
-    /// The row of a base file that comes back: as in the base, but changed now, so that make(1) sees it.
+    /// Returns the row of a base file that comes back: as in the base, but changed now, so that make(1)
+    /// sees it.
     func freshRow(of old: ViewNode) -> InodeRecord {
         var record = old.record
         record.modificationTime = plan.stamp.time
@@ -154,8 +157,8 @@ extension Rollback {
         return record
     }
 
-    /// A base file of several names, all of which were gone: one of them is there again, which only a
-    /// row can say.
+    /// Places one name of a base file with several names, all of which were gone: only a row can express
+    /// that.
     private mutating func placeName(of old: ViewNode) throws(Errno) -> ViewNode {
         guard let place = old.place else { throw .stale }
         plan.setOrigin(old.number, try plan.origin(of: old, at: place))
@@ -169,27 +172,27 @@ extension Rollback {
         return try plan.node(old.number)
     }
 
-    /// Whether a file of then has a name now, as the plan stands.
+    /// Returns whether a file of the moment has a name in the plan.
     private func isThere(_ old: ViewNode) throws(Errno) -> Bool {
         if try plan.row(old.number) != nil { return true }
         guard let place = old.place, !tree.identity.touched.contains(old.number) else { return false }
         return try plan.isShown(place)
     }
 
-    /// The names in a directory that comes back as itself.
+    /// Opens the names in a directory that comes back as itself.
     private mutating func openChildren(
         of old: ViewNode, _ open: inout [Placing]
     ) throws(Errno) {
         let then = try past.entries(in: old.number)
         let names = Set(then.keys).union(try plan.entries(in: old.number).keys)
-        // All names go first: what is placed finds nothing in its way, and counts its own link.
+        // All entries are removed first: what is placed finds nothing in its way, and counts its own link.
         for name in names {
             plan.setEntry(name, in: old.number, then[name] == .whiteout ? .whiteout : nil)
         }
         for name in names.sorted() where then[name] != .whiteout {
             guard let node = try child(name, of: old) else { continue }
             if WorkingName.isPassing(name) {
-                // The directory counts it among its own.
+                // The directory's link count includes it.
                 if node.type == .directory, var record = try plan.row(old.number), record.links > 2 {
                     record.links -= 1
                     plan.setRow(old.number, record)
@@ -200,8 +203,8 @@ extension Rollback {
         }
     }
 
-    /// A directory that comes back for one name in it is empty until then: what it held when it went
-    /// may be gone by itself.
+    /// Empties a directory that comes back for one name in it: the names it had when it was removed may
+    /// have been removed on their own.
     private mutating func hideChildren(of old: ViewNode) throws(Errno) {
         var shown: Set<FileName> = []
         if let path = old.basePath { shown.formUnion(try tree.base.list(path).map(\.name)) }
@@ -212,7 +215,7 @@ extension Rollback {
 
     // MARK: What was not there
 
-    /// Takes a file or tree away that came later.
+    /// Removes a file or tree that was made later.
     mutating func remove(
         _ now: ViewNode, _ name: FileName, from directory: ViewNode
     ) throws(Errno) {
@@ -226,16 +229,17 @@ extension Rollback {
         plan.setEntry(name, in: directory.number, hides ? .whiteout : nil)
     }
 
-    /// A name that goes.
+    /// A name that is removed.
     private struct Removing {
         var node: ViewNode
         var name: FileName?
         var directory: ViewNode?
-        /// What is in it has gone.
+        /// Whether the directory's contents are removed already.
         var isEmptied = false
     }
 
-    /// All that is in a directory, then itself; step by step, since a tree may be deeper than a stack.
+    /// Removes all that is in a directory, then the directory itself; iterative, since a tree may be deeper
+    /// than the stack allows.
     private mutating func removeBelow(_ top: ViewNode) throws(Errno) {
         var open = [Removing(node: top)]
         while var next = open.popLast() {
@@ -259,8 +263,9 @@ extension Rollback {
         }
     }
 
-    /// Has an entry say what the base says, in a directory that goes: should it come back as the base
-    /// has it, this name is not the base's alone, and what it leads to must be put back too.
+    /// Writes an entry that repeats the base's name, in a directory that is removed. If the directory comes
+    /// back as the base has it, this name leads to an inode with a state of its own, which must be restored
+    /// too.
     private mutating func pin(
         _ name: FileName, in directory: ViewNode, _ node: ViewNode
     ) throws(Errno) {
@@ -275,7 +280,7 @@ extension Rollback {
     }
 
     private mutating func takeName(of now: ViewNode) throws(Errno) {
-        // Its other names show that one is gone.
+        // The other names of the file show that one is gone.
         if now.type != .directory, !now.hasRow, now.record.links > 1 { try plan.touch(now) }
         guard var record = try plan.row(now.number) else { return }
         if record.type != .directory, record.links > 1 {
@@ -286,7 +291,8 @@ extension Rollback {
         } else {
             plan.setRow(now.number, nil)
             plan.dropContent(now.number)
-            // What it stood for may still have names to come back, and it may come back as itself.
+            // The file of the moment that it stood for may have names that come back, and it may come back
+            // as itself.
             if let old = claimed.removeValue(forKey: now.number) { placed[old] = nil }
         }
     }

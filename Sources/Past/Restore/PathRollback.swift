@@ -1,13 +1,14 @@
-// PathRollback: rollback of single paths: what stands at a path becomes what stood there then. A file that
-// is there keeps its inode and gets content and attributes; one that is gone comes back as the inode it
-// was, unless that one has another name now: then it comes back as a copy. Hard links stay links.
+// PathRollback: rollback of single paths. It restores each path to its state at the moment. A file that
+// exists keeps its inode and gets content and attributes. A file that is gone comes back as its old inode,
+// or as a copy if that inode has another name now. Hard links stay links.
 
 internal import Overlay
 internal import Platform
 internal import Storage
 
 extension Rollback {
-    /// - Throws: ENOENT where there is nothing at the path, then or now.
+    /// Restores one path.
+    /// - Throws: ENOENT if the path exists neither at the moment nor now.
     mutating func restore(_ path: [UInt8]) throws(Errno) {
         var names: [FileName] = []
         for part in path.split(separator: 0x2f) { names.append(try FileName(Array(part))) }
@@ -30,25 +31,25 @@ extension Rollback {
         try bring(last, in: now, from: old)
     }
 
-    /// What a name led to then.
+    /// Returns the node of a name at the moment.
     func child(_ name: FileName, of directory: ViewNode?) throws(Errno) -> ViewNode? {
         guard let directory, directory.type == .directory else { return nil }
         return try past.child(name, of: directory)
     }
 
-    /// What a name leads to now, and by the plan.
+    /// Returns the node of a name in the plan.
     func nowChild(_ name: FileName, of directory: ViewNode) throws(Errno) -> ViewNode? {
         try plan.child(name, of: directory)
     }
 
-    /// A name that is to become what it was, in a directory of then and of now.
+    /// A name to restore, with its directory at the moment and now.
     private struct Open {
         var name: FileName
         var old: ViewNode?
         var now: ViewNode
     }
 
-    /// With all that is below; step by step, since a tree may be deeper than a stack.
+    /// Restores a name and all below it; iterative, since a tree may be deeper than the stack allows.
     private mutating func bring(_ name: FileName, in now: ViewNode, from old: ViewNode?) throws(Errno) {
         var open = [Open(name: name, old: old, now: now)]
         while let next = open.popLast() {
@@ -59,14 +60,15 @@ extension Rollback {
             else { continue }
             try bringAttributes(of: now, to: old)
             for name in try namesThatMayDiffer(old, now) {
-                // What a call was making ready then does not come back: see leaveOutUnfinished.
+                // Working files of a call at the moment do not come back: see leaveOutUnfinished.
                 if WorkingName.isPassing(name), try self.nowChild(name, of: now) == nil { continue }
                 open.append(Open(name: name, old: old, now: now))
             }
         }
     }
 
-    /// - Returns: the directories whose names are to be looked at, where both are some.
+    /// Restores one name, without the names below it.
+    /// - Returns: the two directories whose names must be compared, if both sides are directories.
     private mutating func bring(
         _ name: FileName, in directory: ViewNode, to old: ViewNode?, from now: ViewNode?
     ) throws(Errno) -> (old: ViewNode, now: ViewNode)? {
@@ -105,7 +107,7 @@ extension Rollback {
         return nil
     }
 
-    /// Puts there what is missing.
+    /// Places the files and trees that are missing.
     mutating func placeDeferred() throws(Errno) {
         for item in deferred {
             try plan.touch(item.directory)
@@ -114,8 +116,8 @@ extension Rollback {
         deferred = []
     }
 
-    /// Whether a file of now may take the content of one of then: not if links were made or broken
-    /// between two files since.
+    /// Returns whether a present file may take the content of an old one: not if links between two files
+    /// were made or broken since.
     private func canStay(_ now: ViewNode, for old: ViewNode) -> Bool {
         (placed[old.number] ?? now.number) == now.number
             && (claimed[now.number] ?? old.number) == old.number
@@ -123,8 +125,8 @@ extension Rollback {
 
     // MARK: What is there
 
-    /// Names of which either side says something; over one base directory the others are equal. In
-    /// order: which of several links stays must not differ from one time to the next.
+    /// Returns the names for which either side has an entry; over one base directory the others are equal.
+    /// They are sorted, so that the choice of the link which keeps the inode does not vary.
     private mutating func namesThatMayDiffer(
         _ old: ViewNode, _ now: ViewNode
     ) throws(Errno) -> [FileName] {
@@ -141,7 +143,7 @@ extension Rollback {
         return names.sorted(by: >)
     }
 
-    /// Whether there is or was a row for a name of the base, however it came there.
+    /// Returns whether there is or was a row for a name of the base, whatever its cause.
     private func isKnown(_ entry: HostEntry) -> Bool {
         guard let number = tree.numbers.natural(device: 0, inode: entry.inode) else { return true }
         return tree.identity.touched.contains(number) || past.delta.inodes[number] != nil
@@ -162,7 +164,7 @@ extension Rollback {
         plan.setRow(now.number, record)
     }
 
-    /// Content and attributes of a file that stays the inode that it is.
+    /// Restores content and attributes of a file that keeps its inode.
     mutating func bringFile(
         _ now: ViewNode, to old: ViewNode, _ name: FileName, in directory: ViewNode
     ) throws(Errno) {
@@ -171,7 +173,8 @@ extension Rollback {
         guard let before = try plan.row(now.number) else { return }
         if old.number == now.number, !old.hasRow, before.links == 1, old.record.links == 1,
             old.place == directory.basePath.map({ BasePlace(directory: $0, name: name.bytes) }) {
-            // Nobody had touched it then: it is the base's again, or would be but for its time.
+            // It was untouched at the moment: it becomes the base's again, except that it may get a new
+            // time.
             for key in try tree.xattrs(of: now.number).keys {
                 plan.setXattr(key, of: now.number, nil)
             }

@@ -1,12 +1,12 @@
-// PlannedTree+Names: names and directories in a plan: an entry is set, a directory's times and links follow,
-// and what the overlay does not own yet becomes its own.
+// PlannedTree+Names: names and directories in a plan. It sets entries, updates times and links of
+// directories, and gives rows to files and directories of the base.
 
 internal import Overlay
 internal import Platform
 internal import Storage
 
 extension PlannedTree {
-    /// Has a name lead to something. A directory with an entry of its own has a row.
+    /// Sets an entry. A directory with an entry of its own has a row.
     mutating func setName(
         _ name: FileName, in directory: ViewNode, to entry: Entry
     ) throws(Errno) {
@@ -20,8 +20,7 @@ extension PlannedTree {
         setRow(directory.number, record)
     }
 
-    /// Makes a file or directory of the base the overlay's own, by a transaction that changes nothing
-    /// which can be seen.
+    /// Gives a file or directory of the base a row, by a transaction that changes nothing visible.
     mutating func touch(_ node: ViewNode) throws(Errno) {
         guard let place = node.place, delta.inodes[node.number] == nil,
             try tree.row(node.number) == nil
@@ -33,7 +32,7 @@ extension PlannedTree {
         try tree.commit(&transaction)
     }
 
-    /// The directory's times, its links if it counts them; an untouched one needs neither.
+    /// Updates a directory's times, and its links if it counts them; an untouched directory needs neither.
     mutating func touchDirectory(_ directory: ViewNode, links: Int) throws(Errno) {
         guard var record = try row(directory.number) else { return }
         if !timed.contains(directory.number) { record.modificationTime = stamp.time }

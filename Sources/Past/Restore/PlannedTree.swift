@@ -1,5 +1,5 @@
-// PlannedTree: the tree as a command wants it: the tree of now under the values to be. Rollback, undo, clone
-// and drift make one; `apply` carries it out by one transaction, whole or not at all.
+// PlannedTree: the tree that a command wants, as planned values over the present tree. Rollback, undo,
+// clone and drift make one; `apply` carries it out in one transaction, all or nothing.
 
 internal import Overlay
 internal import Platform
@@ -8,17 +8,17 @@ internal import Storage
 struct PlannedTree: TreeState {
     let tree: Tree
     let stamp: Stamp
-    /// Values to be; what is not in here stays as it is.
+    /// The planned values; other keys stay as they are.
     private(set) var delta = TreeDelta()
     let sequence = UInt64.max
     private(set) var contents: [InodeNumber: NewContent] = [:]
-    /// Whether files keep the times that they had, or get those of the command.
+    /// Whether files keep their old times, or get those of the command.
     let keepsTimes: Bool
-    /// Directories that have their times of the past: a change of their names leaves these as they are.
+    /// Directories that get their old times: a change of their names leaves these alone.
     var timed: Set<InodeNumber> = []
-    /// What the pool holds for the command.
+    /// The contents that the pool holds for the command.
     private let kept: Set<PinIdentity>
-    /// Origins as they were at the moment that is restored.
+    /// The origins at the moment that is restored.
     private let pastOrigins: [InodeNumber: Origin]
     private var stale = StaleCaches()
 
@@ -35,7 +35,7 @@ struct PlannedTree: TreeState {
 
     // MARK: Values
 
-    /// The row as the plan leaves it; nil where there is none, or no name leads to it.
+    /// Returns the row as the plan leaves it; nil if there is none, or no name leads to it.
     func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
         try stateRow(number)?.record
     }
@@ -56,7 +56,7 @@ struct PlannedTree: TreeState {
         delta.origins[number] = origin
     }
 
-    /// The content of a file becomes that of `source` after change `sequence`.
+    /// Sets the content of a file to that of `source` after change `sequence`.
     mutating func setContent(
         of number: InodeNumber, _ pieces: PieceTree, source: InodeNumber, at sequence: UInt64
     ) {
@@ -64,8 +64,8 @@ struct PlannedTree: TreeState {
             number: number, source: source, sequence: sequence, pieces: pieces)
     }
 
-    /// The identity of the base file under a node: as it was at the moment that is restored, as it is on
-    /// record, or as it is now.
+    /// Returns the origin of a node: as it was at the moment that is restored, as it is recorded, or as the
+    /// base is now.
     func origin(of node: ViewNode, at place: BasePlace) throws(Errno) -> Origin {
         if let known = pastOrigins[node.number] { return known }
         if let known = try origin(node.number) { return known }
@@ -74,7 +74,7 @@ struct PlannedTree: TreeState {
 
     mutating func dropContent(_ number: InodeNumber) { contents[number] = nil }
 
-    /// Whether the workspace shows a base file that it has no row for.
+    /// Returns whether the workspace shows a base file that has no row.
     func isShown(_ place: BasePlace) throws(Errno) -> Bool {
         try tree.isShown(
             place,
@@ -84,8 +84,10 @@ struct PlannedTree: TreeState {
 
     // MARK: Carrying it out
 
-    /// - Parameter backupComment: names the state before in the same transaction; nil does not.
-    /// - Returns: what was done; a plan that changes nothing is no change.
+    /// Carries out the plan.
+    /// - Parameter backupComment: the comment of a backup of the state before, made in the same
+    ///   transaction; nil for no backup.
+    /// - Returns: what was done; an empty plan makes no change.
     mutating func apply(
         as operation: TreeOperation, backupComment: String?
     ) throws(Errno) -> CommandOutcome {
@@ -123,7 +125,7 @@ struct PlannedTree: TreeState {
         return outcome
     }
 
-    /// What differs from what is; origins first, since rows are read with them.
+    /// Returns the differences from the present tree; origins come first, since rows are read with them.
     private mutating func changes() throws(Errno) -> [TreeChange] {
         var changes: [TreeChange] = []
         for (number, origin) in delta.origins {
@@ -140,7 +142,7 @@ struct PlannedTree: TreeState {
             let now = try tree.row(number).flatMap { $0.links > 0 ? $0 : nil }
             let hasContent = contents[number] != nil
             if now == record, !hasContent {
-                // Without a row it is a file of the base again, if it is one.
+                // A base file without a row becomes the base's again.
                 guard record == nil, tree.identity.touched.contains(number) else { continue }
             }
             changes.append(.inode(number, before: now, after: record))
@@ -166,7 +168,7 @@ struct PlannedTree: TreeState {
         return changes
     }
 
-    /// Base inodes that get a row and whose number is an alias which is not on record.
+    /// Records the aliases of base inodes that get a row, if they are not recorded yet.
     private func noteNumbers(_ changes: inout [TreeChange]) {
         for (key, number) in tree.identity.passingAliases {
             guard case .some(.some) = delta.inodes[number] else { continue }
@@ -178,8 +180,8 @@ struct PlannedTree: TreeState {
         }
     }
 
-    /// Base files without a row that somebody has open, and whose name is hidden from now on, maybe
-    /// with a directory above it.
+    /// Unlinks the inodes of open base files without a row whose name, or a directory above it, is hidden
+    /// from now on.
     /// - Returns: their numbers.
     private func hideGone(_ changes: [TreeChange]) -> [InodeNumber] {
         var hidden: Set<[UInt8]> = []
@@ -191,7 +193,7 @@ struct PlannedTree: TreeState {
                 place = path.map { BasePlace(directory: $0, name: name.bytes) }
             case .inode(let number, let before?, nil)
             where before.type == .directory && before.flags.contains(.hasOrigin):
-                // What showed through in it, wherever it lay, goes with it.
+                // The names of the base that showed through in the directory go with it, wherever it was.
                 place = (try? tree.knownOrigin(number)).flatMap { $0 }.map { BasePlace(path: $0.path) }
             default: break
             }
@@ -213,7 +215,7 @@ struct PlannedTree: TreeState {
         return gone.map(\.number)
     }
 
-    /// Files and directories with a change of their own.
+    /// Returns the number of files and directories that change.
     private func changed(_ changes: [TreeChange]) -> Int {
         var numbers: Set<InodeNumber> = []
         for change in changes {
@@ -231,7 +233,7 @@ struct PlannedTree: TreeState {
 }
 
 extension PlannedTree {
-    /// Inodes in memory are found where the changes put them.
+    /// Updates parent and name of inodes in memory after the changes.
     private func noteParents(_ changes: [TreeChange]) {
         for case .entry(let parent, let name, _, let after?) in changes where !after.isWhiteout {
             guard let inode = tree.inodes[after.inode] else { continue }
@@ -240,8 +242,7 @@ extension PlannedTree {
         }
     }
 
-    /// Base files that nothing hides any more: one that was unlinked while somebody had it open has
-    /// its name again.
+    /// Revives base files that are no longer hidden: an open file that was unlinked has its name again.
     private func reviveShown(_ changes: [TreeChange]) {
         for case .entry(let parent, let name, .some, nil) in changes {
             guard let path = (try? tree.inode(parent))?.basePath,
@@ -255,7 +256,7 @@ extension PlannedTree {
         }
     }
 
-    /// What of `stale` the kernel can have.
+    /// Returns the part of `stale` that the kernel can have cached.
     private func known(_ stale: StaleCaches) -> StaleCaches {
         func isHeld(_ number: InodeNumber) -> Bool {
             number == tree.rootNumber || (tree.inodes[number]?.lookups ?? 0) > 0

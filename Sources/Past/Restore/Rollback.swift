@@ -1,22 +1,22 @@
-// Rollback: the whole workspace becomes what it was after an earlier change, by one transaction that
-// takes back what changed since. It can be rolled back itself: the state before is a backup.
+// Rollback: restores the whole workspace to its state after an earlier change, by one transaction that
+// reverts all later changes. A rollback can be rolled back: the state before it is a backup.
 
 package import Overlay
 internal import Platform
 internal import Storage
 
-/// Commands that change many files at once, whole or not at all.
+/// Commands that change many files at once, all or nothing.
 package struct TreeCommands: Sendable {
     let workspace: Workspace
 }
 
 extension TreeCommands {
-    /// Brings back the moment `moment`, for all of the workspace or for paths. Whole or not at all.
+    /// Restores the whole workspace or some paths to `moment`, all or nothing.
     /// - Parameters:
-    ///   - paths: below the workspace's root; none means all of it.
-    ///   - keepsTimes: single paths get the modification times they had; otherwise files that change
-    ///     get the present one, so that make(1) sees them. A whole workspace always gets its times.
-    /// - Throws: ENOENT for an unknown moment or path, ENOSPC, EIO where a log is damaged.
+    ///   - paths: paths below the workspace's root; empty for the whole workspace.
+    ///   - keepsTimes: single paths get their old modification times; otherwise changed files get the
+    ///     present time, so that make(1) sees them. A whole workspace always gets its old times.
+    /// - Throws: ENOENT for an unknown moment or path, ENOSPC, EIO if a log is damaged.
     package func rollback(
         to moment: Moment, paths: [[UInt8]], keepsTimes: Bool, caller: Caller
     ) throws(CommandError) -> CommandOutcome {
@@ -42,7 +42,7 @@ extension TreeCommands {
         var reason: String?
         do throws(Errno) {
             outcome = try workspace.gate.alone { () throws(Errno) in
-                // What went wrong on a full disk can be taken back.
+                // A rollback works on a full disk, so that changes which filled it can be reverted.
                 try workspace.withReserve { () throws(Errno) in
                     try workspace.withTree { (tree) throws(Errno) in
                         let failures = tree.failures.count
@@ -84,24 +84,26 @@ extension TreeCommands {
     }
 }
 
-/// Plans a rollback: of the whole tree here, of single paths in PathRollback.
+/// Plans a rollback of the whole tree; PathRollback plans that of single paths.
 package struct Rollback {
     var plan: PlannedTree
     let past: TreeAtMoment
     var copies: TreeCopy
-    /// The inode that stands for one of the past in the plan, so that hard links stay links.
+    /// Maps inodes of the moment to the inodes that stand for them in the plan, so that hard links stay
+    /// links.
     var placed: [InodeNumber: InodeNumber] {
         get { copies.made }
         set { copies.made = newValue }
     }
-    /// The same the other way round.
+    /// The inverse of `placed`.
     var claimed: [InodeNumber: InodeNumber] = [:]
-    /// Names that this rollback took from files which other names still lead to.
+    /// How many names this rollback took from files that still have other names.
     var unlinked: [InodeNumber: Int] = [:]
-    /// Placed once everything that stays is known: each is a link to that, if it was one.
+    /// Files and trees that are placed once all files that stay are known, so that each can become a link
+    /// to one of them.
     var deferred: [(old: ViewNode, name: FileName, directory: ViewNode)] = []
 
-    /// Names in untouched directories that lead to changed files; found when one is met.
+    /// Names in untouched directories that lead to changed files; found at first use.
     private var links: ChangedLinks?
 
     var tree: Tree { plan.tree }
@@ -121,8 +123,8 @@ package struct Rollback {
         return rollback.plan
     }
 
-    /// Files that changed, by the names that the base has for them. A rollback of all, or of single files,
-    /// never asks.
+    /// Returns the names that the base has for changed files. A rollback of the whole workspace or of
+    /// single files does not need them.
     mutating func changedLinks() throws(Errno) -> ChangedLinks {
         if let links { return links }
         let found = try ChangedLinks(since: past)
@@ -130,7 +132,7 @@ package struct Rollback {
         return found
     }
 
-    /// Every key that changed gets the value that it had.
+    /// Gives every changed key its old value.
     mutating func restoreAll() throws(Errno) {
         var numbers = Set(past.delta.inodes.keys)
         numbers.formUnion(try tree.editedInodes(after: past.sequence))
@@ -144,8 +146,8 @@ package struct Rollback {
         try leaveOutUnfinished()
     }
 
-    /// What a call was making ready at the moment is nothing to anybody now: it does not come back. One
-    /// that is there now may be in use still, and becomes what it was.
+    /// Leaves out working files and directories that existed at the moment and are gone now: no call uses
+    /// them. Those that still exist may be in use, and are restored.
     private mutating func leaveOutUnfinished() throws(Errno) {
         guard past.delta.entries.values.contains(where: { $0.keys.contains(where: WorkingName.isPassing) })
         else { return }
@@ -168,7 +170,7 @@ package struct Rollback {
         }
     }
 
-    /// The row and the content that an inode had.
+    /// Restores the row and the content of an inode.
     private mutating func restoreRow(_ number: InodeNumber) throws(Errno) {
         guard let old = try past.stateRow(number) else {
             return plan.setRow(number, nil)
@@ -176,8 +178,8 @@ package struct Rollback {
         plan.setRow(number, try restoreContent(old, of: number))
     }
 
-    /// Has the content of then put back where it was edited since.
-    /// - Returns: the row that goes with it.
+    /// Plans to restore the content of a file if it was edited since.
+    /// - Returns: the row that goes with the content.
     mutating func restoreContent(
         _ old: PastRow, of number: InodeNumber
     ) throws(Errno) -> InodeRecord {
@@ -188,7 +190,7 @@ package struct Rollback {
             record.contentSequence = now.contentSequence
             var same = record
             (same.sequence, same.changeTime) = (now.sequence, now.changeTime)
-            // As it was, whatever happened in between.
+            // The file is as it was, whatever happened in between.
             if same == now { return now }
         }
         if now != record { record.changeTime = plan.stamp.time }
@@ -197,8 +199,8 @@ package struct Rollback {
             guard !record.flags.contains(.hasOrigin), EditLog.exists(number, in: tree.logs) else {
                 return record
             }
-            // Its first edit came later. A file made here that has a log keeps it: recovery takes a
-            // log that it finds for the content.
+            // The first edit came after the moment. A file made here keeps its log: recovery takes a log
+            // that it finds for the content.
             record.flags.insert(.hasLog)
             plan.setContent(of: number, PieceTree(), source: number, at: past.sequence)
         } else if let pieces = old.pieces,
@@ -211,8 +213,8 @@ package struct Rollback {
         return record
     }
 
-    /// Whether a file's log holds just now what it held then.
-    /// - Parameter row: of the file now.
+    /// Returns whether a file's log now holds the same content as at the moment.
+    /// - Parameter row: the present row of the file.
     private func hasContent(_ row: InodeRecord?, _ old: PastRow) -> Bool {
         guard old.record.type == .regular, let row, row.links > 0,
             row.flags.contains(.hasLog), old.record.flags.contains(.hasLog)

@@ -1,6 +1,6 @@
-// TreeCopy: copies a file or tree of some moment into a plan, under new inodes and by metadata alone. A file
-// that was never edited shares the base's content by its origin; any other gets a log that shares extents.
-// A clone is one, and a rollback makes them of files that have another name now.
+// TreeCopy: copies a file or tree of a moment into a plan, with new inodes and by metadata alone. A file
+// that was never edited shares the base's content by its origin; any other file gets a log that shares
+// extents. A clone uses it, and a rollback for files that have another name now.
 
 internal import Overlay
 internal import Platform
@@ -8,19 +8,19 @@ internal import Storage
 
 struct TreeCopy {
     let past: TreeAtMoment
-    /// The inode that stands for one of the past, so that hard links stay links.
+    /// Maps inodes of the moment to their copies, so that hard links stay links.
     var made: [InodeNumber: InodeNumber] = [:]
 
     init(_ past: TreeAtMoment) { self.past = past }
 
-    /// What is still to be copied, and to which name.
+    /// A file or directory to copy, and its new name.
     private struct Copying {
         var old: ViewNode
         var name: FileName
         var directory: ViewNode
     }
 
-    /// Puts a copy of a file or tree at a name where there is nothing.
+    /// Copies a file or tree to a name that does not exist.
     mutating func copy(
         _ old: ViewNode, _ name: FileName, in directory: ViewNode, withChildren: Bool,
         into plan: inout PlannedTree
@@ -28,7 +28,7 @@ struct TreeCopy {
         let node = try copy(old, name, in: directory, &plan)
         var open: [Copying] = []
         if withChildren { try openCopies(of: old, in: node, &open, &plan) }
-        // Step by step: a tree may be deeper than a stack.
+        // Iterative, since a tree may be deeper than the stack allows.
         while let next = open.popLast() {
             let old = next.old
             if old.type != .directory, let known = made[old.number],
@@ -45,7 +45,7 @@ struct TreeCopy {
         return node
     }
 
-    /// One file, or a directory without what is in it.
+    /// Copies one file, or a directory without its contents.
     private mutating func copy(
         _ old: ViewNode, _ name: FileName, in directory: ViewNode, _ plan: inout PlannedTree
     ) throws(Errno) -> ViewNode {
@@ -82,7 +82,7 @@ struct TreeCopy {
         return try plan.node(number)
     }
 
-    /// What is in a directory that was copied, the first name last.
+    /// Adds the contents of a copied directory, the first name last.
     private func openCopies(
         of old: ViewNode, in node: ViewNode, _ open: inout [Copying], _ plan: inout PlannedTree
     ) throws(Errno) {
@@ -105,6 +105,7 @@ struct TreeCopy {
         plan.setRow(node.number, record)
     }
 
+    /// Copies the content of a file.
     /// - Returns: whether the copy has the base file itself as its content.
     private func copyContent(
         of old: ViewNode, to record: inout InodeRecord, _ plan: inout PlannedTree
@@ -123,7 +124,7 @@ struct TreeCopy {
         return false
     }
 
-    /// The content that a file had, as pieces that others can share.
+    /// Returns the old content of a file, as pieces that other files can share.
     func pieces(of old: ViewNode, _ plan: inout PlannedTree) throws(Errno) -> PieceTree {
         if let pieces = old.pieces { return pieces }
         if old.record.flags.contains(.hasLog) {
@@ -132,7 +133,8 @@ struct TreeCopy {
         guard let place = old.place, old.record.size > 0 else { return PieceTree() }
         let origin = try plan.origin(of: old, at: place)
         plan.setOrigin(old.number, origin)
-        // Others read the base by its number from now on.
+        // Other files read the base by this file's number from now on, so the file no longer follows the
+        // base.
         if var row = try plan.row(old.number), row.flags.contains(.followsBase) {
             row.flags.remove(.followsBase)
             plan.setRow(old.number, row)

@@ -1,23 +1,21 @@
-// Undo: takes the last steps back. A step is what one command did to one file, as far as the logs
-// show it.
+// Undo: reverts the last steps. A step is what one command did to one file, as far as the logs show it.
 
 package import Overlay
 internal import Platform
 internal import Storage
 
 extension TreeCommands {
-    /// Takes the last `count` steps back, of the whole workspace or of paths and what lies below
-    /// them: a rollback to before the first of these steps, which can be undone in turn.
+    /// Reverts the last `count` steps, of the whole workspace or of paths and all below them. It is a
+    /// rollback to before the first of these steps, which can be undone in turn.
     ///
-    /// A step is one change, or a run of changes of one process to one file, one after the other, of
-    /// which each is a write that starts where the one before ended, or the first write after the
-    /// file was made or emptied. So `echo x > f`, `cp a b` and a long download are one step each. A
-    /// rollback and an undo are steps too; backups are none. What is made ready under a working name and
-    /// then takes its own is one step, and so is all that was done while a stage was there, by whomever.
+    /// A step is one change, or a run of consecutive changes of one process to one file. Each change of a
+    /// run is a write that starts where the previous one ended, or the first write after the file was made
+    /// or emptied. So `echo x > f`, `cp a b` and a long download are one step each. A rollback and an undo
+    /// are steps too; backups are not. A file that is written under a working name and then renamed to its
+    /// own is one step. So are all changes made while a stage existed, by any process.
     ///
-    /// - Parameter paths: a file renamed in a step that is taken back moves back as well.
-    /// - Throws: EINVAL for a count below 1, ENOENT where there are not that many steps; otherwise as
-    ///   `rollback`.
+    /// - Parameter paths: a file renamed in a reverted step moves back as well.
+    /// - Throws: EINVAL for a count below 1, ENOENT if there are fewer steps; otherwise as `rollback`.
     package func undo(
         _ count: Int, paths: [[UInt8]], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
@@ -58,7 +56,7 @@ extension TreeCommands {
         Array(path.split(separator: 0x2f).filter { $0 != [0x2e] }.joined(separator: [0x2f]))
     }
 
-    /// Numbers that are walked over at once, at first and at most.
+    /// How many sequence numbers a walk covers at once, at first and at most.
     private static let firstBlock: UInt64 = 1_000
     private static let largestBlock: UInt64 = 1 << 16
 
@@ -69,7 +67,7 @@ extension TreeCommands {
             if !paths.isEmpty {
                 scope = ChangeScope(paths: paths, numbers: [])
                 for path in paths {
-                    // A directory's own number, too: its mode or owner may have changed.
+                    // A directory's own number counts too: its mode or owner may have changed.
                     if let number = try? tree.paths.number(at: path) { scope?.numbers.insert(number) }
                 }
             }
@@ -80,7 +78,7 @@ extension TreeCommands {
         while !walk.isAtStart, !steps.isComplete {
             var lower = walk.upper > block ? walk.upper - block + 1 : 1
             if walk.metNothing { lower = try min(lower, lastJournaled(before: walk.upper)) }
-            // Without the changes of one log another step would be taken for the last.
+            // Without the changes of one log another step would be taken for the last one.
             let changes = try workspace.changes.walk(&walk, to: lower, mustBeWhole: true)
             for change in changes where !steps.isComplete {
                 steps.add(change)
@@ -90,8 +88,9 @@ extension TreeCommands {
         return steps
     }
 
-    /// Where a walk goes on from numbers that no record has: a damaged checkpoint may say any number of
-    /// them. Edits are in a few numbers behind a record of the tree log, which has a mark for each file.
+    /// Returns where a walk continues below numbers that no record has: a damaged checkpoint may claim any
+    /// number of them. Edits have numbers close after a record of the tree log, which has a mark for each
+    /// file.
     private func lastJournaled(before upper: UInt64) throws(Errno) -> UInt64 {
         do throws(StorageError) {
             return max(1, try workspace.journal.lastRecord(upTo: upper))

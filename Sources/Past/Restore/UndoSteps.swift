@@ -1,6 +1,6 @@
-// UndoSteps: the last steps of a workspace, found from the youngest change back. A stage that was removed
-// may be that of a call, whose step began when it made the stage, or one that a dead call had left, which
-// somebody cleaned up. Only the making tells: until it is met both are followed.
+// UndoSteps: finds the last steps of a workspace, from the youngest change back. A stage that was removed
+// may belong to a call, whose step began with the making of the stage. Or a dead call left it, and another
+// process cleaned it up. Only the record of its making decides: until that is met both cases are followed.
 
 internal import Overlay
 internal import Platform
@@ -10,19 +10,20 @@ internal import Storage
 struct UndoSteps {
     private(set) var found: Found
     private let wanted: Int
-    /// Removed stages whose making was not met yet: the outermost first.
+    /// Removed stages whose making was not met yet, the outermost first.
     private var undecided: [Undecided] = []
 
-    /// What would be found if a stage was that of a call.
+    /// The result for the case that a stage belonged to a call.
     private struct Undecided {
-        /// As it was when the stage was removed.
+        /// The steps found up to the removal of the stage.
         var found: Found
         /// The stage, and the process that removed it; nil once it is known that a call made it.
         var stage: (inode: InodeNumber, remover: UInt32)?
-        /// Stages that were removed while this one was there: if calls made them, they are of one step with
-        /// it, however long before it they began.
+        /// Stages that were removed while this one existed: if calls made them, they belong to the same
+        /// step, however long before it they began.
         var others: [InodeNumber: UInt32] = [:]
-        /// Stages that were removed before it was made, and so while one of the others may have been there.
+        /// Stages that were removed before this one was made, and so possibly while one of `others`
+        /// existed.
         var earlier: [InodeNumber: UInt32] = [:]
 
         var isOver: Bool { stage == nil && others.isEmpty }
@@ -33,7 +34,7 @@ struct UndoSteps {
         }
     }
 
-    /// More of them are not followed: their removal is a step like others.
+    /// Limits of what is followed: the removal of any further stage is an ordinary step.
     private static let mostUndecided = 64
     private static let mostOthers = 4_096
 
@@ -43,15 +44,15 @@ struct UndoSteps {
     }
 
     var count: Int { found.count }
-    /// The first change of the last of the steps found.
+    /// The first change of the last step found.
     var first: UInt64? { found.first }
-    /// Names outside of the paths that renames inside led from or to.
+    /// Names outside the paths that renames inside led from or to.
     var otherNames: [[UInt8]] { found.otherNames }
-    /// A name that such a rename led from or to is too long to be said.
+    /// Whether a name that such a rename led from or to was too long to be recorded.
     var metCutName: Bool { found.metCutName }
     var isComplete: Bool { found.isComplete && undecided.isEmpty }
 
-    /// Takes a change that came before all that were taken so far.
+    /// Takes a change that comes before all changes taken so far.
     mutating func add(_ change: Change) {
         let event = change.event
         let removed = Self.removedStage(event)
@@ -68,14 +69,14 @@ struct UndoSteps {
         }
     }
 
-    /// A directory was made, which may be a stage.
-    /// - Returns: whether that was the beginning of a step.
+    /// Handles the making of a directory, which may be a stage.
+    /// - Returns: whether it was the beginning of a step.
     private mutating func decide(_ made: InodeNumber, _ event: ChangeEvent) -> Bool {
         defer { undecided.removeAll(where: \.isOver) }
         for index in undecided.indices {
             if let stage = undecided[index].stage {
                 guard stage.inode == made else {
-                    // A call within: it belongs to the step if this one is a call.
+                    // A call within this one: it belongs to the step if this stage is a call's.
                     undecided[index].others[made] = nil
                     continue
                 }
@@ -85,14 +86,15 @@ struct UndoSteps {
                     continue
                 }
             } else if undecided[index].others.removeValue(forKey: made) == event.pid {
-                // What was removed since the step's beginning of before is in it now.
+                // All that was removed after the former beginning of the step belongs to it now.
                 undecided[index].others.merge(undecided[index].earlier) { $1 }
                 undecided[index].earlier = [:]
             } else {
                 undecided[index].earlier[made] = nil
                 continue
             }
-            // One step from here to the removal. What was followed since, as if it were none, is in it.
+            // One step reaches from here to the removal. It includes all that was followed since as other
+            // steps.
             undecided[index].found.extend(to: event)
             found = undecided[index].found
             undecided.removeSubrange((index + 1)...)
@@ -101,14 +103,15 @@ struct UndoSteps {
         return false
     }
 
-    /// One of the base was not made here: its beginning would be looked for in vain.
+    /// Returns the stage that a change removed. A directory of the base is excluded: its making would be
+    /// searched for in vain.
     private static func removedStage(_ event: ChangeEvent) -> InodeNumber? {
         guard event.operation == "rmdir", let name = event.place?.name, WorkingName.isStage(name),
             event.names.last?.after == nil else { return nil }
         return event.inode
     }
 
-    /// Steps, where it is known which stages are those of calls.
+    /// The steps found, given which stages belong to calls.
     struct Found {
         let paths: [[UInt8]]
         private(set) var count = 0
@@ -116,22 +119,22 @@ struct UndoSteps {
         private(set) var isComplete = false
         private(set) var otherNames: [[UInt8]] = []
         private(set) var metCutName = false
-        /// The earliest change of the step under way.
+        /// The earliest change of the current step.
         private var current: ChangeEvent?
-        /// What the step under way goes on with, further back.
+        /// How the current step continues further back.
         private var rest = Rest.none
 
         private enum Rest {
             case none
-            /// What was done in that stage, as far as the scope shows it.
+            /// The changes in that stage, as far as the scope shows them.
             case stage([UInt8])
-            /// The making of a file that got its name at last.
+            /// The making of a file that was renamed to its own name at the end.
             case file(InodeNumber)
         }
 
         init(paths: [[UInt8]]) { self.paths = paths }
 
-        /// The step under way begins with this change.
+        /// Makes this change the beginning of the current step.
         mutating func extend(to event: ChangeEvent) {
             current = event
             first = event.sequence
@@ -163,12 +166,12 @@ struct UndoSteps {
             }
         }
 
-        /// Whether a name is one that nobody wants back.
+        /// Returns whether a name is a working name, which need not be restored.
         private static func isWorking(_ path: [UInt8]) -> Bool {
             WorkingName.stage(in: path) != nil || WorkingName.ends(path)
         }
 
-        /// What belongs to a step whose last change this is.
+        /// Returns what belongs to a step whose last change is this one.
         private static func rest(behind change: Change) -> Rest {
             let event = change.event
             if UndoSteps.removedStage(event) == nil {
@@ -183,7 +186,7 @@ struct UndoSteps {
             return .none
         }
 
-        /// Whether an earlier change belongs to the step under way.
+        /// Returns whether an earlier change belongs to the current step.
         private mutating func takesRest(_ change: Change) -> Bool {
             switch rest {
             case .none: return false
@@ -191,7 +194,7 @@ struct UndoSteps {
                 let isInStage = [change.path, change.oldPath].contains {
                     $0.flatMap(WorkingName.stage) == stage
                 }
-                // Directories that were made for what comes out of it.
+                // Directories that were made for the files that leave the stage.
                 let follows = change.event.pid == current?.pid
                     && change.event.sequence.adding(clamping: 1) == current?.sequence
                 // The making of the stage itself is where the step begins.
@@ -210,7 +213,7 @@ extension ChangeEvent {
     private var isWrite: Bool { operation == "write" || operation == "share" }
     private var empties: Bool { operation == "truncate" && range?.lowerBound == 0 }
 
-    /// Whether this change goes on with what `earlier`, the one right before it, began.
+    /// Returns whether this change continues what `earlier`, the change right before it, began.
     func continues(_ earlier: ChangeEvent) -> Bool {
         guard let inode, inode == earlier.inode, pid == earlier.pid else { return false }
         if earlier.operation == "create" { return isWrite || empties }
