@@ -1,4 +1,4 @@
-// ContentComparison: reads two contents side by side, in blocks, where their pieces are not the same.
+// ContentComparison: reads two contents side by side, in blocks, where their pieces differ.
 
 internal import Overlay
 internal import Platform
@@ -8,7 +8,7 @@ struct ContentComparison {
     private let old: (workspace: Workspace, content: DiffContent)
     private let new: (workspace: Workspace, content: DiffContent)
 
-    /// Bytes that are compared of one file; where more are in doubt, it counts as changed.
+    /// The number of bytes of a file that are compared; a file with more in doubt counts as changed.
     private static let limit: UInt64 = 64 << 20
     private static let block: UInt64 = 256 << 10
 
@@ -17,7 +17,7 @@ struct ContentComparison {
         self.new = (new, newContent)
     }
 
-    /// False also where bytes cannot be read.
+    /// Returns whether the contents are equal; false also if bytes cannot be read.
     func isEqual() -> Bool {
         let ranges = DiffRanges(old.content, new.content)
         let doubtful = ranges.reduce(UInt64(0)) { $0 + ($1.upperBound - $1.lowerBound) }

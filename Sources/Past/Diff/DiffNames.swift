@@ -1,6 +1,6 @@
-// DiffNames: which paths of two trees lead to something else. It looks at names that may differ only,
-// and goes into directories only where a whole one came or went. No path is longer than what a system
-// call takes: what differs deeper is told of the directory above it.
+// DiffNames: finds the paths of two trees that lead to different inodes. It examines only names that may
+// differ, and enters directories only where a whole one was added or removed. No path is longer than a
+// system call takes: a difference deeper below is reported for the directory above it.
 
 internal import Overlay
 internal import Platform
@@ -9,12 +9,12 @@ internal import Storage
 struct DiffNames {
     var old: DiffSide
     var new: DiffSide
-    /// Paths that led to something that is not there now, and the other way round.
+    /// Paths that led to an inode and do not now, and the reverse.
     private(set) var removed: [[UInt8]: DiffSide.Child] = [:]
     private(set) var added: [[UInt8]: DiffSide.Child] = [:]
     private var movedPaths: Set<[UInt8]> = []
     private(set) var moved: [(from: [UInt8], to: [UInt8], child: DiffSide.Child)] = []
-    /// Directories below which something differs that lies too deep for a path.
+    /// Directories below which something differs that is too deep for a path.
     private(set) var deep: Set<[UInt8]> = []
 
     /// - Parameter names: names that may differ, by directory.
@@ -29,7 +29,8 @@ struct DiffNames {
         pair()
     }
 
-    /// One side may know where in the base a file lies that the other has not touched.
+    /// Passes on a base path: one side may know the place in the base of a file that the other has not
+    /// touched.
     mutating func shareBasePath(of key: InodeNumber) throws(Errno) {
         if let path = try new.basePath(key) { return old.hint(key, path) }
         if let path = try old.basePath(key) { new.hint(key, path) }
@@ -59,8 +60,8 @@ struct DiffNames {
         }
     }
 
-    /// Whether two directories show the same one of the base, which another workspace may know by the
-    /// inode that it had before the base was made anew.
+    /// Returns whether two directories show the same directory of the base. Another workspace may know it
+    /// by the inode that it had before the base was made anew.
     private func showSameDirectory(
         _ was: DiffSide.Child, _ now: DiffSide.Child
     ) throws(Errno) -> Bool {
@@ -75,11 +76,11 @@ struct DiffNames {
         path.isEmpty ? name.bytes : path + [0x2f] + name.bytes
     }
 
-    /// What lies in directories that are on one side only.
+    /// Adds the contents of directories that exist on one side only.
     private mutating func addBelow() throws(Errno) {
         var open = removed.filter { $0.value.type == .directory }.map { ($0.key, $0.value.key) }
         while let (path, key) = open.popLast() {
-            // It lies elsewhere now, with all that is in it.
+            // The directory was moved, with all its contents.
             if try new.path(key) != nil { continue }
             for (name, child) in try old.list(key) {
                 let inner = Self.join(path, name)
@@ -104,7 +105,7 @@ struct DiffNames {
         }
     }
 
-    /// What went from one path and came to another was renamed.
+    /// Pairs the removed and added paths of one inode as renames.
     private mutating func pair() {
         var from: [InodeNumber: [[UInt8]]] = [:]
         for (path, child) in removed {
@@ -126,13 +127,13 @@ struct DiffNames {
             removed[source] = nil
             added[path] = nil
         }
-        // A file that stayed where it was while the directory became another one: it has a line only
-        // where that directory's own line would say otherwise.
+        // A file that kept its path while the directory above it was replaced gets a line only if the
+        // directory's own line would say otherwise.
         moved = moved.filter { $0.from != $0.to || isBelowMoved($0.from) }
     }
 
-    /// Whether one file took the place of another at a path. Below what was renamed no place is the
-    /// same, whatever it is called.
+    /// Returns whether one file took the place of another at a path. Below a renamed directory no place is
+    /// the same, whatever its path.
     func isReplaced(_ path: [UInt8]) -> Bool {
         removed[path] != nil && added[path] != nil && !isBelowMoved(path)
     }

@@ -1,29 +1,29 @@
-// DiffNodes: whether two files differ, and in what. Content is compared by its pieces first; bytes
-// are read only where the pieces are not the same.
+// DiffNodes: finds whether two files differ, and in what. Content is compared by its pieces first; bytes
+// are read only where the pieces differ.
 
 internal import Overlay
 internal import Platform
 internal import Storage
 
-/// What two files have not in common.
+/// The difference between two files.
 enum NodeDifference {
     case none, attributes, content, type
-    /// The pieces do not tell: the bytes must be looked at. Beside it, whether the attributes differ.
+    /// The pieces do not decide: the bytes must be compared. Also whether the attributes differ.
     case unknown(DiffContent, DiffContent, attributes: Bool)
 }
 
 /// The content of a file on one side.
 struct DiffContent: Sendable {
     var pieces: PieceTree
-    /// For a file that nobody has touched: it is read as it lies in the base.
+    /// The place of a file that was not touched: it is read from the base.
     var place: BasePlace?
-    /// Of a base file that has changed since it was edited here: its pieces are not those of the
-    /// other side.
+    /// Whether the base file has changed since it was edited here: its pieces are not those of the other
+    /// side.
     var isForeign = false
 }
 
 extension DiffSide {
-    /// Whether a file of now shows the base's content, whatever its row knows of it.
+    /// Returns whether a present file shows the base's content, whatever its row says.
     func follows(_ node: ViewNode) -> Bool {
         guard node.hasRow, node.record.flags.contains(.followsBase),
             !node.record.flags.contains(.hasLog), node.record.links == 1, node.place != nil
@@ -52,7 +52,8 @@ extension DiffSide {
         return content
     }
 
-    /// The holes of a sparse file stay holes in an edit log, so they must be known here too.
+    /// Returns the pieces of a base file. The holes of a sparse file stay holes in an edit log, so they
+    /// must be known here too.
     private func basePieces(
         _ node: ViewNode, _ place: BasePlace, size: UInt64
     ) throws(Errno) -> [Piece] {
@@ -69,14 +70,14 @@ extension DiffSide {
 }
 
 extension DiffNames {
-    /// Compares what a key is on each side.
+    /// Compares the two nodes of a key.
     func compare(_ was: ViewNode, _ now: ViewNode) throws(Errno) -> NodeDifference {
         guard was.type == now.type else { return .type }
         let attributes = try attributesDiffer(was, now)
         let plain: NodeDifference = attributes ? .attributes : .none
         switch was.type {
         case .regular:
-            // Its row may not know yet what the base has by now.
+            // The row may not contain the present state of the base yet.
             if old.isBase, new.state.sequence == .max, was.place == now.place, new.follows(now) {
                 return plain
             }
@@ -87,7 +88,7 @@ extension DiffNames {
                 one = try old.content(was)
                 two = try new.content(now)
             } catch {
-                // A damaged log: what it holds is not known, but somebody edited it.
+                // The log is damaged: the content is not known, but the file was edited.
                 return .content
             }
             guard one.pieces.length == two.pieces.length else { return .content }
@@ -114,7 +115,7 @@ extension DiffNames {
     }
 }
 
-/// The runs of bytes whose pieces are not the same.
+/// The ranges of bytes whose pieces differ.
 struct DiffRanges: Sequence, IteratorProtocol {
     private var one: AllPieces.Iterator
     private var two: AllPieces.Iterator
@@ -150,7 +151,7 @@ struct DiffRanges: Sequence, IteratorProtocol {
 
     private func isSame(_ first: PieceSource, _ second: PieceSource) -> Bool {
         if case .base(let file, let offset) = first, case .base(let other, let otherOffset) = second {
-            // The base's inodes have the same number in each workspace, but for its own bits.
+            // Inodes of the base have the same number in each workspace, except for the workspace's bits.
             let isInBase = file & 1 << 47 == 0 && (file ^ other) & (1 << 48 - 1) == 0
             return !isForeign && offset == otherOffset && (file == other || isInBase)
         }

@@ -1,6 +1,6 @@
-// DiffSide: one of the two trees of a difference: the base, or a workspace now or at a moment. Inodes
-// of both are told by keys: a number of the workspace that is asked about; of another workspace the
-// base's inodes have the same keys, its own files keep their numbers.
+// DiffSide: one of the two trees of a difference: the base, or a workspace now or at a moment. Inodes of
+// both are identified by keys. A key is a number of the workspace that the difference is for. Inodes of the
+// base have the same keys in another workspace, whose own files keep their numbers.
 
 internal import Overlay
 internal import Platform
@@ -8,9 +8,9 @@ internal import Storage
 
 struct DiffSide {
     let state: TreeAtMoment
-    /// The base as it is, without the overlay's word.
+    /// Whether this is the plain base, without the workspace's changes.
     let isBase: Bool
-    /// The workspace whose numbers are keys.
+    /// The workspace whose numbers are the keys.
     let keys: UInt16
     var finder: PathFinder
 
@@ -34,12 +34,12 @@ struct DiffSide {
     private static let low: UInt64 = 1 << 48 - 1
 
     func key(_ number: InodeNumber) -> InodeNumber {
-        // The roots are one directory.
+        // The roots are the same directory.
         if number == tree.rootNumber { return Self.givenOut | UInt64(keys) << 48 }
         return number & Self.givenOut != 0 ? number : number & Self.low | UInt64(keys) << 48
     }
 
-    /// The number that this tree has for a key; nil for a file of the other one.
+    /// Returns this tree's number for a key; nil for a file of the other tree.
     private func number(_ key: InodeNumber) -> InodeNumber? {
         if key & Self.low == Self.givenOut { return tree.rootNumber }
         if key & Self.givenOut == 0 { return key & Self.low | UInt64(tree.workspace) << 48 }
@@ -57,7 +57,7 @@ struct DiffSide {
         if let number = number(key) { finder.hint(number, path) }
     }
 
-    /// Nil where no name leads to it.
+    /// Returns the path of a key, or nil if no name leads to it.
     mutating func path(_ key: InodeNumber) throws(Errno) -> FoundPath? {
         guard let number = number(key) else { return nil }
         guard isBase else { return try finder.find(number, tree) }
@@ -80,7 +80,7 @@ struct DiffSide {
 
     // MARK: What is there
 
-    /// What a name of a directory leads to.
+    /// Returns the inode that a name of a directory leads to.
     mutating func child(
         _ name: FileName, of directory: InodeNumber
     ) throws(Errno) -> Child? {
@@ -97,7 +97,7 @@ struct DiffSide {
         return Child(key: key(found), type: status.type)
     }
 
-    /// All names in a directory.
+    /// Returns all names in a directory.
     mutating func list(_ directory: InodeNumber) throws(Errno) -> [(FileName, Child)] {
         guard let number = number(directory) else { return [] }
         var names: Set<FileName> = []
@@ -126,7 +126,7 @@ struct DiffSide {
 
     // MARK: What may differ from the base
 
-    /// Names of directories that the overlay says something of.
+    /// Returns the names for which the workspace has entries, by directory.
     func overlaidNames() throws(Errno) -> [InodeNumber: Set<FileName>] {
         var found: [InodeNumber: Set<FileName>] = [:]
         for directory in tree.directoriesWithEntries {
@@ -136,6 +136,6 @@ struct DiffSide {
         return found
     }
 
-    /// Files of the base that have rows.
+    /// The files of the base that have rows.
     var overlaidRows: Set<InodeNumber> { Set(tree.identity.touched.map(key)) }
 }

@@ -1,8 +1,8 @@
-// Difference: one path in which two trees differ, and what a workspace is compared with.
+// Difference: one path in which two trees differ. DiffGround: what a workspace is compared with.
 
 package import Platform
 
-/// What a difference is taken against.
+/// What a workspace is compared with.
 package enum DiffGround: Equatable, Sendable {
     case base
     case moment(Moment)
@@ -17,10 +17,10 @@ package struct Difference: Sendable {
     }
     package var status: Status
     package var path: [UInt8]
-    /// For a rename.
+    /// The old path of a rename.
     package var oldPath: [UInt8]?
     package var type: FileType
-    /// Bytes; nil where there was or is nothing.
+    /// The size in bytes; nil if there was or is no file.
     package var oldSize: UInt64?
     package var newSize: UInt64?
 

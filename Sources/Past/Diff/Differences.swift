@@ -1,20 +1,20 @@
-// Differences: what changed in a workspace, against the base, a moment or another workspace. It costs
-// what changed, not what there is.
+// Differences: the changes of a workspace against the base, a moment or another workspace. The cost grows
+// with the number of changes, not with the size of the tree.
 
 package import Overlay
 internal import Platform
 internal import Storage
 
 extension WorkspaceSet {
-    /// The paths that differ, in the order of their bytes.
+    /// Returns the paths that differ, in the order of their bytes.
     ///
-    /// A file or directory that lies elsewhere now is one line, R, and so is what else changed in it.
-    /// All files and directories of a tree that came or went have their lines. M is for bytes that
-    /// differ, not for files that were written to; P is for mode, owner and extended attributes.
-    /// What lies too deep for a path of 4,095 bytes is told by its directory above: M, or the line of
-    /// the tree that came or went.
-    /// Times are not compared. A file with several names has a line for each that is known.
-    /// - Throws: ENOENT where there is no such moment or workspace.
+    /// A file or directory that was moved is one line, R, which covers its other changes too. Each file and
+    /// directory of an added or removed tree has a line. M is for bytes that differ, not for files that
+    /// were written to; P is for mode, owner and extended attributes. A difference too deep for a path of
+    /// 4,095 bytes is reported for the directory above it: as M, or by the line of the added or removed
+    /// tree. Times are not compared. A file with several names has a line for each known name.
+    ///
+    /// - Throws: ENOENT if there is no such moment or workspace.
     package func differences(
         of workspace: Workspace, from ground: DiffGround
     ) throws(CommandError) -> [Difference] {
@@ -39,13 +39,13 @@ extension WorkspaceSet {
     }
 }
 
-/// How a workspace differs from the base, a moment or another workspace.
+/// Compares a workspace with the base, a moment or another workspace.
 package struct Comparison: Sendable {
     let workspace: Workspace
 }
 
 extension Comparison {
-    /// Against the base (nil) or the moment after a change.
+    /// Compares with the base (nil) or the moment after a change.
     func differences(from sequence: UInt64?) throws(CommandError) -> [Difference] {
         try answering { () throws(Errno) in
             let draft = try workspace.withTree { (tree) throws(Errno) in
@@ -70,7 +70,7 @@ extension Comparison {
 
     func differences(to other: Workspace) throws(CommandError) -> [Difference] {
         try answering { () throws(Errno) in
-            // Two locks, always in the same order.
+            // The two locks are always taken in the same order.
             let draft: DiffDraft
             if workspace.id < other.id {
                 draft = try workspace.withTree { (tree) throws(Errno) in
@@ -105,7 +105,7 @@ extension Comparison {
     }
 }
 
-/// Differences as far as names and rows tell, and files whose bytes must be compared yet.
+/// The differences that names and rows show, and the files whose bytes must still be compared.
 struct DiffDraft: Sendable {
     private struct Pending: Sendable {
         var difference: Difference
@@ -182,7 +182,7 @@ struct DiffDraft: Sendable {
         found.append(difference)
     }
 
-    /// Compares the bytes that must be; no lock is held.
+    /// Compares the remaining bytes; no lock is held.
     func finished(old: Workspace, new: Workspace) -> [Difference] {
         var found = found
         for item in pending {
@@ -202,7 +202,7 @@ struct DiffDraft: Sendable {
 }
 
 extension Difference.Status {
-    /// In this order the changes of one path happened, as far as they can be told.
+    /// The order in which the changes of one path happened, as far as it is known.
     fileprivate var rank: Int {
         switch self {
         case .deleted: 0

@@ -1,14 +1,14 @@
-// Blame: which change each byte of a file comes from. A piece of content says where in a log its
-// record stands; the record's header says who wrote it and when.
+// Blame: finds the change that wrote each byte of a file. A piece of content names the position of its
+// record in a log; the record's header says who wrote it and when.
 
 package import Overlay
 internal import Platform
 package import Storage
 
 extension ChangeHistory {
-    /// The bytes of a file in order, each run with the change that wrote it. Bytes that were copied
-    /// from another file are told by the change that wrote them there.
-    /// - Throws: EISDIR, EINVAL for what is no regular file, EIO where a log is damaged.
+    /// Returns the bytes of a file in order, each run with the change that wrote it. Bytes that were copied
+    /// from another file are attributed to the change that wrote them there.
+    /// - Throws: EISDIR, EINVAL if the inode is not a regular file, EIO if a log is damaged.
     package func blame(_ number: InodeNumber) throws(CommandError) -> [BlameRange] {
         do throws(Errno) {
             let pieces = try workspace.withTree { (tree) throws(Errno) in
@@ -30,7 +30,7 @@ extension ChangeHistory {
         }
     }
 
-    /// The pieces that a regular file's content now consists of.
+    /// Returns the pieces of a regular file's present content.
     private func pieces(of number: InodeNumber, in tree: Tree) throws(Errno) -> PieceTree {
         let inode = try tree.edits.regular(number)
         if let log = try tree.edits.log(of: inode) { return try log.snapshot() }
@@ -64,7 +64,7 @@ extension ChangeHistory {
         return found
     }
 
-    /// The changes that wrote what pieces stand for, by log and position.
+    /// Returns the changes that wrote the records of pieces, by log and position.
     private func changes(
         behind pieces: PieceTree
     ) throws(Errno) -> [InodeNumber: [UInt64: HistoryItem]] {
@@ -115,7 +115,7 @@ extension BlameRange.Source {
     }
 }
 
-/// A run of a file's bytes and who wrote it; no change where it is the base's.
+/// A run of a file's bytes and the change that wrote it; there is no change for bytes of the base.
 package struct BlameRange: Sendable {
     package var range: Range<UInt64>
     package enum Source: Sendable {

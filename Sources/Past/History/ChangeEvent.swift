@@ -1,5 +1,5 @@
-// ChangeEvent: one change as the logs have it, before its path is known: a transaction of the journal
-// or a record of an edit log.
+// ChangeEvent: one change as the logs have it, before its path is known: a transaction of the tree log or a
+// record of an edit log.
 
 internal import Overlay
 internal import Platform
@@ -16,27 +16,27 @@ struct ChangeEvent: Sendable {
     var time: Int64
     var pid: UInt32
     var uid: UInt32
-    /// Empty for what history does not show.
+    /// Empty for a change that history does not show.
     var operation = ""
-    /// What the change was done to, as far as it is an inode that has a number.
+    /// The inode that was changed, if it has a number.
     var inode: InodeNumber?
-    /// The name that it was done to; nil for a change of an inode.
+    /// The name that was changed; nil for a change of an inode.
     var place: NamePlace?
     var oldPlace: NamePlace?
-    /// Bytes of a content change.
+    /// The bytes of a content change.
     var range: Range<UInt64>?
-    /// For a change that has a path by itself.
+    /// The path of a change that has one by itself.
     var fixedPath: [UInt8]?
     var fixedOldPath: [UInt8]?
-    /// Every name that the transaction changed.
+    /// All names that the transaction changed.
     var names: [Name] = []
-    /// Every inode that it changed.
+    /// All inodes that the transaction changed.
     var inodes: [InodeNumber] = []
-    /// Regular files among them, and the last edit they had before.
+    /// The regular files among them, and the last edit that each had before.
     var edited: [(inode: InodeNumber, sequence: UInt64)] = []
-    /// The making of a log for a file of the base.
+    /// Whether the change made the log of a base file.
     var isFirstEdit = false
-    /// A change of many files at once: a rollback, an undo, a clone.
+    /// Whether the change is a rollback, an undo or a clone, which change many files at once.
     var isMany = false
 
     private init(_ header: RecordHeader) {
@@ -50,7 +50,7 @@ struct ChangeEvent: Sendable {
 // MARK: Edit logs
 
 extension ChangeEvent {
-    /// A record of the edit log of `inode`; nil for what is part of a transaction.
+    /// Makes the event of a record in the edit log of `inode`; nil if the record is part of a transaction.
     init?(_ header: RecordHeader, of inode: InodeNumber) {
         self.init(header)
         self.inode = inode
@@ -93,7 +93,7 @@ extension ChangeEvent {
             oldPlace = names.dropLast().last?.place
             inode = names.last?.after?.inode
         case .setXattr, .removeXattr:
-            // An ACL that says no more than the mode changes the mode alone.
+            // An ACL that says no more than the mode changes only the mode.
             inode = inodes.first
             for case .xattr(let number, _, _, _) in changes { inode = number }
         case .clone:
@@ -105,7 +105,7 @@ extension ChangeEvent {
             isMany = true
             fixedPath = []
         case .acceptDrift, .dropDrift:
-            // One inode comes in the place of another.
+            // One inode takes the place of another.
             place = names.last?.place
             inode = names.last?.after?.inode ?? inodes.first
         case .touch, .edit, .setAttributes:
@@ -136,7 +136,7 @@ extension ChangeEvent {
         }
     }
 
-    /// The uppermost name that a clone made.
+    /// Takes the uppermost name that a clone made.
     private mutating func takeClone(_ changes: [TreeChange]) {
         var made: Set<InodeNumber> = []
         for case .inode(let number, nil, let after?) in changes

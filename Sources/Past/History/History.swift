@@ -1,19 +1,19 @@
-// History: what happened to a workspace, change by change.
+// History: the changes of a workspace, one by one.
 
 package import Overlay
 internal import Platform
 internal import Storage
 
-/// The changes of a workspace, as its logs tell them.
+/// The changes of a workspace, read from its logs.
 package struct ChangeHistory: Sendable {
     let workspace: Workspace
 }
 
 extension ChangeHistory {
-    /// The changes with numbers in `range`, in order: at most as many as it has numbers. A name that
-    /// was touched only, and the marks that draftfs makes for itself, are not among them,
-    /// nor are edits of a file whose last name was removed before the range and that is gone by now.
-    /// - Throws: EIO where the journal is damaged. A damaged edit log only lacks its own changes.
+    /// Returns the changes with sequence numbers in `range`, in order. Left out are names that were only
+    /// touched, marks that draftfs makes for itself, and edits of a file whose last name was removed before
+    /// the range and that is gone now.
+    /// - Throws: EIO if the tree log is damaged. Of a damaged edit log only its own changes are missing.
     package func history(
         _ range: ClosedRange<UInt64>
     ) throws(CommandError) -> [HistoryItem] {
@@ -39,19 +39,19 @@ extension ChangeHistory {
 /// One change as history shows it.
 package struct HistoryItem: Sendable {
     package var sequence: UInt64
-    /// Nanoseconds since 1970.
+    /// The time in nanoseconds since 1970.
     package var time: Int64
     package var pid: UInt32
     package var uid: UInt32
-    /// The process's name when it made the change, as far as known.
+    /// The process's name when it made the change, if known.
     package var command: [UInt8]
-    /// create, write, truncate, punch, share, edit, rename, unlink, …
+    /// One of create, write, truncate, punch, share, edit, rename, unlink, …
     package var operation: String
-    /// Below the workspace's root; the path after the change.
+    /// The path after the change, below the workspace's root.
     package var path: [UInt8]
-    /// For a rename, the path before.
+    /// The path before a rename.
     package var oldPath: [UInt8]?
-    /// The bytes that a content change wrote over.
+    /// The bytes that a content change wrote.
     package var range: Range<UInt64>?
 
     package init(

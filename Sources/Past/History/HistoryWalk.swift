@@ -1,6 +1,6 @@
-// HistoryWalk: goes back through a workspace's changes, youngest first, and says for each which path
-// it was done to. Names are taken back on the way, so that each path is that of its moment. It reads
-// the journal and the headers of edit logs for the numbers asked for, and replays nothing.
+// HistoryWalk: goes back through a workspace's changes, youngest first, and finds the path of each. It
+// reverts names on the way, so that each path is that of its moment. It reads the tree log and the headers
+// of edit logs for the requested numbers, and replays nothing.
 
 internal import Overlay
 internal import Platform
@@ -10,12 +10,12 @@ internal import Synchronization
 /// A change with its path.
 struct Change: Sendable {
     var event: ChangeEvent
-    /// The path after it; nil where no name was found.
+    /// The path after the change; nil if no name was found.
     var path: [UInt8]?
     var oldPath: [UInt8]?
-    /// A path was too long to be said: it is that of a directory above.
+    /// Whether a path was too long: then it is that of a directory above.
     var isCut = false
-    /// Whether it was done in the scope of the walk.
+    /// Whether the change is in the scope of the walk.
     var isInScope = true
 }
 
@@ -23,22 +23,22 @@ struct HistoryWalk: Sendable {
     private var finder: PathFinder
     /// The last change that was not walked over yet.
     private(set) var upper: UInt64
-    /// The last range that was walked over had no record of any file.
+    /// Whether the last range that was walked over had no record of any file.
     private(set) var metNothing = false
-    /// For inodes that changed in the journal since: the last edit that they had then.
+    /// The last edit, before the tree log's later changes, of each inode that they changed.
     private var edited: [InodeNumber: UInt64] = [:]
-    /// Changes of files that had no name: the names they had before are looked for.
+    /// Changes of files without a name: the names that the files had earlier are searched for.
     private var nameless: [InodeNumber: [Int]] = [:]
     var scope: ChangeScope?
     private let wantsPaths: Bool
 
-    /// - Parameter wantsPaths: false where nobody looks at them, and there is no scope.
+    /// - Parameter wantsPaths: false if the paths are not used, and there is no scope.
     init(
         _ tree: Tree, from upper: UInt64, scope: ChangeScope? = nil, wantsPaths: Bool = true
     ) throws(Errno) {
         self.wantsPaths = wantsPaths || scope != nil
         let delta = try TreeDelta(after: upper, in: tree)
-        // Long enough to tell what lies below the paths of the scope.
+        // Long enough to recognize what is below the paths of the scope.
         finder = PathFinder(tree, delta, longest: scope?.paths.map(\.count).max() ?? 0)
         self.upper = upper
         self.scope = scope
@@ -49,9 +49,9 @@ struct HistoryWalk: Sendable {
 }
 
 extension ChangeHistory {
-    /// Walks to before change `lower`. Hidden changes are left out.
-    /// - Parameter mustBeWhole: a log that cannot be read is an error; otherwise the changes in it
-    ///   are left out, with an event.
+    /// Walks back to before change `lower`. Hidden changes are left out.
+    /// - Parameter mustBeWhole: a log that cannot be read is an error; otherwise its changes are left out,
+    ///   with an event.
     /// - Returns: the changes, youngest first.
     func walk(
         _ walk: inout HistoryWalk, to lower: UInt64, mustBeWhole: Bool = false
@@ -78,7 +78,7 @@ extension ChangeHistory {
                     of: number, in: workspace.logs, end: ends[number] ?? .max, range: range
                 ) { record in
                     guard let event = ChangeEvent(record.header, of: number) else { return }
-                    // What a log begins with is no change of anybody's.
+                    // The first records of a log are not a change by any process.
                     let isStart = ["share", "edit"].contains(event.operation)
                         && starts[number]?.contains(event.time) == true
                     if !isStart { events.append(event) }
@@ -94,7 +94,7 @@ extension ChangeHistory {
         }
     }
 
-    /// A log that cannot be read hides its own changes, not those of all others.
+    /// Reports a log that cannot be read: it hides its own changes, not those of other logs.
     private func post(_ error: StorageError) {
         workspace.events.post(.warning, "history lacks changes of a file: \(error)")
     }
@@ -123,12 +123,12 @@ extension ChangeHistory {
         return (events, files)
     }
 
-    /// Takes note of the journal's process records; `last` is a number that is in it.
+    /// Reads the process records of the tree log; `last` is a sequence number it contains.
     func readProcesses(upTo last: UInt64) {
         workspace.pastMemory.processHistory.withLock { $0.read(workspace.journal, upTo: last) }
     }
 
-    /// The name of the process that made a change.
+    /// Returns the name of the process that made a change.
     func command(_ event: ChangeEvent) -> [UInt8] {
         workspace.pastMemory.processHistory.withLock { $0.name(of: event.pid, at: event.sequence) }
     }
@@ -137,7 +137,7 @@ extension ChangeHistory {
 // MARK: Paths
 
 extension HistoryWalk {
-    /// Inodes that may have been edited at or after `lower` and are gone since, or were rolled back.
+    /// Returns inodes that may have been edited at or after `lower` and were removed or rolled back since.
     fileprivate func loggedLater(_ lower: UInt64) -> [InodeNumber] {
         edited.compactMap { $0.value >= lower ? $0.key : nil }
     }
@@ -196,7 +196,7 @@ extension HistoryWalk {
         found.append(change)
     }
 
-    /// Names become what they were before a change.
+    /// Reverts names to what they were before a change.
     private mutating func takeBack(
         _ event: ChangeEvent, _ found: inout [Change], _ tree: Tree
     ) throws(Errno) {
@@ -216,7 +216,7 @@ extension HistoryWalk {
         }
     }
 
-    /// The last path of a file that lost its name before the changes that were walked over.
+    /// Returns the last path of a file that lost its name before the changes that were walked over.
     private func lastPath(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {
         if let inode = tree.inodes[number], let name = inode.name {
             var finder = PathFinder(tree)
@@ -229,7 +229,7 @@ extension HistoryWalk {
 
     // MARK: Scope
 
-    /// Whether a change of many files changed one in the scope.
+    /// Returns whether a change of many files changed one in the scope.
     private mutating func reaches(_ event: ChangeEvent, _ tree: Tree) throws(Errno) -> Bool {
         guard let scope else { return true }
         for number in event.inodes {
@@ -249,7 +249,7 @@ extension HistoryWalk {
         if change.event.isMany { return change.isInScope }
         let number = change.event.inode ?? 0
         if change.path.map(scope.contains) == true {
-            // The older names of what came to a path by a rename belong to it.
+            // The earlier names of a file that was renamed to a path in the scope belong to it.
             if change.event.operation == "rename", let path = change.path,
                 scope.paths.contains(path) {
                 scope.numbers.insert(number)
@@ -261,12 +261,12 @@ extension HistoryWalk {
     }
 }
 
-/// Paths and inodes that changes are looked for.
+/// The paths and inodes whose changes are searched for.
 struct ChangeScope: Sendable {
     var paths: [[UInt8]]
     var numbers: Set<InodeNumber>
 
-    /// Whether a path is one of the scope's or lies below one.
+    /// Returns whether a path is one of the scope's or below one.
     func contains(_ path: [UInt8]) -> Bool {
         paths.contains { top in
             top.isEmpty || path == top

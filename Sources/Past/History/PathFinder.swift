@@ -1,9 +1,9 @@
-// PathFinder: which names lead to an inode, now or at an earlier moment. It starts at one moment and
-// can be taken further back, change by change. All its questions go to one tree under its lock.
-// Invariant: `entries` says what each name meant at its moment where that is not what the tree says.
+// PathFinder: finds the names of an inode, now or at an earlier moment. It starts at one moment and can be
+// taken further back, change by change. All its queries go to one tree under its lock.
+// Invariant: `entries` gives the meaning of each name at its moment where that differs from the tree.
 //
-// A tree may be deeper than any path that a system call takes: the paths found have a bound, and what
-// was found of directories is kept, so that each costs its last step only.
+// A tree may be deeper than any path that a system call takes. So the paths have a bound, and the paths of
+// directories are cached, so that each costs only its last step.
 
 internal import Overlay
 internal import Platform
@@ -13,31 +13,31 @@ struct PathFinder: Sendable {
     private var entries: [NamePlace: Entry?] = [:]
     /// Names that lead, or led at a later moment, to an inode; all of them are in `entries`.
     private var holders: [InodeNumber: Set<NamePlace>] = [:]
-    /// What the database says of an inode's names; asked once.
+    /// The names of an inode in the database; queried once.
     private var stored: [InodeNumber: [NamePlace]] = [:]
     private var baseDirectories: [[UInt8]: InodeNumber] = [:]
-    /// What has a row, by where it lies in the base; made when something without a row is met.
+    /// Inodes with a row by their path in the base; made when an inode without a row is met.
     private var held: [[UInt8]: (number: InodeNumber, type: FileType)]?
     /// Base paths of inodes for which this tree has no origin.
     private var hints: [InodeNumber: [UInt8]] = [:]
     /// The last change of the tree that is taken into account.
     private var end: UInt64
-    /// What was found of directories at this moment: paths, those without one, and the name of each.
+    /// Cached results for directories at this moment: paths, directories without one, and the name of each.
     private var known: [InodeNumber: FoundPath] = [:]
     private var lost: Set<InodeNumber> = []
     private var firstPlaces: [InodeNumber: NamePlace] = [:]
-    /// Bytes of the paths in `known`, at most about.
+    /// The approximate number of bytes of the paths in `known`.
     private var knownBytes = 0
     private static let mostKnownBytes = 32 << 20
-    /// Bytes up to which a path is given whole.
+    /// The number of bytes up to which a path is given whole.
     private let longest: Int
 
-    /// The longest path that a system call takes.
+    /// The longest path that a system call takes, in bytes.
     static let longestPath = 4_095
 
     /// - Parameters:
-    ///   - delta: what was different at the moment; empty for the present.
-    ///   - longest: bytes up to which paths are whole, if more are needed.
+    ///   - delta: the differences at the moment; empty for the present.
+    ///   - longest: the number of bytes up to which paths are whole, if more are needed.
     init(_ tree: Tree, _ delta: TreeDelta = TreeDelta(), longest: Int = 0) {
         self.longest = max(longest, Self.longestPath)
         end = tree.sequence.last
@@ -55,7 +55,7 @@ struct PathFinder: Sendable {
         }
     }
 
-    /// Says what a name meant at the moment.
+    /// Sets the meaning of a name at the moment.
     private mutating func set(_ place: NamePlace, _ entry: Entry?) {
         entries[place] = .some(entry)
         if let entry, !entry.isWhiteout { holders[entry.inode, default: []].insert(place) }
@@ -64,13 +64,12 @@ struct PathFinder: Sendable {
     /// Goes back over a change: names become what they were before it.
     mutating func takeBack(_ event: ChangeEvent) {
         for name in event.names.reversed() { set(name.place, name.before) }
-        // What the base shows where a rollback took a name away is not known by number.
+        // The number of a base file that shows through where a rollback removed a name is not known.
         if event.isMany { return forgetPaths() }
         let entries = event.names.flatMap { [$0.before, $0.after] }.compactMap { $0 }
             .filter { $0.type == .directory }
         if entries.isEmpty { return }
-        // A directory that was just made, or is about to be removed, is empty: no other path depends
-        // on it.
+        // A directory that was just made, or is about to be removed, is empty: no other path depends on it.
         guard event.operation == "mkdir" || event.operation == "rmdir" else { return forgetPaths() }
         for entry in entries {
             known[entry.inode] = nil
@@ -86,15 +85,15 @@ struct PathFinder: Sendable {
         firstPlaces = [:]
     }
 
-    /// Says where in the base a file lies, if the tree does not know.
+    /// Records the path of a file in the base, if the tree does not know it.
     mutating func hint(_ number: InodeNumber, _ path: [UInt8]) {
         guard hints[number] == nil else { return }
         hints[number] = path
-        // It may be what was missing.
+        // This path may be what was missing.
         if !lost.isEmpty { lost = [] }
     }
 
-    /// Takes note of what the tree has changed since it was asked last: the moment stays the same.
+    /// Takes in changes of the tree since the last query; the moment stays the same.
     mutating func catchUp(_ tree: Tree) throws(Errno) {
         let last = tree.sequence.last
         guard last > end else { return }
@@ -110,13 +109,13 @@ struct PathFinder: Sendable {
         end = last
     }
 
-    /// What the overlay said of a name at the moment.
+    /// Returns the workspace's entry for a name at the moment.
     func entry(_ place: NamePlace, _ tree: Tree) throws(Errno) -> Entry? {
         if let known = entries[place] { return known }
         return try tree.entry(place.name, in: place.parent)
     }
 
-    /// All names that the overlay knows of an inode, in a stable order.
+    /// Returns all names of an inode that the workspace has entries for, in a stable order.
     mutating func places(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [NamePlace] {
         var found: [NamePlace]
         if let known = stored[number] {
@@ -138,7 +137,7 @@ struct PathFinder: Sendable {
         }
     }
 
-    /// Where a base file shows through that no entry leads to.
+    /// Returns the place where a base file without an entry shows through.
     private mutating func basePlace(
         of number: InodeNumber, _ tree: Tree
     ) throws(Errno) -> NamePlace? {
@@ -156,7 +155,7 @@ struct PathFinder: Sendable {
         guard let parent = try directory(place.directory, tree) else { return nil }
         let name = NamePlace(parent: parent, name: FileName(trusted: place.name))
         guard try entry(name, tree) == nil else { return nil }
-        // A copy has the origin of what it was copied from, and no name of that.
+        // A copy has the origin of its source, but not a name of it.
         if let status = try tree.base.status(ifPresent: place.name, in: place.directory),
             try self.number(of: status, at: place, tree, areFilesHeld: true) != number { return nil }
         return name
@@ -169,7 +168,7 @@ struct PathFinder: Sendable {
         return tree.inodes[number]?.place?.path
     }
 
-    /// The number of a directory of the base.
+    /// Returns the number of a directory of the base.
     private mutating func directory(
         _ path: [UInt8], _ tree: Tree
     ) throws(Errno) -> InodeNumber? {
@@ -185,9 +184,9 @@ struct PathFinder: Sendable {
         return number
     }
 
-    /// The number by which the workspace knows what lies at a place of the base. A directory that it
-    /// holds is the same, whichever inode it is by now: a base that was made anew has others.
-    /// - Parameter areFilesHeld: so are files, for who asks what became of them.
+    /// Returns the workspace's number for what is at a place of the base. A directory that has a row is the
+    /// same, whichever inode it has now: a base that was made anew has other inodes.
+    /// - Parameter areFilesHeld: the same holds for files, for callers that follow what became of them.
     mutating func number(
         of status: FileStatus, at place: BasePlace, _ tree: Tree, areFilesHeld: Bool
     ) throws(Errno) -> InodeNumber {
@@ -198,7 +197,7 @@ struct PathFinder: Sendable {
             var found: [[UInt8]: (number: InodeNumber, type: FileType)] = [:]
             for number in tree.identity.touched {
                 guard let origin = try tree.knownOrigin(number) else { continue }
-                // Of copies, which have the same place, it is the first.
+                // Of several copies, which have the same place, it is the first.
                 if let other = found[origin.path], other.number < number { continue }
                 found[origin.path] = (number, FileType(mode: origin.mode))
             }
@@ -210,7 +209,7 @@ struct PathFinder: Sendable {
 
     // MARK: Paths
 
-    /// The path of an inode, one of them if it has several names; nil where none leads to it.
+    /// Returns the path of an inode, one of them if it has several names; nil if no name leads to it.
     mutating func path(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {
         try find(number, tree)?.bytes
     }
@@ -245,7 +244,7 @@ struct PathFinder: Sendable {
     }
 
     private mutating func keep(_ path: FoundPath, of number: InodeNumber) {
-        // Those that are cut are one array.
+        // All paths that are cut share one array.
         if !path.isCut { knownBytes += path.bytes.count }
         if knownBytes > Self.mostKnownBytes {
             known = [:]
@@ -263,14 +262,14 @@ struct PathFinder: Sendable {
         return place
     }
 
-    /// The path of a name, whether or not it leads anywhere.
+    /// Returns the path of a name, whether or not it leads anywhere.
     mutating func find(_ place: NamePlace, _ tree: Tree) throws(Errno) -> FoundPath? {
         var path = try find(place.parent, tree)
         path?.append(place.name, atMost: longest)
         return path
     }
 
-    /// Every path of an inode that the overlay knows.
+    /// Returns every path of an inode that the workspace has entries for.
     mutating func paths(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [FoundPath] {
         if number == tree.rootNumber { return [FoundPath()] }
         var found: [FoundPath] = []
@@ -281,14 +280,14 @@ struct PathFinder: Sendable {
     }
 }
 
-/// A path as far as it can be said: of a longer one that of the directory above it which is short enough.
+/// A path; in place of one that is too long, the nearest directory above it whose path is short enough.
 struct FoundPath: Sendable {
     var bytes: [UInt8] = []
     var isCut = false
 
     init() {}
 
-    /// A path that is known whole.
+    /// Makes a path from the whole one.
     init(cutting path: [UInt8]) {
         bytes = path
         guard path.count > PathFinder.longestPath else { return }
@@ -308,8 +307,8 @@ struct FoundPath: Sendable {
     }
 }
 
-/// Notices that a walk from directory to directory goes round, which only a damaged store makes it do,
-/// by looking at the numbers 1, 2, 4, 8… steps back (Brent).
+/// Detects a loop in a walk from directory to directory, which only a damaged store has. It compares with
+/// the numbers 1, 2, 4, 8… steps back (Brent).
 struct LoopGuard {
     private var mark: InodeNumber?
     private var steps = 0

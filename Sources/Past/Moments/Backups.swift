@@ -1,25 +1,26 @@
-// Backups and moments: names for sequence numbers. A backup is one record of the journal.
+// Moments: backups, which are names for sequence numbers, and other moments. A backup is one record of the
+// tree log.
 
 package import Overlay
 package import Platform
 internal import Storage
 internal import Synchronization
 
-/// The moments of a workspace's past: named ones, and how the tree was then.
+/// The moments of a workspace's past: backups, and the tree at each moment.
 package struct Moments: Sendable {
     let workspace: Workspace
 }
 
 extension Moments {
-    /// Oldest first.
+    /// The backups, oldest first.
     package var backups: [Backup] {
         workspace.withTreeSafely { tree in tree.backups.map { Backup($0.key, $0.value) } }.sorted {
             ($0.sequence, $0.name.bytes.count) < ($1.sequence, $1.name.bytes.count)
         }
     }
 
-    /// The last change that a moment contains.
-    /// - Throws: ENOENT where there is no such backup, or the moment is yet to come.
+    /// Returns the number of the last change that a moment contains.
+    /// - Throws: ENOENT if there is no such backup, or the moment is in the future.
     package func sequence(of moment: Moment) throws(CommandError) -> UInt64 {
         switch moment {
         case .backup(let name):
@@ -39,8 +40,8 @@ extension Moments {
         }
     }
 
-    /// The journal says it to within two of its records; the logs of files edited between these say
-    /// it exactly.
+    /// Finds the last change at a time. The tree log narrows it to two of its records; the logs of files
+    /// edited between these give the exact change.
     private func sequence(at time: Int64) throws(CommandError) -> UInt64 {
         do throws(Errno) {
             let (last, journaled, logs) = try workspace.withTree {
@@ -69,8 +70,9 @@ extension Moments {
         }
     }
 
-    /// Names the present moment. It costs one record, whatever the size of the workspace. The name is
-    /// durable when this returns; content that was never synced is soon after, by `maintain`.
+    /// Makes a backup of the present moment. It costs one record, whatever the size of the workspace. The
+    /// name is durable when this returns; content that was never synced becomes durable soon after, by
+    /// `maintain`.
     /// - Throws: EEXIST if there is a backup of that name.
     package func backup(
         _ name: FileName, comment: [UInt8], caller: Caller
@@ -103,8 +105,8 @@ extension Moments {
         return Backup(name, made)
     }
 
-    /// The last step of a command whose success says that it survives a power cut. A failed sync does
-    /// not take back what was done; it makes the answer a failure that says so.
+    /// Makes the outcome of a command durable, as its last step: success says that it survives a power cut.
+    /// A failed sync does not revert what was done, but is reported as a failure that says so.
     func makeDurable(_ outcome: CommandOutcome, _ subject: String) throws(CommandError) {
         do throws(Errno) {
             try workspace.synchronizeJournal()
@@ -116,7 +118,7 @@ extension Moments {
         }
     }
 
-    /// Takes a name away; the moment itself stays reachable by its number.
+    /// Removes a backup; the moment stays reachable by its number.
     package func removeBackup(_ name: FileName, caller: Caller) throws(CommandError) {
         try changeBackup(name, caller) { record in
             [.backup(name, before: record, after: nil)]
@@ -133,7 +135,7 @@ extension Moments {
         }
         try changeBackup(name, caller) { record in
             var kept = record
-            // Whoever names it means to keep it.
+            // A user who names a backup means to keep it.
             kept.isAutomatic = false
             return [
                 .backup(name, before: record, after: nil),

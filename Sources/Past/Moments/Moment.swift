@@ -1,25 +1,25 @@
-// Moment: a state of a workspace as people name it, and Backup: a name that a moment has.
+// Moment: a state of a workspace as users name it. Backup: a moment with a name.
 
 package import Platform
 
-/// A moment as people write it.
+/// A moment as users write it.
 package enum Moment: Equatable, Sendable {
     case backup(FileName)
-    /// After the change of that number; 0 is the base as it was forked.
+    /// The state after the change of that number; 0 is the base as it was forked.
     case sequence(UInt64)
-    /// Nanoseconds since 1970: the last change at or before it.
+    /// The last change at or before a time in nanoseconds since 1970.
     case time(Int64)
 }
 
-/// A named moment of a workspace. It holds nothing: logs only grow, so a moment is a number.
+/// A named moment of a workspace. It stores no data: logs only grow, so a moment is a number.
 package struct Backup: Equatable, Sendable {
     package var name: FileName
-    /// The last change that it contains.
+    /// The number of the last change that it contains.
     package var sequence: UInt64
-    /// Nanoseconds since 1970.
+    /// The time in nanoseconds since 1970.
     package var time: Int64
     package var comment: [UInt8]
-    /// Made by draftfs before a rollback, an undo, or the first edit of a large file.
+    /// Whether draftfs made it before a rollback, an undo, or the first edit of a large file.
     package var isAutomatic: Bool
 
     package init(

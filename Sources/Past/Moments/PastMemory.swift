@@ -1,13 +1,13 @@
-// PastMemory: what is remembered of a workspace's past while it is open: moments that were looked at
-// lately, and what the journal says of processes.
+// PastMemory: caches for a workspace's past while it is open: recently used views, and the process records
+// of the tree log.
 
 internal import Overlay
 internal import Platform
 internal import Synchronization
 
 final class PastMemory: Sendable {
-    /// Moments that were looked at lately.
+    /// Recently used views.
     let recentViews = Mutex(LRUCache<UInt64, TimeView>(capacity: 8))
-    /// What the journal's process records say, as far as somebody asked.
+    /// The process records of the tree log, as far as they were requested.
     let processHistory = Mutex(ProcessHistory())
 }

@@ -1,10 +1,10 @@
-// ProcessHistory: which program a process was at some change, as the journal says.
+// ProcessHistory: finds the name of the process that made a change, from the tree log.
 
 internal import Overlay
 internal import Platform
 internal import Storage
 
-/// The process records of a journal, for looking names up.
+/// The process records of a tree log, for looking names up.
 struct ProcessHistory: Sendable {
     private struct Named: Sendable {
         var pid: UInt32
@@ -12,18 +12,18 @@ struct ProcessHistory: Sendable {
         var sequence: UInt64
     }
 
-    /// By pid, then by number.
+    /// Sorted by pid, then by sequence number.
     private var records: [Named] = []
-    /// Programs are few, processes many.
+    /// Each name is stored once: programs are few, processes many.
     private var names: [[UInt8]] = []
     private var indexes: [[UInt8]: UInt32] = [:]
-    /// The journal is read up to here.
+    /// The tree log has been read up to this number.
     private var end: UInt64 = 0
 
-    /// Above this number of records the older half is forgotten: memory stays bounded.
+    /// Above this number of records the older half is dropped, so that memory stays bounded.
     private static let limit = 1 << 20
 
-    /// Reads what the journal has since it was read last. A damaged record costs names, no more.
+    /// Reads the records added since the last call. A damaged record only loses names.
     mutating func read(_ journal: Journal, upTo limit: UInt64) {
         guard limit > end else { return }
         var found: [(pid: UInt32, name: [UInt8], sequence: UInt64)] = []
@@ -52,7 +52,7 @@ struct ProcessHistory: Sendable {
         records.sort { ($0.pid, $0.sequence) < ($1.pid, $1.sequence) }
     }
 
-    /// The name that `pid` had when it made change `sequence`; empty where it is not known.
+    /// Returns the name that `pid` had when it made change `sequence`; empty if it is not known.
     func name(of pid: UInt32, at sequence: UInt64) -> [UInt8] {
         if pid == 0 { return Array("kernel".utf8) }
         var low = 0

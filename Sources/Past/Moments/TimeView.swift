@@ -1,5 +1,5 @@
-// TimeView: a workspace as it was after some change, as a read-only tree. Looking costs what changed
-// since; while the view is in use, the tree tells it of each further change.
+// TimeView: a workspace as it was after some change, as a read-only tree. Making it costs as much as
+// changed since; while it is in use, the tree tells it of each further change.
 
 package import Overlay
 package import Platform
@@ -7,12 +7,12 @@ package import Storage
 internal import Synchronization
 
 package final class TimeView: ChangeObserver, Sendable {
-    /// The last change that the view contains.
+    /// The number of the last change that the view contains.
     package let sequence: UInt64
     package let root: ViewNode
     private let workspace: Workspace
     private let delta: Mutex<TreeDelta>
-    /// What was read lately.
+    /// Recently read contents.
     private let contents = Mutex(LRUCache<InodeNumber, PieceTree>(capacity: 64))
 
     init(_ workspace: Workspace, _ state: TreeAtMoment) throws(Errno) {
@@ -29,13 +29,14 @@ package final class TimeView: ChangeObserver, Sendable {
     private func withState<R: Sendable>(
         _ body: (TreeAtMoment) throws(Errno) -> R
     ) throws(Errno) -> R {
-        // The delta changes under the tree's lock only.
+        // The delta changes only under the tree's lock.
         try workspace.withTree { (tree) throws(Errno) in
             try body(TreeAtMoment(tree, delta.withLock { $0 }, at: sequence))
         }
     }
 
-    /// - Throws: ENOENT where there was nothing.
+    /// Looks up a name.
+    /// - Throws: ENOENT if it did not exist.
     package func lookup(_ name: FileName, in node: ViewNode) throws(Errno) -> ViewNode {
         guard node.type == .directory else { throw .notDirectory }
         return try withState { (state) throws(Errno) in
@@ -46,7 +47,7 @@ package final class TimeView: ChangeObserver, Sendable {
         }
     }
 
-    /// Every name but `.` and `..`, in the order of their bytes.
+    /// Returns every name except `.` and `..`, in the order of their bytes.
     package func list(
         _ node: ViewNode
     ) throws(Errno) -> [(name: FileName, type: FileType)] {
@@ -69,8 +70,8 @@ package final class TimeView: ChangeObserver, Sendable {
         node.record.attributes
     }
 
-    /// Reads up to `buffer.count` bytes from `offset`; fewer only where the file ended.
-    /// - Throws: EIO where a checksum does not fit or the base has changed since.
+    /// Reads up to `buffer.count` bytes from `offset`, and fewer only at the end of the file.
+    /// - Throws: EIO if a checksum does not match or the base has changed since.
     package func read(
         _ node: ViewNode, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
@@ -83,7 +84,7 @@ package final class TimeView: ChangeObserver, Sendable {
         let part = UnsafeMutableRawBufferPointer(
             rebasing: buffer[..<Int(wanted.upperBound - wanted.lowerBound)])
         if node.pieces == nil, !node.record.flags.contains(.hasLog), let place = node.place {
-            // The base's content: as it was known, if anybody has touched it since.
+            // The base's content: as it was known if the file was touched since.
             if let origin = try knownOrigin(node.number) {
                 try workspace.content.readOrigin(node.number, origin, into: part, at: offset)
                 return part.count
@@ -109,13 +110,13 @@ package final class TimeView: ChangeObserver, Sendable {
         return [.hole(wanted.upperBound - wanted.lowerBound)]
     }
 
-    /// The base file under pieces, as it was known then.
+    /// Returns the origin of the base file below pieces, as it was known at the moment.
     private func origin(_ number: InodeNumber) throws(Errno) -> Origin {
         guard let known = try knownOrigin(number) else { throw .inputOutput }
         return known
     }
 
-    /// Nil for a base file that nobody has touched.
+    /// Returns nil for a base file that was not touched.
     private func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
         try withState { (state) throws(Errno) in try state.origin(number) }
     }
@@ -144,7 +145,7 @@ package final class TimeView: ChangeObserver, Sendable {
         return try workspace.base.xattrNames(of: place).filter { overlay[$0] == nil } + own
     }
 
-    /// What the overlay said of a node's extended attributes.
+    /// Returns the workspace's values of a node's extended attributes at the moment.
     func xattrs(of node: ViewNode) throws(Errno) -> [[UInt8]: XattrValue] {
         guard node.hasRow else { return [:] }
         return try withState { (state) throws(Errno) in try state.xattrs(of: node.number) }
@@ -152,8 +153,8 @@ package final class TimeView: ChangeObserver, Sendable {
 }
 
 extension Moments {
-    /// The workspace as it was after change `sequence`.
-    /// - Throws: ENOENT for a change that has not happened, EIO where the journal is damaged.
+    /// Returns a view of the workspace after change `sequence`.
+    /// - Throws: ENOENT for a change that has not happened, EIO if the tree log is damaged.
     package func view(at sequence: UInt64) throws(CommandError) -> TimeView {
         if let known = workspace.pastMemory.recentViews.withLock({ $0.value(for: sequence) }) { return known }
         guard sequence <= workspace.sequence.last else {

@@ -1,6 +1,6 @@
-// TreeDelta: the values of keys of a tree (rows, names, extended attributes, origins) that differ from those
-// of now. Of a moment it has the values from before the first change since: the tree log says them. Of a plan
-// it has the values to be.
+// TreeDelta: the values of a tree's keys (rows, names, extended attributes, origins) that differ from the
+// present ones. For a moment these are the values before the first change since, taken from the tree log.
+// For a plan they are the values that it sets.
 
 internal import Overlay
 internal import Platform
@@ -11,18 +11,18 @@ struct TreeDelta: Sendable {
     var entries: [InodeNumber: [FileName: Entry?]] = [:]
     var xattrs: [InodeNumber: [[UInt8]: XattrValue?]] = [:]
     var origins: [InodeNumber: Origin] = [:]
-    /// Files whose logs may have grown since: they were marked, or had their first edit. Nothing else
-    /// tells that a removed file was edited by somebody who had it open.
+    /// Files whose logs may have grown since: they were marked, or had their first edit. Nothing else shows
+    /// an edit of a removed file that was still open.
     var marked: Set<InodeNumber> = []
-    /// The youngest edit that any of the changes since knew of.
+    /// The youngest edit of each file that any change since knew of.
     var lastEdits: [InodeNumber: UInt64] = [:]
 
-    /// Takes a change that came after the moment; of several of one key the first one counts, so
-    /// they must come in order.
+    /// Takes a change that came after the moment. The first change of a key counts, so changes must come in
+    /// order.
     mutating func note(_ change: TreeChange) {
         switch change {
         case .inode(let number, let before, let after):
-            // A first edit is a transaction and gets no mark of its own.
+            // A first edit is a transaction and gets no content mark.
             if after?.flags.contains(.hasLog) == true, before?.flags.contains(.hasLog) != true {
                 marked.insert(number)
             }
@@ -47,7 +47,7 @@ struct TreeDelta: Sendable {
 }
 
 extension TreeDelta {
-    /// Reads from the tree log what changed after `sequence`.
+    /// Reads the changes after `sequence` from the tree log.
     init(after sequence: UInt64, in tree: Tree) throws(Errno) {
         var delta = TreeDelta()
         let journal = tree.journal
@@ -71,7 +71,7 @@ extension TreeDelta {
 }
 
 extension Journal {
-    /// The transactions after `sequence`, in order.
+    /// Visits the transactions after `sequence`, in order.
     func changes(
         after sequence: UInt64, upTo limit: UInt64 = .max,
         visit: (RecordHeader, TreeOperation, [TreeChange]) -> Void

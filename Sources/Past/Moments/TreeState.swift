@@ -1,20 +1,20 @@
-// TreeState: a tree as it was at a moment, or as it is to be by a plan: the tree of now under the values that
-// differ. Reading it changes nothing. Sizes and times of content that was edited since the moment come from
-// the edit logs.
+// TreeState: a tree at a moment, or as a plan leaves it: the present tree with the values that differ.
+// Reading it changes nothing. Sizes and times of content that was edited since the moment come from the
+// edit logs.
 
 internal import Overlay
 internal import Platform
 internal import Storage
 
-/// Valid as long as the tree's lock is held.
+/// A tree state; valid as long as the tree's lock is held.
 protocol TreeState {
     var tree: Tree { get }
     var delta: TreeDelta { get }
-    /// The last change that it contains; `.max` where edit logs count whole.
+    /// The number of the last change that it contains; `.max` if edit logs count whole.
     var sequence: UInt64 { get }
 }
 
-/// The tree after an earlier change; without a delta, as it is now.
+/// The tree after an earlier change; the present tree if there is no delta.
 struct TreeAtMoment: TreeState {
     let tree: Tree
     let delta: TreeDelta
@@ -26,29 +26,29 @@ struct TreeAtMoment: TreeState {
         self.sequence = sequence
     }
 
-    /// Reads from the tree log what changed since.
+    /// Reads the changes since from the tree log.
     init(_ tree: Tree, after sequence: UInt64) throws(Errno) {
         self.init(tree, try TreeDelta(after: sequence, in: tree), at: sequence)
     }
 }
 
-/// A row, and the content that the file had if that was edited since.
+/// A row, and the old content of the file if that was edited since.
 struct PastRow: Sendable {
     var record: InodeRecord
-    /// Nil where the content is what it is now, or the base's.
+    /// Nil if the content is the present one, or the base's.
     var pieces: PieceTree?
 }
 
 // MARK: Keys
 
 extension TreeState {
-    /// Where a touched base file came from; nil for a file that no process had touched.
+    /// Returns the origin of a touched base file; nil for a file that no process had touched.
     func origin(_ number: InodeNumber) throws(Errno) -> Origin? {
         if let known = delta.origins[number] { return known }
         return try tree.knownOrigin(number)
     }
 
-    /// The row of an inode; nil where there is none, or it has no name and no user.
+    /// Returns the row of an inode; nil if there is none, or if it has no links.
     func stateRow(_ number: InodeNumber) throws(Errno) -> PastRow? {
         let known: InodeRecord?
         if let noted = delta.inodes[number] { known = noted } else { known = try tree.row(number) }
@@ -60,7 +60,7 @@ extension TreeState {
             }
         }
         let (pieces, version) = try tree.historicLog(number).content(at: sequence)
-        // Nothing was written between what the row knows and the moment.
+        // The row includes the last edit before the moment.
         if version.sequence == record.contentSequence {
             return PastRow(record: record, pieces: pieces)
         }
@@ -71,19 +71,19 @@ extension TreeState {
             record.modificationTime = version.time
             record.changeTime = version.time
         } else if let older = try recorded(number, at: record.sequence) {
-            // The edits since have overwritten the times that this change left.
+            // The later edits have overwritten the times that this change left.
             record.modificationTime = older.modificationTime
             record.changeTime = older.changeTime
         }
         return PastRow(record: record, pieces: pieces)
     }
 
-    /// Whether a file's log may have grown past what `record`, its row of some moment, knows of. No log
-    /// is opened for the answer; most files that come back were not edited since.
+    /// Returns whether a file's log may have grown past `record`, its row at some moment. It opens no log;
+    /// most files that come back were not edited since.
     ///
-    /// It is never wrong towards no. A log grows only while its file has a row that follows it, or
-    /// after a mark or a first edit: a removal ends the marks from before it. A row says its last
-    /// edit, and when a row is changed or goes, the change says what it was before.
+    /// It never returns false for an edited file. A log grows only while its file has a row that follows
+    /// it, or after a mark or a first edit: a removal ends the marks from before it. A row contains its
+    /// last edit, and a change or removal of a row records the row before it.
     private func wasEdited(_ record: InodeRecord) throws(Errno) -> Bool {
         if delta.marked.contains(record.number) { return true }
         let known = max(
@@ -91,7 +91,7 @@ extension TreeState {
         return known > record.contentSequence
     }
 
-    /// The row as change `sequence` left it.
+    /// Returns the row as change `sequence` left it.
     private func recorded(
         _ number: InodeNumber, at sequence: UInt64
     ) throws(Errno) -> InodeRecord? {
@@ -136,7 +136,7 @@ extension TreeState {
         return found
     }
 
-    /// All extended attributes that a file showed.
+    /// Returns all extended attributes that a file showed.
     func visibleXattrs(of node: ViewNode) throws(Errno) -> [[UInt8]: [UInt8]] {
         let overlay = node.hasRow ? try xattrs(of: node.number) : [:]
         var found: [[UInt8]: [UInt8]] = [:]
@@ -158,7 +158,7 @@ extension TreeState {
         return try baseNode(status, at: BasePlace(directory: basePath, name: name.bytes))
     }
 
-    /// A file that the overlay knew.
+    /// Returns a file that had a row.
     func node(_ number: InodeNumber) throws(Errno) -> ViewNode {
         guard let node = try node(ifThere: number) else {
             throw tree.failing("a name leads to inode \(number), which is not there")
@@ -166,7 +166,7 @@ extension TreeState {
         return node
     }
 
-    /// Nil for a file that had no row.
+    /// Returns nil for a file that had no row.
     func node(ifThere number: InodeNumber) throws(Errno) -> ViewNode? {
         guard let row = try stateRow(number) else { return nil }
         var place: BasePlace?
@@ -176,7 +176,7 @@ extension TreeState {
         return ViewNode(row, place: place, hasRow: true)
     }
 
-    /// A file of the base, which may have had a row under another name. Nothing is recorded for it.
+    /// Returns a file of the base, which may have had a row under another name. Nothing is recorded for it.
     private func baseNode(
         _ status: FileStatus, at place: BasePlace
     ) throws(Errno) -> ViewNode {

@@ -1,4 +1,4 @@
-// ViewNode: one file of a tree of the past.
+// ViewNode: one file of a view of the past.
 
 internal import Overlay
 package import Platform
@@ -11,11 +11,11 @@ package final class ViewNode: Sendable {
     package var number: InodeNumber { record.number }
     package var type: FileType { record.type }
     let record: InodeRecord
-    /// Where its base content, names and attributes lie.
+    /// The place in the base of its content, names and attributes.
     let place: BasePlace?
-    /// Whether the overlay had a row for it.
+    /// Whether the workspace had a row for it.
     let hasRow: Bool
-    /// The content, where it was edited since; nil where it is that of now or the base's.
+    /// The content if it was edited since; nil if it is the present one or the base's.
     let pieces: PieceTree?
 
     init(_ row: PastRow, place: BasePlace?, hasRow: Bool) {

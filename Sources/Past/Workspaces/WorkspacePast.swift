@@ -1,19 +1,20 @@
-// What this module adds to a workspace: its moments, its history, and the commands that change many files.
+// The additions of this module to a workspace: its moments, its history, and the commands that change many
+// files.
 
 package import Overlay
 
 extension Workspace {
-    /// The moments of a workspace's past: named ones, and how the tree was then.
+    /// The moments of a workspace's past: backups, and the tree at each moment.
     package var moments: Moments { Moments(workspace: self) }
-    /// The changes of a workspace, as its logs tell them.
+    /// The changes of a workspace, read from its logs.
     package var changes: ChangeHistory { ChangeHistory(workspace: self) }
-    /// Commands that change many files at once, whole or not at all.
+    /// Commands that change many files at once, all or nothing.
     package var commands: TreeCommands { TreeCommands(workspace: self) }
-    /// How a workspace differs from the base, a moment or another workspace.
+    /// Compares a workspace with the base, a moment or another workspace.
     package var comparison: Comparison { Comparison(workspace: self) }
-    /// Whether a workspace may be removed, and its last step.
+    /// Checks whether a workspace may be removed, and performs the last step of a removal.
     package var removal: RemovalCheck { RemovalCheck(workspace: self) }
 
-    /// What is remembered of the past while the workspace is open.
+    /// Caches for the past, kept while the workspace is open.
     var pastMemory: PastMemory { attachment.value { PastMemory() } }
 }

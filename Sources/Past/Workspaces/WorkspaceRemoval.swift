@@ -1,6 +1,6 @@
-// WorkspaceRemoval: rmdir of a workspace. What holds nothing of its own may go: what `diff` against the
-// base shows counts, and so do backups that somebody named. No write that was acknowledged goes with it:
-// the check and the mark that lets nothing in any more are one step to all who write.
+// WorkspaceRemoval: rmdir of a workspace. A workspace without content of its own may be removed:
+// differences from the base count as content, and so do backups that a user named. No acknowledged write is
+// lost: the check and the mark that refuses further calls are one step to all writers.
 
 package import Overlay
 package import Platform
@@ -8,12 +8,11 @@ package import Storage
 internal import Synchronization
 
 extension WorkspaceSet {
-    /// How often a workspace is looked at that others change meanwhile.
+    /// How often a workspace is examined that is being changed meanwhile.
     private static let looks = 5
 
-    /// Removes a workspace that holds no changes. Whatever asks for it later gets ESTALE, by its name
-    /// ENOENT.
-    /// - Throws: ENOTEMPTY if it holds any, EBUSY if it is being changed all the time.
+    /// Removes a workspace that holds no changes. Later calls get ESTALE, and look-ups of its name ENOENT.
+    /// - Throws: ENOTEMPTY if it holds changes, EBUSY if it is being changed all the time.
     package func remove(_ record: WorkspaceRecord) throws(Errno) {
         let workspace: Workspace
         do throws(StorageError) {
@@ -25,7 +24,8 @@ extension WorkspaceSet {
         for _ in 0..<Self.looks {
             let seen = try workspace.removal.settledSequence()
             guard try !workspace.removal.hasChanges() else { throw .notEmpty }
-            // Nobody opens it anew between its closing and the end of its directory.
+            // The lock keeps it from being opened anew between its closing and the removal of its
+            // directory.
             let failure: Errno?? = opening.withLock { _ in
                 do throws(Errno) {
                     guard try workspace.removal.startRemoval(at: seen) else { return .some(nil) }
@@ -49,26 +49,26 @@ extension WorkspaceSet {
         stopCounting(workspace)
         workspace.close()
         try store.removeWorkspace(workspace.id)
-        // Nobody else may need what it had of the base.
+        // No other workspace may need the contents it had in the pool.
         wantsPoolSweep.store(true, ordering: .relaxed)
     }
 }
 
-/// Whether a workspace may be removed, and its last step.
+/// Checks whether a workspace may be removed, and performs the last step of a removal.
 package struct RemovalCheck: Sendable {
     let workspace: Workspace
 }
 
 extension RemovalCheck {
-    /// The last change, once no edit is under way.
+    /// Returns the last sequence number once no edit is under way.
     fileprivate func settledSequence() throws(Errno) -> UInt64 {
         try workspace.gate.alone { () throws(Errno) in
             try workspace.withTree { (tree) throws(Errno) in tree.sequence.last }
         }
     }
 
-    /// Lets nothing in any more, if nothing changed since `seen`: edits enter by the gate, all else
-    /// takes the tree's lock.
+    /// Refuses all further calls, if nothing changed since `seen`: edits enter by the gate, all other calls
+    /// take the tree's lock.
     fileprivate func startRemoval(at seen: UInt64) throws(Errno) -> Bool {
         try workspace.gate.alone { () throws(Errno) in
             try workspace.withTree { (tree) throws(Errno) in
@@ -79,13 +79,13 @@ extension RemovalCheck {
         }
     }
 
-    /// Whether a row or entry is there: without one, nothing was changed, or all was taken back.
+    /// Whether there is a row or an entry: without one, nothing was changed, or everything was reverted.
     package var isTouched: Bool {
         workspace.withTreeSafely { !$0.identity.touched.isEmpty || !$0.directoriesWithEntries.isEmpty }
     }
 
-    /// Whether it holds anything that would be lost with it: what differs from the base, or a backup
-    /// that somebody named. Looks at changed keys, not at the base.
+    /// Returns whether the workspace holds anything that would be lost: a difference from the base, or a
+    /// backup that a user named. Examines changed keys, not the base.
     package func hasChanges() throws(Errno) -> Bool {
         let isObvious = try workspace.withTree { (tree) throws(Errno) in
             if tree.backups.values.contains(where: { !$0.isAutomatic }) { return true }
@@ -99,7 +99,7 @@ extension RemovalCheck {
         }
     }
 
-    /// Whether anything that is there was made here: then no tree needs to be compared.
+    /// Returns whether any existing inode was made here: then no trees need to be compared.
     private func hasOwnInodes(_ tree: Tree) throws(Errno) -> Bool {
         func isOwn(_ record: InodeRecord) -> Bool {
             record.links > 0 && record.number & 1 << 47 != 0 && !record.flags.contains(.hasOrigin)
