@@ -1,4 +1,5 @@
-// What the faults of a log mean, and their repair: what is written over is kept beside the log first.
+// FaultRepair: reports what the faults of a log mean, and repairs them. Bytes that are overwritten are
+// first kept beside the log.
 
 internal import Overlay
 internal import Past
@@ -95,7 +96,7 @@ extension FaultRepair {
         return finding
     }
 
-    /// Blocks of one log in which a flipped bit is looked for: a tenth of a second each.
+    /// The number of blocks of one log in which a flipped bit is searched for: a tenth of a second each.
     private static var blocksToTry: Int { 64 }
 
     private func flipBack(
@@ -143,7 +144,7 @@ extension FaultRepair {
         if isWhole { finding.advice = "one bit was wrong, and is right again: nothing is lost" }
     }
 
-    /// Makes a range readable: by flipping one bit back, and what that leaves by a filler.
+    /// Makes a range readable: flips one bit back if that helps, and puts a filler over the rest.
     private func fill(
         _ fault: LogFault, _ file: any DiskFile, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool
     ) throws(Errno) -> (isDone: Bool, isWhole: Bool) {
@@ -162,8 +163,8 @@ extension FaultRepair {
         return (isDone, false)
     }
 
-    /// What a filler takes: whole multiples of 8, and at the end as much as its header needs and as
-    /// the database knows of.
+    /// Returns the range of a filler: whole multiples of 8; at the end of the log at least its header, and
+    /// up to the position that the database knows of.
     private func room(_ fault: LogFault, _ isTree: Bool) -> Range<UInt64> {
         let start = fault.range.lowerBound
         if fault.after != nil { return fault.range }
@@ -180,8 +181,9 @@ extension FaultRepair {
         }
     }
 
-    /// One flipped bit can be found, since all others are right; else only a tree log's header says
-    /// nothing that is not known.
+    /// Repairs the header of a log. One flipped bit can be found, since all other bits are right. Otherwise
+    /// only the header of a tree log can be made anew, since it contains nothing that is not known
+    /// elsewhere.
     private func repairHeader(
         _ file: any DiskFile, _ path: String, _ id: UInt64, _ isTree: Bool
     ) throws(Errno) -> Bool {
@@ -196,8 +198,8 @@ extension FaultRepair {
         return true
     }
 
-    /// Damaged blocks of written bytes are given up one by one; a record that says what to do with
-    /// the file, or with the tree, is lost whole.
+    /// Gives up damaged blocks of written bytes one by one. A record that describes a change of the file's
+    /// layout or of the tree is lost whole.
     private func giveUp(
         _ record: ScannedRecord, _ blocks: [Int], _ path: String, _ id: UInt64, _ isTree: Bool
     ) {

@@ -1,4 +1,4 @@
-// Fsck: checks a whole store that nothing uses, and repairs it when told to. It holds the store's lock
+// Fsck: checks a whole store that no process uses, and repairs it if requested. It holds the store's lock
 // meanwhile. Without repair it changes nothing.
 
 package import Overlay
@@ -9,14 +9,14 @@ package import Storage
 package struct Fsck {
     package struct Options: Sendable {
         package var repairs = false
-        /// The base, for a store that does not know it any more or whose base was moved.
+        /// The path of the base, for a store that has lost it or whose base was moved.
         package var base: String?
-        /// Who holds the store meanwhile, for the message of whoever wants to mount it.
+        /// The holder of the store that a concurrent mount reports in its message.
         package var holder = "fsck"
         package init() {}
     }
 
-    /// What is left at the end; exit statuses of fsck(8) are made from it.
+    /// The state at the end; the exit status of fsck(8) is derived from it.
     package enum Outcome: String, Sendable {
         case clean, repaired
         case damaged = "damage left"
@@ -25,7 +25,7 @@ package struct Fsck {
     package struct Report: Sendable {
         package var outcome: Outcome
         package var check: VerifyReport
-        /// What recovery said when repaired workspaces were opened.
+        /// The events of recovery, from the opening of repaired workspaces.
         package var events: [Event] = []
 
         package var pairs: [(key: String, value: ReportValue)] {
@@ -49,8 +49,9 @@ package struct Fsck {
         self.clock = clock
     }
 
-    /// Checks, and repairs if the options say so.
-    /// - Throws: `locked` while a daemon uses the store; `system` or `damaged` where it is no store.
+    /// Checks the store, and repairs it if the options say so.
+    /// - Throws: `locked` while a daemon uses the store; `system` or `damaged` if the directory is not a
+    ///   store.
     package func run(
         progress: @escaping (UInt64, UInt64) -> Bool = { _, _ in true }
     ) throws(StorageError) -> Report {
@@ -68,7 +69,7 @@ package struct Fsck {
         let lock = try Store.takeLock(root, path, options.holder)
         defer {
             if !options.repairs {
-                // It says who held it last; nothing depends on that.
+                // The text names the last holder; nothing depends on it.
                 try? Store.write(lockText ?? [], to: lock.file)
             }
         }
@@ -118,11 +119,12 @@ package struct Fsck {
             }
             try check(id, disk, key, lock, superblock, base, log, pins)
         }
-        // Without a base nobody has looked which files need them.
+        // Without a base it is not known which files need them.
         if base != nil { try pins.checkRest() }
     }
 
-    /// No new key is made: by it all records would be damage, and a repair would replace them.
+    /// Reports the loss of the key. No new key is made: with it all records would look damaged, and a
+    /// repair would replace them.
     private func reportLostKey(_ log: CheckLog) {
         log.add(
             Finding(
@@ -138,7 +140,7 @@ package struct Fsck {
         return id
     }
 
-    /// The superblock; where no copy can be read and a base was given, a new one.
+    /// Returns the superblock; if no copy can be read and a base was given, a new one.
     private func superblock(
         _ disk: HostDisk, _ log: CheckLog
     ) throws(StorageError) -> Superblock? {
@@ -202,7 +204,7 @@ package struct Fsck {
             case .otherBoot, .otherMount, .damaged: .afterPowerCut
             }
         }
-        // After a power cut a gap ends a log. Recovery does that; a filler would keep what was never
+        // After a power cut a gap ends a log, which recovery cuts off. A filler would keep what was never
         // synced.
         var hasFailed = false
         if options.repairs, situation() == .afterPowerCut {
@@ -229,7 +231,7 @@ package struct Fsck {
     }
 
     /// Opens and closes the workspace: recovery makes the database anew, and seals it.
-    /// - Returns: why it could not; nil too where the base is not there, which leaves it to a mount.
+    /// - Returns: the error, if any; nil also if the base is missing, so that a later mount does this.
     private func reopen(
         _ id: UInt16, _ disk: HostDisk, _ lock: FileLock, _ superblock: Superblock?, _ base: BaseTree?
     ) -> StorageError? {

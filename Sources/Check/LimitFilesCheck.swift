@@ -1,5 +1,5 @@
-// LimitFilesCheck: the files `limits` and `usage` as fsck looks at them. Both can be done without:
-// where no copy can be read, a repair removes the file, and defaults or a new count take its place.
+// LimitFilesCheck: checks the files `limits` and `usage`. Both are dispensable: if no copy can be read, a
+// repair removes the file, and defaults or a new count take its place.
 
 internal import Overlay
 internal import Past
@@ -7,7 +7,7 @@ internal import Platform
 internal import Storage
 
 enum LimitFilesCheck {
-    /// - Parameter directory: of a workspace, or empty for the store's own limits.
+    /// - Parameter directory: the directory of a workspace, or empty for the store's own limits.
     static func limits(
         _ directory: String, on disk: any Disk, log: CheckLog, repairs: Bool
     ) throws(StorageError) {
@@ -17,7 +17,7 @@ enum LimitFilesCheck {
             advice: "a repair removes it, and the defaults hold until limits are set anew")
     }
 
-    /// A repair changes what was counted, so it removes the record in any case.
+    /// Checks a usage record. A repair changes what was counted, so it removes the record in any case.
     static func usage(
         _ directory: String, on disk: any Disk, log: CheckLog, repairs: Bool
     ) throws(StorageError) {
@@ -38,7 +38,7 @@ enum LimitFilesCheck {
             advice: repairs ? "" : "draftfs fsck --repair writes it anew")
         if payload != nil { return }
         let length = (try? disk.open(path, .readOnly).length()) ?? 0
-        // While the store is in use a usage record may have gone meanwhile.
+        // While the store is in use a usage record may be removed meanwhile.
         if !disk.exists(path) { return }
         var finding = Finding(
             .error, path, range: 0..<max(1, length), "no copy of it can be read", advice: advice)

@@ -1,5 +1,5 @@
-// PinCheck: checks contents of the pool, each one once, whichever origins name it, and repairs them when
-// told to. A content that is lost is no loss while the base file is what it was.
+// PinCheck: checks contents of the pool, each one once, however many origins name it, and repairs them if
+// requested. A lost content does no harm while the base file is unchanged.
 
 internal import Overlay
 internal import Past
@@ -18,19 +18,19 @@ final class PinCheck {
         self.repairs = repairs
     }
 
-    /// One content, and what is known of whom it is of.
+    /// A content, and what is known of the file it belongs to.
     private struct Subject {
         var identity: PinIdentity
-        /// Below the workspace's root.
+        /// The path below the workspace's root.
         var path: [UInt8]?
-        /// The base file as it was, if it still is.
+        /// The base file, if it is unchanged.
         var original: File?
         var isNamed: Bool
     }
 
     /// - Parameters:
-    ///   - path: of the file that needs it.
-    ///   - original: the base file, if it is what it was.
+    ///   - path: the path of the file that needs the content.
+    ///   - original: the base file, if it is unchanged.
     func check(
         _ identity: PinIdentity, path: [UInt8], original: File?
     ) throws(StorageError) {
@@ -38,14 +38,14 @@ final class PinCheck {
         let subject = Subject(
             identity: identity, path: path, original: original, isNamed: true)
         guard disk.exists(identity.path) else {
-            // A power cut may have taken it; the base serves as long as it fits.
+            // A power cut may have taken it; the base serves as long as it is unchanged.
             return add(
                 subject, original == nil ? .error : .warning, nil, "the kept content is missing")
         }
         try check(subject)
     }
 
-    /// Contents that no file of now needs: moments of the past may.
+    /// Checks contents that no present file needs: moments of the past may need them.
     func checkRest() throws(StorageError) {
         var rest: [PinIdentity] = []
         PinPool(disk, counter: SpaceCounter(), openFiles: 1).visit { path in
@@ -76,7 +76,7 @@ final class PinCheck {
             pin = try PinFile(file, subject.identity)
         } catch {
             let whole = 0..<max(1, length)
-            // One that nobody names was cut off in its making.
+            // A content without an origin is the rest of a making that was interrupted.
             let severity: Finding.Severity = subject.isNamed ? .error : .notice
             guard repairs, (try? PinFile.mendFooter(of: file, subject.identity)) == true,
                 let mended = try? PinFile(file, subject.identity)
@@ -97,7 +97,8 @@ final class PinCheck {
         if repairs { try? file.synchronize() }
     }
 
-    /// Blocks of one content in which a flipped bit is looked for: a tenth of a second each.
+    /// The number of blocks of one content in which a flipped bit is searched for: a tenth of a second
+    /// each.
     private static let blocksToTry = 64
 
     private func checkBlocks(
@@ -109,7 +110,7 @@ final class PinCheck {
                 add(subject, .error, range, what, isMended: true)
                 continue
             }
-            // The entry in the table may be what is wrong.
+            // The fault may be in the entry of the table.
             let end = PinFile.length(subject.identity.size, isShared: false)
             let range = pin.range(ofBlock: block)
             add(subject, .error, blocks.count == 1 ? range.lowerBound..<end : range, what)
@@ -118,7 +119,7 @@ final class PinCheck {
         }
     }
 
-    /// Extents that are shared with the base have no checksums of ours.
+    /// Compares with the base file: extents that are shared with the base have no checksums in the pool.
     private func compare(_ pin: PinFile, _ subject: Subject) throws(StorageError) {
         guard let original = subject.original else { return }
         let size = subject.identity.size
@@ -149,7 +150,7 @@ final class PinCheck {
             if severity == .error { finding.severity = .warning }
             finding.advice = "no file of now needs it; moments of the past may"
         } else if subject.original != nil {
-            // Without it the base is read, as long as it is what it was.
+            // Without the pin the base is read, as long as it is unchanged.
             finding.advice = "the base still has this content"
             finding.isRepaired = repairs && disk.exists(path) && (try? disk.remove(path)) != nil
         } else {

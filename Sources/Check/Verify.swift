@@ -1,6 +1,6 @@
-// Verify: checks a workspace while it is in use. It writes a checkpoint first, so that the database has
-// everything, then reads files through descriptors and a connection of its own. No lock of the tree is
-// held while anything is read, and a log that is being appended to is checked up to its end.
+// Verify: checks a workspace while it is in use. It writes a checkpoint first, so that the database is
+// complete. Then it reads files through its own descriptors and database connection. It holds no lock of
+// the tree while it reads, and checks a log that is being appended to up to its end.
 
 package import Overlay
 internal import Past
@@ -8,11 +8,11 @@ internal import Platform
 internal import Storage
 
 extension Workspace {
-    /// Checks everything of the workspace, or the files at and below `paths`.
+    /// Checks the whole workspace, or the files at and below `paths`.
     /// - Parameters:
-    ///   - paths: below the workspace's root; empty for everything.
-    ///   - progress: given the bytes done and in all; answers whether to go on.
-    /// - Throws: ENOENT where a path leads nowhere; EIO where the store cannot be read.
+    ///   - paths: paths below the workspace's root; empty for everything.
+    ///   - progress: gets the bytes done and the bytes in all; returns false to stop.
+    /// - Throws: ENOENT if a path does not exist; EIO if the store cannot be read.
     package func verify(
         _ paths: [[UInt8]] = [], progress: @escaping (UInt64, UInt64) -> Bool = { _, _ in true }
     ) throws(CommandError) -> VerifyReport {
@@ -31,7 +31,7 @@ extension Workspace {
         }
         check.endOfJournal = { self.journal.end }
         check.endOfLog = { number in
-            // The log's own lock is taken after the tree's is given back.
+            // The log's own lock is taken after the tree's is released.
             let log: EditLog? = self.withTreeSafely { $0.openLogs[number] }
             return log?.end
         }
@@ -63,7 +63,8 @@ extension Workspace {
         }
     }
 
-    /// Files with a place of their own in the overlay: what is below an untouched directory has none.
+    /// Returns the files at and below `roots` that have rows or entries: files below an untouched directory
+    /// have none.
     private func files(
         below roots: [InodeNumber], _ path: String?
     ) throws(StorageError) -> Set<InodeNumber> {
@@ -82,7 +83,7 @@ extension Workspace {
     }
 }
 
-/// The files of the store that belong to no workspace.
+/// Checks the files of the store that belong to no workspace.
 struct StoreFilesCheck {
     private let disk: any Disk
     private let log: CheckLog
@@ -92,7 +93,7 @@ struct StoreFilesCheck {
         self.log = log
     }
 
-    /// - Parameter lock: the lock's bytes, where the caller has written its own since.
+    /// - Parameter lock: the bytes of the lock file, if the caller has overwritten it since.
     func run(repairs: Bool, lock: [UInt8]? = nil) throws(StorageError) {
         let payload = try SealedCopies.check(
             Superblock.path, magic: Format.superblockMagic, copies: 2, on: disk, log: log,
@@ -110,7 +111,7 @@ struct StoreFilesCheck {
         log.countFile()
         try log.advance(UInt64(bytes.count))
         guard ChecksummedText(decoding: bytes).isDamaged else { return }
-        // It may just have been written.
+        // It may have been written just now.
         if lock == nil, let again = try? disk.open("lock", .readOnly).readAll(),
             !ChecksummedText(decoding: again).isDamaged { return }
         var finding = Finding(
@@ -120,7 +121,7 @@ struct StoreFilesCheck {
         log.add(finding)
     }
 
-    /// The file `key`, which the superblock can make anew.
+    /// Checks the file `key`, which can be made anew from the superblock.
     private func checkKey(repairs: Bool) throws(StorageError) {
         let payload = try SealedCopies.check(
             StoreKey.path, magic: Format.keyMagic, copies: 2, on: disk, log: log, repairs: repairs,

@@ -1,27 +1,27 @@
-// VerifyReport: what a check of a store or a workspace found: how much was looked at, and each thing
-// that is not as it should be, with what to do about it. The number of findings is bounded.
+// VerifyReport: the result of a check of a store or a workspace: how much was examined, and each fault with
+// advice. The number of findings is bounded.
 
 internal import Overlay
 internal import Past
 internal import Platform
 internal import Storage
 
-/// One thing that is not as it should be.
+/// One fault or peculiarity that a check found.
 package struct Finding: Sendable {
     package enum Severity: String, Sendable {
-        /// Nothing to do.
+        /// Nothing needs to be done.
         case notice
-        /// Not damage of the store: drift, a write that was cut short.
+        /// Not damage of the store: drift, or an interrupted write.
         case warning
         /// Bytes are not as they were written, or something is missing.
         case error
     }
     package var severity: Severity
-    /// Below the store.
+    /// The path of the file below the store.
     package var file: String
-    /// Below the workspace's root, where it is known.
+    /// The path below the workspace's root, if it is known.
     package var path: [UInt8]?
-    /// Bytes of `file`.
+    /// The range of bytes in `file`.
     package var range: Range<UInt64>?
     package var what: String
     package var advice: String
@@ -39,7 +39,7 @@ package struct Finding: Sendable {
         self.advice = advice
     }
 
-    /// One line for people.
+    /// The finding as one line of text.
     package var sentence: String {
         let place = range.map { ", bytes \($0.lowerBound) to \($0.upperBound)" } ?? ""
         return "\(file)\(place): \(what)" + (advice.isEmpty ? "" : "; \(advice)")
@@ -47,28 +47,28 @@ package struct Finding: Sendable {
     }
 }
 
-/// A value of a report, for whoever renders it.
+/// A value of a report, to be rendered by the caller.
 package enum ReportValue: Sendable {
     case number(UInt64)
     case time(Int64)
     case flag(Bool)
     case text(String)
-    /// A path: any bytes.
+    /// A path, which may contain any bytes.
     case path([UInt8])
     case list([[(key: String, value: ReportValue)]])
 }
 
 package struct VerifyReport: Sendable {
-    /// Nanoseconds since 1970.
+    /// The time in nanoseconds since 1970.
     package var started: Int64
     package var ended: Int64 = 0
     package var bytesChecked: UInt64 = 0
     package var recordsChecked = 0
     package var files = 0
     package var findings: [Finding] = []
-    /// Findings beyond the bound.
+    /// The number of findings beyond the bound.
     package var unlisted = 0
-    /// Findings of severity error, listed or not, and those of them that were repaired.
+    /// The number of findings of severity error, listed or not, and how many of them were repaired.
     package var errors = 0
     package var repaired = 0
     package var wasCancelled = false
@@ -77,7 +77,7 @@ package struct VerifyReport: Sendable {
 
     package static let maximumFindings = 500
 
-    /// No damage; there may be notices and warnings.
+    /// Whether there is no damage; there may be notices and warnings.
     package var isClean: Bool { errors == 0 && !wasCancelled }
 
     mutating func add(_ finding: Finding) {
@@ -125,13 +125,13 @@ extension Finding {
     }
 }
 
-/// Collects a report while a check runs, and stops the check when it is told to.
+/// Collects a report while a check runs, and stops the check on request.
 final class CheckLog {
     private(set) var report: VerifyReport
     private var total: UInt64 = 0
     private let progress: (UInt64, UInt64) -> Bool
 
-    /// - Parameter progress: given the bytes done and in all; answers whether to go on.
+    /// - Parameter progress: gets the bytes done and the bytes in all; returns false to stop.
     init(started: Int64, progress: @escaping (UInt64, UInt64) -> Bool) {
         report = VerifyReport(started: started)
         self.progress = progress
@@ -143,7 +143,7 @@ final class CheckLog {
     func countRecord() { report.recordsChecked += 1 }
 
     /// Counts bytes as checked.
-    /// - Throws: EINTR once the check is to stop.
+    /// - Throws: EINTR if the check is to stop.
     func advance(_ bytes: UInt64) throws(StorageError) {
         report.bytesChecked += bytes
         if !report.wasCancelled, !progress(report.bytesChecked, max(total, report.bytesChecked)) {

@@ -1,4 +1,4 @@
-// Checking and repairing edit logs, with their piece checkpoints, and the tree log.
+// Checks and repairs edit logs, with their piece checkpoints, and the tree log.
 
 internal import Overlay
 internal import Past
@@ -12,14 +12,14 @@ extension WorkspaceCheck {
         let path = LogDirectory.path(id)
         guard let length = try? disk.open(path, .readOnly).length() else { return }
         log.countFile()
-        // Before the log's end is looked at: what a row knows of was in the log then.
+        // Read before the log's end: the edits that a row knows of were in the log at that time.
         let known = try database?.contentSequence(of: id)
-        // Made, and then the first write did not come, or a kill cut it short.
+        // The log was made, but its first write did not happen, or a kill cut it short.
         if length < UInt64(Format.logHeaderLength) { return noteEmptyLog(id, path, known) }
         var check = try EditLog.check(
             id, on: disk, key: key, upTo: endOfLog(id) ?? length, visit: count, shared: note)
         if situation == .inUse, !check.log.faults.isEmpty || isUnfit(check.pieces) {
-            // It may have been opened, cut or appended to meanwhile: only what stays counts.
+            // The log may have been opened, cut or appended to meanwhile: only faults that stay count.
             let limit = endOfLog(id) ?? (try? disk.open(path, .readOnly).length()) ?? length
             check = try EditLog.check(id, on: disk, key: key, upTo: limit)
         }
@@ -42,7 +42,7 @@ extension WorkspaceCheck {
         addEmptyLog(id, path, known)
     }
 
-    /// What a killed daemon left in the tree log, and no log bears out.
+    /// Reports logs that a killed daemon recorded in the tree log and that lack the recorded edits.
     func checkJournaledLogs() {
         let known = Set(shortLogs.map(\.id))
         for (id, sequence) in journaledLogs.sorted(by: { $0.key < $1.key }) where !known.contains(id) {
@@ -52,7 +52,7 @@ extension WorkspaceCheck {
         }
     }
 
-    /// Takes note of what a record of the tree log says of logs.
+    /// Notes what a record of the tree log says of edit logs.
     private func noteLogs(_ changes: [TreeChange]) {
         for case .inode(let number, _, let after) in changes {
             guard let after, after.links > 0, after.type == .regular, after.flags.contains(.hasLog),
@@ -74,8 +74,8 @@ extension WorkspaceCheck {
         log.add(finding)
     }
 
-    /// A power cut can leave a log that no row knows of with zeros for what was never synced: nobody
-    /// misses that, and the next first edit of such a file empties the log.
+    /// Drops the faults of a log that no row knows of, if a power cut left zeros in place of what was never
+    /// synced. Nothing is lost, and the next first edit of such a file empties the log.
     private func dropUnwritten(_ check: inout LogCheck, _ path: String) {
         guard !check.faults.isEmpty, let file = try? disk.open(path, .readOnly) else { return }
         check.faults.removeAll { fault in
@@ -106,7 +106,7 @@ extension WorkspaceCheck {
         log.add(finding)
     }
 
-    /// Records that the inode knows of and the log does not have.
+    /// Reports records that the inode knows of and the log lacks.
     private func reportMissingEnd(
         _ check: LogCheck, _ id: UInt64, _ path: String, _ known: UInt64?
     ) {
@@ -121,8 +121,8 @@ extension WorkspaceCheck {
         log.add(finding)
     }
 
-    /// Gives logs whose end is lost, or that are missing, a filler at the end, so that no position
-    /// is used again that a piece may name.
+    /// Gives logs that are missing or whose end is lost a filler at the end, so that no position is used
+    /// again that a piece may name.
     func fillEnds() {
         for (id, sequence) in shortLogs {
             let path = LogDirectory.path(id)
@@ -158,7 +158,7 @@ extension WorkspaceCheck {
         _ record: ScannedRecord, _ file: any DiskFile, _ transactions: TransactionReader, _ path: String
     ) throws(StorageError) {
         try count(record)
-        // A payload that is damaged is a fault already.
+        // A damaged payload is a fault already.
         let isNew = situation == .killed && record.header.sequence > position.sequence
         let kind = RecordKind(rawValue: record.header.kind)
         guard kind == .transaction || kind == .contentMark,
@@ -175,7 +175,7 @@ extension WorkspaceCheck {
             if isNew { noteLogs(changes) }
             return
         } catch {
-            // A part that is damaged, or was lost, is a fault of its own.
+            // A part that is damaged or lost is a fault of its own.
             if error != .unknown { return }
         }
         log.add(
@@ -214,7 +214,7 @@ extension WorkspaceCheck {
             check = try again.verify()
         }
         faults.report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
-        // A header that is damaged says nothing of the records behind it.
+        // A damaged header says nothing of the records behind it.
         let header = UInt64(Format.logHeaderLength)
         if situation != .afterPowerCut, check.end < position.journal,
             !check.faults.contains(where: {

@@ -1,4 +1,4 @@
-// Checking the database, that rows refer to things that exist, and the base below touched files.
+// Checks the database, the references between its rows, and the base below touched files.
 
 internal import Overlay
 internal import Past
@@ -8,7 +8,7 @@ internal import Storage
 extension WorkspaceCheck {
     // MARK: The database
 
-    /// Opens the database for reading. What is wrong with it is reported by `checkDatabase`.
+    /// Opens the database for reading. `checkDatabase` reports what is wrong with it.
     func openDatabase(_ path: String?) {
         guard let path, DatabaseSeal.exists(path) else { return }
         if situation != .inUse, DatabaseSeal.state(path) == .unfit {
@@ -16,7 +16,7 @@ extension WorkspaceCheck {
             return
         }
         do throws(StorageError) {
-            // A killed daemon leaves what it wrote last in the write-ahead log.
+            // A killed daemon leaves its last writes in the write-ahead log.
             let isAlone = situation != .inUse && !DatabaseSeal.hasLog(path)
             let opened = try TreeDatabase(path, isAlone ? .immutable : .readOnly)
             try opened.verify()
@@ -78,7 +78,7 @@ extension WorkspaceCheck {
         log.add(finding)
     }
 
-    /// What the rows say that nothing bears out.
+    /// Checks rows that refer to things that do not exist.
     func checkReferences() throws(StorageError) {
         guard let database else { return }
         let file = "\(directory)/tree.db"
@@ -117,7 +117,7 @@ extension WorkspaceCheck {
         }
     }
 
-    /// Rows that say a file has a log, where there is none.
+    /// Checks rows that say a file has a log where there is none.
     func checkMissingLogs() throws(StorageError) {
         guard let database, situation != .afterPowerCut else { return }
         try database.visitFilesWithLogs { (number, known) throws(StorageError) in
@@ -136,8 +136,7 @@ extension WorkspaceCheck {
 
     // MARK: The base
 
-    /// Touched base files: whether the base is still what it was, and what the pool has of
-    /// them.
+    /// Checks touched base files: whether the base is unchanged, and what the pool has of them.
     func checkOrigins() throws(StorageError) {
         guard let database, let base else { return }
         devicePaths = try database.devices()

@@ -1,5 +1,5 @@
-// WorkspaceCheck: checks every file of one workspace's directory, while it is in use or offline, and
-// offline can repair. It takes no lock of the workspace: it reads files through descriptors of its own.
+// WorkspaceCheck: checks every file of one workspace's directory, while it is in use or offline; offline it
+// can repair. It takes no lock of the workspace: it reads files through its own descriptors.
 
 internal import Overlay
 internal import Past
@@ -7,19 +7,19 @@ internal import Platform
 internal import Storage
 
 final class WorkspaceCheck {
-    /// How the workspace is found, which decides what may be wrong with the ends of its logs.
+    /// The state of the workspace, which decides what may be wrong with the ends of its logs.
     enum Situation {
         /// Open in this process: logs are checked up to their ends.
         case inUse
         /// Closed: nothing is cut short.
         case closed
-        /// A daemon was killed, or the machine went down: recovery cuts what was not finished.
+        /// A daemon was killed, or the machine went down: recovery cuts off unfinished writes.
         case killed, afterPowerCut
     }
 
     let id: UInt16
     let disk: any Disk
-    /// Of the checksums of records.
+    /// The key of the records' checksums.
     let key: ChecksumKey
     let directory: String
     let base: BaseTree?
@@ -27,29 +27,29 @@ final class WorkspaceCheck {
     let situation: Situation
     let repairs: Bool
     let now: Int64
-    /// The files to look at; nil: all, and everything else too.
+    /// The files to check; nil for all files and everything else.
     var only: Set<InodeNumber>?
-    /// Where a log ends that is being appended to; nil for one that nobody has open.
+    /// Returns the end of a log that is being appended to; nil for a log that is not open.
     var endOfLog: (InodeNumber) -> UInt64? = { _ in nil }
-    /// Whether a file that is there has its content in the log. A crash can leave a log whose file was
-    /// never made; of one that was removed only the past needs it.
+    /// Returns whether an existing file has its content in the log. A crash can leave a log whose file was
+    /// never made; the log of a removed file is needed by the past only.
     var isUsed: (InodeNumber) -> Bool = { _ in true }
     var endOfJournal: () -> UInt64 = { .max }
-    /// The database, opened for reading; nil where there is none or it is damaged.
+    /// The database, opened for reading; nil if there is none or it is damaged.
     var database: TreeDatabase?
     var position = CheckpointPosition()
-    /// The highest position of each log that another log's records name.
+    /// The highest position in each log that records of another log name.
     var references: [UInt64: UInt64] = [:]
-    /// Logs whose last records are missing, with the last edit that is known of.
+    /// Logs whose last records are missing, with the last edit that is known.
     var shortLogs: [(id: UInt64, sequence: UInt64)] = []
-    /// Logs that the tree log says have a record, behind what the database knows.
+    /// Logs that have a record according to the tree log, after the database's position.
     var journaledLogs: [InodeNumber: UInt64] = [:]
-    /// Nothing may be opened before the database is set aside.
+    /// The workspace must not be opened before the database is put aside.
     var databaseIsDamaged = false
     var damage: StorageError?
-    /// Checks the contents that origins name; one for all workspaces of a check.
+    /// Checks the contents that origins name; shared by all workspaces of a check.
     let pins: PinCheck
-    /// A path on each device of the base but the root's.
+    /// A path on each device of the base except the root's.
     var devicePaths: [UInt32: [UInt8]] = [:]
 
     init(
@@ -68,7 +68,7 @@ final class WorkspaceCheck {
         directory = LogDirectory.workspacePath(id)
     }
 
-    /// Runs a repair; whether it went well.
+    /// Runs a repair; returns whether it succeeded.
     func mend(_ body: () throws(StorageError) -> Void) -> Bool {
         guard repairs else { return false }
         do throws(StorageError) {
@@ -94,7 +94,7 @@ final class WorkspaceCheck {
 
     // MARK: Small files
 
-    /// The workspace's own record, and the mark of its use.
+    /// Checks the workspace's own record.
     func checkRecord() throws(StorageError) {
         let path = "\(directory)/workspace"
         let id = id
@@ -130,7 +130,7 @@ final class WorkspaceCheck {
         let bytes = (try? disk.open(path, .readOnly).readAll()) ?? []
         try log.advance(UInt64(bytes.count))
         guard ChecksummedText(decoding: bytes).isDamaged else { return }
-        // It is taken for another boot, and written anew when the workspace is opened.
+        // It is treated as a mark of another boot, and written anew when the workspace is opened.
         var finding = Finding(
             .error, path, range: 0..<UInt64(bytes.count), "it has a wrong checksum",
             advice: "the next start recovers as after a power cut")
@@ -140,7 +140,7 @@ final class WorkspaceCheck {
 
     // MARK: All
 
-    /// Everything of the workspace.
+    /// Checks everything of the workspace.
     func run(databasePath: String?) throws(StorageError) {
         if only == nil {
             try checkRecord()
@@ -158,7 +158,7 @@ final class WorkspaceCheck {
         if repairs { fillEnds() }
     }
 
-    /// Announces the bytes that `run` will read, as far as files say.
+    /// Announces the bytes that `run` will read, as far as the files' sizes tell.
     func expectBytes() throws(StorageError) {
         func expect(_ path: String) {
             if let length = try? disk.open(path, .readOnly).length() { log.expect(length) }
@@ -175,8 +175,8 @@ final class WorkspaceCheck {
         }
     }
 
-    /// No statement of the database is open while a log is read: SQLite could not reuse its
-    /// write-ahead log.
+    /// Checks the files. No statement of the database is open while a log is read: SQLite could not reuse
+    /// its write-ahead log.
     private func checkFiles(_ databasePath: String?) throws(StorageError) {
         if only == nil {
             try checkDatabase(databasePath)
@@ -212,7 +212,7 @@ final class WorkspaceCheck {
         log.add(finding)
     }
 
-    /// What was cut off a log, or kept by a repair.
+    /// Checks a file with bytes that were cut off a log, or kept by a repair.
     private func checkKept(_ path: String) throws(StorageError) {
         log.countFile()
         let check = try SealedFile.check(
@@ -236,10 +236,10 @@ final class WorkspaceCheck {
     }
 }
 
-/// Sealed files with several copies: one finding for each bad copy, and all written anew from a good
-/// one.
+/// Checks sealed files with several copies: reports one finding for each bad copy, and writes all anew from
+/// a good one.
 enum SealedCopies {
-    /// - Returns: what a good copy holds; nil where there is none, which is left to the caller.
+    /// - Returns: the payload of a good copy; nil if there is none, which the caller handles.
     static func check(
         _ path: String, magic: UInt64, copies: Int, on disk: any Disk, log: CheckLog,
         repairs: Bool, advice: String
@@ -277,7 +277,7 @@ struct LogFiles {
         case pieces(UInt64)
         /// `.cut`, `.cut-…` and `.damaged-…`
         case kept
-        /// `.damaged`: a log that was put aside whole. What is in it is not looked at.
+        /// `.damaged`: a log that was put aside whole. Its content is not checked.
         case aside
         case unknown
     }
