@@ -138,7 +138,7 @@ final class WorkspaceCheck {
         log.add(finding)
     }
 
-    // MARK: All
+    // MARK: The whole workspace
 
     /// Checks everything of the workspace.
     func run(databasePath: String?) throws(StorageError) {

@@ -66,7 +66,7 @@ package struct AccessControlList: Equatable, Sendable {
         items.first { $0.tag == tag }.map { UInt32($0.permissions) }
     }
 
-    /// The permission bits that the ACL stands for; the mask takes the place of the group bits.
+    /// The permission bits that correspond to the ACL; the mask takes the place of the group bits.
     package var mode: UInt32 {
         let group = permissions(Self.mask) ?? permissions(Self.owningGroup) ?? 0
         return (permissions(Self.owner) ?? 0) << 6 | group << 3 | (permissions(Self.others) ?? 0)

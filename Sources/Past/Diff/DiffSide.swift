@@ -46,7 +46,7 @@ struct DiffSide {
         return key >> 48 == UInt64(tree.workspace) ? key : nil
     }
 
-    // MARK: Where things are
+    // MARK: Paths
 
     func basePath(_ key: InodeNumber) throws(Errno) -> [UInt8]? {
         guard let number = number(key) else { return nil }
@@ -78,7 +78,7 @@ struct DiffSide {
         return try tree.base.status(ifPresent: place.name, in: place.directory)
     }
 
-    // MARK: What is there
+    // MARK: Names in directories
 
     /// Returns the inode that a name of a directory leads to.
     mutating func child(
@@ -124,7 +124,7 @@ struct DiffSide {
             place: BasePlace(path: path), hasRow: false)
     }
 
-    // MARK: What may differ from the base
+    // MARK: Differences from the base
 
     /// Returns the names for which the workspace has entries, by directory.
     func overlaidNames() throws(Errno) -> [InodeNumber: Set<FileName>] {

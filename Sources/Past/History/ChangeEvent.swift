@@ -66,7 +66,7 @@ extension ChangeEvent {
     }
 }
 
-// MARK: The journal
+// MARK: The tree log
 
 extension ChangeEvent {
     init(_ header: RecordHeader, _ kind: TreeOperation, _ changes: [TreeChange]) {

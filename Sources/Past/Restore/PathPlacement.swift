@@ -16,7 +16,7 @@ extension Rollback {
         var isCounted = false
     }
 
-    // MARK: What is gone by now
+    // MARK: Files that are missing now
 
     /// Puts a file or tree of the moment at a name that does not exist now.
     /// - Returns: the file or directory itself, with the plan's row.
@@ -213,7 +213,7 @@ extension Rollback {
         }
     }
 
-    // MARK: What was not there
+    // MARK: Files that were made later
 
     /// Removes a file or tree that was made later.
     mutating func remove(

@@ -123,7 +123,7 @@ extension Rollback {
             && (claimed[now.number] ?? old.number) == old.number
     }
 
-    // MARK: What is there
+    // MARK: Files that exist now
 
     /// Returns the names for which either side has an entry; over one base directory the others are equal.
     /// They are sorted, so that the choice of the link which keeps the inode does not vary.

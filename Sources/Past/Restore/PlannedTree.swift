@@ -82,7 +82,7 @@ struct PlannedTree: TreeState {
             row: { (number) throws(Errno) in try row(number) })
     }
 
-    // MARK: Carrying it out
+    // MARK: Applying the plan
 
     /// Carries out the plan.
     /// - Parameter backupComment: the comment of a backup of the state before, made in the same
