@@ -12,6 +12,14 @@ struct TextTests {
         sequence: 17, time: noon + 1, pid: 12, uid: 1000, command: bytes("sh"), operation: "rename",
         path: [0x61, 0xff], oldPath: bytes("o\"\n"), range: 4..<9)
 
+    @Test func `Whatever ends a line is escaped in a quoted text`() {
+        let ends = "\n\r\u{b}\u{c}\u{85}\u{2028}\u{2029}"
+        let quoted = JSONText.quoted(ends)
+        #expect(quoted == #""\n\r\u000b\u000c\u0085\u2028\u2029""#)
+        let hasEnd = quoted.contains(where: \.isNewline)
+        #expect(!hasEnd)
+    }
+
     @Test func `Backups are JSON lines`() {
         let backups = [
             Backup(name: name("one"), sequence: 3, time: 0, comment: bytes("a \"b\""), isAutomatic: true),

@@ -24,8 +24,10 @@ extension WorkspaceContent {
         case [.punchHole, .keepSize], [.zeroRange], [.zeroRange, .keepSize]:
             if offset < size {
                 try edit(number, isRelease: true, caller: caller) { (log, stamp) throws(Errno) in
-                    try log.punch(
-                        offset..<min(end, log.version.size), stamp: stamp, sequence: workspace.sequence)
+                    // A command in `.draft/edit` takes no lock of the kernel, so the file may be shorter now.
+                    let end = min(end, log.version.size)
+                    if offset >= end { return nil }
+                    return try log.punch(offset..<end, stamp: stamp, sequence: workspace.sequence)
                 }
             }
             isTouchOnly = offset >= size && (mode != [.zeroRange] || end <= size)

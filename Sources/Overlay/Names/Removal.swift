@@ -1,12 +1,12 @@
 // Removes names: unlink, rmdir, and what happens with the last link of an inode.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 extension NameChanges {
     /// Serves unlink(2).
     /// - Throws: ENOENT, EISDIR.
-    func unlink(
+    package func unlink(
         _ name: FileName, in parentNumber: InodeNumber, caller: Caller
     ) throws(Errno) -> InodeNumber {
         let parent = try tree.directory(parentNumber)

@@ -250,7 +250,15 @@ extension TreeCommands {
         _ drifted: Drifted, caller: Caller
     ) throws(Errno) -> CommandOutcome {
         guard let name = drifted.name else { throw .invalid }
-        try workspace.unlink(name, in: drifted.parent, caller: caller)
+        try workspace.withReserve { () throws(Errno) in
+            try workspace.withTree { (tree) throws(Errno) in
+                // The name may lead to another file since it was found.
+                guard try tree.entry(name, in: drifted.parent)?.inode == drifted.number else {
+                    throw .again
+                }
+                _ = try tree.names.unlink(name, in: drifted.parent, caller: caller)
+            }
+        }
         workspace.driftMet.withLock { _ = $0.remove(drifted.number) }
         var outcome = CommandOutcome(sequence: workspace.sequence.last, changed: 1)
         outcome.stale.inodes[drifted.number] = true
