@@ -137,6 +137,11 @@ package final class MountServer: Sendable {
         operations.connect(notifier)
         report.connect(session, control)
         synchronizer.connect(session)
+        try startThreads(startThread)
+    }
+
+    /// - Throws: If a thread cannot be started. Nothing is mounted then.
+    private func startThreads(_ startThread: Thread.Starter) throws(MountServerError) {
         // Without them SIGTERM would have no effect, and no checkpoint would be written.
         guard startSignalThread(startThread), startMaintenanceThread(startThread) else {
             isStopping.store(true, ordering: .relaxed)

@@ -108,6 +108,6 @@ import Testing
         #expect(bench.reserve.isShort)
         bench.set.maintainReserve()
         #expect(!bench.reserve.isShort)
-        try bench.tree.write("b", "b")
+        try bench.tree.makeFile("b")
     }
 }

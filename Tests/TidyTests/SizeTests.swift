@@ -17,6 +17,8 @@ struct SizeTests {
     private static func type(of line: Substring) -> Substring? {
         guard let first = line.first, first.isLetter || first == "@" else { return nil }
         let words = line.split { " <:{(".contains($0) }
+        // Another file may have a private type of that name.
+        if words.contains("private") { return nil }
         guard let kind = words.firstIndex(where: kinds.contains), kind + 1 < words.count else { return nil }
         return words[kind + 1]
     }
