@@ -11,11 +11,14 @@ func bytesOf(_ text: UnsafePointer<CChar>?) -> [UInt8] {
     return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
 }
 
+/// Returns a name of the kernel's request.
+/// - Throws: ENAMETOOLONG or EINVAL.
+func nameOf(_ text: UnsafePointer<CChar>?) throws(Errno) -> FileName { try checked(bytesOf(text)) }
+
 /// Checks the length of a name, and that it is not empty, `.` or `..`. The kernel guarantees that it
 /// has no `/` and no NUL.
 /// - Throws: ENAMETOOLONG or EINVAL.
-func nameOf(_ text: UnsafePointer<CChar>?) throws(Errno) -> FileName {
-    let name = bytesOf(text)
+private func checked(_ name: [UInt8]) throws(Errno) -> FileName {
     if name.count > FileName.maximumLength { throw .nameTooLong }
     if name.isEmpty || isDots(name) { throw .invalid }
     return FileName(trusted: name)
@@ -30,15 +33,12 @@ private final class NameBuffer {
 
     /// Returns a name as `nameOf` does. It shares the buffer, so it must be made compact to be kept.
     static func name(_ text: UnsafePointer<CChar>) throws(Errno) -> FileName {
-        let length = strlen(text)
-        if length > FileName.maximumLength { throw .nameTooLong }
         let buffer = ofThread.value
         buffer.bytes.removeAll(keepingCapacity: true)
         // Room for any name, so that the array is allocated once.
         buffer.bytes.reserveCapacity(FileName.maximumLength)
-        buffer.bytes.append(contentsOf: UnsafeRawBufferPointer(start: text, count: length))
-        if length == 0 || isDots(buffer.bytes) { throw .invalid }
-        return FileName(trusted: buffer.bytes)
+        buffer.bytes.append(contentsOf: UnsafeRawBufferPointer(start: text, count: strlen(text)))
+        return try checked(buffer.bytes)
     }
 }
 

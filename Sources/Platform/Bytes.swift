@@ -126,3 +126,8 @@ extension [UInt8] {
         return (lines, characters)
     }
 }
+
+extension [UInt8] {
+    /// The same bytes in an array that has room for no more.
+    package var compact: [UInt8] { withUnsafeBufferPointer { Array($0) } }
+}

@@ -24,7 +24,7 @@ package struct FileName: Hashable, Sendable, CustomStringConvertible {
     /// The name in an array that holds no more than its bytes. Whoever keeps a name of a request keeps
     /// this one: the request's own array is used again for the next one.
     package var compact: FileName {
-        FileName(trusted: bytes.withUnsafeBufferPointer { Array($0) })
+        FileName(trusted: bytes.compact)
     }
 
     /// The name for messages. Bytes that are not UTF-8 become replacement characters.

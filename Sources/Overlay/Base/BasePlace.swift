@@ -1,5 +1,7 @@
 // BasePlace: the path of a base file, below the base's root.
 
+internal import Platform
+
 /// A directory of the base and a name in it. The files of a directory share the array of its path.
 package struct BasePlace: Equatable, Sendable {
     /// The path below the base's root, with `/` between names. Empty for the root.
@@ -24,7 +26,7 @@ package struct BasePlace: Equatable, Sendable {
 
     /// The same place with an array for the name that has no spare capacity, for values that are kept.
     var compact: BasePlace {
-        BasePlace(directory: directory, name: name.withUnsafeBufferPointer { Array($0) })
+        BasePlace(directory: directory, name: name.compact)
     }
 
     package var path: [UInt8] {
