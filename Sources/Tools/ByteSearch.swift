@@ -78,7 +78,10 @@ package struct ByteSearch: Sendable {
             // A part is searched without the places before it: those that overlap are left out here.
             let mayOverlap = overlapsItself && !overlapping
             let each = mayOverlap ? max(most - found.count, Self.mostOverlapping) : most - found.count
-            let outcomes = together(source, parts, atMost: each, overlapping || overlapsItself)
+            // Of places that overlap, at least one in as many as the text has bytes is left.
+            let (product, overflow) = each.multipliedReportingOverflow(by: mayOverlap ? needle.count : 1)
+            let outcomes = together(
+                source, parts, atMost: each, enough: overflow ? .max : product, overlapping || overlapsItself)
             for (part, outcome) in zip(parts, outcomes) where found.count < most {
                 let places = try outcome.get()
                 for place in places where found.count < most {
@@ -125,8 +128,11 @@ package struct ByteSearch: Sendable {
     }
 
     /// Searches parts at the same time.
+    /// - Parameters:
+    ///   - most: the number of places after which the search of a part ends.
+    ///   - enough: the number of places in the parts before another one with which that one is left out.
     private func together(
-        _ source: Source, _ parts: [Range<UInt64>], atMost most: Int, _ overlapping: Bool
+        _ source: Source, _ parts: [Range<UInt64>], atMost most: Int, enough: Int, _ overlapping: Bool
     ) -> [Result<[UInt64], ToolError>] {
         let outcomes = Mutex([Result<[UInt64], ToolError>](repeating: .success([]), count: parts.count))
         let next = Atomic(0)
@@ -136,7 +142,7 @@ package struct ByteSearch: Sendable {
                 guard part < parts.count else { return }
                 // This part is not needed if the parts before it have enough places.
                 let before = outcomes.withLock { $0[..<part].reduce(0) { $0 + ((try? $1.get().count) ?? 0) } }
-                if before >= most { return }
+                if before >= enough { return }
                 let outcome: Result<[UInt64], ToolError>
                 do throws(ToolError) {
                     outcome = .success(try places(in: source, parts[part], atMost: most, overlapping))

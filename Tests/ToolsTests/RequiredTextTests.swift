@@ -266,6 +266,9 @@ import Testing
         #expect(found.count == 150_009)
         #expect(found.prefix(150_000).enumerated().allSatisfy { $0.element == UInt64($0.offset * 2) })
         #expect(try search.places(in: text, 0..<text.size, atMost: 70_000).last == 139_998)
+        // One part has as many places as are wanted, but most of them overlap: the later parts count too.
+        let longer = try #require(ByteSearch(Array("aaaaa".utf8)))
+        #expect(try longer.places(in: text, 0..<text.size, atMost: 55_000).last == 274_995)
     }
 
     @Test("A line that holds a text many times is looked at once; the first one behind a mark is alone too")
