@@ -90,7 +90,7 @@ package final class StatusReport: Sendable {
             ("sequence", .unsigned(numbers.sequence)),
             ("log_files", .unsigned(usage.logFiles)),
             ("log_bytes", .unsigned(usage.logBytes)),
-            ("tree_log_bytes", .unsigned(numbers.journalBytes)),
+            ("tree_log_bytes", .unsigned(numbers.treeLogBytes)),
             ("database_bytes", .unsigned(usage.databaseBytes)),
             ("touched_base_files", .integer(Int64(numbers.touchedInodes))),
             ("cached_inodes", .integer(Int64(numbers.cachedInodes))),

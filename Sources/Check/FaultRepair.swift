@@ -71,7 +71,7 @@ extension FaultRepair {
         case .padding:
             finding.what = "bytes that must be zero are not; no content is touched"
         case .tornTail:
-            let isKnown = isTree ? check.end < scan.position.journal : atLeast > check.lastSequence
+            let isKnown = isTree ? check.end < scan.position.treeLog : atLeast > check.lastSequence
             let isLost = scan.situation == .closed || scan.situation == .inUse
                 || (scan.situation == .killed && isKnown)
             finding.severity = isLost ? .error : .warning
@@ -169,7 +169,7 @@ extension FaultRepair {
         let start = fault.range.lowerBound
         if fault.after != nil { return fault.range }
         var end = max(fault.range.upperBound, start + UInt64(Format.recordHeaderLength))
-        if isTree { end = max(end, scan.position.journal) }
+        if isTree { end = max(end, scan.position.treeLog) }
         return start..<((end + 7) & ~7)
     }
 

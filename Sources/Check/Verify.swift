@@ -29,7 +29,7 @@ extension Workspace {
                 return inode.record.links > 0 && inode.record.flags.contains(.hasLog)
             }
         }
-        check.endOfJournal = { self.journal.end }
+        check.endOfTreeLog = { self.treeLog.end }
         check.endOfLog = { number in
             // The log's own lock is taken after the tree's is released.
             let log: EditLog? = self.withTreeSafely { $0.openLogs[number] }

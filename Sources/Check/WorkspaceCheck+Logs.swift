@@ -43,9 +43,9 @@ extension WorkspaceCheck {
     }
 
     /// Reports logs that a killed daemon recorded in the tree log and that lack the recorded edits.
-    func checkJournaledLogs() {
+    func checkMarkedLogs() {
         let known = Set(shortLogs.map(\.id))
-        for (id, sequence) in journaledLogs.sorted(by: { $0.key < $1.key }) where !known.contains(id) {
+        for (id, sequence) in markedLogs.sorted(by: { $0.key < $1.key }) where !known.contains(id) {
             let path = LogDirectory.path(id)
             let length = (try? disk.open(path, .readOnly).length()) ?? 0
             if length < UInt64(Format.logHeaderLength) { addEmptyLog(id, path, sequence) }
@@ -57,10 +57,10 @@ extension WorkspaceCheck {
         for case .inode(let number, _, let after) in changes {
             guard let after, after.links > 0, after.type == .regular, after.flags.contains(.hasLog),
                 after.contentSequence > 0 || after.flags.contains(.hasOrigin) else {
-                journaledLogs[number] = nil
+                markedLogs[number] = nil
                 continue
             }
-            journaledLogs[number] = max(after.contentSequence, 1)
+            markedLogs[number] = max(after.contentSequence, 1)
         }
     }
 
@@ -166,7 +166,7 @@ extension WorkspaceCheck {
         else { return }
         if kind == .contentMark {
             for mark in ContentMark.decode(payload) where isNew && mark.hasBegun {
-                journaledLogs[mark.inode] = record.header.sequence
+                markedLogs[mark.inode] = record.header.sequence
             }
             return
         }
@@ -186,10 +186,10 @@ extension WorkspaceCheck {
                 advice: "a newer draftfs may have written it: use that one"))
     }
 
-    func checkJournal() throws(StorageError) {
+    func checkTreeLog() throws(StorageError) {
         let path = "\(directory)/tree.log"
         guard disk.exists(path) else {
-            if position.journal > 0 { reportMissingJournal(path) }
+            if position.treeLog > 0 { reportMissingTreeLog(path) }
             return
         }
         log.countFile()
@@ -200,7 +200,7 @@ extension WorkspaceCheck {
         } catch {
             throw .system(error, doing: "open", path: path)
         }
-        let end = endOfJournal()
+        let end = endOfTreeLog()
         let transactions = TransactionReader(file, log: id, key: key)
         var verifier = LogVerifier(
             file, kind: .tree, id: id, key: key, path: path, upTo: end)
@@ -216,15 +216,15 @@ extension WorkspaceCheck {
         faults.report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
         // A damaged header says nothing of the records behind it.
         let header = UInt64(Format.logHeaderLength)
-        if situation != .afterPowerCut, check.end < position.journal,
+        if situation != .afterPowerCut, check.end < position.treeLog,
             !check.faults.contains(where: {
                 $0.range.upperBound >= check.end && $0.range.lowerBound >= header
             }) {
-            reportShortJournal(check, path, id)
+            reportShortTreeLog(check, path, id)
         }
     }
 
-    private func reportMissingJournal(_ path: String) {
+    private func reportMissingTreeLog(_ path: String) {
         let id = UInt64(id) << 48
         var finding = Finding(
             .error, path, "it is missing",
@@ -233,7 +233,7 @@ extension WorkspaceCheck {
             let file = try disk.open(path, .create)
             try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
             let start = UInt64(Format.logHeaderLength)
-            let end = max(position.journal, start + UInt64(Format.recordHeaderLength))
+            let end = max(position.treeLog, start + UInt64(Format.recordHeaderLength))
             _ = try LogRepair(file, log: id, key: key, time: now).fill(
                 start..<end, before: 0, after: nil, atLeast: position.sequence &+ 1)
             try file.synchronize()
@@ -242,11 +242,11 @@ extension WorkspaceCheck {
         log.add(finding)
     }
 
-    private func reportShortJournal(_ check: LogCheck, _ path: String, _ id: UInt64) {
+    private func reportShortTreeLog(_ check: LogCheck, _ path: String, _ id: UInt64) {
         var finding = Finding(
-            .error, path, range: check.end..<position.journal, "its last records are missing",
+            .error, path, range: check.end..<position.treeLog, "its last records are missing",
             advice: "the database holds the last state")
-        let end = max(position.journal, check.end + UInt64(Format.recordHeaderLength))
+        let end = max(position.treeLog, check.end + UInt64(Format.recordHeaderLength))
         finding.isRepaired = mendFile("fill", path) { () throws(Errno) in
             let file = try disk.open(path, .readWrite)
             _ = try LogRepair(file, log: id, key: key, time: now).fill(

@@ -34,7 +34,7 @@ final class WorkspaceCheck {
     /// Returns whether an existing file has its content in the log. A crash can leave a log whose file was
     /// never made; the log of a removed file is needed by the past only.
     var isUsed: (InodeNumber) -> Bool = { _ in true }
-    var endOfJournal: () -> UInt64 = { .max }
+    var endOfTreeLog: () -> UInt64 = { .max }
     /// The database, opened for reading; nil if there is none or it is damaged.
     var database: TreeDatabase?
     var position = CheckpointPosition()
@@ -43,7 +43,7 @@ final class WorkspaceCheck {
     /// Logs whose last records are missing, with the last edit that is known.
     var shortLogs: [(id: UInt64, sequence: UInt64)] = []
     /// Logs that have a record according to the tree log, after the database's position.
-    var journaledLogs: [InodeNumber: UInt64] = [:]
+    var markedLogs: [InodeNumber: UInt64] = [:]
     /// The workspace must not be opened before the database is put aside.
     var databaseIsDamaged = false
     var damage: StorageError?
@@ -180,7 +180,7 @@ final class WorkspaceCheck {
     private func checkFiles(_ databasePath: String?) throws(StorageError) {
         if only == nil {
             try checkDatabase(databasePath)
-            try checkJournal()
+            try checkTreeLog()
             for name in ((try? disk.list(directory)) ?? []).sorted()
             where name.hasPrefix("tree.log.damaged-") {
                 try checkKept("\(directory)/\(name)")
@@ -200,7 +200,7 @@ final class WorkspaceCheck {
             }
         }
         try checkMissingLogs()
-        checkJournaledLogs()
+        checkMarkedLogs()
         try checkOrigins()
         if only == nil { try checkReferences() }
     }

@@ -67,7 +67,7 @@ extension CopyRun {
         case .overwrite, .newer:
             placement.replaces = true
             // `newer` replaces the file only if it is still the older one that was seen here.
-            if options.conflict == .newer { placement.seen = PlacingJournal.Mark(status) }
+            if options.conflict == .newer { placement.seen = PlacedFiles.Mark(status) }
             found.all.append(placement)
         case .rename:
             let names = item.names.isEmpty
@@ -92,7 +92,7 @@ extension CopyRun {
             ? try merge.verdict(item.source, item.names, target: there)
             : try merge.verdict(ofLink: item.source, item.names, target: there)
         placement.replaces = status != nil
-        placement.seen = status.map(PlacingJournal.Mark.init)
+        placement.seen = status.map(PlacedFiles.Mark.init)
         if case .merged(let overlaps) = verdict, let status {
             placement.merges = FileVersion(status)
             placement.overlaps = overlaps

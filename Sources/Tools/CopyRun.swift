@@ -97,7 +97,7 @@ package struct CopyRun {
         /// Whether the directory exists already and stays.
         var isThere = false
         /// The state of the file that is replaced, if the decision depended on it.
-        var seen: PlacingJournal.Mark?
+        var seen: PlacedFiles.Mark?
         /// The version of the existing file that is merged with the source.
         var merges: FileVersion?
         var overlaps = 0
@@ -298,11 +298,11 @@ package struct CopyRun {
     // MARK: Names
 
     private func commit(_ placements: Placements, _ stage: Stage) throws(ToolError) {
-        var journal = PlacingJournal(ground)
+        var treeLog = PlacedFiles(ground)
         do throws(ToolError) {
-            try journal.makeDirectories(above: destination)
+            try treeLog.makeDirectories(above: destination)
             if placements.isNew {
-                return try journal.place(stage.fresh, at: destination, replaces: false)
+                return try treeLog.place(stage.fresh, at: destination, replaces: false)
             }
             // A new directory is placed with everything in it.
             var whole: Set<[[UInt8]]> = []
@@ -311,16 +311,16 @@ package struct CopyRun {
                 if names.indices.contains(where: { whole.contains(Array(names[..<$0])) }) { continue }
                 if plan.items[placement.item].kind == .directory { whole.insert(names) }
                 let target = target(placement)
-                try journal.place(
+                try treeLog.place(
                     staged(placement, stage), at: target, replaces: placement.replaces,
                     seen: placement.seen)
             }
         } catch {
-            let left = journal.undo()
+            let left = treeLog.undo()
             // The stage is kept if it holds replaced files that could not be put back.
             if !left.contains(where: { $0.before != nil }) { stage.discard() }
-            throw PlacingJournal.explain(error, left)
+            throw PlacedFiles.explain(error, left)
         }
-        journal.keepContents(tells: false)
+        treeLog.keepContents(tells: false)
     }
 }

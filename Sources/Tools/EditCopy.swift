@@ -68,20 +68,20 @@ package struct EditCopy {
             }
         }
         if dryRun { return done }
-        var journal = PlacingJournal(ground)
+        var treeLog = PlacedFiles(ground)
         do throws(ToolError) {
             for (index, item) in items.enumerated() {
-                try journal.makeDirectories(above: item.destination)
-                try journal.place(
+                try treeLog.makeDirectories(above: item.destination)
+                try treeLog.place(
                     stages[index].fresh, at: item.destination, replaces: done[index].replaced)
             }
         } catch {
-            let left = journal.undo()
+            let left = treeLog.undo()
             // The stages hold the replaced files that could not be put back.
             if left.contains(where: { $0.before != nil }) { stages = [] }
-            throw PlacingJournal.explain(error, left)
+            throw PlacedFiles.explain(error, left)
         }
-        journal.keepContents(tells: false)
+        treeLog.keepContents(tells: false)
         return done
     }
 

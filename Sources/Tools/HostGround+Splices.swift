@@ -91,7 +91,7 @@ extension HostGround {
     private func replace(
         _ name: FileName, by fresh: [UInt8], in directory: File, _ status: FileStatus
     ) throws(Errno) {
-        let seen = PlacingJournal.Mark(status)
+        let seen = PlacedFiles.Mark(status)
         func removeFresh() -> Bool { withCString(fresh) { unlinkat(directory.descriptor, $0, 0) } == 0 }
         do throws(Errno) {
             try directory.exchange(fresh, with: name.bytes, in: directory)
@@ -101,7 +101,7 @@ extension HostGround {
                 // The file system cannot exchange names. A change between this check and the rename is
                 // lost.
                 let now = try FileStatus(name.bytes, in: directory)
-                guard PlacingJournal.Mark(now) == seen else { throw .stale }
+                guard PlacedFiles.Mark(now) == seen else { throw .stale }
                 try directory.rename(fresh, to: name.bytes, in: directory, replaces: true)
             } catch {
                 _ = removeFresh()
@@ -111,7 +111,7 @@ extension HostGround {
         }
         // Only after the exchange is it certain which file lost the name.
         var failure: Errno?
-        if (try? FileStatus(fresh, in: directory)).map(PlacingJournal.Mark.init) != seen {
+        if (try? FileStatus(fresh, in: directory)).map(PlacedFiles.Mark.init) != seen {
             failure = .stale
         } else if !removeFresh() {
             failure = .last

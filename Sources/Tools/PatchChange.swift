@@ -15,7 +15,7 @@ struct PatchChange {
     private let ground: any Ground
     private let isCancelled: @Sendable () -> Bool
     private var steps: [Step] = []
-    private var journal: PlacingJournal
+    private var treeLog: PlacedFiles
     /// The stages by the directories of the files.
     private var stages: [ToolPath: Stage] = [:]
     private var count = 0
@@ -25,7 +25,7 @@ struct PatchChange {
     init(_ ground: any Ground, isCancelled: @escaping @Sendable () -> Bool) {
         self.ground = ground
         self.isCancelled = isCancelled
-        journal = PlacingJournal(ground)
+        treeLog = PlacedFiles(ground)
     }
 
     /// What is prepared for one file.
@@ -50,13 +50,13 @@ struct PatchChange {
             try checkCancelled()
             var versions: [ToolPath: FileVersion] = [:]
             for file in ready { versions[file.target.path] = try make(file) }
-            journal.keepContents(tells: true)
+            treeLog.keepContents(tells: true)
             return versions
         } catch {
             let left = undo()
             // A stage holds the old contents that could not be put back.
             isKept = left.contains { $0.before != nil }
-            throw PlacingJournal.explain(error, left)
+            throw PlacedFiles.explain(error, left)
         }
     }
 
@@ -118,16 +118,16 @@ struct PatchChange {
         try checkCancelled()
         switch file.target.kind {
         case .make:
-            try journal.makeDirectories(above: file.path)
+            try treeLog.makeDirectories(above: file.path)
             if let place = file.place {
-                try journal.place(place, at: file.path, replaces: false)
+                try treeLog.place(place, at: file.path, replaces: false)
             } else {
                 try ground.create(file.path, file.target.content)
             }
         case .remove:
-            let seen = PlacingJournal.Mark(try ground.status(file.path))
+            let seen = PlacedFiles.Mark(try ground.status(file.path))
             try checkVersion(file)
-            if let place = file.place { try journal.takeAway(file.path, to: place, seen: seen) }
+            if let place = file.place { try treeLog.takeAway(file.path, to: place, seen: seen) }
             return nil
         case .edit: return try edit(file)
         }
@@ -144,9 +144,9 @@ struct PatchChange {
 
     private mutating func edit(_ file: Ready) throws(ToolError) -> FileVersion? {
         if let place = file.place {
-            let seen = PlacingJournal.Mark(try ground.status(file.path))
+            let seen = PlacedFiles.Mark(try ground.status(file.path))
             try checkVersion(file)
-            try journal.place(place, at: file.path, replaces: true, seen: seen)
+            try treeLog.place(place, at: file.path, replaces: true, seen: seen)
             return FileVersion(try ground.status(file.path))
         }
         guard let text = file.target.text else { return nil }
@@ -191,8 +191,8 @@ struct PatchChange {
 
     /// Undoes all steps.
     /// - Returns: the files that other processes have changed meanwhile, and which stay as they are.
-    private mutating func undo() -> [PlacingJournal.Left] {
-        var left = journal.undo()
+    private mutating func undo() -> [PlacedFiles.Left] {
+        var left = treeLog.undo()
         var edited: [OwnChange.Left] = []
         for case .edited(let path, _, let version) in steps { edited.append((path, version)) }
         // A rollback restores the times too, and works on a full disk.

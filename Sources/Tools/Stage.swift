@@ -1,5 +1,5 @@
 // Stage: a directory in which a change is prepared, beside the destination, or in it if it is an existing
-// directory. PlacingJournal: gives prepared files their names one after the other, and can undo that. A
+// directory. PlacedFiles: gives prepared files their names one after the other, and can undo that. A
 // replaced file is exchanged with the new one, and a removed file is moved into the stage; both are removed
 // at the end of the call.
 
@@ -51,7 +51,7 @@ package struct Stage {
     package func discard() { try? ground.removeTree(directory) }
 }
 
-struct PlacingJournal {
+struct PlacedFiles {
     /// The state of a placed file. It leaves out the time of the last status change, which a rename of
     /// another name of the same file changes too.
     struct Mark: Equatable {

@@ -207,7 +207,7 @@ import Testing
     }
 
     @Test("A missing tree log is begun anew behind the place that the database stands for")
-    func missingJournal() throws {
+    func missingTreeLog() throws {
         try damage { _, _ in }
         try disk.remove("workspaces/0001/tree.log")
         let report = try fsck(repairs: true)

@@ -250,9 +250,9 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         fixture.tree.caller.pid = thread
         try fixture.tree.makeFile("f")
         try fixture.tree.write("f", "x")
-        let before = fixture.journalBytes
+        let before = fixture.treeLogBytes
         for turn in 0..<200 { try fixture.tree.write("f", "\(turn)") }
-        #expect(fixture.journalBytes == before)
+        #expect(fixture.treeLogBytes == before)
     }
 }
 

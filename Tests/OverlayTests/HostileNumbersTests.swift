@@ -205,17 +205,17 @@ import Testing
     }
 
     @Test("Records of the tree log may say anything", arguments: 0..<8)
-    func journal(index: Int) throws {
+    func treeLog(index: Int) throws {
         let fixture = try fixture()
         let numbers = try ["f", "d", "made", "made/file"].map(fixture.tree.resolve)
         let last = fixture.workspace.accounts.statistics.sequence
         let key = fixture.set.store.logs.key
         try? fixture.reopenAfterKill { directory in
             let disk = HostDisk(root: try File.open(directory, flags: O_RDONLY | O_DIRECTORY))
-            let journal = try Journal("tree.log", id: 1 << 48, key: key, on: disk, now: 0)
-            _ = try journal.replay(from: 0, after: 0) { _, _ in }
+            let treeLog = try TreeLog("tree.log", id: 1 << 48, key: key, on: disk, now: 0)
+            _ = try treeLog.replay(from: 0, after: 0) { _, _ in }
             let sequence = index == 7 ? UInt64.max : last + 1
-            try journal.append(
+            try treeLog.append(
                 .transaction, sequence: sequence, stamp: Stamp(time: .min, pid: .max, uid: .max),
                 payload: TreeChange.encode(.setAttributes, Self.changes(index, numbers)))
         }

@@ -34,7 +34,7 @@ import Testing
         var limits = Limits()
         limits.passingAliases = 10
         let fixture = try fixture(limits: limits)
-        let journal = fixture.journalBytes
+        let treeLog = fixture.treeLogBytes
         for _ in 0..<3 {
             for name in try fixture.tree.names("") where name != "d" {
                 #expect(try fixture.tree.text(name).hasPrefix("of the base"))
@@ -47,7 +47,7 @@ import Testing
             fixture.tree.forget()
             fixture.workspace.maintenance.maintain(checkpointNow: true)
         }
-        #expect(fixture.journalBytes == journal)
+        #expect(fixture.treeLogBytes == treeLog)
         // Bounded by what is in memory.
         #expect(fixture.workspace.accounts.statistics.passingAliases < 60)
         #expect(try !fixture.workspace.removal.hasChanges())
@@ -62,7 +62,7 @@ import Testing
         #expect(try (0..<200).map { try fixture.tree.resolve("f\($0)") } == numbers)
         let far = try fixture.tree.resolve("d/far")
         for name in ["f0", "f7", "d/far"] { try fixture.tree.write(name, "EDIT") }
-        let journal = fixture.journalBytes
+        let treeLog = fixture.treeLogBytes
         for step in 0..<2 {
             #expect(try fixture.tree.resolve("f7") == numbers[7], "step \(step)")
             #expect(try fixture.tree.resolve("hard") == numbers[0], "step \(step)")
@@ -71,7 +71,7 @@ import Testing
             #expect(try fixture.tree.text("d/far") == "EDIToff", "step \(step)")
             if step == 0 { try fixture.reopenAfterKill() }
         }
-        #expect(fixture.journalBytes == journal)
+        #expect(fixture.treeLogBytes == treeLog)
         #expect(try fixture.tree.makeFile("new") > far)
     }
 

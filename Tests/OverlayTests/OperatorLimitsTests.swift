@@ -97,13 +97,13 @@ import Testing
         #expect(written > 40_000 && written < 65_536)
         #expect(fixture.workspace.quota.usedBytes <= 65_536)
         let used = fixture.workspace.quota.usedBytes
-        #expect(used == fixture.workspace.accounts.usage.logBytes + fixture.journalBytes)
+        #expect(used == fixture.workspace.accounts.usage.logBytes + fixture.treeLogBytes)
         try fixture.reopen()
         #expect(fixture.workspace.quota.usedBytes >= used)
         try fixture.reopenAfterKill()
         #expect(
             fixture.workspace.quota.usedBytes
-                == fixture.workspace.accounts.usage.logBytes + fixture.journalBytes)
+                == fixture.workspace.accounts.usage.logBytes + fixture.treeLogBytes)
         #expect(throws: Errno.quota) {
             try fixture.tree.write(try fixture.tree.resolve("a"), bytes(8_192, fill: 2), at: 0)
         }

@@ -1,4 +1,4 @@
-// Opening again: cleanly, after a kill, with a torn journal, and with the database lost or damaged.
+// Opening again: cleanly, after a kill, with a torn tree log, and with the database lost or damaged.
 
 import Check
 import Glibc
@@ -62,7 +62,7 @@ import Testing
         #expect(report.tornBytes == 0 && !report.rebuiltDatabase)
     }
 
-    @Test("A deleted database is made anew from the journal")
+    @Test("A deleted database is made anew from the tree log")
     func deletedDatabase() throws {
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
@@ -98,8 +98,8 @@ import Testing
         #expect(fixture.messages.contains { $0.contains("made anew") })
     }
 
-    @Test("A torn record at the journal's end is cut off, and all before it stays")
-    func tornJournal() throws {
+    @Test("A torn record at the tree log's end is cut off, and all before it stays")
+    func tornTreeLog() throws {
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
         let (tree, report) = try fixture.recover { path in

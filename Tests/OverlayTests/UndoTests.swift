@@ -163,7 +163,7 @@ import Testing
         try fixture.tree.write("f", "edit")
         fixture.workspace.maintenance.checkpoint()
         let position = CheckpointPosition(
-            journal: fixture.journalBytes, sequence: 1 << 60, lastNumber: 1)
+            treeLog: fixture.treeLogBytes, sequence: 1 << 60, lastNumber: 1)
         try fixture.damageRows(at: position) { _, _ in }
         try fixture.tree.makeFile("g")
         // It would not end in this life otherwise.

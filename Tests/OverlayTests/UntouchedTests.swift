@@ -15,32 +15,32 @@ import Testing
         }
     }
 
-    @Test("Reading, listing and looking grow no journal and touch nothing")
+    @Test("Reading, listing and looking grow no tree log and touch nothing")
     func reads() throws {
         let fixture = try fixture()
-        let before = fixture.journalBytes
+        let before = fixture.treeLogBytes
         let walk = try TreeWalk(fixture.basePath).entries
         #expect(try fixture.tree.text("d/f") == "content")
         #expect(try fixture.tree.names("d") == ["f"])
         #expect(try fixture.tree.symlinkTarget(fixture.tree.resolve("link")) == Array("d/f".utf8))
         #expect(try fixture.tree.xattrNames(of: fixture.tree.resolve("d/f")).isEmpty)
         #expect(throws: Errno.noEntry) { try fixture.tree.resolve("d/none") }
-        #expect(fixture.journalBytes == before)
+        #expect(fixture.treeLogBytes == before)
         #expect(fixture.workspace.accounts.statistics.touchedInodes == 0)
         #expect(!fixture.workspace.removal.isTouched)
         #expect(fixture.logBytes == 0)
         #expect(try TreeWalk(fixture.basePath).entries == walk)
     }
 
-    @Test("Calls that fail grow no journal")
+    @Test("Calls that fail grow no tree log")
     func failures() throws {
         let fixture = try fixture()
-        let before = fixture.journalBytes
+        let before = fixture.treeLogBytes
         #expect(throws: Errno.exists) { try fixture.tree.makeFile("d/f") }
         #expect(throws: Errno.notEmpty) { try fixture.tree.removeDirectory("d") }
         #expect(throws: Errno.isDirectory) { try fixture.tree.unlink("d") }
         #expect(throws: Errno.notDirectory) { try fixture.tree.rename("d", to: "link") }
-        #expect(fixture.journalBytes == before)
+        #expect(fixture.treeLogBytes == before)
         #expect(!fixture.workspace.removal.isTouched)
     }
 

@@ -66,9 +66,9 @@ import Testing
             let held = try fixture.tree.resolve(name)
             // Nothing that is large is copied.
             #expect(fixture.set.store.logs.pool.usage.bytes < 20_000)
-            let journal = fixture.journalBytes
+            let treeLog = fixture.treeLogBytes
             #expect(try contents(fixture, name).count == size)
-            #expect(fixture.journalBytes == journal)
+            #expect(fixture.treeLogBytes == treeLog)
             if isReplaced { try must("unlink", unlink(fixture.base("f"))) }
             try writeFile(fixture.base("f"), bytes(6_000, fill: 2))
             if size > 6_000 {

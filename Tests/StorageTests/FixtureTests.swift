@@ -48,15 +48,15 @@ struct FixtureTests {
             path, basePath: Array("/base".utf8), baseInode: 2, holder: "the fixture", now: 1,
             key: testKey)
         let id = try store.createWorkspace(FileName("fixture"), now: 2).id
-        let journal = try Journal(
+        let treeLog = try TreeLog(
             "\(LogDirectory.workspacePath(id))/tree.log", id: UInt64(id) << 48, key: store.logs.key,
             on: store.disk, now: 3)
         let sequence = SequenceCounter(0)
-        _ = try journal.replay(from: 0, after: 0) { (_, _) throws(StorageError) in }
+        _ = try treeLog.replay(from: 0, after: 0) { (_, _) throws(StorageError) in }
         for index in 0..<2 {
             let log = try EditLog.create(
                 files[index], baseFile: 0, baseLength: 0, now: 4, in: store.logs)
-            try journal.append(
+            try treeLog.append(
                 .transaction, sequence: sequence.next(), stamp: testStamp,
                 payload: TreeChange.encode(.create, transaction(index)))
             _ = try contents[index].withUnsafeBytes {
@@ -80,10 +80,10 @@ struct FixtureTests {
             path, basePath: Array("/base".utf8), baseInode: 2, holder: "a test", now: 9)
         #expect(store.workspaces.map(\.name.description) == ["fixture"])
         #expect(store.superblock.key == testKey)
-        let journal = try Journal(
+        let treeLog = try TreeLog(
             "workspaces/0001/tree.log", id: 1 << 48, key: store.logs.key, on: store.disk, now: 9)
         var changes: [[TreeChange]] = []
-        let result = try journal.replay(from: 0, after: 0) { (_, payload) throws(StorageError) in
+        let result = try treeLog.replay(from: 0, after: 0) { (_, payload) throws(StorageError) in
             if let (operation, list) = TreeChange.decode(payload), operation == .create {
                 changes.append(list)
             }

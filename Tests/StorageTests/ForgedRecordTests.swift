@@ -162,43 +162,43 @@ struct ForgedRecordTests {
 
     // MARK: The tree log
 
-    private let journalID: UInt64 = 1 << 48
+    private let treeLogID: UInt64 = 1 << 48
 
     /// A tree log of three transactions; the second one's payload, an attribute's value for instance,
     /// holds a transaction.
-    private func journal(_ key: ChecksumKey) throws -> (disk: SimulatedDisk, start: UInt64, end: UInt64) {
+    private func treeLog(_ key: ChecksumKey) throws -> (disk: SimulatedDisk, start: UInt64, end: UInt64) {
         let disk = SimulatedDisk(seed: 1)
-        let journal = try openJournal(disk)
+        let treeLog = try openTreeLog(disk)
         func append(_ sequence: UInt64, _ payload: [UInt8]) throws {
-            try journal.append(
+            try treeLog.append(
                 .transaction, sequence: sequence, stamp: testStamp, payload: payload)
         }
         try append(1, [1])
-        let start = journal.end
+        let start = treeLog.end
         try append(2, payload(900, at: payloadPosition(900, end: start)) { position, index in
             index > 0 ? nil : record(
-                .transaction, 3, Array("forged".utf8), log: journalID, key: key, at: position)
+                .transaction, 3, Array("forged".utf8), log: treeLogID, key: key, at: position)
         })
-        let end = journal.end
+        let end = treeLog.end
         try append(7, [7])
         return (disk, start, end)
     }
 
-    private func openJournal(_ disk: SimulatedDisk) throws -> Journal {
-        let journal = try Journal("tree.log", id: journalID, key: testKey, on: disk, now: 1)
-        _ = try journal.replay(from: 0, after: 0) { (_, _) throws(StorageError) in }
-        return journal
+    private func openTreeLog(_ disk: SimulatedDisk) throws -> TreeLog {
+        let treeLog = try TreeLog("tree.log", id: treeLogID, key: testKey, on: disk, now: 1)
+        _ = try treeLog.replay(from: 0, after: 0) { (_, _) throws(StorageError) in }
+        return treeLog
     }
 
     @Test("Nobody makes a transaction by what he writes into an attribute", arguments: [true, false])
     func transactions(isForged: Bool) throws {
-        let (disk, start, end) = try journal(isForged ? attacker : testKey)
+        let (disk, start, end) = try treeLog(isForged ? attacker : testKey)
         var bytes = disk.contents(of: "tree.log") ?? []
         bytes[Int(start) + 8] ^= 0x10
         disk.setContents(of: "tree.log", to: bytes)
         var payloads: [[UInt8]] = []
-        let journal = try Journal("tree.log", id: journalID, key: testKey, on: disk, now: 1)
-        let result = try journal.replay(from: 0, after: 0) {
+        let treeLog = try TreeLog("tree.log", id: treeLogID, key: testKey, on: disk, now: 1)
+        let result = try treeLog.replay(from: 0, after: 0) {
             (_, payload) throws(StorageError) in payloads.append(payload)
         }
         #expect(payloads == (isForged ? [[1], [7]] : [[1], Array("forged".utf8), [7]]))

@@ -106,11 +106,11 @@ struct PowerCutTests {
         for call in 0..<6 {
             let disk = SimulatedDisk(seed: UInt64(call))
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
-            _ = try? Journal("tree.log", id: 1, key: testKey, on: disk, now: 1)
+            _ = try? TreeLog("tree.log", id: 1, key: testKey, on: disk, now: 1)
             for seed in 0..<UInt64(60) {
                 let after = disk.afterPowerCut(seed: seed)
                 #expect(throws: Never.self, "call \(call), seed \(seed)") {
-                    _ = try Journal("tree.log", id: 1, key: testKey, on: after, now: 1)
+                    _ = try TreeLog("tree.log", id: 1, key: testKey, on: after, now: 1)
                 }
             }
         }
@@ -119,11 +119,11 @@ struct PowerCutTests {
     @Test("A torn record in the middle ends a tree log")
     func tornTransaction() throws {
         let disk = SimulatedDisk(seed: 1)
-        let journal = try Journal("tree.log", id: 1, key: testKey, on: disk, now: 1)
+        let treeLog = try TreeLog("tree.log", id: 1, key: testKey, on: disk, now: 1)
         var middle = 0
         for number in 1...3 {
-            if number == 2 { middle = Int(journal.end) }
-            try journal.append(
+            if number == 2 { middle = Int(treeLog.end) }
+            try treeLog.append(
                 .transaction, sequence: UInt64(number), stamp: testStamp,
                 payload: [UInt8](repeating: UInt8(number), count: 2000))
         }
@@ -131,7 +131,7 @@ struct PowerCutTests {
         for index in (middle + 600)..<(middle + 1112) { bytes[index] = 0 }
         disk.setContents(of: "tree.log", to: bytes)
         var found: [UInt64] = []
-        let result = try Journal("tree.log", id: 1, key: testKey, on: disk, now: 1).replay(
+        let result = try TreeLog("tree.log", id: 1, key: testKey, on: disk, now: 1).replay(
             from: 0, after: 0, afterPowerCut: true) { header, _ in found.append(header.sequence) }
         #expect(found == [1])
         #expect(result.end == UInt64(middle))

@@ -16,22 +16,22 @@ struct TransactionPartsTests {
         var changes: [TreeChange]
     }
 
-    private func open(_ disk: SimulatedDisk, part: Int) throws -> Journal {
-        try Journal("tree.log", id: id, key: testKey, on: disk, now: 5, partLength: part)
+    private func open(_ disk: SimulatedDisk, part: Int) throws -> TreeLog {
+        try TreeLog("tree.log", id: id, key: testKey, on: disk, now: 5, partLength: part)
     }
 
     /// What the next process finds, in order; a transaction that was lost has no changes.
     private func replay(
-        _ journal: Journal, afterPowerCut: Bool = false
+        _ treeLog: TreeLog, afterPowerCut: Bool = false
     ) throws -> (found: [Written], result: ScanResult) {
         var found: [Written] = []
-        let result = try journal.replay(from: 0, after: 0, afterPowerCut: afterPowerCut) {
+        let result = try treeLog.replay(from: 0, after: 0, afterPowerCut: afterPowerCut) {
             (header, payload) throws(StorageError) in
             guard header.kind == RecordKind.transaction.rawValue else { return }
             found.append(
                 Written(
                     sequence: header.sequence,
-                    changes: try journal.transaction(header, payload)?.changes ?? []))
+                    changes: try treeLog.transaction(header, payload)?.changes ?? []))
         }
         return (found, result)
     }
@@ -69,8 +69,8 @@ struct TransactionPartsTests {
         Stamp(time: Int64(sequence) * 1_000, pid: 10, uid: 1000)
     }
 
-    private func append(_ written: Written, to journal: Journal) throws(Errno) {
-        try journal.append(
+    private func append(_ written: Written, to treeLog: TreeLog) throws(Errno) {
+        try treeLog.append(
             .rename, written.changes, sequence: written.sequence, stamp: stamp(written.sequence))
     }
 
@@ -83,22 +83,22 @@ struct TransactionPartsTests {
             let written = transactions(seed)
             let first = try open(disk, part: part)
             for transaction in written { try append(transaction, to: first) }
-            let journal = try open(disk, part: 1 << 20)
-            let (found, result) = try replay(journal)
+            let treeLog = try open(disk, part: 1 << 20)
+            let (found, result) = try replay(treeLog)
             #expect(found == written, "seed \(seed)")
             #expect(result.records == written.count && result.damage.isEmpty, "seed \(seed)")
-            #expect(journal.end == first.end)
+            #expect(treeLog.end == first.end)
             for number in UInt64(0)...11 {
                 var later: [UInt64] = []
-                try journal.records(after: number) { header, _ in later.append(header.sequence) }
+                try treeLog.records(after: number) { header, _ in later.append(header.sequence) }
                 #expect(later == written.map(\.sequence).filter { $0 > number }, "seed \(seed)")
                 let last = written.map(\.sequence).last { $0 <= number } ?? 0
-                #expect(try journal.lastRecord(upTo: number) == last, "seed \(seed)")
+                #expect(try treeLog.lastRecord(upTo: number) == last, "seed \(seed)")
                 let next = written.map(\.sequence).first { $0 > number }
                 #expect(
-                    try journal.lastSequence(at: Int64(number) * 1_000) == next.map { $0 - 1 } ?? .max)
+                    try treeLog.lastSequence(at: Int64(number) * 1_000) == next.map { $0 - 1 } ?? .max)
                 let isThere = number > 0 && number % 2 == 0 && number <= 10
-                #expect(try journal.mayHave(transaction: number) == isThere, "seed \(seed)")
+                #expect(try treeLog.mayHave(transaction: number) == isThere, "seed \(seed)")
             }
         }
     }
@@ -108,18 +108,18 @@ struct TransactionPartsTests {
         var failed = 0
         for call in 0..<40 {
             let disk = SimulatedDisk(seed: UInt64(call))
-            let journal = try open(disk, part: 200)
+            let treeLog = try open(disk, part: 200)
             let written = transactions(7)
-            try append(written[0], to: journal)
-            let end = journal.end
+            try append(written[0], to: treeLog)
+            let end = treeLog.end
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: .noSpace, times: times))
-            let isDone = (try? append(written[1], to: journal)) != nil
+            let isDone = (try? append(written[1], to: treeLog)) != nil
             disk.set(nil)
             if !isDone {
                 failed += 1
-                #expect(journal.end == end)
+                #expect(treeLog.end == end)
             }
-            try append(written[2], to: journal)
+            try append(written[2], to: treeLog)
             let expected = isDone ? Array(written[0...2]) : [written[0], written[2]]
             #expect(try replay(open(disk, part: 200)).found == expected, "call \(call)")
         }
@@ -132,12 +132,12 @@ struct TransactionPartsTests {
         for seed in 0..<UInt64(6) {
             for call in 0..<60 {
                 let disk = SimulatedDisk(seed: seed &* 100 &+ UInt64(call))
-                let journal = try open(disk, part: 150)
+                let treeLog = try open(disk, part: 150)
                 disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
                 let written = transactions(seed)
                 var done = 0
                 for transaction in written {
-                    guard (try? append(transaction, to: journal)) != nil else { break }
+                    guard (try? append(transaction, to: treeLog)) != nil else { break }
                     done += 1
                 }
                 guard disk.isStopped else { break }
@@ -162,12 +162,12 @@ struct TransactionPartsTests {
     func powerCuts() throws {
         for seed in runSeed..<(runSeed &+ 150) {
             let disk = SimulatedDisk(seed: seed)
-            let journal = try open(disk, part: 700)
+            let treeLog = try open(disk, part: 700)
             try disk.synchronizeDirectory("")
             let written = transactions(seed)
             for (index, transaction) in written.enumerated() {
-                try append(transaction, to: journal)
-                if index == 1 { try journal.synchronize() }
+                try append(transaction, to: treeLog)
+                if index == 1 { try treeLog.synchronize() }
             }
             let after = disk.afterPowerCut(seed: seed)
             let next = try open(after, part: 700)
@@ -213,11 +213,11 @@ struct TransactionPartsTests {
         for seed in UInt64(0)..<3 {
             let disk = SimulatedDisk(seed: seed)
             let written = transactions(seed)
-            let journal = try open(disk, part: 400)
+            let treeLog = try open(disk, part: 400)
             var starts: [UInt64] = []
             for transaction in written {
-                starts.append(journal.end)
-                try append(transaction, to: journal)
+                starts.append(treeLog.end)
+                try append(transaction, to: treeLog)
             }
             let good = disk.contents(of: "tree.log") ?? []
             #expect(try verify(disk).faults.isEmpty)
@@ -251,11 +251,11 @@ struct TransactionPartsTests {
         var random = SeededGenerator(seed: runSeed)
         let disk = SimulatedDisk(seed: 1)
         let written = transactions(runSeed)
-        let journal = try open(disk, part: 400)
+        let treeLog = try open(disk, part: 400)
         var starts: [UInt64] = []
         for transaction in written {
-            starts.append(journal.end)
-            try append(transaction, to: journal)
+            starts.append(treeLog.end)
+            try append(transaction, to: treeLog)
         }
         let good = disk.contents(of: "tree.log") ?? []
         for step in 0..<150 {
@@ -283,10 +283,10 @@ struct TransactionPartsTests {
     func orphans() throws {
         let disk = SimulatedDisk(seed: 1)
         let written = transactions(3)
-        let journal = try open(disk, part: 300)
-        try append(written[0], to: journal)
-        let end = journal.end
-        try append(written[1], to: journal)
+        let treeLog = try open(disk, part: 300)
+        try append(written[0], to: treeLog)
+        let end = treeLog.end
+        try append(written[1], to: treeLog)
         let bytes = disk.contents(of: "tree.log") ?? []
         // Up to the last record's header.
         let starts = stride(from: Int(end), to: bytes.count - 72, by: 8).filter {

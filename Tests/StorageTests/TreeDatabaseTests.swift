@@ -21,7 +21,7 @@ struct TreeDatabaseTests {
         FileName(trusted: Array("file-number-\(number)".utf8))
     }
 
-    private static let position = CheckpointPosition(journal: 640, sequence: 12, lastNumber: 3)
+    private static let position = CheckpointPosition(treeLog: 640, sequence: 12, lastNumber: 3)
 
     private static func batch(_ count: UInt64) throws -> CheckpointBatch {
         var batch = CheckpointBatch()

@@ -118,7 +118,7 @@ package final class WorkspaceFixture {
 
     /// Bytes of all edit logs.
     package var logBytes: UInt64 { workspace.accounts.usage.logBytes }
-    package var journalBytes: UInt64 { workspace.accounts.statistics.journalBytes }
+    package var treeLogBytes: UInt64 { workspace.accounts.statistics.treeLogBytes }
     package var messages: [String] { events.events.map(\.message) }
 }
 

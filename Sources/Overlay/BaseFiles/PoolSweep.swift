@@ -47,13 +47,13 @@ package struct PoolSweep {
     ) throws(StorageError) {
         let path = "\(LogDirectory.workspacePath(record.id))/tree.log"
         guard set.store.disk.exists(path) else { return }
-        let journal = try Journal(
+        let treeLog = try TreeLog(
             reading: path, id: UInt64(record.id) << 48, key: set.store.logs.key, on: set.store.disk)
         var devices: [UInt32: [UInt8]] = [:]
-        try journal.records(after: 0) { (header, payload) throws(StorageError) in
+        try treeLog.records(after: 0) { (header, payload) throws(StorageError) in
             guard header.kind == RecordKind.transaction.rawValue else { return }
             // The references of a lost transaction are not known.
-            guard let transaction = try journal.transaction(header, payload) else {
+            guard let transaction = try treeLog.transaction(header, payload) else {
                 throw .damaged(path: path, what: "the changes of \(header.sequence) were lost")
             }
             for change in transaction.changes {

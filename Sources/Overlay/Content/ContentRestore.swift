@@ -72,7 +72,7 @@ extension ContentRestores {
         for (log, end) in ends { log.noteDurable(upTo: end) }
         // The tree log holds the rows of the sources; their inode numbers must not be given out again.
         try tree.dueLogs.synchronize()
-        try tree.journal.synchronize()
+        try tree.treeLog.synchronize()
     }
 
     /// Commits a transaction together with the content of files, all or nothing.

@@ -84,7 +84,7 @@ extension EditSessions {
         _ number: InodeNumber, kept: Set<PinIdentity> = [], caller: Caller
     ) throws(Errno) -> EditLog {
         let inode = try regular(number)
-        tree.treeLog.noteProcess(caller.pid, user: caller.user, tree.clock)
+        tree.logWriter.noteProcess(caller.pid, user: caller.user, tree.clock)
         let log: EditLog
         if let known = try self.log(of: inode) {
             log = known
@@ -107,7 +107,7 @@ extension EditSessions {
     func appendMark(
         _ numbers: [InodeNumber], hasBegun: Bool = false, stamp: Stamp
     ) throws(Errno) {
-        try tree.treeLog.appendMarks(numbers, hasBegun: hasBegun, stamp: stamp)
+        try tree.logWriter.appendMarks(numbers, hasBegun: hasBegun, stamp: stamp)
         tree.observers.noteMarks(numbers)
     }
 

@@ -43,7 +43,7 @@ extension TreeBounds {
     func neededRoom(newNames: Int = 0, variableBytes: UInt64 = 0) -> UInt64 {
         let least = tree.quota.usedFiles.multiplied(clamping: Self.roomPerName)
             .adding(clamping: Self.leastRoom)
-        return max(tree.treeLog.roomNeeded, least)
+        return max(tree.logWriter.roomNeeded, least)
             .adding(clamping: UInt64(clamping: newNames).multiplied(clamping: Self.roomPerName))
             .adding(clamping: variableBytes.multiplied(clamping: 4))
     }
@@ -87,7 +87,7 @@ extension TreeBounds {
             .adding(clamping: variable.multiplied(clamping: 2))
             .adding(clamping: Self.recordBytes)
         try keepRoom(needed, own: own, isLenient: claim == .lenient)
-        tree.treeLog.roomNeeded = needed
+        tree.logWriter.roomNeeded = needed
     }
 
     /// Does the same for a record of `own` bytes that adds no name.
@@ -97,7 +97,7 @@ extension TreeBounds {
 
     private func keepRoom(_ bytes: UInt64, own: UInt64, isLenient: Bool) throws(Errno) {
         do throws(Errno) {
-            try tree.journal.keepRoom(bytes, own: own, isLenient: isLenient)
+            try tree.treeLog.keepRoom(bytes, own: own, isLenient: isLenient)
         } catch {
             if error == .noSpace || error == .quota { tree.logs.reserve.noteShort() }
             throw error
@@ -139,7 +139,7 @@ extension WorkspaceSet {
         if isWhole {
             events.post(.notice, "the store's disk has room again (\(store.path))")
         } else {
-            let kept = opened.reduce(reserve.length) { $0.adding(clamping: $1.journal.room) }
+            let kept = opened.reduce(reserve.length) { $0.adding(clamping: $1.treeLog.room) }
             events.post(
                 .warning,
                 "the disk of the store \(store.path) is full: \(kept >> 10) KiB are kept for "

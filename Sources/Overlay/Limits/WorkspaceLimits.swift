@@ -93,15 +93,15 @@ extension WorkspaceAccounts {
     /// - Returns: The usage that its quota did not include.
     func startCounting(_ record: UsageRecord?) -> (bytes: Int64, files: Int64) {
         let growth = workspace.logs.counter(workspace.id).growth
-        let journalBytes = Int64(clamping: workspace.journal.end)
-            .subtracting(clamping: Int64(clamping: growth.journalBytes))
-        if let record, Int64(clamping: record.journalBytes) == journalBytes {
+        let treeLogBytes = Int64(clamping: workspace.treeLog.end)
+            .subtracting(clamping: Int64(clamping: growth.treeLogBytes))
+        if let record, Int64(clamping: record.treeLogBytes) == treeLogBytes {
             workspace.usageAtFirstLook.withLock {
                 $0 = WorkspaceUsage(logFiles: record.logFiles, logBytes: record.logBytes)
             }
         }
         let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes)
-            .adding(clamping: journalBytes)
+            .adding(clamping: treeLogBytes)
         let files = Int64(clamping: workspace.withTreeSafely { $0.bounds.countFiles() })
             .subtracting(clamping: Int64(clamping: workspace.quota.usedFiles))
         workspace.quota.add(bytes: bytes, files: files)
@@ -112,7 +112,7 @@ extension WorkspaceAccounts {
     var usageRecord: UsageRecord {
         let usage = usage
         return UsageRecord(
-            logFiles: usage.logFiles, logBytes: usage.logBytes, journalBytes: workspace.journal.end,
+            logFiles: usage.logFiles, logBytes: usage.logBytes, treeLogBytes: workspace.treeLog.end,
             files: workspace.quota.usedFiles)
     }
 }
@@ -201,7 +201,7 @@ extension WorkspaceSet {
             }
             closedUsage.withLock { $0[record.id] = usage }
             quota.add(
-                bytes: Int64(clamping: usage.logBytes + usage.journalBytes),
+                bytes: Int64(clamping: usage.logBytes + usage.treeLogBytes),
                 files: Int64(clamping: usage.files))
         }
     }
@@ -227,7 +227,7 @@ extension WorkspaceSet {
     func startCounting(_ workspace: Workspace, _ record: UsageRecord?) {
         if let closed = closedUsage.withLock({ $0.removeValue(forKey: workspace.id) }) {
             quota.add(
-                bytes: -Int64(clamping: closed.logBytes + closed.journalBytes),
+                bytes: -Int64(clamping: closed.logBytes + closed.treeLogBytes),
                 files: -Int64(clamping: closed.files))
         }
         let found = workspace.accounts.startCounting(record)

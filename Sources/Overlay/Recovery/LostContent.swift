@@ -11,7 +11,7 @@ extension Recovery {
         from position: CheckpointPosition, synced: UInt64
     ) throws(StorageError) {
         var whole: [InodeNumber: UInt64] = [:]
-        let cut = try workspace.journal.end(
+        let cut = try workspace.treeLog.end(
             before: { (header, changes) in
                 guard header.sequence > synced else { return false }
                 for case .due(let number, let sequence) in changes {
@@ -21,11 +21,11 @@ extension Recovery {
                     if last < sequence { return true }
                 }
                 return false
-            }, from: position.journal, after: position.sequence, keepingOn: workspace.disk)
+            }, from: position.treeLog, after: position.sequence, keepingOn: workspace.disk)
         guard let cut else { return }
         workspace.events.post(
             .warning,
-            "\(workspace.journal.path) ends before change \(cut.sequence): it gave a file another "
+            "\(workspace.treeLog.path) ends before change \(cut.sequence): it gave a file another "
                 + "one's name, and the power cut took the file's content; \(cut.bytes) bytes of "
                 + "changes that were never synced are gone")
     }

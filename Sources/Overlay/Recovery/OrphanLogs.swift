@@ -51,8 +51,8 @@ extension Recovery {
         }
         if unknown.isEmpty { return [] }
         // An inode that a transaction mentions is as that transaction left it, even if it removed the row.
-        try workspace.journal.records(of: .transaction, after: 0) { (header, payload) throws(StorageError) in
-            for change in try workspace.journal.transaction(header, payload)?.changes ?? [] {
+        try workspace.treeLog.records(of: .transaction, after: 0) { (header, payload) throws(StorageError) in
+            for change in try workspace.treeLog.transaction(header, payload)?.changes ?? [] {
                 switch change {
                 case .inode(let number, _, _), .content(let number, _, _), .due(let number, _):
                     unknown.remove(number)

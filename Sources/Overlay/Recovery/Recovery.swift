@@ -46,9 +46,9 @@ extension Recovery {
         var report = RecoveryReport()
         let events = EventLog(of: record.id, in: events)
         let directory = LogDirectory.workspacePath(record.id)
-        let journalPath = "\(directory)/tree.log"
-        let journal = try Journal(
-            journalPath, id: UInt64(record.id) << 48, key: store.logs.key, on: store.disk,
+        let treeLogPath = "\(directory)/tree.log"
+        let treeLog = try TreeLog(
+            treeLogPath, id: UInt64(record.id) << 48, key: store.logs.key, on: store.disk,
             now: clock.realtime(), counter: store.logs.counter(record.id),
             partLength: limits.transactionPart)
         do throws(Errno) {
@@ -62,9 +62,9 @@ extension Recovery {
         let synced = SessionMark.synced(directory, store.disk)
         let databasePath = store.databasePath(record.id)
         let reader = try openDatabase(
-            databasePath, journal: journal, events: events, report: &report)
+            databasePath, treeLog: treeLog, events: events, report: &report)
         let tree = Tree(
-            workspace: record.id, base: base, logs: store.logs, journal: journal, reader: reader,
+            workspace: record.id, base: base, logs: store.logs, treeLog: treeLog, reader: reader,
             sequence: SequenceCounter(0), clock: clock, limits: limits, events: events,
             quota: Quota(store.logs.counter(record.id), in: whole, reserve: store.logs.reserve),
             memory: MemoryBudget(limits, in: memory), syncedBefore: synced)
@@ -119,7 +119,7 @@ extension Recovery {
     /// Opens the database and checks every row, unless it was closed cleanly. A damaged database is put
     /// aside: the tree log has everything in it.
     private static func openDatabase(
-        _ path: String, journal: Journal, events: EventLog, report: inout RecoveryReport
+        _ path: String, treeLog: TreeLog, events: EventLog, report: inout RecoveryReport
     ) throws(StorageError) -> TreeDatabase {
         // A new workspace has no database before its first checkpoint.
         if path != ":memory:", !DatabaseSeal.exists(path) { return try TreeDatabase(":memory:") }
@@ -141,10 +141,10 @@ extension Recovery {
             switch error {
             case .damaged:
                 events.post(
-                    .warning, "\(error); the database is made anew from \(journal.path)")
+                    .warning, "\(error); the database is made anew from \(treeLog.path)")
                 report.rebuiltDatabase = true
             case .outdated:
-                events.post(.notice, "\(error); it is made anew from \(journal.path)")
+                events.post(.notice, "\(error); it is made anew from \(treeLog.path)")
             default: throw error
             }
         }

@@ -25,11 +25,11 @@ struct Replay {
         self.position = position
     }
 
-    private var path: String { workspace.journal.path }
+    private var path: String { workspace.treeLog.path }
 
     mutating func run(_ report: inout RecoveryReport) throws(StorageError) {
-        let result = try workspace.journal.replay(
-            from: position.journal, after: position.sequence, afterPowerCut: report.afterPowerCut
+        let result = try workspace.treeLog.replay(
+            from: position.treeLog, after: position.sequence, afterPowerCut: report.afterPowerCut
         ) {
             (header, payload) throws(StorageError) in apply(header, payload, &report)
         }
@@ -56,7 +56,7 @@ struct Replay {
         switch RecordKind(rawValue: header.kind) {
         case .transaction:
             do throws(StorageError) {
-                let found = try workspace.journal.transaction(header, payload)
+                let found = try workspace.treeLog.transaction(header, payload)
                 apply(found?.changes, header, &report)
             } catch {
                 damage = error
@@ -126,7 +126,7 @@ struct Replay {
                     do throws(Errno) {
                         try workspace.dueLogs.synchronize()
                     } catch {
-                        throw StorageError.system(error, doing: "sync", path: workspace.journal.path)
+                        throw StorageError.system(error, doing: "sync", path: workspace.treeLog.path)
                     }
                     try writer.apply(batch, at: position)
                 } catch {

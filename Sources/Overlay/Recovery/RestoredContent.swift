@@ -26,7 +26,7 @@ extension Recovery {
                     ) { transaction in
                         if known.contains(transaction) { return true }
                         guard transaction <= committed else { return false }
-                        return (try? tree.journal.mayHave(transaction: transaction)) ?? true
+                        return (try? tree.treeLog.mayHave(transaction: transaction)) ?? true
                     }
                     return .success(())
                 } catch {

@@ -109,7 +109,7 @@ extension Tree {
     package func begin(
         _ operation: TreeOperation, _ stamp: Stamp, kept: Set<PinIdentity> = []
     ) -> Transaction {
-        treeLog.noteProcess(stamp.pid, user: stamp.uid, clock)
+        logWriter.noteProcess(stamp.pid, user: stamp.uid, clock)
         return Transaction(operation: operation, sequence: sequence.next(), stamp: stamp, kept: kept)
     }
 
@@ -252,7 +252,7 @@ extension Tree {
     /// - Throws: The error of the append (ENOSPC, EIO…), EDQUOT or ENOSPC for limits. Nothing has changed
     ///   then.
     package func commit(_ transaction: inout Transaction) throws(Errno) {
-        treeLog.order(&transaction)
+        logWriter.order(&transaction)
         for (inode, record) in transaction.updated {
             let before = inode.isPersistent ? inode.record : nil
             transaction.changes.append(.inode(inode.number, before: before, after: record))
@@ -263,7 +263,7 @@ extension Tree {
         try bounds.keepRoom(for: transaction, files: growth)
         // The tree's lock is held until memory has the changes, so the log has the order in which they were
         // made. A failed append leaves memory unchanged. After a crash the replay applies the record.
-        try treeLog.append(transaction)
+        try logWriter.append(transaction)
         quota.count(files: growth)
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
             inodes[inode.number] = inode

@@ -18,9 +18,9 @@ package final class Tree: @unchecked Sendable {
     /// workspace costs no more than its record.
     var reader: TreeDatabase
     /// Appends to the tree log in order.
-    var treeLog: TreeLogWriter
-    package var journal: Journal { treeLog.journal }
-    package var sequence: SequenceCounter { treeLog.sequence }
+    var logWriter: TreeLogWriter
+    package var treeLog: TreeLog { logWriter.treeLog }
+    package var sequence: SequenceCounter { logWriter.sequence }
     let clock: Clock
     let limits: Limits
     let events: EventLog
@@ -55,7 +55,7 @@ package final class Tree: @unchecked Sendable {
     package private(set) var failures = FailureList()
 
     init(
-        workspace: UInt16, base: BaseTree, logs: LogDirectory, journal: Journal,
+        workspace: UInt16, base: BaseTree, logs: LogDirectory, treeLog: TreeLog,
         reader: TreeDatabase, sequence: SequenceCounter, clock: Clock, limits: Limits,
         events: EventLog, quota: Quota = Quota(), memory: MemoryBudget? = nil, syncedBefore: UInt64 = 0
     ) {
@@ -65,7 +65,7 @@ package final class Tree: @unchecked Sendable {
         self.logs = logs
         dueLogs = DueLogs(logs)
         self.reader = reader
-        treeLog = TreeLogWriter(journal, sequence)
+        logWriter = TreeLogWriter(treeLog, sequence)
         self.clock = clock
         self.limits = limits
         self.events = events

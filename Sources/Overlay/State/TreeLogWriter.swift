@@ -8,7 +8,7 @@ internal import Platform
 package import Storage
 
 package struct TreeLogWriter {
-    package let journal: Journal
+    package let treeLog: TreeLog
     package let sequence: SequenceCounter
     /// The sequence number of the last record since the workspace was opened.
     private var last: UInt64 = 0
@@ -17,8 +17,8 @@ package struct TreeLogWriter {
     /// The number of bytes to set aside for the log. Names that were removed still count.
     var roomNeeded: UInt64 = 0
 
-    init(_ journal: Journal, _ sequence: SequenceCounter) {
-        self.journal = journal
+    init(_ treeLog: TreeLog, _ sequence: SequenceCounter) {
+        self.treeLog = treeLog
         self.sequence = sequence
     }
 
@@ -31,7 +31,7 @@ package struct TreeLogWriter {
     /// Appends a transaction.
     /// - Throws: The error of the append (ENOSPC, EIO…).
     mutating func append(_ transaction: Transaction) throws(Errno) {
-        try journal.append(
+        try treeLog.append(
             transaction.operation, transaction.changes, sequence: transaction.sequence,
             stamp: transaction.stamp)
         last = transaction.sequence
@@ -41,7 +41,7 @@ package struct TreeLogWriter {
         _ numbers: [InodeNumber], hasBegun: Bool, stamp: Stamp
     ) throws(Errno) {
         // Splits the marks into records of the greatest length. Each mark is valid by itself.
-        let most = max(1, journal.partLength / 8)
+        let most = max(1, treeLog.partLength / 8)
         for start in stride(from: 0, to: numbers.count, by: most) {
             let marks = numbers[start..<min(start + most, numbers.count)]
                 .map { ContentMark($0, hasBegun: hasBegun) }
@@ -71,7 +71,7 @@ package struct TreeLogWriter {
         _ kind: RecordKind, stamp: Stamp, _ payload: [UInt8]
     ) throws(Errno) {
         let number = sequence.next()
-        try journal.append(kind, sequence: number, stamp: stamp, payload: payload)
+        try treeLog.append(kind, sequence: number, stamp: stamp, payload: payload)
         last = number
     }
 }

@@ -26,7 +26,7 @@ extension TreeCheckpoints {
         // Taken under the same lock as the batch: exactly the records before this position are in the batch
         // or the database.
         let position = CheckpointPosition(
-            journal: tree.journal.end, sequence: tree.sequence.last, lastNumber: tree.inodes.lastNumber)
+            treeLog: tree.treeLog.end, sequence: tree.sequence.last, lastNumber: tree.inodes.lastNumber)
         // Recovery reads marks after this position only. An edit that is under way reaches its log after
         // this position, so its file must be marked after it too.
         tree.openLogs.unmarkAll()
@@ -97,9 +97,9 @@ extension Maintenance {
                     // Recovery finds contents that may not be durable only in records after this position.
                     try workspace.synchronizePins(workspace.withTreeSafely { $0.unsyncedPins })
                     // The database must not be durable before the tree log that it represents.
-                    try workspace.synchronizeJournal()
+                    try workspace.synchronizeTreeLog()
                 } catch {
-                    throw StorageError.system(error, doing: "sync", path: workspace.journal.path)
+                    throw StorageError.system(error, doing: "sync", path: workspace.treeLog.path)
                 }
                 try openWriter(&writer)
                 if let writer {

@@ -11,7 +11,7 @@ package final class Workspace: Sendable {
     package let base: BaseTree
     package let events: EventLog
     package let logs: LogDirectory
-    package let journal: Journal
+    package let treeLog: TreeLog
     let dueLogs: DueLogs
     package let sequence: SequenceCounter
     package let clock: Clock
@@ -53,7 +53,7 @@ package final class Workspace: Sendable {
         base = tree.base
         events = tree.events
         logs = tree.logs
-        journal = tree.journal
+        treeLog = tree.treeLog
         dueLogs = tree.dueLogs
         sequence = tree.sequence
         clock = tree.clock
@@ -96,7 +96,7 @@ extension Workspace {
             try log.synchronize()
             dueLogs.remove(number, upTo: last)
         }
-        try synchronizeJournal()
+        try synchronizeTreeLog()
     }
 
     /// Makes contents in the pool durable, also those of other base files: extents may be shared with them.
@@ -108,13 +108,13 @@ extension Workspace {
 
     /// Makes all names and attributes durable, and before them the content of files that have taken the
     /// name of another file.
-    package func synchronizeJournal() throws(Errno) {
+    package func synchronizeTreeLog() throws(Errno) {
         try dueLogs.synchronize()
-        try journal.synchronize()
+        try treeLog.synchronize()
     }
 
     /// Serves fsync(2) of a directory: makes all names and attributes of the workspace durable.
-    package func synchronizeNames() throws(Errno) { try synchronizeJournal() }
+    package func synchronizeNames() throws(Errno) { try synchronizeTreeLog() }
 
     // MARK: A full disk
 
@@ -128,10 +128,10 @@ extension Workspace {
     /// - Returns: false if the disk has no space for it.
     func keepRoom() -> Bool {
         // A workspace that was never written to takes no blocks: there may be thousands.
-        if quota.usedFiles == 0, journal.room == 0 { return true }
+        if quota.usedFiles == 0, treeLog.room == 0 { return true }
         let needed = withTreeSafely { $0.bounds.neededRoom() }
         do throws(Errno) {
-            try journal.keepRoom(needed, own: 0)
+            try treeLog.keepRoom(needed, own: 0)
             return true
         } catch {
             // Any other error shows at the next append.

@@ -16,7 +16,7 @@ package struct WorkspaceStatistics: Sendable {
     package var dirtyKeys = 0
     /// The last sequence number, which is the number of changes the workspace has seen.
     package var sequence: UInt64 = 0
-    package var journalBytes: UInt64 = 0
+    package var treeLogBytes: UInt64 = 0
     /// Base files and directories that were touched.
     package var touchedInodes = 0
     /// Numbers of base inodes that are kept in memory only.
@@ -40,7 +40,7 @@ extension WorkspaceAccounts {
             return result
         }
         statistics.sequence = workspace.sequence.last
-        statistics.journalBytes = workspace.journal.end
+        statistics.treeLogBytes = workspace.treeLog.end
         statistics.checkpointFailed = workspace.checkpointFailed.load(ordering: .relaxed)
         statistics.checkpointFailures = workspace.checkpointFailures.load(ordering: .relaxed)
         return statistics

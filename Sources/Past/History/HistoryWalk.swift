@@ -105,7 +105,7 @@ extension ChangeHistory {
         var events: [ChangeEvent] = []
         var files: Set<InodeNumber> = []
         do throws(StorageError) {
-            try workspace.journal.changes(after: range.lowerBound - 1, upTo: range.upperBound) {
+            try workspace.treeLog.changes(after: range.lowerBound - 1, upTo: range.upperBound) {
                 header, operation, changes in
                 var event = ChangeEvent(header, operation, changes)
                 event.isFirstEdit = operation == .edit
@@ -125,7 +125,7 @@ extension ChangeHistory {
 
     /// Reads the process records of the tree log; `last` is a sequence number it contains.
     func readProcesses(upTo last: UInt64) {
-        workspace.pastMemory.processHistory.withLock { $0.read(workspace.journal, upTo: last) }
+        workspace.pastMemory.processHistory.withLock { $0.read(workspace.treeLog, upTo: last) }
     }
 
     /// Returns the name of the process that made a change.

@@ -44,23 +44,23 @@ extension Moments {
     /// edited between these give the exact change.
     private func sequence(at time: Int64) throws(CommandError) -> UInt64 {
         do throws(Errno) {
-            let (last, journaled, logs) = try workspace.withTree {
+            let (last, lastInTreeLog, logs) = try workspace.withTree {
                 (tree) throws(Errno) -> (UInt64, UInt64, [EditLog]) in
                 let last: UInt64
-                let journaled: UInt64
+                let lastInTreeLog: UInt64
                 do throws(StorageError) {
-                    last = min(try tree.journal.lastSequence(at: time), tree.sequence.last)
-                    journaled = try tree.journal.lastRecord(upTo: last)
+                    last = min(try tree.treeLog.lastSequence(at: time), tree.sequence.last)
+                    lastInTreeLog = try tree.treeLog.lastRecord(upTo: last)
                 } catch {
                     throw tree.failing(error)
                 }
                 var logs: [EditLog] = []
-                for number in try tree.editedInodes(after: journaled) {
+                for number in try tree.editedInodes(after: lastInTreeLog) {
                     logs.append(try tree.historicLog(number))
                 }
-                return (last, journaled, logs)
+                return (last, lastInTreeLog, logs)
             }
-            var found = journaled
+            var found = lastInTreeLog
             for log in logs {
                 found = max(found, try log.lastSequence(at: time, upTo: last))
             }
@@ -109,9 +109,9 @@ extension Moments {
     /// A failed sync does not revert what was done, but is reported as a failure that says so.
     func makeDurable(_ outcome: CommandOutcome, _ subject: String) throws(CommandError) {
         do throws(Errno) {
-            try workspace.synchronizeJournal()
+            try workspace.synchronizeTreeLog()
         } catch {
-            let sentence = "\(subject) was done, but \(workspace.journal.path) cannot be synced (\(error)), "
+            let sentence = "\(subject) was done, but \(workspace.treeLog.path) cannot be synced (\(error)), "
                 + "so a power cut may take it back: look after the store's disk, then mount anew"
             workspace.events.post(.error, sentence)
             throw CommandError(error, sentence, done: outcome)

@@ -24,10 +24,10 @@ struct ProcessHistory: Sendable {
     private static let limit = 1 << 20
 
     /// Reads the records added since the last call. A damaged record only loses names.
-    mutating func read(_ journal: Journal, upTo limit: UInt64) {
+    mutating func read(_ treeLog: TreeLog, upTo limit: UInt64) {
         guard limit > end else { return }
         var found: [(pid: UInt32, name: [UInt8], sequence: UInt64)] = []
-        try? journal.records(of: .process, after: end, upTo: limit) { header, payload in
+        try? treeLog.records(of: .process, after: end, upTo: limit) { header, payload in
             var reader = ByteReader(payload)
             if let pid: UInt32 = reader.integer(), reader.integer(UInt32.self) != nil,
                 let name = reader.string() {

@@ -50,12 +50,12 @@ extension TreeDelta {
     /// Reads the changes after `sequence` from the tree log.
     init(after sequence: UInt64, in tree: Tree) throws(Errno) {
         var delta = TreeDelta()
-        let journal = tree.journal
+        let treeLog = tree.treeLog
         do throws(StorageError) {
-            try journal.records(after: sequence) { (header, payload) throws(StorageError) in
+            try treeLog.records(after: sequence) { (header, payload) throws(StorageError) in
                 switch RecordKind(rawValue: header.kind) {
                 case .transaction:
-                    for change in try journal.changes(header, payload).changes {
+                    for change in try treeLog.changes(header, payload).changes {
                         delta.note(change)
                     }
                 case .contentMark:
@@ -70,7 +70,7 @@ extension TreeDelta {
     }
 }
 
-extension Journal {
+extension TreeLog {
     /// Visits the transactions after `sequence`, in order.
     func changes(
         after sequence: UInt64, upTo limit: UInt64 = .max,

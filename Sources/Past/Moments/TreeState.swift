@@ -98,7 +98,7 @@ extension TreeState {
         guard sequence > 0 else { return nil }
         var found: InodeRecord?
         do throws(StorageError) {
-            try tree.journal.changes(after: sequence - 1, upTo: sequence) { _, _, changes in
+            try tree.treeLog.changes(after: sequence - 1, upTo: sequence) { _, _, changes in
                 for case .inode(number, _, let after?) in changes { found = after }
             }
         } catch {

@@ -77,7 +77,7 @@ extension TreeCommands {
         var block = Self.firstBlock
         while !walk.isAtStart, !steps.isComplete {
             var lower = walk.upper > block ? walk.upper - block + 1 : 1
-            if walk.metNothing { lower = try min(lower, lastJournaled(before: walk.upper)) }
+            if walk.metNothing { lower = try min(lower, lastInTreeLog(before: walk.upper)) }
             // Without the changes of one log another step would be taken for the last one.
             let changes = try workspace.changes.walk(&walk, to: lower, mustBeWhole: true)
             for change in changes where !steps.isComplete {
@@ -91,9 +91,9 @@ extension TreeCommands {
     /// Returns where a walk continues below numbers that no record has: a damaged checkpoint may claim any
     /// number of them. Edits have numbers close after a record of the tree log, which has a mark for each
     /// file.
-    private func lastJournaled(before upper: UInt64) throws(Errno) -> UInt64 {
+    private func lastInTreeLog(before upper: UInt64) throws(Errno) -> UInt64 {
         do throws(StorageError) {
-            return max(1, try workspace.journal.lastRecord(upTo: upper))
+            return max(1, try workspace.treeLog.lastRecord(upTo: upper))
         } catch {
             workspace.events.post(.warning, "\(error)")
             throw error.errno

@@ -9,13 +9,13 @@ package struct LogGrowth: Sendable {
     /// Bytes of edit logs.
     package var bytes: UInt64 = 0
     /// Bytes of tree logs.
-    package var journalBytes: UInt64 = 0
+    package var treeLogBytes: UInt64 = 0
 }
 
 package final class SpaceCounter: Sendable {
     private let files = Atomic<UInt64>(0)
     private let logBytes = Atomic<UInt64>(0)
-    private let journalBytes = Atomic<UInt64>(0)
+    private let treeLogBytes = Atomic<UInt64>(0)
     /// Bytes of the pool, which belongs to the store as a whole.
     private let pinBytes = Atomic<UInt64>(0)
     /// The store's counter, if this is a workspace's counter.
@@ -34,9 +34,9 @@ package final class SpaceCounter: Sendable {
         whole?.take(logBytes: count)
     }
 
-    func add(journalBytes count: UInt64) {
-        journalBytes.wrappingAdd(count, ordering: .relaxed)
-        whole?.add(journalBytes: count)
+    func add(treeLogBytes count: UInt64) {
+        treeLogBytes.wrappingAdd(count, ordering: .relaxed)
+        whole?.add(treeLogBytes: count)
     }
 
     func add(pinBytes count: UInt64) { pinBytes.wrappingAdd(count, ordering: .relaxed) }
@@ -52,13 +52,13 @@ package final class SpaceCounter: Sendable {
     package var growth: LogGrowth {
         LogGrowth(
             files: files.load(ordering: .relaxed), bytes: logBytes.load(ordering: .relaxed),
-            journalBytes: journalBytes.load(ordering: .relaxed))
+            treeLogBytes: treeLogBytes.load(ordering: .relaxed))
     }
 
     /// Bytes of all logs and of the pool. Negative if there are fewer than at the open of the store.
     package var bytes: Int64 {
         Int64(
             truncatingIfNeeded: logBytes.load(ordering: .relaxed)
-                &+ journalBytes.load(ordering: .relaxed) &+ pinBytes.load(ordering: .relaxed))
+                &+ treeLogBytes.load(ordering: .relaxed) &+ pinBytes.load(ordering: .relaxed))
     }
 }

@@ -48,7 +48,7 @@ extension TreeDatabase {
             try connection.run(
                 "INSERT OR REPLACE INTO position VALUES (1, ?, ?, ?, ?)",
                 [
-                    .number(position.journal), .number(position.sequence),
+                    .number(position.treeLog), .number(position.sequence),
                     .number(position.lastNumber), .integer(position.checksum),
                 ])
             try connection.execute("COMMIT")

@@ -6,13 +6,13 @@ package import Platform
 
 /// The position of a checkpoint in the tree log, and the counters as of that position.
 package struct CheckpointPosition: Equatable, Sendable {
-    package var journal: UInt64 = 0
+    package var treeLog: UInt64 = 0
     package var sequence: UInt64 = 0
     /// The last inode number given out.
     package var lastNumber: UInt64 = 0
 
-    package init(journal: UInt64 = 0, sequence: UInt64 = 0, lastNumber: UInt64 = 0) {
-        self.journal = journal
+    package init(treeLog: UInt64 = 0, sequence: UInt64 = 0, lastNumber: UInt64 = 0) {
+        self.treeLog = treeLog
         self.sequence = sequence
         self.lastNumber = lastNumber
     }
@@ -109,7 +109,7 @@ package final class TreeDatabase {
         var good = true
         try connection.run("SELECT journal, sequence, last_number, checksum FROM position") { row in
             found = CheckpointPosition(
-                journal: row.unsigned(0), sequence: row.unsigned(1), lastNumber: row.unsigned(2))
+                treeLog: row.unsigned(0), sequence: row.unsigned(1), lastNumber: row.unsigned(2))
             good = row.integer(3) == found.checksum
         }
         if !good { throw damaged("its position has a wrong checksum") }
@@ -362,7 +362,7 @@ package final class TreeDatabase {
 extension CheckpointPosition {
     var checksum: Int64 {
         TreeDatabase.checksum {
-            $0.integer(journal)
+            $0.integer(treeLog)
             $0.integer(sequence)
             $0.integer(lastNumber)
         }

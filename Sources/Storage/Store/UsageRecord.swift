@@ -9,14 +9,14 @@ package import Platform
 package struct UsageRecord: Equatable, Sendable {
     package var logFiles: UInt64
     package var logBytes: UInt64
-    package var journalBytes: UInt64
+    package var treeLogBytes: UInt64
     /// The number of files and directories that have a row and a name.
     package var files: UInt64
 
-    package init(logFiles: UInt64, logBytes: UInt64, journalBytes: UInt64, files: UInt64) {
+    package init(logFiles: UInt64, logBytes: UInt64, treeLogBytes: UInt64, files: UInt64) {
         self.logFiles = logFiles
         self.logBytes = logBytes
-        self.journalBytes = journalBytes
+        self.treeLogBytes = treeLogBytes
         self.files = files
     }
 
@@ -26,7 +26,7 @@ package struct UsageRecord: Equatable, Sendable {
 
     package func write(_ workspace: UInt16, on disk: any Disk) throws(StorageError) {
         var writer = ByteWriter(capacity: 32)
-        for number in [logFiles, logBytes, journalBytes, files] { writer.integer(number) }
+        for number in [logFiles, logBytes, treeLogBytes, files] { writer.integer(number) }
         try SealedFile.write(
             writer.bytes, magic: Format.usageMagic, copies: 1, to: Self.path(workspace), on: disk,
             durable: false)
@@ -39,10 +39,10 @@ package struct UsageRecord: Equatable, Sendable {
         else { return nil }
         var reader = ByteReader(payload)
         guard let logFiles: UInt64 = reader.integer(), let logBytes: UInt64 = reader.integer(),
-            let journalBytes: UInt64 = reader.integer(), let files: UInt64 = reader.integer()
+            let treeLogBytes: UInt64 = reader.integer(), let files: UInt64 = reader.integer()
         else { return nil }
         self.init(
-            logFiles: logFiles, logBytes: logBytes, journalBytes: journalBytes, files: files)
+            logFiles: logFiles, logBytes: logBytes, treeLogBytes: treeLogBytes, files: files)
     }
 
     /// Reads the record and removes it, since the workspace is about to change.

@@ -1,11 +1,11 @@
-// Journal+Room: blocks that are set aside after the end of a tree log, so that removing everything and
+// TreeLog+Room: blocks that are set aside after the end of a tree log, so that removing everything and
 // a rollback still work on a disk without a free block. The blocks belong to the file: neither other
 // files nor other programs can take them.
 
 package import Platform
 internal import Synchronization
 
-extension Journal {
+extension TreeLog {
     /// The largest number of extra bytes that are set aside at once. Below it, twice the need is set
     /// aside. This gives some 1,000 files between two calls of fallocate(2).
     private static let step: UInt64 = 1 << 20

@@ -1,9 +1,9 @@
-// Journal+Transactions: transactions in the tree log, appended in as many parts as needed, all or
+// TreeLog+Transactions: transactions in the tree log, appended in as many parts as needed, all or
 // nothing.
 
 package import Platform
 
-extension Journal {
+extension TreeLog {
     /// Appends the changes of one call. After it returns, they survive the death of this process. A
     /// list longer than a part is written in several records. The last record makes them valid, and the
     /// log's end does not move before that.

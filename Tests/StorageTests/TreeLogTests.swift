@@ -1,4 +1,4 @@
-// The journal: records come back in order, a torn tail is cut, damage is refused.
+// The tree log: records come back in order, a torn tail is cut, damage is refused.
 
 import Dispatch
 import Glibc
@@ -8,32 +8,32 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Journal")
-struct JournalTests {
+@Suite("Tree log")
+struct TreeLogTests {
     private let disk = SimulatedDisk(seed: 4)
     private let id: UInt64 = 1 << 48
 
-    private func open() throws -> Journal { try Journal("tree.log", id: id, key: testKey, on: disk, now: 5) }
+    private func open() throws -> TreeLog { try TreeLog("tree.log", id: id, key: testKey, on: disk, now: 5) }
 
     private func replay(
-        _ journal: Journal, from position: UInt64 = 0, after sequence: UInt64 = 0
+        _ treeLog: TreeLog, from position: UInt64 = 0, after sequence: UInt64 = 0
     ) throws -> (payloads: [[UInt8]], result: ScanResult) {
         var payloads: [[UInt8]] = []
-        let result = try journal.replay(from: position, after: sequence) {
+        let result = try treeLog.replay(from: position, after: sequence) {
             (_, payload) throws(StorageError) in payloads.append(payload)
         }
         return (payloads, result)
     }
 
-    /// A journal with these payloads, and its ends after each.
+    /// A tree log with these payloads, and its ends after each.
     private func fill(_ payloads: [[UInt8]]) throws -> [UInt64] {
-        let journal = try open()
-        _ = try replay(journal)
-        var ends: [UInt64] = [journal.end]
+        let treeLog = try open()
+        _ = try replay(treeLog)
+        var ends: [UInt64] = [treeLog.end]
         for (index, payload) in payloads.enumerated() {
-            try journal.append(
+            try treeLog.append(
                 .transaction, sequence: UInt64(index + 1), stamp: testStamp, payload: payload)
-            ends.append(journal.end)
+            ends.append(treeLog.end)
         }
         return ends
     }
@@ -43,11 +43,11 @@ struct JournalTests {
     @Test("What was appended comes back, in order")
     func roundTrip() throws {
         let ends = try fill(three)
-        let journal = try open()
-        let (payloads, result) = try replay(journal)
+        let treeLog = try open()
+        let (payloads, result) = try replay(treeLog)
         #expect(payloads == three)
         #expect(result.lastSequence == 3 && result.records == 3)
-        #expect(journal.end == ends[3])
+        #expect(treeLog.end == ends[3])
         #expect(try replay(try open(), from: ends[1], after: 1).payloads == Array(three[1...]))
         #expect(try replay(try open(), from: ends[3], after: 3).payloads.isEmpty)
     }
@@ -58,11 +58,11 @@ struct JournalTests {
         let whole = disk.contents(of: "tree.log") ?? []
         for cut in stride(from: 64, to: whole.count, by: 61) {
             disk.setContents(of: "tree.log", to: Array(whole[..<cut]))
-            let journal = try open()
-            let kept = try replay(journal).payloads
+            let treeLog = try open()
+            let kept = try replay(treeLog).payloads
             #expect(kept == Array(three.prefix(kept.count)), "cut at \(cut)")
             #expect(UInt64(cut) <= ends[kept.count + 1])
-            try journal.append(.transaction, sequence: 9, stamp: testStamp, payload: [7])
+            try treeLog.append(.transaction, sequence: 9, stamp: testStamp, payload: [7])
             #expect(try replay(try open()).payloads == kept + [[7]], "cut at \(cut)")
         }
     }
@@ -89,9 +89,9 @@ struct JournalTests {
         bytes = whole
         bytes[Int(ends[1]) + 200] ^= 1
         disk.setContents(of: "tree.log", to: bytes)
-        let journal = try open()
+        let treeLog = try open()
         do {
-            _ = try replay(journal)
+            _ = try replay(treeLog)
             Issue.record("it was read")
         } catch let error as StorageError {
             #expect(error.errno == .inputOutput)
@@ -103,23 +103,23 @@ struct JournalTests {
     func otherLog() throws {
         _ = try open()
         #expect(throws: StorageError.self) {
-            try Journal("tree.log", id: id + 1, key: testKey, on: disk, now: 1)
+            try TreeLog("tree.log", id: id + 1, key: testKey, on: disk, now: 1)
         }
     }
 
     @Test("What was synced survives a power cut", arguments: 0..<20)
     func powerCut(seed: Int) throws {
-        let journal = try open()
-        _ = try replay(journal)
+        let treeLog = try open()
+        _ = try replay(treeLog)
         try disk.synchronizeDirectory("")
         for number in 1...6 {
-            try journal.append(
+            try treeLog.append(
                 .transaction, sequence: UInt64(number), stamp: testStamp,
                 payload: [UInt8](repeating: UInt8(number), count: 700))
-            if number == 3 { try journal.synchronize() }
+            if number == 3 { try treeLog.synchronize() }
         }
         let after = disk.afterPowerCut(seed: UInt64(seed))
-        let kept = try replay(Journal("tree.log", id: id, key: testKey, on: after, now: 1)).payloads
+        let kept = try replay(TreeLog("tree.log", id: id, key: testKey, on: after, now: 1)).payloads
         #expect(kept.count >= 3)
         for (index, payload) in kept.enumerated() {
             #expect(payload == [UInt8](repeating: UInt8(index + 1), count: 700))
@@ -128,9 +128,9 @@ struct JournalTests {
 
     @Test("A sync that waits for another one, which fails, fails as well")
     func waitingSync() throws {
-        let journal = try open()
-        _ = try replay(journal)
-        try journal.append(.transaction, sequence: 1, stamp: testStamp, payload: [1])
+        let treeLog = try open()
+        _ = try replay(treeLog)
+        try treeLog.append(.transaction, sequence: 1, stamp: testStamp, payload: [1])
         let isSyncing = Shared(false)
         let isWaiting = Shared(false)
         disk.beforeNextSync { [disk] in
@@ -147,13 +147,13 @@ struct JournalTests {
                 isWaiting.value = true
             }
             do throws(Errno) {
-                try journal.synchronize()
+                try treeLog.synchronize()
             } catch {
                 failures.withLock { $0[index] = error }
             }
         }
         #expect(failures.withLock { $0 } == [0: .inputOutput, 1: .inputOutput])
-        #expect(throws: Errno.inputOutput) { try journal.synchronize() }
+        #expect(throws: Errno.inputOutput) { try treeLog.synchronize() }
     }
 
     @Test("The sequence counter only advances")

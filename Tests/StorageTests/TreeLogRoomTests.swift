@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 @Suite(.enabled(if: TestEnvironment.isRoot, "a file system is mounted: needs root"))
-struct JournalRoomTests {
+struct TreeLogRoomTests {
     /// Four megabytes, unmounted at the end.
     private final class SmallDisk {
         let directory: TemporaryDirectory
@@ -30,29 +30,29 @@ struct JournalRoomTests {
         }
     }
 
-    private func open(_ disk: any Disk) throws -> Journal {
-        let journal = try Journal("tree.log", id: 1 << 48, key: testKey, on: disk, now: 5)
-        _ = try journal.replay(from: 0, after: 0) { _, _ in }
-        return journal
+    private func open(_ disk: any Disk) throws -> TreeLog {
+        let treeLog = try TreeLog("tree.log", id: 1 << 48, key: testKey, on: disk, now: 5)
+        _ = try treeLog.replay(from: 0, after: 0) { _, _ in }
+        return treeLog
     }
 
-    private func append(_ count: Int, _ sequence: UInt64, _ journal: Journal) throws {
-        try journal.append(
+    private func append(_ count: Int, _ sequence: UInt64, _ treeLog: TreeLog) throws {
+        try treeLog.append(
             .transaction, sequence: sequence, stamp: testStamp, payload: bytes(count, fill: sequence))
     }
 
     @Test("Records go into the room of a tree log when the disk is full, also of a later session")
     func kept() throws {
         let small = try SmallDisk()
-        var journal = try open(small.disk)
-        try append(500, 1, journal)
-        try journal.keepRoom(256 << 10, own: 0)
-        #expect(journal.room >= 256 << 10)
+        var treeLog = try open(small.disk)
+        try append(500, 1, treeLog)
+        try treeLog.keepRoom(256 << 10, own: 0)
+        #expect(treeLog.room >= 256 << 10)
         #expect(try small.disk.open("tree.log", .readOnly).length() < 4_096)
         try small.fill()
-        for number in 2...200 { try append(500, UInt64(number), journal) }
-        journal = try open(small.disk)
-        for number in 201...400 { try append(500, UInt64(number), journal) }
+        for number in 2...200 { try append(500, UInt64(number), treeLog) }
+        treeLog = try open(small.disk)
+        for number in 201...400 { try append(500, UInt64(number), treeLog) }
         var count = 0
         _ = try open(small.disk).replay(from: 0, after: 0) { _, _ in count += 1 }
         #expect(count == 400)
@@ -61,35 +61,35 @@ struct JournalRoomTests {
     @Test("A record that does not fit into the room leaves the room whole")
     func tooLarge() throws {
         let small = try SmallDisk()
-        let journal = try open(small.disk)
-        try journal.keepRoom(256 << 10, own: 0)
+        let treeLog = try open(small.disk)
+        try treeLog.keepRoom(256 << 10, own: 0)
         try small.fill()
-        let room = journal.room
+        let room = treeLog.room
         for _ in 0..<3 {
-            #expect(throws: Errno.noSpace) { try append(3 << 20, 1, journal) }
+            #expect(throws: Errno.noSpace) { try append(3 << 20, 1, treeLog) }
             try small.fill()
         }
-        #expect(journal.room == room)
-        for number in 1...400 { try append(500, UInt64(number), journal) }
+        #expect(treeLog.room == room)
+        for number in 1...400 { try append(500, UInt64(number), treeLog) }
     }
 
     @Test("What grows is refused before the room is touched")
     func refused() throws {
         let small = try SmallDisk()
-        let journal = try open(small.disk)
-        try journal.keepRoom(100 << 10, own: 0)
+        let treeLog = try open(small.disk)
+        try treeLog.keepRoom(100 << 10, own: 0)
         try small.fill()
-        let room = journal.room
-        #expect(throws: Errno.noSpace) { try journal.keepRoom(4 << 20, own: 500) }
+        let room = treeLog.room
+        #expect(throws: Errno.noSpace) { try treeLog.keepRoom(4 << 20, own: 500) }
         // As much as there was will do.
-        try append(int(room) - 8_192, 1, journal)
-        #expect(throws: Errno.noSpace) { try journal.keepRoom(100 << 10, own: 500) }
+        try append(int(room) - 8_192, 1, treeLog)
+        #expect(throws: Errno.noSpace) { try treeLog.keepRoom(100 << 10, own: 500) }
         #expect(throws: Errno.noSpace) {
-            try journal.keepRoom(100 << 10, own: 20_000, isLenient: true)
+            try treeLog.keepRoom(100 << 10, own: 20_000, isLenient: true)
         }
         try small.disk.remove("filler")
-        try journal.keepRoom(100 << 10, own: 500)
-        #expect(journal.room >= 100 << 10)
+        try treeLog.keepRoom(100 << 10, own: 500)
+        #expect(treeLog.room >= 100 << 10)
     }
 
     private func int(_ value: UInt64) -> Int { Int(clamping: value) }

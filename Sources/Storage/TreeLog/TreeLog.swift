@@ -1,10 +1,10 @@
-// Journal: a workspace's tree log. Each transaction is appended before the call that made it returns,
+// TreeLog: a workspace's tree log. Each transaction is appended before the call that made it returns,
 // so it survives kill -9. The tree log is authoritative, and the database is its index.
 
 internal import Synchronization
 package import Platform
 
-package final class Journal: Sendable {
+package final class TreeLog: Sendable {
     package let path: String
     package let id: UInt64
     private let key: ChecksumKey
@@ -310,7 +310,7 @@ package final class Journal: Sendable {
                 }
                 tail.end = end
                 tail.needsCut = needsCut
-                counter?.add(journalBytes: end - start)
+                counter?.add(treeLogBytes: end - start)
                 return nil
             } catch {
                 tail.needsCut = needsCut
