@@ -88,6 +88,8 @@ extension DiskFile {
 
     /// Returns up to `count` bytes from `offset`. There are fewer only at the end of the file.
     package func readBytes(_ count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
+        // The initializer would write the count into the empty array that all threads share.
+        if count == 0 { return [] }
         var failure: Errno?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(Errno) {

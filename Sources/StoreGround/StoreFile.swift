@@ -25,6 +25,7 @@ struct StoreFile: GroundFile {
     }
 
     func read(_ count: Int, at offset: UInt64) throws(ToolError) -> [UInt8] {
+        if count == 0 { return [] }
         var failure: Errno?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(Errno) {
