@@ -1,4 +1,4 @@
-// Commands of each control file: what is understood, and each way to get it wrong.
+// CommandTests: tests how the commands of each control file are parsed, and the errors of invalid commands.
 
 import Control
 import Overlay

@@ -1,4 +1,5 @@
-// Words of commands: quoting as in a shell, lines, bytes that are no text.
+// CommandWordsTests: tests how commands are split into words: shell quoting, lines, bytes that are not
+// text.
 
 import Control
 import Overlay

@@ -1,4 +1,5 @@
-// The JSON of `edit`: what it may hold, each way to get it wrong, and the strings of JSON.
+// EditTests: tests the JSON of the control file `edit`: valid edits, JSON strings, and the errors of
+// invalid edits.
 
 import Control
 import Overlay
@@ -25,7 +26,7 @@ struct EditTests {
         (#"{"at":9223372036854775800,"delete":7}"#, [
             Splice(offset: UInt64(Int64.max) - 7, delete: 7),
         ]),
-        // In the order of the file; what only inserts goes before what deletes.
+        // Splices are sorted by offset. At the same offset, insertions precede deletions.
         (#"{"at":"end","insert":"z"},{"at":5,"delete":3},{"at":5,"insert":"b"},{"at":1,"delete":4}"#, [
             Splice(offset: 1, delete: 4), Splice(offset: 5, insert: bytes("b")),
             Splice(offset: 5, delete: 3), Splice(offset: Splice.end, insert: bytes("z")),
@@ -157,7 +158,7 @@ struct EditTests {
     @Test(arguments: bad)
     func `An edit that is wrong says why`(row: (written: String, says: String)) {
         let result = read(row.written, .edit)
-        // "{}}" and its like: the mistake of the first object comes first.
+        // In inputs such as "{}}" the mistake of the first object is reported.
         expectFailure(row.written, .edit, says: row.says)
         #expect(result.error?.description.hasPrefix("the edit ") == true)
     }

@@ -1,4 +1,5 @@
-// The executor: which call of the engine each command becomes, and where a write ends.
+// ExecutorTests: tests which call of the engine the executor makes for each command, and which command ends
+// a write.
 
 import Control
 import Overlay
@@ -7,7 +8,7 @@ import Platform
 import Synchronization
 import Testing
 
-/// Writes down what it is asked for, and fails what is named "bad".
+/// Records each call, and fails the calls for the name "bad".
 private final class Recorder: CommandTarget {
     private let list = Mutex<[String]>([])
     var calls: [String] { list.withLock { $0 } }

@@ -1,4 +1,5 @@
-// Random bytes never trap what reads commands, and whatever is understood holds what it promises.
+// FuzzTests: tests that random bytes never trap the parsers of commands, and that each parsed command is
+// valid.
 
 import Control
 import Overlay
@@ -10,7 +11,7 @@ import Testing
 
 @Suite("Random bytes as commands")
 struct FuzzTests {
-    /// Pieces that lead deeper into the parsers than random bytes do.
+    /// Parts of valid commands, which get deeper into the parsers than random bytes.
     private static let pieces: [[UInt8]] = [
         "--delete ", "--rename ", "--times ", "@", "@2026-01-31", "T12:00:00", "Z", "+01:00", "-10m", "..",
         "/", "./", "'", "\"", "\\", "\n", " ", "\0", "none", "bytes ", "accept ", "drop ", "3 ",
@@ -31,7 +32,7 @@ struct FuzzTests {
         return result
     }
 
-    /// A sound edit with a few bytes changed, lost or doubled.
+    /// Returns a valid edit with a few bytes changed, removed or doubled.
     private static func mutant(_ random: inout SeededGenerator) -> [UInt8] {
         var result = bytes(
             #"{"path":"a/b","edits":[{"at":1,"delete":2,"insert":"\u0000\ud83d\ude00"},"#
@@ -55,7 +56,7 @@ struct FuzzTests {
         var generators = seeds.map(\.generator)
         var understood = 0
         for step in 0..<steps {
-            // Each seed in turn.
+            // The seeds take turns, each for 8 steps.
             let seed = seeds[step / 8 % seeds.count]
             var random = generators[step / 8 % seeds.count]
             defer { generators[step / 8 % seeds.count] = random }
@@ -112,7 +113,7 @@ struct FuzzTests {
             && name.bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
     }
 
-    /// Normal paths stay as they are, and each part is a name.
+    /// Returns whether the path is normalised: it is empty, or each of its parts is a valid name.
     private static func isSoundPath(_ path: [UInt8]) -> Bool {
         path.isEmpty
             || path.split(separator: 0x2f, omittingEmptySubsequences: false)

@@ -1,4 +1,4 @@
-// Jobs: how far they are, how they end, and their lines in `progress`.
+// JobTests: tests the progress and the end of jobs, and their lines in the control file `progress`.
 
 import Control
 import Overlay
@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Jobs")
 struct JobTests {
-    /// A clock that the test moves.
+    /// A clock that the test advances.
     private final class Hands: Sendable {
         let time = Atomic<Int64>(1_000_000_000)
 

@@ -1,4 +1,4 @@
-// Moments and times: each way to write one, and the calendar against known values.
+// MomentTests: tests each notation of a moment, and compares the calendar with known values.
 
 import Control
 import Overlay
@@ -56,7 +56,7 @@ struct MomentTests {
         #expect((try? Moment(bytes(row.word), now: noon)) == row.moment, "\(row.word)")
     }
 
-    /// Each from `date -u -d … +%s`.
+    /// Times with their numbers from `date -u -d … +%s`.
     static let times: [(seconds: Int64, text: String)] = [
         (0, "1970-01-01T00:00:00"),
         (68_169_599, "1972-02-28T23:59:59"),
@@ -83,7 +83,7 @@ struct MomentTests {
         #expect(ISOTime.time(bytes(row.text + ".000000001Z")) == time + 1)
     }
 
-    /// Another way to the same calendar: counting the days one by one.
+    /// Compares the calendar with an independent one that counts the days one by one.
     @Test func `Each day from 1970 to 2100 follows the one before`() {
         var day: Int64 = 0
         for year in 1970...2100 {

@@ -1,4 +1,4 @@
-// Support: short ways to give bytes and to look at errors.
+// Support: helpers that convert text to bytes, parse commands and check errors.
 
 import Control
 import Overlay
@@ -14,7 +14,7 @@ func name(_ text: String) -> FileName { FileName(trusted: bytes(text)) }
 /// 2026-01-31T12:00:00Z
 let noon: Int64 = 1_769_860_800_000_000_000
 
-/// What a write to a control file asks for, up to the first mistake.
+/// Returns the commands of a write to a control file up to the first mistake, and the error of the mistake.
 func read(_ written: [UInt8], _ file: CommandFile) -> (commands: [Command], error: CommandError?) {
     var reader = CommandReader(written, of: file, now: noon)
     var commands: [Command] = []
@@ -30,7 +30,8 @@ func read(_ written: String, _ file: CommandFile) -> (commands: [Command], error
     read(bytes(written), file)
 }
 
-/// A write that must fail with that errno, and a sentence that holds these words, on one line.
+/// Checks that a write has no command before its mistake, and fails with the errno and with a message of
+/// one line that contains the words.
 func expectFailure(
     _ written: String, _ file: CommandFile, _ errno: Errno = .invalid, says words: String,
     sourceLocation: SourceLocation = #_sourceLocation

@@ -1,4 +1,4 @@
-// The texts of the control files.
+// TextTests: tests the texts that are read from the control files.
 
 import Control
 import Overlay

@@ -1,4 +1,4 @@
-// What is left of the workload when a call fails, the process dies or the power goes, at each call.
+// CrashTests: tests the state after a failed call, a kill or a power cut at each call of the workload.
 
 import Check
 import Glibc
@@ -8,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-/// With transactions in one record each, and with all but the shortest in several.
+/// The tests run with each transaction in one record, and with all but the shortest in several records.
 @Suite("Crashes", .serialized)
 struct CrashTests {
     private let base: CrashBase
@@ -23,8 +23,8 @@ struct CrashTests {
         parted = (other, try Session(other.newDisk(seed: 0), other).firstModel(other))
     }
 
-    /// What a test runs on, and every how many of the calls it looks at: those of the run with parts
-    /// are taken in turns.
+    /// Returns the base and the first model of a test, and the stride over the calls of the workload. A run
+    /// with parts tests every fourth call unless all are tested.
     private func setUp(inParts: Bool) -> (base: CrashBase, first: Model, step: Int) {
         if inParts { return (parted.base, parted.first, TestEnvironment.isFull ? 1 : 4) }
         return (base, first, 1)
@@ -34,7 +34,7 @@ struct CrashTests {
         stride(from: Int(Self.seeds[Self.seeds.count - 1].value % UInt64(step)), to: count, by: step)
     }
 
-    /// Changing calls, and all calls, of the workload on a disk that never fails.
+    /// Returns the number of changing calls and of all calls of the workload on a disk that never fails.
     private func counts(
         _ base: CrashBase, _ first: Model
     ) throws -> (changes: Int, calls: Int) {
@@ -43,7 +43,7 @@ struct CrashTests {
         return (disk.changes, disk.calls)
     }
 
-    @Test("Without any failure, the next process finds every byte", arguments: [false, true])
+    @Test("Without a failure the next process finds each byte", arguments: [false, true])
     func nothingFails(inParts: Bool) throws {
         let (base, first, _) = setUp(inParts: inParts)
         let disk = try base.newDisk(seed: 0)
@@ -53,12 +53,12 @@ struct CrashTests {
         #expect(throws: Never.self) { try history.checkKill(found) }
     }
 
-    @Test("A failing call makes its operation fail and harms nothing", arguments: [1, 2], [false, true])
+    @Test("A failed call fails its operation and changes nothing", arguments: [1, 2], [false, true])
     func failures(times: Int, inParts: Bool) throws {
         let (base, first, more) = setUp(inParts: inParts)
         let calls = try counts(base, first).calls
         #expect(calls > 80)
-        // All of them take minutes; which ones are left out changes from run to run.
+        // All calls take minutes. The tested calls change from run to run.
         let step = TestEnvironment.isFull ? 1 : 4 * more
         let seed = Self.seeds[Self.seeds.count - 1]
         for call in stride(from: Int(seed.value % UInt64(step)), to: calls, by: step) {
@@ -88,7 +88,7 @@ struct CrashTests {
             do {
                 model.apply(step, index, created: try session.run(step, index))
             } catch is DoneButNotDurable {
-                // Only a power cut could take it back.
+                // Only a power cut can lose the change.
                 model.apply(step, index, created: nil)
                 failed.append(step)
             } catch {
@@ -97,7 +97,7 @@ struct CrashTests {
                 }
                 failed.append(step)
                 harmed.formUnion(step.needs)
-                // It may have left a change without effect, which undo would take back.
+                // The step may have left a change without effect, which an undo would revert.
                 model.previous = []
             }
         }
@@ -116,8 +116,8 @@ struct CrashTests {
         }
     }
 
-    /// Where the store is reached through another mount afterwards, recovery trusts it as after a
-    /// power cut: that must take nothing from a store that has lost nothing.
+    /// If the file system of the store is mounted again after the kill, recovery works as after a power
+    /// cut. It must remove nothing from a store that has lost nothing.
     @Test(
         "A killed process loses nothing that it acknowledged", arguments: [false, true],
         [false, true])
@@ -141,7 +141,7 @@ struct CrashTests {
         }
     }
 
-    /// What recovery leaves is no damage to a check of every byte.
+    /// Checks that a check of each byte finds no damage after recovery.
     private func checkThatAllIsWhole(_ session: Session) throws {
         let report = try session.workspace.verify()
         guard report.isClean else {
@@ -149,20 +149,20 @@ struct CrashTests {
         }
     }
 
-    /// Outcomes of each power cut that are looked at.
+    /// The number of outcomes that are tested for each power cut.
     private static let cuts =
         TestEnvironment.variable("DRAFTFS_TEST_CUTS").flatMap { Int($0) }
         ?? (TestEnvironment.isFull ? 40 : 4)
 
-    /// The seeds of a power cut at one call: each seed has its turn after as many calls as it takes
-    /// to come round. One that was asked for is there at each call.
+    /// Returns the seeds of the power cuts at one call. The seeds take turns over the calls. A replayed
+    /// seed is used at each call.
     private static func seeds(at call: Int) -> [TestSeed] {
         let count = min(cuts, seeds.count)
         return (0..<count).map { seeds[(call * count + $0) % seeds.count] }
     }
 
-    /// After some power cuts the machine has started anew: the mark of use is of another boot. After
-    /// others only the disk was without power, and its file system was mounted anew.
+    /// Makes the mark of use one of another boot, as after a restart of the machine. Without this call only
+    /// the disk lost power, and its file system was mounted again.
     private static func boot(_ disk: SimulatedDisk) {
         let mark = "workspaces/0001/in-use"
         if disk.exists(mark) {
@@ -170,7 +170,7 @@ struct CrashTests {
         }
     }
 
-    @Test("A power cut takes nothing that was synced, and shows no wrong bytes", arguments: [false, true])
+    @Test("A power cut loses nothing that was synced and gives no wrong bytes", arguments: [false, true])
     func powerCuts(inParts: Bool) throws {
         let (base, first, step) = setUp(inParts: inParts)
         for call in calls(try counts(base, first).changes, step: step) {
@@ -193,7 +193,7 @@ struct CrashTests {
         }
     }
 
-    @Test("A store whose making was cut off can be made again")
+    @Test("A store whose creation was interrupted can be made again")
     func makingAStore() throws {
         var call = 0
         while true {

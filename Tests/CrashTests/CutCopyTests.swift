@@ -1,5 +1,5 @@
-// Commands that take content from logs which nobody synced: after a power cut they are done whole or
-// not at all.
+// CutCopyTests: tests commands that use content of logs that were not synced. After a power cut such a
+// command is complete or absent.
 
 import Overlay
 import Platform
@@ -13,7 +13,7 @@ struct CutCopyTests {
 
     init() throws { base = try CrashBase() }
 
-    /// The disk after the steps, of which the last made or changed `name`, and what is there then.
+    /// Runs the steps, cuts the power, and returns the state that the next boot finds.
     private func look(
         after steps: [Step], seed: UInt64
     ) throws -> [String: (number: InodeNumber, bytes: [UInt8]?)] {
@@ -26,11 +26,11 @@ struct CutCopyTests {
         return try Session(after, base).look()
     }
 
-    @Test("A clone has all of its source, or is not there")
+    @Test("A clone has all of its source or is absent")
     func clone() throws {
         let steps: [Step] = [
             .write("old", at: 90_000, count: 700), .create("x"), .clone("old", to: "e"),
-            // It makes the tree log durable, and neither of the two.
+            // This sync makes the tree log durable, but neither of the two files.
             .sync("x"),
         ]
         for seed in 0..<UInt64(40) {
@@ -39,7 +39,7 @@ struct CutCopyTests {
         }
     }
 
-    @Test("A rollback leaves the content of its moment")
+    @Test("After a rollback the file has the content of the moment")
     func rollback() throws {
         let steps: [Step] = [
             .create("a"), .write("a", at: 0, count: 900), .backup("one"),

@@ -1,5 +1,5 @@
-// History: the workload run on a disk that fails or stops at some call, and what may be found
-// there afterwards.
+// History: runs the workload on a disk that stops at some call, and checks which states may be found
+// afterwards.
 
 import Overlay
 import Platform
@@ -7,18 +7,19 @@ import Storage
 import TestSupport
 
 struct History {
-    /// The state before any step, and after each acknowledged one.
+    /// The state before the first step, and after each acknowledged step.
     var states: [Model]
-    /// The step that threw when the disk stopped, done as if it had worked.
+    /// The state as if the step that threw when the disk stopped had succeeded.
     var inFlight: Model?
-    /// After which state a file's sync was acknowledged.
+    /// The syncs: the index of the state after each, and the synced file, or 0 for the names.
     var syncs: [(state: Int, file: InodeNumber)] = []
 
-    /// After which state a file's content is known to come whole with its name: a clone has all that
-    /// its source had, and a rollback has put content back for good.
+    /// The contents that are complete whenever their name is present, with the index of the state. A clone
+    /// has all bytes of its source, and a rollback restores the content durably.
     var contents: [(state: Int, file: InodeNumber)] = []
 
-    /// After which state a file has the name of another one: with that name it comes whole.
+    /// The files that replaced another file by a rename, with the index of the state. Under the new name
+    /// such a file is complete.
     var replacements: [(state: Int, file: InodeNumber, name: String)] = []
 
     var last: Model { states[states.count - 1] }
@@ -38,7 +39,7 @@ struct History {
                     history.syncs.append((history.states.count - 1, file))
                 }
                 if !disk.isStopped { history.noteContents(step) }
-                // Of names, not of a file's bytes.
+                // File 0 stands for the names: the step need not sync the bytes of a file.
                 if step.isDurable, !disk.isStopped { history.syncs.append((history.states.count - 1, 0)) }
             } catch {
                 model.apply(step, index, created: 0)
@@ -63,23 +64,24 @@ struct History {
         }
     }
 
-    /// States that a reader may find, oldest first, each with its index.
+    /// The states that a reader may find, oldest first, each with its index.
     private var candidates: [(index: Int, model: Model)] {
         var all = states.enumerated().map { (index: $0.offset, model: $0.element) }
         if let inFlight { all.append((states.count, inFlight)) }
         return all
     }
 
-    /// After a kill everything acknowledged is there, and the step under way whole or not at all.
+    /// Checks the state after a kill: all acknowledged steps are present, and the interrupted step is
+    /// complete or absent.
     func checkKill(_ found: [String: [UInt8]]) throws {
         if found == last.visible { return }
         if let inFlight, found == inFlight.visible { return }
         throw CheckFailure("\(summary(found)); expected \(summary(last.visible))")
     }
 
-    /// After a power cut names are those of one moment at or after the last sync, and each file has
-    /// the bytes of one moment at or after its own last sync. EIO only if it was never synced.
-    /// What a rollback or a clone put into a file counts as synced.
+    /// Checks the state after a power cut. The names are those of one moment at or after the last sync.
+    /// Each file has the bytes of one moment at or after its own last sync, or fails with EIO if it was
+    /// never synced. The content from a rollback or a clone counts as synced.
     func checkPowerCut(
         _ found: [String: (number: InodeNumber, bytes: [UInt8]?)]
     ) throws {
@@ -121,8 +123,8 @@ func summary(_ files: [String: [UInt8]]) -> String {
         .joined(separator: ", ")
 }
 
-/// Goes on working after a recovery, and checks that no file changes that was not written, now or
-/// in the next process.
+/// Runs further steps after a recovery, and checks that each file has the expected bytes, now and in the
+/// next process.
 func checkThatWorkGoesOn(
     _ session: Session, _ disk: SimulatedDisk, _ base: CrashBase
 ) throws {

@@ -1,5 +1,5 @@
-// A rollback or a clone that would need a record longer than can be read: it is refused before anything
-// is written.
+// LongRecordTests: tests that a rollback that needs a record above the maximum length is refused before
+// anything is written.
 
 import Overlay
 import Platform
@@ -7,7 +7,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Records that would be too long")
+@Suite("Too long records")
 struct LongRecordTests {
     @Test("A rollback of a file in too many pieces is refused, and nothing has changed")
     func rollback() throws {
@@ -22,7 +22,7 @@ struct LongRecordTests {
         let length = disk.contents(of: "workspaces/0001/tree.log")?.count ?? 0
         #expect(throws: Errno.fileTooBig) { try session.run(.rollback("one"), 90) }
         #expect(try session.visible() == before)
-        // Marks and the process may be noted; no transaction is.
+        // Marks and the process may be logged, but no transaction.
         #expect((disk.contents(of: "workspaces/0001/tree.log")?.count ?? 0) < length + 300)
         _ = try session.run(.rollbackPath("one", "b"), 91)
         #expect(try session.visible()["b"] == Model.data(2, 40))

@@ -1,5 +1,5 @@
-// Kills and power cuts at every write around a first edit, and then the base changes: what was
-// acknowledged as durable is there whole, and nothing is ever mixed with the new base.
+// PoolCrashTests: tests kills and power cuts at each write around a first edit, followed by a change of the
+// base. Content that was acknowledged as durable is complete, and no content is mixed with the new base.
 
 import Glibc
 import Overlay
@@ -15,7 +15,7 @@ struct PoolCrashTests {
         .checkpoint, .sync("base"),
     ]
 
-    /// The bytes of "old" and "base" after the first `count` steps.
+    /// Returns the bytes of the base files after the first `count` steps.
     private func expected(_ base: CrashBase, after count: Int) -> [String: [UInt8]] {
         var files = base.files
         for (index, step) in Self.steps.prefix(count).enumerated() {
@@ -25,7 +25,8 @@ struct PoolCrashTests {
         return files
     }
 
-    /// Runs the steps until the disk stops; answers how many were acknowledged.
+    /// Runs the steps until the disk stops.
+    /// - Returns: the number of acknowledged steps.
     private func run(_ disk: SimulatedDisk, _ base: CrashBase) -> Int {
         guard let session = try? Session(disk, base) else { return 0 }
         for (index, step) in Self.steps.enumerated() {
@@ -48,7 +49,7 @@ struct PoolCrashTests {
         return files
     }
 
-    @Test("Whatever is there is a state that was, and what was synced is there whole")
+    @Test("A file that can be read has the content of some step, and synced content is complete")
     func everyWrite() throws {
         let whole = try { () throws -> Int in
             let base = try CrashBase()

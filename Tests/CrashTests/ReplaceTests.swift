@@ -1,5 +1,6 @@
-// Files that take another one's name by a rename, without a sync: after a power cut the name leads to the
-// old content or to the whole new one, never to an empty or torn file; and no rename makes a sync.
+// ReplaceTests: tests files that replace another file by a rename without a sync. After a power cut the
+// name leads to the old content or to the whole new content, never to an empty or torn file. A rename
+// syncs nothing.
 
 import Check
 import Overlay
@@ -21,16 +22,16 @@ struct ReplaceTests {
 
     private static let steps: [Step] = [
         .create("x"), .sync("x"),
-        // Over a file of the base; then another file's sync makes the tree log durable.
+        // Replaces a base file; then the sync of another file makes the tree log durable.
         .create("t1"), .write("t1", at: 0, count: 700), .write("t1", at: 700, count: 70_000),
         .rename("t1", to: "old"), .create("p"), .sync("x"),
-        // Over a file that was never synced, twice; then a checkpoint.
+        // Replaces a file that was never synced, twice; then a checkpoint.
         .create("t2"), .write("t2", at: 0, count: 900), .rename("t2", to: "old"),
         .create("t3"), .write("t3", at: 0, count: 9_000), .rename("t3", to: "old"), .checkpoint,
-        // Over an edited file of the base; then a backup.
+        // Replaces an edited base file; then a backup.
         .write("base", at: 10, count: 50), .create("t4"), .write("t4", at: 0, count: 5_000),
         .rename("t4", to: "base"), .backup("one"),
-        // Written on after the rename, moved, and replaced by a file of the base.
+        // The file is written after the rename, moved, and replaced by a base file.
         .create("t5"), .write("t5", at: 0, count: 600), .rename("t5", to: "base"),
         .write("base", at: 100, count: 3_000), .rename("base", to: "p"), .create("q"),
         .write("gone", at: 4_000, count: 2_000), .rename("gone", to: "old"), .write("x", at: 0, count: 9),
@@ -49,7 +50,7 @@ struct ReplaceTests {
 
     @Test("After a power cut the name leads to the old content or to the whole new one")
     func powerCuts() throws {
-        // The last one: after all steps, with the latest renames not synced.
+        // The last cut comes after all steps, with the latest renames not synced.
         for call in 0...(try calls()) {
             let disk = try base.newDisk(seed: UInt64(call) &* 104_729)
             disk.set(SimulatedDisk.Plan(callsBefore: call, errno: nil))
@@ -77,7 +78,7 @@ struct ReplaceTests {
         }
     }
 
-    @Test("A kill takes nothing, also where the store is mounted elsewhere afterwards")
+    @Test("A kill loses nothing, also if the file system of the store is mounted again")
     func kills() throws {
         for call in 0..<(try calls()) {
             let disk = try base.newDisk(seed: UInt64(call) &* 7919)
@@ -94,7 +95,7 @@ struct ReplaceTests {
         }
     }
 
-    @Test("A rename makes no sync; the next round of the background does, and once")
+    @Test("A rename makes no sync, and the next maintenance syncs once")
     func cost() throws {
         let disk = try base.newDisk(seed: 1)
         let session = try Session(disk, base)
@@ -110,7 +111,7 @@ struct ReplaceTests {
         #expect(after > before)
         session.workspace.maintenance.maintain(checkpointNow: false)
         #expect(disk.syncs == after)
-        // A new name promises nothing, and what is durable already needs nothing.
+        // A rename to a new name needs no sync, and neither does a file that is durable.
         try run([.create("t"), .write("t", at: 0, count: 50), .rename("t", to: "b")])
         try run([.create("t"), .write("t", at: 0, count: 50), .sync("t")])
         let synced = disk.syncs
@@ -119,7 +120,7 @@ struct ReplaceTests {
         #expect(disk.syncs == synced)
     }
 
-    @Test("An emptied file that is written is synced soon after the last write")
+    @Test("A file that was emptied and written is synced by the second maintenance")
     func emptied() throws {
         let disk = try base.newDisk(seed: 1)
         let session = try Session(disk, base)
@@ -138,7 +139,7 @@ struct ReplaceTests {
         #expect(disk.syncs == after)
     }
 
-    @Test("A content that cannot be synced keeps every sync of the names from going through")
+    @Test("After a failed sync of a content each sync of the names fails")
     func failure() throws {
         let disk = try base.newDisk(seed: 1)
         let session = try Session(disk, base)

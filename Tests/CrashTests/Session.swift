@@ -1,5 +1,5 @@
-// Session: one life of a process on a simulated disk: opens store and workspace, does steps,
-// looks at what is there.
+// Session: one process on a simulated disk: opens the store and the workspace, runs steps, and reads the
+// resulting state.
 
 import Glibc
 import Overlay
@@ -8,7 +8,7 @@ import Platform
 import Storage
 import TestSupport
 
-/// The base that all sessions share: a real directory, which nothing here changes.
+/// The base that the sessions share: a real directory, which the sessions do not change.
 final class CrashBase: Sendable {
     private let directory: TemporaryDirectory
     let tree: BaseTree
@@ -18,8 +18,8 @@ final class CrashBase: Sendable {
     private let maximumPayload: Int
 
     /// - Parameters:
-    ///   - transactionPart: bytes of changes in one record of the tree log.
-    ///   - maximumPayload: bytes of one record of an edit log.
+    ///   - transactionPart: the maximum length in bytes of the changes in one record of the tree log.
+    ///   - maximumPayload: the maximum length in bytes of the payload of a record of an edit log.
     init(
         transactionPart: Int = Format.partLength, maximumPayload: Int = Format.maximumPayloadLength
     ) throws {
@@ -38,7 +38,7 @@ final class CrashBase: Sendable {
         tree = try BaseTree(directory.path)
     }
 
-    /// A disk with a store and one workspace in it, all of it durable.
+    /// Returns a disk with a store and one workspace, all durable.
     func newDisk(seed: UInt64) throws -> SimulatedDisk {
         let disk = SimulatedDisk(seed: seed)
         let store = try openStore(disk)
@@ -54,7 +54,7 @@ final class CrashBase: Sendable {
     }
 }
 
-/// A command that did what it should, and could not sync it.
+/// The error of a command that succeeded but could not sync its changes.
 struct DoneButNotDurable: Error {
     let errno: Errno
 }
@@ -79,7 +79,7 @@ struct Session {
         try workspace.lookup(FileName(name), in: root).number
     }
 
-    /// The model of a workspace in which nothing has happened.
+    /// Returns the model of a workspace without changes.
     func firstModel(_ base: CrashBase) throws -> Model {
         var model = Model()
         for (name, bytes) in base.files {
@@ -90,7 +90,8 @@ struct Session {
         return model
     }
 
-    /// Does one step; answers the number of a file it made.
+    /// Runs one step.
+    /// - Returns: the inode number of the file that it made, or nil.
     func run(_ step: Step, _ index: Int) throws -> InodeNumber? {
         switch step {
         case .create(let name):
@@ -166,7 +167,7 @@ struct Session {
         }
     }
 
-    /// What is there: the number and the bytes of each name; nil bytes where reading answers EIO.
+    /// Returns the inode number and the bytes of each name. The bytes are nil if a read fails with EIO.
     func look() throws -> [String: (number: InodeNumber, bytes: [UInt8]?)] {
         var found: [String: (number: InodeNumber, bytes: [UInt8]?)] = [:]
         var names: [FileName] = []
@@ -198,7 +199,7 @@ struct Session {
         }
     }
 
-    /// Names and bytes where everything can be read.
+    /// Returns the bytes of each name. Throws if a file cannot be read.
     func visible() throws -> [String: [UInt8]] {
         try look().mapValues { try $0.bytes ?? { throw CheckFailure("a file answers EIO") }() }
     }

@@ -1,5 +1,6 @@
-// A rollback that fails, on a disk that fails the taking back too: what it wrote never comes up, not
-// behind a checkpoint and a kill, nor after a clean end.
+// WithdrawnRollbackTests: tests a rollback that fails on a disk on which the withdrawal of its records
+// fails too. The written records never become visible: not after a checkpoint and a kill, and not after a
+// close.
 
 import Overlay
 import Platform
@@ -7,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("A rollback that fails")
+@Suite("Failed rollbacks")
 struct WithdrawnRollbackTests {
     private let base: CrashBase
 
@@ -19,8 +20,8 @@ struct WithdrawnRollbackTests {
         .checkpoint,
     ]
 
-    /// The state before a rollback of which the calls from number `call` on fail; nil where all went
-    /// well.
+    /// Makes a rollback of which `times` calls fail, from number `call` on.
+    /// - Returns: the session, the disk and the state before the rollback, or nil if it succeeded.
     private func rollBack(
         failingAt call: Int, times: Int
     ) throws -> (session: Session, disk: SimulatedDisk, before: [String: [UInt8]])? {
@@ -33,7 +34,7 @@ struct WithdrawnRollbackTests {
             _ = try session.run(.rollback("one"), 99)
             return nil
         } catch is DoneButNotDurable {
-            // All but its last sync went well.
+            // Only the last sync failed.
             return nil
         } catch {
             disk.set(nil)
@@ -60,13 +61,13 @@ struct WithdrawnRollbackTests {
         #expect(failures > 3)
     }
 
-    @Test("Nothing of it is there after the workspace was closed", arguments: 1...4)
+    @Test("A failed rollback leaves no change after the workspace is closed", arguments: 1...4)
     func closed(times: Int) throws {
         for call in 0..<40 {
             guard let (session, disk, before) = try rollBack(failingAt: call, times: times) else {
                 continue
             }
-            // The disk lets nothing be cut yet.
+            // The next cut of a log fails too.
             disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .noSpace))
             session.workspace.close()
             let isFound = try Session(disk.afterKill(), base).visible() == before

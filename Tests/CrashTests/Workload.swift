@@ -1,5 +1,5 @@
-// Workload: a fixed list of operations on one workspace, and a model that knows which bytes every
-// file had after each of them. The crash tests compare what they find with that.
+// Workload: a fixed list of operations on one workspace, and a model with the bytes of each file after each
+// operation. The crash tests compare the state that they find with the model.
 
 import Overlay
 import Platform
@@ -21,12 +21,12 @@ enum Step: Sendable {
     case rollback(String)
     case rollbackPath(String, String)
     case clone(String, to: String)
-    /// Takes the step before back, which must have changed something.
+    /// Undoes the previous step, which must have changed something.
     case undo
     case removeBackup(String)
     case edit(String, at: Int, delete: Int, insert: Int)
 
-    /// Base files are `old`, `base` and `gone`; see `CrashBase`.
+    /// The steps. The base files are `old`, `base` and `gone`; see `CrashBase`.
     static let workload: [Step] = [
         .create("a"), .write("a", at: 0, count: 5), .sync("a"),
         .write("old", at: 100, count: 3000), .write("a", at: 5, count: 70_000),
@@ -59,7 +59,7 @@ enum Step: Sendable {
         }
     }
 
-    /// Whether `undo` takes it back as one step.
+    /// Whether `undo` reverts it as one step.
     var isUndoable: Bool {
         switch self {
         case .sync, .checkpoint, .backup, .removeBackup: false
@@ -67,7 +67,7 @@ enum Step: Sendable {
         }
     }
 
-    /// The names that must be there.
+    /// The names that must exist before the step.
     var needs: [String] {
         switch self {
         case .create, .checkpoint, .backup, .rollback, .undo, .removeBackup: []
@@ -79,13 +79,13 @@ enum Step: Sendable {
     }
 }
 
-/// Which file each name leads to, and the bytes of each file, by inode number.
+/// The inode number of each name, and the bytes of each inode.
 struct Model: Equatable, Sendable {
     var names: [String: InodeNumber] = [:]
     var bytes: [InodeNumber: [UInt8]] = [:]
-    /// What there was at each backup.
+    /// The state at each backup, as a list of one model.
     var backups: [String: [Model]] = [:]
-    /// What there was before the last step; nothing where that is not known.
+    /// The state before the last step, as a list of one model. Empty if it is not known.
     var previous: [Model] = []
 
     subscript(name: String) -> [UInt8] {
@@ -95,7 +95,7 @@ struct Model: Equatable, Sendable {
 
     var visible: [String: [UInt8]] { names.mapValues { bytes[$0] ?? [] } }
 
-    /// Bytes that no other step writes: streams 0 to 99 are the workload's.
+    /// Returns bytes that no other step writes. Streams 0 to 99 belong to the workload.
     static func data(_ stream: Int, _ count: Int) -> [UInt8] {
         Array(streams[stream % streams.count].prefix(count))
     }
@@ -106,7 +106,7 @@ struct Model: Equatable, Sendable {
         return words.withUnsafeBytes { Array($0) }
     }
 
-    /// Whether `step` can work here.
+    /// Returns whether `step` can succeed in this state.
     func allows(_ step: Step) -> Bool {
         switch step {
         case .rollback(let backup), .rollbackPath(let backup, _), .removeBackup(let backup):
@@ -120,7 +120,10 @@ struct Model: Equatable, Sendable {
         return step.needs.allSatisfy { names[$0] != nil }
     }
 
-    /// What `step`, the `index`th, does; `created` is the number of a file it made.
+    /// Applies a step.
+    /// - Parameters:
+    ///   - index: the index of the step, which selects the bytes that it writes.
+    ///   - created: the inode number of the file that the step made.
     mutating func apply(_ step: Step, _ index: Int, created: InodeNumber?) {
         var before = self
         before.previous = []

@@ -1,12 +1,12 @@
-// CapabilitiesTests: the flags of FUSE_INIT against the numbers of the kernel's linux/fuse.h and of
-// libfuse's fuse_common.h, both written out: a wrong number is agreed on in silence.
+// CapabilitiesTests: compares the flags of FUSE_INIT with the numbers in the kernel's linux/fuse.h and in
+// libfuse's fuse_common.h. Both tables are written out here, because a wrong number causes no error.
 
 import Testing
 
 @testable import Fuse
 
 @Suite struct CapabilitiesTests {
-    /// FUSE_* of linux/fuse.h.
+    /// The flags FUSE_* of linux/fuse.h.
     private static let kernel: [(Capabilities, UInt64, String)] = [
         (.asyncRead, 0x1, "ASYNC_READ"),
         (.posixLocks, 0x2, "POSIX_LOCKS"),
@@ -34,7 +34,7 @@ import Testing
         (.ioUring, 0x200_0000_0000, "OVER_IO_URING"),
     ]
 
-    /// FUSE_CAP_* of libfuse 3.14.
+    /// The flags FUSE_CAP_* of libfuse 3.14.
     private static let library: [(Capabilities, UInt32)] = [
         (.asyncRead, 0x1), (.posixLocks, 0x2), (.atomicTruncate, 0x8), (.exportSupport, 0x10),
         (.dontMask, 0x40), (.fileLocks, 0x400), (.autoInvalidateData, 0x1000),
@@ -73,7 +73,7 @@ import Testing
         #expect(Capabilities.wanted.libraryFlags & 0x10_0000 == 0)
     }
 
-    /// Other numbers of linux/fuse.h that are written down in this module.
+    /// Checks other numbers of linux/fuse.h that the module Fuse defines.
     @Test func `Flags inside of requests have the kernel's numbers`() {
         #expect(RawRequest.writeKillSetID == 4, "FUSE_WRITE_KILL_SUIDGID")
         #expect(RawRequest.attributeKillSetID == 0x800, "FATTR_KILL_SUIDGID")

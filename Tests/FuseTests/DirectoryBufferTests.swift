@@ -1,4 +1,4 @@
-// DirectoryBufferTests: packed entries, as struct fuse_dirent and fuse_direntplus have them.
+// DirectoryBufferTests: tests that entries are packed as struct fuse_dirent and struct fuse_direntplus.
 
 import Platform
 import Testing

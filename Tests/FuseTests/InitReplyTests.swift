@@ -1,4 +1,4 @@
-// InitReplyTests: flags set and cleared in the answer to FUSE_INIT.
+// InitReplyTests: tests how flags are set and cleared in the reply to FUSE_INIT.
 
 import Testing
 

@@ -1,4 +1,5 @@
-// MountHoldersTests: what /proc tells of processes and of who uses a file system.
+// MountHoldersTests: tests what is read from /proc about processes and about the processes that use a
+// file system.
 
 import Glibc
 import Testing
@@ -9,7 +10,7 @@ import Testing
     @Test func `The file system of the root directory has users, and a sentence names some`() throws {
         let root = try #require(MountedFileSystem.on("/"))
         let holders = MountHolders(of: root, except: nil)
-        // Whoever started this test has its program or its libraries there.
+        // The process that started this test has its program or its libraries on this file system.
         #expect(!holders.processes.isEmpty)
         #expect(!holders.processes.contains { $0.pid == UInt32(getpid()) })
         #expect(holders.processes.allSatisfy { !$0.uses.isEmpty && !$0.name.isEmpty })

@@ -1,4 +1,5 @@
-// MountOptionsTests: how the list behind `-o` is sorted.
+// MountOptionsTests: tests how the list after `-o` is divided into options of the product, of libfuse and
+// of mount(8).
 
 import Platform
 import Testing

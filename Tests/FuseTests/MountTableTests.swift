@@ -1,4 +1,4 @@
-// MountTableTests: lines of /proc/self/mountinfo.
+// MountTableTests: tests how lines of /proc/self/mountinfo are parsed.
 
 import Testing
 

@@ -1,6 +1,6 @@
-// RawBytes: builds messages as the kernel would write them, in buffers of exactly their length.
+// RawBytes: builds messages as the kernel writes them, in buffers of exactly their length.
 
-/// A buffer that lives as long as it; little helpers to fill it with 32- and 64-bit words.
+/// A buffer that is freed with its object, and helpers to read and write integers in it.
 final class RawBytes {
     let all: UnsafeMutableRawBufferPointer
 

@@ -1,4 +1,4 @@
-// RawRequestTests: what is read and rewritten in raw requests, at the offsets of linux/fuse.h.
+// RawRequestTests: tests what is read and rewritten in raw requests, at the offsets of linux/fuse.h.
 
 import Testing
 

@@ -1,5 +1,5 @@
-// RequestFuzzTests: random bytes as requests and replies: nothing traps, and nothing around the message
-// is read or written.
+// RequestFuzzTests: tests random bytes as requests and replies. Nothing traps, and no byte outside the
+// message is read or written.
 
 import TestSupport
 import Testing
@@ -7,10 +7,10 @@ import Testing
 @testable import Fuse
 
 @Suite struct RequestFuzzTests {
-    /// Bytes before and after the message, which must stay.
+    /// The number of bytes before and after the message, which must not change.
     private static let margin = 64
 
-    /// A message of random bytes between margins, some of its words small or all ones.
+    /// Returns a message of random bytes between margins. Some messages have small words or only ones.
     private static func message(_ random: inout SeededGenerator) -> RawBytes {
         let length = Int.random(in: 0...240, using: &random)
         let raw = RawBytes(count: length + 2 * margin, filledWith: 0xa5)
@@ -60,7 +60,7 @@ import Testing
                 let skipped = request.foldExtendedSetXattr()
                 #expect(skipped == 0 || skipped == 8 && length >= 56, "\(seed), step \(step)")
             }
-            // The header is the kernel's, wherever it stands now.
+            // The header of the kernel is unchanged; foldExtendedSetXattr alone moves it.
             if step % 3 != 2 { #expect(raw.bytes.prefix(104) == before.prefix(104)) }
             #expect(Self.marginsAreWhole(raw), "\(seed), step \(step)")
         }

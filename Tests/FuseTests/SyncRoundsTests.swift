@@ -1,4 +1,4 @@
-// SyncRoundsTests: which round's result a caller gets.
+// SyncRoundsTests: tests which round's result a caller gets.
 
 import Platform
 import Testing

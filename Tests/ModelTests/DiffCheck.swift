@@ -1,5 +1,5 @@
-// DiffCheck: whether the lines of a difference are what two whole trees say: applied to the old tree's
-// paths they give the new tree's, and a line is there exactly where something differs.
+// DiffCheck: checks the lines of a diff against two whole trees. The lines applied to the paths of the old
+// tree must give the paths of the new tree, and each file that differs must have a line, and no other.
 
 import Overlay
 import Past
@@ -44,14 +44,15 @@ struct DiffCheck {
         }
     }
 
-    /// Where a file of a line was before.
+    /// Returns the path in the old tree of the file of a line.
     private func origin(of line: Difference) -> [UInt8] {
         if let path = line.oldPath { return path }
         if line.status == .deleted { return line.path }
         return old.items.keys.first { image(of: $0) == line.path } ?? line.path
     }
 
-    /// Where a file of the old tree is now, as the lines say it.
+    /// Returns the path in the new tree of a file of the old tree according to the lines, or nil if it is
+    /// deleted.
     private func image(of path: [UInt8]) -> [UInt8]? {
         if path.isEmpty { return path }
         if let target = moved[path] { return target }
@@ -95,7 +96,7 @@ struct DiffCheck {
             expected = [.attributes]
         }
         if found == expected { return }
-        // Of a file of the base with several names not all need be known.
+        // The engine need not know all names of a base file with hard links.
         if found.isEmpty, was.facts.links > 1 || now.facts.links > 1,
             FileType(mode: now.facts.mode) != .directory { return }
         problems.append("\(shown(path)): \(found), not \(expected)")

@@ -1,11 +1,11 @@
-// Interpreter: does one random operation on a tree by the calls a kernel would make for it. The
-// same code drives the workspace and the reference, so that both are asked the same.
+// Interpreter: applies one random operation to a tree with the calls that the kernel makes for it. The same
+// code drives the workspace and the reference, so that both get the same calls.
 
 import Overlay
 import Platform
 import TestSupport
 
-/// The error of a step, and what it read.
+/// The error of a step, and the bytes that it read.
 struct StepResult: Equatable, CustomStringConvertible {
     var error: Errno?
     var bytes: [UInt8] = []
@@ -17,14 +17,14 @@ struct StepResult: Equatable, CustomStringConvertible {
 
 final class Interpreter<Tree: TreeOperations> {
     let tree: Tree
-    /// Files held open, as by descriptors.
+    /// The files held open, as by descriptors.
     private(set) var held: [Tree.Node?] = [nil, nil, nil, nil]
 
     init(_ tree: Tree) { self.tree = tree }
 
     func releaseAll() { held = [nil, nil, nil, nil] }
 
-    /// Nil for steps that the engine is not asked for in this form.
+    /// Applies one operation. Returns nil for an operation that the engine does not get in this form.
     func apply(_ operation: Operation) -> StepResult? {
         do throws(Errno) {
             if let bytes = try applyToContent(operation) { return StepResult(bytes: bytes) }

@@ -1,4 +1,4 @@
-// What a model run checks of differences and undo, against whole trees.
+// ModelRun+Differences: checks diffs and undo of a model run against whole trees.
 
 import Overlay
 import Past
@@ -6,7 +6,7 @@ import Platform
 import TestSupport
 
 extension ModelRun {
-    /// Against the base and one of the moments.
+    /// Checks the diff against the base and the diff against a random moment.
     func checkDifferences(_ when: String) throws {
         let now = try TreeImage(fixture.tree)
         try check(
@@ -39,7 +39,7 @@ extension ModelRun {
                 + "\nlines:\n" + lines.joined(separator: "\n"))
     }
 
-    /// Takes the last step back: the tree is as it was before the step.
+    /// Undoes the last step, and checks that the tree has its state before the step.
     func undo() throws {
         let items = try fixture.workspace.changes.history(1...UInt64.max)
             .filter { !$0.operation.hasPrefix("backup") }
@@ -50,8 +50,8 @@ extension ModelRun {
             first = earlier
             starts.append(first.sequence)
         }
-        // Paths alone cannot tell a new file from one that lost its name to it: then the step is
-        // shorter.
+        // The history has only paths: it cannot tell a new file from an earlier one whose name it took.
+        // Then the step is shorter, so each possible start is accepted.
         let expected = try starts.reversed().map {
             try TreeImage(PastTree(fixture.workspace.moments.view(at: $0 - 1)))
         }

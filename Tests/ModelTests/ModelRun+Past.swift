@@ -1,6 +1,6 @@
-// What a model run does with the past: backups, rollbacks of all and of single paths, looks back; and
-// clones and edits. After what changes inodes in ways that the reference does not know, the result
-// is checked by itself and the reference becomes what the workspace is.
+// ModelRun+Past: the steps of a model run that use the past (backups, rollbacks of the workspace and of
+// paths, views of moments), and clones and edits. The reference cannot do some of these steps. After such a
+// step the result is checked by itself, and the reference becomes a copy of the workspace.
 
 import Overlay
 import Past
@@ -8,7 +8,7 @@ import Platform
 import TestSupport
 
 extension ModelRun {
-    /// The name tells which of the moments it is.
+    /// Makes a backup, whose name is the index of its moment.
     func backup() throws {
         let name = try FileName("backup \(moments.count)")
         let made = try fixture.workspace.moments.backup(name, comment: [], caller: fixture.tree.caller)
@@ -53,7 +53,7 @@ extension ModelRun {
         }
     }
 
-    /// Takes the workspace over into the reference.
+    /// Makes the reference a copy of the workspace.
     func adopt() throws {
         ours.releaseAll()
         theirs.releaseAll()
@@ -81,7 +81,7 @@ extension ModelRun {
                 to: .backup(moment.name), paths: [path],
                 keepsTimes: Bool.random(using: &random), caller: fixture.tree.caller)
         } catch {
-            // Something else stands where a directory above it was.
+            // A parent of the path is no longer a directory.
             guard error.errno == .notDirectory else {
                 throw CheckFailure("seed \(seed): rollback of \(shown) to \(moment.name): \(error)\n"
                     + fixture.messages.joined(separator: "\n"))
@@ -90,7 +90,7 @@ extension ModelRun {
         }
         let after = try TreeImage(fixture.tree)
         let inside = then.subtree(path).differences(to: after.subtree(path), comparesLinks: false)
-        // Other names of files that the rollback changed change with them.
+        // The rollback also changes other names of the same inodes.
         let touched = before.identities(below: path).union(after.identities(below: path))
         let outside = before.without(path, touched).differences(
             to: after.without(path, touched), comparesLinks: false)
@@ -135,7 +135,7 @@ extension ModelRun {
         try adopt()
     }
 
-    /// Splices of a file, done on the bytes of the reference too.
+    /// Splices a random file, and does the same with the bytes of the reference.
     func edit() throws {
         let image = try TreeImage(reference)
         let files = paths(image).filter {

@@ -1,4 +1,4 @@
-// ModelRun: a workspace and the reference in lockstep: one seed gives one sequence of steps.
+// ModelRun: runs a workspace and the reference in lockstep. One seed gives one sequence of steps.
 
 import Glibc
 import Overlay
@@ -6,7 +6,7 @@ import Platform
 import Storage
 import TestSupport
 
-/// What happens to the workspace between two chunks of steps.
+/// An event of the workspace between two chunks of steps.
 enum Interlude: CaseIterable {
     case nothing, checkpoint, sweep, maintain, reopen, kill, lostDatabase
     case backup, rollback, rollbackToNumber, rollbackPath, clone, edit, undo
@@ -21,10 +21,10 @@ final class ModelRun {
     var generator: OperationGenerator
     var random: SeededGenerator
     var recent: [String] = []
-    /// The workspace's number of each of the reference's inodes.
+    /// The workspace's inode number of each inode of the reference.
     var numbers: [UInt64: UInt64] = [:]
     private(set) var succeeded = 0
-    /// Moments with all that there was.
+    /// The moments of the run, with the whole state at each.
     var moments: [Moment] = []
 
     struct Moment {
@@ -55,7 +55,7 @@ final class ModelRun {
         generator = OperationGenerator(seed: seed, tops: ["t", "u"])
     }
 
-    /// A base with every kind of file, hard links across directories, holes and xattrs.
+    /// Makes a base with each kind of file, hard links across directories, holes and xattrs.
     static func populate(_ base: String, seed: UInt64) throws {
         let paths = ["a", "b", "c", "a/a", "a/b", "b/c"]
         for top in ["t", "u"] {
@@ -66,7 +66,7 @@ final class ModelRun {
         let target = OperationTarget(root: base)
         for _ in 0..<300 {
             let operation = generator.next()
-            // ACLs have tests of their own: the reference knows none.
+            // The reference has no ACLs; they have their own tests.
             if case .setAttribute(_, let name, _, _) = operation, name.hasPrefix("system.") {
                 continue
             }
@@ -102,7 +102,7 @@ final class ModelRun {
                     + recent.joined(separator: "\n"))
         }
         if found.error == nil { succeeded += 1 }
-        // Kernels forget when they like: now and then, and never what is open.
+        // A kernel forgets inodes at any time, but never one that is open.
         if Int.random(in: 0..<3, using: &random) == 0 { forget() }
     }
 
@@ -187,8 +187,8 @@ final class ModelRun {
         try walk(reference.root, fixture.tree.root, "")
     }
 
-    /// Reads a directory in parts while its names come and go: what stays is listed once, what
-    /// was never there is not listed.
+    /// Reads a directory in parts while names are made and removed. A name that remains must be listed
+    /// once, and a name that never existed must not be listed.
     private func listWhileChanging() throws {
         for top in ["t", "u"] {
             let directory = try fixture.tree.resolve(top)
@@ -202,7 +202,8 @@ final class ModelRun {
                 seen += names.map(\.name.bytes)
                 cookie = next
                 for _ in 0..<8 { try step("while \(top) is listed") }
-                // A forgotten directory is looked up again before it is read on.
+                // The steps may have forgotten the directory, so it is looked up again before the next
+                // part.
                 let now = Set(try reference.list(try reference.resolve(top)).keys)
                 guard try fixture.tree.resolve(top) == directory else { return }
                 staying.formIntersection(now)

@@ -1,4 +1,4 @@
-// TreeImage: all that a tree shows, as one value to be compared.
+// TreeImage: all visible state of a tree as one value, for comparison.
 
 import Overlay
 import Platform
@@ -12,7 +12,7 @@ struct TreeImage {
     }
 
     var items: [[UInt8]: Item] = [:]
-    /// The inode's number behind each name.
+    /// The inode number of each path.
     var identities: [[UInt8]: UInt64] = [:]
 
     init<Tree: ReadableTree>(_ tree: Tree) throws { try add([], tree.root, tree) }
@@ -49,7 +49,7 @@ struct TreeImage {
 
     private init() {}
 
-    /// What stands at a path and below it, by the path from there.
+    /// Returns the items at a path and below it, by their paths relative to it.
     func subtree(_ path: [UInt8]) -> TreeImage {
         var part = TreeImage()
         for (key, item) in items where key == path || key.starts(with: path + [0x2F]) {
@@ -59,26 +59,26 @@ struct TreeImage {
         return part
     }
 
-    /// The inodes at a path and below it.
+    /// Returns the inodes at a path and below it.
     func identities(below path: [UInt8]) -> Set<UInt64> {
         Set(identities.filter { $0.key == path || $0.key.starts(with: path + [0x2F]) }.values)
     }
 
-    /// All but what stands at a path and below it, and but certain inodes; directories without their
-    /// own facts.
+    /// Returns all items except those at a path and below it, those of certain inodes, and the parents of
+    /// the path.
     func without(_ path: [UInt8], _ inodes: Set<UInt64>) -> TreeImage {
         var part = TreeImage()
         for (key, item) in items where key != path && !key.starts(with: path + [0x2F]) {
             if let identity = identities[key], inodes.contains(identity) { continue }
-            // Directories above may have come with what was brought back.
+            // The rollback may have made or changed the parents of the path.
             if path.starts(with: key + [0x2F]) || key.isEmpty { continue }
             part.items[key] = item
         }
         return part
     }
 
-    /// Files that count other links than they have names, and directories that count others than the
-    /// directories in them.
+    /// The files whose link count is not the number of their names, and the directories whose link count is
+    /// not 2 plus the number of their subdirectories.
     var linkFaults: [String] {
         var names: [UInt64: UInt32] = [:]
         var below: [[UInt8]: UInt32] = [:]
@@ -98,7 +98,7 @@ struct TreeImage {
         }
     }
 
-    /// The first differences, in words.
+    /// Returns the first eight differences in words.
     func differences(to other: TreeImage, comparesLinks: Bool = true) -> [String] {
         var found: [String] = []
         for path in Set(items.keys).union(other.items.keys) {

@@ -1,4 +1,5 @@
-// ACLs: their binary form, their tie to the mode, inheritance from a directory's default.
+// AccessControlListTests: tests the binary form of ACLs, their relation to the mode, and the inheritance
+// of a directory's default ACL.
 
 import Overlay
 import Past
@@ -6,7 +7,7 @@ import Platform
 import TestSupport
 import Testing
 
-/// The kernel's form: version 2, then tag, permissions and id of each entry.
+/// Returns the kernel's binary form: version 2, then tag, permissions and id of each entry.
 private func list(_ entries: [(tag: UInt16, permissions: UInt16, id: UInt32)]) -> [UInt8] {
     var writer = ByteWriter()
     writer.integer(UInt32(2))
@@ -27,13 +28,13 @@ private let named = list([
 private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
 
 @Suite struct AccessControlListTests {
-    @Test("The binary form is read and written alike")
+    @Test("The binary form is written as it was read")
     func roundTrip() {
         #expect(AccessControlList(named)?.bytes == named)
         #expect(AccessControlList(minimal)?.bytes == minimal)
     }
 
-    @Test("Another version or a torn entry is refused")
+    @Test("Another version and an incomplete entry are refused")
     func falseForms() {
         var other = named
         other[0] = 3
@@ -42,7 +43,7 @@ private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
         #expect(AccessControlList([]) == nil)
     }
 
-    @Test("Named entries need a mask, and each fixed entry stands once")
+    @Test("Named entries need a mask, and each fixed entry occurs once")
     func validity() {
         #expect(AccessControlList(named)?.isValid == true)
         let withoutMask = list([
@@ -56,7 +57,7 @@ private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
         #expect(AccessControlList(list([]))?.isValid == false)
     }
 
-    @Test("The mask shows as the group's permissions")
+    @Test("The group permissions of the mode are the mask")
     func mode() {
         #expect(AccessControlList(named)?.mode == 0o764)
         #expect(AccessControlList(minimal)?.mode == 0o640)
@@ -64,7 +65,7 @@ private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
         #expect(AccessControlList(named)?.isMinimal == false)
     }
 
-    @Test("chmod sets the mask where there is one, and leaves the owning group alone")
+    @Test("chmod sets the mask if there is one, and does not change the owning group's entry")
     func changeMode() throws {
         var acl = try #require(AccessControlList(named))
         acl.setMode(0o711)
@@ -81,7 +82,7 @@ private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
         #expect(acl.mode == 0o640)
     }
 
-    @Test("A directory's default ACL replaces the umask and is handed down")
+    @Test("A directory's default ACL replaces the umask and is inherited")
     func defaults() throws {
         let tree = try WorkspaceFixture().tree!
         tree.caller.umask = 0o077
@@ -96,7 +97,7 @@ private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
         #expect(try tree.xattr(AccessControlList.defaultName, of: inner) == named)
     }
 
-    @Test("An ACL that says no more than the mode becomes the mode and is not kept")
+    @Test("An ACL that a mode can express becomes the mode and is not kept")
     func minimalIsMode() throws {
         let tree = try WorkspaceFixture().tree!
         let file = try tree.makeFile("f", mode: 0o600)
@@ -105,7 +106,7 @@ private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
         #expect(try tree.xattrNames(of: file).isEmpty)
     }
 
-    @Test("An ACL of somebody outside of the file's group takes the set-group-id bit, at once")
+    @Test("An ACL from a caller outside the file's group clears the set-group-id bit in one change")
     func clearsSetGroup() throws {
         let fixture = try WorkspaceFixture()
         let tree = fixture.tree!
@@ -120,7 +121,7 @@ private let minimal = list([(0x01, 6, none), (0x04, 4, none), (0x20, 0, none)])
         #expect(try fixture.workspace.changes.history(1...UInt64.max).count == before + 2)
     }
 
-    @Test("What is no ACL is refused, and a file takes no default ACL")
+    @Test("An invalid ACL and a default ACL on a file are refused")
     func refusals() throws {
         let tree = try WorkspaceFixture().tree!
         let file = try tree.makeFile("f")

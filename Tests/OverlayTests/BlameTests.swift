@@ -1,4 +1,4 @@
-// Blame: each byte of a file leads to the change that wrote it.
+// BlameTests: tests that blame gives the change that wrote each byte of a file.
 
 import Glibc
 import Overlay
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test("A rollback gives bytes back to those who wrote them")
+    @Test("After an undo the bytes belong to the changes that wrote them")
     func rollback() throws {
         let fixture = try WorkspaceFixture()
         let tree = fixture.tree!
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test("Copied bytes belong to whoever wrote them in the source")
+    @Test("Copied bytes belong to the change that wrote them in the source")
     func copied() throws {
         let fixture = try WorkspaceFixture()
         let tree = fixture.tree!
@@ -83,7 +83,7 @@ import Testing
         #expect(try words(fixture, "g") == ["0-6 write f 33"])
     }
 
-    @Test("Only regular files with whole logs have blame")
+    @Test("Blame fails unless the file is regular and its log is undamaged")
     func failures() throws {
         let fixture = try WorkspaceFixture()
         let tree = fixture.tree!

@@ -1,4 +1,4 @@
-// Content: unlinked files, set-id bits and capabilities, holes, shared extents.
+// Tests of file content: unlinked files, set-id bits and capabilities, holes, shared extents.
 
 import Glibc
 import Overlay
@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 @Suite struct UnlinkedTests {
-    @Test("An unlinked file is read and written until it is forgotten", arguments: [true, false])
+    @Test("An unlinked file can be read and written until it is forgotten", arguments: [true, false])
     func unlinked(isFromBase: Bool) throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base content") }
         let tree = fixture.tree!
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test("A file that was held unlinked when the process died is gone")
+    @Test("An unlinked file that was held when the process was killed is gone")
     func killed() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
         let file = try fixture.tree.resolve("f")
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test("A write that may not keep set-id bits clears them, another keeps them")
+    @Test("A write with killSetID clears the set-id bits, another write keeps them")
     func writes() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "x") }
         try fixture.tree.changeMode("f", 0o6755)
@@ -75,7 +75,7 @@ import Testing
         #expect(try fixture.tree.mode("f") == 0o755)
     }
 
-    @Test("A set-group-id bit without group execute means locking: only others clear it")
+    @Test("Only a caller outside the group clears a set-group-id bit without group execute")
     func lockingBit() throws {
         let fixture = try WorkspaceFixture()
         let file = try fixture.tree.makeFile("f", mode: 0o2640)
@@ -87,7 +87,7 @@ import Testing
         #expect(try fixture.tree.mode("f") == (mine.contains(0) ? 0o2640 : 0o640))
     }
 
-    @Test("chown clears the bits of a file and leaves those of a directory")
+    @Test("chown clears the set-id bits of a file and keeps those of a directory")
     func chown() throws {
         let fixture = try WorkspaceFixture()
         var change = AttributeChange()
@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test(
-        "A capability that the base file has is cleared by the first write",
+        "The first write clears a capability of the base file",
         .enabled(if: TestEnvironment.isRoot, "needs root"))
     func baseCapability() throws {
         let fixture = try WorkspaceFixture { base in
@@ -170,7 +170,7 @@ import Testing
 @Suite struct CopyRangeTests {
     private let length = 64 << 20
 
-    @Test("Copying 64 MiB shares extents, and later edits show on their own side only")
+    @Test("A copy of 64 MiB shares extents, and later edits change only one of the files")
     func sharing() throws {
         let content = bytes(length, fill: 5)
         let fixture = try WorkspaceFixture { try writeFile("\($0)/base", content) }
@@ -209,7 +209,7 @@ import Testing
         }
     }
 
-    @Test("A copy inside one file takes the bytes from before the call")
+    @Test("A copy within a file copies the bytes from before the call")
     func overlapping() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "0123456789") }
         let file = try fixture.tree.resolve("f")
@@ -217,7 +217,7 @@ import Testing
         #expect(try fixture.tree.text("f") == "0120123456789")
     }
 
-    @Test("A copy ends where the source ends, and past it copies nothing")
+    @Test("A copy ends at the end of the source, and a copy from there copies nothing")
     func ends() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "0123456789") }
         let (source, target) = (try fixture.tree.resolve("f"), try fixture.tree.makeFile("g"))

@@ -1,5 +1,5 @@
-// Trees that are deeper than any stack and any path: every walk over them ends, on a thread with a
-// small stack, and each step costs the same.
+// DeepTreeTests: tests trees that are too deep for a recursive walk and for a path. Each walk over them
+// ends on a thread with a small stack.
 
 import Check
 import Glibc
@@ -50,7 +50,7 @@ import Testing
         #expect(report.findings.isEmpty, "\(report.findings.prefix(3).map(\.sentence))")
     }
 
-    /// Directories in each other below `top`, and a file of two names in the last one.
+    /// Makes nested directories below `top`, and a file with two names in the innermost.
     private func makeDeep(_ tree: WorkspaceTree, _ top: String) throws {
         var parent = try tree.makeDirectory(top)
         for _ in 0..<Self.depth {
@@ -62,7 +62,7 @@ import Testing
         try tree.makeLink(to: file, try FileName("link"), in: parent)
     }
 
-    @Test("Thousands of directories in each other are cloned, compared, rolled back, undone and verified")
+    @Test("Thousands of nested directories are cloned, compared, rolled back, undone and verified")
     func deep() throws {
         let fixture = try WorkspaceFixture { try makeDirectory("\($0)/base") }
         try onSmallStack(bytes: 128 << 10) { try self.walk(fixture) }
@@ -129,7 +129,7 @@ import Testing
         try tree.removeDirectory(try FileName("top"), in: tree.root)
     }
 
-    @Test("A base that is deeper than any path is edited, cloned, compared and rolled back")
+    @Test("A base that is deeper than a path can be is edited, cloned, compared and rolled back")
     func deepBase() throws {
         let name = "directory"
         let count = 450

@@ -1,4 +1,4 @@
-// Differences: which lines there are, against what.
+// DiffTests: tests the lines of a diff against the base, a moment and another workspace.
 
 import Overlay
 import Past
@@ -46,7 +46,7 @@ import Testing
         "M 18 18 moved/sub/g", "A - - new", "A - 5 new/f",
     ]
 
-    @Test("Against the base, each status is told")
+    @Test("A diff against the base shows each status")
     func base() throws {
         let fixture = try fixture()
         #expect(try lines(fixture) == [])
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test("Against a moment, only what changed since is told")
+    @Test("A diff against a moment shows only later changes")
     func moment() throws {
         let fixture = try fixture()
         try change(fixture.tree)
@@ -94,7 +94,7 @@ import Testing
         #expect(try lines(fixture) == ["P 14 14 d/f"])
     }
 
-    @Test("A copy that is gone has no line at the place of what it was copied from")
+    @Test("A removed copy has no line at the path of its source")
     func goneCopy() throws {
         let fixture = try fixture()
         let tree = fixture.tree!
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test("A file that was replaced by a rename is modified")
+    @Test("A base file that a new file replaced by a rename is modified")
     func replaced() throws {
         let fixture = try fixture()
         let tree = fixture.tree!
@@ -123,7 +123,7 @@ import Testing
         #expect(try lines(fixture) == ["D 12 - a", "R 12 12 b > a"])
     }
 
-    @Test("Two workspaces are compared by what either changed")
+    @Test("A diff between two workspaces shows the changes of both")
     func workspaces() throws {
         let fixture = try fixture()
         let other = try FileName("other")
@@ -144,7 +144,7 @@ import Testing
         #expect(try lines(fixture, .workspace(try FileName("main"))) == [])
     }
 
-    @Test("A large file is compared where it was written only")
+    @Test("A large file is compared only where it was written")
     func large() throws {
         let fixture = try WorkspaceFixture { base in
             let file = try File.open("\(base)/big", flags: 0o102)

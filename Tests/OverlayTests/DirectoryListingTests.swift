@@ -1,4 +1,5 @@
-// Listings: base and overlay merged, in parts, while names come and go.
+// DirectoryListingTests: tests listings of merged directories, in parts, and while names are made and
+// removed.
 
 import Overlay
 import Platform
@@ -13,7 +14,7 @@ import Testing
         }
     }
 
-    @Test("A listing has every name once, from base and overlay")
+    @Test("A listing has each name of the base and the workspace once")
     func merged() throws {
         let fixture = try fixture()
         for index in 0..<50 { try fixture.tree.makeFile("new\(index)") }
@@ -41,7 +42,7 @@ import Testing
         #expect(parts == whole.map(\.name))
     }
 
-    @Test("A listing goes on where it was after its part was removed and new names came")
+    @Test("A listing continues at its cookie after its first names were removed and others made")
     func resume() throws {
         let fixture = try fixture()
         let tree = fixture.tree!
@@ -66,7 +67,7 @@ import Testing
         #expect(before.map(\.name) == after.map(\.name))
     }
 
-    @Test("Dot and dot-dot come first, and dot-dot is the parent")
+    @Test("The entries . and .. come first, and .. is the parent")
     func dots() throws {
         let fixture = try WorkspaceFixture()
         let inner = try fixture.tree.makeDirectory("d")
@@ -79,7 +80,7 @@ import Testing
         #expect(seen.map(\.1) == [inner, fixture.tree.root])
     }
 
-    @Test("Names that are no text are listed as the bytes they are")
+    @Test("Names that are not valid UTF-8 are listed with their bytes")
     func bytes() throws {
         let fixture = try WorkspaceFixture()
         let name = try FileName([0xFF, 0xC3, 0x28])
@@ -88,7 +89,7 @@ import Testing
         #expect(try fixture.tree.list(fixture.tree.root) == [name.bytes: .regular])
     }
 
-    @Test("A file is no directory, and a removed directory lists nothing")
+    @Test("Listing a file fails with ENOTDIR, and a removed directory is empty")
     func refusals() throws {
         let fixture = try WorkspaceFixture()
         let file = try fixture.tree.makeFile("f")

@@ -1,5 +1,5 @@
-// Drift as people meet it: the list of drifted files, accept and drop, and changes of the base that
-// show after a refresh.
+// DriftCommandTests: tests the list of drifted files, the commands accept and drop, and the refresh that
+// shows changes of the base.
 
 import Glibc
 import Overlay
@@ -13,7 +13,7 @@ import Testing
 struct DriftCommandTests {
     private static let size = 100_000
 
-    /// Nothing of the base is kept.
+    /// Makes a fixture whose pool keeps no base content.
     private func fixture() throws -> WorkspaceFixture {
         let fixture = try WorkspaceFixture { base in
             try makeDirectory("\(base)/d")
@@ -37,7 +37,7 @@ struct DriftCommandTests {
         try fixture.tree.contents(try fixture.tree.resolve(path))
     }
 
-    @Test("The list names files that drifted, by their path here, with a reason")
+    @Test("The list has the drifted files with their path in the workspace and a reason")
     func list() throws {
         let fixture = try fixture()
         for name in ["f", "g", "h"] { try fixture.tree.write("d/\(name)", "edit") }
@@ -58,7 +58,7 @@ struct DriftCommandTests {
             #expect(reasons["e"]?.contains("gone") == true)
             try fixture.reopen()
         }
-        // What needs nothing of the base has not drifted.
+        // A file that needs no base content has not drifted.
         try fixture.tree.truncate("d/g", to: 0)
         #expect(try drifted(fixture) == ["e", "moved"])
         var steps: [Int] = []
@@ -69,7 +69,7 @@ struct DriftCommandTests {
         #expect(steps.last == fixture.workspace.accounts.statistics.touchedInodes)
     }
 
-    @Test("Edits are never laid over another content of the base", arguments: [0, 30, 100_000, 150_000])
+    @Test("Edits are never applied to another base content", arguments: [0, 30, 100_000, 150_000])
     func accept(newSize: Int) throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "start")
@@ -91,7 +91,7 @@ struct DriftCommandTests {
         #expect(throws: Errno.inputOutput) { try contents(fixture, "d/f") }
     }
 
-    @Test("A file that was written anew is accepted over any base, and stays what it is")
+    @Test("A completely rewritten file is accepted over any base, and does not change")
     func acceptWrittenAnew() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "start")
@@ -109,7 +109,7 @@ struct DriftCommandTests {
         }
     }
 
-    @Test("Accept takes a base file of which only the attributes were changed for what it was")
+    @Test("Accept succeeds for a base file of which only the attributes changed")
     func acceptAttributes() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
@@ -123,7 +123,7 @@ struct DriftCommandTests {
         #expect(try drifted(fixture) == [])
     }
 
-    @Test("Drop shows the base again, or nothing where the base has nothing")
+    @Test("Drop shows the base file again, or no file if the base has none")
     func drop() throws {
         let fixture = try fixture()
         for name in ["f", "g"] { try fixture.tree.write("d/\(name)", "edit", at: 99_999) }
@@ -140,7 +140,7 @@ struct DriftCommandTests {
         #expect(try drifted(fixture) == [])
     }
 
-    @Test("Commands about what has not drifted, or is not there, fail with a sentence")
+    @Test("Accept and drop of a file that is missing or has not drifted fail with a message")
     func refused() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
@@ -165,7 +165,7 @@ struct DriftCommandTests {
         }
     }
 
-    @Test("A base file with holes cannot be accepted under edits, and can be dropped")
+    @Test("A drifted base file with holes cannot be accepted, but can be dropped")
     func sparse() throws {
         let fixture = try WorkspaceFixture { base in
             try writeFile("\(base)/s", bytes(4_096, fill: 1))
@@ -185,7 +185,7 @@ struct DriftCommandTests {
         #expect(try contents(fixture, "s") == bytes(1 << 20, fill: 3))
     }
 
-    @Test("A refresh shows what others changed in untouched files, and says what is stale")
+    @Test("A refresh shows base changes of untouched files, and returns the stale inodes")
     func refresh() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")

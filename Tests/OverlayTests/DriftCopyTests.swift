@@ -1,5 +1,5 @@
-// Copies of files whose base changed: they keep what they read, whatever becomes of the original and of the
-// base file that both were made from.
+// DriftCopyTests: tests copies of files whose base file changed. A copy keeps its content when the
+// original or the base file changes.
 
 import Check
 import Glibc
@@ -15,7 +15,7 @@ import Testing
     private static let new = bytes(20_000, fill: 2)
     private static let edited = Array("edit".utf8) + old.dropFirst(4)
 
-    /// How the base file goes out of use here.
+    /// The ways in which the original stops using the base file.
     enum End: CaseIterable, CustomTestStringConvertible {
         case theirs, ours, removal, rollback
 
@@ -40,7 +40,8 @@ import Testing
         }
     }
 
-    /// A base file `f`, a copy of it as it was, its edit, and a copy of that.
+    /// Makes a base file `f`, a copy of its unedited content, an edit of it, and a clone of the edited
+    /// file.
     private func fixture() throws -> WorkspaceFixture {
         let fixture = try WorkspaceFixture { base in try writeFile("\(base)/f", Self.old) }
         try fixture.tree.makeFile("plain")
@@ -58,12 +59,12 @@ import Testing
     func editedAgain(way: End) throws {
         let fixture = try fixture()
         let before = fixture.workspace.accounts.statistics.sequence
-        // The same inode of the base, with another content.
+        // The base file keeps its inode and gets another content.
         try withOpen(fixture.base("f"), O_WRONLY) { try writeAll($0, Self.new, at: 0) }
         try end(fixture, way, at: 0)
         fixture.tree.forget()
         fixture.workspace.maintenance.maintain(checkpointNow: true)
-        // It shows under a name of which the workspace says nothing.
+        // The base file is visible under a name that has no entry in the workspace.
         let name = way == .rollback ? "f" : "g"
         if name == "g" { try must("rename", rename(fixture.base("f"), fixture.base("g"))) }
         #expect(try contents(fixture, name) == Self.new)
@@ -77,11 +78,11 @@ import Testing
             #expect(try fixture.workspace.verify().isClean, "step \(step)")
             if step == 0 { try fixture.reopenAfterKill() } else { try fixture.reopen() }
         }
-        // Again, now that the base file has had a number given to it.
+        // The base file now has an inode number of the workspace.
         try writeFile(fixture.base(name), bytes(30, fill: 3))
         try must("unlink", unlink(fixture.base(name)))
         #expect(try contents(fixture, name) == wanted)
-        // A rollback over all of it.
+        // A rollback to the moment before all of this.
         _ = try fixture.workspace.commands.rollback(
             to: .sequence(before), paths: [], keepsTimes: true, caller: fixture.tree.caller)
         for step in 0..<2 {
@@ -94,7 +95,7 @@ import Testing
         }
     }
 
-    @Test("What copies need stays kept when the original is touched anew")
+    @Test("The pool keeps the content that copies need when the original is touched again")
     func touchedAgain() throws {
         let fixture = try fixture()
         try end(fixture, .rollback, at: 0)

@@ -1,5 +1,5 @@
-// Settling drift: accept, ours and theirs. Whatever is chosen, no file shows bytes that never were in it,
-// not the copies of a settled file, and not the past.
+// DriftSettlingTests: tests the commands that settle drift: accept, ours and theirs. After each of them the
+// file, its copies and the past have only bytes that they had before.
 
 import Check
 import Glibc
@@ -16,7 +16,7 @@ import Testing
     private static let new = bytes(size + 500, fill: 2)
     private static let edited = Array("edit".utf8) + old.dropFirst(4)
 
-    /// - Parameter pin: whether the base's content is kept.
+    /// - Parameter pin: whether the pool keeps base content.
     private func fixture(pin: Bool = true) throws -> WorkspaceFixture {
         let fixture = try WorkspaceFixture { base in
             for name in ["f", "g"] { try writeFile("\(base)/\(name)", Self.old) }
@@ -70,7 +70,7 @@ import Testing
         if pin { #expect(try contents(fixture) == Self.edited) }
     }
 
-    @Test("Accept settles what is wholly ours, or whose base has the same content")
+    @Test("Accept settles a completely rewritten file, and one whose base has the same content")
     func clear() throws {
         let fixture = try fixture()
         try fixture.tree.changeMode("e", 0o600)
@@ -93,7 +93,7 @@ import Testing
             #expect(try fixture.workspace.verify().isClean, "step \(step)")
             if step == 0 { try fixture.reopen() } else { try fixture.reopenAfterKill() }
         }
-        // What is kept of the first base is all that f needs.
+        // f needs only the base content in the pool.
         try must("unlink", unlink(fixture.base("f")))
         #expect(try contents(fixture) == Self.edited)
     }
@@ -157,13 +157,13 @@ import Testing
         for step in 0..<2 {
             #expect(try drifted(fixture) == ["f"], "step \(step)")
             #expect(try contents(fixture) == Self.edited, "step \(step)")
-            // Without edits it is like any file of the base.
+            // Without edits g follows the base.
             #expect(try contents(fixture, "g") == bytes(10, fill: 3), "step \(step)")
             let number = try fixture.tree.resolve("f")
             #expect(try fixture.workspace.baseFiles.baseContent(number, isNow: false) == Self.new)
             try fixture.reopenAfterKill()
         }
-        // What both sides changed is not settled in passing.
+        // Accept does not settle a file that both sides changed.
         let busy = failure { () throws(CommandError) in
             try fixture.workspace.commands.acceptDrift(path("f"), caller: caller)
         }
@@ -187,7 +187,7 @@ import Testing
             #expect(try fixture.workspace.verify().isClean)
             try fixture.reopen()
         }
-        // The new file is one like any other.
+        // The new file can be edited, and drifts again.
         try fixture.tree.write("f", "EDIT", at: 10)
         try replace(fixture, "f", Self.old)
         var wanted = Self.new
@@ -197,7 +197,7 @@ import Testing
     }
 
     @Test(
-        "Without the base's content of then, ours is refused for a file that needs it",
+        "Ours fails for a file whose former base content is not in the pool",
         .disabled(if: Reflink.works(in: "/tmp"), "shared extents are always kept"))
     func notKept() throws {
         let fixture = try fixture(pin: false)
@@ -224,7 +224,7 @@ import Testing
         #expect(try drifted(fixture) == [])
     }
 
-    @Test("A file whose base is gone keeps what it holds")
+    @Test("A file whose base file is gone keeps its content")
     func goneBase() throws {
         let fixture = try fixture()
         try fixture.tree.write("f", "edit")
@@ -236,7 +236,7 @@ import Testing
         #expect(try fixture.tree.names("").contains("f"))
     }
 
-    @Test("The base of then and of now can be read under each file")
+    @Test("The former and the current base content of each file can be read")
     func baseContents() throws {
         let fixture = try fixture()
         try fixture.tree.write("f", "edit")

@@ -1,5 +1,5 @@
-// The base changed behind a workspace: edited files answer EIO where they need what is gone,
-// files that nobody touched show through, edits never land on another file.
+// DriftTests: tests changes of the base behind a workspace. Edited files fail with EIO where they need lost
+// base content, untouched files show the base, and edits never appear in another file.
 
 import Glibc
 import Overlay
@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.disabled(if: Reflink.works(in: "/tmp"), "content is pinned, so nothing drifts"))
 struct DriftTests {
-    /// Nothing of the base is kept.
+    /// Makes a fixture whose pool keeps no base content.
     private func fixture() throws -> WorkspaceFixture {
         let fixture = try WorkspaceFixture { base in
             try makeDirectory("\(base)/d")
@@ -28,7 +28,7 @@ struct DriftTests {
         #expect(fixture.messages.contains { $0.contains("d/f") && $0.contains("EIO") })
     }
 
-    @Test("A base file replaced after an edit answers EIO for its part, and an event names it")
+    @Test("After a base file is replaced, its bytes in an edited file are EIO, with an event")
     func replaced() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
@@ -40,7 +40,7 @@ struct DriftTests {
         try expectDrift(fixture)
     }
 
-    @Test("A base file changed in place after an edit answers EIO for its part")
+    @Test("After a base file is changed in place, its bytes in an edited file are EIO")
     func changedInPlace() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
@@ -48,7 +48,7 @@ struct DriftTests {
         try expectDrift(fixture)
     }
 
-    @Test("A base file removed after an edit stays, with its edits")
+    @Test("An edited file remains with its edits after its base file is removed")
     func removed() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
@@ -60,7 +60,7 @@ struct DriftTests {
         #expect(try fixture.tree.contents(fixture.tree.resolve("d/f")) == bytes(100_000, fill: 3))
     }
 
-    @Test("Files that nobody touched show through")
+    @Test("Untouched files show changes of the base")
     func untouched() throws {
         let fixture = try fixture()
         #expect(try fixture.tree.text("d/g") == "g")
@@ -79,7 +79,7 @@ struct DriftTests {
         #expect(fixture.messages.isEmpty)
     }
 
-    @Test("A file moved in the base while it is held is found by its new name")
+    @Test("A file that is moved in the base while it is held is found by its new name")
     func movedUntouched() throws {
         let fixture = try fixture()
         _ = try fixture.tree.text("d/g")
@@ -89,7 +89,7 @@ struct DriftTests {
         #expect(try fixture.tree.text("moved") == "G")
     }
 
-    @Test("Edits in a base directory stay visible when it is removed and made anew")
+    @Test("Edits in a base directory stay visible after it is removed and made again")
     func directoryMadeAnew() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/g", "edited")
@@ -108,7 +108,7 @@ struct DriftTests {
         #expect(try fixture.tree.text("d/late") == "late")
     }
 
-    @Test("An inode number that the base gives out again does not show old edits")
+    @Test("A new base file with the inode number of an edited one does not show its edits")
     func inodeReuse() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/g", "edited")
@@ -116,7 +116,7 @@ struct DriftTests {
         fixture.tree.forget()
         fixture.workspace.maintenance.maintain(checkpointNow: true)
         try must("unlink", unlink(fixture.base("d/g")))
-        // Not every file system gives numbers out again at once; then this proves less.
+        // Some file systems do not reuse an inode number at once. Then this test proves less.
         for index in 0..<20 {
             try writeFile(fixture.base("d/again\(index)"), "new \(index)")
             let isSame = try status(fixture.base("d/again\(index)")).st_ino == old
@@ -133,7 +133,7 @@ struct DriftTests {
         #expect(try fixture.tree.resolve("d/again0") == again)
     }
 
-    @Test("A number given out again shows the new file, even while the old one is held")
+    @Test("A new base file with a reused inode number is shown while the old one is held")
     func inodeReuseUntouched() throws {
         let fixture = try fixture()
         #expect(try fixture.tree.text("d/g") == "g")

@@ -1,4 +1,4 @@
-// FlipSample: a small store with records of every kind, closed, and what is to be read in it.
+// FlipSample: makes a small closed store with each kind of record, and keeps the expected content.
 
 import Glibc
 import Overlay
@@ -13,9 +13,9 @@ final class FlipSample {
     private let limits: Limits
     let name = FileName(trusted: Array("main".utf8))
     private(set) var copy: StoreCopy
-    /// What is seen of each path.
+    /// The expected description of each path, see `describe`.
     private(set) var expected: [String: [UInt8]] = [:]
-    /// The edit logs that a path's bytes lie in.
+    /// The edit logs that hold the bytes of each path.
     private(set) var logs: [String: Set<String>] = [:]
 
     private static let paths = [
@@ -26,7 +26,7 @@ final class FlipSample {
     init() throws {
         var limits = Limits()
         limits.replayRecords = 20
-        // Some of the transactions have parts.
+        // Some transactions are split into parts.
         limits.transactionPart = 150
         self.limits = limits
         directory = try TemporaryDirectory("flips", inMemory: true)
@@ -124,7 +124,7 @@ final class FlipSample {
         try tree.write("new", "TEXT", at: 5)
     }
 
-    /// Attributes and bytes of a path, as one value.
+    /// Returns the attributes and the bytes of a path as one value.
     static func describe(_ path: String, _ tree: WorkspaceTree) throws(Errno) -> [UInt8] {
         let node = try tree.resolve(path)
         let facts = try tree.facts(node)

@@ -1,6 +1,6 @@
-// A thousand flipped bits: a store with records of every kind, of which one bit of one file is flipped.
-// A check names the file and the place, no read ever gives wrong bytes, and after a repair all else is
-// there and a second check finds nothing.
+// FlipTests: flips one bit of one file in a store with each kind of record, a thousand times. A check
+// reports the file and the position, no read returns wrong bytes, and after a repair all other content is
+// present and a second check finds nothing.
 
 import Check
 import Glibc
@@ -30,13 +30,13 @@ import Testing
         var failures = 0
         var counts = Counts()
         for step in 0..<steps {
-            // Each seed in turn.
+            // The seeds take turns.
             let seed = seeds[step % seeds.count]
             var random = generators[step % seeds.count]
             defer { generators[step % seeds.count] = random }
             let file = sample.copy.files[Int.random(in: 0..<sample.copy.files.count, using: &random)]
             guard !file.bytes.isEmpty else { continue }
-            // Headers are few among the bytes, and more depends on them.
+            // A quarter of the flips hit the first 64 bytes, because more depends on the headers.
             let end = step / seeds.count % 4 == 0 ? min(64, file.bytes.count) : file.bytes.count
             let flip = Flip(
                 file: file.path, byte: Int.random(in: 0..<end, using: &random),
@@ -49,16 +49,17 @@ import Testing
         }
         print("flipped bits: \(counts)")
         #expect(counts.refused > 0 && counts.lost > steps / 10)
-        // One flipped bit is found again.
+        // A repair restores a single flipped bit.
         #expect(counts.lostAfterRepair == 0)
     }
 
-    /// That the test meets what it is about.
+    /// Counts that show that the test meets the interesting cases.
     private struct Counts {
-        /// The workspace could not be opened before the repair.
+        /// How often the workspace could not be opened before the repair.
         var refused = 0
-        /// A file that answered EIO before a repair, and after one.
+        /// How many files failed with EIO before a repair.
         var lost = 0
+        /// How many files failed with EIO after a repair.
         var lostAfterRepair = 0
     }
 
@@ -69,14 +70,14 @@ import Testing
         defer { try? StoreCopy.remove(path) }
         try write(flip, sample, path)
         var problems: [String] = []
-        // Named, and nothing changed.
+        // A check without repair reports the flip and changes nothing.
         let report = try Fsck(path).run()
         problems += names(report, flip)
         let changed = try StoreCopy(path).differences(to: sample.copy)
         if changed != [flip.file] { problems.append("the check changed \(changed)") }
         problems += readAll(path, sample, flip, "before repair", mustOpen: false, &counts)
         try StoreCopy.remove(path)
-        // Repaired.
+        // A check with repair makes the store clean.
         try write(flip, sample, path)
         var options = Fsck.Options()
         options.repairs = true
@@ -112,7 +113,8 @@ import Testing
         return ["no range holds the byte: \(sentences(report))"]
     }
 
-    /// Opens the store and reads every file: right bytes or EIO, and EIO only where the flip is.
+    /// Opens the store and reads each file. Returns a problem for wrong bytes, and for EIO in a file whose
+    /// logs do not have the flip.
     private func readAll(
         _ path: String, _ sample: FlipSample, _ flip: Flip, _ when: String, mustOpen: Bool,
         _ counts: inout Counts
@@ -129,7 +131,7 @@ import Testing
             return problems.map { "\(when): \($0)" }
         } catch {
             counts.refused += 1
-            // Refused with a sentence: before a repair that is an answer too.
+            // Before a repair the store may be refused.
             return mustOpen ? ["\(when): \(error)"] : []
         }
     }

@@ -1,5 +1,5 @@
-// fsck on stores that were damaged in known ways: lost records of workspaces and of the store, the tree
-// log and the database, whole logs.
+// FsckTests: tests fsck on stores with known damage: lost records of workspaces and of the store, of the
+// tree log and the database, and lost edit logs.
 
 import Check
 import Glibc
@@ -38,7 +38,7 @@ import Testing
         report.check.findings.map { "\($0.severity) \($0.sentence)" }.joined(separator: " | ")
     }
 
-    /// Reads everything; what cannot be read, or is not there, by name.
+    /// Reads all paths of the sample. Returns the error of each path that is missing or cannot be read.
     private func readAll(_ name: String = "main") throws -> [String: Errno] {
         let set = try sample.open(path)
         defer { set.close() }
@@ -56,7 +56,7 @@ import Testing
         return missing
     }
 
-    @Test("A store as it was closed is clean, and is not changed")
+    @Test("A store that was closed is clean, and a check does not change it")
     func clean() throws {
         try damage { _, _ in }
         let report = try fsck()
@@ -67,7 +67,7 @@ import Testing
         #expect(report.pairs.first?.key == "outcome")
     }
 
-    @Test("A store in use is refused with a sentence")
+    @Test("A store in use is refused with a message")
     func inUse() throws {
         try damage { _, _ in }
         let set = try sample.open(path)
@@ -97,7 +97,7 @@ import Testing
         #expect(try readAll("recovered-1") == [:])
     }
 
-    @Test("A lost superblock is made anew when the base is given")
+    @Test("A repair writes a lost superblock if the base is given")
     func lostSuperblock() throws {
         try damage { name, bytes in if name == "superblock" { bytes = Array(bytes.prefix(10)) } }
         #expect(throws: StorageError.self) { try sample.open(path) }
@@ -108,7 +108,7 @@ import Testing
         #expect(try readAll() == [:])
     }
 
-    @Test("A lost key is made anew from the superblock, by fsck and by the next start")
+    @Test("fsck and the next start write a lost key file from the superblock")
     func lostKey() throws {
         func lose() throws {
             try damage { name, bytes in
@@ -127,7 +127,7 @@ import Testing
         #expect(try fsck().outcome == .clean)
     }
 
-    @Test("Without superblock and key nothing is repaired or changed, and it is said why")
+    @Test("Without superblock and key fsck changes nothing and reports the reason")
     func lostKeyAndSuperblock() throws {
         try damage { name, bytes in
             if name == "superblock" || name == "key" { bytes = Array(bytes.prefix(10)) }
@@ -141,7 +141,7 @@ import Testing
         #expect(throws: StorageError.self) { try sample.open(path) }
     }
 
-    @Test("Lost records of the tree log do no harm while the database is good")
+    @Test("Lost records of the tree log lose nothing while the database is undamaged")
     func lostChanges() throws {
         try damage { name, bytes in
             if name.hasSuffix("tree.log") {
@@ -158,7 +158,7 @@ import Testing
         #expect(!kept.isEmpty)
     }
 
-    @Test("With the database lost too, the workspace opens with what came before and after")
+    @Test("With the database lost too, the workspace opens with the changes before and after the gap")
     func lostChangesAndDatabase() throws {
         try damage { name, bytes in
             if name.hasSuffix("tree.log") {
@@ -180,7 +180,7 @@ import Testing
         try tree.makeFile("goes on")
     }
 
-    @Test("A log that is missing, or has lost its end, answers EIO; nothing is ever taken for its bytes")
+    @Test("A missing or cut log fails with EIO, and a new log never supplies its bytes")
     func lostLogs() throws {
         try damage { name, bytes in
             if sample.logs["big"]?.contains(name) == true { bytes = [] }
@@ -193,7 +193,7 @@ import Testing
         #expect(again.outcome == .clean, "\(sentences(again))")
         let lost: Set<String> = ["big", "clone", "new", "linked", "large"]
         #expect(try Set(readAll().keys) == lost)
-        // Written anew: what other files took from the old log is not found in the new one.
+        // New logs of the same numbers do not have the bytes that other files share with the old logs.
         let set = try sample.open(path)
         defer { set.close() }
         let record = try #require(set.find(sample.name))
@@ -206,7 +206,7 @@ import Testing
         #expect(failure { () throws(Errno) in try tree.contents(tree.resolve("clone")) } == .inputOutput)
     }
 
-    @Test("A missing tree log is begun anew behind the place that the database stands for")
+    @Test("A missing tree log begins again after the position of the database")
     func missingTreeLog() throws {
         try damage { _, _ in }
         try disk.remove("workspaces/0001/tree.log")
@@ -217,7 +217,7 @@ import Testing
         #expect(try readAll() == [:])
     }
 
-    @Test("Kept content that is lost is no loss while the base is what it was")
+    @Test("The loss of pool files loses nothing while the base is unchanged")
     func pool() throws {
         try damage { _, _ in }
         let pool = sample.copy.files.map(\.path).filter { $0.hasPrefix("pool/") }
@@ -229,7 +229,7 @@ import Testing
         #expect(try readAll() == [:])
     }
 
-    @Test("A tree log that ends in its header is whole after one repair", arguments: [1, 15, 63, 64, 65])
+    @Test("A tree log that is cut at its header is clean after one repair", arguments: [1, 15, 63, 64, 65])
     func cutHeader(length: Int) throws {
         try damage { name, bytes in
             if name == "workspaces/0001/tree.log" { bytes.removeLast(bytes.count - length) }
@@ -244,7 +244,7 @@ import Testing
         let seeds = TestSeeds.list("larger damage")
         var generators = seeds.map(\.generator)
         for step in 0..<200 {
-            // Each seed in turn.
+            // The seeds take turns.
             let seed = seeds[step % seeds.count]
             var random = generators[step % seeds.count]
             defer { generators[step % seeds.count] = random }
@@ -270,7 +270,7 @@ import Testing
             }
             _ = try fsck(repairs: true)
             let again = try fsck()
-            // A log's header with more than one wrong bit cannot be found again.
+            // A log header with more than one wrong bit cannot be repaired.
             let isHeader = file.path.contains("/logs/") && start < 64
             if !isHeader { #expect(again.outcome == .clean, "\(place): \(sentences(again))") }
             let isRecord = file.path.hasSuffix("/workspace") && again.check.files > 0

@@ -1,4 +1,4 @@
-// History: which changes are shown, in which order, with which paths and process names.
+// HistoryTests: tests the changes in the history, their order, paths and process names.
 
 import Glibc
 import Overlay
@@ -9,7 +9,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A change as one line: operation, path, old path, range.
+/// Returns each change as one line: operation, path, old path, range.
 private func lines(_ items: [HistoryItem]) -> [String] {
     items.map { item in
         var line = "\(item.operation) \(String(decoding: item.path, as: UTF8.self))"
@@ -44,7 +44,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         try tree.removeDirectory("old")
         try tree.setXattr(Array("user.x".utf8), of: try tree.resolve("src/f"), to: [1], mode: .either)
         try tree.removeXattr(Array("user.x".utf8), of: try tree.resolve("src/f"))
-        // An ACL that says no more than a mode of 750.
+        // An ACL that is equivalent to mode 750.
         let minimal: [UInt8] = [
             2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 4, 0, 5, 0, 255, 255, 255, 255,
             32, 0, 0, 0, 255, 255, 255, 255,
@@ -85,7 +85,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         }
     }
 
-    @Test("A part of history is what all of it has there")
+    @Test("A part of the history has the same items as the whole history")
     func parts() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/a", "base") }
         let tree = fixture.tree!
@@ -112,7 +112,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         #expect(try fixture.workspace.changes.history(last + 1...UInt64.max).isEmpty)
     }
 
-    @Test("Edits of a file that was removed since, or had no name any more, are shown")
+    @Test("Edits before and after the removal of a file's name are shown")
     func removed() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/b", "base") }
         let tree = fixture.tree!
@@ -159,7 +159,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
             ])
     }
 
-    @Test("What a log begins with is nobody's change")
+    @Test("The records that begin the log of a sparse base file are not shown as changes")
     func sparse() throws {
         let fixture = try WorkspaceFixture { base in
             let file = try File.open("\(base)/s", flags: O_RDWR | O_CREAT)
@@ -172,7 +172,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         #expect(lines(try all(fixture)) == ["write s 500-501", "undo ", "write s 500-501"])
     }
 
-    @Test("A damaged edit log lacks its own changes only")
+    @Test("Damage to an edit log hides only the changes of that log")
     func damaged() throws {
         let fixture = try WorkspaceFixture()
         try fixture.tree.makeFile("f")
@@ -191,7 +191,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
 }
 
 @Suite(.serialized) struct ProcessNameTests {
-    /// This thread's number: /proc/thread-self leads to PID/task/TID (proc(5)).
+    /// The number of this thread. /proc/thread-self is a link to PID/task/TID (proc(5)).
     private let thread: UInt32 = {
         var buffer = [UInt8](repeating: 0, count: 64)
         let length = buffer.withUnsafeMutableBytes { raw in
@@ -201,7 +201,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         return text.split(separator: "/").last.flatMap { UInt32($0) } ?? 0
     }()
 
-    /// Runs `body` under a name of this thread.
+    /// Runs `body` while this thread has another name.
     private func named(_ name: String, _ body: () throws -> Void) throws {
         let old = try #require(ProcessFacts.name(of: thread))
         try rename(Array(name.utf8))
@@ -211,12 +211,12 @@ private func lines(_ items: [HistoryItem]) -> [String] {
 
     private func rename(_ name: [UInt8]) throws {
         let file = try File.open("/proc/thread-self/comm", flags: O_WRONLY)
-        // The file has no positions.
+        // The file has no position, so a plain write(2) is used.
         let count = name.withUnsafeBytes { write(file.descriptor, $0.baseAddress!, $0.count) }
         try #require(count == name.count)
     }
 
-    @Test("A change carries the name that its process had then")
+    @Test("A change has the name that its process had at that time")
     func names() throws {
         let time = HandClock()
         let fixture = try WorkspaceFixture(clock: time.clock)
@@ -244,7 +244,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
         #expect(items.allSatisfy { $0.uid == 5 })
     }
 
-    @Test("A process is named once, not with each change")
+    @Test("The name of a process is logged once, not with each change")
     func records() throws {
         let fixture = try WorkspaceFixture()
         fixture.tree.caller.pid = thread
@@ -256,7 +256,7 @@ private func lines(_ items: [HistoryItem]) -> [String] {
     }
 }
 
-/// A clock that only tests move.
+/// A clock that only the test advances.
 final class HandClock: Sendable {
     private let now = Atomic<Int64>(1_700_000_000_000_000_000)
 

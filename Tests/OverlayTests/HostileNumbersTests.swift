@@ -1,5 +1,5 @@
-// Numbers as large as their type, from the base, the kernel and the disk: an error where it must be, and
-// never an end of the process, which would take all mounts with it.
+// HostileNumbersTests: tests extreme numbers from the base, the kernel and the disk. A call may fail, but
+// the process must not trap, which would end all mounts.
 
 import Check
 import Past
@@ -32,7 +32,7 @@ import Testing
         return fixture
     }
 
-    /// Everything that looks at the workspace or changes it. It may fail, and must end.
+    /// Calls all operations that read or change the workspace. They may fail, but must return.
     private func exercise(_ fixture: WorkspaceFixture) {
         let tree = fixture.tree!
         let workspace = fixture.workspace
@@ -68,7 +68,7 @@ import Testing
         workspace.maintenance.maintain(checkpointNow: true)
     }
 
-    @Test("What the base says of a file may be anything")
+    @Test("The status of a base file may have any numbers")
     func status() throws {
         let fixture = try fixture()
         let real = try fixture.workspace.base.status(BasePlace(path: Array("f".utf8)))
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test("Times that a caller sets may be any, and stay")
+    @Test("Any times that a caller sets are kept")
     func times() throws {
         let fixture = try fixture()
         for path in ["f", "g", "d", "made", "made/file"] {
@@ -110,7 +110,7 @@ import Testing
         exercise(fixture)
     }
 
-    @Test("Offsets and lengths that a caller gives may be any")
+    @Test("Offsets and lengths of calls may be any numbers")
     func offsets() throws {
         let fixture = try fixture()
         let tree = fixture.tree!
@@ -140,7 +140,7 @@ import Testing
         exercise(fixture)
     }
 
-    /// Each number of a row in turn.
+    /// Changes that set each number of a row to an extreme value.
     private static let rowChanges: [@Sendable (inout InodeRecord) -> Void] = [
         { $0.mode = .max }, { $0.user = .max; $0.group = .max }, { $0.links = .max },
         { $0.links = 1 }, { $0.specialDevice = .max }, { $0.size = UInt64(Int64.max) },
@@ -154,7 +154,7 @@ import Testing
         },
     ]
 
-    @Test("Rows of the database may say anything", arguments: 0..<13)
+    @Test("Rows of the database may have any numbers", arguments: 0..<13)
     func rows(index: Int) throws {
         let fixture = try fixture()
         let numbers = try ["", "d", "f", "d/h", "made", "made/file"].map(fixture.tree.resolve)
@@ -169,7 +169,7 @@ import Testing
         try? fixture.reopenAfterKill()
     }
 
-    @Test("Origins, backups and numbers given out may say anything")
+    @Test("Origins, backups, aliases, entries and inode numbers may have any numbers")
     func others() throws {
         for index in 0..<5 {
             let fixture = try fixture()
@@ -204,7 +204,7 @@ import Testing
         }
     }
 
-    @Test("Records of the tree log may say anything", arguments: 0..<8)
+    @Test("Records of the tree log may have any numbers", arguments: 0..<8)
     func treeLog(index: Int) throws {
         let fixture = try fixture()
         let numbers = try ["f", "d", "made", "made/file"].map(fixture.tree.resolve)
@@ -248,7 +248,7 @@ import Testing
         }
     }
 
-    @Test("Records of an edit log may say anything")
+    @Test("Records of an edit log may have any numbers")
     func editLog() throws {
         let limit = UInt64(Int64.max)
         let pieces = [

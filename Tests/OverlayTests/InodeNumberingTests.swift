@@ -1,4 +1,5 @@
-// Inode numbers: their parts, and that they stay through edits, renames and reopening.
+// InodeNumberingTests: tests the parts of inode numbers, and that a file keeps its number through edits,
+// renames and reopening.
 
 import Overlay
 import Storage
@@ -23,7 +24,7 @@ import Testing
         #expect(numbers.natural(device: 127, inode: 1) != nil)
     }
 
-    @Test("Numbers given out never meet those of base inodes")
+    @Test("Numbers of new inodes never equal those of base inodes")
     func disjoint() throws {
         let numbers = InodeNumbering(workspace: 1)
         let largest = try #require(numbers.natural(device: 127, inode: 1 << 40 - 1))
@@ -31,7 +32,7 @@ import Testing
         #expect(numbers.fixedRoot < numbers.givenOut(1))
     }
 
-    @Test("A file keeps its number through edit, rename, clean reopening and a kill")
+    @Test("A file keeps its number through an edit, a rename, a clean reopening and a kill")
     func stability() throws {
         let fixture = try WorkspaceFixture { base in
             try makeDirectory("\(base)/d")
@@ -51,7 +52,7 @@ import Testing
         #expect(try fixture.tree.makeFile("newer") > new)
     }
 
-    @Test("A number is never given out twice, even when its file is gone")
+    @Test("A number is never used twice, even after its file is gone")
     func noReuse() throws {
         let fixture = try WorkspaceFixture()
         let first = try fixture.tree.makeFile("f")

@@ -1,5 +1,6 @@
-// Flipped bits in a store whose daemon was killed: the database is behind, and its write-ahead log is
-// there. What is open then is cut or replayed; nothing wrong is ever read.
+// KilledFlipTests: tests flipped bits in a store whose daemon was killed: the database is behind the tree
+// log, and its write-ahead log is present. The unfinished state is cut off or replayed, and no read gives
+// wrong bytes.
 
 import Check
 import Glibc
@@ -14,7 +15,7 @@ import Testing
         bytes(100 + index * 1_700, fill: UInt64(index + 1))
     }
 
-    @Test("A flipped bit in a store that was killed gives no wrong byte, and fsck makes it usable")
+    @Test("A flipped bit in a killed store gives no wrong byte, and fsck makes the store usable")
     func flips() throws {
         let seeds = TestSeeds.list("flipped after a kill")
         var generators = seeds.map(\.generator)
@@ -32,7 +33,7 @@ import Testing
         let place = try TemporaryDirectory("killed", inMemory: true)
         let path = place("store")
         for step in 0..<200 {
-            // Each seed in turn.
+            // The seeds take turns.
             let seed = seeds[step % seeds.count]
             var random = generators[step % seeds.count]
             defer { generators[step % seeds.count] = random }
@@ -45,7 +46,7 @@ import Testing
             let what = "\(seed), step \(step), byte \(byte) of \(file.path)"
             let before = try StoreCopy(path)
             _ = try Fsck(path).run()
-            // SQLite's index of its write-ahead log is no content.
+            // The -shm file is SQLite's index of its write-ahead log and has no content.
             let changed = try StoreCopy(path).differences(to: before).filter { !$0.hasSuffix("-shm") }
             #expect(changed == [], "\(what): the check changed")
             try read(path, fixture, what)
@@ -64,7 +65,7 @@ import Testing
         }
     }
 
-    /// Each file has the content that it had, or that of the base, or EIO, or is not there.
+    /// Checks that each file has its content or the base's content, fails with EIO, or is missing.
     private func read(
         _ path: String, _ fixture: WorkspaceFixture, _ what: String, mayLose: Bool = true
     ) throws {
@@ -97,7 +98,7 @@ import Testing
                     #expect(mayLose, "\(what): \(name) is gone and nothing was said")
                     continue
                 }
-                // Made, and its content was lost with a report: empty.
+                // A new file whose content was lost with a report is empty.
                 let isRight = found == allowed[0]
                 let isEarlier = allowed.contains(found) || found.isEmpty
                 #expect(isEarlier, "\(what): \(name) is wrong")

@@ -1,6 +1,6 @@
-// Base inodes whose numbers do not fit (network file systems, a draftfs as the base): looking at them
-// stores nothing, and they keep their numbers while they are known. A base file that is changed within a
-// tick of the clock.
+// Tests of base inodes whose numbers do not fit (network file systems, a draftfs as the base): a lookup
+// stores nothing, and they keep their numbers while they are known. And tests of base files that change
+// within one tick of the clock.
 
 import Glibc
 import Overlay
@@ -16,7 +16,7 @@ import Testing
         probe.adjust = { status in
             var status = status
             status.inode |= 1 << 45
-            // A device that the root's file system is not on.
+            // A device other than that of the root.
             if status.size == 7 { status.device ^= 0xff00 }
             return status
         }
@@ -48,12 +48,12 @@ import Testing
             fixture.workspace.maintenance.maintain(checkpointNow: true)
         }
         #expect(fixture.treeLogBytes == treeLog)
-        // Bounded by what is in memory.
+        // The number of aliases is bounded by the inodes in memory.
         #expect(fixture.workspace.accounts.statistics.passingAliases < 60)
         #expect(try !fixture.workspace.removal.hasChanges())
     }
 
-    @Test("A number stays while the file is known, and for ever once it was changed")
+    @Test("A file keeps its number while it is known, and always after a change")
     func stability() throws {
         let fixture = try fixture()
         let numbers = try (0..<200).map { try fixture.tree.resolve("f\($0)") }
@@ -75,7 +75,7 @@ import Testing
         #expect(try fixture.tree.makeFile("new") > far)
     }
 
-    @Test("A rollback of paths, a clone and a diff know files with large numbers")
+    @Test("A rollback of paths, a clone and a diff work with large inode numbers")
     func commands() throws {
         let fixture = try fixture()
         let caller = fixture.tree.caller
@@ -98,7 +98,7 @@ import Testing
 }
 
 @Suite struct RacyBaseTests {
-    /// A clock with ticks of a second, that gives its time to all files changed within a tick.
+    /// A clock with ticks of one second, and a base probe that gives all files the change time `changed`.
     private final class SlowClock: Sendable {
         let now = Shared<Int64>(1_000_000_000_000)
         let changed = Shared<Int64>(1_000_000_000_000)
@@ -133,7 +133,7 @@ import Testing
         }
         try fixture.workspace.accounts.setLimit(.pin, to: pin)
         let path = fixture.base("f")
-        // As a build does that writes a file twice: same size, same times.
+        // A build that writes a file twice leaves the same size and the same times.
         clock.duringPause.value = { try? writeFile(path, "other content") }
         try fixture.tree.write("f", "EDIT", at: 0)
         #expect(clock.pauses.value == 1)
@@ -150,7 +150,7 @@ import Testing
         #expect(try fixture.workspace.baseFiles.driftedFiles().count == 1)
     }
 
-    @Test("A base file that is rewritten in the tick in which drift is settled is seen")
+    @Test("A base file that is rewritten in the tick of a drop is read with the new content")
     func settledInTick() throws {
         let clock = SlowClock()
         let fixture = try WorkspaceFixture(probe: clock.probe) { base in
@@ -170,12 +170,12 @@ import Testing
         #expect(try fixture.workspace.baseFiles.driftedFiles().isEmpty)
         try writeFile(path, "later content")
         clock.changed.value = clock.now.value
-        // Nobody has edited it since: it shows the base.
+        // The file has no edits since the drop, so it shows the base.
         #expect(try fixture.tree.text("f") == "later content")
         #expect(try fixture.workspace.baseFiles.driftedFiles().isEmpty)
     }
 
-    @Test("A file that is old, or from the future, is not waited for")
+    @Test("The first edit does not wait for a file with an old or a future time")
     func settled() throws {
         let clock = SlowClock()
         let fixture = try WorkspaceFixture(probe: clock.probe) { base in

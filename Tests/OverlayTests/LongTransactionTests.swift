@@ -1,5 +1,6 @@
-// Transactions in parts, as people meet them: rollbacks, clones, undo, history and views go through
-// them, the next process reads them, and damage of a part is the loss of that change alone.
+// LongTransactionTests: tests commands whose transactions are split into parts. Rollbacks, clones, undo,
+// history and views work, the next process reads the parts, and damage to a part loses only its
+// transaction.
 
 import Check
 import Overlay
@@ -11,7 +12,8 @@ import Testing
 
 @Suite("Long transactions")
 struct LongTransactionTests {
-    /// A workspace in which most transactions have parts, with a backup `start`, and what was there.
+    /// Makes a workspace in which most transactions have parts, with a backup `start`.
+    /// - Returns: the fixture, and its state at the backup.
     private func fixture() throws -> (fixture: WorkspaceFixture, before: [String]) {
         var limits = Limits()
         limits.transactionPart = 120
@@ -60,7 +62,7 @@ struct LongTransactionTests {
         return count
     }
 
-    @Test("A rollback, an undo and a clone go through them, and the next process finds the same")
+    @Test("A rollback, an undo and a clone work with parts, and the next process finds the same")
     func commands() throws {
         let (fixture, before) = try fixture()
         try ruin(fixture.tree)
@@ -85,7 +87,7 @@ struct LongTransactionTests {
         #expect(try fixture.workspace.verify().isClean)
     }
 
-    @Test("History and views see each change once, at its number")
+    @Test("History and rollbacks see each transaction in parts once, at its sequence number")
     func past() throws {
         let (fixture, before) = try fixture()
         let start = try #require(fixture.workspace.moments.backups.first?.sequence)
@@ -96,7 +98,7 @@ struct LongTransactionTests {
         let items = try fixture.workspace.changes.history(1...UInt64.max)
         #expect(Set(items.map(\.sequence)).count == items.count)
         #expect(items.filter { $0.operation == "rollback" || $0.operation == "clone" }.count == 2)
-        // The state before the rollback, and the one after it, by number.
+        // Rollbacks to the state before the rollback and to the state after it, by sequence number.
         let rollback = try #require(items.first { $0.operation == "rollback" })
         let ruined = fixture.tree!
         _ = try fixture.workspace.commands.rollback(
@@ -112,7 +114,7 @@ struct LongTransactionTests {
         #expect(try Self.state(fixture.tree) == before)
     }
 
-    @Test("A part that is lost takes its change along, whatever else is lost, and no other")
+    @Test("The loss of a part loses its transaction and no other")
     func lostPart() throws {
         let (fixture, before) = try fixture()
         try ruin(fixture.tree)
@@ -123,7 +125,7 @@ struct LongTransactionTests {
         fixture.tree.forget()
         try fixture.reopen()
         let key = fixture.set.store.logs.key
-        // Closed, and then damaged: one part of the rollback; without a database all is replayed.
+        // Damages one part of the rollback. Without a database the whole log is replayed.
         try fixture.reopenAfterKill { path in
             let disk = HostDisk(root: try File.open(path, flags: OpenFlags.directory))
             let file = try disk.open("tree.log", .readWrite)
@@ -152,7 +154,7 @@ struct LongTransactionTests {
             #expect(report.events.contains { $0.message.contains("in place of a part of it") })
             #expect(try Fsck(root).run().outcome == .clean)
         }
-        // Content that the rollback put back is there; names and attributes are as they were before it.
+        // The content that the rollback restored is present. Names and attributes are those before it.
         #expect(fixture.tree.exists("later"))
         for number in 3..<6 {
             let name = "new\(number)"

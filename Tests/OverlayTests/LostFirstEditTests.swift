@@ -1,5 +1,5 @@
-// The record of a base file's first edit, damaged: after a repair the base's content is never shown
-// again as if nothing had been. The file answers EIO until somebody decides.
+// LostFirstEditTests: tests damage to the record of the first edit of a base file. After a repair the file
+// never shows the base content as if it had no edits. It fails with EIO until it is truncated or removed.
 
 import Check
 import Glibc
@@ -24,7 +24,7 @@ import Testing
         return fixture
     }
 
-    /// The record of a transaction of that operation, in the tree log of a fixture.
+    /// Returns the range in the tree log of the transaction of that operation with index `number`.
     private func record(
         _ operation: TreeOperation, number: Int, _ fixture: WorkspaceFixture
     ) throws -> Range<Int> {
@@ -86,7 +86,7 @@ import Testing
         #expect(doubted > 0)
     }
 
-    @Test("Emptying or removing it decides", arguments: ["truncate", "unlink"])
+    @Test("A file with a lost first edit can be emptied or removed", arguments: ["truncate", "unlink"])
     func decided(how: String) throws {
         let fixture = try fixture()
         let range = try record(.edit, number: 0, fixture)
@@ -109,10 +109,10 @@ import Testing
         #expect(try fixture.workspace.verify().errors == 0)
     }
 
-    @Test("A file made here whose making was lost has its content, under a new name")
+    @Test("A file whose create record was lost has its content under a new name")
     func making() throws {
         let fixture = try fixture()
-        // The second one that was made.
+        // The second create is that of the file `made`.
         let range = try record(.create, number: 1, fixture)
         try damaged(fixture, range)
         let name = try #require(

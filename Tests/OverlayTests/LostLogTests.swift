@@ -1,5 +1,6 @@
-// Edit logs that are empty or gone after a kill, though rows or marks speak of them: their files answer
-// EIO and are never empty, fsck names them before anything is opened, verify afterwards.
+// LostLogTests: tests edit logs that are empty or missing after a kill although rows or content marks
+// refer to them. Their files fail with EIO and are never empty. fsck reports them before the store is
+// opened, and verify afterwards.
 
 import Check
 import Glibc
@@ -17,7 +18,7 @@ import Testing
         }
         try fixture.tree.write(fixture.tree.resolve("f"), bytes(16, fill: 3), at: 80)
         try fixture.tree.write(fixture.tree.makeFile("n"), bytes(4, fill: 4), at: 0)
-        // Never written: it has no log, and is empty.
+        // A file that was never written has no log and is empty.
         try fixture.tree.makeFile("empty")
         return fixture
     }
@@ -28,7 +29,7 @@ import Testing
     }
 
     @Test(
-        "A file whose log is lost answers EIO until it is emptied",
+        "A file whose log is lost fails with EIO until it is truncated to 0",
         arguments: [(true, false), (true, true), (false, false), (false, true)])
     func lost(checkpoints: Bool, removes: Bool) throws {
         let fixture = try fixture()
@@ -60,7 +61,7 @@ import Testing
         #expect(try fixture.workspace.verify().errors == 0)
     }
 
-    @Test("A repair makes such a store clean, and the files answer EIO still", arguments: [false, true])
+    @Test("After a repair the store is clean and the files still fail with EIO", arguments: [false, true])
     func repaired(removes: Bool) throws {
         let fixture = try fixture()
         try fixture.reopenAfterKill { path in
@@ -73,7 +74,7 @@ import Testing
         }
         for name in ["f", "n"] {
             #expect(throws: Errno.inputOutput, "\(name)") { try fixture.tree.text(name) }
-            // The kernel reads nothing of a file of 0 bytes.
+            // The kernel sends no read for a file of 0 bytes.
             #expect(try fixture.tree.facts(fixture.tree.resolve(name)).size > 0)
         }
         #expect(try fixture.tree.text("empty") == "")

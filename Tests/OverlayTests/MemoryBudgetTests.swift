@@ -1,5 +1,5 @@
-// The memory budget: bounds follow from it, all workspaces share it, what is far over it is written
-// and dropped at once, and people hear of it.
+// MemoryBudgetTests: tests the memory budget. The bounds follow from it, all workspaces share it, a writer
+// far above it writes a checkpoint itself, and an event warns of high usage.
 
 import Platform
 import Storage
@@ -9,7 +9,7 @@ import Testing
 @testable import Overlay
 
 @Suite struct MemoryBudgetTests {
-    @Test("Bounds follow from the budget")
+    @Test("The bounds follow from the budget")
     func scale() throws {
         let fixture = try WorkspaceFixture()
         let memory = fixture.workspace.memory
@@ -31,7 +31,7 @@ import Testing
         #expect(memory.bytes == 256 << 20)
     }
 
-    @Test("All workspaces together stay within the bound of caches")
+    @Test("The caches of all workspaces together stay within the bound")
     func shared() throws {
         var limits = Limits()
         limits.cacheBytes = 400_000
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test("A writer faster than the background work writes checkpoints itself")
+    @Test("A writer that is faster than the background writes checkpoints itself")
     func door() throws {
         var limits = Limits()
         limits.dirtyKeys = 20
@@ -76,7 +76,7 @@ import Testing
         #expect(try fixture.tree.names("").count == 3_000)
     }
 
-    @Test("More than 80 % of the budget is one warning, until usage falls")
+    @Test("Usage above 80 % of the budget gives one warning until it falls")
     func warning() throws {
         let fixture = try WorkspaceFixture()
         func warnings() -> Int { fixture.messages.count { $0.contains("memory") } }
@@ -94,7 +94,7 @@ import Testing
         #expect(warnings() == 2)
     }
 
-    @Test("The kernel is asked to forget what is above the bound, of all workspaces together")
+    @Test("The names to forget above the bound come from all workspaces together")
     func forgetting() throws {
         var limits = Limits()
         limits.inodes = 100

@@ -1,4 +1,4 @@
-// Names over a base: hard links, renamed directories, whiteouts.
+// Tests of names over a base: hard links, renamed directories, whiteouts.
 
 import Overlay
 import Platform
@@ -13,7 +13,7 @@ private func linkedBase(_ base: String) throws {
 }
 
 @Suite struct HardLinkTests {
-    @Test("An edit by one name of a base file shows under every name")
+    @Test("An edit through one name of a base file shows under each name")
     func edits() throws {
         let fixture = try WorkspaceFixture(prepare: linkedBase)
         #expect(try fixture.tree.resolve("d/one") == fixture.tree.resolve("e/two"))
@@ -26,7 +26,7 @@ private func linkedBase(_ base: String) throws {
         #expect(try readText(fixture.base("d/one")) == "content")
     }
 
-    @Test("Attributes set by one name show under every name, before and after forgetting")
+    @Test("Attributes set through one name show under each name after forgetting")
     func attributes() throws {
         let fixture = try WorkspaceFixture(prepare: linkedBase)
         try fixture.tree.changeMode("d/one", 0o600)
@@ -35,7 +35,7 @@ private func linkedBase(_ base: String) throws {
         #expect(try fixture.tree.mode("e/two") == 0o600)
     }
 
-    @Test("A file held by one name is edited though the directory of its other name is forgotten")
+    @Test("A file held by one name can be edited after the directory of its other name is forgotten")
     func forgottenDirectory() throws {
         let fixture = try WorkspaceFixture(prepare: linkedBase)
         let file = try fixture.tree.resolve("d/one")
@@ -61,14 +61,14 @@ private func linkedBase(_ base: String) throws {
         #expect(!fixture.tree.exists("e/two"))
     }
 
-    @Test("Renaming one name onto another of the same file does nothing")
+    @Test("A rename onto another name of the same file does nothing")
     func renaming() throws {
         let fixture = try WorkspaceFixture(prepare: linkedBase)
         try fixture.tree.rename("d/one", to: "e/two")
         #expect(fixture.tree.exists("d/one") && fixture.tree.exists("e/two"))
     }
 
-    @Test("Links are bounded, and directories have none")
+    @Test("The number of links is bounded, and directories cannot be linked")
     func bounds() throws {
         var limits = Limits()
         limits.links = 3
@@ -89,7 +89,7 @@ private func linkedBase(_ base: String) throws {
         }
     }
 
-    @Test("A renamed base directory keeps its children, read and edited through the new name")
+    @Test("The children of a renamed base directory are read and edited through the new name")
     func renaming() throws {
         let fixture = try fixture()
         try fixture.tree.rename("d", to: "x")
@@ -107,7 +107,7 @@ private func linkedBase(_ base: String) throws {
         #expect(throws: Errno.noEntry) { try fixture.tree.resolve("d/f") }
     }
 
-    @Test("A directory does not move below itself")
+    @Test("A directory cannot be moved below itself")
     func loops() throws {
         let fixture = try fixture()
         #expect(throws: Errno.invalid) { try fixture.tree.rename("d", to: "d/deep/d") }
@@ -116,7 +116,7 @@ private func linkedBase(_ base: String) throws {
         }
     }
 
-    @Test("A whiteout hides a base name for ever, and a new file of that name is another file")
+    @Test("A whiteout hides a base name, and a new file of that name is another file")
     func whiteouts() throws {
         let fixture = try fixture()
         let old = try fixture.tree.resolve("d/f")
@@ -132,7 +132,7 @@ private func linkedBase(_ base: String) throws {
         #expect(try fixture.tree.names("d") == ["deep"])
     }
 
-    @Test("A new directory in place of a removed base directory shows none of its children")
+    @Test("A new directory with the name of a removed base directory has none of its children")
     func noResurrection() throws {
         let fixture = try fixture()
         #expect(throws: Errno.notEmpty) { try fixture.tree.removeDirectory("d") }
@@ -150,7 +150,7 @@ private func linkedBase(_ base: String) throws {
         try fixture.tree.removeDirectory("d")
     }
 
-    @Test("A name moved away and back shows its base content again")
+    @Test("A name that is moved away and back shows its base content again")
     func thereAndBack() throws {
         let fixture = try fixture()
         try fixture.tree.rename("d", to: "x")
@@ -162,7 +162,7 @@ private func linkedBase(_ base: String) throws {
         #expect(try fixture.tree.text("d/f") == "f")
     }
 
-    @Test("Two base directories change places with all they hold")
+    @Test("An exchange of two directories moves all their children")
     func exchange() throws {
         let fixture = try fixture()
         try fixture.tree.makeDirectory("n")

@@ -1,5 +1,6 @@
-// The base made anew at the same path, by a restore or a new clone: its root and its files are other
-// inodes, perhaps with numbers that other files had. All that a workspace holds stays in view.
+// NewBaseTests: tests a base that was made again at the same path, by a restore or a new clone. Its root
+// and files are other inodes, perhaps with numbers that other files had. All files of a workspace stay
+// visible.
 
 import Check
 import Glibc
@@ -45,7 +46,7 @@ import Testing
         #expect(try tree.text("moved/h") == "of the base", "\(place)")
         for name in base { #expect(try tree.text(name) == "content of \(name)", "\(place)") }
         #expect(try fixture.workspace.verify().isClean, "\(place)")
-        // A moment of the past, with the base of now where nobody had touched it.
+        // A view of a moment shows the current base for untouched files.
         let moment = try #require(fixture.workspace.moments.backups.first { "\($0.name)" == "before" })
         let view = try fixture.workspace.moments.view(at: moment.sequence)
         for name in Self.untouched {
@@ -62,7 +63,7 @@ import Testing
         return String(decoding: bytes[..<count], as: UTF8.self)
     }
 
-    /// Another directory at the same path, with equal files.
+    /// Replaces the base by another directory at the same path, with equal files.
     private func replace(_ fixture: WorkspaceFixture) throws {
         let base = fixture.basePath
         try ChildProcess.shell(
@@ -82,7 +83,7 @@ import Testing
         let drifted = try fixture.workspace.baseFiles.driftedFiles()
         #expect(Set(drifted.map { String(decoding: $0.path, as: UTF8.self) }) == ["f", "d/g"])
         #expect(Set(drifted.map(\.isKept)) == [true])
-        // Edits of now, over the new base.
+        // New edits apply to the new base.
         try fixture.tree.write("u1", "EDIT")
         #expect(try fixture.tree.text("u1") == "EDITent of u1")
         try fixture.tree.makeFile("d/late")
@@ -100,7 +101,7 @@ import Testing
         try check(fixture, "the old one")
     }
 
-    @Test("A difference is the same after the base was made anew", arguments: [true, false])
+    @Test("A diff is the same after the base was made again", arguments: [true, false])
     func difference(isEdited: Bool) throws {
         let fixture = try WorkspaceFixture { base in
             for name in ["d", "d/sub", "d/sub/deep", "e", "e/sub"] {
@@ -124,7 +125,7 @@ import Testing
         #expect(try differences(fixture) == before)
         try fixture.reopenAfterKill()
         #expect(try differences(fixture) == before)
-        // A moment against now knows the untouched files by their names too.
+        // A diff against a moment also matches untouched files by their names.
         let moment = fixture.workspace.accounts.statistics.sequence
         try fixture.tree.makeFile("d/sub/late")
         let late = try fixture.set.differences(of: fixture.workspace, from: .moment(.sequence(moment)))
@@ -137,11 +138,11 @@ import Testing
         }
     }
 
-    @Test("Inode numbers that the new base gives to other files show these, now and in the past")
+    @Test("Files of a new base with reused inode numbers are shown, now and in the past")
     func reusedNumbers() throws {
         let fixture = try fixture()
         let base = fixture.basePath
-        // On most file systems these get the numbers again that were given back.
+        // On most file systems the new files reuse the freed inode numbers.
         try ChildProcess.shell(
             "cp -a '\(base)' '\(base)2'; find '\(base)' -mindepth 1 -delete; cd '\(base)2'; "
                 + "ls -r u* | xargs -I{} cp -a {} '\(base)/'; cp -a e d f '\(base)/'")
@@ -151,9 +152,9 @@ import Testing
         try check(fixture, "after a kill")
     }
 
-    @Test("On a file system without birth times a number that was used again shows the new file")
+    @Test("On a file system without birth times a reused inode number shows the new file")
     func withoutBirthTimes() throws {
-        // All files named u* have the inode number that f had.
+        // All files of 13 bytes get the inode number of f.
         let taken = Shared<UInt64>(0)
         var probe = BaseProbe()
         probe.adjust = { status in

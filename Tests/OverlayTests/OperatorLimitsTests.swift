@@ -1,4 +1,5 @@
-// The limits that people set: text, file, enforcement, what is counted, what is told.
+// OperatorLimitsTests: tests the limits that an operator sets: their file, enforcement, counters and
+// events.
 
 import Overlay
 import Platform
@@ -17,7 +18,7 @@ import Testing
         try fixture.tree.setAttributes(try fixture.tree.resolve(path), change)
     }
 
-    @Test("Limits have defaults, and survive a kill")
+    @Test("Limits have defaults and survive a kill")
     func file() throws {
         let fixture = try fixture()
         #expect(fixture.workspace.accounts.operatorLimits == OperatorLimits())
@@ -36,7 +37,7 @@ import Testing
         #expect(fixture.workspace.accounts.operatorLimits[.bytes] == nil)
     }
 
-    @Test("What is no limit is refused with a sentence")
+    @Test("An invalid limit is refused with a message")
     func refused() throws {
         let fixture = try fixture()
         let cases: [(OperatorLimits.Key, UInt64)] = [(.memory, 1 << 20), (.bytes, .max)]
@@ -56,7 +57,7 @@ import Testing
     func files() throws {
         let fixture = try fixture { try writeFile("\($0)/b", "base") }
         try fixture.workspace.accounts.setLimit(.files, to: 4)
-        // The root takes one row with the first name.
+        // The root gets a row with the first new name.
         for name in ["a", "c", "d"] { try fixture.tree.makeFile(name) }
         #expect(fixture.workspace.quota.usedFiles == 4)
         for step in ["at once", "after a clean end", "after a kill"] {
@@ -133,7 +134,7 @@ import Testing
         try fixture.tree.write(base, [9], at: 0)
     }
 
-    @Test("The store's limits count all workspaces, open or not")
+    @Test("The store's limits count all workspaces, open or closed")
     func store() throws {
         let fixture = try fixture()
         let other = try fixture.set.workspace(try fixture.set.create(try FileName("other")))
@@ -155,7 +156,7 @@ import Testing
         try fixture.tree.makeFile("z")
     }
 
-    @Test("Warnings come at 80 and 100 percent, once each until usage falls")
+    @Test("Usage of 80 and of 100 percent of a limit gives one event each")
     func warnings() throws {
         let fixture = try fixture()
         try fixture.workspace.accounts.setLimit(.files, to: 10)
@@ -192,7 +193,7 @@ import Testing
         #expect(fixture.workspace.quota.constrain(disk).freeFiles == 8)
     }
 
-    @Test("A damaged limits file leaves the defaults and is told")
+    @Test("A damaged limits file gives the defaults and an event")
     func damaged() throws {
         let fixture = try fixture()
         try fixture.workspace.accounts.setLimit(.files, to: 10)

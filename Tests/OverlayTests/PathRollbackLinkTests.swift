@@ -1,5 +1,5 @@
-// Rollbacks of single paths over hard links and moved directories: each file counts the names that
-// lead to it, and names that led to one file then and come back lead to one file again.
+// PathRollbackLinkTests: tests rollbacks of paths over hard links and moved directories. The link count of
+// each file is the number of its names, and restored names of one file lead to one file again.
 
 import Check
 import Glibc
@@ -10,7 +10,7 @@ import Storage
 import TestSupport
 import Testing
 
-/// All names of a tree, by the inode that they lead to.
+/// All names of a tree by inode.
 private struct Names {
     var byInode: [InodeNumber: [String]] = [:]
     var facts: [InodeNumber: NodeFacts] = [:]
@@ -73,8 +73,8 @@ private struct Names {
         #expect(report.isClean, "\(step): \(report.findings.map(\.sentence))")
     }
 
-    /// - Parameter touched: which of the names outside is edited before the moment.
-    @Test("Hard links in a moved base directory are links again when it comes back elsewhere",
+    /// - Parameter touched: the names that are edited before the moment.
+    @Test("Hard links into a moved base directory are links again after a rollback of its parent",
         arguments: [[], ["out/one"], ["top/d/g"], ["out/one", "out/two", "top/d/in/h"]])
     func moved(touched: [String]) throws {
         let fixture = try WorkspaceFixture(prepare: Self.prepare)
@@ -96,7 +96,7 @@ private struct Names {
         #expect(try fixture.tree.resolve("top/d/f") == fixture.tree.resolve("out/one"))
     }
 
-    @Test("A base directory that comes back after it was removed by a rollback has what it had")
+    @Test("A base directory that a rollback removed is restored with its content")
     func twice() throws {
         let fixture = try WorkspaceFixture(prepare: Self.prepare)
         let tree = fixture.tree!
@@ -119,7 +119,7 @@ private struct Names {
         #expect(try fixture.tree.text("top/d/g") == "content of g")
     }
 
-    @Test("Names of one file that were two files come back as two, whichever is looked at first",
+    @Test("Names of one file that were two files are restored as two, in either order",
         arguments: ["ab", "ba"])
     func splits(names: String) throws {
         let (own, other) = ("top/\(names.prefix(1))", "top/\(names.suffix(1))")
@@ -139,7 +139,7 @@ private struct Names {
         #expect(try tree.resolve(own) != tree.resolve(other))
     }
 
-    @Test("Whatever was moved, linked, removed and brought back, links are the names",
+    @Test("Link counts are right after random moves, links, removals and rollbacks",
         arguments: TestSeeds.all())
     func random(seed: TestSeed) throws {
         var random = seed.generator
@@ -198,7 +198,7 @@ private struct Names {
         var texts: [String: String]
     }
 
-    /// What the files of a tree hold, by path.
+    /// Returns the content of each regular file by path.
     private static func texts(_ tree: WorkspaceTree) throws(Errno) -> [String: String] {
         var found: [String: String] = [:]
         for path in try Names(tree).paths {

@@ -1,4 +1,5 @@
-// What is pending while a checkpoint is under way: the younger of what is dirty and what is written counts.
+// PendingChangesTests: tests the pending changes during a checkpoint. A dirty change takes precedence over
+// the change that the checkpoint writes.
 
 import Past
 import Platform
@@ -10,13 +11,13 @@ import Testing
 
 @Suite struct PendingChangesTests {
     @Test(
-        "A file of the database that comes back while a checkpoint writes its removal is there",
+        "A file that is restored while a checkpoint writes its removal exists",
         arguments: [true, false])
     func cameBack(isWritten: Bool) throws {
         let fixture = try WorkspaceFixture()
         try fixture.tree.makeFile("f")
         try fixture.tree.write("f", "content")
-        // So that the file is in the database alone.
+        // After this the file is in the database only.
         try fixture.reopen()
         let tree = fixture.tree!
         let before = fixture.workspace.sequence.last
@@ -31,7 +32,7 @@ import Testing
         let (batch, position) = try #require(taken)
         try rollBack(to: before)
         #expect(try tree.text("f") == "content")
-        // The checkpoint ends, well or not; the next one has what came since.
+        // The checkpoint succeeds or fails. The next one writes the later changes.
         try fixture.workspace.withTree { (tree) throws(Errno) in
             if isWritten {
                 try tree.read { (reader) throws(StorageError) in try reader.apply(batch, at: position) }
@@ -46,7 +47,7 @@ import Testing
         #expect(try fixture.tree.text("f") == "content")
     }
 
-    @Test("What was to be written is dirty again under what changed since")
+    @Test("After a cancelled flush its changes are dirty again, and later changes win")
     func cancelled() throws {
         var pending = PendingChanges()
         let (one, two) = (try FileName("one"), try FileName("two"))

@@ -1,11 +1,11 @@
-// Placement: which of base, store and mount point may lie where.
+// PlacementTests: tests where base, store and mount point may lie.
 
 import Overlay
 import TestSupport
 import Testing
 
 @Suite struct PlacementTests {
-    @Test("Three places side by side are accepted")
+    @Test("Separate places are accepted")
     func accepted() {
         #expect(throws: Never.self) {
             try Placement.check(base: "/a/base", store: "/a/base.draft", mountPoint: "/a/mount")
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test("Links are followed, and names that do not exist yet are kept")
+    @Test("Symbolic links are resolved, and names that do not exist are kept")
     func resolution() throws {
         let directory = try TemporaryDirectory("placement")
         let real = Placement.resolve(directory.path)

@@ -1,5 +1,5 @@
-// The pool: edited files stay whole whatever becomes of the base, workspaces share what is kept, and what
-// nobody needs is released.
+// PoolTests: tests the pool. Edited files stay complete when the base changes, workspaces share contents,
+// and contents that no workspace needs are released.
 
 import Check
 import Glibc
@@ -58,14 +58,14 @@ import Testing
             #expect(report.findings.contains { $0.severity == .warning && $0.what.contains("d/f") })
             if step == 0 { try fixture.reopen() } else { try fixture.reopenAfterKill() }
         }
-        // The past is whole too.
+        // A view of the past can be read too.
         try fixture.tree.write("d/f", "again")
         let view = try fixture.workspace.moments.view(at: 0)
         #expect(throws: Never.self) { try view.lookup(FileName("d"), in: view.root) }
         #expect(fixture.messages.filter { $0.contains("EIO") } == [])
     }
 
-    @Test("A file that is emptied needs nothing of the base, and nothing is kept")
+    @Test("For a file that is truncated to 0 the pool keeps nothing")
     func emptied() throws {
         let fixture = try fixture()
         try fixture.tree.truncate("d/f", to: 0)
@@ -76,7 +76,7 @@ import Testing
         #expect(try fixture.workspace.baseFiles.driftedFiles().isEmpty)
     }
 
-    @Test("A copied range of a base file is kept with it")
+    @Test("The pool keeps a base file of which a range was copied")
     func copies() throws {
         let fixture = try fixture()
         try fixture.tree.makeFile("copy")
@@ -87,7 +87,7 @@ import Testing
         #expect(try fixture.tree.contents(copy) == Array(Self.content[1_000..<51_000]))
     }
 
-    @Test("Workspaces share one copy, and each new version of the base has its own")
+    @Test("Workspaces share one content in the pool, and a new base version has its own")
     func sharing() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
@@ -133,12 +133,12 @@ import Testing
         try fixture.reopen()
         #expect(fixture.workspace.accounts.pinLimit == 99_999)
         #expect(try open(fixture, "other").workspace.accounts.pinLimit == 100_000)
-        // A limit of none keeps all.
+        // Without a limit all files are kept.
         try fixture.workspace.accounts.setLimit(.pin, to: nil)
         #expect(fixture.workspace.accounts.pinLimit == nil)
     }
 
-    @Test("What is kept counts for the store's limit of bytes, and an edit goes on without it")
+    @Test("The pool counts for the store's limit of bytes, and an edit succeeds without it")
     func bytesLimit() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/g", "G")
@@ -154,11 +154,11 @@ import Testing
         let whole = fixture.set.quota.usedBytes
         try fixture.reopen()
         _ = try open(fixture, "other")
-        // What the store takes is counted alike after a reopening, but for the last records.
+        // After a reopening the count is the same except for the last records.
         #expect(fixture.set.quota.usedBytes >= whole && fixture.set.quota.usedBytes < whole + 20_000)
     }
 
-    @Test("A sweep releases what no workspace ever named, and nothing else")
+    @Test("A sweep releases only contents that no workspace needs")
     func sweep() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
@@ -168,12 +168,12 @@ import Testing
         #expect(usage(fixture).files == 2)
         #expect(PoolSweep(fixture.set).run().files == 0)
         try fixture.reopen()
-        // As the removal of a workspace leaves it.
+        // The state after the removal of a workspace.
         let record = try #require(fixture.set.find(try FileName("other")))
         try fixture.set.store.removeWorkspace(record.id)
         #expect(PoolSweep(fixture.set).run().files == 1)
         #expect(usage(fixture).files == 1)
-        // The first version is needed by the past, once the file is there no more.
+        // The past needs the first content after the file was removed.
         let before = fixture.workspace.accounts.statistics.sequence
         try fixture.tree.unlink("d/f")
         fixture.workspace.maintenance.checkpoint()
@@ -182,7 +182,7 @@ import Testing
         _ = try fixture.workspace.commands.rollback(
             to: .sequence(before), paths: [], keepsTimes: true, caller: fixture.tree.caller)
         #expect(try contents(fixture.tree) == Self.edited)
-        // A making that was cut off, and what nobody knows of.
+        // A pool file whose making was interrupted, which no workspace needs.
         let disk = HostDisk(root: try File.open(fixture.storePath, flags: 0))
         var found: [String] = []
         fixture.set.store.logs.pool.visit { found.append($0) }
@@ -192,14 +192,14 @@ import Testing
         #expect(!disk.exists(path + ".new") && disk.exists(path))
     }
 
-    @Test("What a kill left in the pool without a name is released after the next start")
+    @Test("Unreferenced pool files that a kill left are released after the next start")
     func leftover() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
         var found: [String] = []
         fixture.set.store.logs.pool.visit { found.append($0) }
         let path = try #require(found.first)
-        // The same content as that of another inode, and one that was not finished.
+        // A copy under the identity of another inode, and an unfinished file.
         let name = try #require(path.split(separator: "/").last)
         let other = "\(path.dropLast(name.count))1\(name)"
         try fixture.reopenAfterKill { store in
@@ -214,7 +214,7 @@ import Testing
         #expect(try contents(fixture.tree) == Self.edited)
     }
 
-    @Test("A workspace whose tree log cannot be read keeps all that is in the pool")
+    @Test("While a workspace's tree log cannot be read, no content of the pool is released")
     func damagedLog() throws {
         let fixture = try fixture()
         let other = try open(fixture, "other")
@@ -228,7 +228,7 @@ import Testing
         #expect(usage(fixture).files == 1)
     }
 
-    @Test("Damage to the pool never gives wrong bytes, and is found and mended")
+    @Test("Damage to the pool never gives wrong bytes, and is found and repaired")
     func damage() throws {
         let fixture = try fixture()
         try fixture.tree.write("d/f", "edit")
@@ -241,7 +241,7 @@ import Testing
         var random = SeededGenerator(seed: seed)
         let whole = try readFile("\(fixture.storePath)/\(path)")
         for step in 0..<60 {
-            // Content, table and footer alike.
+            // Half of the flips hit the table or the footer.
             let start = step % 2 == 0 ? 0 : 100_000
             let index = Int.random(in: start..<whole.count, using: &random)
             var bytes = whole

@@ -1,4 +1,5 @@
-// Opening again: cleanly, after a kill, with a torn tree log, and with the database lost or damaged.
+// RecoveryTests: tests the opening of a workspace after a clean end, after a kill, with a torn tree log,
+// and with a lost or damaged database.
 
 import Check
 import Glibc
@@ -52,7 +53,7 @@ import Testing
         #expect(!report.afterPowerCut)
     }
 
-    @Test("After a kill what came after the checkpoint is replayed")
+    @Test("After a kill the changes since the checkpoint are replayed")
     func killed() throws {
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
@@ -62,7 +63,7 @@ import Testing
         #expect(report.tornBytes == 0 && !report.rebuiltDatabase)
     }
 
-    @Test("A deleted database is made anew from the tree log")
+    @Test("A deleted database is made again from the tree log")
     func deletedDatabase() throws {
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
@@ -73,7 +74,7 @@ import Testing
         #expect(report.replayed > 10)
     }
 
-    @Test("A damaged database is put aside and made anew, and an event says so", arguments: 0..<3)
+    @Test("A damaged database is made again, and an event reports it", arguments: 0..<3)
     func damagedDatabase(kind: Int) throws {
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
@@ -98,7 +99,7 @@ import Testing
         #expect(fixture.messages.contains { $0.contains("made anew") })
     }
 
-    @Test("A torn record at the tree log's end is cut off, and all before it stays")
+    @Test("A torn record at the tree log's end is cut off, and all earlier changes remain")
     func tornTreeLog() throws {
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
@@ -108,11 +109,11 @@ import Testing
             }
         }
         #expect(try snapshot(tree) == before)
-        // Records start at multiples of 8 bytes: the rest before is padding.
+        // Records start at multiples of 8 bytes, so up to 7 of the bytes count as padding.
         #expect((30...37).contains(report.tornBytes))
     }
 
-    @Test("A last record that is half there is as if it had not been")
+    @Test("An incomplete last record is ignored")
     func halfRecord() throws {
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
@@ -128,7 +129,7 @@ import Testing
     }
 
     @Test(
-        "A damaged seal, database or mark is named by an event, and nothing is lost",
+        "An event names a damaged seal, database or mark, and nothing is lost",
         arguments: ["tree.db.sum", "tree.db", "in-use"])
     func named(file: String) throws {
         let fixture = try fixture()
@@ -147,7 +148,7 @@ import Testing
         #expect(report.afterPowerCut == (file == "in-use"))
     }
 
-    @Test("A mark of another boot says that the machine went down")
+    @Test("After a mark of another boot recovery works as after a power cut")
     func powerCut() throws {
         let fixture = try fixture()
         let before = try snapshot(fixture.tree)
@@ -158,7 +159,7 @@ import Testing
         #expect(try snapshot(tree) == before)
     }
 
-    @Test("A new workspace that was killed before its first change is empty, and works")
+    @Test("A new workspace that was killed before its first change is empty and usable")
     func newWorkspace() throws {
         let fixture = try WorkspaceFixture()
         try fixture.reopenAfterKill()
@@ -168,7 +169,7 @@ import Testing
         #expect(try fixture.tree.names("") == ["f"])
     }
 
-    @Test("A log that lost all its bytes without a power cut is EIO, never an empty file")
+    @Test("A file whose log lost all bytes without a power cut is EIO, never empty")
     func emptiedLog() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", bytes(5_000, fill: 1)) }
         try fixture.tree.write("f", "edit", at: 80)

@@ -1,5 +1,5 @@
-// Directories that a rollback removed while somebody stood in them: no name comes from there or goes
-// there, and every inode counts the names that lead to it.
+// RemovedDirectoryTests: tests directories that a rollback removed while a process held them. No name can
+// be moved out of them or made in them, and the link count of each inode is the number of its names.
 
 import Check
 import Glibc
@@ -81,7 +81,7 @@ import Testing
         #expect(throws: Errno.noEntry) { try tree.lookup(name, in: held) }
     }
 
-    @Test("Nothing of a base directory that was moved and then removed is reached by whoever held it")
+    @Test("A held base directory that was moved and then removed by a rollback gives no names")
     func movedBase() throws {
         let fixture = try WorkspaceFixture { base in
             try makeDirectory("\(base)/b")
@@ -111,7 +111,7 @@ import Testing
         try expectClean(fixture)
     }
 
-    @Test("A rollback that cannot be done says why, and not that a log is damaged")
+    @Test("A rollback that fails because of a missing inode reports that reason")
     func reason() throws {
         let fixture = try WorkspaceFixture()
         try fixture.tree.makeDirectory("s")
@@ -128,7 +128,7 @@ import Testing
     }
 }
 
-/// What verify finds in rows, and what a repair makes of it.
+/// Tests the link counts that verify finds in rows, and their repair.
 @Suite struct LinkCheckTests {
     private func fixture() throws -> WorkspaceFixture {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/base", "of the base") }
@@ -140,7 +140,7 @@ import Testing
         return fixture
     }
 
-    @Test("Links that are not the names are found, and counted anew by a repair",
+    @Test("A wrong link count is found, and corrected by a repair",
         arguments: [("f", UInt32(1), UInt32(2)), ("f", 7, 2), ("d", 2, 3), ("d", 9, 3)])
     func counts(path: String, wrong: UInt32, right: UInt32) throws {
         let fixture = try fixture()

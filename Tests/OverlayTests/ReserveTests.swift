@@ -1,5 +1,5 @@
-// The reserve on a simulated disk: what removes works when appends fail for want of space, what grows
-// waits until the reserve is whole again.
+// ReserveTests: tests the reserve on a simulated disk. Removals work when appends fail with ENOSPC, and
+// calls that need space fail until the reserve is complete again.
 
 import Glibc
 import Overlay
@@ -33,7 +33,7 @@ import Testing
         var reserve: SpaceReserve { self.set.store.logs.reserve }
     }
 
-    @Test("Removing, renaming and emptying use the reserve", arguments: 1...2)
+    @Test("Removals, renames and truncations use the reserve", arguments: 1...2)
     func removals(failures: Int) throws {
         let bench = try Bench()
         bench.set.maintainReserve()
@@ -49,8 +49,8 @@ import Testing
             ("truncate of a base file", { try tree.truncate("base", to: 0) }),
         ]
         for (name, step) in steps {
-            // The append, and perhaps the cut of what it left. The first edit of a base file begins
-            // with the making of a log, which leaves nothing to be cut.
+            // The append fails, and perhaps the cut of its remains. The first edit of a base file begins
+            // with the creation of a log, which leaves nothing to be cut.
             bench.fail(name == "truncate of a base file" ? 1 : failures)
             #expect(throws: Never.self, "\(name)") { try step() }
             bench.disk.set(nil)
@@ -66,7 +66,7 @@ import Testing
         try tree.makeFile("new")
     }
 
-    @Test("A reserve that is spent is ENOSPC, and the disk's room makes it anew")
+    @Test("A spent reserve gives ENOSPC, and is filled again when the disk has space")
     func spent() throws {
         let bench = try Bench()
         try bench.tree.makeFile("a")
@@ -89,7 +89,7 @@ import Testing
         try bench.tree.unlink("a")
     }
 
-    @Test("A reserve from before is taken over")
+    @Test("The reserve of an earlier session is taken over")
     func takenOver() throws {
         let bench = try Bench()
         bench.set.maintainReserve()
@@ -99,7 +99,7 @@ import Testing
         #expect(again.fill() && again.length == SpaceReserve.size)
     }
 
-    @Test("A disk that was full for the tree log alone has room again")
+    @Test("A shortage that did not use the reserve ends with the next maintenance")
     func noted() throws {
         let bench = try Bench()
         bench.set.maintainReserve()

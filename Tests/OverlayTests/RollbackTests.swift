@@ -1,4 +1,5 @@
-// Rollback of the whole workspace: content comes back whatever became of the file since.
+// RollbackTests: tests that a rollback restores the content of files and the names of directories, whatever
+// happened to them since.
 
 import Overlay
 import Past
@@ -13,9 +14,9 @@ import Testing
             to: .sequence(sequence), paths: [], keepsTimes: false, caller: fixture.tree.caller)
     }
 
-    /// A first edit writes no mark, and a removed file has no row that would tell of it.
+    /// A first edit writes no mark, and a removed file has no row that shows the edit.
     @Test(
-        "A file of the base whose log grew after its removal comes back as it was",
+        "A rollback restores a base file whose log grew after its removal",
         arguments: [false, true])
     func editedWhileRemoved(reopens: Bool) throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base content") }
@@ -43,7 +44,7 @@ import Testing
     }
 
     @Test(
-        "A directory that comes back for one name in it has no other",
+        "A directory that is restored for one name in it has no other name",
         arguments: [false, true], [false, true])
     func emptyDirectory(isOfBase: Bool, reopens: Bool) throws {
         let files = ["a", "b", "sub/c"]
@@ -72,7 +73,7 @@ import Testing
         let gone = fixture.workspace.accounts.statistics.sequence
         try rollBack("d", to: full)
         #expect(try names(fixture, "d") == ["a", "b", "sub"])
-        // A rollback takes the tree away as it is, with names in its directories.
+        // The rollback removes the tree while its directories have names.
         try rollBack("d", to: gone)
         #expect(!tree.exists("d"))
         if reopens { try fixture.reopenAfterKill() }

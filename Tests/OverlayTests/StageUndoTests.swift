@@ -1,5 +1,6 @@
-// Undo of calls that made their change ready in a stage: the step begins with the stage and ends with it, for
-// calls beside each other too; and a stage that a dead call left is nobody's step.
+// StageUndoTests: tests the undo of calls that prepare their change in a stage directory. The step lasts
+// from the making of the stage to its removal, also for overlapping calls. A stage that a dead call left
+// is not part of another step.
 
 import Overlay
 import Past
@@ -43,7 +44,7 @@ import Testing
         return try fixture.tree.names("").filter { !$0.hasPrefix(WorkingName.stage) }
     }
 
-    @Test("A call with a stage is one step, with what others did meanwhile")
+    @Test("A call with a stage is one step, including the changes of others during the call")
     func one() throws {
         let fixture = try bench()
         let call = try Call(fixture, 1)
@@ -55,11 +56,11 @@ import Testing
         fixture.tree.caller.pid = 9
         try fixture.tree.makeFile("late")
         #expect(try undo(fixture) == ["a", "b", "c", "other"])
-        // The undo was a step too.
+        // The first undo is a step too.
         #expect(try undo(fixture, 3) == ["a"])
     }
 
-    @Test("A stage that a dead call left is removed by somebody: that is a step, and no more")
+    @Test("The removal of a dead call's stage by another process is a step of its own")
     func left() throws {
         let fixture = try bench()
         let dead = try Call(fixture, 1)
@@ -69,11 +70,11 @@ import Testing
             try fixture.tree.makeFile(name)
         }
         try dead.ends(fixture, by: 9)
-        // The removal, then the file before it.
+        // The steps are the removal and the last file before it.
         #expect(try undo(fixture, 2) == ["a", "b", "c", "d"])
     }
 
-    /// A call that died, a file of somebody, and a call that has made another one.
+    /// Makes a stage of a call that died, a file of another process, and a call that has made a file.
     private func calls(_ fixture: WorkspaceFixture) throws -> (dead: Call, call: Call) {
         let dead = try Call(fixture, 1)
         fixture.tree.caller.pid = 9
@@ -83,7 +84,7 @@ import Testing
         return (dead, call)
     }
 
-    @Test("A call after which a dead one's stage was removed is a step of its own")
+    @Test("A call is a step of its own if a dead call's stage is removed after it")
     func leftBefore() throws {
         let fixture = try bench()
         let (dead, call) = try calls(fixture)
@@ -92,7 +93,7 @@ import Testing
         #expect(try undo(fixture, 2) == ["a", "b"])
     }
 
-    @Test("A dead one's stage that is removed within a call does not make the step longer")
+    @Test("The removal of a dead call's stage during a call does not make the step longer")
     func leftWithin() throws {
         let fixture = try bench()
         let (dead, call) = try calls(fixture)
@@ -102,7 +103,7 @@ import Testing
         #expect(try undo(fixture) == ["a", "b"])
     }
 
-    @Test("Calls beside each other go together, and none in half", arguments: [false, true])
+    @Test("Overlapping calls are undone together", arguments: [false, true])
     func overlapping(isNested: Bool) throws {
         let fixture = try bench()
         let first = try Call(fixture, 1)
@@ -117,7 +118,7 @@ import Testing
         #expect(try undo(fixture) == ["a"])
     }
 
-    @Test("A chain of calls, each beside the next, goes as a whole")
+    @Test("A chain of overlapping calls is undone as a whole")
     func chain() throws {
         let fixture = try bench()
         var calls: [Call] = []
@@ -130,7 +131,7 @@ import Testing
         #expect(try undo(fixture) == ["a"])
     }
 
-    @Test("Many stages that dead calls left cost a step each")
+    @Test("The removal of each of many dead calls' stages is a step")
     func manyLeft() throws {
         let fixture = try bench()
         let dead = try (1...80).map { try Call(fixture, UInt32($0)) }
@@ -140,7 +141,7 @@ import Testing
         #expect(try undo(fixture, 81) == ["a"])
     }
 
-    @Test("Calls before a call within which a dead one's stage was removed stay")
+    @Test("An undo of a call during which a dead call's stage was removed keeps earlier calls")
     func wholeCallBefore() throws {
         let fixture = try bench()
         let dead = try Call(fixture, 1)
@@ -154,11 +155,11 @@ import Testing
         try dead.ends(fixture, by: 9)
         try call.ends(fixture)
         #expect(try undo(fixture) == ["a", "b", "c"])
-        // The undo, and the step before.
+        // The steps are the undo and two steps before it.
         #expect(try undo(fixture, 3) == ["a", "b"])
     }
 
-    @Test("What a process did before it made its stage is no part of the step", arguments: [false, true])
+    @Test("Changes of a process before it made its stage are not in the step", arguments: [false, true])
     func sameProcess(isRemoved: Bool) throws {
         let fixture = try bench()
         fixture.tree.caller.pid = 1

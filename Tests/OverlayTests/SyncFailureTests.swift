@@ -1,5 +1,5 @@
-// Syncs that fail, on a simulated disk: a command whose success says that it is durable answers the
-// failure, and says that it is done nevertheless. And what needs no sync makes none.
+// SyncFailureTests: tests failed syncs on a simulated disk. A command that must be durable reports the
+// failure and that it was done nevertheless. A call that needs no sync makes none.
 
 import Glibc
 import Overlay
@@ -28,7 +28,7 @@ import Testing
             tree.caller = Caller(user: getuid(), group: getgid(), pid: 1, umask: 0)
         }
 
-        /// What a command throws while no sync works.
+        /// Runs a command while all syncs fail, and returns its error.
         func failure(_ body: () throws(CommandError) -> Void) -> CommandError? {
             disk.failSyncs(.inputOutput)
             defer { disk.failSyncs(nil) }
@@ -50,7 +50,7 @@ import Testing
                 && sentence.contains("was done"), "\(sentence)")
     }
 
-    @Test("A rollback whose sync fails answers the failure, and is done")
+    @Test("A rollback whose sync fails reports the failure, and is done")
     func rollback() throws {
         let bench = try Bench()
         try bench.tree.write(bench.tree.makeFile("a"), [1], at: 0)
@@ -65,7 +65,7 @@ import Testing
         #expect(bench.events.events.contains { $0.severity == .error })
     }
 
-    @Test("An undo whose sync fails answers the failure, and is done")
+    @Test("An undo whose sync fails reports the failure, and is done")
     func undo() throws {
         let bench = try Bench()
         try bench.tree.makeFile("a")
@@ -74,7 +74,7 @@ import Testing
         }
         expectDone(error, "undo")
         #expect(try bench.tree.names("") == ["large"])
-        // The failed sync may have dropped what it was to write: none is believed any more.
+        // The failed sync may have dropped data, so no later sync is trusted.
         let later = bench.failure { () throws(CommandError) in
             bench.disk.failSyncs(nil)
             _ = try bench.workspace.commands.undo(1, paths: [], caller: bench.tree.caller)
@@ -83,7 +83,7 @@ import Testing
         #expect(throws: Errno.inputOutput) { try bench.workspace.synchronizeNames() }
     }
 
-    @Test("A backup, its new name and its end answer a failed sync", arguments: 0..<3)
+    @Test("Making, renaming and removing a backup report a failed sync", arguments: 0..<3)
     func backups(which: Int) throws {
         let bench = try Bench()
         let one = try FileName("one")
@@ -102,7 +102,7 @@ import Testing
         #expect(names == [["one"], ["b"], []][which])
     }
 
-    @Test("A checkpoint does not go past restored content that could not be synced")
+    @Test("A checkpoint fails while restored content cannot be synced")
     func restoredContent() throws {
         let bench = try Bench()
         try bench.tree.write(bench.tree.makeFile("a"), bytes(900, fill: 1), at: 0)
@@ -115,12 +115,12 @@ import Testing
         bench.disk.failSyncs(.inputOutput)
         #expect(!bench.workspace.maintenance.checkpoint())
         bench.disk.failSyncs(nil)
-        // The log's own sync has failed, and the next one would not say so.
+        // A sync of the log has failed, and the next one would not report the loss.
         #expect(!bench.workspace.maintenance.checkpoint())
         #expect(bench.workspace.accounts.statistics.checkpointFailed)
     }
 
-    @Test("The first edit of a large base file makes a backup and no sync")
+    @Test("The first edit of a large base file makes an automatic backup and no sync")
     func largeFile() throws {
         let bench = try Bench()
         try bench.workspace.accounts.setLimit(.largeFile, to: 60_000)

@@ -1,4 +1,4 @@
-// Where a text begins in a file, as the engine finds it, beside the naive way.
+// TextPlacesTests: compares the places of a text that the engine finds in a file with a naive search.
 
 import Overlay
 import Platform
@@ -7,10 +7,10 @@ import TestSupport
 import Testing
 
 @Suite struct TextPlacesTests {
-    @Test("Places are those of the bytes that a read gives", arguments: TestSeeds.all())
+    @Test("The engine finds the places that a naive search finds", arguments: TestSeeds.all())
     func random(testSeed: TestSeed) throws {
         var random = testSeed.generator
-        // Longer than what is read at once, and cut where texts stand.
+        // The content is longer than one read of the engine, and is cut within texts.
         let part = Array("abcabd\0\0abe ".utf8)
         var content: [UInt8] = []
         while content.count < 600_000 {
@@ -43,7 +43,7 @@ import Testing
                     index = place + 1
                 }
                 #expect(found.places == expected, "\(text.debugDescription), \(start)..<\(end), \(most)")
-                // Where a place could still begin in the file.
+                // The number of offsets at which the text can begin in the file.
                 let last = UInt64(content.count - bytes.count + 1)
                 let wanted = expected.count == bound ? UInt64(index) : max(start, min(end, last))
                 #expect(found.end == wanted, "\(text.debugDescription), \(start)..<\(end), \(most)")
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test("One question is about 16 MiB at most, and about regular files only")
+    @Test("One search covers at most 16 MiB, and only regular files")
     func bounds() throws {
         let clock = Clock(realtime: Clock.system.realtime, monotonic: { 0 })
         let fixture = try WorkspaceFixture(clock: clock) { try makeDirectory("\($0)/d") }
@@ -70,7 +70,7 @@ import Testing
         #expect(throws: Errno.noData) { try fixture.workspace.content.places(search, in: directory) }
     }
 
-    @Test("A question that takes long is answered with what was found by then")
+    @Test("A search that takes too long returns early, and can be continued")
     func late() throws {
         let ticks = Atomic<Int64>(0)
         let clock = Clock(

@@ -1,4 +1,4 @@
-// Many threads in one workspace, with checkpoints and sweeps under way.
+// ThreadTests: tests several threads in one workspace during checkpoints and sweeps.
 
 import Dispatch
 import Overlay
@@ -52,7 +52,7 @@ import Testing
         #expect(fixture.messages.filter { $0.contains("EIO") } == [])
     }
 
-    /// Each thread has a directory of its own; all write into one shared file at places of theirs.
+    /// Each thread has its own directory. All threads write to one shared file at different offsets.
     private static func work(_ tree: WorkspaceTree, _ thread: Int) throws {
         for round in 0..<rounds {
             let name = "t\(thread)/\(round % 7)"

@@ -1,4 +1,4 @@
-// Undo: what a step is, and that the tree after an undo is the tree before the step.
+// UndoTests: tests which changes are one step, and that the tree after an undo is the tree before the step.
 
 import Overlay
 import Past
@@ -40,7 +40,7 @@ import Testing
         #expect(try tree.names("") == ["a"])
     }
 
-    @Test("Emptying a file and writing it anew is one step")
+    @Test("Truncating a file to 0 and writing it is one step")
     func rewritten() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base content") }
         let tree = fixture.tree!
@@ -52,7 +52,7 @@ import Testing
         #expect(try tree.text("f") == "new")
     }
 
-    @Test("A file's time comes back with an undo, also where its log began with records of its own")
+    @Test("An undo restores a file's time, also if the file's log exists before the edit")
     func times() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base content") }
         let tree = fixture.tree!
@@ -60,7 +60,7 @@ import Testing
         try tree.write("f", "x")
         try undo(fixture)
         #expect(try fixture.workspace.attributes(tree.resolve("f")).modificationTime == before)
-        // The log is there already, and goes on from the base's content.
+        // The log exists already, and continues from the base content.
         try tree.write("f", "y")
         #expect(try fixture.workspace.attributes(tree.resolve("f")).modificationTime != before)
         try undo(fixture)
@@ -68,7 +68,7 @@ import Testing
         #expect(try fixture.workspace.attributes(tree.resolve("f")).modificationTime == before)
     }
 
-    @Test("Writes elsewhere in the file, of another process or of another file are steps of their own")
+    @Test("Writes at another offset, by another process or to another file are separate steps")
     func apart() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "0123456789") }
         let tree = fixture.tree!
@@ -80,7 +80,7 @@ import Testing
         try undo(fixture)
         #expect(!tree.exists("g"))
         #expect(try tree.text("f") == "a1234bc789")
-        // The undo, the making of g, the write of the other process.
+        // The steps are the undo, the making of g, and the write of the other process.
         try undo(fixture, 3)
         #expect(!tree.exists("g"))
         #expect(try tree.text("f") == "a1234b6789")
@@ -88,7 +88,7 @@ import Testing
         #expect(try tree.text("f") == "a123456789")
     }
 
-    @Test("Steps of a path are those of what lies there and below, by whatever name")
+    @Test("The steps of a path are those of files at and below it, under any name")
     func paths() throws {
         let fixture = try WorkspaceFixture {
             try makeDirectory("\($0)/d")
@@ -111,7 +111,7 @@ import Testing
         #expect(!tree.exists("other"))
     }
 
-    @Test("A removed file comes back by its path")
+    @Test("An undo of the path of a removed file restores it")
     func removed() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
         let tree = fixture.tree!
@@ -123,7 +123,7 @@ import Testing
         #expect(tree.exists("g"))
     }
 
-    @Test("More steps than there are, or fewer than one, are refused")
+    @Test("An undo of more steps than there are, or of fewer than one, is refused")
     func refused() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
         let tree = fixture.tree!
@@ -143,7 +143,7 @@ import Testing
         #expect(try tree.text("f") == "base")
     }
 
-    @Test("Steps far back are found")
+    @Test("An undo finds a step that is 5,000 changes back")
     func farBack() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
         let tree = fixture.tree!
@@ -157,7 +157,7 @@ import Testing
         #expect(try tree.facts(try tree.resolve("g")).size == 9_999)
     }
 
-    @Test("An undo passes over numbers that a damaged checkpoint claims and no record has")
+    @Test("An undo skips sequence numbers that a damaged checkpoint claims and no record has")
     func claimedNumbers() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
         try fixture.tree.write("f", "edit")
@@ -166,7 +166,7 @@ import Testing
             treeLog: fixture.treeLogBytes, sequence: 1 << 60, lastNumber: 1)
         try fixture.damageRows(at: position) { _, _ in }
         try fixture.tree.makeFile("g")
-        // It would not end in this life otherwise.
+        // A search that visits each number would practically never end.
         let many = failure { () throws(CommandError) in try undo(fixture, 3) }
         #expect(many?.description.contains("only 2") == true)
         try undo(fixture, 2)

@@ -1,4 +1,5 @@
-// What is only looked at leaves no trace, in the store and in the base.
+// UntouchedTests: tests that reads and failed calls change neither the store nor the base, and that edits
+// do not change the base.
 
 import Overlay
 import Past
@@ -15,7 +16,7 @@ import Testing
         }
     }
 
-    @Test("Reading, listing and looking grow no tree log and touch nothing")
+    @Test("Reads, listings and lookups append nothing to the tree log and touch no file")
     func reads() throws {
         let fixture = try fixture()
         let before = fixture.treeLogBytes
@@ -32,7 +33,7 @@ import Testing
         #expect(try TreeWalk(fixture.basePath).entries == walk)
     }
 
-    @Test("Calls that fail grow no tree log")
+    @Test("Failed calls append nothing to the tree log")
     func failures() throws {
         let fixture = try fixture()
         let before = fixture.treeLogBytes
@@ -44,7 +45,7 @@ import Testing
         #expect(!fixture.workspace.removal.isTouched)
     }
 
-    @Test("A call that fails leaves no inode in memory")
+    @Test("Failed calls leave no inode in memory")
     func failuresLeaveMemory() throws {
         let fixture = try fixture()
         #expect(throws: Errno.exists) { try fixture.tree.makeFile("d") }
@@ -55,7 +56,7 @@ import Testing
         #expect(fixture.workspace.accounts.statistics.cachedInodes == 1)
     }
 
-    @Test("A forgotten inode leaves memory")
+    @Test("A forgotten inode is removed from memory")
     func forgetting() throws {
         let fixture = try fixture()
         _ = try fixture.tree.text("d/f")
@@ -70,7 +71,7 @@ import Testing
         #expect(fixture.workspace.accounts.statistics.openLogs == 0)
     }
 
-    @Test("An edit leaves the base as it was, to the byte")
+    @Test("Edits do not change the base")
     func edits() throws {
         let fixture = try fixture()
         let walk = try TreeWalk(fixture.basePath).entries

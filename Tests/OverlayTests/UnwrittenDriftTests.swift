@@ -1,5 +1,6 @@
-// Base files of which a workspace has changed the name or attributes only, and which the base then replaces
-// or rewrites, as `git pull` does; and names that the base gets later than the workspace.
+// UnwrittenDriftTests: tests base files of which a workspace changed only the name or attributes, and which
+// are then replaced or rewritten in the base, as `git pull` does; and names that the base gets later than
+// the workspace.
 
 import Check
 import Glibc
@@ -25,7 +26,7 @@ import Testing
         }
     }
 
-    /// - Returns: the name under which the file is found then.
+    /// - Returns: the name of the file after the change.
     private func make(_ change: Change, _ fixture: WorkspaceFixture) throws -> String {
         let tree = fixture.tree!
         switch change {
@@ -64,7 +65,7 @@ import Testing
             let fixture = try fixture(size: size)
             let name = try make(change, fixture)
             let held = try fixture.tree.resolve(name)
-            // Nothing that is large is copied.
+            // The pool copies no large file.
             #expect(fixture.set.store.logs.pool.usage.bytes < 20_000)
             let treeLog = fixture.treeLogBytes
             #expect(try contents(fixture, name).count == size)
@@ -72,7 +73,7 @@ import Testing
             if isReplaced { try must("unlink", unlink(fixture.base("f"))) }
             try writeFile(fixture.base("f"), bytes(6_000, fill: 2))
             if size > 6_000 {
-                // Who has it open, without a look-up.
+                // A process that has the file open reads without a lookup.
                 let part = try fixture.tree.read(held, at: 1_000, count: 10)
                 #expect(part == Array(bytes(6_000, fill: 2)[1_000..<1_010]))
             } else {
@@ -87,7 +88,7 @@ import Testing
                 if step == 0 { try fixture.reopenAfterKill() }
             }
             if change == .mode { #expect(try fixture.tree.mode(name) == 0o751) }
-            // An edit is one of what is shown, and keeps it.
+            // An edit applies to the current base content, and the pool keeps that content.
             try writeFile(fixture.base("f"), bytes(7_000, fill: 3))
             try fixture.tree.write(name, "edit")
             try must("unlink", unlink(fixture.base("f")))
@@ -101,7 +102,7 @@ import Testing
     }
 
     @Test(
-        "A renamed file keeps what it had when the base file goes, up to a size",
+        "A renamed file up to a size keeps its content when the base file is removed",
         arguments: [5_000, 300_000])
     func gone(size: Int) throws {
         let fixture = try fixture(size: size)
@@ -120,7 +121,7 @@ import Testing
         }
     }
 
-    @Test("A difference from the base has no content of a file without edits, looked at or not")
+    @Test("A diff against the base shows no content change for a file without edits")
     func difference() throws {
         let fixture = try fixture(size: 5_000)
         try fixture.tree.changeMode("f", 0o751)
@@ -158,14 +159,14 @@ import Testing
             #expect(drifted.allSatisfy(\.isKept) && drifted.count == 3)
             try fixture.reopenAfterKill()
         }
-        // Nobody edited it, so there is nothing to decide.
+        // The file has no edits, so accept succeeds.
         _ = try fixture.workspace.commands.acceptDrift(path("other"), caller: fixture.tree.caller)
         #expect(try contents(fixture, "other") == bytes(6_000, fill: 2))
         #expect(try contents(fixture, "range") == old)
         #expect(try fixture.tree.mode("other") == 0o600)
     }
 
-    @Test("A rollback gives the content of then back to a file that was edited, and copies theirs")
+    @Test("A rollback restores the former content of an edited file, and its copy keeps its own")
     func rolledBack() throws {
         let fixture = try fixture(size: 5_000)
         let caller = fixture.tree.caller
@@ -176,7 +177,7 @@ import Testing
         _ = try fixture.workspace.commands.rollback(
             to: .sequence(moment), paths: [path("f")], keepsTimes: true, caller: caller)
         try writeFile(fixture.base("f"), bytes(6_000, fill: 2))
-        // The copy reads the base by the number of f.
+        // The copy reads the base through the inode number of f.
         for step in 0..<2 {
             #expect(try contents(fixture, "f") == bytes(5_000, fill: 1), "step \(step)")
             let edited = Array("edit".utf8) + bytes(5_000, fill: 1).dropFirst(4)

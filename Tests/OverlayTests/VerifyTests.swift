@@ -1,4 +1,4 @@
-// verify while a workspace is in use, and files whose logs cannot be opened.
+// VerifyTests: tests verify while a workspace is in use, and files whose logs cannot be opened.
 
 import Check
 import Dispatch
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test("A workspace in use is clean, with records counted and progress that only grows")
+    @Test("A workspace in use is clean, its records are counted, and the progress only grows")
     func clean() throws {
         let fixture = try fixture()
         let seen = Mutex<[(UInt64, UInt64)]>([])
@@ -50,7 +50,7 @@ import Testing
         #expect(steps.last.map { $0.0 } == report.bytesChecked)
     }
 
-    @Test("A flipped byte in a log in use is named, with the file's path")
+    @Test("A flipped byte in a log in use is reported with the file's path")
     func named() throws {
         let fixture = try fixture()
         try flip(try log("new", fixture), at: 30_000, fixture)
@@ -64,7 +64,7 @@ import Testing
         #expect(report.pairs.contains { $0.key == "findings" })
     }
 
-    @Test("Only the paths that were asked for are checked")
+    @Test("Only the given paths are checked")
     func paths() throws {
         let fixture = try fixture()
         try flip(try log("new", fixture), at: 30_000, fixture)
@@ -78,13 +78,13 @@ import Testing
         #expect(error?.errno == .noEntry)
     }
 
-    @Test("A check stops when it is told to")
+    @Test("A check can be cancelled")
     func cancelled() throws {
         let report = try fixture().workspace.verify { _, _ in false }
         #expect(report.wasCancelled && !report.isClean)
     }
 
-    @Test("A base file that changed under its edits is named")
+    @Test("A changed base file of an edited file is reported")
     func drift() throws {
         let fixture = try fixture()
         try writeFile(fixture.base("d/b"), "something else")
@@ -95,7 +95,7 @@ import Testing
         })
     }
 
-    @Test("A missing log is named, and a damaged mark and superblock are")
+    @Test("A missing log and a damaged superblock, record, mark and lock file are reported")
     func others() throws {
         let fixture = try fixture()
         for path in ["superblock", "workspaces/0001/workspace", "workspaces/0001/in-use", "lock"] {
@@ -180,7 +180,7 @@ import Testing
             if isReopened { try fixture.reopenAfterKill() }
             let tree = fixture.tree!
             #expect(try tree.contents(tree.resolve("new")) == bytes(60_000, fill: 8))
-            // What the clone took lay in the old log: it is never found in the new one.
+            // The clone shares bytes of the old log, which the new log must not supply.
             #expect(
                 failure { () throws(Errno) in try tree.contents(tree.resolve("clone")) } == .inputOutput)
         }

@@ -1,5 +1,5 @@
-// rmdir of a workspace: what holds nothing of its own goes, whatever was done in it before; and no write
-// that was acknowledged goes with it.
+// WorkspaceRemovalTests: tests rmdir of a workspace. A workspace without changes is removed, whatever was
+// done in it before, and no acknowledged write is lost.
 
 import Dispatch
 import Glibc
@@ -56,7 +56,7 @@ import Testing
         #expect(fixture.set.records.map(\.name.description) == ["main"])
     }
 
-    @Test("What was undone by hand is no change; what differs is one, however small")
+    @Test("A change that was reverted by hand does not keep the workspace, any difference does")
     func byHand() throws {
         let fixture = try fixture()
         let (record, tree) = try open(fixture, "second")
@@ -74,7 +74,7 @@ import Testing
         try fixture.set.remove(record)
     }
 
-    @Test("A removed name of the base is a change")
+    @Test("A removed name of the base keeps the workspace")
     func removedName() throws {
         let fixture = try fixture()
         let (record, tree) = try open(fixture, "second")
@@ -98,7 +98,7 @@ import Testing
         try fixture.set.remove(record)
     }
 
-    @Test("A file that was edited and put back shows the base's change, and keeps the workspace")
+    @Test("A file that was edited and reverted by hand keeps the workspace after a base change")
     func drifted() throws {
         let fixture = try fixture()
         let (record, tree) = try open(fixture, "second")
@@ -108,7 +108,7 @@ import Testing
         #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
     }
 
-    /// Writers stop at their first error; what they were told is written must be somewhere.
+    /// The writer stops at its first error. Its acknowledged writes must not be lost.
     @Test("Each acknowledged write is in a workspace that is there, or the removal failed",
         arguments: 0..<12)
     func race(round: Int) throws {

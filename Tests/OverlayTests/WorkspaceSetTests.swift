@@ -1,4 +1,4 @@
-// Workspaces of one store: isolated from each other, made, renamed and removed; their statistics.
+// Tests of the workspaces of one store: their isolation, creation, renaming and removal, and statistics.
 
 import Overlay
 import Past
@@ -18,7 +18,7 @@ import Testing
         return WorkspaceTree(try fixture.set.workspace(record))
     }
 
-    @Test("A workspace sees nothing of another's changes")
+    @Test("A workspace does not show the changes of another")
     func isolation() throws {
         let fixture = try fixture()
         let other = try open(fixture, "other")
@@ -36,7 +36,7 @@ import Testing
         #expect(try open(fixture, "other").names("").isEmpty)
     }
 
-    @Test("Names are taken once, and records stay over a reopening")
+    @Test("Names are unique, and records survive a reopening")
     func names() throws {
         let fixture = try fixture()
         let record = try fixture.set.create(try FileName("second"))
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test("A workspace with changes is not removed, one without them is")
+    @Test("A workspace with changes cannot be removed, one without changes can")
     func removal() throws {
         let fixture = try fixture()
         let tree = try open(fixture, "second")
@@ -74,7 +74,7 @@ import Testing
         #expect(fixture.set.records.map(\.name.description) == ["main", "second"])
     }
 
-    @Test("A store is held by one user at a time")
+    @Test("A store that is open cannot be opened again")
     func lock() throws {
         let fixture = try fixture()
         let path = fixture.storePath
@@ -99,7 +99,7 @@ import Testing
 }
 
 @Suite struct StatisticsTests {
-    @Test("Statistics count what is changed, held and open")
+    @Test("Statistics count changed inodes, inodes held by the kernel, and open logs")
     func counts() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base") }
         var found = fixture.workspace.accounts.statistics

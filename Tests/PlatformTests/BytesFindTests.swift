@@ -1,4 +1,4 @@
-// Bytes found in others, beside the naive way.
+// BytesFindTests: compares the search for bytes in a byte array with a naive search.
 
 import Platform
 import TestSupport
@@ -9,7 +9,7 @@ import Testing
     func random(testSeed: TestSeed) {
         var random = testSeed.generator
         for _ in 0..<200 {
-            // Few different bytes, so that much almost fits.
+            // Few different bytes give many partial matches.
             let bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in
                 UInt8.random(in: 0...2, using: &random)
             }

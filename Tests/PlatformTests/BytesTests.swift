@@ -1,11 +1,12 @@
-// ByteReader, FileName and Errno: what passes over from disk and kernel, and what does not.
+// Tests of ByteReader, FileName and Errno: which values from the disk and the kernel are accepted, and
+// which are refused.
 
 import Glibc
 import Platform
 import Testing
 
 @Suite struct ByteReaderTests {
-    @Test("What the writer wrote, the reader reads")
+    @Test("A reader reads the values that a writer wrote")
     func roundTrip() {
         var writer = ByteWriter()
         writer.integer(UInt16(0xABCD))
@@ -27,7 +28,7 @@ import Testing
         #expect(writer.bytes == [4, 3, 2, 1])
     }
 
-    @Test("Running past the end answers nil for ever")
+    @Test("A read past the end returns nil, and so does each later read")
     func pastTheEnd() {
         var reader = ByteReader([1, 2, 3])
         #expect(reader.integer(UInt32.self) == nil)
@@ -35,7 +36,7 @@ import Testing
         #expect(reader.atEnd)
     }
 
-    @Test("A length that is longer than the rest, or negative, answers nil")
+    @Test("A length that is negative or longer than the rest returns nil")
     func falseLengths() {
         var reader = ByteReader([255, 255, 255, 255, 7])
         #expect(reader.string() == nil)
@@ -58,7 +59,7 @@ import Testing
         #expect(try FileName([UInt8](repeating: 0x61, count: 255)).bytes.count == 255)
     }
 
-    @Test("What is no name is refused", arguments: ["", ".", "..", "a/b", "/", "a\0"])
+    @Test("Invalid names are refused", arguments: ["", ".", "..", "a/b", "/", "a\0"])
     func refused(text: String) {
         #expect(throws: Errno.invalid) { try FileName(text) }
     }
@@ -70,14 +71,14 @@ import Testing
         }
     }
 
-    @Test("Names that differ in their bytes differ, whatever they look like")
+    @Test("Names that look the same and have different bytes are different")
     func normalization() throws {
         #expect(try FileName("\u{e9}") != FileName("e\u{301}"))
     }
 }
 
 @Suite struct ErrnoTests {
-    @Test("An error is described by the system's words")
+    @Test("The description of an error is the text of strerror(3)")
     func description() {
         #expect(Errno.noEntry.description == String(cString: strerror(ENOENT)))
         #expect(Errno.noEntry.code == ENOENT)

@@ -1,4 +1,5 @@
-// ByteFinder beside the naive way, and questions and answers of a search as they travel.
+// Compares ByteFinder with a naive search, and tests how the request and the reply of a content search are
+// encoded and decoded.
 
 import TestSupport
 import Testing
@@ -6,11 +7,11 @@ import Testing
 @testable import Platform
 
 @Suite struct ByteFinderTests {
-    @Test("Bytes are found where a naive search finds them, whatever was learnt", arguments: TestSeeds.all())
+    @Test("Bytes are found where a naive search finds them, for any sample", arguments: TestSeeds.all())
     func random(testSeed: TestSeed) {
         var random = testSeed.generator
         for _ in 0..<200 {
-            // From texts in which nearly all fits to those in which the rare bytes tell.
+            // The texts range from many partial matches to rare bytes that decide.
             let most: UInt8 = [1, 2, 20, 255].randomElement(using: &random) ?? 1
             let bytes = (0..<Int.random(in: 0...2_000, using: &random)).map { _ in
                 UInt8.random(in: 0...most, using: &random)
@@ -37,10 +38,10 @@ import Testing
         }
     }
 
-    @Test("A text whose rare bytes were not rare is found all the same")
+    @Test("A text is found although a wrong sample chose its rare bytes")
     func wrongSample() {
         let bytes = [UInt8](repeating: 0x61, count: 100_000) + Array("aaaabaaa".utf8)
-        // None of it: all bytes of the text seem to be rare.
+        // The sample has no byte of the text, so all bytes of the text seem to be rare.
         let sample = (0..<8_192).map { UInt8(0x80 + $0 % 100) }
         let long = String(repeating: "a", count: 5_000) + "b"
         for text in ["aaaab", "abaa", "aaaa", "aaaaaaaaaaaaaaaaaab", long] {
@@ -54,7 +55,7 @@ import Testing
 }
 
 @Suite struct ContentSearchTests {
-    @Test("A question and its answer arrive as they were sent", arguments: TestSeeds.all())
+    @Test("A search request and its reply are decoded as they were encoded", arguments: TestSeeds.all())
     func roundTrip(testSeed: TestSeed) throws {
         var random = testSeed.generator
         for _ in 0..<100 {
@@ -83,7 +84,7 @@ import Testing
         #expect(ContentSearch.Places([]) == nil)
     }
 
-    @Test("What is no question is told from one")
+    @Test("Malformed search requests are refused")
     func malformed() {
         let front = "user.draftfs.places:"
         #expect(!ContentSearch.isName(Array("user.draftfs.place".utf8)))

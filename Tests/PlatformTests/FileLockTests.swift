@@ -1,4 +1,4 @@
-// The lock of a store: held while its object lives, and not a moment longer.
+// FileLockTests: tests that the lock of a store is held exactly as long as its object lives.
 
 import Glibc
 import Platform
@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct FileLockTests {
-    @Test("A lock that is let go is free, also while a child still has the open file")
+    @Test("A released lock is free, also while a child still has the open file")
     func inherited() throws {
         let directory = try TemporaryDirectory("lock")
         func open() throws(Errno) -> File {
@@ -14,7 +14,7 @@ import Testing
         }
         var lock = try FileLock(try open())
         #expect(lock != nil)
-        // As a child of fork(2) has it until its execve(2).
+        // A child has such a descriptor between its fork(2) and its execve(2).
         let inherited = dup(try #require(lock).file.descriptor)
         defer { close(inherited) }
         #expect(try FileLock(try open()) == nil)

@@ -1,4 +1,4 @@
-// The disk of the host.
+// HostDiskTests: tests the removal of a directory tree on the host's disk.
 
 import Glibc
 import Platform
@@ -6,14 +6,14 @@ import TestSupport
 import Testing
 
 @Suite struct HostDiskTests {
-    @Test("A tree is removed, also where directories do not say what is in them", arguments: [true, false])
+    @Test("A tree is removed, also if directories do not return entry types", arguments: [true, false])
     func removeTree(tellsTypes: Bool) throws {
         let directory = try TemporaryDirectory("disk")
         for path in ["tree", "tree/a", "tree/a/b", "tree/a/b/c", "tree/empty"] {
             try makeDirectory(directory(path))
         }
         for path in ["tree/file", "tree/a/file", "tree/a/b/c/file"] { try writeFile(directory(path), [1]) }
-        // What a link leads to stays.
+        // The target of a symbolic link must remain.
         try makeDirectory(directory("other"))
         try writeFile(directory("other/file"), [1])
         #expect(symlink(directory("other"), directory("tree/a/link")) == 0)

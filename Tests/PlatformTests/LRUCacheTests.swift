@@ -1,11 +1,11 @@
-// LRUCache: compared with a list that is searched from end to end, and edge cases.
+// LRUCacheTests: compares LRUCache with a list that is searched linearly, and tests edge cases.
 
 import Platform
 import TestSupport
 import Testing
 
 @Suite struct LRUCacheTests {
-    @Test("The value used longest ago is pushed out")
+    @Test("The least recently used value is evicted")
     func order() {
         var cache = LRUCache<Int, String>(capacity: 2)
         #expect(cache.insert("one", for: 1) == nil)
@@ -17,7 +17,7 @@ import Testing
         #expect(cache.count == 2)
     }
 
-    @Test("A second insertion of a key replaces its value and pushes nothing out")
+    @Test("A second insertion of a key replaces its value and evicts nothing")
     func replacement() {
         var cache = LRUCache<Int, String>(capacity: 1)
         cache.insert("old", for: 1)
@@ -33,7 +33,7 @@ import Testing
         #expect(cache.count == 1)
     }
 
-    @Test("Removing all leaves an empty cache that works")
+    @Test("A cache is empty and usable after removeAll")
     func removal() {
         var cache = LRUCache<Int, Int>(capacity: 3)
         for key in 0..<3 { cache.insert(key, for: key) }
@@ -45,7 +45,7 @@ import Testing
         #expect(cache.removeValue(for: 7) == nil)
     }
 
-    @Test("It does what a plain list does", arguments: [1, 2, 7, 31])
+    @Test("The cache behaves as a plain list does", arguments: [1, 2, 7, 31])
     func model(capacity: Int) {
         for seed in TestSeeds.list("cache of \(capacity)") { model(capacity, seed) }
     }

@@ -1,4 +1,4 @@
-// What is said of the page cache.
+// PageCacheTests: tests which ranges of a file are reported as cached.
 
 import Glibc
 import Platform
@@ -8,7 +8,7 @@ import Testing
 @Suite struct PageCacheTests {
     private static let page = sysconf(Int32(_SC_PAGESIZE))
 
-    /// A file of two pages, of which only the first one was ever written or read.
+    /// Makes a file of two pages, of which only the first was ever written or read.
     private static func file(in directory: TemporaryDirectory) throws -> File {
         let file = try File.open(directory("file"), flags: O_RDWR | O_CREAT)
         try file.writeBytes([UInt8](repeating: 1, count: page), at: 0)
@@ -23,7 +23,7 @@ import Testing
     }()
 
     @Test(
-        "A range is cached if all pages that it touches are",
+        "A range is cached if all of its pages are cached",
         .enabled(
             if: PageCacheTests.isVisible,
             "cachestat(2) is missing, or shows nothing of this file system"))

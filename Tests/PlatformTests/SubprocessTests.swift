@@ -1,4 +1,4 @@
-// Programs that are started: what they get of the process that starts them.
+// SubprocessTests: tests which descriptors a started program inherits.
 
 import Dispatch
 import Glibc
@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 @Suite struct SubprocessTests {
-    @Test("A program that starts while another thread makes a pipe gets no end of it")
+    @Test("A program that starts while another thread makes a pipe inherits no end of it")
     func closedOnExec() throws {
         let isDone = Shared(false)
         let made = Mutex<Set<UInt64>>([])
@@ -33,17 +33,17 @@ import Testing
                     ["ls", "-l", "/proc/self/fd"].map { Array($0.utf8) }, environment: []
                 ) { output += $0 }
                 statuses.withLock { $0.append(status) }
-                // Such as `3 -> pipe:[12345]`.
+                // A line has a form such as `3 -> pipe:[12345]`.
                 let pipes = String(decoding: output, as: UTF8.self).split(separator: "[")
                     .compactMap { UInt64($0.prefix { $0.isNumber }) }
                 inherited.withLock { $0.formUnion(pipes) }
             }
             isDone.value = true
         }
-        // The status 1 of ls is for its own descriptor of the directory, which is closed by then.
+        // ls exits with 1 because its own descriptor of the directory is closed when it reads the link.
         let ends = statuses.withLock { $0 }
         #expect(ends.allSatisfy { $0 == 0 || $0 == 1 })
-        // The output of each program is a pipe too.
+        // The output of each program is a pipe too, so at least these are found.
         let found = inherited.withLock { $0 }
         #expect(!found.isEmpty)
         let both = made.withLock { $0.intersection(found) }

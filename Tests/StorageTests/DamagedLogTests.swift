@@ -1,5 +1,5 @@
-// Thousands of random damages of edit logs. Opening never crashes, and no read ever gives bytes
-// that the file did not have: it throws, or gives the content of some version.
+// DamagedLogTests: tests thousands of random damages of edit logs. Opening a log never crashes. A read
+// throws, or returns the content of some version of the file.
 
 import Platform
 import Storage
@@ -56,7 +56,7 @@ struct DamagedLogTests {
         }
     }
 
-    @Test("No damage shows bytes that never were, or crashes", arguments: [false, true])
+    @Test("A damaged log never crashes and never gives bytes of no version", arguments: [false, true])
     func damages(withPieces: Bool) throws {
         var outcomes: [String: Int] = [:]
         for seed in TestSeeds.list("damaged logs") {
@@ -70,7 +70,7 @@ struct DamagedLogTests {
                 outcomes[outcome, default: 0] += 1
             }
         }
-        // What happens seldom need not happen to one seed alone.
+        // A single replayed seed need not show the rare outcomes.
         if TestSeeds.isReplay { return }
         #expect(outcomes["refused", default: 0] > 10, "\(outcomes)")
         #expect(outcomes["EIO", default: 0] > 50, "\(outcomes)")
@@ -116,8 +116,8 @@ struct DamagedLogTests {
         let index = versions.lastIndex(of: content)
         #expect(index != nil, "\(place): \(content.count) bytes that never were")
         if report == nil, !hasPieces {
-            // Nothing was reported: a log cut exactly between two records cannot be told, nor one
-            // cut in its header from one that was never synced.
+            // Without a report, only a cut exactly between two records is possible, which cannot be
+            // detected, or a cut in the header, which looks like a log that was never synced.
             let isAtBoundary = bytes.count < Format.logHeaderLength || sample.script.ends.contains {
                 $0 >= UInt64(bytes.count) && $0 < UInt64(bytes.count) + 8
             }
@@ -127,7 +127,8 @@ struct DamagedLogTests {
         return isLast ? "the last version" : "an older version"
     }
 
-    /// Where the whole cannot be read, parts still may: each as in the version the log is at.
+    /// Checks a log that cannot be read as a whole: each piece that can be read has the bytes of a version
+    /// of the log's size.
     private func checkParts(_ sample: Sample, _ log: EditLog, _ place: String) throws {
         guard let pieces = try? log.pieces(in: 0..<UInt64(1 << 40)) else { return }
         let sized = sample.script.versions.filter { UInt64($0.count) == log.version.size }
@@ -141,7 +142,7 @@ struct DamagedLogTests {
         }
     }
 
-    /// A log that reads well takes further edits, which the next process finds.
+    /// Checks that a readable log takes further edits, and that the next process finds them.
     private func checkGoingOn(
         _ sample: Sample, _ content: [UInt8], _ number: UInt64, _ place: String
     ) throws {
@@ -154,7 +155,7 @@ struct DamagedLogTests {
         #expect(again.report?.tornBytes ?? 0 == 0, "\(place): going on")
     }
 
-    @Test("A log cut at any byte is a version that it had, at a record's end")
+    @Test("A log cut at any byte has the version of the last whole record")
     func everyCut() throws {
         let sample = try Sample(77, withPieces: false)
         for length in 64..<sample.good.count {

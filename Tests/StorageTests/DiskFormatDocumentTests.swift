@@ -1,5 +1,5 @@
-// The page on the disk format against the code: the worked log is made anew, byte by byte, and the
-// tables of constants, kinds and operations are compared with what the code uses.
+// DiskFormatDocumentTests: compares the page on the disk format with the code. The code writes the worked
+// log of the page again, and its constants, kinds and operations are compared with the tables.
 
 import Platform
 import TestSupport
@@ -7,7 +7,7 @@ import Testing
 
 @testable import Storage
 
-@Suite("The page on the disk format")
+@Suite("The page on the disk format agrees with the code")
 struct DiskFormatDocumentTests {
     static let path = "\(TestEnvironment.packageRoot)/Sources/Storage/Storage.docc/DiskFormat.md"
 
@@ -17,14 +17,14 @@ struct DiskFormatDocumentTests {
             .split(separator: "\n", omittingEmptySubsequences: false)
     }
 
-    /// The lines below a heading, up to the next one.
+    /// Returns the lines from a heading to the next heading.
     private func section(_ title: String) throws -> [Substring] {
         let lines = try page()
         let start = try #require(lines.firstIndex { $0.hasPrefix("#") && $0.hasSuffix(" \(title)") })
         return Array(lines[(start + 1)...].prefix { !$0.hasPrefix("#") })
     }
 
-    /// The first two cells of each row of the tables in a section, without headings.
+    /// Returns the first two cells of each row of the tables in a section, without the table headings.
     private func rows(_ title: String) throws -> [(name: String, value: String)] {
         try section(title).compactMap { line in
             guard line.hasPrefix("| `") else { return nil }
@@ -37,8 +37,8 @@ struct DiskFormatDocumentTests {
 
     // MARK: The worked log
 
-    /// An edit of one byte at 250,000,000 in a base file of 500,000,000 bytes, then 5,000 bytes
-    /// "y" at 4,096.
+    /// Returns the log of two writes to a base file of 500,000,000 bytes: one byte at 250,000,000, then
+    /// 5,000 bytes "y" at 4,096.
     private func workedLog() throws -> [UInt8] {
         let directory = try TemporaryDirectory("format")
         let disk = HostDisk(root: try File.open(directory.path, flags: 0))
@@ -62,7 +62,8 @@ struct DiskFormatDocumentTests {
         return try disk.open(LogDirectory.path(id), .readOnly).readAll()
     }
 
-    /// Lines are "OFFSET  BYTES  words"; a line "*" repeats the byte before up to the next offset.
+    /// Returns the bytes of a dump in the page. Its lines are "OFFSET  BYTES  words". A line "*" repeats
+    /// the previous byte up to the next offset.
     private func documentedBytes(_ title: String = "A worked log", from start: Int = 0) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var repeats = false

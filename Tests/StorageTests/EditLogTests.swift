@@ -1,5 +1,5 @@
-// Edit logs: what an edit does is there in the next process; piece checkpoints are used where they
-// can be trusted, and only there.
+// EditLogTests: tests that the next process finds each edit, and that only valid piece checkpoints are
+// used.
 
 import Platform
 import Storage
@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Edit log")
 struct EditLogTests {
-    @Test("Every kind of edit reads back, before and after opening the log again")
+    @Test("Each kind of edit is read back, before and after the log is opened again")
     func edits() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -52,7 +52,7 @@ struct EditLogTests {
         }
     }
 
-    @Test("A snapshot stays as it was")
+    @Test("Later edits do not change a snapshot")
     func snapshot() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -81,7 +81,7 @@ struct EditLogTests {
         #expect(try bench.read(bench.reopen().log) == [1, 2, 3, 4])
     }
 
-    @Test("Sizes past the greatest file length are refused")
+    @Test("Sizes above the maximum file size are refused")
     func tooBig() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -106,7 +106,7 @@ struct EditLogTests {
 
     // MARK: Piece checkpoints
 
-    /// A log of `count` records whose piece checkpoint is written.
+    /// Makes a log with a record of each length, and writes its piece checkpoint.
     private func checkpointed(
         _ lengths: [Int]
     ) throws -> (bench: LogBench, log: EditLog, content: [UInt8]) {
@@ -120,10 +120,10 @@ struct EditLogTests {
         return (bench, log, try bench.read(log))
     }
 
-    @Test("A piece checkpoint is used, whatever the last record's length", arguments: 1...9)
+    @Test("A piece checkpoint is used for any length of the last record", arguments: 1...9)
     func used(length: Int) throws {
         let (bench, _, content) = try checkpointed([8, 8, length])
-        // Without the checkpoint this record would be damage in the middle.
+        // Without the checkpoint the scan would report damage here.
         var bytes = bench.bytes
         bytes[64] ^= 1
         bench.disk.setContents(of: bench.path, to: bytes)
@@ -158,7 +158,7 @@ struct EditLogTests {
         }
     }
 
-    @Test("A piece checkpoint past the log's end is removed, and never believed later")
+    @Test("A piece checkpoint beyond the log's end is removed, and is not used later")
     func ahead() throws {
         let (bench, _, content) = try checkpointed([100, 40, 3])
         bench.disk.setContents(of: bench.path, to: Array(bench.bytes[..<(64 + 80 + 104)]))
@@ -169,10 +169,10 @@ struct EditLogTests {
         #expect(try bench.read(bench.reopen().log) == [UInt8](repeating: 5, count: 400))
     }
 
-    @Test("A new log takes no piece checkpoint over from an earlier one of its number")
+    @Test("A new log does not use the piece checkpoint of an earlier log with its number")
     func newLog() throws {
         let (bench, _, _) = try checkpointed([10, 20])
-        // A log with records is history: it is never emptied.
+        // A log with records is part of the history, so it is never emptied.
         #expect(throws: Errno.exists) { try bench.create() }
         bench.disk.setContents(of: bench.path, to: [])
         let log = try bench.create()
@@ -182,7 +182,7 @@ struct EditLogTests {
 
     // MARK: Damage
 
-    @Test("After a lost record reads answer EIO until the file is emptied")
+    @Test("After the loss of a record, reads fail with EIO until the file is truncated to 0")
     func lostRecord() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -202,7 +202,7 @@ struct EditLogTests {
         #expect(try bench.read(bench.reopen().log) == [4, 4])
     }
 
-    @Test("A missing log answers EIO, since the file itself is there")
+    @Test("A missing log fails with EIO, because the file itself exists")
     func missing() {
         do {
             _ = try LogBench().reopen()

@@ -1,5 +1,5 @@
-// A store of format version 3 as it was first written, kept in Fixtures/v3: whatever calls itself that
-// version must read it, and must give the same bytes for the same changes.
+// FixtureTests: tests the store in Fixtures/v3, which the first code of format version 3 wrote. Code with
+// that version must read it, and must write the same bytes for the same changes.
 
 import Glibc
 import Platform
@@ -35,8 +35,8 @@ struct FixtureTests {
         ]
     }
 
-    /// The content of the second file after all edits: a piece of it is shared further on, then
-    /// a hole is made and the end cut off.
+    /// The content of the second file after all edits: a part is shared at 6,000, then a hole is made and
+    /// the end is cut off.
     private static var expected: [UInt8] {
         var bytes = contents[1] + [UInt8](repeating: 0, count: 1000) + contents[1][copied]
         for index in 10..<20 { bytes[index] = 0 }
@@ -71,7 +71,7 @@ struct FixtureTests {
         }
     }
 
-    @Test("The store opens, with all its names and bytes")
+    @Test("The store opens with all its names and bytes")
     func opens() throws {
         let directory = try TemporaryDirectory("fixture")
         let path = directory("store")
@@ -115,7 +115,7 @@ struct FixtureTests {
         return bytes
     }
 
-    @Test("The same changes give the same bytes today")
+    @Test("The same changes write the same bytes as in the fixture")
     func sameBytes() throws {
         let directory = try TemporaryDirectory("fixture")
         try Self.make(directory("store"))

@@ -1,7 +1,7 @@
-// Records that somebody has put into a payload, right in all that he can know: the log's id, the place,
-// the next sequence numbers, the way checksums are made. Only the store's key is another one. Each test
-// does the same with the store's own key too, and sees the records taken for real: so they are where
-// they would do harm.
+// ForgedRecordTests: tests records that an attacker put into a payload. They are right in all that the
+// attacker can know: the log's id, the position, the next sequence numbers, the checksum algorithm. Only
+// the key is not the store's. Each test also runs with the store's own key, and then the records are
+// accepted: this shows that they are at a place where they would do harm.
 
 import Platform
 import TestSupport
@@ -16,7 +16,7 @@ struct ForgedRecordTests {
 
     init() throws { attacker = try .random() }
 
-    /// A whole record for `position`, padded to 8 bytes.
+    /// Returns a whole record for `position`, padded to 8 bytes.
     private func record(
         _ kind: RecordKind, _ sequence: UInt64, _ payload: [UInt8], log: UInt64,
         key: ChecksumKey, at position: UInt64
@@ -30,7 +30,8 @@ struct ForgedRecordTests {
         return bytes + [UInt8](repeating: 0, count: Int(header.recordLength) - bytes.count)
     }
 
-    /// A payload of `count` bytes, to be found from `position` of a log on, filled with records.
+    /// Returns a payload of `count` bytes filled with records, for a payload that starts at `position` of a
+    /// log.
     private func payload(
         _ count: Int, at position: UInt64,
         _ next: (_ position: UInt64, _ index: Int) -> [UInt8]?
@@ -46,7 +47,7 @@ struct ForgedRecordTests {
         return bytes + [UInt8](repeating: 0x20, count: count - bytes.count)
     }
 
-    /// Where the payload of a write of `count` bytes will lie in a log that ends at `end`.
+    /// Returns the position of the payload of a write of `count` bytes that is appended at `end`.
     private func payloadPosition(_ count: Int, end: UInt64) -> UInt64 {
         var header = RecordHeader(
             kind: .write, sequence: 1, stamp: stamp, offset: 0, length: UInt64(count),
@@ -61,8 +62,9 @@ struct ForgedRecordTests {
         bench.disk.setContents(of: bench.path, to: bytes)
     }
 
-    /// A log of three writes, of which the second one's payload holds an emptying of the file and a
-    /// write of "forged", and where the second one stands.
+    /// Makes a log of three writes. The payload of the second holds a record that empties the file and a
+    /// record that writes "forged".
+    /// - Returns: the log, and the range of the second record.
     private func threeWrites(
         _ key: ChecksumKey
     ) throws -> (bench: LogBench, start: UInt64, end: UInt64) {
@@ -74,7 +76,7 @@ struct ForgedRecordTests {
             switch index {
             case 0: record(.truncate, 2, [], log: testLog, key: key, at: position)
             case 1:
-                // As long as the real one goes on, so that no gap is left behind it.
+                // It reaches to the end of the real record, so that no gap follows it.
                 Array(record(
                     .write, 3, Array("forged".utf8) + [UInt8](
                         repeating: 0x20, count: Int(start + 980 - position) - 86),
@@ -90,7 +92,7 @@ struct ForgedRecordTests {
         return (bench, start, end)
     }
 
-    @Test("Recovery after damage of the record around them does not take them", arguments: [true, false])
+    @Test("Recovery does not take forged records out of a damaged record", arguments: [true, false])
     func recovery(isForged: Bool) throws {
         let (bench, start, end) = try threeWrites(isForged ? attacker : testKey)
         #expect(try bench.read(bench.reopen().log).count == 2005)
@@ -104,7 +106,7 @@ struct ForgedRecordTests {
         }
     }
 
-    @Test("A check and a repair do not take them for what comes after a gap", arguments: [true, false])
+    @Test("Check and repair do not take forged records for records after a gap", arguments: [true, false])
     func repair(isForged: Bool) throws {
         let (bench, start, end) = try threeWrites(isForged ? attacker : testKey)
         flip(bench, at: start + 8)
@@ -122,8 +124,8 @@ struct ForgedRecordTests {
         #expect(throws: Errno.inputOutput) { try bench.read(bench.reopen().log) }
     }
 
-    /// A log in which record 2 is a small one, record 3 is large and full of records of number 1, and
-    /// record 4 comes last.
+    /// Makes a log of four records. Record 3 is large, and its payload is full of records with sequence
+    /// number 1.
     private func full(_ key: ChecksumKey) throws -> LogBench {
         let bench = LogBench()
         let log = try bench.create()
@@ -137,11 +139,11 @@ struct ForgedRecordTests {
         return bench
     }
 
-    @Test("A bisection that lands between them is not led astray", arguments: [true, false])
+    @Test("A bisection that lands among forged records ignores them", arguments: [true, false])
     func bisection(isForged: Bool) throws {
         let bench = try full(isForged ? attacker : testKey)
         let log = try bench.reopen().log
-        // All real ones are of a later time.
+        // All real records have a later time.
         let before = try log.lastSequence(at: 100, upTo: .max)
         #expect(before == (isForged ? 0 : 1))
         var scanner = try LogScanner(
@@ -150,7 +152,7 @@ struct ForgedRecordTests {
         #expect((found.position == 64 + 88) == isForged)
     }
 
-    @Test("A history has the changes that were made, and no others", arguments: [true, false])
+    @Test("A history has no forged records", arguments: [true, false])
     func history(isForged: Bool) throws {
         let bench = try full(isForged ? attacker : testKey)
         var found: [UInt64] = []
@@ -164,8 +166,9 @@ struct ForgedRecordTests {
 
     private let treeLogID: UInt64 = 1 << 48
 
-    /// A tree log of three transactions; the second one's payload, an attribute's value for instance,
-    /// holds a transaction.
+    /// Makes a tree log of three transactions. The payload of the second, for example the value of an
+    /// extended attribute, holds a transaction.
+    /// - Returns: the disk, and the range of the second record.
     private func treeLog(_ key: ChecksumKey) throws -> (disk: SimulatedDisk, start: UInt64, end: UInt64) {
         let disk = SimulatedDisk(seed: 1)
         let treeLog = try openTreeLog(disk)
@@ -207,7 +210,7 @@ struct ForgedRecordTests {
 
     // MARK: The cost of a search
 
-    @Test("What looks like records with large tables is passed over without a look at these")
+    @Test("The scan skips forged headers with large tables without reading the tables")
     func largeTables() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -223,7 +226,7 @@ struct ForgedRecordTests {
                 header.bytes([], log: testLog, key: attacker, position: position)[..<72])
         }
         try bench.write(bytes, at: 0, to: log)
-        // So that the log goes on as far as those tables would.
+        // The log must be as long as those tables claim to be.
         for _ in 0..<3 { try bench.write([UInt8](repeating: 1, count: 1 << 20), at: 0, to: log) }
         var damaged = bench.bytes
         damaged[64 + 88 + 8] ^= 1

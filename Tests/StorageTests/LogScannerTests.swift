@@ -1,4 +1,4 @@
-// What a scan finds in logs that are whole, cut, overwritten or of another version.
+// LogScannerTests: tests what a scan finds in logs that are whole, cut, overwritten or of another version.
 
 import Platform
 import Storage
@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Log scanner")
 struct LogScannerTests {
-    /// A log with writes of these lengths, and where each record starts.
+    /// Makes a log with writes of these lengths.
+    /// - Returns: the log, and the start of each record.
     private func makeLog(_ lengths: [Int]) throws -> (bench: LogBench, starts: [Int]) {
         let bench = LogBench()
         let log = try bench.create()
@@ -38,7 +39,7 @@ struct LogScannerTests {
         bench.disk.setContents(of: bench.path, to: bytes)
     }
 
-    @Test("A whole log gives every record")
+    @Test("A scan of a whole log finds each record")
     func whole() throws {
         let (bench, starts) = try makeLog([1, 5000, 70_000, 8])
         let (result, positions) = try scan(bench)
@@ -55,14 +56,14 @@ struct LogScannerTests {
         #expect(result.end == 64 && result.records == 0 && result.tornBytes == 0)
     }
 
-    @Test("A tail cut anywhere is ignored from the last whole record on")
+    @Test("A scan of a log cut at any byte finds the whole records and no damage")
     func tornTail() throws {
         let (whole, starts) = try makeLog([10, 300, 17_000])
         let bytes = whole.bytes
         for cut in (64..<bytes.count) where cut % 37 == 0 || cut > bytes.count - 9 || cut < 500 {
             whole.disk.setContents(of: whole.path, to: Array(bytes[..<cut]))
             let (result, positions) = try scan(whole)
-            // A record ends at its last payload byte; the padding may be missing.
+            // A record ends at its last payload byte. The padding may be missing.
             let kept = zip(starts, [10, 300, 17_000]).filter {
                 $0 + 72 + 8 * (($1 + 16_383) / 16_384) + $1 <= cut
             }.count
@@ -72,7 +73,7 @@ struct LogScannerTests {
         }
     }
 
-    @Test("A flipped bit in a header or table loses that record alone, and says so")
+    @Test("A flipped bit in a header or table loses only that record, and is reported")
     func flippedHeader() throws {
         for byte in [0, 4, 5, 6, 9, 17, 33, 41, 48, 52, 57, 64, 72, 79, 80] {
             let (bench, starts) = try makeLog([10, 20_000, 30])
@@ -84,7 +85,7 @@ struct LogScannerTests {
         }
     }
 
-    @Test("A flipped payload of the last record is damage; of another it shows at reading")
+    @Test("A scan finds damage in the payload of the last record, a read finds it in others")
     func flippedPayload() throws {
         let (bench, starts) = try makeLog([10, 20_000, 30])
         change(bench) { $0[starts[2] + 85] ^= 1 }
@@ -102,7 +103,7 @@ struct LogScannerTests {
         #expect(!table.payloadIsGood(in: file))
     }
 
-    @Test("A flipped header of the last record is damage, not a torn tail, and is not cut off")
+    @Test("A damaged header of the last record is not cut off as a torn tail")
     func flippedLastHeader() throws {
         for byte in [0, 4, 9, 17, 33, 57, 64, 72, 79] {
             let (bench, starts) = try makeLog([10, 20])
@@ -118,7 +119,7 @@ struct LogScannerTests {
         }
     }
 
-    @Test("Damage before a bad last record is kept, and the file answers EIO")
+    @Test("Damage before a damaged last record is not cut off, and reads fail with EIO")
     func damageAtTheEnd() throws {
         let (bench, starts) = try makeLog([10, 20, 30])
         change(bench) {
@@ -144,7 +145,7 @@ struct LogScannerTests {
         #expect(result.damage == [UInt64(starts[1])..<UInt64(starts[3])])
     }
 
-    @Test("A record moved to another place is not taken for one")
+    @Test("A record that was moved to another position is not accepted")
     func moved() throws {
         let (bench, starts) = try makeLog([100, 100, 100])
         change(bench) { bytes in
@@ -152,18 +153,18 @@ struct LogScannerTests {
             bytes.replaceSubrange(starts[1]..<starts[2], with: record)
         }
         #expect(try scan(bench).positions == [starts[0], starts[2]])
-        // All of it 8 bytes further on.
+        // The whole log is moved by 8 bytes.
         change(bench) { $0.insert(contentsOf: [UInt8](repeating: 0, count: 8), at: 64) }
         #expect(try scan(bench).positions.isEmpty)
     }
 
-    @Test("Records of another log are not taken for this one's")
+    @Test("Records of another log are not accepted")
     func otherLog() throws {
         let (bench, _) = try makeLog([100, 100])
         #expect(try scan(bench, log: testLog + 1).positions.isEmpty)
     }
 
-    @Test("A log of another version is refused with a sentence that names the versions", arguments: [
+    @Test("A log of another version is refused, and the message names the versions", arguments: [
         (3, "only up to 2"), (1, "only 2"),
     ])
     func otherVersion(version: UInt8, known: String) throws {
@@ -184,7 +185,7 @@ struct LogScannerTests {
         }
     }
 
-    @Test("A damaged log header, or another log's, is refused")
+    @Test("A damaged log header and the header of another log are refused")
     func badHeader() throws {
         for byte in [0, 8, 12, 16, 24, 32, 40, 48, 56, 63] {
             let (bench, _) = try makeLog([1])

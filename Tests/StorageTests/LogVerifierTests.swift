@@ -1,4 +1,4 @@
-// Checking every byte of a log, and repairing it in place.
+// LogVerifierTests: tests the check of each byte of a log, and the repair of a log in place.
 
 import Platform
 import Storage
@@ -23,7 +23,7 @@ struct LogVerifierTests {
         return bench
     }
 
-    @Test("A log as it was written has no faults, and all its records are counted")
+    @Test("An undamaged log has no faults, and all its records are counted")
     func good() throws {
         let bench = LogBench()
         let script = try EditScript(bench, try bench.create(), edits: 80, seed: 3, longest: 40_000)
@@ -33,7 +33,7 @@ struct LogVerifierTests {
         #expect(check.end == script.ends.last)
     }
 
-    @Test("Each byte of a log, changed, lies in a fault that is named")
+    @Test("Each changed byte of a log lies in a reported fault")
     func everyByte() throws {
         let bench = try bench([5, 70_000, 300, 17_000])
         let good = bench.bytes
@@ -47,7 +47,7 @@ struct LogVerifierTests {
         }
     }
 
-    @Test("Padding before an aligned payload must be zero, and is cleared")
+    @Test("Padding before an aligned payload that is not zero is a fault, and is cleared")
     func padding() throws {
         let bench = try bench([70_000, 3])
         var bytes = bench.bytes
@@ -63,7 +63,7 @@ struct LogVerifierTests {
     }
 
     @Test(
-        "A filler of any length is passed over, and nothing can be read of it",
+        "A scan passes over a filler of any length, and no payload can be read from it",
         arguments: [72, 80, 88, 144, 4_096, 65_616, 65_624, 65_680, 200_000, 1 << 20])
     func fillers(length: UInt64) throws {
         let bench = try bench([10])
@@ -93,7 +93,7 @@ struct LogVerifierTests {
         #expect(try bench.read(bench.reopen().log) == [4])
     }
 
-    @Test("No filler goes between two neighbours without a number between them")
+    @Test("No filler is written if no sequence number is free or the range is too short")
     func noRoom() throws {
         let bench = try bench([10])
         let repair = LogRepair(
@@ -104,7 +104,7 @@ struct LogVerifierTests {
         #expect(bench.bytes == before)
     }
 
-    @Test("A block that is given up answers EIO, the blocks around it are there, and it is no damage")
+    @Test("A lost block fails with EIO, the other blocks are readable, and it is not damage")
     func lostBlock() throws {
         for tail in [true, false] {
             let bench = try bench(tail ? [50_000] : [50_000, 3])
@@ -129,7 +129,7 @@ struct LogVerifierTests {
         }
     }
 
-    @Test("A header with one flipped bit is found again")
+    @Test("A header with one flipped bit is repaired, and one with two is not")
     func header() throws {
         let header = LogHeader(kind: .edit, id: testLog, baseFile: 9, baseLength: 77, created: 5)
         for bit in 0..<512 {
@@ -162,7 +162,7 @@ struct LogVerifierTests {
         #expect(try EditLog.check(testLog, on: bench.disk, key: testKey).pieces != .fit)
     }
 
-    @Test("A text with a checksum is read back; each flipped bit shows; older texts are read")
+    @Test("A text with a checksum is read back, flipped bits are found, older texts are read")
     func texts() {
         let bytes = ChecksummedText.encode(Array("pid 5, mounted on /x".utf8))
         #expect(ChecksummedText(decoding: bytes).text == Array("pid 5, mounted on /x".utf8))

@@ -1,5 +1,5 @@
-// The files `limits` and `usage`: what is written is read, survives a power cut, and is not believed
-// where it is not right.
+// OperatorLimitsFileTests: tests the files `limits` and `usage`. Written values are read back, limits
+// survive a power cut, and a damaged or newer file is refused.
 
 import Platform
 import TestSupport
@@ -15,7 +15,7 @@ import Testing
         return disk
     }
 
-    @Test("Limits survive a power cut right after they were set", arguments: 0..<8)
+    @Test("Limits survive a power cut right after they are set", arguments: 0..<8)
     func powerCut(seed: UInt64) throws {
         let disk = try disk()
         for directory in ["", "workspaces/0001"] {
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test("No file is the defaults; a newer or damaged one is an error")
+    @Test("A missing file gives the defaults, a newer or damaged file is an error")
     func unusual() throws {
         let disk = try disk()
         #expect(try OperatorLimits(from: "", on: disk) == OperatorLimits())
@@ -51,7 +51,7 @@ import Testing
                 if case .newerVersion = error { #expect(isNewer) } else { #expect(!isNewer) }
             }
         }
-        // A key of a later version is no harm.
+        // A key of a later version is ignored.
         var writer = ByteWriter()
         for number in [1, 2, 99, 0, 7, 0, 1, 0, 8, 0] as [UInt32] { writer.integer(number) }
         try SealedFile.write(
@@ -59,7 +59,7 @@ import Testing
         #expect(try OperatorLimits(from: "", on: disk)[.bytes] == 8)
     }
 
-    @Test("A usage record is taken once")
+    @Test("A usage record can be taken only once")
     func usage() throws {
         let disk = try disk()
         let record = UsageRecord(logFiles: 1, logBytes: 2, treeLogBytes: 3, files: 4)

@@ -1,4 +1,4 @@
-// Pieces alone: slicing, merging and the form on disk.
+// PieceTests: tests single pieces: slicing, merging and the encoding on disk.
 
 import Platform
 import Testing

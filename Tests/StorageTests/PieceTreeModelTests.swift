@@ -1,6 +1,6 @@
-// The piece tree against two references too simple to be wrong: the source of every byte of a
-// small file, and a plain array of pieces for files of many pieces. Copies kept on the way must
-// stay as they were.
+// PieceTreeModelTests: compares the piece tree with two simple models: the source of each byte of a small
+// file, and a plain array of pieces for files of many pieces. Copies that were made on the way must not
+// change.
 
 import TestSupport
 import Testing
@@ -16,7 +16,7 @@ struct PieceTreeModelTests {
         pieces.flatMap { piece in (0..<piece.length).map { piece.dropFirst($0).source } }
     }
 
-    /// Sources close to each other, so that neighbours often continue one another.
+    /// Returns a random piece. Its sources are close together, so that neighbours often merge.
     private static func randomPiece(
         _ longest: UInt64, _ generator: inout SeededGenerator
     ) -> Piece {
@@ -41,7 +41,8 @@ struct PieceTreeModelTests {
         return low..<low + UInt64.random(in: 0...(wide ? length / 2 + 1 : 12), using: &generator)
     }
 
-    /// One random change made to both; its name goes into failure messages.
+    /// Makes one random change to the tree and the model.
+    /// - Returns: the name of the change, for failure messages.
     private static func change(
         _ tree: inout PieceTree, _ model: inout Bytes, _ generator: inout SeededGenerator
     ) -> String {
@@ -76,7 +77,7 @@ struct PieceTreeModelTests {
             model.replaceSubrange(low..<high, with: bytes(fresh))
             return "replace \(range) \(fresh)"
         case 6:
-            // Bytes of the file itself, so that seams merge often.
+            // The bytes come from the file itself, so that pieces often merge at the seams.
             let copied = tree.pieces(in: range)
             tree.insert(at: range.upperBound, copied)
             model.insert(contentsOf: model[low..<high], at: high)
@@ -108,7 +109,8 @@ struct PieceTreeModelTests {
         return nil
     }
 
-    /// Where the two differ; every step compares a range, the dear comparisons take turns.
+    /// Returns what differs between the tree and the model, or nil. Each step compares a range, and the
+    /// expensive comparisons take turns.
     private static func problem(
         _ tree: PieceTree, _ model: Bytes, _ range: Range<UInt64>, _ step: Int
     ) -> String? {
@@ -149,7 +151,7 @@ struct PieceTreeModelTests {
         }
     }
 
-    /// The splice in the plainest way.
+    /// Returns the pieces after a splice, computed in the simplest way.
     private static func spliced(
         _ pieces: [Piece], _ range: Range<UInt64>, _ fresh: [Piece]
     ) -> [Piece] {

@@ -1,4 +1,4 @@
-// The piece tree at its edges: what each change does in the cases that need thought.
+// PieceTreeTests: tests the edge cases of each operation of the piece tree.
 
 import TestSupport
 import Testing
@@ -26,7 +26,7 @@ struct PieceTreeTests {
         #expect(tree.checkInvariants() == nil, sourceLocation: location)
     }
 
-    /// No two neighbours merge.
+    /// Returns a tree of pieces of which no two neighbours merge.
     private func scattered(_ count: Int, length: UInt64 = 10) -> PieceTree {
         PieceTree((0..<UInt64(count)).map { log($0 * 1000, length) })
     }

@@ -1,4 +1,5 @@
-// The files of the pool: what is in them, and that one which is not whole is never taken for one.
+// PinPoolTests: tests the files of the pool. Kept contents are read back, and an incomplete file is never
+// used.
 
 import Glibc
 import Platform
@@ -42,7 +43,7 @@ import Testing
         return bytes
     }
 
-    @Test("What is kept is read back, in whole and in parts", arguments: [
+    @Test("A kept content is read back, as a whole and in parts", arguments: [
         1, 7, 8, 16_383, 16_384, 16_385, 100_000, 1 << 20, 3 << 20 | 5,
     ])
     func readBack(size: Int) throws {
@@ -62,14 +63,14 @@ import Testing
             try part.withUnsafeMutableBytes { try pin.read(into: $0, at: UInt64(start)) }
             #expect(part == Array(whole[start..<start + count]))
         }
-        // The next process reads it through once, and finds it.
+        // The next process verifies the content once, and uses it.
         let next = self.pool(disk.afterKill())
         #expect(next.usage.files == 1)
         #expect(keep(next, identity, file) == .kept)
         #expect(next.usage.files == 1)
     }
 
-    @Test("A file that was changed, is too large or has no room is not kept")
+    @Test("A file that changed, is too large or has no room is not kept")
     func refusals() throws {
         let disk = SimulatedDisk(seed: 1)
         let pool = pool(disk)
@@ -100,7 +101,7 @@ import Testing
         #expect(!pool.has(identity))
     }
 
-    @Test("One whose making was cut off anywhere is not taken for a whole one, and is made anew")
+    @Test("After an interruption at any call a pool file is whole or not used, and is made again")
     func cutOff() throws {
         let whole = bytes(2 << 20 | 77, fill: 5)
         let (file, identity) = try source(whole)
@@ -125,7 +126,7 @@ import Testing
         #expect(call > 4)
     }
 
-    @Test("What was synced survives a power cut")
+    @Test("A synced content survives a power cut")
     func synced() throws {
         let whole = bytes(50_000, fill: 5)
         let (file, identity) = try source(whole)
@@ -141,7 +142,7 @@ import Testing
         }
     }
 
-    @Test("A content that a sync did not find is synced once it is made")
+    @Test("A content that is made after a sync did not find it is synced by the next one")
     func madeLater() throws {
         let whole = bytes(50_000, fill: 5)
         let (file, identity) = try source(whole)
@@ -155,7 +156,7 @@ import Testing
         }
     }
 
-    @Test("A content that is replaced while its sync runs is synced by the next one")
+    @Test("A content that is replaced during its sync is synced by the next one")
     func replacedMeanwhile() throws {
         let (file, identity) = try source(bytes(50_000, fill: 5))
         let disk = SimulatedDisk(seed: 1)
@@ -177,7 +178,7 @@ import Testing
         #expect(disk.syncs > syncs)
     }
 
-    @Test("After a failed sync of a content the later ones fail too, and those of others do not")
+    @Test("After a failed sync of a content its later syncs fail, and those of others do not")
     func failedSync() throws {
         let disk = SimulatedDisk(seed: 1)
         let pool = pool(disk)
@@ -193,7 +194,7 @@ import Testing
         #expect(throws: Errno.inputOutput) { try pool.synchronize([other, identity]) }
     }
 
-    @Test("Where the sync of the file system fails, each content is synced by itself")
+    @Test("If the sync of the file system fails, each content is synced by itself")
     func failedWholeSync() throws {
         let disk = SimulatedDisk(seed: 1)
         let pool = pool(disk)
@@ -210,7 +211,7 @@ import Testing
         #expect(disk.syncs == syncs)
     }
 
-    @Test("A path says what it is of, and nothing else is a path of the pool")
+    @Test("A path of the pool gives its identity, and other paths give none")
     func paths() throws {
         let (_, identity) = try source([1])
         #expect(PinIdentity(path: identity.path) == identity)

@@ -1,4 +1,4 @@
-// What opening a log makes of a power cut: sectors that never came, in any order.
+// PowerCutTests: tests how logs are opened after a power cut, in which any sectors may be missing.
 
 import Platform
 import Storage
@@ -14,7 +14,8 @@ struct PowerCutTests {
         ) { _ in }
     }
 
-    /// Three writes of 2000 bytes, the second one's payload torn.
+    /// Makes a log of three writes of 2000 bytes, of which the second has a torn payload.
+    /// - Returns: the log, and the bytes of the first write.
     private func torn() throws -> (bench: LogBench, first: [UInt8]) {
         let bench = LogBench()
         let log = try bench.create()
@@ -30,19 +31,19 @@ struct PowerCutTests {
         return (bench, first)
     }
 
-    @Test("A torn payload ends the log, and what it wrote over is there again")
+    @Test("A torn payload ends the log, and the overwritten content is back")
     func tornPayload() throws {
         let (bench, first) = try torn()
         #expect(try bench.read(open(bench)) == first)
         #expect(try bench.read(bench.reopen().log) == first)
     }
 
-    @Test("What a second power cut cut off is kept beside what the first one did")
+    @Test("The tails that two power cuts left are kept in separate files")
     func twoTails() throws {
         let (bench, _) = try torn()
         let log = try open(bench)
         let first = try KeptBytes(from: bench.path + ".cut", on: bench.disk)
-        // The same tail, where the log could not be cut, is not kept twice.
+        // The same tail is not kept twice if the log could not be cut.
         let end = bench.bytes.count
         bench.disk.setContents(of: bench.path, to: bench.bytes + first.bytes)
         let again = try open(bench)
@@ -57,7 +58,7 @@ struct PowerCutTests {
         #expect(second.bytes == [UInt8](repeating: 9, count: 40))
     }
 
-    @Test("A record that was synced before is damaged, and nothing behind it is cut")
+    @Test("A torn record that was synced is damage, and nothing is cut off")
     func syncedPayload() throws {
         let (bench, _) = try torn()
         let length = bench.bytes.count
@@ -67,7 +68,7 @@ struct PowerCutTests {
         #expect(throws: Errno.inputOutput) { try bench.read(log) }
     }
 
-    @Test("A log without a header was never synced, and is emptied; a damaged header stays")
+    @Test("A log with a zero header is emptied, and one with a damaged header is not")
     func header() throws {
         let bench = LogBench()
         try bench.write([1, 2, 3], at: 0, to: try bench.create())
@@ -85,7 +86,7 @@ struct PowerCutTests {
         #expect(!EditLog.exists(testLog, in: bench.logs))
     }
 
-    @Test("A restore that did not come about is cut off with what stands behind it")
+    @Test("An uncommitted restore is cut off after a power cut, with the records after it")
     func uncommitted() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -101,7 +102,7 @@ struct PowerCutTests {
         #expect(try cut(true) == [1, 2, 3])
     }
 
-    @Test("A tree log whose making was cut off opens, whatever of it is there")
+    @Test("A tree log opens after a power cut at any call of its creation")
     func makingOfTreeLog() throws {
         for call in 0..<6 {
             let disk = SimulatedDisk(seed: UInt64(call))

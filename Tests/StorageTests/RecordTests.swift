@@ -1,4 +1,5 @@
-// The header of a record: its form on disk, its checksum, and what is refused.
+// RecordTests: tests the header of a record: its encoding on disk, its checksum, and the invalid headers
+// that are refused.
 
 import Platform
 import Storage
@@ -21,7 +22,7 @@ struct RecordTests {
         return header
     }
 
-    @Test("A header reads back as it was written", arguments: [0, 1, 16_384, 16_385, 65_536])
+    @Test("A header is read back as it was written", arguments: [0, 1, 16_384, 16_385, 65_536])
     func roundTrip(payload: Int) {
         let header = header(payload: payload)
         let decoded = encoded(header).withUnsafeBytes { RecordHeader(decoding: $0) }
@@ -31,7 +32,7 @@ struct RecordTests {
         if payload >= 65_536 { #expect((64 + UInt64(header.payloadStart)) % 4096 == 0) }
     }
 
-    @Test("The first bytes are as the format says")
+    @Test("The first bytes of a header have the documented layout")
     func layout() {
         let bytes = encoded(header(payload: 1))
         #expect(Array(bytes[0..<8]) == [0x44, 0x52, 0x45, 0x43, 1, 14, 0, 0])
@@ -39,7 +40,7 @@ struct RecordTests {
         #expect(Array(bytes[48..<56]) == [1, 0, 0, 0, 80, 0, 0, 0])
     }
 
-    @Test("A header that cannot be one is refused", arguments: [
+    @Test("An invalid header is refused", arguments: [
         (0, 0x45), (6, 1), (5, 8), (5, 17), (51, 0xff), (52, 0), (54, 1), (39, 0x80),
         (47, 0x80),
     ])
@@ -68,7 +69,7 @@ struct RecordTests {
         }
     }
 
-    @Test("The checksum knows the log, the place and the key")
+    @Test("The checksum depends on the log, the position and the key")
     func checksumPlace() throws {
         let bytes = encoded(header(payload: 0))
         func sum(_ log: UInt64, _ position: UInt64, _ key: ChecksumKey = testKey) -> UInt64 {
@@ -81,11 +82,11 @@ struct RecordTests {
         #expect(Set([sum(1, 64), sum(2, 64), sum(1, 72), sum(64, 1), other]).count == 5)
     }
 
-    @Test("Keys are random, and as long as they must be")
+    @Test("Keys are random, and a key of a wrong length is refused")
     func keys() throws {
         #expect(try ChecksumKey.random() != .random())
         #expect(ChecksumKey([1, 2, 3]) == nil)
-        // What the library answers for its own secret must not be what a key gives.
+        // The sum with a key must differ from the sum with the library's default secret.
         let bytes = [UInt8](repeating: 7, count: 72)
         let keyed = bytes.withUnsafeBytes { testKey.xxh3($0) }
         #expect(keyed != Checksum.xxh3(bytes))

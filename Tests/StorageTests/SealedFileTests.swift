@@ -1,4 +1,4 @@
-// Sealed files, and the two kinds of them that say what a store and a workspace are.
+// Tests of sealed files, of the superblock of a store and of the record of a workspace.
 
 import Platform
 import Storage
@@ -19,7 +19,7 @@ struct SealedFileTests {
             payload, magic: magic, copies: copies, to: "file", on: disk, durable: true)
     }
 
-    @Test("It reads back", arguments: [0, 1, 5000])
+    @Test("A sealed file is read back", arguments: [0, 1, 5000])
     func roundTrip(count: Int) throws {
         let payload = [UInt8](repeating: 3, count: count)
         try write(payload, copies: 1)
@@ -29,7 +29,7 @@ struct SealedFileTests {
         #expect(!disk.exists("file.new"))
     }
 
-    @Test("One copy with any byte damaged is refused; of two copies the other one counts")
+    @Test("A damaged byte in a single copy is refused, and of two copies the other is used")
     func damage() throws {
         for copies in 1...2 {
             try write(Array(1...20), copies: copies)
@@ -51,7 +51,7 @@ struct SealedFileTests {
         }
     }
 
-    @Test("The likeness of a copy inside of a damaged single copy is not taken for it")
+    @Test("Bytes that look like a copy inside a damaged single copy are not used")
     func likeness() throws {
         try write([6, 6, 6], copies: 1)
         let likeness = disk.contents(of: "file") ?? []
@@ -61,11 +61,11 @@ struct SealedFileTests {
         disk.setContents(of: "file", to: bytes)
         #expect(throws: StorageError.self) { try read(copies: 1) }
         #expect(try SealedFile.check(magic: magic, copies: 1, path: "file", on: disk).payload == nil)
-        // The first one of two would be there, too.
+        // As the second of two copies these bytes are valid.
         #expect(try read(copies: 2) == [6, 6, 6])
     }
 
-    @Test("A failing write leaves the old file", arguments: 0..<5)
+    @Test("A write that fails leaves the old file", arguments: 0..<5)
     func failingWrite(call: Int) throws {
         try write([1], copies: 2)
         disk.set(SimulatedDisk.Plan(callsBefore: call, errno: .noSpace))
@@ -89,7 +89,7 @@ struct SealedFileTests {
         }
     }
 
-    @Test("A newer version is refused with a sentence")
+    @Test("A newer version is refused, and the message names it")
     func newerVersion() throws {
         var writer = ByteWriter()
         writer.integer(magic)
@@ -115,7 +115,7 @@ struct SuperblockTests {
         Superblock(id: 5, created: 6, basePath: Array("/some/base".utf8), baseInode: 7, key: testKey)
     }
 
-    @Test("It reads back, also with either copy damaged")
+    @Test("The superblock is read back, also with either copy damaged")
     func roundTrip() throws {
         try superblock.write(to: disk)
         let good = disk.contents(of: Superblock.path) ?? []
@@ -130,7 +130,7 @@ struct SuperblockTests {
         #expect(throws: StorageError.self) { try Superblock(from: disk) }
     }
 
-    @Test("A store of another version is refused with a sentence that says what to do", arguments: [
+    @Test("A store of another version is refused, and the message says what to do", arguments: [
         (4, "use the draftfs that wrote it, or a newer one"),
         (2, "use the draftfs that wrote it, or give another store with --store"),
         (1, "use the draftfs that wrote it, or give another store with --store"),
@@ -149,7 +149,7 @@ struct SuperblockTests {
         }
     }
 
-    @Test("A workspace's record reads back, whatever its name")
+    @Test("A workspace's record is read back with any name, and one with number 0 is refused")
     func workspace() throws {
         for name in [[0x61], [0xff, 0xfe], [UInt8](repeating: 0x62, count: 255)] {
             let record = try WorkspaceRecord(id: 32_767, name: FileName(name), created: -1)

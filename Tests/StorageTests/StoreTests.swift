@@ -1,4 +1,5 @@
-// The store: its lock, its base, its version, and what a cut-off call leaves in it.
+// StoreTests: tests the store: its lock, base, version, key and workspaces, and the state that an
+// interrupted call leaves.
 
 import Glibc
 import Platform
@@ -29,7 +30,7 @@ struct StoreTests {
         }
     }
 
-    @Test("A second opener is refused and told who holds the store")
+    @Test("A second opener is refused, and the message names the holder of the store")
     func locked() throws {
         let first = try open(holder: "process 42, mounted at /mnt/x")
         let message = sentence { _ = try open(holder: "process 2") }
@@ -37,13 +38,13 @@ struct StoreTests {
         #expect(first.workspaces.isEmpty)
     }
 
-    @Test("After the holder is gone the store opens again")
+    @Test("A store opens again after its holder has closed it")
     func unlocked() throws {
         let id = try open().superblock.id
         #expect(try open().superblock.id == id)
     }
 
-    @Test("A store is refused for another base, with both paths")
+    @Test("A store is refused for another base, and the message names both paths")
     func foreignBase() throws {
         _ = try open(base: "/base")
         let message = sentence { _ = try open(base: "/other", inode: 3) }
@@ -61,7 +62,7 @@ struct StoreTests {
     @Test("A store of an older version is refused and left as it is")
     func olderVersion() throws {
         let store = try open()
-        // What version 2 had in its superblock: no key.
+        // The superblock of version 2 has no key.
         var writer = ByteWriter()
         writer.integer(UInt32(2))
         writer.integer(UInt32(0))
@@ -77,7 +78,7 @@ struct StoreTests {
         #expect(!store.disk.exists(StoreKey.path))
     }
 
-    @Test("The key is made anew from the superblock, and one of another store is refused")
+    @Test("A lost key file is written from the superblock, and one of another store is refused")
     func key() throws {
         let key = try open().superblock.key
         let disk = HostDisk(root: try File.open(directory("store"), flags: O_RDONLY))
@@ -104,7 +105,7 @@ struct StoreTests {
         #expect(other.superblock.key != first)
     }
 
-    @Test("Nobody but the owner may look into a store")
+    @Test("Only its owner has access to a store")
     func permissions() throws {
         #expect(mkdir(directory("store"), 0o755) == 0 && chmod(directory("store"), 0o755) == 0)
         let old = umask(0)
@@ -119,7 +120,7 @@ struct StoreTests {
         #expect(try mode("/workspaces") == 0o700)
     }
 
-    @Test("A directory that is no store is left alone")
+    @Test("A directory that is not a store is refused and not changed")
     func noStore() throws {
         #expect(mkdir(directory("store"), 0o700) == 0)
         _ = try File.open(directory("store/letter.txt"), flags: O_RDWR | O_CREAT)
@@ -128,14 +129,14 @@ struct StoreTests {
         #expect(access(directory("store/superblock"), F_OK) != 0)
     }
 
-    @Test("A store with workspaces and without a superblock is damaged, not made anew")
+    @Test("A store with workspaces and without a superblock is refused as damaged")
     func noSuperblock() throws {
         _ = try open().createWorkspace(FileName("one"), now: 1)
         #expect(unlink(directory("store/superblock")) == 0)
         #expect(sentence { _ = try open() }.contains("its superblock is missing"))
     }
 
-    @Test("Workspaces are made, found, renamed, removed, and there at the next opening")
+    @Test("Workspaces are made, renamed and removed, and the next opening finds them")
     func workspaces() throws {
         do {
             let store = try open()
@@ -154,7 +155,7 @@ struct StoreTests {
     }
 
     @Test(
-        "What the next opening finds of a workspace whose making failed is what the store says",
+        "After a failed creation of a workspace the next opening finds the workspaces of the store",
         arguments: 1...2)
     func failedMaking(failures: Int) throws {
         func open(_ disk: SimulatedDisk) throws -> Store {
@@ -170,7 +171,7 @@ struct StoreTests {
             disk.set(nil)
             if failures == 1 { #expect(store.workspaces.isEmpty == (made == nil), "call \(call)") }
             #expect(try open(disk).workspaces == store.workspaces, "call \(call)")
-            // There is one of that name in the end, and not two.
+            // A second attempt must end with exactly one workspace of that name.
             _ = try? store.createWorkspace(name, now: 2)
             #expect(try open(disk).workspaces.map(\.name) == [name], "call \(call)")
             if made != nil { break }
@@ -179,7 +180,7 @@ struct StoreTests {
         #expect(call > 8)
     }
 
-    @Test("A workspace whose renaming failed has the name that the next opening finds")
+    @Test("After a failed renaming of a workspace the next opening finds the name in the store")
     func failedRenaming() throws {
         func open(_ disk: SimulatedDisk) throws -> Store {
             try Store.open(on: disk, basePath: [0x2f], baseInode: 1, now: 1)
@@ -195,7 +196,7 @@ struct StoreTests {
         }
     }
 
-    @Test("The path of a moved base, and a key that was made anew, survive a power cut", arguments: 0..<20)
+    @Test("The path of a moved base and a rewritten key file survive a power cut", arguments: 0..<20)
     func rewritten(seed: UInt64) throws {
         let disk = SimulatedDisk(seed: seed)
         func open(_ base: String) throws {
@@ -210,7 +211,7 @@ struct StoreTests {
         #expect(try StoreKey(from: after) == StoreKey(Superblock(from: after)))
     }
 
-    @Test("What a cut-off creation or removal left is removed")
+    @Test("The rest of an interrupted creation or removal is removed")
     func leftovers() throws {
         do {
             let store = try open()
@@ -224,7 +225,7 @@ struct StoreTests {
         #expect(try store.disk.list("workspaces") == ["0001"])
     }
 
-    @Test("A workspace directory that holds another's record is damage")
+    @Test("A workspace directory with the record of another workspace is refused as damaged")
     func swapped() throws {
         do {
             let store = try open()

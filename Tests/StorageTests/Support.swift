@@ -1,5 +1,5 @@
-// What the tests of logs share: an edit log on a simulated disk with a plain array beside it, and a
-// reader that puts the bytes of pieces together.
+// Support: helpers for the tests of logs: an edit log on a simulated disk, a reader of the bytes of pieces,
+// and random edits with a plain array as their model.
 
 import Platform
 import Storage
@@ -10,7 +10,7 @@ let testLog: UInt64 = 1 << 48 | 7
 
 let testStamp = Stamp(time: 1_700_000_000_000_000_000, pid: 10, uid: 1000)
 
-/// Bytes without zeros, so that holes show.
+/// Returns random bytes without zeros, so that holes can be told from data.
 func randomBytes(_ count: Int, _ generator: inout SeededGenerator) -> [UInt8] {
     let words = (0..<(count / 8 + 1)).map { _ in generator.next() | 0x0101_0101_0101_0101 }
     return words.withUnsafeBytes { Array($0.prefix(count)) }
@@ -37,7 +37,7 @@ struct LogBench {
         try EditLog.create(id, baseFile: 0, baseLength: 0, now: 1, in: logs)
     }
 
-    /// Opens the log as the next process does, with what it reports.
+    /// Opens the log as the next process does, and returns the report of the scan, if any.
     func reopen(_ id: UInt64 = testLog) throws -> (log: EditLog, report: ScanResult?) {
         var report: ScanResult?
         let fresh = LogDirectory(disk, openFiles: 8, key: testKey)
@@ -92,7 +92,7 @@ struct LogBench {
     }
 }
 
-/// Some edits of one log, and the content after each of them.
+/// Random edits of one log, and the content after each edit.
 struct EditScript {
     var versions: [[UInt8]] = [[]]
     /// The end of the log after each version.

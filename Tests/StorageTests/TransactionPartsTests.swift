@@ -1,5 +1,5 @@
-// Transactions that take several records: they are there whole or not at all, whatever cuts their
-// writing off, and what is lost of one takes no other one along.
+// TransactionPartsTests: tests transactions that take several records. An interrupted transaction is
+// present as a whole or not at all, and damage to one transaction does not lose another.
 
 import Platform
 import Storage
@@ -20,7 +20,7 @@ struct TransactionPartsTests {
         try TreeLog("tree.log", id: id, key: testKey, on: disk, now: 5, partLength: part)
     }
 
-    /// What the next process finds, in order; a transaction that was lost has no changes.
+    /// Returns the transactions that the next process finds, in order. A lost transaction has no changes.
     private func replay(
         _ treeLog: TreeLog, afterPowerCut: Bool = false
     ) throws -> (found: [Written], result: ScanResult) {
@@ -56,7 +56,7 @@ struct TransactionPartsTests {
         }
     }
 
-    /// Some transactions, numbers 2, 4, 6 and so on, each a second after the one before.
+    /// Returns five transactions with the sequence numbers 2, 4, 6, 8 and 10.
     private func transactions(_ seed: UInt64) -> [Written] {
         var random = SeededGenerator(seed: seed)
         return (1...5).map { index in
@@ -76,7 +76,7 @@ struct TransactionPartsTests {
 
     private static let parts = [60, 200, 1000, 1 << 20]
 
-    @Test("They come back as they were, and are found by number and time", arguments: parts)
+    @Test("Transactions are read back, and are found by number and time", arguments: parts)
     func roundTrip(part: Int) throws {
         for seed in runSeed..<(runSeed &+ 10) {
             let disk = SimulatedDisk(seed: seed)
@@ -103,7 +103,7 @@ struct TransactionPartsTests {
         }
     }
 
-    @Test("Where a call fails the transaction is not there, and the next one is", arguments: [1, 2, 3])
+    @Test("If a call fails, the transaction is absent and the next one is present", arguments: [1, 2, 3])
     func failures(times: Int) throws {
         var failed = 0
         for call in 0..<40 {
@@ -158,7 +158,7 @@ struct TransactionPartsTests {
         #expect(partial > 10)
     }
 
-    @Test("After a power cut each is whole or not there, and those that were synced are")
+    @Test("After a power cut each transaction is whole or absent, and synced ones are present")
     func powerCuts() throws {
         for seed in runSeed..<(runSeed &+ 150) {
             let disk = SimulatedDisk(seed: seed)
@@ -195,7 +195,7 @@ struct TransactionPartsTests {
         for fault in try verify(disk).faults {
             switch fault.kind {
             case .lostRecords, .tornTail:
-                // The end of the file lacks the padding.
+                // The last record of the file has no padding.
                 var end = (fault.range.upperBound + 7) & ~7
                 if fault.after == nil { end = max(end, fault.range.lowerBound + 72) }
                 let isDone = try repair.fill(
@@ -208,7 +208,7 @@ struct TransactionPartsTests {
         }
     }
 
-    @Test("Damage of any record loses its transaction alone, before and after a repair")
+    @Test("Damage of any record is found, and after a repair only its transaction is lost")
     func damage() throws {
         for seed in UInt64(0)..<3 {
             let disk = SimulatedDisk(seed: seed)
@@ -246,7 +246,7 @@ struct TransactionPartsTests {
         }
     }
 
-    @Test("Damage across records loses the transactions that it touches, and no other")
+    @Test("Damage across records loses only the transactions that it touches")
     func wideDamage() throws {
         var random = SeededGenerator(seed: runSeed)
         let disk = SimulatedDisk(seed: 1)
@@ -264,7 +264,7 @@ struct TransactionPartsTests {
             var bytes = good
             for index in start..<end { bytes[index] = 0xaa }
             disk.setContents(of: "tree.log", to: bytes)
-            // A block that was lost in one pass is found by the next one behind the filler.
+            // A pass that writes a filler may show a lost block after it, which the next pass repairs.
             for _ in 0..<3 { try repair(disk) }
             let place = "seed \(runSeed), step \(step), \(start)..<\(end)"
             #expect(try !verify(disk).hasDamage, "\(place)")
@@ -279,7 +279,7 @@ struct TransactionPartsTests {
         }
     }
 
-    @Test("Parts without their transaction are an unfinished end to a check, and are cut off")
+    @Test("Parts without the end of their transaction are a torn tail, and are cut off")
     func orphans() throws {
         let disk = SimulatedDisk(seed: 1)
         let written = transactions(3)
@@ -288,7 +288,7 @@ struct TransactionPartsTests {
         let end = treeLog.end
         try append(written[1], to: treeLog)
         let bytes = disk.contents(of: "tree.log") ?? []
-        // Up to the last record's header.
+        // The log is cut before the header of the last record.
         let starts = stride(from: Int(end), to: bytes.count - 72, by: 8).filter {
             bytes[$0] == 0x44 && bytes[$0 + 1] == 0x52 && bytes[$0 + 4] == 16
         }
@@ -305,9 +305,9 @@ struct TransactionPartsTests {
     }
 }
 
-@Suite("Payloads that are too long")
+@Suite("Too long payloads")
 struct LongPayloadTests {
-    @Test("An edit log's record that nobody could read again is refused, and nothing is written")
+    @Test("A record with a payload above the maximum is refused, and nothing is written")
     func refused() throws {
         let bench = LogBench()
         let logs = LogDirectory(bench.disk, openFiles: 8, key: testKey, maximumPayload: 200)

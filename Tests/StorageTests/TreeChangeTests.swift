@@ -1,4 +1,5 @@
-// Tree changes: what is encoded decodes to the same, and damaged payloads give nil.
+// TreeChangeTests: tests that encoded tree changes decode to the same changes, that payloads of a wrong
+// length decode to nil, and that damaged payloads never trap.
 
 import Platform
 import Storage
@@ -75,7 +76,7 @@ struct TreeChangeTests {
         return (changes, TreeChange.encode(.rename, changes))
     }
 
-    @Test("Random transactions come back as they were")
+    @Test("Random transactions decode to the encoded changes")
     func roundTrip() throws {
         for seed in 0..<400 {
             let (changes, bytes) = try Self.payload(seed)
@@ -107,7 +108,7 @@ struct TreeChangeTests {
                 bytes[index] = UInt8.random(in: 0...255, using: &random)
             }
             if let (operation, changes) = TreeChange.decode(bytes) {
-                // What decodes is a transaction: it encodes again.
+                // Decoded changes can be encoded again.
                 #expect(!TreeChange.encode(operation, changes).isEmpty, "\(seed), step \(step)")
             }
             #expect(TreeChange.decode([255] + bytes) == nil)

@@ -1,4 +1,5 @@
-// The tree database: what is applied reads back, and changed bytes do not go unnoticed.
+// TreeDatabaseTests: tests that applied rows are read back from the tree database, and that changed bytes
+// are found.
 
 import Glibc
 import Platform
@@ -40,7 +41,7 @@ struct TreeDatabaseTests {
         return batch
     }
 
-    @Test("What is applied reads back and is verified")
+    @Test("Applied rows are read back and verified")
     func roundTrip() throws {
         let database = try TreeDatabase(":memory:")
         #expect(try database.position() == CheckpointPosition())
@@ -61,7 +62,7 @@ struct TreeDatabaseTests {
         #expect(try database.counts() == (50, 50))
     }
 
-    @Test("Nil removes; a removed inode leaves its entries and attributes for a rollback")
+    @Test("Nil removes a row, and a removed inode keeps its entries and attributes for a rollback")
     func removal() throws {
         let database = try TreeDatabase(":memory:")
         try database.apply(try Self.batch(5), at: Self.position)
@@ -77,7 +78,7 @@ struct TreeDatabaseTests {
         try database.verify()
     }
 
-    @Test("Flipped bits in the file are found, or what is read is as it was written")
+    @Test("Flipped bits in the file are found, or the rows are read as they were written")
     func flippedBits() throws {
         let directory = try TemporaryDirectory("database")
         let path = directory("tree.db")
@@ -110,7 +111,7 @@ struct TreeDatabaseTests {
         #expect(found > damages / 6)
     }
 
-    /// Rows may be missing from an index that is not read; none may differ.
+    /// Checks that no row differs. Rows may be missing.
     private func expectAllRows(_ database: TreeDatabase, _ when: String) throws {
         for number in 1...UInt64(40) {
             let inode = try database.inode(number)
@@ -123,7 +124,7 @@ struct TreeDatabaseTests {
         #expect(position == Self.position || position == CheckpointPosition(), "\(when)")
     }
 
-    @Test("A database of a newer version is refused with a sentence")
+    @Test("A database of a newer version is refused, and the message names the version")
     func newerVersion() throws {
         let directory = try TemporaryDirectory("database")
         let path = directory("tree.db")
@@ -136,7 +137,7 @@ struct TreeDatabaseTests {
         }
     }
 
-    @Test("What is no database is damage, so that it can be made anew")
+    @Test("A file that is not a database is damaged, so that it can be made again")
     func noDatabase() throws {
         let directory = try TemporaryDirectory("database")
         let path = directory("tree.db")

@@ -1,5 +1,5 @@
-// The room of a tree log on a full disk: what it has is its own, and what does not fit into it leaves it
-// whole. On a tmpfs, which knows how many blocks it has.
+// TreeLogRoomTests: tests the reserved room of a tree log on a full disk. Records can use the room, and a
+// record that does not fit does not reduce it. The tests use a tmpfs with a fixed number of blocks.
 
 import Glibc
 import Platform
@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.enabled(if: TestEnvironment.isRoot, "a file system is mounted: needs root"))
 struct TreeLogRoomTests {
-    /// Four megabytes, unmounted at the end.
+    /// A tmpfs of 4 MiB, which is unmounted at the end.
     private final class SmallDisk {
         let directory: TemporaryDirectory
         let disk: HostDisk
@@ -41,7 +41,7 @@ struct TreeLogRoomTests {
             .transaction, sequence: sequence, stamp: testStamp, payload: bytes(count, fill: sequence))
     }
 
-    @Test("Records go into the room of a tree log when the disk is full, also of a later session")
+    @Test("On a full disk records use the room of the tree log, also after it is opened again")
     func kept() throws {
         let small = try SmallDisk()
         var treeLog = try open(small.disk)
@@ -58,7 +58,7 @@ struct TreeLogRoomTests {
         #expect(count == 400)
     }
 
-    @Test("A record that does not fit into the room leaves the room whole")
+    @Test("A record that does not fit into the room does not reduce the room")
     func tooLarge() throws {
         let small = try SmallDisk()
         let treeLog = try open(small.disk)
@@ -73,7 +73,7 @@ struct TreeLogRoomTests {
         for number in 1...400 { try append(500, UInt64(number), treeLog) }
     }
 
-    @Test("What grows is refused before the room is touched")
+    @Test("A call that would grow the log is refused before it uses the room")
     func refused() throws {
         let small = try SmallDisk()
         let treeLog = try open(small.disk)
@@ -81,7 +81,7 @@ struct TreeLogRoomTests {
         try small.fill()
         let room = treeLog.room
         #expect(throws: Errno.noSpace) { try treeLog.keepRoom(4 << 20, own: 500) }
-        // As much as there was will do.
+        // A record that fits into the room is appended.
         try append(int(room) - 8_192, 1, treeLog)
         #expect(throws: Errno.noSpace) { try treeLog.keepRoom(100 << 10, own: 500) }
         #expect(throws: Errno.noSpace) {

@@ -1,4 +1,5 @@
-// The tree log: records come back in order, a torn tail is cut, damage is refused.
+// TreeLogTests: tests that the tree log returns its records in order, cuts off a torn tail, and reports or
+// refuses damage.
 
 import Dispatch
 import Glibc
@@ -25,7 +26,8 @@ struct TreeLogTests {
         return (payloads, result)
     }
 
-    /// A tree log with these payloads, and its ends after each.
+    /// Makes a tree log with these payloads.
+    /// - Returns: the end of the log before the first record and after each record.
     private func fill(_ payloads: [[UInt8]]) throws -> [UInt64] {
         let treeLog = try open()
         _ = try replay(treeLog)
@@ -40,7 +42,7 @@ struct TreeLogTests {
 
     private let three: [[UInt8]] = [[1], [UInt8](repeating: 2, count: 20_000), [3, 3, 3]]
 
-    @Test("What was appended comes back, in order")
+    @Test("Appended records are replayed in order")
     func roundTrip() throws {
         let ends = try fill(three)
         let treeLog = try open()
@@ -52,7 +54,7 @@ struct TreeLogTests {
         #expect(try replay(try open(), from: ends[3], after: 3).payloads.isEmpty)
     }
 
-    @Test("A tail cut at any byte leaves whole records, and appending goes on")
+    @Test("A log cut at any byte replays the whole records, and records can be appended")
     func tornTail() throws {
         let ends = try fill(three)
         let whole = disk.contents(of: "tree.log") ?? []
@@ -67,7 +69,7 @@ struct TreeLogTests {
         }
     }
 
-    @Test("A header that was cut off in the making is written again")
+    @Test("An incomplete header is written again")
     func tornHeader() throws {
         for length in 0..<64 {
             _ = try open()
@@ -77,7 +79,7 @@ struct TreeLogTests {
         }
     }
 
-    @Test("A damaged record in the middle is reported, or refused with its place")
+    @Test("A damaged record in the middle is reported, or refused with its position")
     func damage() throws {
         let ends = try fill(three)
         let whole = disk.contents(of: "tree.log") ?? []
@@ -99,7 +101,7 @@ struct TreeLogTests {
         }
     }
 
-    @Test("Another log's file is refused")
+    @Test("The file of another log is refused")
     func otherLog() throws {
         _ = try open()
         #expect(throws: StorageError.self) {
@@ -107,7 +109,7 @@ struct TreeLogTests {
         }
     }
 
-    @Test("What was synced survives a power cut", arguments: 0..<20)
+    @Test("Synced records survive a power cut", arguments: 0..<20)
     func powerCut(seed: Int) throws {
         let treeLog = try open()
         _ = try replay(treeLog)
@@ -136,7 +138,7 @@ struct TreeLogTests {
         disk.beforeNextSync { [disk] in
             isSyncing.value = true
             for _ in 0..<500 where !isWaiting.value { usleep(10_000) }
-            // Time for the other one to come to where it waits.
+            // The other thread needs time to reach its wait.
             usleep(50_000)
             disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .inputOutput))
         }

@@ -1,5 +1,5 @@
-// Versions of an edit log: what it held after each of its changes, splices, and records that are
-// taken back or were never committed.
+// VersionTests: tests the versions of an edit log: the content after each change, splices, and records that
+// are withdrawn or were never committed.
 
 import Platform
 import Storage
@@ -46,7 +46,7 @@ struct VersionTests {
         }
     }
 
-    @Test("Splices happen together, at the offsets of the file before")
+    @Test("The splices of one record are applied together, at the offsets before the record")
     func several() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -65,7 +65,7 @@ struct VersionTests {
         #expect(try bench.read(log) == [1, 2, 3])
     }
 
-    @Test("What is withdrawn was never there")
+    @Test("Withdrawn records leave only zeros after the former end of the log")
     func withdrawn() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -79,7 +79,7 @@ struct VersionTests {
         #expect(try bench.read(log) == [1, 2, 3])
     }
 
-    @Test("A restore of a transaction that did not come about is cut off, another one stays")
+    @Test("An uncommitted restore is cut off, and a committed restore remains")
     func uncommitted() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -94,7 +94,7 @@ struct VersionTests {
         #expect(try bench.read(bench.reopen().log) == [1, 2, 3])
     }
 
-    @Test("A damaged record hides the versions from there on, and none before")
+    @Test("A damaged record makes its version and later ones unreadable, but no earlier one")
     func damage() throws {
         let bench = LogBench()
         let log = try bench.create()

@@ -1,5 +1,5 @@
-// Records that are taken back, since their transaction did not come about: nothing of them is left, not
-// in what counts as synced, not in a piece checkpoint, not for whoever opens the log next.
+// WithdrawTests: tests records that are withdrawn because their transaction failed. Nothing of them remains
+// in the synced state, in a piece checkpoint, or for the next opening of the log.
 
 import Platform
 import Storage
@@ -19,14 +19,14 @@ struct WithdrawTests {
             [(0, Int(log.version.size), bytes)], kind: .restore, in: log)
     }
 
-    /// What a power cut leaves, read as recovery reads it.
+    /// Returns the content after a power cut, read as recovery reads it.
     private func afterPowerCut(_ bench: LogBench, seed: UInt64) throws -> [UInt8] {
         let after = LogBench(bench.disk.afterPowerCut(seed: seed))
         let log = try EditLog.open(testLog, in: after.logs, afterPowerCut: true) { _ in }
         return try after.read(log)
     }
 
-    @Test("A sync after records were withdrawn is none that their sync made needless")
+    @Test("After a withdrawal of synced records a later write must be synced again")
     func syncedBefore() throws {
         for seed in 0..<UInt64(30) {
             let bench = LogBench()
@@ -46,7 +46,7 @@ struct WithdrawTests {
         }
     }
 
-    @Test("A sync of the whole disk from before a cut says nothing of what came after")
+    @Test("A sync of the whole disk before a cut does not make later records durable")
     func syncedWhole() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -62,7 +62,7 @@ struct WithdrawTests {
         #expect(log.isDurable)
     }
 
-    @Test("A sync that runs while records are withdrawn covers nothing behind the cut")
+    @Test("A sync that runs during a withdrawal does not cover records after the cut")
     func syncedMeanwhile() throws {
         for seed in 0..<UInt64(30) {
             let bench = LogBench()
@@ -74,7 +74,7 @@ struct WithdrawTests {
             try log.synchronize()
             let mark = log.beginProvisional()
             try restore(bytes(9000, seed), in: bench, log)
-            // The sync has looked where the log ends, and then this comes.
+            // The withdrawal comes after the sync has read the end of the log.
             hooked.afterNextSync {
                 log.withdraw(to: mark)
                 try? bench.write([4, 5], at: 1, to: log)
@@ -86,7 +86,7 @@ struct WithdrawTests {
         }
     }
 
-    @Test("No piece checkpoint knows records that are withdrawn, and a later one is written")
+    @Test("A piece checkpoint with withdrawn records is not used, and a later one is written")
     func checkpoint() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -104,7 +104,7 @@ struct WithdrawTests {
         #expect(try bench.read(bench.reopen().log) == content)
     }
 
-    @Test("A piece checkpoint that could not be written is tried again")
+    @Test("A piece checkpoint is written again after a failed attempt")
     func failedCheckpoint() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -115,7 +115,7 @@ struct WithdrawTests {
         #expect(PieceCheckpoint(log: testLog, on: bench.disk)?.position == log.end)
     }
 
-    @Test("Where the cut fails, the log is not opened before it is made up for")
+    @Test("If the cut fails, the log does not open until the cut succeeds")
     func failedCut() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -125,7 +125,7 @@ struct WithdrawTests {
         bench.disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .noSpace, times: 2))
         log.withdraw(to: mark)
         #expect(bench.logs.pendingCuts(of: 1) == [testLog])
-        // It was let go of, and is opened again by the same process.
+        // The log was closed, and the same process opens it again.
         #expect(throws: StorageError.self) { try EditLog.open(testLog, in: bench.logs) { _ in } }
         let again = try EditLog.open(testLog, in: bench.logs) { _ in }
         #expect(try bench.read(again) == [1, 2, 3])
@@ -134,7 +134,7 @@ struct WithdrawTests {
         #expect(try bench.read(bench.reopen().log) == [1, 2, 3, 8])
     }
 
-    @Test("Where the cut fails, the next record is appended in its place")
+    @Test("If the cut fails, the next record is appended at the place of the cut")
     func appendedAfterFailedCut() throws {
         let bench = LogBench()
         let log = try bench.create()
@@ -149,8 +149,8 @@ struct WithdrawTests {
     }
 }
 
-/// A simulated disk that does something in the middle of a sync: after it took what it makes durable,
-/// before it answers.
+/// A simulated disk that runs a closure in the middle of a sync: after the data is durable, before the call
+/// returns.
 private final class HookedDisk: Disk {
     let inner: SimulatedDisk
     private let action = Mutex<(@Sendable () -> Void)?>(nil)

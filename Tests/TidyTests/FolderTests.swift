@@ -1,11 +1,12 @@
-// Folders of a module are rooms with doors: which may name the types of which. `Tree`, `Workspace` and
-// `WorkspaceSet` are left out: all of the engine extends them.
+// FolderTests: tests that a folder of a module names only types of the folders below it. `Tree`,
+// `Workspace` and `WorkspaceSet` are excluded, because all of the engine extends them.
 
 import Testing
 
-@Suite("Folders of a module name each other's types one way")
+@Suite("A folder names only types of lower folders")
 struct FolderTests {
-    /// From below to above: each may name the types of those before it.
+    /// The folders of each module from the lowest to the highest. Each may name the types of those before
+    /// it.
     static let orders: [(module: String, folders: [String])] = [
         (
             "Sources/Storage",
@@ -31,7 +32,7 @@ struct FolderTests {
 
     private static let kinds: Set<Substring> = ["struct", "class", "enum", "protocol", "typealias", "actor"]
 
-    /// The types that the files of a module declare at their top, with the folder of each.
+    /// Returns the types that the files of a module declare at file scope, with the folder of each.
     private static func types(_ module: String) -> [String: String] {
         var found: [String: String] = [:]
         for file in Tree.program {

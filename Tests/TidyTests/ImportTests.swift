@@ -1,11 +1,11 @@
-// Which module may import which. The arrows are those of Package.swift, and narrower ones for the C
-// libraries, each of which has one module that may know it.
+// ImportTests: tests which module imports which. The allowed imports are the dependencies in Package.swift.
+// Each C library may be imported by one module only.
 
 import Testing
 
 @Suite("Imports go down")
 struct ImportTests {
-    /// The modules of the program, from below to above, and what each may import.
+    /// The modules of the program from the lowest to the highest, and what each may import.
     static let arrows: [(directory: String, imports: Set<String>)] = [
         ("Sources/Platform", ["CPlatform", "CXXHash", "Glibc", "Synchronization"]),
         ("Sources/MCP", ["Glibc", "Synchronization", "FoundationEssentials"]),
@@ -49,7 +49,7 @@ struct ImportTests {
         ),
     ]
 
-    /// Files that may import Glibc: the others see the system through Platform and Fuse.
+    /// The files that may import Glibc. The others use the system through Platform and Fuse.
     static let glibc: [String: Set<String>] = [
         "Sources/Storage": ["SQLiteConnection.swift", "Store.swift"],
         "Sources/Overlay": [
@@ -99,7 +99,8 @@ struct ImportTests {
         }
     }
 
-    /// The quoted words, and the names of products, in the dependencies of a target.
+    /// Returns the names of the targets and products in the dependencies of a target, or nil if
+    /// Package.swift has no such target.
     private static func dependencies(of module: String) -> Set<String>? {
         let manifest = Tree.files.first { $0.path == "Package.swift" }
         let text = manifest?.lines.joined(separator: " ") ?? ""

@@ -1,13 +1,13 @@
-// The pages: links lead somewhere, paths exist, tests that are named are there.
+// PageTests: tests that the links and paths in the Markdown pages exist, and the tests that they name.
 
 import Testing
 
-@Suite("Pages are true to the tree")
+@Suite("Pages name existing files and tests")
 struct PageTests {
-    /// Where a path in a page may begin.
+    /// The prefixes by which a word of a page is taken for a path.
     static let tops = ["Sources/", "Mount/", "Tests/", "scripts/", ".github/", ".ci/"]
 
-    /// Words of a page that look like paths of the package, without what surrounds them.
+    /// Returns the words of a line that look like paths of the package, without punctuation.
     private static func paths(_ line: Substring) -> [String] {
         line.split { " `()[]|,;:\"'<>".contains($0) }.compactMap { word in
             guard let top = tops.first(where: { word.hasPrefix($0) }) else { return nil }
@@ -17,7 +17,7 @@ struct PageTests {
         }
     }
 
-    /// The parent of a page.
+    /// Returns the directory of a page.
     private static func directory(_ file: SourceFile) -> String {
         file.path.split(separator: "/").dropLast().joined(separator: "/")
     }

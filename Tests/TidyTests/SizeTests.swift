@@ -1,4 +1,4 @@
-// Sizes of what a reader has to hold in mind: types, functions, files.
+// SizeTests: tests the sizes of types, functions and files.
 
 import Testing
 
@@ -13,17 +13,17 @@ struct SizeTests {
         "struct", "class", "enum", "protocol", "actor", "extension",
     ]
 
-    /// The type that a line at the left margin declares or extends.
+    /// Returns the type that an unindented line declares or extends.
     private static func type(of line: Substring) -> Substring? {
         guard let first = line.first, first.isLetter || first == "@" else { return nil }
         let words = line.split { " <:{(".contains($0) }
-        // Another file may have a private type of that name.
+        // Another file may have a private type of the same name.
         if words.contains("private") { return nil }
         guard let kind = words.firstIndex(where: kinds.contains), kind + 1 < words.count else { return nil }
         return words[kind + 1]
     }
 
-    /// Lines of each type in each file of the program.
+    /// Returns the number of lines of each type in each file.
     static func types(_ files: [SourceFile]) -> [Substring: [String: Int]] {
         var found: [Substring: [String: Int]] = [:]
         for file in files {
@@ -37,7 +37,7 @@ struct SizeTests {
         return found
     }
 
-    /// Functions and initializers, each with its first line and its length in lines.
+    /// Returns the first line and the length in lines of each function and initializer.
     static func functions(_ file: SourceFile) -> [(line: Int, length: Int)] {
         var found: [(line: Int, length: Int)] = []
         for (index, line) in file.lines.enumerated() {
@@ -47,7 +47,7 @@ struct SizeTests {
             else { continue }
             let indentation = line.prefix { $0 == " " }
             let closing = indentation + "}"
-            // The body begins with the first line that ends in a brace; a declaration may have several.
+            // A declaration may span several lines. The body begins at the first line that ends in a brace.
             guard let body = file.lines[index...].prefix(12).firstIndex(where: { $0.hasSuffix("{") }),
                 !file.lines[index..<body].contains(where: { $0.hasSuffix("}") }),
                 let end = file.lines[body...].firstIndex(of: closing)

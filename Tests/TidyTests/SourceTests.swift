@@ -1,4 +1,4 @@
-// The rules of style that a machine can check: sizes, words, unsafe pointers.
+// SourceTests: tests the rules of style for sources: sizes, words, unsafe pointers.
 
 import Testing
 
@@ -7,7 +7,7 @@ struct SourceTests {
     static let maximumLines = 400
     static let maximumColumns = 110
 
-    /// Files whose code names an unsafe pointer type or function. Each passes bytes to or from the
+    /// The files whose code names an unsafe pointer type or function. Each passes bytes to or from the
     /// system, libfuse or SQLite, or handles the buffers of a request.
     static let unsafe: Set<String> = [
         "Sources/Platform/Bytes.swift", "Sources/Platform/Checksum.swift",
@@ -36,7 +36,7 @@ struct SourceTests {
         "Sources/draftfs/ExitStatus.swift", "Sources/draftfs/Patch.swift",
     ]
 
-    /// Written apart, so that this file does not hold them.
+    /// The banned words, each split so that this file does not contain it.
     static let banned = ["try" + "!", "fatal" + "Error(", "as" + "!", ".first" + "!", ".last" + "!"]
     static let notes = ["TO" + "DO", "FIX" + "ME"]
 
@@ -58,7 +58,7 @@ struct SourceTests {
         #expect(file.lines.first?.hasPrefix("//") == true, "\(file.path)")
     }
 
-    /// Names of types that the field has so.
+    /// Gerunds that are established terms.
     static let gerunds = ["DirectoryListing", "InodeNumbering", "TextEncoding"]
 
     @Test(arguments: Tree.program)
@@ -77,15 +77,15 @@ struct SourceTests {
         }
     }
 
-    /// Where such a sum cannot be too large: a valid piece ends at or below 2⁶³ − 1.
+    /// The files in which such a sum cannot overflow: a valid piece ends at or below 2⁶³ − 1.
     static let checked: Set<String> = [
         "Sources/Platform/Arithmetic.swift", "Sources/Storage/Pieces/Piece.swift",
         "Sources/Storage/Pieces/PieceTree.swift",
     ]
 
-    /// Numbers from the base, the disk, the kernel or a user are as large as their type: what the
-    /// operators do with them traps. See Sources/Platform/Arithmetic.swift. The commands and their tools
-    /// are processes of their own: the daemon does not run them.
+    /// Numbers from the base, the disk, the kernel or a user can have any value of their type, so plain
+    /// operators may trap. See Sources/Platform/Arithmetic.swift. The commands and their tools are
+    /// excluded, because they run in processes other than the daemon.
     @Test(
         arguments: Tree.program.filter {
             !checked.contains($0.path)
@@ -94,7 +94,7 @@ struct SourceTests {
     func `Sums, products and casts of what comes from outside have a bound`(file: SourceFile) {
         for (number, text) in file.code {
             let place = "\(file.path):\(number)"
-            // Plain words first: a regular expression takes long.
+            // A search for a plain word first, because a regular expression is slow.
             if text.contains("512") {
                 #expect(!text.contains(/\*\s*512\b|\b512\s*\*/), "\(place): multiplied(clamping:)")
             }
@@ -143,8 +143,8 @@ struct SourceTests {
         #expect(Self.unsafe.subtracting(found) == [], "listed without need")
     }
 
-    /// Paths of the machine on which something was written. Root's home by itself is the same on
-    /// all machines.
+    /// Finds paths that exist only on the machine of the author. The path of root's home without a suffix
+    /// is the same on all machines.
     @Test(arguments: Tree.files)
     func `No paths of one machine`(file: SourceFile) {
         for (index, line) in file.lines.enumerated() {

@@ -1,11 +1,11 @@
-// The files of the package, as git would take them: what the tidy tests look at.
+// Tree: the text files of the package, which the tidy tests check.
 
 import Glibc
 import TestSupport
 import Testing
 
 struct SourceFile: Sendable, CustomTestStringConvertible {
-    /// Below the package's root.
+    /// The path relative to the package's root.
     let path: String
     let lines: [Substring]
 
@@ -16,7 +16,7 @@ struct SourceFile: Sendable, CustomTestStringConvertible {
         directories.contains { path.hasPrefix("\($0)/") }
     }
 
-    /// Lines with their numbers, without comments and without what stands between quotes.
+    /// The lines with their numbers, without comments and without the contents of string literals.
     var code: [(number: Int, text: String)] {
         lines.enumerated().map { index, line in
             var text = ""
@@ -47,7 +47,7 @@ enum Tree {
 
     static let swift: [SourceFile] = files.filter { $0.path.hasSuffix(".swift") }
 
-    /// Sources and Mount: what the program is made of.
+    /// The sources of the program, in Sources and Mount.
     static let program: [SourceFile] = swift.filter { $0.isIn("Sources", "Mount") }
 
     static let pages: [SourceFile] = files.filter { $0.path.hasSuffix(".md") }

@@ -1,14 +1,14 @@
-// Base: the directory tree below the workspace, and where in it each operation finds files of its own.
+// Base: makes the base of the measured workspace. Each operation has files of its own in it.
 
 import Glibc
 
 enum Base {
-    /// How often each operation is done before it is measured, and how often it is measured at most.
+    /// The number of unmeasured runs of each operation, and the maximum number of measured runs.
     static let warmUps = 4
     static let rounds = 5
     static var files: Int { warmUps + rounds }
 
-    /// Directories that hold files named by `file`.
+    /// The directories that hold files named by `file`.
     static let directories = [
         "src/lib/looked", "src/lib/new", "src/lib/edited", "src/lib/read", "src/lib/written", "src/lib/made",
         "src/lib/removed", "src/lib/left",
@@ -19,10 +19,10 @@ enum Base {
 
     static func file(_ index: Int) -> String { "file-\(index / 10)\(index % 10).c" }
 
-    /// The directory, three below the root, of a file that is alone in it.
+    /// Returns a directory at depth 3 that holds one file.
     static func deep(_ index: Int) -> String { "deep/\(index)/src" }
 
-    /// A directory of names to list; with `.` and `..` they are 100.
+    /// Returns a directory to list: it has 100 names, including `.` and `..`.
     static func listed(_ index: Int) -> String { "lists/\(index)" }
 
     static func make(_ directory: String) throws {

@@ -1,4 +1,4 @@
-// Cost: what one operation took each time that it was measured, and the table of all.
+// Cost: the measured costs of one operation in each round, and the table of all operations.
 
 import CStepper
 
@@ -17,7 +17,7 @@ struct Cost {
             fuse_bytes: choose(sorted { $0.fuse_bytes }), fuse_locks: choose(sorted { $0.fuse_locks }))
     }
 
-    /// Of each number by itself. Tables that grow now and then are left out by that.
+    /// The median of each number by itself. It leaves out the rare rounds in which a table grows.
     var median: cs_counts_t { combined { $0.isEmpty ? 0 : $0[$0.count / 2] } }
     var most: cs_counts_t { combined { $0.last ?? 0 } }
 }
@@ -42,7 +42,7 @@ enum CostTable {
         return lines.joined(separator: "\n")
     }
 
-    /// What libfuse adds to each of them.
+    /// Returns a sentence about the costs that libfuse adds to each operation.
     static func library(_ costs: [Cost]) -> String {
         func range(_ noun: String, _ number: (cs_counts_t) -> UInt64) -> String {
             let all = costs.map { number($0.median) }
@@ -54,7 +54,7 @@ enum CostTable {
             + "\(range("lock") { $0.fuse_locks })."
     }
 
-    /// To three digits: the rest depends on addresses.
+    /// Rounds to three digits, because the lower digits depend on addresses.
     private static func rounded(_ number: UInt64) -> UInt64 {
         var unit: UInt64 = 1
         while number / unit >= 1_000 { unit *= 10 }

@@ -1,13 +1,13 @@
-// CostLimits: what an operation may cost at most. A row of the table without a line here has no limit.
+// CostLimits: the maximum costs of an operation. An operation without an entry here has no limit.
 
 import CStepper
 
 struct CostLimit {
-    /// Nil where nothing is said.
+    /// The maximum number of allocations, or nil for no limit.
     var allocations: UInt64?
     var locks: UInt64?
 
-    /// What is more than it, in words; nil if nothing is.
+    /// Describes the numbers that exceed this limit. Returns nil if none does.
     func excess(_ cost: Cost) -> String? {
         var words: [String] = []
         if let allocations, cost.most.allocations > allocations {
@@ -25,12 +25,12 @@ struct CostLimit {
     }
 }
 
-/// `1 lock`, `2 locks`.
+/// Returns the number and the noun, such as `1 lock` or `2 locks`.
 func counted(_ number: UInt64, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
 enum CostLimits {
-    /// `held` fails the run when it is exceeded, `wanted` only with --strict. Where a row has come to what is
-    /// wanted, `held` is made the same.
+    /// The run fails if an operation exceeds `held`, and with --strict also if it exceeds `wanted`. Once an
+    /// operation meets `wanted`, `held` is set to the same numbers.
     static let all: [String: (held: CostLimit, wanted: CostLimit)] = [
         "LOOKUP, an untouched base file in memory": (
             held: CostLimit(allocations: 0, locks: 2), wanted: CostLimit(allocations: 0, locks: 2)

@@ -1,6 +1,6 @@
-// CostsProgram: what each request of the kernel costs the daemon, in numbers that are the same every time:
-// memory allocations, locks, system calls, instructions. The daemon's code runs as it is, in this
-// process and without a mount. scripts/bench --only costs builds and runs it.
+// CostsProgram: measures what each request of the kernel costs the daemon, in reproducible numbers: memory
+// allocations, locks, system calls and instructions. The unchanged code of the daemon runs in this process
+// without a mount. scripts/bench --only costs builds and runs this program.
 //
 // usage: draftfs-costs DIR [--strict] [--single] [--where TEXT]
 
@@ -42,14 +42,15 @@ struct CostsProgram {
         if directory.isEmpty { throw Failure("it needs a directory to work in") }
     }
 
-    /// Whether all limits were kept.
+    /// Measures all operations and prints the table.
+    /// - Returns: whether no operation exceeds its limits.
     private func run() throws -> Bool {
         guard cs_prepare() == 0 else {
             throw Failure("instructions cannot be counted here: that needs x86-64 and libfuse3 as a library")
         }
         for name in ["base", "store", "mount"] { mkdir("\(directory)/\(name)", 0o700) }
         try Base.make("\(directory)/base")
-        usleep(50_000)  // until the files are older than the clock's tick
+        usleep(50_000)  // Waits until the files are older than one tick of the clock.
         let daemon = try Daemon(directory, isSingle: isSingle)
         var costs: [Cost] = []
         for operation in Operation.all {

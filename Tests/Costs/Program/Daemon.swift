@@ -1,6 +1,6 @@
-// Daemon: all that `draftfs mount` runs, over a base and a store of its own, but for the kernel: requests
-// come from the caller, and the threads that work in the background are not started. Time stands still, as
-// far as the engine can see: to be stepped through takes long.
+// Daemon: runs all of `draftfs mount` over its own base and store, without the kernel. The caller sends the
+// requests, and no background thread is started. The engine's clock stands still, because single-stepping
+// takes long.
 
 import CStepper
 import Fuse
@@ -22,10 +22,11 @@ final class Daemon {
     private let messages: MessageServer
     private var number: UInt64 = 0
     private let process = UInt32(getpid())
-    /// When it was last looked up which process we are; that holds for a second (ThreadGroups).
+    /// The time of the last lookup of this process in ThreadGroups, in nanoseconds. It is valid for a
+    /// second.
     private var knownSince: Int64 = 0
 
-    /// - Parameter isSingle: one workspace is mounted, not the list of them.
+    /// - Parameter isSingle: whether one workspace is mounted instead of the list of workspaces.
     init(_ directory: String, isSingle: Bool) throws {
         var messages: MessageServer?
         var options = try MountOptions("", privileged: getuid() == 0)
@@ -37,7 +38,7 @@ final class Daemon {
         request.clock = Clock(realtime: { started }, monotonic: { 1_000_000_000_000 })
         var logger = Logger(label: "costs")
         logger.logLevel = .error
-        // Background threads would change what is measured.
+        // Background threads would change the measured numbers.
         server = try MountServer(request, logger: logger, startThread: { _ in true }) {
             (operations, _, _) throws(MountFailure) in
             let made = try MessageServer(operations, options: options)
@@ -55,7 +56,7 @@ final class Daemon {
         }
     }
 
-    /// The node that a path below the workspace's root leads to; each look-up counts a reference.
+    /// Returns the node at a path below the workspace's root. Each lookup on the way counts a reference.
     func walk(_ path: String) throws -> UInt64 {
         var node = root
         for name in path.split(separator: "/") {
@@ -69,7 +70,7 @@ final class Daemon {
         try send(message, expecting: error) { $0() }
     }
 
-    /// What one request costs.
+    /// Sends one request and returns its costs.
     func measure(_ message: Message, expecting error: Int32 = 0) throws -> cs_counts_t {
         var counts = cs_counts_t()
         if message.isChange { rememberProcess() }
@@ -98,8 +99,8 @@ final class Daemon {
         return reply
     }
 
-    /// Has it looked up anew which process we are, when that is due before long: not while the daemon is
-    /// stepped through.
+    /// Renews the lookup of this process in ThreadGroups if it expires soon, so that the daemon does not
+    /// renew it while it is single-stepped.
     private func rememberProcess() {
         let now = Clock.system.monotonic()
         if knownSince != 0, now - knownSince < 800_000_000 { return }

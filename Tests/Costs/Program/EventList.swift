@@ -1,8 +1,8 @@
-// EventList: where the allocations, locks, system calls and instructions of the last request that was
-// measured come from, in a form that scripts/bench.d/costs.py turns into lines of the sources. Tab-separated:
-// a line for each, with its kind and the places in the program on the way to it, the innermost first; then
-// one for each instruction, with how often it was met. In a library a place is the name of a function, or
-// of the library.
+// EventList: prints the origins of the allocations, locks, system calls and instructions of the last
+// measured request. scripts/bench.d/costs.py turns them into lines of the sources. The output is
+// tab-separated: one line for each event, with its kind and its call sites in the program, innermost
+// first; then one line for each instruction address, with its count. A place in a library is the name of a
+// function, or of the library.
 
 import CStepper
 

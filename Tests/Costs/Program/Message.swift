@@ -1,9 +1,10 @@
-// Message: a request as the kernel writes it (linux/fuse.h, byte order of this machine), and its reply.
+// Message: a request as the kernel writes it (linux/fuse.h, byte order of this machine), and the reply to
+// it.
 
 import Fuse
 import Platform
 
-/// Little-endian words and names, one behind the other.
+/// A sequence of little-endian words, names and data.
 struct MessageBody {
     private(set) var bytes: [UInt8] = []
 
@@ -19,7 +20,7 @@ struct MessageBody {
 }
 
 struct Message {
-    /// Numbers of enum fuse_opcode.
+    /// The numbers of enum fuse_opcode.
     enum Opcode: UInt32 {
         case lookup = 1
         case forget = 2
@@ -39,7 +40,7 @@ struct Message {
     var node: UInt64
     var body = MessageBody()
     var isAnswered: Bool { opcode != .forget }
-    /// Whether it matters who asks.
+    /// Whether the request changes something, so that the daemon looks up the calling process.
     var isChange: Bool {
         [.setAttributes, .makeNode, .makeDirectory, .unlink, .rename, .write].contains(opcode)
     }
@@ -51,7 +52,8 @@ struct Message {
 
     static let headerSize = 40
 
-    /// The whole message, with the number by which the reply names it.
+    /// Returns the whole message.
+    /// - Parameter number: the `unique` of the header, which the reply repeats.
     func bytes(number: UInt64, user: UInt32, group: UInt32, process: UInt32) -> [UInt8] {
         var all = MessageBody()
         all.add(UInt32(Self.headerSize + body.bytes.count))
@@ -65,7 +67,7 @@ struct Message {
 }
 
 extension Message {
-    /// A kernel of now, with all that the daemon asks for.
+    /// The INIT of a current kernel (protocol 7.40) that offers all capabilities that the daemon requests.
     static var initialize: Message {
         var message = Message(.initialize, 0)
         let wanted = Capabilities.wanted.union([.initExtended, .bigWrites, .maximumPages])
@@ -102,7 +104,7 @@ extension Message {
         return message
     }
 
-    /// What creat(2) comes to, since the daemon takes no CREATE.
+    /// Returns the MKNOD that creat(2) leads to, because the daemon does not implement CREATE.
     static func makeFile(_ name: String, in parent: UInt64) -> Message {
         var message = Message(.makeNode, parent)
         for word in [FileType.regular.modeBits | 0o644, 0, 0o022, 0] { message.body.add(word) }
@@ -159,7 +161,7 @@ struct Reply {
     var error: Int32
     var body: [UInt8]
 
-    /// Nil for what is shorter than a header.
+    /// Returns nil if the bytes are shorter than a header.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= 16 else { return nil }
         error = -bytes.loadUnaligned(fromByteOffset: 4, as: Int32.self)
@@ -171,9 +173,9 @@ struct Reply {
         body = []
     }
 
-    /// To a message that has no reply.
+    /// The result of a message that has no reply.
     static let none = Reply()
 
-    /// The node that an entry names.
+    /// The node of the entry in the reply, or 0 if the reply is too short for one.
     var node: UInt64 { body.withUnsafeBytes { $0.count < 8 ? 0 : $0.loadUnaligned(as: UInt64.self) } }
 }

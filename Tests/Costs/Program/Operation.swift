@@ -1,10 +1,10 @@
-// Operation: a kind of request, as a row of the table has it: what has to be there, and the requests. Tables
-// that grow with them are not empty before, so that one that makes a table grow is rare.
+// Operation: a kind of request, which is a row of the table. It prepares the workspace and returns the
+// requests. The tables that grow with the requests are filled beforehand, so that few requests grow one.
 
 struct Operation: Sendable {
-    /// As the table has it, and the limits.
+    /// The name in the table and in `CostLimits`.
     var name: String
-    /// Requests of one kind: the first `warmUps` are served, the rest is measured.
+    /// Returns requests of one kind. The first `warmUps` are only served, the others are measured.
     var requests: @Sendable (Daemon) throws -> [Message]
 
     static let all: [Operation] = names + content + changes + listings
@@ -20,7 +20,7 @@ extension Operation {
         }
     }
 
-    /// Gives each file of the directory an edit.
+    /// Writes one byte to each file of the directory.
     private static func touch(_ daemon: Daemon, in path: String) throws {
         for message in try eachFile(daemon, in: path, { node, _ in
             .write([0x58], to: node, at: 5_000)
@@ -80,7 +80,7 @@ extension Operation {
         },
     ]
 
-    /// Those that are made are then moved, and then removed.
+    /// The files that the first operation makes are renamed by the second and removed by a later one.
     private static let changes = [
         Operation(name: "MKNOD, which is how creat(2) comes") { daemon in
             let directory = try daemon.walk("src/lib/made")

@@ -1,3 +1,5 @@
+// stepper.c: single-steps the calling thread with the processor's trap flag, and counts in the handler of
+// SIGTRAP. CStepper.h documents the interface.
 #define _GNU_SOURCE
 #include "CStepper.h"
 #include <dlfcn.h>
@@ -27,18 +29,19 @@ static range_t program[MOST_RANGES], fuse[MOST_RANGES];
 static size_t program_ranges, fuse_ranges;
 static uintptr_t program_bias;
 
-// Of the thread that is watched; the handler runs on it too.
+// The state of the watched thread. The signal handler runs on the same thread.
 static volatile int active;
 static cs_counts_t counted;
 static cs_event_t events[CS_MOST_EVENTS];
 static size_t event_count;
-// By address, each at the first free place behind where it should be.
+// A hash table by address with linear probing.
 static cs_place_t places[MOST_PLACES];
-// The calls under way: where each returns to, and where that stands on the stack.
+// The calls in progress: the return address of each call, and the place of that address on the stack.
 static struct { uintptr_t back, place; } calls[MOST_CALLS];
 static size_t depth;
 static uintptr_t last_instruction, last_stack;
-// Set inside an allocator or a locking function: what these call among themselves is theirs.
+// The stack pointer at the entry of an allocator or a locking function, else 0. The calls that such a
+// function makes itself are not counted.
 static uintptr_t inside;
 
 static int is_in(const range_t *ranges, size_t count, uintptr_t address) {
@@ -94,7 +97,7 @@ static void keep(int kind, int by_fuse, uint64_t detail, uintptr_t at) {
     cs_event_t *event = &events[event_count++];
     *event = (cs_event_t){.kind = kind, .by_fuse = by_fuse, .detail = detail};
     if (at) event->sites[event->count++] = at;
-    // One less is inside of the call.
+    // The byte before the return address belongs to the call instruction.
     for (size_t i = depth; i > 0 && event->count < CS_MOST_SITES; i--)
         event->sites[event->count++] = calls[i - 1].back - 1;
 }
@@ -110,7 +113,7 @@ static void count_place(uintptr_t instruction) {
     }
 }
 
-// Which calls are under way, from the stack alone: a call has put the address behind it there.
+// Updates `calls` from the stack alone: a call instruction pushes the address of the next instruction.
 static void follow(uintptr_t instruction, uintptr_t stack) {
     while (depth > 0 && calls[depth - 1].place < stack) depth--;
     if (stack != last_stack - 8 || depth >= MOST_CALLS) return;
@@ -120,8 +123,9 @@ static void follow(uintptr_t instruction, uintptr_t stack) {
     calls[depth++].place = stack;
 }
 
-// `lock cmpxchg` of 32 bits that expects 0: a Mutex is taken. To unlock it the thread's number is expected;
-// counts of references have 64 bits. What the C library does so guards its own state.
+// Whether the instruction acquires a Mutex of Swift: a 32-bit `lock cmpxchg` that expects 0. An unlock
+// expects the thread's number instead, and reference counts have 64 bits. The caller passes instructions of
+// the program only, because the C library guards its own state in the same way.
 static int takes_mutex(const uint8_t *code, const greg_t *registers) {
     int is_locked = 0, is_other_size = 0;
     for (;; code++) {
@@ -170,7 +174,7 @@ static void step(int signal, siginfo_t *info, void *raw) {
     }
     uintptr_t instruction = (uintptr_t)registers[REG_RIP], stack = (uintptr_t)registers[REG_RSP];
     const uint8_t *code = (const uint8_t *)instruction;
-    // A repeated one traps each time.
+    // An instruction with a rep prefix traps once for each repetition.
     if (instruction == last_instruction && (*code == 0xf2 || *code == 0xf3)) return;
     counted.instructions++;
     count_place(instruction);
@@ -208,7 +212,7 @@ void cs_begin(void) {
     event_count = depth = 0;
     inside = last_instruction = last_stack = 0;
     active = 1;
-    // Below what the compiler may keep under the stack's end.
+    // Skips the red zone: the compiler may keep data in the 128 bytes below the stack pointer.
     __asm__ volatile("leaq -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; leaq 128(%%rsp), %%rsp"
                      ::: "memory", "cc");
 }
