@@ -1,5 +1,5 @@
-// copy and edit-copy with real files, in a plain directory and in a workspace: what is copied, what is in
-// the way, what is only said, and how a failure is told.
+// copy and edit-copy with real files, in a plain directory and in a workspace: what is copied, existing
+// files, dry runs, and the errors of failures.
 
 import Glibc
 import TestSupport
@@ -45,14 +45,14 @@ extension CommandTests {
                 try Program.run(arguments, directory: root)
             }
 
-            /// All names below a directory.
+            /// Returns all names below a directory.
             func tree(_ name: String) throws -> [String] {
                 let text = try ChildProcess.shell(
                     "cd '\(self(name))'; find . -mindepth 1 -printf '%P\\n' | LC_ALL=C sort")
                 return text.split(separator: "\n").map(String.init)
             }
 
-            /// A failure is one sentence, and nothing else.
+            /// Runs a command that must fail with one sentence and change nothing.
             func fail(_ arguments: [String], with words: String) throws {
                 let before = try ChildProcess.shell("cd '\(root)'; find . -ls; grep -r . . | LC_ALL=C sort")
                 let result = try run(arguments)

@@ -1,5 +1,5 @@
-// FakeWorkspace: a plain directory with a `.draft` of plain files, in place of a mount, and the
-// program run in it. What a command writes stays to be read; nothing answers.
+// FakeWorkspace: a plain directory with a `.draft` of plain files instead of a mount, and the program
+// that runs in it. What a command writes can be read back. Nothing answers a command.
 
 import Overlay
 import TestSupport
@@ -10,7 +10,7 @@ enum CommandTests {}
 
 struct FakeWorkspace {
     let directory: TemporaryDirectory
-    /// As the program shows it: without symlinks.
+    /// The path as the program shows it: without symlinks.
     let root: String
 
     static let files = [
@@ -36,7 +36,7 @@ struct FakeWorkspace {
     /// Writes a file of the workspace.
     func put(_ name: String, _ text: String) throws { try writeFile("\(root)/\(name)", text) }
 
-    /// What a command has written to a control file.
+    /// Returns what a command has written to a control file.
     func written(_ name: String) throws -> String { try readText("\(root)/.draft/\(name)") }
 
     /// Runs the program in a directory of the workspace.
@@ -47,7 +47,7 @@ struct FakeWorkspace {
 }
 
 enum Program {
-    /// The one that was asked for, or the one that was built together with the tests.
+    /// The requested program, or the one that was built together with the tests.
     static let path = TestEnvironment.variable("DRAFTFS_BINARY")
         ?? "\(TestEnvironment.packageRoot)/.build/debug/draftfs"
 

@@ -1,4 +1,4 @@
-// Manual pages and completion scripts, made from the commands' own descriptions.
+// Manual pages and completion scripts, which are made from the commands' own descriptions.
 
 import ArgumentParser
 import TestSupport

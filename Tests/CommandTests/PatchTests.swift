@@ -1,4 +1,4 @@
-// The patch of two plain trees, taken by git apply: the outcome is the new tree, byte by byte.
+// The patch of two plain trees, applied by git apply: the result is the new tree, byte by byte.
 
 import Glibc
 import TestSupport
@@ -8,7 +8,7 @@ import Testing
 
 extension CommandTests {
     @Suite struct Patches {
-        /// A base and a workspace over it, with lines of a diff.
+        /// A base and a workspace over it, with the lines of a diff.
         private struct Pair {
             let fake: FakeWorkspace
             var base: String { fake.directory("base") }
@@ -22,7 +22,7 @@ extension CommandTests {
                     script, environment: ["B": base, "W": fake.root, "LC_ALL": "C.UTF-8"])
             }
 
-            /// Applies the patch to a copy of the base; answers what differs from the workspace.
+            /// Applies the patch to a copy of the base. Returns the differences to the workspace.
             func applied(_ arguments: String...) throws -> String {
                 let result = try Program.run(
                     ["diff", "--patch", "-C", fake.root] + arguments, directory: "/")

@@ -1,4 +1,4 @@
-// Which workspace a command is about, and what its paths are there.
+// The workspace that a command is about, and the command's paths in it.
 
 import Glibc
 import TestSupport
@@ -21,7 +21,7 @@ extension CommandTests {
             #expect(try place.path("\(fake.root)/\(given)") == path)
         }
 
-        /// `src/link` leads out, `up` to `src`.
+        /// Makes a workspace in which `src/link` leads out and `up` leads to `src`.
         private static func tree() throws -> FakeWorkspace {
             let fake = try FakeWorkspace()
             try makeDirectory(fake("src"))

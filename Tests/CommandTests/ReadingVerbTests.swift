@@ -8,7 +8,7 @@ import Testing
 
 extension CommandTests {
     @Suite struct Readers {
-        /// Changes 1 to `count`, to be paged through by tens.
+        /// Returns a page of up to ten of the changes 1 to `count`. The page ends at `last`.
         private static func page(_ last: UInt64?, count: UInt64) -> [(line: String, value: JSONValue)] {
             let last = min(last ?? count, count)
             let first = last > 10 ? last - 9 : 1
@@ -147,7 +147,7 @@ extension CommandTests {
         ])
         func `Damage is what verify exits with 1 for`(report: String, isDamaged: Bool) throws {
             #expect(VerifyReport(Array(report.utf8)).isDamaged == isDamaged)
-            // The command's own line end overwrites the first byte, as it would not in a mount.
+            // The command's own line end overwrites the first byte, which it would not do in a mount.
             let fake = try FakeWorkspace()
             try fake.set("verify", "\n" + report)
             let result = try fake.run("verify", "--json")

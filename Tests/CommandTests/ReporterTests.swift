@@ -1,4 +1,4 @@
-// What a daemon in the background reports to the process that started it.
+// The report of a background daemon to the process that started it.
 
 import Glibc
 import TestSupport
@@ -8,7 +8,7 @@ import Testing
 
 extension CommandTests {
     @Suite struct Reports {
-        /// A pipe whose writing end has a number that nothing else gets meanwhile.
+        /// Makes a pipe whose writing end has a number that no other file gets meanwhile.
         private static func makePipe(writingAt number: Int32?) throws -> (read: Int32, write: Int32) {
             var ends: [Int32] = [0, 0]
             guard pipe(&ends) == 0 else { throw CheckFailure("no pipe") }
@@ -20,7 +20,8 @@ extension CommandTests {
             return (ends[0], write)
         }
 
-        /// Near the end of what the process may have: other tests, which run beside, take the lowest.
+        /// Returns a number near the limit of descriptors, because other tests, which run at the same
+        /// time, take the lowest ones.
         private static func highest() throws -> Int32 {
             var limit = rlimit()
             guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {

@@ -1,4 +1,4 @@
-// The scripts that users run: what an installation puts where, and exit statuses.
+// The scripts that users run: the files that an installation makes, and exit statuses.
 
 import TestSupport
 import Testing
@@ -41,7 +41,7 @@ extension CommandTests {
             #expect(installed.status == 0, "\(installed.errorText)")
             let server = directory("opt/d/bin/mcp-server-filesystem")
             #expect(exists(server))
-            // Its arguments are directories, as the reference server has them.
+            // Its arguments are directories, as those of the reference server.
             let asked = try ChildProcess.shell(
                 "echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":"
                     + "{\"protocolVersion\":\"2025-11-25\"}}' | '\(server)' '\(directory.path)'")
@@ -55,7 +55,7 @@ extension CommandTests {
             #expect(!exists(server))
         }
 
-        /// The lines of scripts/test that choose the program, with each way to call it.
+        /// Runs the lines of scripts/test that choose the program, for each way to call it.
         @Test(arguments: ["", "quick=1", "sanitizer=thread", "quick=1 sanitizer=address"])
         func `scripts/test tests the program that it is given`(_ options: String) throws {
             let script = try readText("\(TestEnvironment.packageRoot)/scripts/test")

@@ -1,4 +1,4 @@
-// read, and edit of text and lines, in a plain directory: no mount is needed for these.
+// read, and edit of text and lines, in a plain directory: they need no mount.
 
 import TestSupport
 import Testing

@@ -1,4 +1,4 @@
-// The verbs, run on a fake workspace: what they write, print and exit with.
+// The verbs on a fake workspace: what they write, what they print, and their exit statuses.
 
 import ArgumentParser
 import Glibc
@@ -20,7 +20,7 @@ extension CommandTests {
             let result = try Program.run([verb, "--help"])
             #expect(result.status == 0)
             #expect(result.text.contains("USAGE: draftfs \(verb)"))
-            // It speaks nothing else.
+            // mcp speaks nothing but JSON.
             #expect(result.text.contains("--json") || verb == "mcp")
         }
 
@@ -117,7 +117,7 @@ extension CommandTests {
         @Test func `A failed write is explained by the sentence in last-error`() throws {
             let fake = try FakeWorkspace()
             try fake.set("last-error", "there is no backup v9:\n\u{1b}make one\n")
-            // A write to the full device fails as one to a control file does.
+            // A write to the full device fails like a write to a control file.
             unlink(fake(".draft/rollback"))
             try must("symlink", symlink("/dev/full", fake(".draft/rollback")))
             let result = try fake.run("rollback", "v9")

@@ -1,4 +1,4 @@
-// Calls: arguments, progress, messages, cancellation, several at once.
+// Calls: arguments, progress, messages, cancellation, and several calls at once.
 
 import Glibc
 @testable import MCP
@@ -132,7 +132,7 @@ struct CallTests {
             let error = try conversation.ask("logging/setLevel", ["level": level])["error"]
             #expect(error?["code"] == -32602)
         }
-        // In 2026-07-28 each request says so by itself, or gets none.
+        // In 2026-07-28 each request sets the level itself, or gets no messages.
         _ = try conversation.call("count", ["steps": 2], meta: envelope())
         #expect(try levels() == [])
         let before = conversation.notifications.count
@@ -160,7 +160,7 @@ struct CallTests {
         #expect(
             conversation.waitUntil { catalogue.ended.load(ordering: .sequentiallyConsistent) == 1 })
         #expect(catalogue.cancelled.load(ordering: .sequentiallyConsistent) == 1, "by its handler")
-        // The next line is the answer to this, and the id may be used again.
+        // The next line is the answer to this request, and the id may be used again.
         #expect(try conversation.ask("ping")["result"] == [:])
         #expect(
             conversation.waitUntil {
@@ -260,7 +260,7 @@ struct CallTests {
         #expect(busy?["isError"] == true)
         conversation.catalogue.isOpen.store(true, ordering: .releasing)
         #expect(try conversation.answer(1)["result"] != nil)
-        // Alone it is taken: the message was read already.
+        // Alone the call is accepted, since the message was read already.
         #expect(
             conversation.waitUntil {
                 (try? conversation.call("echo", ["text": text])["result"]?["isError"]) == false

@@ -1,32 +1,32 @@
-// Conversation: a server on a thread of its own and the client's ends of its two pipes. Every wait
-// is bounded.
+// Conversation: a server on its own thread, and the client's ends of its two pipes. Every wait is
+// bounded.
 
 import Glibc
 @testable import MCP
 import Synchronization
 import Testing
 
-/// What a client saw and did not expect.
+/// An observation that the client did not expect.
 struct ConversationFailure: Error, CustomStringConvertible {
     let description: String
 }
 
 final class Conversation {
-    /// How the server ended, once it has.
+    /// How the server ended; nil while it runs.
     private final class Exit: Sendable {
         private let exit = Mutex<ServerExit?>(nil)
         var value: ServerExit? { exit.withLock { $0 } }
         func set(_ value: ServerExit) { exit.withLock { $0 = value } }
     }
 
-    /// What the client writes to and reads from; -1 once closed.
+    /// The descriptors that the client writes to and reads from; -1 once closed.
     private(set) var toServer: Int32
     private(set) var fromServer: Int32
     private var serverEnds: [Int32]
     private let exit = Exit()
     private var received: [UInt8] = []
     private var nextID: Int64 = 1000
-    /// Messages without id that came while an answer was awaited.
+    /// Messages without an id that arrived while an answer was awaited.
     private(set) var notifications: [JSON] = []
     let catalogue: DemonstrationCatalogue
 
@@ -56,8 +56,8 @@ final class Conversation {
         if !started { throw ConversationFailure(description: "no thread") }
     }
 
-    /// The server's ends are closed after the server, which would meet those of another test in
-    /// their place.
+    /// Closes the server's ends only after the server has ended. A server that still ran could use
+    /// descriptors of another test with the same numbers.
     deinit {
         for descriptor in [toServer, fromServer] where descriptor >= 0 { close(descriptor) }
         catalogue.isOpen.store(true, ordering: .releasing)
@@ -114,12 +114,13 @@ final class Conversation {
         fromServer = -1
     }
 
-    /// After the server has ended: who reads what it wrote comes to the end.
+    /// Closes the server's output after the server has ended, so that its reader gets the end of the
+    /// file.
     func closeServerOutput() { close(serverEnds.removeLast()) }
 
     // MARK: - Receiving
 
-    /// The next line of the server, as it is; nil at the end.
+    /// Returns the next line of the server unchanged; nil at the end.
     func receiveLine() throws -> [UInt8]? {
         let deadline = ContinuousClock.now + Self.patience
         while true {
@@ -150,7 +151,7 @@ final class Conversation {
         return try JSON(parsing: line)
     }
 
-    /// The answer to a request, whatever else comes before.
+    /// Returns the answer to a request. Keeps the notifications that arrive before it.
     func answer(_ id: JSON) throws -> JSON {
         while true {
             let message = try receive()
@@ -189,13 +190,14 @@ final class Conversation {
 
     // MARK: - The end
 
-    /// How the server ended; nil if it has not, in time.
+    /// Returns how the server ended; nil if it has not ended in time.
     func ending() -> ServerExit? {
         waitUntil { exit.value != nil }
         return exit.value
     }
 
-    /// - Returns: whether it came true.
+    /// Waits for a condition.
+    /// - Returns: whether it became true in time.
     @discardableResult
     func waitUntil(_ condition: () -> Bool) -> Bool {
         let deadline = ContinuousClock.now + Self.patience
@@ -206,14 +208,14 @@ final class Conversation {
         return true
     }
 
-    /// Waits until so many calls have begun.
+    /// Waits until `count` calls have begun.
     @discardableResult
     func waitForCalls(_ count: Int) -> Bool {
         waitUntil { catalogue.begun.load(ordering: .sequentiallyConsistent) >= count }
     }
 }
 
-/// `_meta` of a request of 2026-07-28.
+/// Returns the `_meta` of a request of 2026-07-28.
 func envelope(_ version: String = "2026-07-28", _ more: [String: JSON] = [:]) -> JSON {
     var meta: [String: JSON] = [
         "io.modelcontextprotocol/protocolVersion": .text(version),

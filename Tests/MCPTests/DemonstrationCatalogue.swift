@@ -1,21 +1,21 @@
-// DemonstrationCatalogue: tools that do nothing to the world, for sessions with clients: answers of
-// each kind, slow ones, failing ones.
+// DemonstrationCatalogue: tools without side effects, for sessions with clients: answers of each kind,
+// slow tools and failing tools.
 
 import Glibc
 import MCP
 import Synchronization
 
 final class DemonstrationCatalogue: ToolCatalogue {
-    /// Calls that have begun and ended, for tests that must know.
+    /// The numbers of calls that have begun, ended and been cancelled.
     let begun = Atomic(0)
     let ended = Atomic(0)
     let cancelled = Atomic(0)
-    /// Whether `wait` goes on.
+    /// Whether `wait` and `deaf` return.
     let isOpen = Atomic(false)
 
     private let more: Int
 
-    /// - Parameter more: tools beside the demonstration's own, which do nothing.
+    /// - Parameter more: the number of additional tools, which do nothing.
     init(more: Int = 0) { self.more = more }
 
     var tools: [ToolDescription] {

@@ -1,11 +1,11 @@
-// The end of a server: clients that close one side or both, that do not read, and stops.
+// The end of a server: clients that close one side or both, clients that do not read, and stops.
 
 import Glibc
 @testable import MCP
 import Synchronization
 import Testing
 
-@Suite("The end", .timeLimit(.minutes(10)))
+@Suite("How a server ends", .timeLimit(.minutes(10)))
 struct EndTests {
     private func begin(configure: (inout ServerOptions) -> Void = { _ in }) throws -> Conversation {
         let conversation = try Conversation(configure: configure)

@@ -1,6 +1,5 @@
-// Random sessions: valid ones, with some of their messages mutated. Whatever comes, each line of
-// the server is a message, sentinels in between are answered once and in order, and the end is a
-// clean one.
+// Random sessions: valid messages, some of which are mutated. For any input each line of the server is a
+// message, sentinels in between are answered once and in order, and the server ends cleanly.
 
 import Glibc
 @testable import MCP
@@ -10,7 +9,7 @@ import Testing
 
 @Suite("Random sessions", .timeLimit(.minutes(10)))
 struct FuzzTests {
-    /// Messages of a run.
+    /// The number of messages of a run.
     private static let count = TestEnvironment.isFull ? 200_000 : 20_000
 
     /// Messages as clients send them.
@@ -50,7 +49,7 @@ struct FuzzTests {
         print("random sessions: seed \(seed), \(Self.count) messages")
         var random = SeededGenerator(seed: seed)
         let catalogue = DemonstrationCatalogue()
-        // Nothing waits: the run would not come to its end.
+        // No call waits, because the run would not end.
         catalogue.isOpen.store(true, ordering: .releasing)
         let conversation = try Conversation(catalogue) {
             $0.page = 2
@@ -153,7 +152,7 @@ struct FuzzTests {
         return bytes
     }
 
-    /// One value of it is another.
+    /// Returns the message with one value replaced or removed.
     private func changed(_ value: JSON, _ random: inout SeededGenerator) -> JSON {
         if Int.random(in: 0..<4, using: &random) == 0 { return RandomJSON.value(&random) }
         switch value {

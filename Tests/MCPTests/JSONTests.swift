@@ -1,4 +1,4 @@
-// JSON values: to bytes and back, what is refused, and what an outline tells of a message.
+// JSON values: their encoding and decoding, refused input, and the outline of a message.
 
 @testable import MCP
 import TestSupport
@@ -127,7 +127,7 @@ struct JSONTests {
     }
 }
 
-/// Values for tests, small ones.
+/// Small random values for tests.
 enum RandomJSON {
     static let texts = [
         "", "id", "a\"b\\", "{", "}", "[", "]", ",", ":", "é", "😀", "\n", "\u{2028}", "\u{7F}",

@@ -1,4 +1,4 @@
-// Messages: what is no message, batches, and the bounds.
+// Messages: invalid messages, batches, and bounds.
 
 @testable import MCP
 import Synchronization
@@ -187,7 +187,7 @@ struct MessageTests {
             #expect(reply["id"] == "first")
         }
         #expect(try conversation.ask("ping")["result"] == [:])
-        // Exactly at the bound it is taken.
+        // A message of exactly the bound is accepted.
         let head = #"{"jsonrpc":"2.0","id":5,"method":"ping","params":{"a":""#
         let padding = String(repeating: "x", count: 100_000 - head.utf8.count - 3)
         try conversation.send(line: head + padding + "\"}}")

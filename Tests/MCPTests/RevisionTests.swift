@@ -1,4 +1,4 @@
-// Revisions: what is agreed on, and what each revision has.
+// Revisions: their negotiation, and the features of each revision.
 
 @testable import MCP
 import Testing
@@ -72,7 +72,7 @@ struct RevisionTests {
         #expect(add?["structuredContent"] == sum)
         #expect(add?["content"] == [["type": "text", "text": "The sum is 5."]])
         #expect(add?["isError"] == false)
-        // Without a text of its own, a structured result is the text.
+        // A structured result without its own text is shown as text.
         let list = try conversation.call("list")["result"]
         #expect(list?["structuredContent"] == nil)
         #expect(list?["content"] == [["type": "text", "text": "[1,2,3]"]])

@@ -1,4 +1,4 @@
-// Schemas: what fits, and what is said of what does not.
+// Schemas: values that match, and the descriptions of mismatches.
 
 import MCP
 import Testing

@@ -1,5 +1,5 @@
-// ACLs where the past and the base come in: what commands and changes behind the mount make of them,
-// as another user meets it. The table in Tests/TestSupport has the rest.
+// ACLs with the past and with a base that changes: how commands, and changes behind the mount, affect the
+// access of another user. The other ACL checks are in the table in Tests/TestSupport.
 
 import Glibc
 import TestSupport
@@ -25,7 +25,7 @@ extension MountTests {
             try ChildProcess.shell(script, directory: mount.root)
         }
 
-        /// `old` shuts bob out, `open` lets him read.
+        /// `old` denies bob all access, `open` lets him read.
         private func prepare(_ base: String) throws {
             try ChildProcess.shell(
                 """
@@ -64,7 +64,7 @@ extension MountTests {
             }
         }
 
-        @Test("An undo of an ACL that became the mode takes just that back")
+        @Test("An undo reverts the setxattr of an ACL that only changed the mode")
         func minimal() throws {
             try mounted(prepare: prepare) { mount in
                 try shell(mount, "echo one > f; echo two >> f; chmod 604 f")
@@ -79,7 +79,7 @@ extension MountTests {
             }
         }
 
-        @Test("ACLs that change in the base count in what no workspace touched")
+        @Test("A changed ACL of the base applies to files that no workspace has touched")
         func base() throws {
             try mounted(prepare: prepare) { mount in
                 try expectAccess(mount, "old", "---", "at first")

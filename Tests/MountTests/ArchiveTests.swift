@@ -1,4 +1,4 @@
-// Archivers and walkers see the same tree in the base and through the mount.
+// Archive tools and tree walkers see the same tree in the base and through the mount.
 
 import Glibc
 import TestSupport
@@ -9,7 +9,7 @@ extension MountTests {
         .serialized,
         .enabled(if: TestEnvironment.canRun && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct Archive {
-        /// Every kind of thing that tools meet in a tree.
+        /// A tree with every kind of file that tools handle.
         static let tree = """
             mkdir -p d/deep/deeper empty "odd names"
             head -c 300000 /dev/urandom > d/random; seq 20000 > d/deep/text; : > d/empty
@@ -35,7 +35,7 @@ extension MountTests {
             try ChildProcess.shell("mkdir tree; cd tree; \(tree)", directory: base)
         }
 
-        /// Runs a script in the base's tree and in the mount's; outputs must be equal.
+        /// Runs a script in the base's tree and in the mount's tree. The outputs must be equal.
         static func expectEqual(_ script: String, _ mount: TestMount) throws {
             let outputs = try [mount.base, mount.root].map { root in
                 try ChildProcess.run(
@@ -60,7 +60,8 @@ extension MountTests {
                 try Self.expectEqual(
                     "find . ! -type d -printf '%P %s %b %n\\n' | LC_ALL=C sort", mount)
                 try Self.expectEqual("find . -type d -printf '%P %n\\n' | LC_ALL=C sort", mount)
-                // Without -l, du shows of hard links the one it meets first: an order of names.
+                // Without -l, du counts a hard link at the name it reads first, which depends on the
+                // order of names.
                 try Self.expectEqual("du -al . | LC_ALL=C sort -k2 | sha256sum", mount)
                 try Self.expectEqual("du -s .", mount)
                 try Self.expectEqual(
@@ -88,7 +89,7 @@ extension MountTests {
             }
         }
 
-        @Test("Archives unpacked and trees copied inside the mount are whole")
+        @Test("Unpacked archives and copied trees inside the mount are complete")
         func inside() throws {
             try mounted(prepare: Self.prepare) { mount in
                 try ChildProcess.shell(

@@ -1,5 +1,5 @@
-// Bad input on the command line and a host that lacks something: each ends in a sentence and a
-// non-zero exit status, with nothing mounted.
+// Bad input on the command line, and a host that lacks something: each ends with a sentence and a
+// non-zero exit status, and mounts nothing.
 
 import Glibc
 import TestSupport
@@ -8,7 +8,7 @@ import Testing
 extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct BadInput {
-        @Test("A base or mount point that is missing or no directory")
+        @Test("A base or mount point that is missing or no directory is refused")
         func wrongPlaces() throws {
             let places = try Places()
             let file = "\(places.base)/file"
@@ -30,7 +30,7 @@ extension MountTests {
                 mountPoint: places.point)
         }
 
-        @Test("A mount point that is busy or not empty")
+        @Test("A mount point that is busy or not empty is refused")
         func busyMountPoint() throws {
             try mounted { mount in
                 let places = try Places()
@@ -42,7 +42,7 @@ extension MountTests {
             }
         }
 
-        @Test("Unknown options, verbs and workspace names")
+        @Test("Unknown options and verbs and invalid workspace names are refused")
         func wrongArguments() throws {
             let places = try Places()
             let program = TestEnvironment.binary
@@ -65,7 +65,7 @@ extension MountTests {
             }
         }
 
-        @Test("Another user without rights to the base, the mount point or the store",
+        @Test("A user without rights to the base, the mount point or the store is refused",
             .enabled(if: TestEnvironment.isRoot, "needs root"))
         func noPermission() throws {
             let places = try Places()
@@ -87,15 +87,15 @@ extension MountTests {
         }
 
         @Test(
-            "Another user mounts unprivileged what is theirs",
+            "An unprivileged user mounts directories of their own",
             .enabled(if: TestEnvironment.isRoot, "needs root"))
         func unprivileged() throws {
             let places = try Places()
             let other = "setpriv --reuid=1000 --regid=1000 --clear-groups"
             let program = TestEnvironment.binary
             try ChildProcess.check(["chown", "-R", "1000:1000", places.directory.path])
-            // In a mount namespace of its own, where everybody may open the device, as on most
-            // systems; the mounts go with it.
+            // In a separate mount namespace, where every user may open the device, as on most systems.
+            // The mounts end with the namespace.
             let script = """
                 if ! \(other) '\(program)' --help > /dev/null; then echo cannot run; exit 0; fi
                 mknod -m 666 fuse c 10 229; mount --bind fuse /dev/fuse
@@ -116,7 +116,7 @@ extension MountTests {
         }
 
         @Test(
-            "A FUSE device that is missing or is none", .enabled(if: TestEnvironment.isRoot, "needs root"),
+            "A missing or wrong FUSE device is refused", .enabled(if: TestEnvironment.isRoot, "needs root"),
             arguments: [
                 "mount --bind /dev/null /dev/fuse",
                 "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; "
@@ -135,7 +135,7 @@ extension MountTests {
             try expect(doctor.text.contains("/dev/fuse"), "doctor says: \(doctor.text)")
         }
 
-        @Test("doctor answers about this host")
+        @Test("doctor reports on this host")
         func doctor() throws {
             let report = try ChildProcess.run(
                 [TestEnvironment.binary, "doctor", "--store", "/tmp"], seconds: 20)

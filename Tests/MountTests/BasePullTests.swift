@@ -1,5 +1,5 @@
-// The base moves on: many workspaces have edited files of a git work tree, and then it is pulled to a
-// newer commit. Everybody keeps the whole of what they edited, and works on.
+// A base that moves on: many workspaces have edited files of a git work tree, which is then pulled to a
+// newer commit. Each workspace keeps its edited files whole and continues to work.
 
 import Overlay
 import TestSupport
@@ -10,8 +10,8 @@ extension MountTests {
     struct BasePull {
         private static let count = 12
 
-        /// `upstream`, and the base as a clone of it, in a directory of its own so that the
-        /// workspaces edit files of the work tree and of `.git` alike.
+        /// Makes `upstream`, and the base as a clone of it. The clone is in a directory of its own, so
+        /// that the workspaces edit files both of the work tree and of `.git`.
         private static let script = """
             git init -q -b main upstream; cd upstream
             seq 20000 > shared; seq 300 > small; echo one > other; mkdir src

@@ -1,5 +1,5 @@
-// Changes that others make in the base show at once, where fanotify is permitted, in spite of all that
-// the kernel caches.
+// Changes that other processes make in the base are visible at once where fanotify is permitted, in spite
+// of the kernel's caches.
 
 import Glibc
 import TestSupport
@@ -69,7 +69,7 @@ extension MountTests {
             }
         }
 
-        @Test("A base that changes in thousands of places shows right in the end")
+        @Test("Thousands of changes in the base become visible")
         func many() throws {
             try mounted(prepare: { base in
                 for directory in 0..<20 {

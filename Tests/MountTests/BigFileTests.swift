@@ -1,4 +1,4 @@
-// A 500 MB file of the base: small edits cost little, copies take no data, the base stays as it is.
+// A 500 MB file of the base: small edits cost little, copies store no data, the base does not change.
 
 import Glibc
 import TestSupport
@@ -79,7 +79,7 @@ extension MountTests {
 }
 
 extension TestMount {
-    /// Bytes that the store holds; 0 for a plain directory, which has none.
+    /// The bytes that the store holds; 0 for a plain directory, which has no store.
     var storeBytes: Int {
         TestEnvironment.isPlain ? 0 : (try? bytesOnDisk(store)) ?? 0
     }

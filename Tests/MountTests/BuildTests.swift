@@ -1,4 +1,4 @@
-// Builds in a workspace: a C project with make, a Python environment with packages.
+// Builds in a workspace: a C project with make, and a Python environment with packages.
 
 import Glibc
 import TestSupport
@@ -7,7 +7,7 @@ import Testing
 extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canRun, "needs /dev/fuse"))
     struct Build {
-        /// A hundred sources, each with a header of its own, and one that all include.
+        /// A hundred sources, each with its own header, and one header that all include.
         static let project = """
             mkdir src; cd src
             echo '#define BASE 1000' > all.h

@@ -1,5 +1,5 @@
-// Commands beside work: dirty pages of mappings are in a backup, no cache shows what was before a
-// rollback, commands and work at once end, and a daemon that is killed in a command ends too.
+// Commands beside other work: a backup contains dirty pages of mappings, no cache shows the state before
+// a rollback, concurrent commands and work end, and commands end when the daemon is killed.
 
 import Glibc
 import TestSupport
@@ -48,7 +48,7 @@ extension MountTests {
                 try writeFile(mount("sub/inner"), "x")
                 try must("chmod", chmod(mount("dir"), 0o700))
                 try must("rename", rename(mount("dir/file"), mount("dir/moved")))
-                // Everything into the caches, names that are missing too.
+                // Fill the caches with everything, also with missing names.
                 _ = try TreeWalk(mount.root)
                 try refuse(ENOENT, "the old name", access(mount("dir/file"), F_OK))
                 try withOpen(mount("top"), O_RDONLY) { held in
@@ -63,8 +63,8 @@ extension MountTests {
             }
         }
 
-        /// Writers by write(2) and by mapping, readers of files, listings and texts, for as long as
-        /// the file `go` is there.
+        /// Writers by write(2) and by mapping, and readers of files, listings and texts. They run as long
+        /// as the file `go` exists.
         private static let work = """
             import mmap, os, sys, threading
             def writer(n):
@@ -108,7 +108,7 @@ extension MountTests {
             for number in 0..<3 { try writeFile("\(base)/m\(number)", bytes(16_384, fill: 1)) }
         }
 
-        @Test("Backups and rollbacks while others write, map, read and list come to an end")
+        @Test("Backups and rollbacks end while other threads write, map, read and list")
         func atOnce() throws {
             try mounted(limit: 240, prepare: Self.prepareMapped) { mount in
                 try writeFile(mount("go"), "")

@@ -1,5 +1,5 @@
-// Control files: which there are, who may use them, what a write and a truncation do, what a failed
-// command leaves, and that texts are fresh.
+// Control files: their names, which users may use them, what a write and a truncation do, what a failed
+// command leaves, and that texts are current.
 
 import CPlatform
 import Glibc
@@ -24,7 +24,7 @@ extension MountTests {
             try names(in: path).map { String(decoding: $0, as: UTF8.self) }.sorted()
         }
 
-        /// The errno of one write(2) to a control file.
+        /// Writes a text to a control file by one write(2) and returns the errno.
         static func command(_ path: String, _ text: String) throws -> Int32 {
             try withOpen(path, O_WRONLY) { held in
                 let bytes = Array(text.utf8)
@@ -38,7 +38,7 @@ extension MountTests {
                 seconds: 20)
         }
 
-        @Test("A control directory has its files, with the modes of their use")
+        @Test("A control directory has its files, with modes that fit their use")
         func files() throws {
             try mounted(prepare: Workspaces.prepare) { mount in
                 try same(try Self.listing(mount(".draft")), Self.all, "files")
@@ -74,7 +74,7 @@ extension MountTests {
             }
         }
 
-        @Test("Names that are none do not exist, and none can be made, changed or removed")
+        @Test("Invalid names return ENOENT, and no name can be made, changed or removed")
         func fixedNames() throws {
             try mounted(prepare: Workspaces.prepare) { mount in
                 for name in ["nothing", "history.x", "diff.", "at/bogus", "backups/none"] {
@@ -94,7 +94,7 @@ extension MountTests {
             }
         }
 
-        @Test("A file that only shows something takes no writes; truncation of others does nothing")
+        @Test("A read-only control file refuses writes, and truncation of others does nothing")
         func writes() throws {
             try mounted(prepare: Workspaces.prepare) { mount in
                 for name in Self.readOnly {
@@ -115,7 +115,7 @@ extension MountTests {
                     try same(Int(cp_lseek(held, 0, CP_SEEK_HOLE)), Int(size), "hole")
                     try refuse(ENXIO, "beyond", cp_lseek(held, Int64(size), CP_SEEK_DATA))
                 }
-                // The kernel still asks for files of the workspace.
+                // The kernel still sends these requests for files of the workspace.
                 try withOpen(mount("sparse"), O_RDWR | O_CREAT) { held in
                     try must("ftruncate", ftruncate(held, 1 << 20))
                     try refuse(ENXIO, "data of a hole", cp_lseek(held, 0, CP_SEEK_DATA))
@@ -123,7 +123,7 @@ extension MountTests {
             }
         }
 
-        @Test("A failing command fails its write and says why; one that succeeds empties last-error")
+        @Test("A failed command fails its write and says why, and a success empties last-error")
         func lastError() throws {
             try mounted(prepare: Workspaces.prepare) { mount in
                 let path = mount(".draft/last-error")
@@ -143,12 +143,12 @@ extension MountTests {
             }
         }
 
-        @Test("Nobody but the daemon's user may read or write control files",
+        @Test("Only the daemon's user may read or write control files",
             .enabled(if: TestEnvironment.isRoot, "needs root"))
         func permissions() throws {
             try mounted(options: ["-o", "allow_other"], prepare: Workspaces.prepare) { mount in
                 try same(try Self.asOther(["cat", mount("top")]).text, "top", "a plain file")
-                // Cached or not.
+                // First without and then with cached entries.
                 for _ in 0..<2 {
                     for path in ["status", "backup", "backups", "at/0", "at/0/top", "blame/top"] {
                         let found = try Self.asOther(["stat", mount(".draft/\(path)")])
@@ -165,7 +165,7 @@ extension MountTests {
             }
         }
 
-        @Test("A page that is written through a mapping is no command")
+        @Test("A page that is written through a mapping is not a command")
         func mapping() throws {
             try mounted(prepare: Workspaces.prepare) { mount in
                 try same(try Self.command(mount(".draft/backup"), "one\n"), 0, "backup")

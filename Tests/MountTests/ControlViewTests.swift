@@ -1,4 +1,5 @@
-// Views: backups and past moments as read-only trees on the mount, and the mirror under blame.
+// Views: backups and past moments as read-only trees on the mount, and the mirror of the tree below
+// blame.
 
 import CPlatform
 import Glibc
@@ -45,7 +46,7 @@ extension MountTests {
                     try status("\(one)/top").st_ino, try status("\(one)/hard").st_ino, "links")
                 var value = [UInt8](repeating: 0, count: 8)
                 try same(cp_getxattr("\(one)/top", "user.a", &value, 8), 1, "xattr")
-                // The same moment by other names.
+                // The same moment under other names.
                 try ChildProcess.check(["cp", "-a", one, mount.directory("copy")])
                 let text = try readText(mount(".draft/backup"))
                 guard let sequence = Self.sequence(in: text) else {
@@ -100,7 +101,7 @@ extension MountTests {
             return code == 0 ? 0 : -1
         }
 
-        @Test("Backups are renamed by mv and deleted by rmdir, also while somebody is in them")
+        @Test("Backups are renamed by mv and deleted by rmdir, also while they are in use")
         func names() throws {
             try mounted(prepare: Self.prepare) { mount in
                 for name in ["one", "two"] { try backup(mount, name) }
@@ -126,7 +127,7 @@ extension MountTests {
         }
 
         @Test(
-            "A directory of thousands of names is listed whole, and forgotten again",
+            "A directory of thousands of names is listed whole, and its nodes are released",
             .enabled(if: TestEnvironment.isRoot, "needs root, to have the kernel drop its caches"))
         func large() throws {
             try mounted(prepare: { base in
@@ -136,7 +137,7 @@ extension MountTests {
                 let path = mount(".draft/backups/one/d")
                 try same(Set(try TestSupport.names(in: path)).count, 5_000, "names")
                 var numbers: [[String]] = []
-                // As readdir shows them, and as stat does.
+                // First the numbers of readdir, then those of stat.
                 for format in ["%i\\n", "%i %s\\n"] {
                     let found = try ChildProcess.shell(
                         "find . -type f -printf '\(format)' | cut -d ' ' -f 1 | sort -u",

@@ -1,6 +1,6 @@
-// Damaged stores: bytes flipped in every file of a store, and files cut or missing. The mount is
-// refused with a sentence, or reads answer the right bytes or an error, never wrong bytes, and what
-// is gone was reported.
+// Damaged stores: bytes are flipped in the files of a store, and files are cut or removed. Either the
+// mount is refused with a sentence, or reads return the right bytes or an error, never wrong bytes, and a
+// loss is reported.
 
 import Glibc
 import Platform
@@ -11,7 +11,7 @@ import Testing
 extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct DamagedStore {
-        /// What is done to one file of the store.
+        /// The damage to one file of the store.
         enum Damage: String, CaseIterable {
             case start, quarter, middle, end, cut, emptied, removed
         }
@@ -62,7 +62,7 @@ extension MountTests {
             try refused(
                 "newer store", places.mount(), mountPoint: places.point,
                 naming: ["version", "\(Format.storeVersion + 1)"])
-            // The lock file names its last holder, which may be the one that was refused.
+            // The lock file names its last holder, which may be the refused daemon.
             let changed = before.differences(to: try TreeWalk(places.store))
                 .filter { !$0.hasPrefix("lock:") }
             try same(changed, [], "the store")
@@ -96,7 +96,7 @@ extension MountTests {
             try expect(!isMountPoint(places.point), "still mounted")
         }
 
-        /// Answers false where the file is too small for this damage.
+        /// Damages a file. Returns false if the file is too small for this damage.
         private static func damage(
             _ path: String, _ damage: Damage, _ random: inout SeededGenerator
         ) throws -> Bool {
@@ -154,8 +154,8 @@ extension MountTests {
                 !changed || !said.isEmpty, "\(what): something is missing and nothing was said")
         }
 
-        /// Reads every file that there should be. Wrong bytes throw; answers whether something is
-        /// missing, shorter or refused.
+        /// Reads every expected file. Throws on wrong bytes. Returns whether something is missing,
+        /// shorter or refused.
         private static func compare(
             _ root: String, _ expected: TreeWalk, _ what: String
         ) throws -> Bool {
@@ -172,7 +172,7 @@ extension MountTests {
                     changed = true
                     continue
                 }
-                // An older state, cut at a torn tail, is no wrong byte if the cut is reported.
+                // An older state, cut at a torn tail, is not wrong if the cut is reported.
                 if found != entry.digest {
                     let shown = String(decoding: name, as: UTF8.self)
                     if try !isEarlierState(held, size: Int64(seen.st_size), name: shown) {
@@ -184,7 +184,7 @@ extension MountTests {
             return changed
         }
 
-        /// Whether every byte is one that the file held at some time, in the base or since.
+        /// Returns whether every byte is one that the file held at some time, in the base or since.
         private static func isEarlierState(
             _ held: Int32, size: Int64, name: String
         ) throws -> Bool {

@@ -1,4 +1,4 @@
-// A tree that is deeper than any path, on a mount: commands on it end, and the daemon lives.
+// A tree that is deeper than any path, on a mount: commands on it end, and the daemon survives.
 
 import Glibc
 import TestSupport

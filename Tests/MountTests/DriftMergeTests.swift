@@ -1,4 +1,4 @@
-// draftfs drift: what was changed here and what was changed in the base, put together by the command line.
+// draftfs drift: the command line merges changes of the workspace with changes of the base.
 
 import Glibc
 import TestSupport
@@ -20,7 +20,7 @@ extension MountTests {
                 }
             }) { mount in
                 for name in ["a", "b", "c", "d"] {
-                    // A few bytes of a line: the rest stays the base's.
+                    // A few bytes of a line: the rest comes from the base.
                     try ChildProcess.shell(
                         "printf 'HERE' | dd of=\(name) conv=notrunc bs=1 seek=38893 status=none",
                         directory: mount.root)
@@ -61,7 +61,7 @@ extension MountTests {
             }
         }
 
-        @Test("What others do while a file is merged is not lost")
+        @Test("Changes of other processes during a merge are not lost")
         func meanwhile() throws {
             try mounted(prepare: { base in
                 for name in ["a", "b"] { try ChildProcess.shell("seq 10000 > \(name)", directory: base) }
@@ -76,7 +76,7 @@ extension MountTests {
                     "sed -i '10s/.*/ten of the base/' a b; ls", directory: mount.base)
                 let tools = try TemporaryDirectory("tools")
                 let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-                // Others come in when git is called.
+                // The other process makes its change when git is called.
                 func accept(_ name: String, meanwhile: String) throws -> ChildResult {
                     let script = "#!/bin/sh\n\(meanwhile)\nPATH='\(path)'\nexport PATH\nexec git \"$@\"\n"
                     try writeFile(tools("git"), script, mode: 0o755)
@@ -94,7 +94,7 @@ extension MountTests {
                 try expect(again.succeeded, again.errorText)
                 let merged = try readText(mount("a"))
                 try expect(merged.hasSuffix("LAST") && merged.contains("ten of the base"), "merged")
-                // The base changes once more: the merge is of an old version, and is taken back.
+                // The base changes once more: the merge used an old version and is taken back.
                 let overtaken = try accept(
                     "b", meanwhile: "sed -i '20s/.*/twenty of the base/' '\(mount.base)/b'")
                 try same(overtaken.status, 1, "status")

@@ -1,11 +1,11 @@
-// A store that fills up or cannot be written: writers get ENOSPC, the daemon lives on, and all that
-// was acknowledged is there afterwards.
+// A store that fills up or cannot be written: writers get ENOSPC, the daemon survives, and everything
+// acknowledged is there afterwards.
 
 import Glibc
 import TestSupport
 import Testing
 
-/// A small tmpfs of its own, unmounted at the end.
+/// A small tmpfs that `deinit` unmounts.
 private final class SmallDisk {
     let directory: TemporaryDirectory
     var path: String { directory("disk") }
@@ -44,11 +44,11 @@ extension MountTests {
                 try expect(mount.isAlive, "the daemon died of a full disk")
                 try Self.expectBlocks(mount, acknowledged, block, "with a full disk")
                 try mount.kill9()
-                // A store on a full disk must still mount, to be read or made smaller.
+                // A store on a full disk must still mount, so that it can be read or made smaller.
                 try mount.start()
                 try Self.expectBlocks(mount, acknowledged, block, "after a kill and remount")
                 try ChildProcess.check(["mount", "-o", "remount,size=64m", disk.path])
-                // What grows waits until the reserve is whole again, a moment later.
+                // Writes that need space fail until the reserve is complete again, a moment later.
                 for _ in 0..<400 where try Self.writeBlock(mount("more"), block) != 0 { usleep(10_000) }
                 acknowledged.append(-1)
                 try must("rename", rename(mount("more"), mount("f-1")))
@@ -70,7 +70,7 @@ extension MountTests {
                     names.append("f\(names.count)")
                 }
                 try expect(names.count < 600, "600 blocks fitted in 16 MiB")
-                // To the last byte of the disk, whoever takes it.
+                // Another file fills the disk to its last byte.
                 try? writeFile("\(disk.path)/filler", bytes(16 << 20, fill: 2))
                 for name in names[..<100] { try must("unlink \(name)", unlink(mount(name))) }
                 try must("rmdir", rmdir(mount("d")))
@@ -91,7 +91,7 @@ extension MountTests {
             }
         }
 
-        @Test("Disk full under small writes in one file: a prefix of them is there")
+        @Test("When small writes fill the disk, the file holds exactly those that succeeded")
         func fullUnderAppends() throws {
             let disk = try SmallDisk(megabytes: 8)
             try mounted(store: "\(disk.path)/store", expectErrors: true) { mount in
@@ -140,7 +140,7 @@ extension MountTests {
             try ChildProcess.check(unmount, seconds: 30)
         }
 
-        /// Creates, writes and closes; answers the first errno.
+        /// Creates, writes and closes a file. Returns the first errno, 0 for success.
         private static func writeBlock(_ path: String, _ block: [UInt8]) throws -> Int32 {
             let held = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
             if held < 0 { return errno }

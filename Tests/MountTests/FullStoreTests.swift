@@ -1,11 +1,11 @@
-// A store on a real file system without one free block, ext4 and xfs on loop devices: it opens, removes
-// and rolls back, whatever the end of the session before was, and all is clean afterwards.
+// A store on a real file system without a free block, ext4 and xfs on loop devices. It opens, removes and
+// rolls back after any end of the last session, and is clean afterwards.
 
 import Glibc
 import TestSupport
 import Testing
 
-/// A file system of its own in a file, mounted by a loop device; unmounted at the end.
+/// A file system in an image file, mounted by a loop device. `deinit` unmounts it.
 final class LoopDisk {
     let directory: TemporaryDirectory
     private(set) var image: String
@@ -18,7 +18,7 @@ final class LoopDisk {
         try ChildProcess.check(["truncate", "-s", "\(megabytes)M", image])
         try ChildProcess.check(["mkfs.\(type)", "-q", image], seconds: 60)
         try mount()
-        // Room that can be made in any case: a full xfs takes no new file, either.
+        // Space that can be freed in any case: a full xfs takes no new file either.
         try ChildProcess.check(["fallocate", "-l", "4M", "\(path)/filler"])
     }
 
@@ -33,7 +33,7 @@ final class LoopDisk {
 
     func mount() throws { try ChildProcess.check(["mount", "-o", "loop", image, path], seconds: 60) }
 
-    /// To the last block, by a file that `makeRoom` removes.
+    /// Fills the disk to its last block with files that `makeRoom` removes.
     func fill() throws {
         try ChildProcess.shell(
             "cd '\(path)'; for b in 65536 4096 1024 1; do "
@@ -60,7 +60,7 @@ extension MountTests {
                 try writeFile("\(base)/base", bytes(9_000, fill: 1))
             }) { mount in
                 for round in 0..<4 {
-                    // The database is there from the second round on.
+                    // The database exists from the second round on.
                     try writeFile(mount("new\(round)"), "new")
                     try writeFile(mount("gone\(round)"), "gone")
                     if round % 2 == 0 { try mount.unmount() } else { try mount.kill9() }
@@ -126,7 +126,7 @@ extension MountTests {
                     try TestSupport.names(in: mount.root).count, names.count + 1,
                     "names after the rollback")
                 try same(try readFile(mount(names[7])) == block, true, "content after the rollback")
-                // What grows must wait.
+                // A call that needs space fails.
                 try refuse(ENOSPC, "a new file", open(mount("more"), O_WRONLY | O_CREAT, 0o644))
                 try mount.unmount()
                 try Self.fsck(mount.store)

@@ -6,7 +6,8 @@ import Testing
 extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canRun, "needs /dev/fuse"))
     struct Git {
-        /// The same identity and no configuration of the user, so that nothing outside decides.
+        /// A fixed identity and no configuration of the user, so that the result does not depend on the
+        /// host.
         static let environment = [
             "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
             "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org",
@@ -14,7 +15,7 @@ extension MountTests {
             "GIT_EDITOR": "true", "GIT_TERMINAL_PROMPT": "0",
         ]
 
-        /// A repository through fast-import: commits 1 to 80 packed, the others loose.
+        /// Makes a repository with fast-import: commits 1 to 80 are packed, the others are loose.
         static let script = """
             git init -q -b main repo; cd repo
             make() {

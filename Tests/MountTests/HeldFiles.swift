@@ -1,6 +1,6 @@
-// HeldFiles: descriptors and mappings that are held while a workspace is rolled back, and what they
-// must show then: what the file is now, or what it was if no name leads to it any more. And Walker,
-// which keeps the kernel's caches busy meanwhile.
+// HeldFiles: descriptors and mappings that are held while a workspace is rolled back. Afterwards they
+// must show the file's current content, or its earlier content if no name leads to it any more. Walker
+// keeps the kernel's caches busy meanwhile.
 
 import Dispatch
 import Glibc
@@ -32,7 +32,7 @@ final class HeldFiles {
             if !content.isEmpty {
                 map = mmap(nil, content.count, PROT_READ, MAP_SHARED, descriptor, 0)
                 if map == MAP_FAILED { throw CheckFailure("mmap: \(words(errno))") }
-                // Into the page table, so that the rollback has to take it out again.
+                // Into the page table, so that the rollback must remove it again.
                 try expect(map.map { memcmp($0, content, content.count) } == 0, "a mapping")
             }
             files.append(
@@ -70,7 +70,7 @@ final class HeldFiles {
         return try readBytes(descriptor, Int(try status(descriptor).st_size), at: 0)
     }
 
-    /// Writes through each descriptor; into the plain directory too where the file has a name.
+    /// Writes through each descriptor, and also into the plain directory if the file has a name.
     func write(seed: UInt64, plain: String, _ now: Snapshot) throws {
         let names = Dictionary(now.numbers.map { ($1, $0) }) { one, _ in one }
         for (index, file) in files.enumerated() {
@@ -94,7 +94,8 @@ final class HeldFiles {
     }
 }
 
-/// Threads that list, stat and read a mount, and look for names that may be missing, until stopped.
+/// Threads that list, stat and read a mount and look up names that may be missing, until they are
+/// stopped.
 final class Walker: Sendable {
     private let isStopped = Mutex(false)
     private let threads = DispatchGroup()

@@ -1,5 +1,5 @@
-// The daemon is killed at random moments of commands that change thousands of files: mounted again,
-// all of the command is there or nothing of it. DRAFTFS_TEST_SEED replays the moments, roughly.
+// The daemon is killed at random times during commands that change thousands of files. After the next
+// mount a command is done completely or not at all. DRAFTFS_TEST_SEED replays the times approximately.
 
 import Glibc
 import TestSupport
@@ -20,7 +20,7 @@ extension MountTests {
             }
         }
 
-        /// Changes most files, each round in another way.
+        /// Changes most files, in five different ways.
         static func change(_ mount: TestMount) throws {
             for index in 0..<files {
                 let path = mount("d\(index % 10)/f\(index)")
@@ -35,7 +35,7 @@ extension MountTests {
             }
         }
 
-        @Test("A command during which the daemon is killed is there whole or not at all")
+        @Test("A command during which the daemon is killed is done completely or not at all")
         func killed() throws {
             let seed = TestEnvironment.seed()
             var random = SeededGenerator(seed: seed)
@@ -71,7 +71,7 @@ extension MountTests {
                     if found == target {
                         isFirst.toggle()
                         done += 1
-                        // So that most kills come about when all is decided.
+                        // So that most kills happen near the time when the command takes effect.
                         longest = longest * 4 / 5
                     } else {
                         longest = longest * 5 / 4
@@ -90,7 +90,7 @@ extension MountTests {
             }
         }
 
-        /// Backups, clones and undo.
+        /// Tests backups, clones and undo.
         private static func others(
             _ mount: TestMount, _ rounds: Int, _ longest: UInt64,
             _ random: inout SeededGenerator, _ seed: String
@@ -105,7 +105,7 @@ extension MountTests {
                     case 1: "echo b\(round) > .draft/backup"
                     default: "echo 1 > .draft/undo"
                     }
-                // What undo would lead to; it is undone again for that.
+                // The state that undo leads to: that before the last rollback.
                 var undone = tree
                 if round % 3 == 2 {
                     undone = tree

@@ -17,7 +17,7 @@ extension MountTests {
             }
         }
 
-        @Test("Limits are set and read as lines, and hold at once")
+        @Test("Limits are set and read as lines, and apply at once")
         func limits() throws {
             try mounted { mount in
                 try same(
@@ -47,7 +47,7 @@ extension MountTests {
                     try withOpen(mount(name), O_WRONLY) { try writeAll($0, Array("edit".utf8)) }
                     try writeFile("\(mount.base)/\(name)", bytes(6_000, fill: 2))
                 }
-                // On a file system that can share extents the content is pinned.
+                // On a file system that can share extents the content is pinned, and no drift is listed.
                 if try readText(mount(".draft/drift")).isEmpty { return }
                 let list = try readText(mount(".draft/drift"))
                 try expect(list.contains("\"path\":\"f\"") && list.contains("\"path\":\"g\""), list)
@@ -63,7 +63,7 @@ extension MountTests {
             }
         }
 
-        @Test("A refresh and the metrics answer")
+        @Test("A refresh shows changes of the base, and the metrics are complete")
         func others() throws {
             try mounted(prepare: { try writeFile("\($0)/f", "old") }) { mount in
                 try same(try readText(mount("f")), "old", "before")

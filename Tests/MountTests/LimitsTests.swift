@@ -1,5 +1,5 @@
-// Limits: memory and descriptors of the daemon stay bounded, whatever the files are.
-// DRAFTFS_TEST_SMALL=1 takes a tenth of the numbers.
+// Bounds: memory and descriptors of the daemon stay bounded for any files. DRAFTFS_TEST_SMALL=1 reduces
+// the numbers to a tenth.
 
 import Glibc
 import TestSupport
@@ -11,7 +11,7 @@ extension MountTests {
         static let count = TestEnvironment.variable("DRAFTFS_TEST_SMALL") == "1" ? 20_000 : 200_000
         static let memoryLimit = 256 << 20
 
-        @Test("A 10 GiB sparse file takes 200,000 random writes")
+        @Test("A 10 GiB sparse file takes 200,000 random writes in bounded memory")
         func manyEdits() throws {
             let seed = TestEnvironment.seed()
             print("limits: DRAFTFS_TEST_SEED=\(seed)")
@@ -44,8 +44,8 @@ extension MountTests {
             }
         }
 
-        /// More than the 200,000 inodes above which the kernel is asked to forget names.
-        @Test("A tree of 250,000 files is created and walked")
+        /// Exceeds the 200,000 inodes above which the kernel is asked to forget names.
+        @Test("A tree of 250,000 files is created and walked in bounded memory")
         func manyFiles() throws {
             try mounted(limit: 600) { mount in
                 for directory in 0..<250 {

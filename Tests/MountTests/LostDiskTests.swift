@@ -1,12 +1,13 @@
-// A store whose file system comes back without what was never synced, while the machine runs on: its
-// device went away, or a snapshot of the volume was restored.
+// A store whose file system loses what was never synced while the machine runs on: its device went away,
+// or a snapshot of the volume was restored.
 
 import Glibc
 import TestSupport
 import Testing
 
 extension LoopDisk {
-    /// The file system as its device has it now, mounted anew: what only the kernel had is gone.
+    /// Mounts the file system in the current state of its device. What only the kernel had cached is
+    /// lost.
     func loseUnsynced() throws {
         let copy = directory("copy")
         try ChildProcess.check(["cp", "--sparse=always", image, copy], seconds: 60)
@@ -56,7 +57,7 @@ extension MountTests {
                 for name in ["f", "g"] {
                     edited[name]?.replaceSubrange(80..<96, with: patch)
                 }
-                // Over a file of the base, never synced by its writer.
+                // Replaces a file of the base. Its writer never syncs it.
                 try Self.write(mount("new"), content[3], syncs: false)
                 try must("rename", rename(mount("new"), mount("h")))
                 if waits {

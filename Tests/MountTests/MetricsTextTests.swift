@@ -1,4 +1,4 @@
-// The text of the metrics, without a mount. With promtool on PATH, that checks it too.
+// The text of the metrics, without a mount. If promtool is on PATH, it checks the text too.
 
 import Overlay
 import TestSupport
@@ -49,7 +49,7 @@ import Testing
         #expect(lines.last == "# EOF")
     }
 
-    @Test("Values and labels are as they should be, names escaped")
+    @Test("Values and labels are correct, and names are escaped")
     func values() {
         let lines = lines(sample)
         for line in [
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test(
-        "promtool has nothing to say",
+        "promtool accepts the text without a message",
         .enabled(
             if: (try? ChildProcess.run(["sh", "-c", "command -v promtool"]).succeeded) == true,
             "needs promtool"))

@@ -1,6 +1,6 @@
-// MountTests: the parent of every test that uses a mount. Serialised as a whole, because the tests
-// compete for two processors and their time limits assume an idle machine. A test mounts through
-// `mounted`, which ends the mount on every path and fails the test for whatever went wrong there.
+// MountTests: the parent suite of every test that uses a mount. It is serialised as a whole, because the
+// tests compete for two processors and their time limits assume an idle machine. A test mounts through
+// `mounted`, which ends the mount on every path and fails the test for every problem of the mount.
 
 import Glibc
 import TestSupport
@@ -9,7 +9,7 @@ import Testing
 @Suite(.serialized)
 enum MountTests {}
 
-/// Runs a test on a mount of its own. What the body throws fails the test after the mount is gone.
+/// Runs a test on its own mount. An error of the body fails the test after the mount has ended.
 func mounted(
     workspace: String? = "ws", options: [String] = [], store: String? = nil,
     limit: Int = 300, expectErrors: Bool = false,
@@ -27,7 +27,7 @@ func mounted(
     }
 }
 
-/// Fills a file with bytes that do not compress and repeat nowhere.
+/// Fills a file with bytes that do not compress and do not repeat.
 func writeRandomFile(_ path: String, bytes: Int, seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     try withOpen(path, O_WRONLY | O_CREAT | O_TRUNC) { descriptor in
@@ -46,7 +46,7 @@ func writeRandomFile(_ path: String, bytes: Int, seed: UInt64) throws {
     }
 }
 
-/// All that must not change of a file in the base.
+/// Returns everything about a file in the base that must not change.
 func fingerprint(_ path: String) throws -> String {
     let sum = try ChildProcess.check(["sha256sum", path], seconds: 60)
     let seen = try status(path)

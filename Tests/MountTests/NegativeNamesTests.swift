@@ -1,4 +1,5 @@
-// What the kernel was told does not exist is remembered, bounded, and given back for a refresh.
+// NegativeNames remembers, in bounded memory, names that the kernel was told do not exist. A refresh
+// takes them back.
 
 import Platform
 import Testing
@@ -8,7 +9,7 @@ import Testing
 @Suite struct NegativeNamesTests {
     private func name(_ index: Int) throws -> FileName { try FileName("n\(index)") }
 
-    @Test("Names are given back once, for the directories asked for")
+    @Test("take returns each name once, for the selected directories")
     func taken() throws {
         let names = NegativeNames()
         for index in 0..<6 { #expect(names.note(UInt64(index % 2), try name(index)) == nil) }
@@ -19,7 +20,7 @@ import Testing
         #expect(names.take { _ in true }.count == 3)
     }
 
-    @Test("What falls out is told, so that the kernel drops it")
+    @Test("note returns the name that it drops, so that the kernel drops it too")
     func bounded() throws {
         let names = NegativeNames(capacity: 3)
         for index in 0..<3 { #expect(names.note(7, try name(index)) == nil) }

@@ -1,4 +1,5 @@
-// The base is replaced by a copy of it while nothing is mounted: workspaces show all that they hold.
+// The base is replaced by a copy of it while nothing is mounted. Workspaces show everything that they
+// hold.
 
 import Glibc
 import TestSupport
@@ -9,7 +10,7 @@ extension MountTests {
     struct NewBase {
         private static let look = "find . -type f | sort | xargs sha256sum; find . -type d | sort"
 
-        @Test("A workspace is whole over a new base, and over the old one again", arguments: [false, true])
+        @Test("A workspace is intact over a new base, and over the old one again", arguments: [false, true])
         func replaced(isKill: Bool) throws {
             try mounted(prepare: { base in
                 try ChildProcess.shell(

@@ -1,5 +1,5 @@
-// The commands of a past run. What changes inodes in ways that a plain directory cannot follow is
-// checked by itself, and the plain directory becomes a copy of the mount.
+// PastRun: the commands. Changes of inodes that a plain directory cannot follow are checked separately.
+// The plain directory then becomes a copy of the mount.
 
 import Glibc
 import TestSupport
@@ -12,7 +12,7 @@ extension PastRun {
         release()
         let held = try HeldFiles(mount.root, random: &random)
         defer { held.close() }
-        // Everything into the kernel's caches: attributes, pages, listings, and what is missing.
+        // Fill the kernel's caches with everything: attributes, pages, listings, and missing names.
         _ = try TreeWalk(mount.root)
         for path in moment.snapshot.paths {
             var found = stat()
@@ -35,7 +35,7 @@ extension PastRun {
         try held.write(seed: random.next(), plain: now, found)
     }
 
-    /// The plain directory becomes what another one is.
+    /// Makes the plain directory a copy of another one.
     private func become(_ other: String) throws {
         release()
         try ChildProcess.shell("rm -rf '\(now)'; cp -a '\(other)' '\(now)'")
@@ -71,7 +71,7 @@ extension PastRun {
         let inside = exactDifferences(
             loose(after.below(path), times: keepsTimes),
             loose(moment.snapshot.below(path), times: keepsTimes))
-        // Other names of files that the rollback changed change with them.
+        // Other names of files that the rollback changed are changed too.
         let touched = before.numbers(below: path).union(after.numbers(below: path))
         func outside(_ whole: Snapshot) -> [[UInt8]: TreeEntry] {
             loose(
@@ -91,7 +91,7 @@ extension PastRun {
 
     // MARK: Undo
 
-    /// Changes of names and attributes, which are one step each, and all of them taken back.
+    /// Makes changes of names and attributes, which are one step each, and undoes all of them.
     func undo() throws {
         release()
         let (before, first) = (try Snapshot(mount.root), try mount.sequence())
@@ -122,7 +122,7 @@ extension PastRun {
 
     func clone() throws {
         let snapshot = try Snapshot(now)
-        // cp gets them as arguments, which must be text here.
+        // cp gets the paths as arguments, which must be text here.
         func isText(_ path: [UInt8]) -> Bool { String(validating: path, as: UTF8.self) != nil }
         let sources = snapshot.paths.filter(isText)
         if sources.isEmpty { return }

@@ -1,14 +1,15 @@
-// PastRun: a plain directory and a mount in lockstep, with what both were at earlier moments.
+// PastRun: applies the same steps to a plain directory and a mount, and keeps the state of both at
+// earlier moments.
 
 import Glibc
 import TestSupport
 
 final class PastRun {
     static let tops = ["t", "u"]
-    /// Random steps between two commands.
+    /// The number of random steps between two commands.
     static let chunk = 50
 
-    /// What happens between two chunks of steps; those that find more come more than once.
+    /// What happens between two chunks of steps. Kinds that find more bugs are listed more than once.
     enum Interlude {
         case backup, moment, rollback, rollbackPath, undo, clone, edit, kill, remount, lookBack
         case verify
@@ -20,11 +21,11 @@ final class PastRun {
     }
 
     struct Moment {
-        /// How commands name it: a backup's name, or @ and a number.
+        /// The word for the moment in commands: the name of a backup, or @ and a number.
         let word: String
-        /// Its tree below the control directory.
+        /// Its view below the control directory.
         let view: String
-        /// The plain directory's copy.
+        /// The copy of the plain directory.
         let copy: String
         let snapshot: Snapshot
     }
@@ -138,7 +139,7 @@ final class PastRun {
         let dirty = try dirtyMappings()
         defer { for map in dirty { munmap(map.start, map.size) } }
         if asBackup { try mount.mustCommand("backup", quoted(Array(name.utf8))) }
-        // Both see what the mappings hold, but only a backup has the kernel send it.
+        // Both trees show what the mappings hold, but only a backup makes the kernel send it.
         let snapshot = try Snapshot(mount.root)
         if !asBackup { for map in dirty { msync(map.start, map.size, MS_SYNC) } }
         let word = asBackup ? name : "@\(try mount.sequence())"
@@ -154,7 +155,7 @@ final class PastRun {
         moments[index] = moment
     }
 
-    /// Shared mappings of a file on both sides, written to and not synchronized.
+    /// Makes shared mappings of a file on both sides and writes to them without a sync.
     private func dirtyMappings() throws -> [(start: UnsafeMutableRawPointer, size: Int)] {
         let files = try TreeWalk(now).entries.filter {
             $0.value.mode & S_IFMT == S_IFREG && $0.value.size > 0

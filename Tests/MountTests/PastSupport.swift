@@ -1,27 +1,27 @@
-// What the tests of backups and rollbacks on a mount share: commands with any bytes, whole trees with
-// their inode numbers, and the time they were taken at.
+// Helpers for the tests of backups and rollbacks on a mount: commands with any bytes, and whole trees
+// with their inode numbers.
 
 import Glibc
 import TestSupport
 
-/// A word of a command, quoted so that it holds any bytes.
+/// Returns a word of a command, quoted so that it may hold any bytes.
 func quoted(_ word: [UInt8]) -> [UInt8] {
     let parts = word.split(separator: 0x27, omittingEmptySubsequences: false)
     return [0x27] + Array(parts.joined(separator: Array("'\\''".utf8))) + [0x27]
 }
 
 extension TestMount {
-    /// Writes one command in one write(2); answers its errno.
+    /// Writes one command by one write(2) and returns the errno.
     func command(_ file: String, _ line: [UInt8]) throws -> Int32 {
         try withOpen(self(".draft/\(file)"), O_WRONLY) { held in
             code(write(held, line, line.count))
         }
     }
 
-    /// The sentence about the last command that failed.
+    /// The sentence about the last failed command.
     var lastError: String { (try? readText(self(".draft/last-error"))) ?? "" }
 
-    /// A command that must succeed.
+    /// Writes a command that must succeed.
     func mustCommand(_ file: String, _ line: [UInt8]) throws {
         let found = try command(file, line)
         if found != 0 {
@@ -34,7 +34,7 @@ extension TestMount {
         try mustCommand(file, Array(line.utf8))
     }
 
-    /// The number of the last change.
+    /// Returns the sequence number of the last change.
     func sequence() throws -> UInt64 {
         let text = try readText(self(".draft/status"))
         guard let place = text.firstRange(of: "\"sequence\":"),
@@ -43,7 +43,7 @@ extension TestMount {
         return number
     }
 
-    /// Has everything verified; answers the report.
+    /// Verifies the whole workspace and returns the report.
     func verified() throws -> String {
         try mustCommand("verify", "\n")
         for _ in 0..<6_000 {
@@ -55,7 +55,7 @@ extension TestMount {
     }
 }
 
-/// A whole tree with the inode numbers that it shows.
+/// A whole tree with its inode numbers.
 struct Snapshot {
     let walk: TreeWalk
     let numbers: [[UInt8]: UInt64]
@@ -77,7 +77,7 @@ struct Snapshot {
 
     func paths(ofKind kind: mode_t) -> [[UInt8]] { paths.filter { isKind($0, kind) } }
 
-    /// Entries at a path and below, by their paths relative to it.
+    /// Returns the entries at a path and below, by their paths relative to it.
     func below(_ path: [UInt8]) -> [[UInt8]: TreeEntry] {
         var found: [[UInt8]: TreeEntry] = [:]
         for (name, entry) in walk.entries where isInside(name, path) {
@@ -91,7 +91,7 @@ struct Snapshot {
     }
 }
 
-/// Whether a path is another one or lies below it.
+/// Returns whether a path equals another one or lies below it.
 func isInside(_ path: [UInt8], _ directory: [UInt8]) -> Bool {
     path == directory || directory.isEmpty || path.starts(with: directory + [0x2F])
 }
@@ -107,7 +107,7 @@ func number(of path: [UInt8], below root: String) throws -> UInt64 {
     return UInt64(found.st_ino)
 }
 
-/// Names the differences of two trees in every respect that an entry has, times included.
+/// Returns the differences of two trees in every attribute of an entry, times included.
 func exactDifferences(
     _ found: [[UInt8]: TreeEntry], _ expected: [[UInt8]: TreeEntry], limit: Int = 12
 ) -> [String] {

@@ -1,4 +1,4 @@
-// The POSIX table on plain directories, which checks the checks, and on mounts.
+// The table of POSIX checks on plain directories, which validates the checks, and on mounts.
 
 import TestSupport
 import Testing
@@ -11,33 +11,33 @@ extension MountTests {
         static let acls = PosixCheck.all(needing: .acls)
         static let canACL = TestEnvironment.isRoot && TestEnvironment.keepsACLs
 
-        @Test("A plain directory passes", arguments: anybody)
+        @Test("A plain directory passes a check", arguments: anybody)
         func plainDirectory(check: PosixCheck) throws { try Self.runPlain(check) }
 
         @Test(
-            "A plain directory passes what needs root",
+            "A plain directory passes a check that needs root",
             .enabled(if: TestEnvironment.isRoot, "needs root"), arguments: root)
         func plainDirectoryAsRoot(check: PosixCheck) throws { try Self.runPlain(check) }
 
         @Test(
-            "A plain directory passes what needs ACLs",
+            "A plain directory passes a check that needs ACLs",
             .enabled(if: canACL, "needs root, and a TMPDIR that keeps ACLs"), arguments: acls)
         func plainDirectoryWithACLs(check: PosixCheck) throws { try Self.runPlain(check) }
 
         @Test(
-            "A workspace passes",
+            "A workspace passes a check",
             .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"), arguments: anybody)
         func workspace(check: PosixCheck) throws { try Self.runMounted(check) }
 
         @Test(
-            "A workspace passes what needs root",
+            "A workspace passes a check that needs root",
             .enabled(
                 if: TestEnvironment.canMount && TestEnvironment.isRoot, "needs /dev/fuse and root"),
             arguments: root)
         func workspaceAsRoot(check: PosixCheck) throws { try Self.runMounted(check) }
 
         @Test(
-            "A workspace passes what needs ACLs",
+            "A workspace passes a check that needs ACLs",
             .enabled(
                 if: TestEnvironment.canMount && canACL,
                 "needs /dev/fuse, root, and a TMPDIR that keeps ACLs"), arguments: acls)

@@ -1,4 +1,4 @@
-// Limits that people set, as programs meet them through the kernel.
+// The limits of an operator, as programs see them through the kernel.
 
 import Glibc
 import Platform

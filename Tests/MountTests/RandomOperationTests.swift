@@ -1,6 +1,6 @@
-// Random operations on a plain directory and on a mount over an identical base, by several threads,
-// with remounts and kills of the daemon between phases. Every outcome and, after every phase, the
-// whole trees must be equal. DRAFTFS_TEST_SEED replays a run, DRAFTFS_TEST_STEPS sets its length.
+// Random operations on a plain directory and on a mount over an identical base, by several threads, with
+// remounts and kills of the daemon between phases. Every outcome must be equal, and after every phase the
+// whole trees. DRAFTFS_TEST_SEED replays a run, DRAFTFS_TEST_STEPS sets its length.
 
 import Dispatch
 import Synchronization
@@ -14,8 +14,8 @@ extension MountTests {
     struct RandomOperations {
         static let threads = 4
         static let phases = TestEnvironment.isFull ? 6 : 2
-        /// Trees for the serial steps. A link from here into a thread's tree would let two threads
-        /// meet at one inode, and outcomes would depend on who comes first.
+        /// The trees of the serial steps. A link from here into a thread's tree would let two threads use
+        /// one inode, and outcomes would depend on their order.
         static let serialTops = ["shared", "other"]
 
         @Test(
@@ -35,7 +35,7 @@ extension MountTests {
                 for phase in 0..<Self.phases {
                     let phaseSeed = seed &* 1_000 &+ UInt64(phase)
                     try trees.run(seed: phaseSeed, steps: steps / Self.phases) {
-                        // Targets still hold files open here, as programs do when a daemon dies.
+                        // The targets still hold files open here, as programs do when a daemon dies.
                         try trees.compare("phase \(phase) of seed \(seed)")
                         if phase % 2 == 0 { try mount.kill9() }
                     }
@@ -46,7 +46,7 @@ extension MountTests {
             }
         }
 
-        /// A base with every kind of name, hard links across directories among them.
+        /// Makes a base with every kind of name, and with hard links across directories.
         static func populate(_ base: String, seed: UInt64) throws {
             let tops = (0..<threads).map { "t\($0)" } + serialTops
             let target = OperationTarget(root: base)
@@ -69,13 +69,13 @@ extension MountTests {
     }
 }
 
-/// The two trees and the way steps run on both.
+/// The two trees, and the methods that run steps on both.
 private struct Trees: Sendable {
     let plain: String
     let mount: String
 
-    /// Runs one phase: most steps by threads in trees of their own, the rest one after another
-    /// across the serial trees. Calls `atEnd` while files of the serial part are still held open.
+    /// Runs one phase: most steps by threads in their own trees, the rest serially across the serial
+    /// trees. Calls `atEnd` while files of the serial part are still held open.
     func run(seed: UInt64, steps: Int, atEnd: () throws -> Void) throws {
         let threads = MountTests.RandomOperations.threads
         let share = steps * 4 / 5 / threads
@@ -119,7 +119,7 @@ private struct Trees: Sendable {
         return nil
     }
 
-    /// The last step with the few before it, and earlier ones that name the same path.
+    /// Returns the last step with the few before it, and earlier ones that name the same path.
     private static func story(_ history: [(operation: Operation, outcome: Outcome)]) -> [String] {
         let lines = history.enumerated().map { "\($0): \($1.operation): \($1.outcome)" }
         guard let subject = history.last?.operation.subject else { return lines.suffix(6) }

@@ -1,7 +1,7 @@
-// Random operations on a plain directory and on a mount over an identical base, with backups,
-// rollbacks of all and of single paths, undo, clones, edits, kills of the daemon and looks back
-// between them. The plain directory is copied at each backup and becomes that copy at a rollback.
-// DRAFTFS_TEST_SEED replays a run, DRAFTFS_TEST_STEPS sets how many steps it has.
+// Random operations on a plain directory and on a mount over an identical base. Between them come
+// backups, rollbacks of everything and of single paths, undo, clones, edits, kills of the daemon and
+// reads of earlier moments. The plain directory is copied at each backup and becomes that copy at a
+// rollback. DRAFTFS_TEST_SEED replays a run, DRAFTFS_TEST_STEPS sets the number of steps.
 
 import Glibc
 import TestSupport
@@ -13,7 +13,7 @@ extension MountTests {
         .enabled(
             if: TestEnvironment.canMount && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct RandomPast {
-        /// Seeds that found something once: rollbacks that brought wrong content back.
+        /// Seeds that once found bugs: rollbacks that restored wrong content.
         private static let memorable: [UInt64] = [
             649_834, 700_013, 700_026, 700_027, 700_042, 700_043, 700_053,
             472_068_648,

@@ -1,5 +1,5 @@
-// Reading copies nothing: walking, searching and asking git over an untouched base leaves no
-// content in the store and no trace in the base, access times included.
+// Reading copies nothing: walks, searches and git over an untouched base leave no content in the store
+// and no trace in the base, access times included.
 
 import Glibc
 import TestSupport
@@ -8,7 +8,7 @@ import Testing
 extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct ReadOnlyBase {
-        /// Stands in every file of the base, so that a copy in the store is found.
+        /// Is in every file of the base, so that a copy in the store is found.
         static let marker = "marker-7c1f90e2-of-base-content"
 
         static let tree = """
@@ -29,7 +29,7 @@ extension MountTests {
                     Self.tree, environment: MountTests.Git.environment, directory: base)
                 paths = try ChildProcess.check(["find", base])
                     .split(separator: "\n").map(String.init)
-                // Older than any mtime: with relatime the first read would move it.
+                // Older than any mtime: with relatime the first read would change the access time.
                 let old = [
                     timespec(tv_sec: 1_000_000_000, tv_nsec: 7),
                     timespec(tv_sec: 1_400_000_000, tv_nsec: 8),
@@ -56,7 +56,8 @@ extension MountTests {
             }
         }
 
-        /// Times, links and modes by lstat alone: listing the base would move its access times.
+        /// Returns times, links and modes by lstat alone: a listing of the base would change its access
+        /// times.
         private static func traces(_ paths: [String]) throws -> [String] {
             try paths.map { path in
                 let seen = try status(path)

@@ -1,10 +1,10 @@
-// Refusals: what is asked of every command that must fail: in bounded time, by an exit status of
-// its own (not by a signal), with a sentence on stderr, and with nothing left mounted.
+// Refusals: the requirements for a command that must fail: it ends in bounded time, with its own exit
+// status (not by a signal) and a sentence on stderr, and leaves nothing mounted.
 
 import Glibc
 import TestSupport
 
-/// Runs a command that must be refused; answers what it said.
+/// Runs a command that must be refused. Returns what it printed to stderr.
 @discardableResult
 func refused(
     _ what: String, _ command: [String], mountPoint: String? = nil, naming words: [String] = [],
@@ -32,7 +32,7 @@ func refused(
     return said
 }
 
-/// Base, mount point and store for commands that are to fail, and a second mount point.
+/// The base, mount point and store of commands that must fail.
 struct Places {
     let directory: TemporaryDirectory
     var base: String { directory("base") }

@@ -1,5 +1,5 @@
-// Everything in a workspace is removed as frameworks do it at their start, by readdir and unlink,
-// and comes back whole by one command.
+// Everything in a workspace is removed by readdir and unlink, as frameworks do it when they start, and is
+// restored by one command.
 
 import CPlatform
 import Glibc
@@ -12,7 +12,7 @@ extension MountTests {
         .enabled(
             if: TestEnvironment.canMount && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct RemoveAll {
-        /// Files of the base, which the workspace edits, and files that the workspace makes.
+        /// The number of base files that the workspace edits, and of files that the workspace makes.
         static let (edited, made) = (4_000, 6_000)
 
         static func prepare(_ base: String) throws {
@@ -27,7 +27,7 @@ extension MountTests {
             try writeFile("\(base)/untouched", "never changed")
         }
 
-        /// 10,000 changed files of every kind, each with something of its own.
+        /// Makes 10,000 changed files of every kind, each with its own content or attributes.
         static func change(_ mount: TestMount) throws {
             for index in 0..<edited {
                 let path = mount("d\(index % 40)/base\(index)")
@@ -67,7 +67,7 @@ extension MountTests {
             try must("setxattr", cp_setxattr(path, "user.index", value, value.count, 0))
         }
 
-        /// As os.walk and shutil.rmtree do.
+        /// Removes everything as os.walk and shutil.rmtree do.
         static let remover = """
             import os, shutil, sys
             for entry in os.scandir(sys.argv[1]):
@@ -76,7 +76,7 @@ extension MountTests {
             assert os.listdir(sys.argv[1]) == []
             """
 
-        @Test("10,000 changed files that were removed come back byte for byte by one rollback")
+        @Test("One rollback restores 10,000 removed files byte for byte")
         func removeAll() throws {
             try mounted(prepare: Self.prepare) { mount in
                 try Self.change(mount)

@@ -1,5 +1,5 @@
-// Files and links of the base after rollbacks: what is open and loses its name counts no links, what
-// has several names counts those that it has, and what was another directory takes its attributes.
+// Files and links of the base after rollbacks: an open file that loses its name has no links, a file with
+// several names has the right link count, and a directory that was another one takes its attributes.
 
 import CPlatform
 import Glibc
@@ -25,7 +25,7 @@ extension MountTests {
             try expect(report.contains("\"findings\": []"), "verify: \(report.suffix(1_000))")
         }
 
-        @Test("A clone that a rollback takes away is unlinked for whoever has it open")
+        @Test("A clone that a rollback removes is unlinked for its open descriptors")
         func clone() throws {
             try mounted(prepare: Self.prepare) { mount in
                 try mount.mustCommand("backup", "start")
@@ -42,7 +42,7 @@ extension MountTests {
             }
         }
 
-        @Test("Base files that a rollback removes again are unlinked for whoever has them open")
+        @Test("A base file that a rollback removes again is unlinked for its open descriptors")
         func goneAgain() throws {
             try mounted(prepare: Self.prepare) { mount in
                 try mount.mustCommand("backup", "start")
@@ -70,7 +70,7 @@ extension MountTests {
             }
         }
 
-        @Test("A removed directory gives up the links of base files in it")
+        @Test("A directory that a rollback removes takes the links of base files in it away")
         func removedDirectory() throws {
             try mounted(prepare: Self.prepare) { mount in
                 try makeDirectory(mount("other"))
@@ -83,7 +83,7 @@ extension MountTests {
             }
         }
 
-        @Test("Names of a base file that come back one by one count one by one")
+        @Test("Each restored name of a base file adds one link")
         func namesOneByOne() throws {
             try mounted(prepare: Self.prepare) { mount in
                 try mount.mustCommand("backup", "start")
@@ -99,7 +99,7 @@ extension MountTests {
             }
         }
 
-        @Test("A directory of the base takes the attributes of one that was in its place")
+        @Test("A rollback gives a base directory the attributes of the one that replaced it")
         func otherDirectory() throws {
             try mounted(prepare: Self.prepare) { mount in
                 try mount.mustCommand("backup", "start")

@@ -1,7 +1,7 @@
 // Rollbacks every 300 ms while a compiler, git and SQLite work in the workspace and a writer rewrites
-// files as wholes. A single run of these programs may fail, since files go from under it, but each must
-// succeed between two rollbacks, and when it is quiet again. Nothing may hang, no file may be a mixture,
-// and the first backup must still be what it was.
+// whole files. A single run of these programs may fail, because a rollback removes files under it, but
+// each must succeed between two rollbacks, and when the rollbacks have ended. Nothing may hang, no file
+// may be a mixture of versions, and the first backup must be unchanged.
 
 import Glibc
 import TestSupport
@@ -13,7 +13,7 @@ extension MountTests {
         .enabled(
             if: TestEnvironment.canMount && TestEnvironment.isRoot, "needs /dev/fuse and root"))
     struct RollbackUnderLoad {
-        /// Bytes of a file that has one generation: what one write(2) and one read(2) take.
+        /// The size in bytes of a file of one generation: one write(2) and one read(2) transfer it.
         static let size = 128 << 10
 
         static let project = """
@@ -38,7 +38,7 @@ extension MountTests {
 
         static let successes: Set<Substring> = ["built", "committed", "stored"]
 
-        /// What each program does, once, with nobody beside it.
+        /// What each program does once, with no other program running.
         static let quiet = """
             (cd project && make clean && make -j2 program && ./program)
             cd repo; rm -f .git/index.lock .git/HEAD.lock
@@ -56,7 +56,7 @@ extension MountTests {
             done
             """
 
-        /// For as long as the file is there: fails are all right.
+        /// Runs as long as the file exists. Failures are permitted.
         static let compiler = """
             while [ -e "$GO" ]; do
               (cd project && make clean && make -j2 program && ./program && echo built)
@@ -91,8 +91,8 @@ extension MountTests {
               sleep 0.01
             done
             """
-        /// Writes under a lock that readers take too: the kernel lets a read(2) see half a write(2).
-        /// The lock is outside of the mount, and rollbacks do not take it.
+        /// Writes under a lock that readers take too, because the kernel lets a read(2) see half of a
+        /// write(2). The lock is outside of the mount, and rollbacks do not take it.
         static let writer = """
             import fcntl, os, sys, time
             go, lock, size = os.environ["GO"], open(os.environ["LOCK"]), int(sys.argv[1])
@@ -113,7 +113,7 @@ extension MountTests {
                 time.sleep(0.002)
             """
 
-        @Test("Rollbacks while programs work leave no mixture, no hang and the first tree")
+        @Test("Rollbacks under load mix no versions, hang no program and restore the first tree")
         func underLoad() throws {
             let seed = TestEnvironment.seed()
             var random = SeededGenerator(seed: seed)
@@ -166,7 +166,7 @@ extension MountTests {
     }
 }
 
-/// The programs that work meanwhile.
+/// The programs that run beside the rollbacks.
 private final class Load {
     private let go: String
     private let lock: String
@@ -199,7 +199,7 @@ private final class Load {
         return environment
     }
 
-    /// No file of the writer is a mixture.
+    /// Fails if a file of the writer is a mixture of versions.
     func check(_ root: String, _ when: String) throws {
         let held = try must("open the lock", open(lock, O_RDONLY | O_CLOEXEC))
         defer { close(held) }
@@ -224,7 +224,8 @@ private final class Load {
         }
     }
 
-    /// All must end by themselves, the writer without an error, and have succeeded meanwhile.
+    /// Ends the programs. All must end by themselves, the writer without an error, and the others must
+    /// have succeeded meanwhile.
     func stop() throws {
         typealias Test = MountTests.RollbackUnderLoad
         try must("unlink", unlink(go))

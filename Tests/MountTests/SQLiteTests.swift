@@ -1,5 +1,5 @@
-// SQLite in a workspace: concurrent writers in both journal modes, and the daemon killed at random
-// moments. A row counts as acknowledged when its writer has printed it, after COMMIT returned.
+// SQLite in a workspace: concurrent writers in both journal modes, and kills of the daemon at random
+// times. A row is acknowledged when its writer has printed it, after COMMIT returned.
 
 import Glibc
 import TestSupport
@@ -28,7 +28,7 @@ extension MountTests {
                 n += 1
             """
 
-        /// Arguments: database, file of acknowledged rows, most rows that may be there beyond them.
+        /// Arguments: database, file of acknowledged rows, maximum number of rows beyond them.
         static let checker = """
             import sqlite3, sys
             path, acknowledged, spare = sys.argv[1:4]
@@ -115,7 +115,7 @@ extension MountTests {
         private static func check(
             _ mount: TestMount, _ acknowledged: String, spare: Int, _ when: String = ""
         ) throws {
-            // A line cut off by the end of its writer is no acknowledgement.
+            // A line that is cut off by the end of its writer is not an acknowledgement.
             let whole = acknowledged.split(separator: "\n").joined(separator: "\n")
             let file = mount.directory("acknowledged")
             try writeFile(file, whole)

@@ -1,21 +1,21 @@
-// ScenarioTests: what operators do with control files, as scripts of sh in Scenarios/, each on a
-// mount of its own. A script says in comments how it wants to be mounted; see prologue.sh.
+// ScenarioTests: what operators do with control files, as sh scripts in Scenarios/. Each runs on its own
+// mount. Comments in a script say how to mount; see prologue.sh.
 
 import Glibc
 import Platform
 import TestSupport
 import Testing
 
-/// A script and what its comments ask for.
+/// A script and the settings in its comments.
 struct Scenario: Sendable, CustomTestStringConvertible {
     let name: String
-    /// More words for `draftfs mount`.
+    /// Additional arguments for `draftfs mount`.
     private(set) var options: [String] = []
-    /// All workspaces instead of one.
+    /// Mounts all workspaces instead of one.
     private(set) var isList = false
-    /// It leaves behind what `verify` reports, or errors in the daemon's log.
+    /// The script leaves findings for `verify`, or errors in the daemon's log.
     private(set) var damages = false
-    /// Why it cannot succeed yet.
+    /// The reason why the script cannot succeed yet.
     private(set) var known: String?
 
     var testDescription: String { name }
@@ -75,7 +75,7 @@ extension MountTests {
                 expectErrors: scenario.damages,
                 prepare: { base in
                     try ChildProcess.check(["sh", Scenario.path("base.sh"), base], seconds: 20)
-                    // For scenarios of other users.
+                    // For scenarios with other users.
                     try must("chmod", chmod("\(base)/..", 0o755))
                 }
             ) { mount in
@@ -91,7 +91,7 @@ extension MountTests {
             }
         }
 
-        /// Has all data of the workspace checked against its checksums.
+        /// Verifies all data of the workspace.
         private func verify(_ mount: TestMount) throws {
             try same(
                 try ControlFiles.command(mount(".draft/verify"), "\n"), 0, "start of verify")

@@ -1,4 +1,4 @@
-// Signals: the daemon unmounts cleanly, ends with status 0, and keeps what was written.
+// Signals: the daemon unmounts cleanly, ends with status 0, and keeps all written data.
 
 import Glibc
 import TestSupport
@@ -22,7 +22,7 @@ extension MountTests {
             }
         }
 
-        @Test("A clean end in the middle of writes loses none that returned")
+        @Test("A clean end during writes loses none that had returned")
         func endDuringWrites() throws {
             try mounted { mount in
                 let script = "i=0; while echo line $i; do echo $i >&2; i=$((i+1)); done >> f"

@@ -1,5 +1,5 @@
-// Asking the daemon where a text stands in a file: by an extended attribute, which the kernel lets
-// through only for who may read the file.
+// The places of a text in a file, as an extended attribute that the daemon computes. The kernel passes
+// the request on only for a user who may read the file.
 
 import CPlatform
 import Glibc
@@ -29,7 +29,7 @@ extension MountTests {
                 try same(try places("1-100:9:one"), [8], "behind the first")
                 try same(try places("0-100:1:one"), [0], "one")
                 try same(try places("0-100:9:%00one %25"), [7], "signs")
-                // Its length alone: that of the longest answer.
+                // The length alone: that of the longest answer.
                 try same(
                     cp_getxattr(mount("f"), front + "0-100:9:one", nil, 0), 16_008, "length")
                 try refuse(EINVAL, "no question", cp_getxattr(mount("f"), front + "0-100", nil, 0))
@@ -51,7 +51,7 @@ extension MountTests {
         }
 
         @Test(
-            "Who may only write a file may not ask", .enabled(if: TestEnvironment.isRoot, "needs root"))
+            "A user who may not read a file cannot ask", .enabled(if: TestEnvironment.isRoot, "needs root"))
         func unreadable() throws {
             try mounted { mount in
                 try writeFile(mount("f"), "secret")

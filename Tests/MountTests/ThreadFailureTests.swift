@@ -1,4 +1,4 @@
-// Threads that the system does not start: nothing waits for what they were to do.
+// Threads that the system does not start: nothing waits for their work.
 
 import Control
 import Fuse
@@ -11,7 +11,7 @@ import Testing
 @testable import MountServer
 
 @Suite struct ThreadFailureTests {
-    @Test("A check without a thread is told, and does not stay as one that runs")
+    @Test("A check whose thread does not start fails and is not listed as running")
     func verification() throws {
         let fixture = try WorkspaceFixture()
         let jobs = JobList()
@@ -37,7 +37,7 @@ import Testing
         #expect(text().contains("clean"))
     }
 
-    @Test("A base that no thread watches does not count as watched, and an event says so")
+    @Test("A base without a watching thread is not reported as watched, and an event says so")
     func watcher() throws {
         let fixture = try WorkspaceFixture()
         let set: WorkspaceSet = fixture.set

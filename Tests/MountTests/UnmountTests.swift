@@ -1,5 +1,5 @@
-// The verb unmount: success means that the daemon has ended. Who keeps a mount in use is named, in
-// this mount namespace and in others, and --force ends the daemon all the same.
+// The verb unmount: success means that the daemon has ended. The error names the processes that use the
+// mount, in this mount namespace and in others. --force ends the daemon in any case.
 
 import Glibc
 import TestSupport
@@ -16,7 +16,7 @@ extension MountTests {
                 [TestEnvironment.binary, "unmount", mount.root] + options, seconds: 120)
         }
 
-        /// Starts a program that goes on until it is killed, and waits until its number has that name.
+        /// Starts a program that runs until it is killed, and waits until its process has the given name.
         private func start(
             _ arguments: [String], as name: String, in directory: String? = nil
         ) throws -> ChildProcess {
@@ -32,7 +32,7 @@ extension MountTests {
             try start(["unshare", "-m", "--propagation", "private", "sleep", "1000"], as: "sleep")
         }
 
-        /// Programs that use a mount in each way, and what is said of them.
+        /// Programs that use a mount in each way, and the words of the error about them.
         private static let users: [(script: String, said: String)] = [
             ("exec sleep 1000", "stands in it"),
             ("exec 3<f; cd /; exec sleep 1000", "holds a file of it"),
@@ -89,7 +89,7 @@ extension MountTests {
             }
         }
 
-        @Test("With --force what was stored through a shared mapping is kept")
+        @Test("--force keeps what was stored through a shared mapping")
         func mapped() throws {
             try mounted { mount in
                 let script = """
@@ -141,7 +141,7 @@ extension MountTests {
             }
         }
 
-        @Test("With --force a mount ends in all mount namespaces", arguments: [true, false])
+        @Test("--force ends a mount in all mount namespaces", arguments: [true, false])
         func forcedNamespace(isHere: Bool) throws {
             try mounted { mount in
                 try writeFile(mount("f"), "x")
@@ -160,7 +160,7 @@ extension MountTests {
             }
         }
 
-        @Test("A second mount of the same file system is named")
+        @Test("unmount names a second mount of the same file system")
         func bound() throws {
             try mounted { mount in
                 let second = mount.directory("second")
@@ -178,7 +178,7 @@ extension MountTests {
             }
         }
 
-        @Test("A mount that a container made for itself is none of ours")
+        @Test("unmount does not touch a mount that a container made for itself")
         func container() throws {
             try mounted { mount in
                 let place = try TemporaryDirectory("container")

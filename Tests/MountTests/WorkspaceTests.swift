@@ -1,5 +1,5 @@
-// Workspaces: the root that lists them, forks, isolation, the hidden control directory, one daemon
-// for each store, and the verbs of the program.
+// Workspaces: the root that lists them, forks, isolation, the hidden control directory, one daemon per
+// store, and the verbs of the program.
 
 import Foundation
 import Glibc
@@ -113,7 +113,7 @@ extension MountTests {
             }
         }
 
-        @Test("Base, store and mount point may not lie in each other")
+        @Test("Base, store and mount point inside each other are refused")
         func nesting() throws {
             let places = try Places()
             let (base, point) = (places.base, places.point)

@@ -1,21 +1,22 @@
-// Calls: system calls for tests, by path, with their errors as Swift errors. Nothing here knows
+// Calls: system calls by path for tests. Each failure is a Swift error. The file does not depend on
 // draftfs: the same calls run on a plain directory and on a mount.
 
 package import Glibc
 
-/// A check that did not hold, or a call that failed where it should not.
+/// A failed check, or a system call that failed unexpectedly.
 package struct CheckFailure: Error, CustomStringConvertible, Sendable {
     package let description: String
 
     package init(_ description: String) { self.description = description }
 }
 
-/// The system's words for an error number.
+/// Returns the message of an errno, "success" for 0.
 package func words(_ code: Int32) -> String {
     code == 0 ? "success" : String(cString: strerror(code))
 }
 
-/// Answers the call's result; throws what failed and the system's words where it is negative.
+/// Returns the result of a call.
+/// - Throws: `what` and the message of errno if the result is negative.
 @discardableResult
 package func must<T: SignedInteger>(
     _ what: String, _ call: @autoclosure () -> T
@@ -25,12 +26,12 @@ package func must<T: SignedInteger>(
     return result
 }
 
-/// The errno that a call left, 0 for success.
+/// Returns the errno of a call, 0 for success.
 package func code<T: SignedInteger>(_ call: @autoclosure () -> T) -> Int32 {
     call() < 0 ? errno : 0
 }
 
-/// Throws unless the call fails with exactly this errno.
+/// Throws unless the call fails with exactly the expected errno.
 package func refuse<T: SignedInteger>(
     _ expected: Int32, _ what: String, _ call: @autoclosure () -> T
 ) throws(CheckFailure) {
@@ -47,7 +48,7 @@ package func expect(
     if !condition { throw CheckFailure(description()) }
 }
 
-/// Throws unless both are equal.
+/// Throws unless both values are equal.
 package func same<T: Equatable>(
     _ found: T, _ expected: T, _ what: @autoclosure () -> String
 ) throws(CheckFailure) {
@@ -57,7 +58,7 @@ package func same<T: Equatable>(
     }
 }
 
-/// Opens a file, hands its descriptor to the body, and closes it on every path.
+/// Opens a file, passes its descriptor to the body and closes it on every path.
 package func withOpen<R>(
     _ path: String, _ flags: Int32, _ mode: mode_t = 0o644, _ body: (Int32) throws -> R
 ) throws -> R {
@@ -80,7 +81,7 @@ package func writeAll(_ descriptor: Int32, _ bytes: [UInt8], at offset: Int64? =
     }
 }
 
-/// pread(2) until `count` bytes are there or the file ends.
+/// Reads with pread(2) until `count` bytes are read or the file ends.
 package func readBytes(_ descriptor: Int32, _ count: Int, at offset: Int64) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     var done = 0
@@ -105,7 +106,7 @@ package func writeFile(_ path: String, _ text: String, mode: mode_t = 0o644) thr
 
 package func readFile(_ path: String) throws -> [UInt8] {
     try withOpen(path, O_RDONLY) { descriptor in
-        // One byte more than the size, so that most files end within the first piece.
+        // One byte more than the size, so that most files are read in one piece.
         let step = max(64, Int(try status(descriptor).st_size) + 1)
         var bytes: [UInt8] = []
         while true {
@@ -120,7 +121,7 @@ package func readText(_ path: String) throws -> String {
     String(decoding: try readFile(path), as: UTF8.self)
 }
 
-/// lstat(2).
+/// Returns the status of a path by lstat(2).
 package func status(_ path: String) throws -> stat {
     var found = stat()
     try must("lstat \(path.suffix(80))", lstat(path, &found))
@@ -142,12 +143,12 @@ package func makeDirectory(_ path: String, mode: mode_t = 0o755) throws {
     try must("mkdir \(path.suffix(80))", mkdir(path, mode))
 }
 
-/// The names of a directory, without `.` and `..`, in the order of readdir(3).
+/// Returns the names in a directory, without `.` and `..`, in the order of readdir(3).
 package func names(in path: String) throws -> [[UInt8]] {
     try entries(of: path).map(\.name)
 }
 
-/// Name, d_ino and d_type of each entry of a directory, without `.` and `..`.
+/// Returns name, d_ino and d_type of each entry of a directory, without `.` and `..`.
 package func entries(of path: String) throws -> [(name: [UInt8], inode: UInt64, type: UInt8)] {
     guard let stream = opendir(path) else {
         throw CheckFailure("opendir \(path.suffix(80)): \(words(errno))")
@@ -165,7 +166,8 @@ package func entries(of path: String) throws -> [(name: [UInt8], inode: UInt64, 
     return found
 }
 
-/// The bytes of d_name. The record may be shorter than the structure, so nothing copies it whole.
+/// Returns the bytes of d_name. The record may be shorter than the structure, so the structure is never
+/// copied as a whole.
 package func nameBytes(_ entry: UnsafeMutablePointer<dirent>) -> [UInt8] {
     let start = UnsafeRawPointer(entry) + (MemoryLayout<dirent>.offset(of: \.d_name) ?? 0)
     let length = strlen(start.assumingMemoryBound(to: CChar.self))

@@ -1,12 +1,12 @@
-// ChildProcess: another program in a process group of its own, with its output in unlinked files
-// (so no pipe fills up) and every wait bounded. The group is killed by its id when time is over,
-// and at the latest when the object goes.
+// ChildProcess: a child program in its own process group. Its output goes to unlinked files, so that no
+// pipe fills up. Every wait is bounded. The group is killed by its id at a timeout, and at the latest by
+// `deinit`.
 
 package import Glibc
 
-/// What a finished program left.
+/// The result of a finished program.
 package struct ChildResult: Sendable {
-    /// The exit status, or 128 and the signal's number.
+    /// The exit status, or 128 plus the signal number.
     package let status: Int32
     package let timedOut: Bool
     package let output: [UInt8]
@@ -24,7 +24,8 @@ package final class ChildProcess {
     private let errorFile: Int32
     private var finished: Int32?
 
-    /// Starts a program, found by PATH, with the environment of this process and what is added.
+    /// Starts a program that is found by PATH. Its environment is that of this process plus
+    /// `environment`.
     package init(
         _ arguments: [String], environment: [String: String] = [:], directory: String? = nil
     ) throws {
@@ -54,7 +55,7 @@ package final class ChildProcess {
         return child.result(seconds: seconds)
     }
 
-    /// Runs a program that must succeed; answers its output.
+    /// Runs a program that must succeed. Returns its output.
     @discardableResult
     package static func check(
         _ arguments: [String], seconds: Double = 60, environment: [String: String] = [:],
@@ -71,7 +72,7 @@ package final class ChildProcess {
         return result.text
     }
 
-    /// Runs a script of bash, stopping at its first failing command.
+    /// Runs a bash script, which stops at its first failing command.
     @discardableResult
     package static func shell(
         _ script: String, seconds: Double = 60, environment: [String: String] = [:],
@@ -82,7 +83,7 @@ package final class ChildProcess {
             environment: environment, directory: directory)
     }
 
-    /// Waits for the end, or kills the group after `seconds`; answers what there is.
+    /// Waits for the program, or kills its group after `seconds`. Returns the output so far.
     package func result(seconds: Double) -> ChildResult {
         let status = wait(seconds: seconds)
         if status == nil { kill() }
@@ -90,7 +91,7 @@ package final class ChildProcess {
             status: status ?? 137, timedOut: status == nil, output: output(), errors: errors())
     }
 
-    /// The exit status once the program has ended, else nil.
+    /// Returns the exit status if the program has ended, otherwise nil.
     package func poll() -> Int32? {
         if let finished { return finished }
         var raw: Int32 = 0
@@ -98,7 +99,7 @@ package final class ChildProcess {
         return settle(raw)
     }
 
-    /// Waits at most `seconds`; nil when the program still runs.
+    /// Waits at most `seconds`. Returns nil if the program still runs.
     package func wait(seconds: Double) -> Int32? {
         let pause: useconds_t = 2_000
         var left = Int(seconds * 1_000_000 / Double(pause))
@@ -110,12 +111,12 @@ package final class ChildProcess {
         }
     }
 
-    /// Sends a signal to the program alone, if it is still ours to signal.
+    /// Sends a signal to the program alone, unless it has ended.
     package func signal(_ number: Int32) {
         if poll() == nil { Glibc.kill(pid, number) }
     }
 
-    /// Kills the whole group and waits for the program.
+    /// Kills the whole process group and reaps the program. Does nothing if the program has ended.
     package func kill() {
         if poll() != nil { return }
         Glibc.kill(-pid, SIGKILL)
@@ -141,7 +142,7 @@ package final class ChildProcess {
 
     private static func unlinkedFile() throws -> Int32 {
         let path = "/tmp/draftfs-output-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
-        // O_APPEND: the program and its children share the file.
+        // O_APPEND: the program and its children append to one file.
         let flags = O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC
         let descriptor = try must("open \(path)", open(path, flags, 0o600))
         unlink(path)
@@ -174,7 +175,7 @@ package final class ChildProcess {
         return pid
     }
 
-    /// The environment this process started with; `environ` itself is not safe to read in Swift 6.
+    /// Returns the environment this process started with. Reading `environ` is not safe in Swift 6.
     private static func environment() throws -> [String] {
         let descriptor = try must("open environ", open("/proc/self/environ", O_RDONLY | O_CLOEXEC))
         defer { close(descriptor) }

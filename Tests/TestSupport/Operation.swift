@@ -1,7 +1,7 @@
-// Operation: one random step of a program on a tree, as a value, so that the same step is done on
-// two trees and its outcomes are compared. Paths are bytes relative to the tree's root.
+// Operation: one random step of a program on a tree, as a value. The same step is applied to two trees,
+// and the outcomes are compared. Paths are bytes relative to the root of the tree.
 
-/// A step. Sizes and offsets are bytes, `fill` is the seed of the bytes written.
+/// A step. Sizes and offsets are in bytes. `fill` is the seed of the written bytes.
 package enum Operation: Sendable {
     case create(path: [UInt8], mode: UInt32, exclusive: Bool, truncating: Bool)
     case write(path: [UInt8], offset: Int64, length: Int, fill: UInt64)
@@ -33,13 +33,13 @@ package enum Operation: Sendable {
     case release(slot: Int)
 }
 
-/// What a step did, as far as it must be equal on every file system.
+/// The outcome of a step: the parts that must be equal on every file system.
 package struct Outcome: Equatable, Sendable, CustomStringConvertible {
-    /// errno, 0 for success; 1,000 and more where the step was not tried on this kind of file.
+    /// The errno, 0 for success; 1,000 and more if the step was not tried on this kind of file.
     package var code: Int32
-    /// What was read or counted, digested where it is long.
+    /// A count, or a digest of the bytes or names that were read.
     package var value: UInt64
-    /// What fstat(2) or lstat(2) told, where the step asked.
+    /// The result of fstat(2) or lstat(2), if the step calls it.
     package var facts: Facts?
 
     package var description: String {
@@ -47,15 +47,15 @@ package struct Outcome: Equatable, Sendable, CustomStringConvertible {
         return code < 1_000 ? "\(words(code)), value \(value)" : "kind \(code - 1_000)"
     }
 
-    /// The part of a status that does not depend on when and where a file was made.
+    /// The part of a status that does not depend on where and when a file was made.
     package struct Facts: Equatable, Sendable, CustomStringConvertible {
         let mode: UInt32
         let links: UInt64
         let uid: UInt32
         let gid: UInt32
-        /// 0 for directories.
+        /// In bytes; 0 for directories.
         let size: Int64
-        /// Seconds of an mtime that a step has set (before 2015), 0 for the moment of a change.
+        /// Seconds of an mtime that a step has set (before 2015); 0 for the time of a change.
         let modified: Int64
 
         package var description: String {
@@ -66,7 +66,7 @@ package struct Outcome: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Operation: CustomStringConvertible {
-    /// The path whose status the step may change most.
+    /// The path whose status is compared after the step.
     package var subject: [UInt8]? {
         switch self {
         case .create(let path, _, _, _), .write(let path, _, _, _), .append(let path, _, _),
@@ -80,7 +80,7 @@ extension Operation: CustomStringConvertible {
         }
     }
 
-    /// Paths as text, as far as they are; the long name is shortened.
+    /// Paths are shown as text. The long name is shortened.
     package var description: String {
         var parts: [String] = []
         for child in Mirror(reflecting: self).children {

@@ -1,12 +1,12 @@
-// OperationGenerator: draws steps so that most of them succeed: few names, shallow paths, small
-// files with now and then a large one, and kinds weighted as programs use them.
+// OperationGenerator: draws random steps, most of which succeed. It uses few names, shallow paths and
+// small files with an occasional large one. The kinds of steps are weighted as programs use them.
 
 internal import CPlatform
 import Glibc
 
 package struct OperationGenerator: Sendable {
     private var random: SeededGenerator
-    /// Directories in which this generator works, relative to the root.
+    /// The directories in which this generator works, relative to the root.
     private let tops: [[UInt8]]
 
     package init(seed: UInt64, tops: [String]) {
@@ -130,20 +130,21 @@ package struct OperationGenerator: Sendable {
         }
     }
 
-    /// Which names a path ends in: those that are mostly directories, or mostly not.
+    /// The kind of name that a path ends in: names that are mostly directories, mostly not, or either.
     private enum Place { case leaf, directory, any }
 
     private mutating func path(_ place: Place = .leaf) -> [UInt8] {
         var path = pick(tops)
         for _ in 0..<pick([0, 0, 1, 1, 1, 2]) { path += [0x2F] + pick(Self.directoryNames) }
-        // Now and then the other kind: a file where a directory is expected, and back.
+        // Occasionally the other kind: a file where a directory is expected, and the reverse.
         let isUnusual = below(40) == 0
         let isDirectory =
             place == .any ? below(3) == 0 : (place == .directory) != isUnusual
         return path + [0x2F] + (isDirectory ? pick(Self.directoryNames) : pick(Self.leafNames))
     }
 
-    /// Targets stay below the link's own directory, so that threads do not meet through links.
+    /// Targets stay below the link's own directory, so that threads do not reach each other's trees
+    /// through links.
     private mutating func linkTarget() -> [UInt8] {
         switch below(4) {
         case 0: return pick(Self.directoryNames)
@@ -178,7 +179,8 @@ package struct OperationGenerator: Sendable {
         pick(["user.a", "user.b", "trusted.c", "system.posix_acl_access"])
     }
 
-    /// The kernel's binary form of an ACL with one named user: version 2, then tag, rights, id.
+    /// Returns the kernel's binary form of an ACL with one named user: version 2, then tag, rights and id
+    /// of each entry.
     private mutating func accessList() -> [UInt8] {
         let none = UInt32.max
         let entries: [(UInt16, UInt32)] = [
@@ -197,7 +199,7 @@ package struct OperationGenerator: Sendable {
     private mutating func pick<T>(_ choices: [T]) -> T { choices[below(choices.count)] }
 }
 
-/// Bytes that are told apart by their seed, quickly made.
+/// Returns bytes that depend on the seed and are quick to make.
 package func bytes(_ count: Int, fill: UInt64) -> [UInt8] {
     var random = SeededGenerator(seed: fill)
     let period = (0..<61).map { _ in UInt8(truncatingIfNeeded: random.next()) }

@@ -1,5 +1,5 @@
-// OperationTarget: does operations on one tree by system calls and answers their outcomes.
-// One target belongs to one thread; its held descriptors close with it.
+// OperationTarget: applies operations to one tree by system calls and returns their outcomes. A target
+// belongs to one thread. Its held descriptors are closed with it.
 
 internal import CPlatform
 import Glibc
@@ -19,8 +19,8 @@ package final class OperationTarget {
         }
     }
 
-    /// Does the step; the outcome tells what the path that it names is like afterwards, so that a
-    /// difference shows at the step that made it.
+    /// Applies the step. The outcome includes the status of the step's path afterwards, so that a
+    /// difference is found at the step that caused it.
     package func apply(_ operation: Operation) -> Outcome {
         var outcome = perform(operation)
         if let path = operation.subject { outcome.facts = inspect(path).facts }
@@ -69,7 +69,7 @@ package final class OperationTarget {
         }
     }
 
-    /// Opens a regular file; other kinds are not tried, since a fifo or device would not answer.
+    /// Opens a regular file. Other kinds are not opened, because a fifo or a device could block.
     private func opened(
         _ path: [UInt8], _ flags: Int32, _ mode: mode_t = 0o644, _ body: (Int32) -> Outcome
     ) -> Outcome {

@@ -1,4 +1,4 @@
-// PastTree: a moment of a workspace as tests look at trees.
+// PastTree: a moment of a workspace as a `ReadableTree`, for comparison with other trees.
 
 internal import Overlay
 package import Past

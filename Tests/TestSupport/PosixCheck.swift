@@ -1,9 +1,9 @@
-// PosixCheck: one named rule of POSIX or Linux that holds in any directory. The same table runs on
-// a plain directory (the control group, which checks the checks) and on a mount.
+// PosixCheck: one named rule of POSIX or Linux that holds in any directory. The same table runs on a
+// plain directory (the control group, which validates the checks) and on a mount.
 
 import Glibc
 
-/// The directory that one check has for itself.
+/// The directory of one check.
 package struct PosixPlace: Sendable {
     package let path: String
 
@@ -13,18 +13,19 @@ package struct PosixPlace: Sendable {
 }
 
 package struct PosixCheck: Sendable, CustomStringConvertible {
-    /// What a check needs of the host.
+    /// What a check requires of the host.
     package enum Need: Sendable {
         case nothing
         /// The rights of root: other users, device nodes, trusted attributes.
         case root
-        /// These, and a file system below that keeps ACLs.
+        /// The rights of root, and a file system below that supports ACLs.
         case acls
     }
 
     package let description: String
     package let need: Need
-    /// Fills the base's directory before it is mounted; without one the check starts from nothing.
+    /// Fills the directory in the base before it is mounted. Without it the check starts with an empty
+    /// directory.
     private let prepare: @Sendable (PosixPlace) throws -> Void
     private let body: @Sendable (PosixPlace) throws -> Void
 
@@ -39,14 +40,15 @@ package struct PosixCheck: Sendable, CustomStringConvertible {
         self.body = body
     }
 
-    /// Puts into the base what the check expects to find there.
+    /// Makes the directory that the check expects in the base.
     package func prepare(base: String) throws {
         try makeDirectory("\(base)/place", mode: 0o777)
         chmod("\(base)/place", 0o777)
         try prepare(PosixPlace("\(base)/place"))
     }
 
-    /// Runs the check in a directory that shows the prepared base; answers what failed.
+    /// Runs the check in a directory that shows the prepared base. Returns the failure, nil if there is
+    /// none.
     package func run(in root: String) -> String? {
         do {
             try body(PosixPlace("\(root)/place"))
@@ -56,7 +58,7 @@ package struct PosixCheck: Sendable, CustomStringConvertible {
         }
     }
 
-    /// The whole table.
+    /// All checks.
     package static let all: [PosixCheck] =
         nameChecks + listingChecks + linkChecks + renameChecks + dataChecks + rangeChecks
         + attributeChecks + ownerChecks + accessControlChecks + sharingChecks
@@ -64,10 +66,10 @@ package struct PosixCheck: Sendable, CustomStringConvertible {
     package static func all(needing need: Need) -> [PosixCheck] { all.filter { $0.need == need } }
 }
 
-/// The user that stands for anybody without rights.
+/// The ID of a user without rights.
 let otherUser: UInt32 = 1_000
 
-/// Runs a shell script as another user, in the given groups.
+/// Runs a shell script as another user without supplementary groups.
 @discardableResult
 func asOther(_ script: String, in place: PosixPlace) throws -> ChildResult {
     try ChildProcess.run(

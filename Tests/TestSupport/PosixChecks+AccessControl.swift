@@ -1,6 +1,6 @@
-// Access control: POSIX ACLs as users meet them: who may read, write and search, what a default ACL
-// hands down, how chmod and ACL move together, and what clears set-id bits and capabilities. All as
-// root with other users beside it; a plain directory that keeps ACLs is the control group.
+// POSIX checks of access control: which users may read, write and search, what a default ACL passes on,
+// how chmod and ACLs affect each other, and what clears set-id bits and capabilities. The checks run as
+// root and use other users. The control group is a plain directory that supports ACLs.
 
 import Glibc
 
@@ -15,7 +15,7 @@ package func asUser(
         seconds: 30, directory: place.path)
 }
 
-/// What a user can do with a file: `r`, `w` and `x`, each tried by a call that needs it.
+/// Returns what a user can do with a file: `r`, `w` and `x`, each tested by a call that needs it.
 package func access(
     to name: String, as user: UInt32, groups: [UInt32] = [], in place: PosixPlace
 ) throws -> String {
@@ -28,7 +28,7 @@ package func access(
     return try asUser(user, groups: groups, script, in: place).text
 }
 
-/// Fails unless each user can do exactly what is expected.
+/// Fails unless each user has exactly the expected access.
 func allows(
     _ name: String, _ expected: [(user: UInt32, groups: [UInt32], access: String)],
     in place: PosixPlace
@@ -39,7 +39,7 @@ func allows(
     }
 }
 
-/// Numbers without a meaning on any host.
+/// User and group IDs without a meaning on any host.
 private let bob: UInt32 = 54_001
 private let eve: UInt32 = 54_002
 private let team: UInt32 = 54_101
@@ -209,9 +209,9 @@ extension PosixCheck {
     }
 }
 
-// What clears set-id bits and capabilities.
+// Set-id bits and capabilities, and what clears them.
 extension PosixCheck {
-    /// A capability set (cap_net_raw+ep) as security.capability holds it.
+    /// A capability set (cap_net_raw+ep) in the format of security.capability.
     private static let capability = "0x0100000200200000000000000000000000000000"
 
     private static let privilegeChecks: [PosixCheck] = [
@@ -272,7 +272,7 @@ extension PosixCheck {
         },
     ]
 
-    /// The modes that `command` of another user leaves on fresh files of root.
+    /// Returns the modes of fresh files of root after another user has run `command` on them.
     private static func modes(
         _ place: PosixPlace, _ command: String, groups: [UInt32]
     ) throws -> String {

@@ -1,4 +1,4 @@
-// Attributes: times, modes, extended attributes and POSIX ACLs.
+// POSIX checks of attributes: times, modes, extended attributes and ACLs.
 
 internal import CPlatform
 import Glibc

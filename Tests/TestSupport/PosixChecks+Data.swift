@@ -1,4 +1,4 @@
-// Data: reads, writes, truncation, appends, direct and mapped access.
+// POSIX checks of data: reads, writes, truncation, appends, direct and mapped access.
 
 internal import CPlatform
 import Glibc

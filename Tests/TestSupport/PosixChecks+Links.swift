@@ -1,4 +1,4 @@
-// Links: hard links, those of the base included, symlinks, and files that are open but unlinked.
+// POSIX checks of links: hard links (also of the base), symlinks, and files that are open but unlinked.
 
 import Glibc
 

@@ -1,4 +1,4 @@
-// Listings: readdir, seekdir, inode numbers and link counts of directories.
+// POSIX checks of listings: readdir, seekdir, inode numbers and link counts of directories.
 
 internal import CPlatform
 import Glibc

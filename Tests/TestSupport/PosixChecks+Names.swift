@@ -1,4 +1,4 @@
-// Names: creation, removal and their errors, odd and long names, deep paths.
+// POSIX checks of names: creation, removal and their errors, unusual and long names, deep paths.
 
 import Glibc
 
@@ -155,7 +155,7 @@ extension PosixCheck {
     ]
 }
 
-/// Names that tools and file systems trip over; none is `.`, `..` or holds `/` or NUL.
+/// Names that tools and file systems mishandle. None is `.` or `..`, and none contains `/` or NUL.
 let oddNames: [[UInt8]] = [
     Array(" leading and trailing ".utf8), Array("new\nline".utf8), Array("-rf".utf8),
     Array("\"quoted\" 'name' $HOME `x` \\".utf8), Array("…".utf8), Array("...".utf8),
@@ -165,7 +165,7 @@ let oddNames: [[UInt8]] = [
     Array(".fuse_hidden0001".utf8), Array("*?[]".utf8), Array(":;|&<>".utf8),
 ]
 
-/// A path whose last name need not be UTF-8.
+/// Returns a path whose last name need not be UTF-8.
 package func raw(_ directory: String, _ name: [UInt8]) -> [CChar] {
     (Array(directory.utf8) + [0x2F] + name + [0]).map { CChar(bitPattern: $0) }
 }

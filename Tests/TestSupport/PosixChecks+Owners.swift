@@ -1,5 +1,5 @@
-// Owners: chown, what clears set-user-ID and set-group-ID, sticky and set-group-ID directories,
-// and what another user may not do. All as root, with a second user beside it.
+// POSIX checks of owners: chown, what clears set-user-ID and set-group-ID, sticky and set-group-ID
+// directories, and what another user may not do. The checks run as root and use a second user.
 
 import Glibc
 
@@ -47,7 +47,7 @@ extension PosixCheck {
             try must("chown", chown(p("x"), 1, 1))
             let kept = try status(p("x")).st_mode & 0o7777
             try same(kept, 0o2767, "sgid without group execute is a lock mark and stays")
-            // A chown that names no owner clears as any other: the kernel sends it as a setattr
+            // A chown without an owner clears the bits like any other: the kernel sends it as a setattr
             // without a field.
             try must("chown of nothing", chown(p("x"), UInt32.max, UInt32.max))
             try same(try status(p("x")).st_mode & 0o7777, 0o2767, "the mark stays again")

@@ -1,4 +1,4 @@
-// Ranges: sparse files, fallocate, SEEK_DATA and SEEK_HOLE, copy_file_range.
+// POSIX checks of ranges: sparse files, fallocate, SEEK_DATA and SEEK_HOLE, copy_file_range.
 
 internal import CPlatform
 import Glibc
@@ -133,7 +133,8 @@ extension PosixCheck {
         return cp_copy_file_range(source, &from, target, &to, count)
     }
 
-    /// Copies until all is done or nothing comes; answers the count, which calls may split.
+    /// Copies until `count` bytes are copied or a call copies none. Returns the number of bytes, since
+    /// calls may copy fewer bytes than requested.
     private static func copy(
         _ source: Int32, _ from: Int64, _ target: Int32, _ to: Int64, _ count: Int
     ) throws -> Int {

@@ -1,4 +1,4 @@
-// Renames: flags, base directories, directories with open files, and the errors.
+// POSIX checks of renames: flags, base directories, directories with open files, and the errors.
 
 internal import CPlatform
 import Glibc

@@ -1,4 +1,4 @@
-// Sharing: locks between processes, many threads and processes in one directory, statfs.
+// POSIX checks of sharing: locks between processes, many processes in one directory, statfs.
 
 import Glibc
 

@@ -1,4 +1,4 @@
-// The content and attributes of the reference file system.
+// ReferenceFileSystem: its content, attributes and extended attributes.
 
 package import Overlay
 package import Platform
@@ -12,7 +12,7 @@ extension ReferenceFileSystem {
         }
     }
 
-    /// Bytes have changed: the time is the moment's.
+    /// Marks the bytes as changed. A nil mtime stands for the current time.
     private func changed(_ node: Node) { node.modified = nil }
 
     private func dropCapability(_ node: Node) {

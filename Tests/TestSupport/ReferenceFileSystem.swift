@@ -1,5 +1,5 @@
-// ReferenceFileSystem: what a workspace must do, written as plainly as it can be: a tree of inodes
-// in memory with their bytes in arrays. It starts as a copy of a base directory.
+// ReferenceFileSystem: the required behaviour of a workspace in its simplest form: a tree of inodes in
+// memory with their bytes in arrays. It starts as a copy of a base directory.
 
 internal import CPlatform
 import Glibc
@@ -18,7 +18,8 @@ package final class ReferenceFileSystem: TreeOperations {
         var target: [UInt8] = []
         var children: [FileName: Node] = [:]
         var xattrs: [[UInt8]: [UInt8]] = [:]
-        /// Nanoseconds since 1970 where it was set explicitly and nothing came after.
+        /// Nanoseconds since 1970 if the time was set explicitly and nothing has changed since; otherwise
+        /// nil.
         package internal(set) var modified: Int64?
 
         init(_ identity: UInt64, mode: UInt32, user: UInt32, group: UInt32, links: UInt32) {
@@ -58,7 +59,7 @@ package final class ReferenceFileSystem: TreeOperations {
         known = [:]
     }
 
-    /// Paths are bytes: names of the base need not be UTF-8.
+    /// Paths are bytes, because names of the base need not be UTF-8.
     private static func node(_ identity: UInt64, _ path: [UInt8]) throws -> Node {
         let path = path.map { CChar(bitPattern: $0) } + [0]
         var found = stat()
@@ -115,7 +116,7 @@ package final class ReferenceFileSystem: TreeOperations {
 
     // MARK: Copies
 
-    /// A copy of all that is there now, which nothing changes any more.
+    /// Returns a copy of the current state, which later changes do not affect.
     package func copy() -> ReferenceFileSystem { ReferenceFileSystem(copying: self) }
 
     private init(copying other: ReferenceFileSystem) {
@@ -125,18 +126,18 @@ package final class ReferenceFileSystem: TreeOperations {
         lastIdentity = other.lastIdentity
     }
 
-    /// Becomes what `other` is; numbers that were given out since are not given out again.
+    /// Takes the state of `other`. Numbers that were given out since are not given out again.
     package func become(_ other: ReferenceFileSystem) {
         var known: [UInt64: Node] = [:]
         root = other.root.copy(&known)
         lastIdentity = max(lastIdentity, other.lastIdentity)
     }
 
-    /// A copy of all that another tree shows.
+    /// Copies everything that another tree shows.
     package init<Tree: ReadableTree>(of tree: Tree) throws(Errno) {
         var known: [UInt64: Node] = [:]
         root = try Self.copy(tree.root, of: tree, &known)
-        // Numbers of its own must not meet those that the other tree gives out later.
+        // Own numbers must differ from those that the other tree gives out later.
         lastIdentity = 1 << 62
     }
 
@@ -166,7 +167,7 @@ package final class ReferenceFileSystem: TreeOperations {
         return node
     }
 
-    /// All bytes of a file at once.
+    /// Replaces all bytes of a file.
     package func replace(_ node: Node, with bytes: [UInt8]) {
         node.bytes = bytes
         node.modified = nil

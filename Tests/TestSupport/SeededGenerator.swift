@@ -1,4 +1,4 @@
-// SeededGenerator: the same random numbers for the same seed, so that a failure can be repeated.
+// SeededGenerator: returns the same random numbers for the same seed, so that a failure can be repeated.
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 package struct SeededGenerator: RandomNumberGenerator, Sendable {

@@ -1,4 +1,4 @@
-// Shared: a value that a test and a closure it has handed out both see.
+// Shared: a value that a test and its closures can both read and change.
 
 internal import Synchronization
 

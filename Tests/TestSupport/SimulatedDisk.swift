@@ -1,20 +1,20 @@
-// SimulatedDisk: a Disk in memory that can fail a call, stop between two calls as a killed process
-// leaves it, and lose power. Bytes are durable once synced, names once their directory is. All that
-// is random comes from seeds.
+// SimulatedDisk: a Disk in memory that can fail a call, stop between two calls as at a kill of the
+// process, and lose power. Bytes are durable once they are synced, names once their directory is synced.
+// All randomness comes from seeds.
 
 package import Platform
 internal import Synchronization
 
 package final class SimulatedDisk: Disk {
-    /// What is to happen to a later call.
+    /// The planned failure of a later call.
     package struct Plan: Sendable {
-        /// Calls that go well before.
+        /// The number of calls that succeed before.
         package var callsBefore: Int
         /// The error of the call; nil stops the disk in the middle of it.
         package var errno: Errno?
-        /// How many calls in a row fail.
+        /// The number of calls in a row that fail.
         package var times = 1
-        /// Whether calls that change nothing count too.
+        /// Whether calls that change nothing are counted too.
         package var countsReads = false
 
         package init(
@@ -40,7 +40,7 @@ package final class SimulatedDisk: Disk {
 
     /// Whether a planned failure or stop has not happened yet.
     package var isPlanOpen: Bool { state.withLock { $0.plan != nil } }
-    /// From now on each sync fails with that; nil ends it.
+    /// Makes each sync fail with an error from now on; nil ends this.
     package func failSyncs(_ errno: Errno?) { state.withLock { $0.syncFailure = errno } }
     /// Calls `body` once, at the beginning of the next sync of a file.
     package func beforeNextSync(_ body: @escaping @Sendable () -> Void) {
@@ -53,15 +53,16 @@ package final class SimulatedDisk: Disk {
         }
         body?()
     }
-    /// Syncs that were asked for so far, of files, directories and all.
+    /// The number of syncs that were requested so far, of files, directories and the whole disk.
     package var syncs: Int { state.withLock { $0.syncs } }
     package var isStopped: Bool { state.withLock { $0.isStopped } }
-    /// Calls so far that change something, and all of them.
+    /// The number of calls so far that change something.
     package var changes: Int { state.withLock { $0.changes } }
+    /// The number of all calls so far.
     package var calls: Int { state.withLock { $0.calls } }
 
-    /// The disk as the next process finds it, when this one was killed.
-    /// - Parameter remounted: through another mount, as in another container.
+    /// Returns the disk as the next process finds it after this one was killed.
+    /// - Parameter remounted: whether it is reached through another mount, as in another container.
     package func afterKill(seed: UInt64 = 0, remounted: Bool = false) -> SimulatedDisk {
         let state = state.withLock { $0 }
         var copy = state.copy(seed: seed) { _ in }
@@ -69,25 +70,26 @@ package final class SimulatedDisk: Disk {
         return SimulatedDisk(copy)
     }
 
-    /// The disk as the next process finds it, with what a later power cut may still take.
+    /// Returns the disk as the next process finds it. A later power cut may still discard pending
+    /// changes.
     package func afterKillKeepingPending() -> SimulatedDisk {
         SimulatedDisk(state.withLock { $0 })
     }
 
-    /// The disk after the power came back: what was synced, and a random part of the rest. The boot is
+    /// Returns the disk after a power cut: what was synced, and a random part of the rest. The boot is
     /// the same, as when only the disk lost power, and its file system is mounted anew.
     package func afterPowerCut(seed: UInt64) -> SimulatedDisk {
         let state = state.withLock { $0 }
         return SimulatedDisk(state.afterPowerCut(seed: seed))
     }
 
-    // MARK: Behind the store's back
+    // MARK: Access without the store
 
     package func contents(of path: String) -> [UInt8]? {
         state.withLock { state in state.node(path).flatMap { state.nodes[$0]?.live } }
     }
 
-    /// Changes a file's bytes, durably; does nothing where there is no such file.
+    /// Changes a file's bytes durably. Does nothing if the file does not exist.
     package func setContents(of path: String, to bytes: [UInt8]) {
         state.withLock { state in
             guard let node = state.node(path) else { return }
@@ -193,14 +195,14 @@ package final class SimulatedDisk: Disk {
         }
     }
 
-    /// A call that happens whole or not at all.
+    /// Makes a change that happens whole or not at all.
     fileprivate func change(
         _ body: (inout SimulatedDiskState) throws(Errno) -> Void
     ) throws(Errno) {
         try state.withLock { (state) throws(Errno) in
             let goesOn = try state.begin()
             try body(&state)
-            // The process was killed before the call's answer reached it.
+            // The process was killed before the call returned.
             if !goesOn { throw .inputOutput }
         }
     }
@@ -237,7 +239,7 @@ private final class SimulatedFile: DiskFile {
     ) throws(Errno) {
         let data = Array(first) + Array(second)
         try disk.state.withLock { (state) throws(Errno) in
-            // A stopped disk fails every call and keeps what it has.
+            // A stopped disk fails every call and keeps its content.
             if state.isStopped { throw .inputOutput }
             let failure: Errno
             switch state.fate(isChange: true) {

@@ -1,6 +1,6 @@
-// SimulatedDiskState: the files of a simulated disk: what stands there now, what a power cut
-// leaves for sure, and the changes in between, in order. Each file and each directory keeps its own
-// changes, so that those of different files may become durable in any order.
+// SimulatedDiskState: the files of a simulated disk: their current content, what certainly survives a
+// power cut, and the changes in between, in order. Each file and each directory keeps its own changes, so
+// that changes of different files may become durable in any order.
 
 internal import Platform
 
@@ -9,7 +9,7 @@ enum PendingChange: Sendable {
     case write(at: Int, [UInt8])
     case truncate(to: Int)
 
-    /// The length that a file needs for it.
+    /// The file length that the change needs.
     var end: Int {
         switch self {
         case .write(let offset, let data): offset + data.count
@@ -42,7 +42,7 @@ struct SimulatedNode: Sendable {
     var pending: [PendingChange] = []
     var names: [String: Int] = [:]
     var durableNames: [String: Int] = [:]
-    /// Each one happens whole: names with what they lead to, nil for nothing.
+    /// Each change happens whole: names with the nodes they lead to, nil for a removed name.
     var pendingNames: [[String: Int?]] = []
 
     mutating func change(_ change: PendingChange) {
@@ -63,7 +63,7 @@ struct SimulatedNode: Sendable {
     }
 }
 
-/// What becomes of a call.
+/// The result of a call.
 enum CallFate {
     case proceed
     case fail(Errno)
@@ -75,17 +75,18 @@ struct SimulatedDiskState: Sendable {
     var nodes: [Int: SimulatedNode] = [root: SimulatedNode(isDirectory: true)]
     var nextNode = 1
     var generator: SeededGenerator
-    /// Calls made so far, without and with those that only look.
+    /// The number of calls so far that change something.
     var changes = 0
+    /// The number of all calls so far.
     var calls = 0
     var plan: SimulatedDisk.Plan?
     var isStopped = false
-    /// How often the file system was mounted.
+    /// The number of times that the file system was mounted.
     var mounts = 1
     var syncs = 0
     var syncFailure: Errno?
 
-    /// What a sync does before anything else.
+    /// Counts a sync and throws a planned failure before the sync does anything.
     mutating func beginSync() throws(Errno) {
         syncs += 1
         if let syncFailure { throw syncFailure }
@@ -111,7 +112,8 @@ struct SimulatedDiskState: Sendable {
         return .fail(errno)
     }
 
-    /// For calls that happen whole or not at all.
+    /// Begins a call that happens whole or not at all.
+    /// - Returns: false if the call takes effect and the disk stops then.
     mutating func begin(isChange: Bool = true) throws(Errno) -> Bool {
         switch fate(isChange: isChange) {
         case .proceed: return true
@@ -150,13 +152,13 @@ struct SimulatedDiskState: Sendable {
         return number
     }
 
-    // MARK: What is left
+    // MARK: State after a kill or a power cut
 
     func copy(seed: UInt64, _ change: (inout SimulatedNode) -> Void) -> SimulatedDiskState {
         var copy = SimulatedDiskState(seed: seed)
         copy.nextNode = nextNode
         copy.mounts = mounts
-        // In the order of their numbers, so that one seed gives one outcome.
+        // In the order of their numbers, so that one seed gives one result.
         for number in nodes.keys.sorted() {
             guard var node = nodes[number] else { continue }
             change(&node)
@@ -189,14 +191,14 @@ struct SimulatedDiskState: Sendable {
 }
 
 extension SimulatedNode {
-    /// What a power cut leaves of a file whose writes reach the disk in order.
+    /// Applies a power cut to a file whose writes reach the disk in order.
     fileprivate mutating func keepPrefix(_ random: inout SeededGenerator) {
         live = durable
         let count = Int.random(in: 0...pending.count, using: &random)
         for change in pending.prefix(count) { change.apply(to: &live) }
         guard count < pending.count, case .write(let at, let data) = pending[count]
         else { return }
-        // The write under way: some of its sectors are there, at times with a length beyond.
+        // Some sectors of the write in progress are there, sometimes with a length beyond them.
         let sector = Bool.random(using: &random) ? 512 : 4096
         let first = at / sector
         let last = (at + data.count) / sector
@@ -208,14 +210,15 @@ extension SimulatedNode {
         }
     }
 
-    /// What it leaves otherwise: each sector is that of a moment of its own, and so is the length.
+    /// Applies a power cut to a file whose sectors reach the disk in any order: each sector, and the
+    /// length, has the state after a random number of changes.
     fileprivate mutating func keepSectors(_ random: inout SeededGenerator) {
         let sector = Bool.random(using: &random) ? 512 : 4096
         var bytes = durable
         var kept: [Int: ArraySlice<UInt8>] = [:]
         let longest = pending.reduce(durable.count) { max($0, $1.end) }
         let sectors = (longest + sector - 1) / sector
-        // Often all but a few are of one moment: then the others matter.
+        // Often all sectors but a few have the same state, so that the others matter.
         let usual = Int.random(in: 0...pending.count, using: &random)
         let moments = (0..<sectors).map { _ in
             Bool.random(using: &random) ? usual : Int.random(in: 0...pending.count, using: &random)

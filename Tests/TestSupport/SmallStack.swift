@@ -1,5 +1,5 @@
-// SmallStack: runs a test on a thread whose stack is as small as a thread of a daemon may have, so that
-// whatever recurses on the depth of a tree is found.
+// SmallStack: runs a test on a thread whose stack is as small as that of a daemon's thread. This finds
+// code that recurses with the depth of a tree.
 
 import Glibc
 
@@ -9,7 +9,7 @@ private final class StackBody {
     init(_ run: @escaping () throws -> Void) { self.run = run }
 }
 
-/// Runs `body` with a stack of so many bytes, and waits for its end.
+/// Runs `body` on a stack of `bytes` bytes and waits for its end.
 package func onSmallStack(bytes: Int = 256 << 10, _ body: () throws -> Void) throws {
     try withoutActuallyEscaping(body) { body in
         let item = StackBody(body)
@@ -32,8 +32,8 @@ package func onSmallStack(bytes: Int = 256 << 10, _ body: () throws -> Void) thr
     }
 }
 
-/// Makes directories of one name in each other, step by step, since no path is that long.
-/// - Parameter bottom: is given a descriptor of the last one.
+/// Makes nested directories of one name step by step, because no path can be that long.
+/// - Parameter bottom: receives a descriptor of the innermost directory.
 package func makeDeepDirectory(
     _ top: String, name: String, depth: Int, bottom: (Int32) throws -> Void = { _ in }
 ) throws {
@@ -48,7 +48,7 @@ package func makeDeepDirectory(
     try bottom(directory)
 }
 
-/// How many directories of one name lie in each other.
+/// Returns the number of nested directories of one name.
 package func depthOfDirectories(in top: String, name: String) throws -> Int {
     var directory = try must("open", open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
     defer { close(directory) }

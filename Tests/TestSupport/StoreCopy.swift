@@ -1,5 +1,5 @@
-// StoreCopy: all files of a store as bytes in memory, to be written out again and again with one of
-// them damaged.
+// StoreCopy: all files of a store as bytes in memory. Tests write them out repeatedly, each time with one
+// of them damaged.
 
 import Glibc
 internal import Overlay
@@ -29,7 +29,7 @@ package struct StoreCopy: Sendable {
         }
     }
 
-    /// Writes the store to a new directory; `change` sees each file before it is written.
+    /// Writes the store to a new directory. `change` receives each file before it is written.
     package func write(to path: String, change: (String, inout [UInt8]) -> Void = { _, _ in }) throws {
         try makeDirectory(path)
         let disk = HostDisk(root: try File.open(path, flags: O_RDONLY | O_DIRECTORY))
@@ -41,7 +41,7 @@ package struct StoreCopy: Sendable {
         }
     }
 
-    /// The files that differ, or are in one only.
+    /// Returns the paths of files that differ or exist in only one of the copies.
     package func differences(to other: StoreCopy) -> [String] {
         let mine = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.bytes) })
         let others = Dictionary(uniqueKeysWithValues: other.files.map { ($0.path, $0.bytes) })

@@ -1,13 +1,13 @@
-// TemporaryDirectory: a directory under TMPDIR of its own, removed with all it holds at the end.
-// Removal does not cross into another file system: what is still mounted in it is left alone.
+// TemporaryDirectory: a new directory below TMPDIR that `deinit` removes with its content. The removal
+// does not cross into another file system, so that it leaves mounts in the directory alone.
 
 import Glibc
 
 package final class TemporaryDirectory: Sendable {
     package let path: String
 
-    /// Makes the directory; others may walk through it, because some tests run as another user.
-    /// - Parameter inMemory: on a tmpfs where there is one, for tests that sync thousands of times.
+    /// Makes the directory. Other users may search it, because some tests run as another user.
+    /// - Parameter inMemory: uses a tmpfs if there is one, for tests that sync thousands of times.
     package init(_ purpose: String = "test", inMemory: Bool = false) throws {
         var parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         if inMemory, access("/dev/shm", W_OK) == 0 { parent = "/dev/shm" }

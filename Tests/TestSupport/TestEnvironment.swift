@@ -1,11 +1,11 @@
-// TestEnvironment: what the environment variables of a test run choose, and what the host can do.
+// TestEnvironment: the settings of a test run in environment variables, and the abilities of the host.
 //
-//   DRAFTFS_TEST_PLAIN=1   the control group: a copy of the base takes the place of every mount
-//   DRAFTFS_TEST_FULL=1    sizes of the full run where a smaller one is the default
+//   DRAFTFS_TEST_PLAIN=1   the control group: a copy of the base replaces every mount
+//   DRAFTFS_TEST_FULL=1    full sizes of tests whose default is smaller
 //   DRAFTFS_TEST_STEPS=N   steps of the random operation test
 //   DRAFTFS_TEST_SEED=N    the seed of random tests, and DRAFTFS_TEST_SEEDS: see TestSeeds
-//   DRAFTFS_TEST_CUTS=N    outcomes of each simulated power cut that are looked at
-//   DRAFTFS_BINARY=PATH    the program to test, else the package's own release or debug build
+//   DRAFTFS_TEST_CUTS=N    number of outcomes that are checked for each simulated power cut
+//   DRAFTFS_BINARY=PATH    the program to test; default: the package's release or debug build
 
 import Glibc
 
@@ -14,7 +14,7 @@ package enum TestEnvironment {
         getenv(name).map { String(cString: $0) }
     }
 
-    /// Whether plain directories stand in for mounts.
+    /// Whether plain directories replace mounts.
     package static let isPlain = variable("DRAFTFS_TEST_PLAIN") == "1"
 
     package static let isFull = variable("DRAFTFS_TEST_FULL") == "1"
@@ -28,13 +28,13 @@ package enum TestEnvironment {
         return descriptor >= 0
     }()
 
-    /// Whether tests that take either kind of directory can run.
+    /// Whether tests that accept either kind of directory can run.
     package static let canRun = isPlain || hasDevice
 
-    /// Whether tests that make sense only on a real mount can run.
+    /// Whether tests that need a real mount can run.
     package static let canMount = !isPlain && hasDevice
 
-    /// Whether the file system of the tests' directories keeps ACLs.
+    /// Whether the file system of the test directories supports ACLs.
     package static let keepsACLs: Bool = {
         guard let directory = try? TemporaryDirectory("acl"),
             let set = try? ChildProcess.run(["setfacl", "-m", "u:1:r", directory.path], seconds: 20)
@@ -55,10 +55,10 @@ package enum TestEnvironment {
         return access(release, X_OK) == 0 ? release : "\(packageRoot)/.build/debug/draftfs"
     }()
 
-    /// Whether the program to test was built for speed: without, large files take minutes.
+    /// Whether the program to test is an optimized build. In a debug build large files take minutes.
     package static let isOptimized = !binary.contains("/debug/")
 
-    /// An interpreter, not the shim of a version manager, which costs 100 ms for each start.
+    /// The interpreter itself, not the shim of a version manager, which costs 100 ms for each start.
     package static let python: String = {
         let asked = try? ChildProcess.run(
             ["python3", "-c", "import sys; print(sys.executable)"], seconds: 20)
@@ -66,7 +66,7 @@ package enum TestEnvironment {
         return path.isEmpty ? "python3" : path
     }()
 
-    /// The seed of a random test: the one asked for, or a new one.
+    /// Returns the requested seed of a random test, or a new one.
     package static func seed() -> UInt64 {
         variable("DRAFTFS_TEST_SEED").flatMap { UInt64($0) } ?? UInt64.random(in: 1...999_999)
     }

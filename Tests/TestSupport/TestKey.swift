@@ -1,5 +1,5 @@
-// The key of the checksums in tests that make logs without a store: the same each time, so that their
-// bytes are too.
+// testKey: the key of the checksums in tests that make logs without a store. It is constant, so that the
+// bytes of the logs are constant too.
 
 package import Platform
 

@@ -1,9 +1,9 @@
-// TestMount: one daemon over one base, with its own store, for one test. The daemon runs in the
-// foreground as a child, so its pid, its exit status and what it prints are known. Whatever a test
-// does, the mount is gone at the end: by `finish`, by `deinit`, or by a watchdog process that
-// also covers a daemon that hangs and a test process that dies.
+// TestMount: one daemon over one base with its own store, for one test. The daemon runs in the foreground
+// as a child, so that its pid, exit status and output are known. The mount is removed in any case: by
+// `finish`, by `deinit`, or by a watchdog process, which also handles a daemon that hangs and a test
+// process that dies.
 //
-// With DRAFTFS_TEST_PLAIN=1 a copy of the base stands in for the mount.
+// With DRAFTFS_TEST_PLAIN=1 a copy of the base replaces the mount.
 
 internal import CPlatform
 import Glibc
@@ -12,7 +12,7 @@ package final class TestMount {
     package let directory: TemporaryDirectory
     package let base: String
     package let store: String
-    /// The mount point. With a workspace named it is that workspace's root.
+    /// The mount point. If a workspace is named, it is the root of that workspace.
     package let root: String
     private let arguments: [String]
     private let limit: Int
@@ -21,9 +21,9 @@ package final class TestMount {
     private var printed: [UInt8] = []
     private var problems: [String] = []
 
-    /// Builds the base, then mounts it, by default with a store beside it. `limit` is the life of
-    /// the mount in seconds: at its end the watchdog kills the daemon, which frees every process
-    /// that waits for it.
+    /// Makes the base, then mounts it, by default with a store beside it.
+    /// - Parameter limit: the life of the mount in seconds. At its end the watchdog kills the daemon,
+    ///   which releases every process that waits for it.
     package init(
         workspace: String? = "ws", options: [String] = [], store: String? = nil,
         limit: Int = 300, prepare: (String) throws -> Void = { _ in }
@@ -58,17 +58,17 @@ package final class TestMount {
     /// The exit status of a daemon that has ended; nil while it runs.
     package var exitStatus: Int32? { daemon?.poll() }
 
-    /// All that the daemons of this mount have printed on stderr.
+    /// Everything that the daemons of this mount have printed to stderr.
     package var log: String {
         String(decoding: printed + (daemon?.errors() ?? []), as: UTF8.self)
     }
 
-    /// The command that mounts, as a user would type it, but in the foreground.
+    /// The command that mounts, as a user types it, but with --foreground.
     package var command: [String] {
         [TestEnvironment.binary, "mount", base, root, "--store", store, "--foreground"] + arguments
     }
 
-    /// Starts the daemon and waits until the mount answers.
+    /// Starts the daemon and waits for the mount.
     package func start() throws {
         if TestEnvironment.isPlain { return }
         let child = try ChildProcess(command)
@@ -91,7 +91,7 @@ package final class TestMount {
         throw CheckFailure("no mount after a minute: \(log.suffix(600))")
     }
 
-    /// Unmounts with the program's own verb; the daemon must end with status 0.
+    /// Unmounts with the program's own verb. The daemon must end with status 0.
     package func unmount() throws {
         guard !TestEnvironment.isPlain, let child = daemon else { return }
         let verb = try ChildProcess.run([TestEnvironment.binary, "unmount", root], seconds: 30)
@@ -102,7 +102,7 @@ package final class TestMount {
         try awaitCleanEnd(of: child)
     }
 
-    /// Sends a signal that must end the daemon cleanly, and waits for that.
+    /// Sends a signal that must end the daemon cleanly, and waits for its end.
     package func stop(with signal: Int32) throws {
         guard let child = daemon else { return }
         child.signal(signal)
@@ -121,7 +121,8 @@ package final class TestMount {
         }
     }
 
-    /// Kills the daemon as a crash would and takes the dead mount away. Nothing for a plain one.
+    /// Kills the daemon as a crash would, and detaches the dead mount. Does nothing for a plain
+    /// directory.
     package func kill9() throws {
         guard !TestEnvironment.isPlain else { return }
         discard()
@@ -134,8 +135,7 @@ package final class TestMount {
         try start()
     }
 
-    /// Ends the mount; answers what went wrong at the end and what the daemon printed that it
-    /// should not have.
+    /// Ends the mount. Returns the problems at the end, and suspicious lines that the daemon printed.
     package func finish(expectErrors: Bool = false) -> [String] {
         if daemon != nil {
             if !isAlive { problems.append("the daemon died: \(log.suffix(1_500))") }
@@ -152,8 +152,8 @@ package final class TestMount {
             .prefix(5).map { "the daemon printed: \($0.prefix(300))" }
     }
 
-    /// Kills what runs and detaches what is mounted, quietly. The daemon goes first: a detach
-    /// alone would leave it serving open files.
+    /// Kills the daemon and the watchdog and detaches the mount, ignoring errors. The daemon is killed
+    /// first: a detach alone would leave it serving open files.
     private func discard() {
         if let child = daemon {
             child.kill()
@@ -166,7 +166,7 @@ package final class TestMount {
     }
 }
 
-/// Whether a directory is on another device than its parent, or is a mount whose daemon is dead.
+/// Returns whether a directory is on another device than its parent, or is a mount with a dead daemon.
 package func isMountPoint(_ path: String) -> Bool {
     var inner = stat()
     var outer = stat()
@@ -176,7 +176,7 @@ package func isMountPoint(_ path: String) -> Bool {
     return inner.st_dev != outer.st_dev
 }
 
-/// Takes a mount out of the tree, busy or not (fusermount3 where we are not root).
+/// Detaches a mount even if it is in use, with fusermount3 if this process is not root.
 package func detach(_ path: String) {
     if cp_unmount_detach(path) != 0 && errno == EPERM {
         _ = try? ChildProcess.run(["fusermount3", "-u", "-z", path], seconds: 10)

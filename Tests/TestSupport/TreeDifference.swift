@@ -1,8 +1,8 @@
-// TreeDifference: what tells two trees apart, in words.
+// TreeDifference: describes the differences of two trees in words.
 
 extension TreeWalk {
-    /// Names the differences to another tree, at most `limit`. Times are compared where either
-    /// tree has one from before 2015: those were set, all others are the moment of a step.
+    /// Returns the differences to another tree, at most `limit`. Times are compared only if one of them
+    /// is before 2015: such times were set, all others are the time of a step.
     package func differences(to other: TreeWalk, limit: Int = 12) -> [String] {
         var found: [String] = []
         let names = Set(entries.keys).union(other.entries.keys)

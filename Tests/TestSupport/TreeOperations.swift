@@ -1,26 +1,26 @@
-// TreeOperations: the calls of a workspace, as a protocol that the reference file system has too,
-// so that one test drives both. Helpers by path stand here once for both.
+// TreeOperations: the calls of a workspace as a protocol. The reference file system conforms to it too,
+// so that one test drives both. The helpers by path are written once for both.
 
 package import Overlay
 package import Platform
 
-/// What both sides must agree on about one inode.
+/// The attributes of an inode that both sides must agree on.
 package struct NodeFacts: Equatable, Sendable {
     package var mode: UInt32
     package var links: UInt32
     package var user: UInt32
     package var group: UInt32
-    /// 0 for directories.
+    /// In bytes; 0 for directories.
     package var size: UInt64
     package var device: UInt64
 }
 
-/// What looking at a tree takes: a workspace, the reference, or a moment of a workspace.
+/// The calls that read a tree: a workspace, the reference, or a moment of a workspace.
 package protocol ReadableTree {
     associatedtype Node
     var root: Node { get }
     func lookup(_ name: FileName, in parent: Node) throws(Errno) -> Node
-    /// A number that stays the same as long as the inode lives.
+    /// Returns a number that stays the same as long as the inode exists.
     func identity(_ node: Node) -> UInt64
     func facts(_ node: Node) throws(Errno) -> NodeFacts
     func read(_ node: Node, at offset: UInt64, count: Int) throws(Errno) -> [UInt8]
@@ -69,7 +69,7 @@ extension ReadableTree {
 
     package func resolve(_ path: String) throws(Errno) -> Node { try resolve(Array(path.utf8)) }
 
-    /// The directory that holds the last name of a path, and that name.
+    /// Returns the directory that holds the last name of a path, and that name.
     package func place(_ path: [UInt8]) throws(Errno) -> (parent: Node, name: FileName) {
         let slash = path.lastIndex(of: 0x2F)
         let parent = try resolve(slash.map { Array(path[..<$0]) } ?? [])
@@ -81,7 +81,7 @@ extension ReadableTree {
         try place(Array(path.utf8))
     }
 
-    /// All bytes of a file.
+    /// Returns all bytes of a file.
     package func contents(_ node: Node) throws(Errno) -> [UInt8] {
         try read(node, at: 0, count: Int(clamping: try facts(node).size))
     }
@@ -94,7 +94,7 @@ extension ReadableTree {
         try facts(try resolve(path)).mode & 0o7777
     }
 
-    /// Names in a directory, sorted.
+    /// Returns the names in a directory, sorted.
     package func names(_ path: String) throws(Errno) -> [String] {
         try list(try resolve(path)).keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
     }
@@ -156,7 +156,7 @@ extension TreeOperations {
     }
 }
 
-/// The error that a call throws; nil if it succeeds.
+/// Returns the error that a call throws; nil if it succeeds.
 package func failure<R>(_ body: () throws(Errno) -> R) -> Errno? {
     do throws(Errno) {
         _ = try body()

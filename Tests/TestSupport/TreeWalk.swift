@@ -1,18 +1,17 @@
-// TreeWalk: whole trees as values, to be compared: every name with its kind, mode, owner, links,
-// attributes and a digest of its bytes. Walks by descriptor, so that depth and odd names do not
-// matter, and reads holes as the zeros they are.
+// TreeWalk: a whole tree as a value, for comparisons: every name with its kind, mode, owner, links,
+// attributes and a digest of its bytes. Names may be any bytes. Holes are read as zeros.
 
 internal import CPlatform
 import Glibc
 internal import Platform
 
-/// What can be seen of one name.
+/// The visible attributes of one name.
 package struct TreeEntry: Equatable, Sendable {
     package var mode: UInt32
     package var uid: UInt32
     package var gid: UInt32
     package var links: UInt64
-    /// 0 for directories, whose size means nothing.
+    /// In bytes; 0 for directories, whose size has no meaning.
     package var size: Int64
     package var device: UInt64
     /// Nanoseconds since 1970.
@@ -20,12 +19,12 @@ package struct TreeEntry: Equatable, Sendable {
     package var target: [UInt8]
     package var attributes: [String: [UInt8]]
     package var digest: UInt64
-    /// The first name, in sorted order, that shares the inode; itself where it is alone.
+    /// The first name, in sorted order, that shares the inode; the name itself if there is no other.
     package var linkedTo: [UInt8]
 }
 
 package struct TreeWalk {
-    /// Entries by path relative to the root, which itself is the empty path.
+    /// The entries by path relative to the root. The root has the empty path.
     package private(set) var entries: [[UInt8]: TreeEntry] = [:]
     private var firstNames: [UInt64: [UInt8]] = [:]
 
@@ -107,13 +106,13 @@ package func linkTarget(_ path: [CChar]) throws -> [UInt8] {
     return Array(target.prefix(count))
 }
 
-/// A digest of a whole file's bytes.
+/// Returns a digest of all bytes of a file.
 package func digest(of descriptor: Int32) throws -> UInt64 {
     let size = Int64(try status(descriptor).st_size)
     var hash: UInt64 = 0
     var offset: Int64 = 0
     while true {
-        // One byte more than there should be: a small file needs no large buffer.
+        // One byte more than is left: a small file needs no large buffer.
         let step = Int(min(1 << 20, max(0, size - offset) + 1))
         let bytes = try readBytes(descriptor, step, at: offset)
         offset += Int64(bytes.count)
@@ -126,14 +125,15 @@ package func digest(_ bytes: [UInt8]) -> UInt64 {
     Checksum.xxh3(bytes)
 }
 
-/// The bytes that the files below a directory hold on disk: those of their blocks, up to their ends.
+/// Returns the bytes that the files below a directory use on disk: their blocks, up to their sizes.
 package func bytesOnDisk(_ path: String) throws -> Int {
     let text = try ChildProcess.check(
         ["find", path, "-type", "f", "-printf", "%b %s\\n"], seconds: 60)
     return text.split(separator: "\n").reduce(0) { sum, line in
         let numbers = line.split(separator: " ").compactMap { Int($0) }
         guard numbers.count == 2 else { return sum }
-        // Of a sparse file its blocks; blocks that are set aside behind the end of a log are room.
+        // A sparse file counts by its blocks. Blocks that are reserved behind the end of a log do not
+        // count.
         return sum + min(numbers[0] * 512, numbers[1])
     }
 }

@@ -1,5 +1,5 @@
-// WorkspaceFixture: a base, a store over it and one workspace, in a temporary directory, without a
-// mount. It can be opened anew as after a clean end and as after a kill.
+// WorkspaceFixture: a base, a store over it and one workspace in a temporary directory, without a mount.
+// It can be opened again as after a clean end and as after a kill.
 
 package import Check
 import Glibc
@@ -19,7 +19,7 @@ package final class WorkspaceFixture {
     package fileprivate(set) var tree: WorkspaceTree!
     private var copies = 0
 
-    /// - Parameter prepare: fills the base, whose path it is given.
+    /// - Parameter prepare: fills the base; its argument is the path of the base.
     package init(
         limits: Limits = Limits(), clock: Clock = .system, probe: BaseProbe = BaseProbe(),
         prepare: (String) throws -> Void = { _ in }
@@ -49,7 +49,8 @@ package final class WorkspaceFixture {
             limits: limits, events: events)
     }
 
-    /// A program that another test starts holds our lock from its fork to its exec: we wait.
+    /// Opens the store. Waits for the store's lock, since a program that another test starts holds it
+    /// from its fork to its exec.
     private static func openStore(
         _ path: String, _ base: String, _ tree: BaseTree, _ clock: Clock
     ) throws -> Store {
@@ -73,13 +74,13 @@ package final class WorkspaceFixture {
         return WorkspaceTree(try set.workspace(record))
     }
 
-    /// Ends cleanly and opens again.
+    /// Closes cleanly and opens again.
     package func reopen() throws {
         guard set.close() else { throw CheckFailure("the workspaces did not close") }
         try openAnew()
     }
 
-    /// Opens a copy of the store as it lies there now: what a kill would leave.
+    /// Opens a copy of the store as its files are now: the state that a kill leaves.
     package func reopenAfterKill(damage: (String) throws -> Void = { _ in }) throws {
         copies += 1
         let copy = directory("store-\(copies)")
@@ -91,7 +92,7 @@ package final class WorkspaceFixture {
 
     fileprivate func openAnew() throws {
         let caller = tree.caller
-        // The store's lock goes with the last reference to it.
+        // The store's lock is released with the last reference to it.
         tree = nil
         set = nil
         set = try Self.openSet(storePath, basePath, limits, clock, probe, events)
@@ -99,7 +100,8 @@ package final class WorkspaceFixture {
         tree.caller = caller
     }
 
-    /// The workspace opened by hand, with the report of what was mended; the set must not have it.
+    /// Opens the workspace in a copy of the store without the set, and returns the recovery report. The
+    /// set of the copy must not have it open.
     package func recover(
         damage: (String) throws -> Void
     ) throws -> (tree: WorkspaceTree, report: RecoveryReport) {
@@ -116,18 +118,17 @@ package final class WorkspaceFixture {
         return (WorkspaceTree(workspace), report)
     }
 
-    /// Bytes of all edit logs.
+    /// The bytes of all edit logs.
     package var logBytes: UInt64 { workspace.accounts.usage.logBytes }
     package var treeLogBytes: UInt64 { workspace.accounts.statistics.treeLogBytes }
     package var messages: [String] { events.events.map(\.message) }
 }
 
 extension WorkspaceFixture {
-    /// Ends cleanly, changes rows of the database behind everybody's back, with checksums that are
-    /// right, and opens again.
+    /// Closes cleanly, changes rows directly in the database, with correct checksums, and opens again.
     /// - Parameters:
-    ///   - position: where the checkpoint is to say it stands; nil for where it does.
-    ///   - change: is given the batch to fill, and what reads a row.
+    ///   - position: the checkpoint position to write; nil keeps the current one.
+    ///   - change: receives the batch to fill and a function that reads a row.
     package func damageRows(
         at position: CheckpointPosition? = nil,
         _ change: (inout CheckpointBatch, (InodeNumber) throws -> InodeRecord?) throws -> Void
@@ -140,12 +141,12 @@ extension WorkspaceFixture {
         try database.apply(batch, at: position ?? database.position())
         try database.flushLog()
         database.close()
-        // Rows are read one by one then.
+        // Without this file the rows are read one by one.
         unlink(path + ".sum")
         try openAnew()
     }
 
-    /// Ends cleanly, repairs the store and opens it again.
+    /// Closes cleanly, repairs the store and opens it again.
     package func repaired() throws -> Fsck.Report {
         guard set.close() else { throw CheckFailure("the workspaces did not close") }
         let caller = tree.caller

@@ -1,5 +1,5 @@
-// WorkspaceTree: a workspace driven as a kernel drives it: every lookup is a reference that is
-// given back by `forget`. Belongs to one thread.
+// WorkspaceTree: drives a workspace as the kernel does: every lookup takes a reference, which `forget`
+// drops. It belongs to one thread.
 
 package import Overlay
 package import Platform
@@ -8,7 +8,7 @@ package import Storage
 package final class WorkspaceTree: TreeOperations {
     package let workspace: Workspace
     package var caller = Caller(user: 0, group: 0, pid: 1, umask: 0)
-    /// Names in one part of a listing, so that listings are read in parts with cookies.
+    /// The number of names in one part of a listing: listings are read in parts with cookies.
     package var listedAtOnce = 1_000
     private var references: [InodeNumber: UInt64] = [:]
 
@@ -16,7 +16,7 @@ package final class WorkspaceTree: TreeOperations {
 
     package var root: InodeNumber { workspace.rootNumber }
 
-    /// Gives every reference back but those to inodes held open.
+    /// Drops every reference except those to inodes that are held open.
     package func forget(except held: Set<InodeNumber> = []) {
         for (number, count) in references where !held.contains(number) {
             workspace.forget(number, count: count)
@@ -148,7 +148,7 @@ package final class WorkspaceTree: TreeOperations {
         try workspace.symlinkTarget(node)
     }
 
-    /// Up to `count` names after `cookie`, without `.` and `..`, and the cookie to go on from.
+    /// Returns up to `count` names after `cookie`, without `.` and `..`, and the cookie to continue from.
     package func listPart(
         _ node: InodeNumber, after cookie: UInt64, count: Int, withInodes: Bool = false
     ) throws(Errno) -> (names: [ListedName], next: UInt64) {
@@ -172,7 +172,7 @@ package final class WorkspaceTree: TreeOperations {
                 node, after: cookie, count: listedAtOnce, withInodes: listedAtOnce % 2 == 0)
             if next == cookie { return types }
             for listed in names {
-                // Twice the same name is an error of the listing, whatever the test expects.
+                // A name that is listed twice is an error of the listing, whatever the test expects.
                 if types.updateValue(listed.type, forKey: listed.name.bytes) != nil { throw .again }
             }
             cookie = next

@@ -1,4 +1,5 @@
-// Patches of several files, and copies, which fail or are cancelled at any point: all is as before.
+// Patches of several files, and copies, that fail or are cancelled at any point leave all files as
+// before.
 
 import Glibc
 import MCP
@@ -84,18 +85,18 @@ import Tools
             }
             break
         }
-        // Five files, each of which is at least one change.
+        // There are five files, and each needs at least one change.
         #expect(failures >= 5 && failures < 100)
         try result(desk)
     }
 
     @Test(
-        "What others write just before a failed patch goes back is not lost",
+        "A failed patch keeps what another process writes just before it is undone",
         arguments: Place.every.filter { $0 != .plain })
     func overtaken(place: Place) throws {
         let desk = try desk(place)
         let (ground, path) = (desk.ground, try desk.path("a"))
-        // All is made ready, and the file is edited: the next change fails.
+        // Everything is prepared and the file is edited. The next change fails.
         let failing = FailingGround(ground, failing: 4) { () throws(ToolError) in
             let size = try ground.status(path).size
             let theirs = ByteSplice(offset: size, delete: 0, insert: Array("theirs\n".utf8))
@@ -109,16 +110,17 @@ import Tools
         #expect(try desk.string("linked") == "x\n" && desk.leftovers() == [])
     }
 
-    /// The stage that an error names, with all that is in it.
+    /// Returns the content of the files in the stage, which the error must name.
     private func staged(_ desk: Desk, _ error: ToolError?) throws -> [String] {
         #expect(error?.description.contains("(what it held before is now ") == true, "\(error as Any)")
         return try desk.leftovers().filter { try desk.status($0).type == .regular }
             .map { try desk.string($0) }
     }
 
-    @Test("What others wrote into files of a failed call stays, and what these held before is not lost")
+    @Test("A failed call keeps concurrent writes to its files, and the earlier content of these files")
     func meanwhile() throws {
-        // Which change fails is found out: after the removal and the first exchange, before the last.
+        // Changes 5 to 15 are tried. Those after the removal and the first exchange, and before the last
+        // one, count.
         var met = 0
         for failing in 5..<16 {
             let desk = try desk(.plain)
@@ -148,7 +150,7 @@ import Tools
         #expect(met > 0)
     }
 
-    @Test("A failed copy leaves what others wrote meanwhile, and names what was there before")
+    @Test("A failed copy keeps concurrent writes and names the place of the earlier content")
     func copyMeanwhile() throws {
         let desk = try Desk(.plain)
         for name in ["s", "t"] { try desk.makeDirectory(name) }
@@ -203,7 +205,7 @@ import Tools
         try result(desk)
     }
 
-    @Test("A copy that is cancelled or fails at any point leaves all as it was", arguments: Place.every)
+    @Test("A copy that is cancelled or fails at any point changes nothing", arguments: Place.every)
     func copies(place: Place) throws {
         let desk = try Desk(place)
         for name in ["s", "s/d", "t"] { try desk.makeDirectory(name) }
@@ -224,7 +226,7 @@ import Tools
             #expect(throws: ToolError.self) { try copy(desk.ground) { counter.next() == asked } }
             #expect(try desk.image("t") == before && desk.leftovers() == [])
         }
-        // The first ones, the last ones, and those between.
+        // The first changes, the last ones, and some in between.
         var failures = 0
         for number in [1, 2, 3, 7, 300, 601, 603, 605, 606, 607, 900, 1_100] {
             let ground = FailingGround(desk.ground, failing: number)
@@ -265,7 +267,7 @@ import Tools
             "edit_file_apply_patch", ["path": ".", "patch": .text(patch)])
         #expect(failed.kind == "bounds", "\(failed.sentence)")
         #expect(try desk.image() == before)
-        // One file in place, which grows by more than there is.
+        // An edit of one file in place, which grows by more than the free space.
         let grown = try desk.failure(
             "edit_file",
             [
@@ -294,7 +296,7 @@ import Tools
     }
 }
 
-/// How often something was asked.
+/// Counts how often it was called.
 final class Counter: Sendable {
     private let count = Atomic<Int>(0)
     func next() -> Int { count.add(1, ordering: .relaxed).newValue }

@@ -1,5 +1,5 @@
-// The catalogue as a whole: names and arguments that frameworks know, names that they reserve, schemas
-// of which every word is checked, and paths that lead out.
+// The catalogue as a whole: names and arguments that frameworks know, names that they reserve, schemas of
+// which every keyword is checked, and paths that lead outside.
 
 import Glibc
 import MCP
@@ -27,7 +27,7 @@ import Testing
         "list_allowed_directories": ([], []),
     ]
 
-    /// One of these makes a whole server unusable for some frameworks.
+    /// One of these names makes a whole server unusable for some frameworks.
     static let reserved: Set<String> = [
         "connect", "disconnect", "list", "help", "version", "status", "health", "ping", "debug",
         "admin", "system", "config", "settings", "auth", "login", "logout", "exit", "quit",
@@ -35,7 +35,7 @@ import Testing
 
     private static let tools = FileToolCatalogue.all.map(\.description)
 
-    @Test("The reference server's tools are there, with its arguments")
+    @Test("The catalogue has the reference server's tools, with their arguments")
     func names() {
         for (name, wanted) in Self.reference {
             guard let tool = Self.tools.first(where: { $0.name == name }) else {
@@ -48,13 +48,13 @@ import Testing
         }
     }
 
-    @Test("Names are ones that frameworks take, and those of tools that change things say so")
+    @Test("Frameworks accept all names, and the name of a tool that changes files says so")
     func framework() {
         let changing = ["write", "edit", "create", "move", "copy", "delete", "remove"]
         for tool in Self.tools {
             #expect(!Self.reserved.contains(tool.name))
             #expect(tool.name.utf8.allSatisfy { $0 == 0x5f || (0x61...0x7a).contains($0) })
-            // It ends a call, and touches no file by itself.
+            // It ends a call and touches no file itself.
             if tool.name == "cancel_job" { continue }
             #expect(
                 tool.hints.isReadOnly != changing.contains { tool.name.contains($0) }, "\(tool.name)")
@@ -68,7 +68,7 @@ import Testing
         #expect(Set(Self.tools.map(\.name)).count == Self.tools.count)
     }
 
-    @Test("Every keyword of every schema is checked, and nothing unknown is taken")
+    @Test("Every keyword of every schema is checked, and unknown arguments are refused")
     func schemas() {
         for tool in Self.tools {
             #expect(Schema(tool.inputSchema).unknownKeywords == [], "\(tool.name)")
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test("Paths that lead out are refused by every tool")
+    @Test("Paths that lead outside are refused by every tool")
     func escapes() throws {
         let desk = try Desk()
         try writeFile(desk.directory("secret"), "secret")
@@ -109,7 +109,7 @@ import Testing
         #expect(try readText(desk.directory("secret")) == "secret")
     }
 
-    @Test("Paths that are none are refused in a sentence")
+    @Test("Invalid paths are refused")
     func badPaths() throws {
         let desk = try Desk()
         for path in ["", "a\0b", String(repeating: "x", count: 300), String(repeating: "y/", count: 3_000)] {

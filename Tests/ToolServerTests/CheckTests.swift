@@ -1,5 +1,5 @@
-// Checks of edits: what a failing command leaves of them, and of what others did, and that there are none
-// without leave.
+// Checks of edits: what a failing command leaves of an edit and of changes of other processes, and that a
+// check needs permission.
 
 import Glibc
 import MCP
@@ -29,7 +29,7 @@ import Testing
         #expect(try desk.string("f") == "1\n")
     }
 
-    @Test("An edit whose check fails goes back, and what others did elsewhere stays")
+    @Test("An edit whose check fails is undone, and changes of other files stay")
     func failure() throws {
         let desk = try Self.desk()
         try desk.write("f", "one\n")
@@ -40,12 +40,12 @@ import Testing
         #expect(failed.sentence.contains("exit status 3") && failed.sentence.contains("it is wrong"))
         #expect(try desk.string("f") == "one\n" && desk.string("g") == "other\n")
         #expect(try status(desk("f")).st_mode & 0o777 == 0o640)
-        // The same call goes through once the check does.
+        // The same call succeeds once the check succeeds.
         try desk.use("edit_file", Self.edit("grep -q 1 f"))
         #expect(try desk.string("f") == "1\n")
     }
 
-    @Test("What somebody else writes into the file while its check runs is not taken back")
+    @Test("What another process writes into the file during its check is not undone")
     func others() throws {
         let desk = try Self.desk()
         try desk.write("f", "one\n")
@@ -61,7 +61,7 @@ import Testing
         #expect(failed.sentence.contains("f was changed by others") && failed.sentence.contains("wrong"))
         #expect(failed.sentence.contains("nothing was taken back"))
         #expect(try desk.string("f") == "1\ntheirs\n")
-        // All files of a patch stay together.
+        // The files of a patch are undone together or not at all.
         try desk.write("f", "one\n")
         let patch = "--- f\n+++ f\n@@ -1 +1 @@\n-one\n+1\n--- g\n+++ g\n@@ -1 +1 @@\n-g\n+G\n"
         let both = try desk.failure(
@@ -71,7 +71,7 @@ import Testing
         #expect(try desk.string("f") == "1\n" && desk.string("g") == "G\nby the check\n")
     }
 
-    @Test("What others write into other files, or wrote before, stays when a check fails")
+    @Test("A failing check keeps concurrent writes to other files, and earlier writes")
     func before() throws {
         let desk = try Self.desk()
         try desk.write("f", "one\n")
@@ -84,7 +84,7 @@ import Testing
         #expect(try desk.string("f") == "1\nmore\n" && desk.string("g") == "g\n")
     }
 
-    @Test("A check that does not end is ended with all that it started, and the edit goes back")
+    @Test("A check that does not end is killed with its children, and the edit is undone")
     func endless() throws {
         let desk = try Self.desk()
         try desk.write("f", "one\n")
@@ -95,12 +95,12 @@ import Testing
         #expect(failed.sentence.utf8.count < 4_096)
         #expect(try desk.string("f") == "one\n")
         let pid = try #require(Int32(try desk.string("pid").prefix { $0.isNumber }))
-        // It is gone, or is not yet reaped by init.
+        // The process is gone, or init has not reaped it yet.
         let state = (try? readText("/proc/\(pid)/stat")) ?? "0 (sleep) Z"
         #expect(state.contains(") Z"))
     }
 
-    @Test("Files that a patch makes and removes are as before when its check fails")
+    @Test("A failing check undoes the files that a patch makes and removes")
     func patch() throws {
         let desk = try Self.desk()
         try desk.write("f", "one\n")
@@ -120,10 +120,10 @@ import Testing
         #expect(try desk.string("d/e/new") == "x\n" && !exists(desk("gone")))
     }
 
-    @Test("Without leave, and outside of workspaces, there is no check and no edit")
+    @Test("Without permission, and outside of workspaces, an edit with a check is refused")
     func refused() throws {
         let plain = try Desk { $0.allowed = [.read, .write, .check] }
-        // A check is a program: in a store without a mount it would find no files.
+        // A check is a program. In a store without a mount it would find no files.
         let store = try Desk(.store) { $0.allowed = [.read, .write, .check] }
         let closed = try Desk(.mount)
         for (desk, kind) in [(plain, "unsupported"), (store, "unsupported"), (closed, "denied")] {

@@ -1,11 +1,11 @@
-// The protocol's own client library drives the program, on every ground: a plain directory, a mount, and a
-// store without one. scripts/test makes the virtual environments.
+// The protocol's own client library drives the program on every ground: a plain directory, a mount, and a
+// store without a mount. scripts/test makes the virtual environments.
 
 import TestSupport
 import Testing
 
 @Suite(.serialized) struct ClientTests {
-    /// A Python with a version of the library.
+    /// The path of a Python with a version of the library.
     static func python(_ line: String) -> String? { TestEnvironment.variable("DRAFTFS_TEST_MCP\(line)") }
 
     private func drive(_ line: String, _ place: Place) throws {

@@ -1,4 +1,4 @@
-// Copies that are merged with what is at the destination, and names by an expression.
+// Copies that are merged with the files at the destination, and names made by an expression.
 
 import Glibc
 import MCP
@@ -16,7 +16,7 @@ import Tools
         Self.lines.enumerated().map { changes[$0.offset + 1] ?? $0.element }.joined()
     }
 
-    /// `base`, and two trees that come from it.
+    /// Makes `base` and two trees that derive from it.
     private func trees(_ place: Place) throws -> Desk {
         let desk = try Desk(place)
         try desk.use("create_directory", ["path": "base/d"])
@@ -46,7 +46,7 @@ import Tools
         return merge.merging(more) { $1 }
     }
 
-    @Test("What one side has changed is taken, what both have is merged", arguments: Place.every)
+    @Test("A change of one side is taken, and changes of both are merged", arguments: Place.every)
     func merged(place: Place) throws {
         let desk = try trees(place)
         let dry = try desk.use("copy_files", merge(["dry_run": true]))
@@ -61,14 +61,14 @@ import Tools
         #expect(try desk.get("mine/same.txt") == text([7: "seven\n"]))
         #expect(try desk.get("mine/d/deep.txt") == text([20: "the end"]))
         #expect(try desk.get("mine/new.txt") == "new\n")
-        // What was removed here and not touched there stays away, with its directory.
+        // A file that was removed here and not touched there stays away, with its directory.
         #expect(try desk.failure("get_file_info", ["path": "mine/gone"]).kind == "missing")
-        // Once more: there is nothing left to do.
+        // The second merge has nothing left to do.
         try desk.put("base2.txt", "x")
         #expect(try desk.use("copy_files", merge())["files"] == 1)
     }
 
-    @Test("Where both changed the same lines the caller says what happens", arguments: Place.every)
+    @Test("The caller decides about lines that both sides changed", arguments: Place.every)
     func overlaps(place: Place) throws {
         let desk = try trees(place)
         try desk.put("theirs/both.txt", text([2: "two there\n", 10: "ten there\n"]))
@@ -102,7 +102,7 @@ import Tools
         #expect(try desk.get("trial-theirs/gone/f.txt") == "changed\n")
     }
 
-    @Test("A merge needs what both sides come from", arguments: Place.every)
+    @Test("A merge needs an existing merge base", arguments: Place.every)
     func refusals(place: Place) throws {
         let desk = try trees(place)
         var arguments = merge()
@@ -112,14 +112,14 @@ import Tools
         #expect(try desk.failure("copy_files", merge(["merge_base": "nowhere"])).kind == "missing")
         let outside = try desk.failure("copy_files", merge(["merge_base": "/etc"])).kind
         #expect(outside == (place == .store ? "missing" : "denied"))
-        // What is no text is a conflict, unless a side is named.
+        // A file that is not text is a conflict, unless a side is named.
         try desk.put("theirs/both.txt", "a\u{0}b there")
         #expect(try desk.failure("copy_files", merge()).sentence.contains("no text"))
         try desk.use("copy_files", merge(["on_overlap": "theirs"]))
         #expect(try desk.use("get_file_info", ["path": "mine/both.txt"])["size"] == 9)
     }
 
-    @Test("Symlinks are merged by what they were, and removed directories stay away", arguments: Place.every)
+    @Test("Symlinks are merged by their targets, and removed directories stay away", arguments: Place.every)
     func links(place: Place) throws {
         let desk = try trees(place)
         for tree in ["base", "mine", "theirs"] {
@@ -136,7 +136,7 @@ import Tools
         try point("theirs/there", to: "theirs")
         for side in ["mine", "theirs"] { try point("\(side)/both", to: side) }
         try desk.use("delete_file", ["path": "mine/away"])
-        // A directory that is new in one that was removed here comes with it.
+        // A directory that is new in a directory removed here is copied with it.
         try desk.use("create_directory", ["path": "base/d/e"])
         try desk.use("delete_file", ["path": "mine/d", "recursive": true])
         try desk.put("theirs/d/deep.txt", text([:]))
@@ -150,7 +150,7 @@ import Tools
         #expect(try desk.use("get_file_info", ["path": "mine/d/new/empty"])["type"] != nil)
     }
 
-    @Test("What was removed here, and became a link or a file there, is a conflict", arguments: Place.every)
+    @Test("A name removed here that became a link or a file there is a conflict", arguments: Place.every)
     func removedAndLinked(place: Place) throws {
         let desk = try trees(place)
         for side in ["mine", "theirs"] {
@@ -171,7 +171,7 @@ import Tools
         #expect(try desk.get("mine/link") == "a file\n")
     }
 
-    @Test("A merge with what makes other names or texts is refused")
+    @Test("A merge with options that change names or texts is refused")
     func combinations() throws {
         let desk = try trees(.plain)
         for more: [String: JSON] in [
@@ -182,7 +182,7 @@ import Tools
         }
     }
 
-    @Test("No repository's configuration has a say in a merge, and a failure of git is no binary file")
+    @Test("A merge ignores git configuration, and a failure of git does not mean a binary file")
     func foreignConfiguration() throws {
         let directory = try TemporaryDirectory("merge")
         try makeDirectory(directory(".git"))
@@ -206,7 +206,7 @@ import Tools
         #expect(left.isEmpty)
     }
 
-    @Test("Names are made by an expression, once in each", arguments: Place.every)
+    @Test("Names are made by an expression, which replaces once in each name", arguments: Place.every)
     func expression(place: Place) throws {
         let desk = try Desk(place)
         for name in ["s/img-001.png", "s/img-002.png", "s/sub/img-003.png", "s/other.png"] {

@@ -1,5 +1,5 @@
-// Copies: what they keep, filters, names, templates, conflicts, links, and that one that fails leaves
-// nothing behind.
+// Copies: kept attributes, filters, names, templates, conflicts and links. A failed copy leaves nothing
+// behind.
 
 import Glibc
 import MCP
@@ -10,7 +10,7 @@ import Testing
 @testable import ToolServer
 
 @Suite struct CopyTests {
-    /// A small tree with a directory that is empty, links of both kinds, a hole, an attribute.
+    /// Makes a small tree with an empty directory, links of both kinds, a hole and an attribute.
     private func tree(_ place: Place) throws -> Desk {
         let desk = try Desk(place)
         for name in ["s", "s/d", "s/d/e", "s/empty"] { try desk.makeDirectory(name) }
@@ -34,7 +34,7 @@ import Testing
             return one.difference(from: other).map { "\($0)" }.joined(separator: "\n")
         }
         let (one, other) = (desk(one), desk(other))
-        // Paths, types, modes, sizes, times of files, targets; then the bytes.
+        // Paths, types, modes, sizes, times of files and targets; then the bytes.
         let list = "find . \\( -type d -printf '%P %y %m\\n' \\) "
             + "-o -printf '%P %y %m %s %T@ %n %l\\n' | sort"
         return try ChildProcess.shell(
@@ -43,7 +43,7 @@ import Testing
                 + "diff -r --no-dereference '\(one)' '\(other)' || true")
     }
 
-    @Test("A copied tree is the same, to the last attribute", arguments: Place.every)
+    @Test("A copied tree has the same content and attributes", arguments: Place.every)
     func whole(place: Place) throws {
         let desk = try tree(place)
         let file = try desk.use("copy_file", ["source_path": "s", "destination_path": "new/copy"])
@@ -55,7 +55,7 @@ import Testing
         #expect(try desk.xattrs("t/d/b.txt") == ["user.note": "kept"])
         #expect(try desk.status("t/d/e/c.bin").blocks < 64)
         if place != .plain { #expect(all["shared_bytes"] == all["bytes"]) }
-        // One file by itself.
+        // A single file.
         let one = try desk.use("copy_file", ["source_path": "s/a.txt", "destination_path": "x.txt"])
         #expect(one["details"]?["size"] == 6)
         #expect(try desk.string("x.txt") == "alpha\n")
@@ -126,7 +126,7 @@ import Testing
         #expect(try desk.failure("copy_files", clash.merging(["rename": "a/b"]) { $1 }).kind == "usage")
     }
 
-    @Test("Where something is, the rule decides, and a refusal changes nothing", arguments: Place.every)
+    @Test("The rule decides about existing files, and a refusal changes nothing", arguments: Place.every)
     func conflicts(place: Place) throws {
         let desk = try tree(place)
         try desk.makeDirectory("t")
@@ -167,7 +167,7 @@ import Testing
         #expect(try desk.leftovers().isEmpty)
     }
 
-    @Test("A directory is not copied into itself, also not by way of a symlink", arguments: Place.every)
+    @Test("A directory is not copied into itself, not even through a symlink", arguments: Place.every)
     func intoItself(place: Place) throws {
         let desk = try tree(place)
         try desk.symlink("s", at: "way")
@@ -188,7 +188,7 @@ import Testing
         #expect(try desk.string("s/d2/b.txt") == "beta\n")
     }
 
-    @Test("Templates are filled in, in text and names; an unknown name stops all", arguments: Place.every)
+    @Test("Templates are filled in texts and names; an unknown variable is refused", arguments: Place.every)
     func templates(place: Place) throws {
         let desk = try Desk(place)
         try desk.makeDirectory("s")
@@ -207,7 +207,7 @@ import Testing
         #expect(try desk.bytes("t/data.bin") == desk.bytes("s/data.bin"))
     }
 
-    @Test("Symlinks are followed inside, and what leads out is left out and named", arguments: Place.every)
+    @Test("Symlinks inside are followed; those that lead out are skipped and named", arguments: Place.every)
     func symlinks(place: Place) throws {
         let desk = try tree(place)
         try desk.symlink("..", at: "s/d/loop")
@@ -232,7 +232,7 @@ import Testing
         #expect(odd.text.contains("warning: it's \"odd\".txt: Windows names have no \""))
     }
 
-    @Test("A batch copies what fits, and its lists stay short", arguments: Place.every)
+    @Test("A batch copies matching files, and its lists stay short", arguments: Place.every)
     func batch(place: Place) throws {
         let desk = try Desk(place)
         try desk.makeDirectory("s")
@@ -258,7 +258,7 @@ import Testing
         #expect((gone.structured?.line ?? "").utf8.count <= 4096)
     }
 
-    @Test("In a batch * is a pattern like others, and a directory is all in it", arguments: Place.every)
+    @Test("In a batch * is an ordinary pattern, and a directory means its content", arguments: Place.every)
     func batchPatterns(place: Place) throws {
         let desk = try tree(place)
         func copied(_ patterns: JSON) throws -> String {
@@ -287,7 +287,7 @@ import Testing
         #expect(try deleted(["/d", "!*.bin"]) == "a.txt d/e/c.bin ")
     }
 
-    @Test("Files and directories are deleted, but for what is kept from accidents", arguments: Place.every)
+    @Test("Files and directories are deleted, except for protected ones", arguments: Place.every)
     func deletion(place: Place) throws {
         let desk = try tree(place)
         func delete(_ path: String, recursive: Bool = false) throws -> ToolReply {
@@ -301,7 +301,7 @@ import Testing
         #expect(try delete(".", recursive: true)["success"] == false)
         #expect(desk.exists("s/d/b.txt"))
         if place != .store {
-            // A ground over a store has one root, which nothing holds.
+            // A ground over a store has one root, which no directory holds.
             let inner = try Desk(desk.directory, root: desk("s/d"))
             #expect(try inner.failure("move_file", ["source": ".", "destination": "x"]).kind == "denied")
         }

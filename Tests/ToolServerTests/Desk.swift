@@ -1,5 +1,5 @@
-// Desk: a catalogue over a directory or a mount of its own, called as a server would call it: arguments and
-// results are checked against the tool's schemas.
+// Desk: a catalogue over its own directory or mount, called as a server calls it: arguments and results
+// are checked against the tool's schemas.
 
 import Glibc
 import MCP
@@ -12,7 +12,7 @@ import Tools
 
 @testable import ToolServer
 
-/// Where a test's files are: the same tools, the same results.
+/// Where a test's files are. The tools and the results are the same in each place.
 enum Place: String, CaseIterable, CustomTestStringConvertible {
     case plain, mount, store
 
@@ -21,7 +21,7 @@ enum Place: String, CaseIterable, CustomTestStringConvertible {
         return TestEnvironment.canMount && !isQuick ? [.plain, .mount] : [.plain]
     }()
 
-    /// Also where files have no path on the host: for what is done by tools alone.
+    /// All places, and a store, where files have no path on the host, for tests that use tools only.
     static let every = all + [.store]
 
     var testDescription: String { rawValue }
@@ -80,12 +80,12 @@ final class Desk {
         catalogue = FileToolCatalogue(ground, settings: settings)
     }
 
-    /// Another server over the same files: nothing that this one knows but they do.
+    /// Returns another server over the same files, without the state of this one.
     func restarted() -> Desk { Desk(directory, ground, root: root, mount: mount) { _ in } }
 
     func callAsFunction(_ name: String) -> String { "\(root)/\(name)" }
 
-    /// The reply, whatever it is.
+    /// Returns the reply of a call, whether it is an error or not.
     func call(_ name: String, _ arguments: [String: JSON]) throws -> ToolReply {
         let tool = try #require(catalogue.tools.first { $0.name == name }, "no tool \(name)")
         let problems = Schema(tool.inputSchema).problems(of: .object(arguments))
@@ -99,7 +99,7 @@ final class Desk {
         return reply
     }
 
-    /// A reply that is no error.
+    /// Returns the reply of a call that must succeed.
     @discardableResult
     func use(_ name: String, _ arguments: [String: JSON]) throws -> ToolReply {
         let reply = try call(name, arguments)
@@ -107,7 +107,7 @@ final class Desk {
         return reply
     }
 
-    /// The kind of failure, and its sentence.
+    /// Returns the kind and the sentence of a call that must fail.
     func failure(
         _ name: String, _ arguments: [String: JSON]
     ) throws -> (kind: String, sentence: String) {

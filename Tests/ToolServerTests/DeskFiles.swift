@@ -1,5 +1,5 @@
-// Files of a desk, made and looked at behind the tools' back: by system calls where they have a path on the
-// host, by the engine where they lie in a store.
+// Files of a desk, made and read without the tools: by system calls if they have a path on the host, by
+// the engine if they are in a store.
 
 import Glibc
 import Overlay
@@ -10,7 +10,7 @@ import Tools
 @testable import StoreGround
 
 extension Desk {
-    /// Nil where files have paths on the host.
+    /// The ground over a store; nil if files have paths on the host.
     var store: StoreGround? { ground as? StoreGround }
 
     func path(_ name: String) throws -> ToolPath { try ground.roots.path(self(name)) }
@@ -73,7 +73,8 @@ extension Desk {
         try set(store, name, change)
     }
 
-    /// - Parameter time: nanoseconds since 1970, of the last change of the content.
+    /// Sets the time of the last change of the content.
+    /// - Parameter time: in nanoseconds since 1970.
     func setTime(_ name: String, _ time: Int64) throws {
         guard let store else {
             let value = timeval(
@@ -134,7 +135,7 @@ extension Desk {
         return found
     }
 
-    /// All that lies below a directory, in the order of paths.
+    /// Returns all paths below a directory, sorted.
     func all(_ name: String = ".") throws -> [String] {
         let top = try path(name)
         var found: [String] = []
@@ -145,10 +146,11 @@ extension Desk {
         return found.sorted()
     }
 
-    /// What tools have put beside files and not taken away.
+    /// Returns what tools have put beside files and not removed.
     func leftovers() throws -> [String] { try all().filter { $0.contains(".draftfs") } }
 
-    /// A tree as lines: paths, types, modes, sizes, times and links of files, targets, attributes, bytes.
+    /// Returns a tree as lines: paths, types, modes, sizes, times and links of files, targets, attributes
+    /// and digests.
     func image(_ name: String = ".") throws -> [String] {
         try all(name).map { below in
             let path = "\(name)/\(below)"

@@ -1,4 +1,4 @@
-// Edited copies and comparisons.
+// Edited copies, and comparisons of files and directories.
 
 import Glibc
 import MCP
@@ -9,7 +9,7 @@ import Tools
 @testable import ToolServer
 
 @Suite struct EditCopyTests {
-    @Test("A copy is edited before it gets its name, and the source stays", arguments: Place.every)
+    @Test("A copy is edited before it gets its name, and the source is unchanged", arguments: Place.every)
     func one(place: Place) throws {
         let desk = try Desk(place)
         let text = String(repeating: "line of text\n", count: 50_000) + "port = 80\n"
@@ -38,7 +38,7 @@ import Tools
         #expect(try desk.leftovers().isEmpty)
     }
 
-    @Test("Many copies are made together or not at all, or each by itself", arguments: Place.every)
+    @Test("Many copies are made completely or not at all, or each by itself", arguments: Place.every)
     func many(place: Place) throws {
         let desk = try Desk(place)
         try desk.write("base", "name: x\n")
@@ -85,7 +85,7 @@ import Tools
             let reply = try desk.use(
                 "compare_files", ["file1": "one", "file2": "other", "max_bytes": 60_000])
             #expect(reply["details"]?["identical"] == .boolean(one == other), "seed \(seed)")
-            // What patch(1) makes of it is the proof.
+            // The proof is the result of patch(1).
             if one == other { continue }
             try desk.write("diff", reply["details"]?["diff"]?.text ?? "")
             let patched = try ChildProcess.run(
@@ -102,13 +102,13 @@ import Tools
         #expect(try desk.use("compare_files", ["file1": "none", "file2": "bin"])["success"] == false)
     }
 
-    @Test("Directories are compared to the bottom, by content", arguments: Place.every)
+    @Test("Directories are compared recursively, by content", arguments: Place.every)
     func directories(place: Place) throws {
         let desk = try Desk(place)
         for name in ["a", "b", "a/d", "b/d", "a/only"] { try desk.makeDirectory(name) }
         try desk.write("a/same", "1")
         try desk.write("b/same", "1")
-        // The same size and the same time, and another content.
+        // The same size and the same time, but different content.
         try desk.write("a/d/f", "one")
         try desk.write("b/d/f", "two")
         for name in ["a/d/f", "b/d/f"] {

@@ -1,4 +1,4 @@
-// FailingGround: a ground whose n-th change fails, once: what was done before has to go back.
+// FailingGround: a ground whose n-th change fails, once. The earlier changes must be undone.
 
 import Platform
 import Synchronization
@@ -8,13 +8,13 @@ final class FailingGround: Ground {
     private let inner: any Ground
     private let failing: Int
     private let count = Atomic<Int>(0)
-    /// What somebody else does right before the first rollback.
+    /// A change by another process right before the first rollback.
     private let overtaking: (@Sendable () throws(ToolError) -> Void)?
-    /// What somebody else does right before the change fails.
+    /// A change by another process right before the failing change.
     private let meanwhile: (@Sendable () throws(ToolError) -> Void)?
-    /// What somebody else does right before a name goes to another place.
+    /// A change by another process right before a name moves to another place.
     private let racing: (@Sendable (ToolPath) throws(ToolError) -> Void)?
-    /// What somebody else does right before each splice.
+    /// A change by another process right before each splice.
     private let splicing: (@Sendable (ToolPath) throws(ToolError) -> Void)?
 
     init(
@@ -56,7 +56,7 @@ final class FailingGround: Ground {
         let past = try inner.past(of: path, writing: writing)
         return overtaking.map { OvertakenPast(past, $0) } ?? past
     }
-    /// What takes away what was made ready is let through.
+    /// Removals are not counted as changes, so that prepared files can be removed.
     func remove(_ path: ToolPath) throws(ToolError) { try inner.remove(path) }
 
     func splice(
@@ -131,7 +131,7 @@ final class FailingGround: Ground {
     }
 }
 
-/// Control files that somebody else is faster than, once.
+/// Control files for which another process is faster, once.
 private final class OvertakenPast: WorkspacePast {
     private let inner: any WorkspacePast
     private let overtaking: @Sendable () throws(ToolError) -> Void

@@ -1,6 +1,6 @@
-// The program itself among hostile clients and a hostile tree: messages of 1 GB and of 10,000 levels, bytes
-// that are no text, names that become links while they are used. Each is refused in one sentence, and the
-// server goes on.
+// The program with hostile clients and a hostile tree: messages of 1 GB and of 10,000 levels, bytes that
+// are not text, and names that become links while they are used. Each is refused in one sentence, and the
+// server continues.
 
 import Glibc
 import MCP
@@ -13,7 +13,7 @@ import Testing
 @Suite(.serialized) struct HostileServerTests {
     private static let megabytes = TestEnvironment.isOptimized ? 1_000 : 64
 
-    @Test("A client that sends what no server expects is answered, in little memory")
+    @Test("A client that sends unexpected messages is answered, in little memory")
     func messages() throws {
         let directory = try TemporaryDirectory("hostile")
         let script = "\(TestEnvironment.packageRoot)/Tests/ToolServerTests/Clients/hostile.py"
@@ -24,7 +24,7 @@ import Testing
         #expect(result.text.hasPrefix("ok"))
     }
 
-    /// Makes `d` a directory and a link that leads out, in turns, until it is told to stop.
+    /// Makes `d` a directory and a link that leads outside, in turns, until `isOver` is set.
     private static func turn(_ desk: String, _ outside: String, _ isOver: borrowing Atomic<Bool>) {
         while !isOver.load(ordering: .acquiring) {
             rename("\(desk)/d", "\(desk)/real")
@@ -41,7 +41,7 @@ import Testing
         let isDone = Atomic(false)
     }
 
-    @Test("A directory that turns into a link while it is used leads nowhere outside", arguments: Place.all)
+    @Test("A directory that becomes a link while it is used leads nowhere outside", arguments: Place.all)
     func race(place: Place) throws {
         let desk = try Desk(place) { $0.allowed = Set(ToolGroup.allCases) }
         let outside = desk.directory("outside")
@@ -72,7 +72,7 @@ import Testing
                 ("search_files", ["path": ".", "pattern": "f"]), ("directory_tree", ["path": "d"]),
                 ("delete_file", ["path": number]), ("create_directory", ["path": .text("d/e\(step)")]),
             ]
-            // Each in turn, so that all of them meet both.
+            // One call per step, so that each of them meets both states.
             let (tool, arguments) = calls[step % calls.count]
             let reply = try desk.call(tool, arguments)
             #expect(!reply.texts.joined().contains("secret"), "\(tool)")

@@ -1,5 +1,5 @@
-// Arguments that fit the schemas and mean no good: each is answered, nothing outside is touched, and the
-// catalogue goes on.
+// Hostile arguments that match the schemas: each call is answered, nothing outside is touched, and the
+// catalogue continues.
 
 import MCP
 import TestSupport
@@ -55,7 +55,7 @@ import Testing
         return members
     }
 
-    @Test("No arguments stop the tools, or reach out", arguments: TestSeeds.all())
+    @Test("No arguments stop the tools or reach outside", arguments: TestSeeds.all())
     func arguments(seed: TestSeed) throws {
         var random = seed.generator
         for place in [Place.plain, .store] {
@@ -68,7 +68,7 @@ import Testing
             for _ in 0..<60 {
                 guard let tool = desk.catalogue.tools.randomElement(using: &random) else { continue }
                 var arguments = Self.members(tool.inputSchema, &random)
-                // No test waits for seconds.
+                // Avoids waits of seconds.
                 if arguments["wait_seconds"] != nil { arguments["wait_seconds"] = 0 }
                 guard Schema(tool.inputSchema).problems(of: .object(arguments)).isEmpty else { continue }
                 let reply = try desk.call(tool.name, arguments)
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test("A name that only looks like a part is none")
+    @Test("A file whose name only looks like a part is not taken for one")
     func forgedParts() throws {
         let desk = try Desk()
         try desk.use("edit_file_append_chunk", ["path": "f", "content": "a", "chunk_index": 0])

@@ -1,4 +1,4 @@
-// Calls that take long: they become jobs, show how far they are, can be ended, and leave nothing.
+// Long calls: they become jobs, show their progress, can be cancelled, and leave nothing behind.
 
 import Glibc
 import MCP
@@ -8,7 +8,7 @@ import Testing
 
 @testable import ToolServer
 
-/// What another thread has seen.
+/// The observations of another thread.
 private final class Seen: Sendable {
     let isBegun = Atomic<Bool>(false)
     let isEnded = Atomic<Bool>(false)
@@ -27,7 +27,7 @@ private final class Seen: Sendable {
         "source_path": "s", "destination_path": "t", "rename": "{name}.c",
     ]
 
-    @Test("A long call is answered with a job, whose end has the result")
+    @Test("A long call returns a job, and the finished job has the result")
     func job() throws {
         let desk = try desk(files: 2_000)
         let reply = try desk.use("copy_files", copy)
@@ -44,7 +44,7 @@ private final class Seen: Sendable {
         #expect(try desk.failure("read_job_progress", ["job_id": "job-9"]).kind == "missing")
     }
 
-    @Test("A read that counts a large file becomes a job too, and one by bytes does not")
+    @Test("A read that counts a large file becomes a job too, and a read by bytes does not")
     func reading() throws {
         let desk = try Desk { $0.patience = .zero }
         try desk.write("f", String(repeating: "a line\n", count: 500_000) + "the last\n")
@@ -62,7 +62,7 @@ private final class Seen: Sendable {
         #expect(part["job_id"] == nil && part.text == "the last")
     }
 
-    @Test("A job that is ended leaves nothing behind")
+    @Test("A cancelled job leaves nothing behind")
     func ended() throws {
         let desk = try desk(files: 3_000)
         let id = try #require(try desk.use("copy_files", copy)["job_id"])
@@ -75,7 +75,7 @@ private final class Seen: Sendable {
         #expect(try ChildProcess.shell("find '\(desk.root)' -name '.draftfs*'") == "")
     }
 
-    @Test("A call that its client gives up ends its job")
+    @Test("A call that its client cancels ends its job")
     func givenUp() throws {
         let desk = try desk(files: 0)
         let context = CallContext()

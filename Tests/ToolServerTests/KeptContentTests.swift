@@ -1,5 +1,5 @@
-// Contents that are kept when files outside of workspaces are edited or replaced: where they lie, that a
-// replaced file is not copied, and that there is an end to them.
+// Content that is kept when files outside of workspaces are edited or replaced: where it is, that a
+// replaced file is not copied, and that its amount is bounded.
 
 import Glibc
 import MCP
@@ -20,7 +20,7 @@ import Tools
         return Desk(directory, ground, root: directory("root")) { _ in }
     }
 
-    /// Where the note of a reply says that the content is.
+    /// Returns the path of the kept content from the note of a reply.
     private func kept(_ reply: ToolReply) throws -> String {
         let notes = try #require(reply.texts.last)
         let words = "the content before is kept as "
@@ -28,7 +28,7 @@ import Tools
         return String(rest.prefix { $0 != ";" && $0 != "]" })
     }
 
-    @Test("What a file held is kept, and the reply says where")
+    @Test("The earlier content of a file is kept, and the reply says where")
     func places() throws {
         let desk = try desk()
         let made = try desk.use("write_file", ["path": "f", "content": "one\n"])
@@ -39,7 +39,7 @@ import Tools
         #expect(!dry.texts.joined().contains("before is"))
         let edited = try kept(try desk.use("edit_file", ["path": "f", "edits": edits]))
         #expect(edited.hasPrefix(desk.directory("a/kept") + desk("f") + "/20"))
-        // A second name, not a copy.
+        // It is a second name, not a copy.
         #expect(try readText(edited) == "one\n" && status(edited).st_ino == inode)
         #expect(try status(desk.directory("a/kept")).st_mode & 0o777 == 0o700)
         let written = try kept(try desk.use("write_file", ["path": "f", "content": "three\n"]))
@@ -55,7 +55,8 @@ import Tools
         #expect(try desk.string("f") == "five\n" && desk.names() == ["f"])
     }
 
-    /// A directory in which names can be made, and not replaced: chattr(1).
+    /// Allows new names in a directory and no replaced ones, by chattr(1), or ends this. Returns whether
+    /// it worked.
     private static func setAppendOnly(_ path: String, _ isOn: Bool) -> Bool {
         (try? ChildProcess.run(["chattr", isOn ? "+a" : "-a", path], seconds: 20))?.succeeded == true
     }
@@ -77,14 +78,14 @@ import Tools
         let failed = try desk.call("edit_file", edit)
         try #require(Self.setAppendOnly(desk("."), false))
         #expect(failed.isError && !failed.texts.joined().contains("kept as"), "\(failed.texts)")
-        // With a second name it would be written in place by the next edit.
+        // With a second name the next edit would write it in place.
         #expect(try desk.string("f") == "one\n" && desk.status("f").links == 1)
         let inode = try desk.status("f").inode
         #expect(try readText(kept(try desk.use("edit_file", edit))) == "one\n")
         #expect(try desk.string("f") == "two\n" && desk.status("f").inode != inode)
     }
 
-    @Test("What copies and patches of several files replace is kept too")
+    @Test("The content that copies and patches of several files replace is kept too")
     func replaced() throws {
         let desk = try desk()
         for name in ["s", "t"] { try desk.makeDirectory(name) }
@@ -125,7 +126,7 @@ import Tools
         #expect(try desk.string("g") == large + "two\n")
     }
 
-    @Test("Only the newest contents stay, and what is not of the keeper's making")
+    @Test("Only the newest contents are kept, and foreign files are not removed")
     func bounds() throws {
         var bounds = EditKeeper.Bounds()
         bounds.each = 3
@@ -151,12 +152,12 @@ import Tools
         let used = try ChildProcess.shell("du -sk '\(desk.directory("a/kept"))' | cut -f1")
         #expect((Int(used.prefix { $0.isNumber }) ?? .max) < 900)
         #expect(exists(desk.directory("a/kept/mine")))
-        // The newest is there still.
+        // The newest content is still there.
         let newest = desk.directory("a/kept") + desk("g39")
         #expect(try TestSupport.names(in: newest).count == 1)
     }
 
-    @Test("What is larger than half of all does not push the others out")
+    @Test("Content larger than half of the bound does not push the others out")
     func large() throws {
         var bounds = EditKeeper.Bounds()
         bounds.bytes = 256 << 10
@@ -173,7 +174,7 @@ import Tools
         #expect(try readText(small) == "small\n")
     }
 
-    @Test("What is kept does not change later: neither by another name nor through a link")
+    @Test("Kept content does not change later, neither by another name nor through a link")
     func stable() throws {
         let desk = try desk()
         for name in ["s", "t"] { try desk.makeDirectory(name) }
@@ -191,7 +192,7 @@ import Tools
     }
 
     @Test(
-        "In a workspace nothing is kept: its history has it",
+        "In a workspace no content is kept, because the history has it",
         .enabled(if: Place.all.contains(.mount), "needs /dev/fuse"))
     func workspace() throws {
         let mount = try Desk(.mount)

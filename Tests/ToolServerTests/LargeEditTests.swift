@@ -1,5 +1,5 @@
-// Edits of a text that is large enough to be searched past the page cache, by several threads: they see what
-// was written last, by whomever, and where all behind an insertion has moved.
+// Edits of a text that is large enough to be searched past the page cache by several threads. They see
+// what any process wrote last, and the new places after an insertion.
 
 import Glibc
 import MCP
@@ -36,13 +36,13 @@ import Testing
         }
         func check() throws { #expect(try desk.bytes("f") == expected) }
 
-        // So that the kernel has pages of it.
+        // So that the kernel has pages of the file.
         try check()
         let late = "not yet on its way here\n"
         if place == .store {
             try edit(["offset": .integer(Int64(300_000 * lineBytes)), "length": 24, "newText": .text(late)])
         } else {
-            // Pages that nobody has told the daemon of.
+            // Pages that the kernel has not sent to the daemon yet.
             let held = try must("open", open(desk("f"), O_WRONLY | O_CLOEXEC))
             defer { close(held) }
             try writeAll(held, Array(late.utf8), at: Int64(300_000 * lineBytes))
@@ -67,18 +67,18 @@ import Testing
         #expect(twice.kind == "ambiguous")
     }
 
-    @Test("In a file with holes text is found, also what was just written into one", arguments: Place.every)
+    @Test("Text in a file with holes is found, also when just written into a hole", arguments: Place.every)
     func holes(place: Place) throws {
         let desk = try Desk(place)
-        // Outside of workspaces each edit writes the file anew.
+        // Outside of workspaces each edit rewrites the file.
         let size: UInt64 = place == .plain ? 32 << 20 : 2 << 30
         let middle = size / 2
-        // Zeros in the first 64 KiB would be no text.
+        // With zeros in the first 64 KiB the file would not be text.
         try desk.write("f", (0..<4_000).map(Self.line).joined())
         try desk.setSize("f", size)
         try desk.use(
             "edit_file", ["path": "f", "edits": [["append": true, "newText": "\nthe last line\n"]]])
-        // Nothing in the middle of the hole: the kernel may keep that in mind.
+        // The middle of the hole is empty: the kernel may cache that.
         #expect(
             try desk.failure(
                 "edit_file", ["path": "f", "edits": [["oldText": "in the hole", "newText": "x"]]]

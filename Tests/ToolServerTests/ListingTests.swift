@@ -1,4 +1,4 @@
-// Listings, trees, searches and facts: shapes of the replies, parts, links, hostile names.
+// Listings, trees, searches and facts: the form of the replies, parts, links, hostile names.
 
 import MCP
 import Platform
@@ -19,7 +19,7 @@ import Tools
         return desk
     }
 
-    @Test("A listing has a line for each name, directories marked", arguments: Place.every)
+    @Test("A listing has a line for each name and marks directories", arguments: Place.every)
     func list(place: Place) throws {
         let desk = try tree(place)
         let reply = try desk.use("list_directory", ["path": "."])
@@ -31,7 +31,7 @@ import Tools
         #expect(try desk.failure("list_directory", ["path": "none"]).kind == "missing")
     }
 
-    @Test("A listing with sizes is sorted as asked for, and has the sums", arguments: Place.every)
+    @Test("A listing with sizes is sorted as requested, and has the sums", arguments: Place.every)
     func sizes(place: Place) throws {
         let desk = try tree(place)
         let reply = try desk.use("list_directory_with_sizes", ["path": ".", "sortBy": "size"])
@@ -69,7 +69,7 @@ import Tools
     }
 
     @Test(
-        "Names with line ends stay on their line, and names that are no text are shown",
+        "Names with line ends stay on their line, and names that are not text are shown",
         arguments: Place.every)
     func hostileNames(place: Place) throws {
         let desk = try Desk(place)
@@ -80,7 +80,7 @@ import Tools
         #expect(reply.text == "[FILE] a\\n[DIR] b\n[FILE] f\u{fffd}")
     }
 
-    @Test("A tree is JSON, leaves out what it is told to, and does not follow links", arguments: Place.every)
+    @Test("A tree is JSON, omits excluded names, and does not follow links", arguments: Place.every)
     func directoryTree(place: Place) throws {
         let desk = try tree(place)
         let reply = try desk.use("directory_tree", ["path": "."])
@@ -106,7 +106,7 @@ import Tools
         #expect(try desk.failure("directory_tree", ["path": "none"]).kind == "missing")
     }
 
-    @Test("A large tree is cut from below, and says what is missing", arguments: Place.every)
+    @Test("A large tree is cut at the bottom, and the reply counts the omissions", arguments: Place.every)
     func largeTree(place: Place) throws {
         let desk = try Desk(place)
         for outer in 0..<20 {
@@ -127,7 +127,7 @@ import Tools
         #expect(deep["unopened"] == 1)
     }
 
-    @Test("A search finds names at any depth, but for what is excluded", arguments: Place.every)
+    @Test("A search finds names at any depth, except for excluded ones", arguments: Place.every)
     func search(place: Place) throws {
         let desk = try tree(place)
         func finds(_ pattern: String, _ exclude: [String] = []) throws -> [String] {
@@ -167,7 +167,7 @@ import Tools
         #expect(try desk.failure("get_file_info", ["path": "out"]).kind == "denied")
     }
 
-    @Test("The allowed directories are listed, read-only ones as such")
+    @Test("The allowed directories are listed, and read-only ones are marked")
     func allowed() throws {
         let desk = try Desk()
         #expect(

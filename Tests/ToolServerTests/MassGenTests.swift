@@ -1,31 +1,31 @@
-// MassGen, a framework of agents, as it is installed: its client drives the program under the name that it
-// looks for, and its own tests of workspaces run in a mount. scripts/test --massgen installs it.
+// MassGen, a framework of agents, as it is installed: its client drives the program under the name that
+// it looks for, and its own tests of workspaces run in a mount. scripts/test --massgen installs it.
 
 import Glibc
 import TestSupport
 import Testing
 
-/// A Python that has it.
+/// The path of a Python that has MassGen.
 private let massGenPython = TestEnvironment.variable("DRAFTFS_TEST_MASSGEN")
 
 @Suite(
     .serialized, .enabled(if: massGenPython != nil, "scripts/test --massgen installs it, 1.8 GB"))
 struct MassGenTests {
 
-    /// Its tests of workspaces, snapshots and permissions.
+    /// MassGen's tests of workspaces, snapshots and permissions.
     private static let tests = [
         "snapshot_version_store", "snapshot_versioned_save", "snapshot_copy_offload", "snapshot_preservation",
         "isolation_context", "path_permission_manager", "path_permission_hook_adversarial",
         "two_tier_workspace", "workspace_cleanup",
     ]
 
-    /// What MassGen writes beside its work goes into a directory of the test.
+    /// Puts what MassGen writes outside of its work into a directory of the test.
     private static func environment(_ directory: TemporaryDirectory, path: String = "") -> [String: String] {
         let found = TestEnvironment.variable("PATH") ?? "/usr/bin:/bin"
         return ["HOME": directory.path, "PATH": path.isEmpty ? found : "\(path):\(found)"]
     }
 
-    @Test("Its client finds the program as mcp-server-filesystem, and uses it", arguments: Place.all)
+    @Test("MassGen's client finds the program as mcp-server-filesystem, and uses it", arguments: Place.all)
     func client(place: Place) throws {
         let python = try #require(massGenPython)
         let desk = try Desk(place)
@@ -42,7 +42,7 @@ struct MassGenTests {
     }
 
     @Test(
-        "Its tests of workspaces pass with their files on a mount",
+        "MassGen's tests of workspaces pass with their files on a mount",
         .enabled(if: Place.all.contains(.mount), "needs /dev/fuse, and no --quick"))
     func workspaces() throws {
         let python = try #require(massGenPython)
@@ -58,7 +58,7 @@ struct MassGenTests {
                 + Self.tests.map { "\(package)/tests/test_\($0).py" },
             seconds: 800, environment: Self.environment(home), directory: home.path)
         #expect(result.succeeded, "\(result.text.suffix(4_000)) \(result.errorText.suffix(1_000))")
-        // 168 of the version that is installed: none is left out.
+        // The installed version has 168 tests: none is left out.
         #expect(result.text.contains("168 passed"), "\(result.text.suffix(300))")
         #expect(mount.finish() == [])
     }

@@ -1,4 +1,4 @@
-// The page on the tools: its table is what the schemas say.
+// The documentation page of the tools: its table matches the schemas.
 
 import MCP
 import TestSupport
@@ -7,7 +7,7 @@ import Testing
 @testable import ToolServer
 
 @Suite struct ToolPageTests {
-    /// The line of the table for a tool: required arguments in bold, first.
+    /// Returns the row of the table for a tool: required arguments first, in bold.
     static func row(_ tool: Tool) -> String {
         let schema = tool.description.inputSchema
         let required = (schema["required"]?.items ?? []).compactMap(\.text)

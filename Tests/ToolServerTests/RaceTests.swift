@@ -1,4 +1,4 @@
-// What others change right before a call gives names: it stays as they wrote it, and the call is refused.
+// Concurrent changes right before a call makes names: they are kept, and the call is refused.
 
 import Glibc
 import MCP
@@ -13,7 +13,8 @@ import Tools
 @Suite struct RaceTests {
     private static let theirs = "of others, just now\n"
 
-    /// Somebody writes into one file, once, right before the name is given or taken.
+    /// Makes a ground on which another process changes one file, once, right before its name is given or
+    /// taken.
     private func ground(
         _ desk: Desk, _ name: String,
         _ change: @escaping @Sendable (any Ground, ToolPath) throws(ToolError) -> Void
@@ -50,7 +51,7 @@ import Tools
     }
 
     @Test(
-        "A file is written whatever others write into it meanwhile, and for ever that is refused",
+        "A write succeeds despite concurrent writes, and is refused if they never end",
         arguments: Place.every)
     func overwritten(place: Place) throws {
         for turns in [10, Int.max] {
@@ -62,7 +63,7 @@ import Tools
                 inner,
                 splicing: { (path) throws(ToolError) in
                     let turn = count.add(1, ordering: .relaxed).newValue
-                    // Each time of another length.
+                    // A different length each time.
                     if turn <= turns {
                         _ = try inner.write(path, [UInt8](repeating: 0x78, count: turn))
                     }
@@ -92,7 +93,7 @@ import Tools
     }
 
     @Test(
-        "A merge takes nothing that has changed since it was looked at", arguments: Place.every,
+        "A merge replaces nothing that has changed since it was read", arguments: Place.every,
         [false, true])
     func merge(place: Place, bothChanged: Bool) throws {
         let desk = try trees(place)
@@ -102,12 +103,12 @@ import Tools
         #expect(error?.kind == .stale, "\(error as Any)")
         #expect(try desk.string("mine/b") == Self.theirs && desk.string("mine/a") == before)
         #expect(try desk.leftovers() == [])
-        // By itself it goes.
+        // Without a concurrent change the copy succeeds.
         #expect(try copy(desk.ground, desk, .overwrite) == nil)
         #expect(try desk.string("mine/b") == "one\ntwo\nthree\n4\n")
     }
 
-    @Test("A copy of what is newer does not replace what has just become so", arguments: Place.every)
+    @Test("A copy of newer files does not replace a file that just became newer", arguments: Place.every)
     func newer(place: Place) throws {
         let desk = try trees(place)
         for name in ["a", "b"] { try desk.setTime("mine/\(name)", 1_000_000_000) }
@@ -148,7 +149,7 @@ import Tools
         }
     }
 
-    @Test("An edit of a plain file never takes the place of what others have put there meanwhile")
+    @Test("An edit of a plain file never replaces what another process has put there meanwhile")
     func plainEdit() throws {
         let desk = try Desk(.plain)
         let text = "one\n" + String(repeating: "more of it\n", count: 200_000)
@@ -160,7 +161,7 @@ import Tools
             let (from, to) = (desk("theirs"), desk("f"))
             let wait = UInt32.random(in: 0...60_000, using: &random)
             let isDone = Atomic<Bool>(false)
-            // Somebody saves the file, as editors do.
+            // Another process saves the file, as editors do.
             let isStarted = WorkerThread.start {
                 usleep(wait)
                 _ = rename(from, to)
@@ -171,7 +172,7 @@ import Tools
             let reply = try desk.call("edit_file", ["path": "f", "edits": edit])
             for _ in 0..<10_000 where !isDone.load(ordering: .acquiring) { usleep(1_000) }
             outcomes[reply["error"]?["kind"]?.text ?? "made", default: 0] += 1
-            // Before, meanwhile or after: what they saved is there.
+            // Before, during or after the edit: the saved content is there.
             #expect(try desk.string("f") == Self.theirs, "\(reply.texts)")
             #expect(try desk.leftovers() == [])
         }

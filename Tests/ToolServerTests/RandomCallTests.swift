@@ -1,5 +1,5 @@
-// Random calls on all grounds at once: each answers the same, and the trees are the same at the end. What
-// a call should make of a text file is checked against a string in memory too.
+// Random calls on all grounds at once: each returns the same, and the trees are the same at the end. The
+// expected content of a text file is also checked against a string in memory.
 
 import MCP
 import TestSupport
@@ -85,7 +85,8 @@ import Testing
         }
     }
 
-    /// A reply without what is each ground's own: where it lies, versions, times, what is shared.
+    /// Returns a reply without the parts that depend on the ground: its location, versions, times, shared
+    /// bytes.
     private static func facts(_ reply: ToolReply, _ desk: Desk) -> String {
         if reply.isError { return "error " + (reply["error"]?["kind"]?.text ?? "") }
         var members = reply.structured?.members ?? [:]
@@ -99,7 +100,7 @@ import Testing
         return desk.root.isEmpty ? text : text.replacing(desk.root, with: "")
     }
 
-    /// Everything: names, types, contents.
+    /// Returns a whole tree: names, types, contents.
     private static func tree(_ desk: Desk) throws -> String {
         let found = try desk.use("search_files", ["path": ".", "pattern": "*", "max_bytes": 200_000])
         var lines: [String] = []
@@ -118,10 +119,10 @@ import Testing
         return lines.joined(separator: "\n")
     }
 
-    @Test("Every ground answers the same to the same calls", arguments: TestSeeds.all())
+    @Test("Every ground returns the same for the same calls", arguments: TestSeeds.all())
     func same(seed: TestSeed) throws {
         var random = seed.generator
-        // One mount for two of the seeds: the grounds without one are quick.
+        // Two of the fixed seeds use a mount: the grounds without a mount are quick.
         let places = seed.value % 8 == 0 ? Place.every : [.plain, .store]
         let desks = try places.map { try Desk($0) }
         for step in 0..<40 {
@@ -137,7 +138,7 @@ import Testing
         for desk in desks { #expect(!(try Self.tree(desk)).contains(".draftfs-stage")) }
     }
 
-    /// The edits of a list, as a string would have them.
+    /// Returns a text after the edits of a list; nil if they must be refused.
     private static func expected(_ text: String, _ edits: [JSON]) -> String? {
         var splices: [(start: Int, end: Int, new: [UInt8])] = []
         let bytes = Array(text.utf8)
@@ -165,21 +166,21 @@ import Testing
         return String(decoding: result, as: UTF8.self)
     }
 
-    // 337173533: a text whose two places overlap.
-    @Test("Edits are those of a string in memory", arguments: TestSeeds.all(memorable: [337_173_533]))
+    // 337173533: a text with two places that overlap.
+    @Test("Edits equal those of a string in memory", arguments: TestSeeds.all(memorable: [337_173_533]))
     func edits(seed: TestSeed) throws {
         var random = seed.generator
         let desks = [try Desk(.plain), try Desk(.store)]
         var text = Self.text(&random)
         for desk in desks { try desk.use("write_file", ["path": "f", "content": .text(text)]) }
         for _ in 0..<60 {
-            // Words of ASCII, and no line ends: what is found and put is the same in any encoding.
+            // ASCII words without line ends: what is found and inserted is the same in any encoding.
             let edits: [JSON] = (0..<Int.random(in: 1...3, using: &random)).map { _ in
                 let word = ["x", "yy", "one", "two"].randomElement(using: &random) ?? ""
                 let offset = Int64.random(in: 0...Int64(text.utf8.count + 2), using: &random)
                 switch Int.random(in: 0..<3, using: &random) {
                 case 0:
-                    // At a character's start, so that the file stays text.
+                    // At the start of a character, so that the file stays text.
                     let place = text.utf8.index(
                         text.utf8.startIndex, offsetBy: Int(min(offset, Int64(text.utf8.count))))
                     let start = text.unicodeScalars.indices.last { $0 <= place } ?? text.startIndex

@@ -1,4 +1,4 @@
-// The reading tools: reply shapes, bounds, parts that make up the whole, and what is refused.
+// The reading tools: the form of the replies, bounds, parts that add up to the whole, and refusals.
 
 import Glibc
 import MCP
@@ -8,7 +8,7 @@ import Testing
 @testable import ToolServer
 
 @Suite struct ReadingTests {
-    @Test("A text file is answered as it is, from the start or from the end", arguments: Place.every)
+    @Test("A text file is returned as it is, from the start or from the end", arguments: Place.every)
     func text(place: Place) throws {
         let desk = try Desk(place)
         try desk.write("f", "one\ntwo\nthree\n")
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(
-        "Parts by bytes, characters or lines make up the file", arguments: Place.every,
+        "Parts by bytes, characters or lines add up to the file", arguments: Place.every,
         ["bytes", "characters", "lines", "base64", "characters on", "lines on"])
     func parts(place: Place, way: String) throws {
         let desk = try Desk(place)
@@ -105,7 +105,7 @@ import Testing
         #expect(try desk.failure("read_file_range", twice).kind == "usage")
     }
 
-    @Test("A part around a text has its lines, and a text that is not there says so", arguments: Place.every)
+    @Test("A part around a text has its lines, and a missing text is refused", arguments: Place.every)
     func around(place: Place) throws {
         let desk = try Desk(place)
         let lines = (1...1_000).map { "line \($0)" }
@@ -143,7 +143,7 @@ import Testing
     }
 
     @Test(
-        "Several files share the reply, and one that fails does not keep the others", arguments: Place.every)
+        "Several files share the reply, and a failure does not affect the others", arguments: Place.every)
     func several(place: Place) throws {
         let desk = try Desk(place)
         try desk.write("a", "first")
@@ -161,7 +161,7 @@ import Testing
     }
 
     @Test(
-        "Pictures come as pictures; other bytes are refused with the way to read them",
+        "Images and sounds come as media; other bytes are refused with the way to read them",
         arguments: Place.every)
     func media(place: Place) throws {
         let desk = try Desk(place)

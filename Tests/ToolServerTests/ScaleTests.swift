@@ -1,16 +1,18 @@
-// Files far larger than a reply, through the program as an agent's client starts it: results are those of
-// plain tools, and neither memory nor the store grows with the file. scripts/bench.d/tools.py is the client.
+// Files far larger than a reply, through the program as an agent's client starts it: the results are
+// those of plain tools, and neither memory nor the store grows with the file. The client is
+// scripts/bench.d/tools.py.
 
 import TestSupport
 import Testing
 
 @Suite(.serialized, .enabled(if: Place.all.contains(.mount), "needs /dev/fuse, and no --quick"))
 struct ScaleTests {
-    /// Bytes of the files: more than what is kept of a base file when it is first edited (limit pin).
+    /// The size of the files in bytes: more than is kept of a base file at its first edit (limit pin).
     private static let size = TestEnvironment.isOptimized ? 100_000_000 : 12_000_000
     private static let script = "\(TestEnvironment.packageRoot)/scripts/bench.d/tools.py"
 
-    /// - Returns: what the client has measured.
+    /// Runs the client.
+    /// - Returns: the client's measurements.
     @discardableResult
     private static func client(_ words: String...) throws -> [String: Double] {
         let output = try ChildProcess.check([TestEnvironment.python, script] + words, seconds: 600)
@@ -22,7 +24,7 @@ struct ScaleTests {
         return samples
     }
 
-    /// A mount with a file of its base, which lies beside it as `plain` too.
+    /// Makes a mount with a file in its base, and a copy of that file beside it, named `plain`.
     private static func mount(_ kind: String, _ size: Int) throws -> TestMount {
         let mount = try TestMount(limit: 900) { base in
             try client(kind, "\(base)/f", "\(size)")
@@ -34,13 +36,13 @@ struct ScaleTests {
     private static func expectSmall(_ samples: [String: Double], _ mount: TestMount, _ stored: Int) throws {
         let peak = try #require(samples.first { $0.key.hasPrefix("memory:") }?.value)
         #expect(peak < 64 * 1024 * 1024, "the server held \(peak) bytes")
-        // Beside what the log sets aside for removals.
+        // Apart from what the log reserves for removals.
         let grown = try bytesOnDisk(mount.store) - stored
         #expect(grown < 1_000_000, "the store grew by \(grown) bytes")
         #expect(mount.finish() == [])
     }
 
-    @Test("Ten edits all over a large text are those of sed and patch, and cost little")
+    @Test("Ten edits across a large text equal those of sed and patch, and cost little")
     func edits() throws {
         let mount = try Self.mount("text", Self.size)
         let stored = try bytesOnDisk(mount.store)
@@ -61,7 +63,7 @@ struct ScaleTests {
         try Self.expectSmall(samples, mount, stored)
     }
 
-    @Test("A file of many alphabets in pieces of 9,000 characters is what it was, no character cut")
+    @Test("Pieces of 9,000 characters of a text in many alphabets add up to it and cut none")
     func pieces() throws {
         let mount = try Self.mount("mixed", Self.size / 4)
         let stored = try bytesOnDisk(mount.store)

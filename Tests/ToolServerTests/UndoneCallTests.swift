@@ -1,5 +1,5 @@
-// Calls that are taken back in workspaces: each is one step of an undo, and nothing that it had made ready
-// comes back, nor by a rollback to a moment in its middle.
+// Calls that are undone in workspaces: each is one step of an undo. Nothing that a call had prepared
+// comes back, not even by a rollback to a moment in the middle of the call.
 
 import Glibc
 import MCP
@@ -103,7 +103,7 @@ import Tools
             ], path: "x"),
     ]
 
-    @Test("An undo takes all of a call back, and another brings it again", arguments: places, cases)
+    @Test("An undo reverts a whole call, and another undo restores it", arguments: places, cases)
     func undo(place: Place, item: Case) throws {
         for path in [nil, item.path] {
             let desk = try desk(place)
@@ -118,7 +118,8 @@ import Tools
         }
     }
 
-    /// An undo of paths gives files new times of change, for make(1).
+    /// Removes the times from an image if `path` is given: an undo of paths gives files new times, for
+    /// make(1).
     private static func plain(_ image: [String], _ path: String?) -> [String] {
         guard path != nil else { return image }
         return image.map { line in
@@ -128,13 +129,14 @@ import Tools
         }
     }
 
-    @Test("A rollback to the middle of a call brings nothing unfinished back", arguments: places, cases)
+    @Test("A rollback to the middle of a call restores nothing unfinished", arguments: places, cases)
     func middle(place: Place, item: Case) throws {
         let directory = try goThrough(place, item)
         if place == .store { try ChildProcess.check([TestEnvironment.binary, "fsck", directory("store")]) }
     }
 
-    /// - Returns: where the workspace was; it is closed.
+    /// Makes the calls and rolls back to each moment within the last one.
+    /// - Returns: the directory of the workspace, which is closed.
     private func goThrough(_ place: Place, _ item: Case) throws -> TemporaryDirectory {
         let desk = try desk(place)
         let past = try desk.ground.past(of: try desk.path("f"), writing: true)
@@ -142,7 +144,7 @@ import Tools
             try JSON(parsing: past.read("status", 1 << 20))["sequence"]?.integer ?? 0
         }
         let first = try sequence()
-        // A file in parts is worth something before it is whole: its last call is looked at.
+        // A file in parts is useful before it is whole, so only its last call is examined.
         for call in item.calls.dropLast() { try desk.use(call.tool, call.arguments) }
         let before = try sequence()
         for call in item.calls.suffix(1) { try desk.use(call.tool, call.arguments) }
@@ -152,12 +154,12 @@ import Tools
             for paths in [[:], ["path": .text(item.path)]] as [[String: JSON]] {
                 let reply = try desk.call(
                     "write_rollback", paths.merging(["moment": .text("@\(moment)")]) { $1 })
-                // What was not there at all then cannot be rolled back by its path.
+                // A path that did not exist at that moment cannot be rolled back by its path.
                 #expect(!reply.isError || reply["error"]?["kind"] == "missing", "\(reply.texts)")
                 let left = try desk.leftovers().filter { !$0.contains(".draftfs-part-") }
                 #expect(left == [], "@\(moment) \(paths)")
                 if item.path == "t", !item.name.contains("patch") {
-                    // One or the other, never none.
+                    // The old or the new content, never none.
                     #expect(try desk.string("t/a.txt").isEmpty == false)
                 }
             }
@@ -168,7 +170,7 @@ import Tools
         return desk.directory
     }
 
-    @Test("Below a symlink only the named file is taken back, and a link itself is", arguments: places)
+    @Test("A path below a symlink reverts that file, a path of a symlink the link", arguments: places)
     func throughLink(place: Place) throws {
         let desk = try desk(place)
         try desk.symlink("t", at: "l")
@@ -197,7 +199,7 @@ import Tools
     }
 
     @Test(
-        "A symlink from outside the workspace does not make an undo one of all of it",
+        "An undo through a symlink from outside the workspace reverts only the named file",
         .enabled(if: Place.all.contains(.mount), "needs /dev/fuse"))
     func linkFromOutside() throws {
         let mount = try TestMount()
@@ -212,13 +214,13 @@ import Tools
         }
         try desk.use("write_undo", ["path": "way/a"])
         #expect(try desk.string("mnt/a") == "old" && desk.string("mnt/b") == "new")
-        // The link leads to the root of the workspace, which stands for all of it.
+        // The link leads to the root of the workspace, which stands for the whole workspace.
         try desk.use("write_undo", ["path": "way", "steps": 2])
         #expect(try desk.string("mnt/a") == "new" && desk.string("mnt/b") == "old")
     }
 
     @Test(
-        "The root of one of several workspaces stands for all of that one",
+        "The root of one of several workspaces stands for the whole of it",
         .enabled(if: Place.all.contains(.mount), "needs /dev/fuse"))
     func otherWorkspace() throws {
         let mount = try TestMount(workspace: nil)

@@ -1,5 +1,5 @@
-// The tools that change files: what they change, what they keep, what they refuse, and that a refused
-// call leaves everything as it was.
+// The tools that change files: what they change, what they keep, what they refuse. A refused call leaves
+// everything as it was.
 
 import Glibc
 import MCP
@@ -9,7 +9,7 @@ import Testing
 @testable import ToolServer
 
 @Suite struct WritingTests {
-    @Test("A file is made, and written anew with its mode and its other names kept", arguments: Place.every)
+    @Test("A file is made, and a rewrite keeps its mode and its other names", arguments: Place.every)
     func write(place: Place) throws {
         let desk = try Desk(place)
         let made = try desk.use("write_file", ["path": "f", "content": "one\n"])
@@ -31,7 +31,7 @@ import Testing
         #expect(try desk.string("f") == "3")
     }
 
-    @Test("An edit takes each kind, keeps line ends and mode, and answers a diff", arguments: Place.every)
+    @Test("Each kind of edit works, keeps line ends and mode, and returns a diff", arguments: Place.every)
     func edit(place: Place) throws {
         let desk = try Desk(place)
         try desk.write("f", "one\r\ntwo\r\nthree\r\nfour")
@@ -67,7 +67,7 @@ import Testing
         #expect(try desk.string("f") == "one\n")
     }
 
-    @Test("What cannot be edited is refused in one sentence, and nothing changes", arguments: Place.every)
+    @Test("An impossible edit is refused in one sentence, and nothing changes", arguments: Place.every)
     func refused(place: Place) throws {
         let desk = try Desk(place)
         let text = "same\nsame\nother\n"
@@ -88,7 +88,7 @@ import Testing
         #expect(try refuse(["start_line": 5, "newText": "x"]).kind == "usage")
         #expect(try refuse(["append": true, "base64": true, "newText": "?"]).kind == "encoding")
         #expect(try refuse(["oldText": " other", "newText": "x", "match": "exact"]).kind == "no_match")
-        // One that could be made does not help one that cannot.
+        // An edit that is possible does not help one that is not.
         let second = try refuse(["oldText": "other", "newText": "x"], ["oldText": "no", "newText": ""])
         #expect(second.kind == "no_match" && second.sentence.hasPrefix("edit 2: "))
         let overlap = try refuse(["oldText": "other", "newText": "x"], ["start_line": 3, "newText": ""])
@@ -99,7 +99,7 @@ import Testing
         #expect(try desk.failure("edit_file", ["path": "none", "edits": edits]).kind == "missing")
     }
 
-    @Test("A version that a reply named lets an edit through", arguments: Place.every)
+    @Test("An edit with the version of the last reply succeeds", arguments: Place.every)
     func versions(place: Place) throws {
         let desk = try Desk(place)
         try desk.write("f", "1\n2\n3\n")
@@ -117,7 +117,7 @@ import Testing
         #expect(try desk.use("get_file_info", ["path": "f"])["version"] == version)
     }
 
-    @Test("A text in many places is replaced in all of them when asked for", arguments: Place.every)
+    @Test("A text in many places is replaced in all of them on request", arguments: Place.every)
     func everywhere(place: Place) throws {
         let desk = try Desk(place)
         try desk.write("f", String(repeating: "old and new\n", count: 1_000))
@@ -129,7 +129,7 @@ import Testing
         #expect(try desk.string("f") == String(repeating: "OLD and new\n", count: 1_000))
     }
 
-    @Test("A long file comes in parts and appears with the last one", arguments: Place.every)
+    @Test("A long file is written in parts and appears with the last one", arguments: Place.every)
     func chunks(place: Place) throws {
         let desk = try Desk(place)
         func part(_ index: Int64, _ text: String, _ more: [String: JSON] = [:]) -> [String: JSON] {
@@ -140,7 +140,7 @@ import Testing
         #expect(first["next_chunk_index"] == 1 && first["size"] == 5)
         #expect(!desk.exists("f"))
         try desk.use(tool, part(1, "zwei ", ["expect_size": 5]))
-        // A call that is made again after its answer was lost is told where things are.
+        // A call that is repeated because its answer was lost is told the next index.
         let again = try desk.failure(tool, part(1, "zwei "))
         #expect(again.kind == "stale" && again.sentence.contains("chunk_index 2"))
         #expect(try desk.failure(tool, part(2, "drei", ["expect_size": 5])).kind == "stale")
@@ -148,7 +148,7 @@ import Testing
         #expect(last["complete"] == true && last["size"] == 14)
         #expect(try desk.string("f") == "eins zwei drei")
         #expect(try desk.names().count == 1)
-        // One that is there stays unless it may be replaced; then its mode does.
+        // An existing file stays unless it may be replaced; then its mode stays.
         #expect(try desk.failure(tool, part(0, "x")).kind == "exists")
         try desk.setMode("f", 0o700)
         try desk.use(tool, part(0, "other", ["overwrite": true]))
@@ -159,7 +159,7 @@ import Testing
         #expect(try desk.failure(tool, part(3, "x", ["overwrite": true])).kind == "stale")
     }
 
-    @Test("Parts go on after the server was started anew", arguments: Place.every)
+    @Test("Writing in parts continues after a restart of the server", arguments: Place.every)
     func chunksAcrossServers(place: Place) throws {
         let desk = try Desk(place)
         let tool = "edit_file_append_chunk"
@@ -170,7 +170,7 @@ import Testing
         #expect(try desk.string("f") == "ab")
     }
 
-    @Test("Directories are made with those above, and names move but do not replace", arguments: Place.every)
+    @Test("Directories are made with their parents, and a move replaces nothing", arguments: Place.every)
     func naming(place: Place) throws {
         let desk = try Desk(place)
         #expect(
@@ -187,13 +187,13 @@ import Testing
         #expect(try desk.failure("move_file", ["source": "g", "destination": "a/b/c/h"]).kind == "exists")
         #expect(try desk.string("a/b/c/h") == "f" && desk.string("g") == "g")
         #expect(try desk.failure("move_file", ["source": "none", "destination": "x"]).kind == "missing")
-        // In a store there is nothing outside: such a path is one of the workspace.
+        // In a store there is nothing outside: the path is one of the workspace.
         #expect(
             try desk.failure("move_file", ["source": "g", "destination": "/etc/x"]).kind
                 == (place == .store ? "missing" : "denied"))
     }
 
-    @Test("In a read-only directory nothing is changed, and without leave there are no such tools")
+    @Test("A read-only directory is not changed, and without permission no changing tool exists")
     func readOnly() throws {
         let desk = try Desk(isReadOnly: true)
         try desk.write("f", "one")

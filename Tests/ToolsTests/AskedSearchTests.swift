@@ -1,5 +1,5 @@
-// Searches of which who keeps the file does a part, and edits that are found by one search of all: both
-// find what a plain look at all of the file finds.
+// Searches in which the keeper of the file does a part, and edits that are found by one search. Both find
+// what a plain search of the whole file finds.
 
 import Platform
 import Synchronization
@@ -8,7 +8,7 @@ import Testing
 
 @testable import Tools
 
-/// A file that is asked, and answers little at a time.
+/// A file that answers searches, a little at a time.
 private final class AskedFile: GroundFile {
     private let file: any GroundFile
     private let bytes: [UInt8]
@@ -43,7 +43,7 @@ private final class AskedFile: GroundFile {
 @Suite struct AskedSearchTests {
     private static func content(_ random: inout SeededGenerator) -> [UInt8] {
         let parts = ["ab", "aab", "a", " ", "\n", "\r\n", "é", "  ab\n", "ab \n", "aabaab", "%", "\0"]
-        // The same long run again and again, so that long texts nearly fit in many places.
+        // The same long run repeatedly, so that long texts nearly match in many places.
         let run = (0..<60).map { _ in parts.randomElement(using: &random) ?? "" }.joined()
         var bytes: [UInt8] = []
         for _ in 0..<Int.random(in: 1...12, using: &random) {
@@ -59,7 +59,7 @@ private final class AskedFile: GroundFile {
         return Array(bytes[start..<start + Int.random(in: 1...length, using: &random)])
     }
 
-    @Test("A file that is asked in parts is searched as all of it", arguments: TestSeeds.all())
+    @Test("A search that the file answers in parts finds what a whole one finds", arguments: TestSeeds.all())
     func places(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator

@@ -1,4 +1,4 @@
-// Bench: a ground over a directory of its own, and texts to fill files with.
+// Bench: a ground over its own directory, and random texts for files.
 
 import Platform
 import TestSupport
@@ -37,7 +37,7 @@ struct Bench {
     }
 }
 
-/// The kind of failure of a call; nil if it succeeds.
+/// Returns the kind of failure of a call; nil if it succeeds.
 func kind(_ body: () throws(ToolError) -> Void) -> ToolError.Kind? {
     do throws(ToolError) {
         try body()
@@ -47,7 +47,7 @@ func kind(_ body: () throws(ToolError) -> Void) -> ToolError.Kind? {
     }
 }
 
-/// Random text of short lines, with characters of one to four bytes.
+/// Returns random text of short lines, with characters of one to four bytes.
 func randomText(_ scalars: Int, _ random: inout SeededGenerator, latin: Bool = false) -> String {
     let letters: [Unicode.Scalar] = latin
         ? ["a", "b", " ", "\t", "\n", "é", "ß", "\u{ff}"]

@@ -1,5 +1,5 @@
-// Random edits of each kind beside the plainest edits of bytes in memory that there can be, with windows
-// so small that everything crosses them.
+// Random edits of each kind, compared with the simplest possible edits of bytes in memory. The windows
+// are so small that everything crosses their edges.
 
 import Platform
 import TestSupport
@@ -7,11 +7,11 @@ import Testing
 import Tools
 
 @Suite struct EditModelTests {
-    /// Bytes in memory, edited in the most naive way. Nil: the edit must be refused.
+    /// Bytes in memory, edited in the most naive way. A nil result means that the edit must be refused.
     struct Model {
         var bytes: [UInt8]
 
-        /// Where each line begins, and the end of the last one.
+        /// The start of each line, and the end of the last one.
         var starts: [Int] {
             var starts = [0]
             for (index, byte) in bytes.enumerated() where byte == 0x0a { starts.append(index + 1) }
@@ -38,7 +38,7 @@ import Tools
             while index + needle.count <= bytes.count {
                 if bytes[index..<index + needle.count].elementsEqual(needle) {
                     places.append(index)
-                    // One place is meant: those that overlap are two.
+                    // One place is meant, so places that overlap count as two.
                     index += everywhere ? needle.count : 1
                 } else {
                     index += 1
@@ -90,7 +90,7 @@ import Tools
         return Array(text.utf8)
     }
 
-    /// A part of the bytes between two characters.
+    /// Returns a part of the bytes that begins and ends between characters.
     private static func part(_ bytes: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         let starts = bytes.indices.filter { bytes[$0] & 0xc0 != 0x80 }
         guard let from = starts.randomElement(using: &random) else { return Array("a".utf8) }
@@ -146,21 +146,21 @@ import Tools
             } catch {
                 #expect(expected == nil, "\(place): \(error)")
             }
-            // A cut character would make another file of it.
+            // A cut character would change the encoding of the file.
             if String(validating: model.bytes, as: UTF8.self) == nil {
                 model.bytes = Self.text(&random, 40)
             }
         }
     }
 
-    @Test("Lines with other white space are found and keep the file's", arguments: TestSeeds.all())
+    @Test("Lines are found despite other white space, which the file keeps", arguments: TestSeeds.all())
     func whitespace(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator
         for round in 0..<30 {
             let lineEnd = Bool.random(using: &random) ? "\n" : "\r\n"
             let count = Int.random(in: 2...12, using: &random)
-            // Each line once, so that each run of lines is there once.
+            // Each line occurs once, so that each run of lines occurs once.
             let words = (0..<count).map { "word \($0)" + (Bool.random(using: &random) ? " é" : "") }
             func blanks() -> String {
                 (0..<Int.random(in: 0...5, using: &random))
@@ -179,7 +179,7 @@ import Tools
             let edit = TextEdit.replace(
                 old: old.joined(separator: "\n"), new: new.joined(separator: "\n"), everywhere: false)
             let planned = try EditPlanner(text).plan([edit])
-            // It may fit as it is, by chance.
+            // By chance the text may match exactly.
             guard planned.map(\.foundBy) == [.loose] else { continue }
             _ = try bench.ground.splice(try bench.path("f"), planned.map(\.splice), expecting: nil)
             var expected = file
@@ -191,7 +191,7 @@ import Tools
         }
     }
 
-    @Test("New lines are as deep as the file's, in its tabs or blanks")
+    @Test("New lines are indented like the file's lines, with its tabs or blanks")
     func indentation() throws {
         let bench = try Bench()
         for (file, old, new, expected) in [

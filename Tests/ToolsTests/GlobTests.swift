@@ -1,4 +1,4 @@
-// Patterns: the rules of gitignore, compared with git itself.
+// Patterns follow the rules of gitignore. They are compared with git itself.
 
 import TestSupport
 import Testing
@@ -9,7 +9,7 @@ import Tools
         path.split(separator: "/").map { Array($0.utf8) }
     }
 
-    @Test("Patterns fit as gitignore(5) says", arguments: [
+    @Test("Patterns match as gitignore(5) says", arguments: [
         ("*.py", "a.py", true), ("*.py", "d/a.py", true), ("*.py", "a.pyc", false),
         ("**/*.py", "a.py", true), ("**/*.py", "d/e/a.py", true), ("d/*.py", "d/a.py", true),
         ("d/*.py", "d/e/a.py", false), ("/a.py", "a.py", true), ("/a.py", "d/a.py", false),
@@ -24,7 +24,7 @@ import Tools
         #expect(glob.matches(Self.names(path), isDirectory: false) == expected, "\(pattern) \(path)")
     }
 
-    @Test("Comments and blank lines are none, a slash at the end means directories")
+    @Test("Comments and blank lines are no patterns, and a slash at the end means directories")
     func special() throws {
         #expect(try Glob("# comment".utf8) == nil)
         #expect(try Glob("".utf8) == nil)
@@ -36,7 +36,7 @@ import Tools
         #expect(kind { () throws(ToolError) in _ = try Glob("[a".utf8) } == .usage)
     }
 
-    @Test("A pattern that would take for ever by trying all ways is decided at once")
+    @Test("A pattern with a very large number of possible matches is decided at once")
     func explosive() throws {
         let glob = try #require(try Glob((String(repeating: "a*", count: 200) + "b").utf8))
         #expect(!glob.matches([[UInt8](repeating: 0x61, count: 255)], isDirectory: false))
@@ -44,7 +44,7 @@ import Tools
         #expect(!deep.matches([[UInt8]](repeating: [0x61], count: 1_000), isDirectory: false))
     }
 
-    @Test("Random bytes are a pattern or are refused, and patterns decide", arguments: TestSeeds.all())
+    @Test("Random bytes form a pattern or are refused, and each match is decided", arguments: TestSeeds.all())
     func fuzz(seed: TestSeed) {
         var random = seed.generator
         let parts: [[UInt8]] = [
@@ -62,7 +62,8 @@ import Tools
             let path = (0..<Int.random(in: 1...6, using: &random)).map { _ in text(20) }
             do throws(ToolError) {
                 guard let glob = try Glob(pattern) else { continue }
-                // The same answer twice, and for what it says of itself.
+                // The same answer twice, and the same one for a file unless the pattern is for
+                // directories only.
                 let found = glob.matches(path, isDirectory: true)
                 #expect(glob.matches(path, isDirectory: true) == found, "\(pattern) on \(path)")
                 if !glob.isDirectoryOnly {
@@ -104,7 +105,7 @@ import Tools
             let ignored = Set(result.text.split(separator: "\n").map(String.init))
             for path in list {
                 let names = Self.names(path)
-                // As git does: a directory that is ignored takes all below it along.
+                // As in git, an ignored directory includes everything below it.
                 let found = (1...names.count).contains { count in
                     rules.verdict(names.prefix(count), isDirectory: count < names.count) == true
                 }

@@ -1,5 +1,5 @@
 // Paths and links of the host: what leads out of the roots is refused, what stays inside works, and an
-// edit keeps all that is not content.
+// edit keeps everything except content.
 
 import Glibc
 import Platform
@@ -8,7 +8,7 @@ import Testing
 @testable import Tools
 
 @Suite struct HostGroundTests {
-    @Test("Paths are absolute, relative to the first root, with backslashes or a drive")
+    @Test("Paths may be absolute or relative to the first root, with backslashes or a drive")
     func paths() throws {
         let bench = try Bench()
         try makeDirectory(bench("d"))
@@ -26,7 +26,7 @@ import Testing
             } == .bounds)
     }
 
-    @Test("What leads out of the roots is refused, by .., absolute paths and symlinks")
+    @Test("Paths out of the roots are refused, by .., absolute paths and symlinks")
     func escapes() throws {
         let bench = try Bench()
         try writeFile(bench.directory("secret"), "secret")
@@ -43,7 +43,7 @@ import Testing
                     _ = try bench.ground.open(try bench.path(text))
                 } == .denied, "\(text)")
         }
-        // A link itself may be looked at.
+        // The status of a link itself may be read.
         #expect(try bench.ground.status(try bench.path("absolute")).type == .symlink)
     }
 
@@ -64,7 +64,7 @@ import Testing
         #expect(try bench.ground.status(try bench.path("relative")).type == .symlink)
     }
 
-    @Test("Directories, FIFOs and missing files are answered at once")
+    @Test("Opening a directory, a FIFO or a missing file fails at once")
     func others() throws {
         let bench = try Bench()
         try makeDirectory(bench("d"))
@@ -134,7 +134,7 @@ import Testing
         #expect(try bench.string("d/f") == "one" && bench.string("d/kept/f") == "two")
     }
 
-    @Test("A root that is read-only can be read, and nothing in it edited")
+    @Test("A read-only root can be read, and nothing in it can be edited")
     func readOnly() throws {
         let bench = try Bench(isReadOnly: true)
         try bench.write("f", "one")
@@ -145,7 +145,7 @@ import Testing
             } == .denied)
     }
 
-    /// Exchanges two names by renames in a list of files.
+    /// Exchanges two names by renames in a simulated list of files.
     /// - Parameter meddle: called before each rename with its number, from 1.
     private func exchanged(
         _ one: ToolPath, _ other: ToolPath,
@@ -176,7 +176,7 @@ import Testing
             #expect(failed.files == [one: "new", other: "old"], "rename \(failing)")
             #expect(failed.kind == .bounds, "rename \(failing)")
         }
-        // Somebody takes the first name meanwhile: nobody's file is lost.
+        // Another process takes the first name meanwhile: no file is lost.
         let taken = exchanged(one, other) { number, files in
             if number == 3 { files[one] = "theirs" }
         }

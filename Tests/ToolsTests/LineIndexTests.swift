@@ -1,4 +1,4 @@
-// The index after edits: equal to one counted from the new file.
+// The line index after edits equals an index that is counted from the new file.
 
 import Platform
 import TestSupport
@@ -25,12 +25,12 @@ import Testing
         }
     }
 
-    /// Mostly short.
+    /// Returns a length that is mostly short.
     private static func length(_ random: inout SeededGenerator) -> Int {
         Int.random(in: 0...900, using: &random) >> Int.random(in: 0...9, using: &random)
     }
 
-    @Test("Random edits leave the index as if all had been counted anew", arguments: [
+    @Test("After random edits the index equals a newly counted one", arguments: [
         TextEncoding.utf8, .utf16LittleEndian, .latin1,
     ])
     func edits(encoding: TextEncoding) throws {
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test("The number of blocks is bounded whatever the file's size")
+    @Test("The number of blocks is bounded for any file size")
     func bounded() {
         for size: UInt64 in [0, 1, 1 << 30, 1 << 40, 1 << 50, UInt64(Int64.max)] {
             let index = LineIndex(size: size, encoding: .utf8)

@@ -1,4 +1,4 @@
-// Patches: what diff(1) writes is what the tool makes, also where the file has moved on; and what does
+// Patches: the tool makes what diff(1) describes, also if the file has changed since. A patch that does
 // not fit changes nothing.
 
 import Platform
@@ -31,7 +31,7 @@ import Tools
         return targets.reduce(0) { $0 + $1.shifted }
     }
 
-    /// Lines of a small alphabet, with all line ends.
+    /// Returns lines of a small alphabet, with all line ends.
     private static func lines(_ random: inout SeededGenerator, _ most: Int) -> [[UInt8]] {
         (0..<Int.random(in: 0...most, using: &random)).map { _ in
             let line = ["a", "b", "c", "", "a longer line", "grün", "-- x", "++ y", "@@ -1 +1 @@", "\\ No"]
@@ -47,7 +47,7 @@ import Tools
         return Bool.random(using: &random) && bytes.last == 0x0a ? bytes.dropLast() : bytes
     }
 
-    @Test("Random texts become one another by what diff writes, byte for byte", arguments: TestSeeds.all())
+    @Test("A patch from diff turns one random text into another, byte for byte", arguments: TestSeeds.all())
     func random(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator
@@ -71,12 +71,12 @@ import Tools
         }
     }
 
-    @Test("A text that has moved on is patched as patch does it", arguments: TestSeeds.all())
+    @Test("A text that has changed since is patched as patch(1) does it", arguments: TestSeeds.all())
     func likePatch(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator
         for round in 0..<8 {
-            // Ends that do not change: a hunk at an end of the text must stay there for patch.
+            // The ends do not change: patch requires that a hunk at an end of the text stays there.
             let ends = (0..<4).map { Array("end \($0)\n".utf8) }
             let middle = Self.lines(&random, 30)
             let old = ends + middle + ends.reversed()
@@ -165,7 +165,7 @@ import Tools
         func names() throws -> [String] {
             try TestSupport.names(in: bench("")).map { String(decoding: $0, as: UTF8.self) }.sorted()
         }
-        // What does not fit is all named, and nothing is changed.
+        // Everything that does not fit is named, and nothing is changed.
         try bench.write("two", "other\n")
         try bench.write("empty", "there\n")
         do throws(ToolError) {
@@ -184,7 +184,7 @@ import Tools
         #expect(try names() == ["dir", "empty", "one"])
     }
 
-    @Test("What fails while files are changed is taken back")
+    @Test("A failure while files are changed undoes the earlier changes")
     func takenBack() throws {
         let bench = try Bench()
         try bench.write("one", "one\nmore\n")
@@ -201,7 +201,7 @@ import Tools
         #expect(!exists(bench("d")))
     }
 
-    @Test("Names that lead out are refused")
+    @Test("Names that lead outside are refused")
     func escapes() throws {
         let bench = try Bench()
         try makeDirectory(bench("d"))
@@ -238,7 +238,7 @@ import Tools
         #expect(!exists(bench("f")) && !exists(bench("h")) && !exists(bench("a")))
     }
 
-    @Test("Random patches end in a sentence or in a change", arguments: TestSeeds.all())
+    @Test("Random patches end with an error or with a change", arguments: TestSeeds.all())
     func fuzz(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator
@@ -262,7 +262,7 @@ import Tools
         }
     }
 
-    @Test("Hunks are found where their lines have gone")
+    @Test("Hunks are found where their lines have moved to")
     func moved() throws {
         let bench = try Bench()
         let lines = (1...100).map { "line \($0)\n" }
@@ -283,7 +283,7 @@ import Tools
         #expect(try bench.string("f") == "one\ntwo\nthree\nfour\nfive\n")
     }
 
-    @Test("What is no patch, or does not fit, is refused")
+    @Test("An invalid patch, or one that does not fit, is refused")
     func refused() throws {
         let bench = try Bench()
         try bench.write("f", "one\ntwo\n")

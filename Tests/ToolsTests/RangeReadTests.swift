@@ -1,5 +1,5 @@
-// Reading parts: pieces put together are the file, no piece cuts a character, and lines and
-// characters are where a naive count finds them.
+// Reading parts: pieces add up to the file, no piece cuts a character, and lines and characters are where
+// a naive count finds them.
 
 import Platform
 import TestSupport
@@ -45,7 +45,7 @@ import Tools
             let whole = randomText(1_000, &random, latin: encoding == .latin1)
             try bench.write("f", encoding.encode(whole) ?? [])
             let reader = RangeReader(try bench.text("f", encoding), mostBytes: 1 << 20)
-            // Scalars, so that CR LF is two.
+            // Scalars, so that CR LF counts as two.
             let scalars = Array(whole.unicodeScalars)
             var lines: [[Unicode.Scalar]] = [[]]
             for scalar in scalars {
@@ -96,7 +96,7 @@ import Tools
         #expect(try reader.read(.bytes(offset: 7, length: .max)).nextOffset == nil)
     }
 
-    @Test("Lines that do not fit are cut behind a line end, a longer one inside")
+    @Test("Lines that do not fit are cut after a line end, and a longer line inside")
     func longLines() throws {
         let bench = try Bench()
         try bench.write("f", "12345678\n12345678\n" + String(repeating: "x", count: 50))
@@ -109,7 +109,7 @@ import Tools
         #expect(third.nextOffset == 38)
     }
 
-    @Test("Encodings are told apart")
+    @Test("Encodings are detected")
     func detection() throws {
         let bench = try Bench()
         func detected(_ bytes: [UInt8]) throws -> TextEncoding {
@@ -124,7 +124,7 @@ import Tools
         #expect(try detected([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0, 0, 0]) == .binary)
         // The sample cuts a character of three bytes.
         #expect(try detected(Array((" " + String(repeating: "語", count: 40_000)).utf8)) == .utf8)
-        // UTF-8 in the sample, and not behind it: an error, not wrong text.
+        // UTF-8 in the sample, but not behind it: an error, not wrong text.
         try bench.write("f", [UInt8](repeating: 0x61, count: 70_000) + [0xff])
         let reader = RangeReader(try bench.text("f"), mostBytes: 100)
         #expect(

@@ -1,4 +1,4 @@
-// Expressions over files: what they find and put, whatever the window, and that none holds a call.
+// Expressions over files: what they find and insert, for any window, and that none blocks a call.
 
 import Glibc
 import Platform
@@ -13,7 +13,7 @@ import Tools
         try bench.edit("f", .replace(old: pattern, new: new, everywhere: all, match: .expression)).count
     }
 
-    @Test("Groups, names, dollars and lines are as in PCRE")
+    @Test("Groups, names, dollars and lines behave as in PCRE")
     func replacing() throws {
         let bench = try Bench()
         for (text, pattern, new, expected) in [
@@ -42,7 +42,7 @@ import Tools
         #expect(try bench.string("f") == "x x")
     }
 
-    @Test("Matches across windows are found once, with what stands before them")
+    @Test("Matches across windows are found once, and lookbehind works across them")
     func windows() throws {
         let bench = try Bench()
         var random = SeededGenerator(seed: 11)
@@ -52,7 +52,7 @@ import Tools
                 text += ["word ", "ä", "\n", "BEGIN", "END ", "😀", "12"]
                     .randomElement(using: &random) ?? ""
             }
-            // One that is longer than a window.
+            // One match is longer than a window.
             text += "BEGIN" + String(repeating: "x\n", count: 50_000) + "END tail"
             try bench.write("f", text)
             let pattern = ["BEGIN(?s:.)*?END", "(?<=ä)12", "\\bword\\b", "^12", "12$", "😀+"][round]
@@ -63,7 +63,7 @@ import Tools
             let expected = try ChildProcess.run(
                 [
                     "perl", "-CSD", "-0777", "-ne",
-                    // Bytes of what lies between two matches, so that no text is counted twice.
+                    // The bytes of the text between two matches, so that no text is counted twice.
                     "BEGIN { open P, '<:utf8', '\(bench("p"))'; $p = <P> } "
                         + "my $text = $_; my @places; push @places, $-[0] while $text =~ /$p/mg; "
                         + "my ($at, $bytes) = (0, 0); for my $place (@places) { "
@@ -77,13 +77,13 @@ import Tools
         }
     }
 
-    @Test("Expressions that explode are refused, and the file stays")
+    @Test("Expressions with excessive backtracking are refused, and the file is unchanged")
     func explosions() throws {
         let bench = try Bench()
-        // With the letters that the expressions end in: without, the library knows at once.
+        // With the letters that the expressions end in: without them the library fails at once.
         let text = String(repeating: "a", count: 40_000) + "!\nb x c\n"
         try bench.write("f", text)
-        // The library sees that a letter is not there; where it is, it has to try.
+        // The library sees that a letter is missing. If the letter is there, it has to try.
         for pattern in ["(a+)+$", "(a|a)*b", "(a|aa)+$", "(.*)*x", "((a*)*)*b", "(a*)*[bc]", "(a|a)*\\?"] {
             let found = kind { () throws(ToolError) in _ = try edit(bench, pattern, "") }
             let isSeen = pattern.hasSuffix("b") || pattern.hasSuffix("x") || pattern.hasSuffix("?")
@@ -96,10 +96,10 @@ import Tools
         #expect(try bench.string("f") == text)
     }
 
-    @Test("Within one search of the library a call is cancelled, and ends by its steps or its time")
+    @Test("A single search of the library can be cancelled, and ends by its steps or its time")
     func bounded() throws {
         let bench = try Bench()
-        // One window, and much before what explodes.
+        // One window, with much text before the part that backtracks.
         let easy = String(repeating: "x\n", count: 10_000)
         try bench.write("f", easy + String(repeating: "a", count: 40_000) + "!c")
         let asked = Shared(0)
@@ -121,7 +121,7 @@ import Tools
         }
         let steps = try search("(a+)+$", patience: .max / 2, cancelledAt: .max)
         #expect(steps?.kind == .bounds && steps?.description.contains("too many steps") == true)
-        // The library asked while it searched: this text is one window.
+        // The library called back while it searched: this text is one window.
         #expect(asked.value > 100)
         #expect(try search("(a+)+$", patience: .max / 2, cancelledAt: 50)?.kind == .cancelled)
         // Few steps, each over much of the window.
@@ -137,7 +137,7 @@ import Tools
         "X", "(?!^)a", "\\p{L}+", "(?>a+)b", "(a(?1)?b)", "[[:space:]]",
     ]
 
-    /// Bytes of text, and now and then some that are none.
+    /// Returns bytes of text, and occasionally some that are not text.
     private static func bytes(_ random: inout SeededGenerator) -> [UInt8] {
         var bytes: [UInt8] = []
         for _ in 0..<Int.random(in: 0...200, using: &random) {
@@ -174,7 +174,7 @@ import Tools
         }
     }
 
-    @Test("Bytes that are no UTF-8 match nothing and stay, however many they are")
+    @Test("Any number of bytes that are not UTF-8 match nothing and are kept")
     func invalid() throws {
         let bench = try Bench()
         let head = Array((String(repeating: "text\n", count: 20_000)).utf8)
@@ -184,7 +184,7 @@ import Tools
         #expect(try bench.bytes("f") == head + bad + Array("two".utf8) + [0xff, 0xc3])
     }
 
-    @Test("A line begins behind a byte order mark, and between CR and LF none does")
+    @Test("A line begins after a byte order mark, and none begins between CR and LF")
     func lineStarts() throws {
         let bench = try Bench()
         try bench.write("f", "\u{feff}one\r\ntwo\r\n")
@@ -194,7 +194,7 @@ import Tools
         #expect(try bench.string("f") == "\u{feff}> one;\r\n> two;\r\n> ;")
     }
 
-    @Test("What is too long to match, and what would put in too much, is refused")
+    @Test("A match that is too long, or that would insert too much, is refused")
     func tooLong() throws {
         let bench = try Bench()
         let text = "BEGIN" + String(repeating: "0123456789abcde\n", count: 200_000)
@@ -227,7 +227,7 @@ import Tools
         #expect(found == .cancelled || found == .bounds)
     }
 
-    @Test("Random expressions end in matches or in a sentence", arguments: TestSeeds.all())
+    @Test("Random expressions end with matches or with an error", arguments: TestSeeds.all())
     func fuzz(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator

@@ -1,5 +1,5 @@
-// The shorter ways through a large file find what a look at all of it finds: expressions only in lines that
-// hold their text, lines only around the longest of them, text in several parts at once.
+// The shortcuts through a large file find what a search of the whole file finds: expressions only in
+// lines that hold their text, lines only around the longest of them, and text in several parts at once.
 
 import Glibc
 import Platform
@@ -14,7 +14,7 @@ import Testing
         RequiredText(Array(pattern.utf8), isUTF8: isUTF8).map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 
-    @Test("The text that each match holds is the longest run of plain characters")
+    @Test("The required text of an expression is its longest run of plain characters")
     func longestRun() {
         for (pattern, text) in [
             ("hello", "hello"), ("^(004807690) (\\w+)$", "004807690"), ("a+bcd?e", nil), ("a+bcde?", "bcd"),
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test("What is read in another way, or may hold a line end, has none")
+    @Test("An expression that is not understood, or may hold a line end, has no required text")
     func notUnderstood() {
         for pattern in [
             "abc|def", "(?i)abc", "(?x)a b c", "abc(?=def)", "(?!abc)def", "(?#abc)def", "(*UTF)abc",
@@ -60,7 +60,7 @@ import Testing
         return bytes
     }
 
-    @Test("Random expressions match what they match in all of the text", arguments: TestSeeds.all())
+    @Test("Random expressions match in parts what they match in the whole text", arguments: TestSeeds.all())
     func expressions(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator
@@ -93,7 +93,7 @@ import Testing
         #expect(known > 10)
     }
 
-    @Test("Lines and bytes are found in parts as in all of the text", arguments: TestSeeds.all())
+    @Test("Lines and bytes are found in parts as in the whole text", arguments: TestSeeds.all())
     func linesAndBytes(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test("Holes are passed over, and what reaches into them is found", arguments: TestSeeds.all())
+    @Test("Holes are skipped, and text that reaches into them is found", arguments: TestSeeds.all())
     func holes(seed: TestSeed) throws {
         let bench = try Bench()
         var random = seed.generator
@@ -182,10 +182,10 @@ import Testing
         #expect(try zeros.places(in: text, 0..<text.size, atMost: 3).count == 3)
     }
 
-    @Test("A text that stands everywhere is looked for in all of the file")
+    @Test("A text that occurs everywhere is searched in the whole file")
     func everywhere() throws {
         let bench = try Bench()
-        // More places than are taken one by one, of a line and of an expression.
+        // More places than are handled one by one, of a line and of an expression.
         let count = 24_000
         try bench.write("f", String(repeating: "abc 1\n\n", count: count))
         let text = try bench.text("f")
@@ -196,7 +196,7 @@ import Testing
         let lines = try #require(LineSearch([Array(" abc 1 ".utf8), []]))
         #expect(try lines.candidates(in: text) == nil)
         #expect(try lines.places(in: text, nil, atMost: 100_000).count == count)
-        // A line that is longer than is taken alone.
+        // A line that is too long to be searched alone.
         let front = String(repeating: "x", count: 200_000)
         try bench.write("f", "é " + front + "abc 1yyyyyyyyy")
         let long = try bench.text("f")
@@ -204,7 +204,7 @@ import Testing
         #expect(try expression.places(in: long, atMost: 10) == [200_003..<200_008])
     }
 
-    /// A file that others empty once it was gone through.
+    /// A file that becomes shorter after it was read to its end.
     private final class ShrinkingFile: GroundFile {
         private let bytes: [UInt8]
         private let left: Int
@@ -240,7 +240,7 @@ import Testing
             let text = try TextFile(file, encoding: .utf8)
             text.window = 128
             let expression = try RegularExpression(pattern, encoding: .utf8)
-            // What was searched before it became shorter may be answered.
+            // Matches from before it became shorter may be returned.
             let failure = kind { () throws(ToolError) in _ = try expression.places(in: text, atMost: 100) }
             #expect(failure == .stale || failure == nil && expression.required == nil, "\(pattern)")
         }
@@ -254,7 +254,7 @@ import Testing
         #expect(failure == .stale)
     }
 
-    @Test("A text that overlaps itself is found in all parts, however often")
+    @Test("A text that overlaps itself is found in all parts, however many places it has")
     func overlapping() throws {
         let bench = try Bench()
         let many = String(repeating: "a", count: 300_001)
@@ -266,12 +266,12 @@ import Testing
         #expect(found.count == 150_009)
         #expect(found.prefix(150_000).enumerated().allSatisfy { $0.element == UInt64($0.offset * 2) })
         #expect(try search.places(in: text, 0..<text.size, atMost: 70_000).last == 139_998)
-        // One part has as many places as are wanted, but most of them overlap: the later parts count too.
+        // One part has as many places as requested, but most of them overlap: the later parts count too.
         let longer = try #require(ByteSearch(Array("aaaaa".utf8)))
         #expect(try longer.places(in: text, 0..<text.size, atMost: 55_000).last == 274_995)
     }
 
-    @Test("A line that holds a text many times is looked at once; the first one behind a mark is alone too")
+    @Test("A line with many places of a text is searched once, also after a byte order mark")
     func longLine() throws {
         let bench = try Bench()
         let line = String(repeating: "function(e){", count: 20_000)

@@ -1,4 +1,4 @@
-// Edits: what is found, what is refused, and that the result is what a naive edit of a string gives.
+// Edits: what is found, what is refused, and that the result equals a naive edit of a string.
 
 import Platform
 import TestSupport
@@ -6,7 +6,7 @@ import Testing
 import Tools
 
 @Suite struct TextEditTests {
-    @Test("A text that stands there once is replaced")
+    @Test("A text that occurs once is replaced")
     func replaced() throws {
         let bench = try Bench()
         try bench.write("f", "one two three")
@@ -14,7 +14,7 @@ import Tools
         #expect(try bench.string("f") == "one 2 $& \\1 three")
     }
 
-    @Test("A text that stands there several times is refused with the lines, or replaced everywhere")
+    @Test("A text that occurs several times is refused with the lines, or replaced everywhere")
     func ambiguous() throws {
         let bench = try Bench()
         try bench.write("f", "a\nb a\nc\na")
@@ -41,7 +41,7 @@ import Tools
         #expect(try bench.string("f") == "1\r\ntwo\r\nand more\r\n3\r\n4\r\n")
     }
 
-    @Test("White space at the ends of lines does not matter where nothing else fits")
+    @Test("White space at the ends of lines is ignored if nothing else fits")
     func whitespace() throws {
         let bench = try Bench()
         try bench.write("f", "func a() {\n        call(1)  \n    }\nend\n")
@@ -53,7 +53,7 @@ import Tools
         #expect(found == "func a() {\n        call(2)\n        call(3)\n    }\nend\n")
     }
 
-    @Test("A text that is not there is refused, and nothing changes")
+    @Test("A text that does not occur is refused, and nothing changes")
     func missing() throws {
         let bench = try Bench()
         try bench.write("f", "one\ntwo\n")
@@ -90,7 +90,7 @@ import Tools
                 == .usage)
     }
 
-    @Test("Edits that overlap are refused, others of one call are made together")
+    @Test("Overlapping edits are refused, and other edits of one call are made together")
     func several() throws {
         let bench = try Bench()
         try bench.write("f", "one two three four")
@@ -147,11 +147,12 @@ import Tools
                 let end = min(model.count, start + Int.random(in: 1...12, using: &random))
                 let old = Array(model[start..<end])
                 let new = Array(randomText(Int.random(in: 0...9, using: &random), &random).unicodeScalars)
-                // Bytes, so that the model is not the code under test.
+                // Bytes, so that the model does not use the code under test.
                 let (bytes, needle) = (utf8(model), utf8(old))
                 let places = occurrences(of: needle, in: bytes)
                 guard places.count == 1, !old.isEmpty else { continue }
-                // Line ends of the text itself: no conversion.
+                // Only line ends that are not converted: the new text has none, or the old text has one
+                // too.
                 let uses = new.contains("\n") && !old.contains("\n")
                 if uses { continue }
                 try bench.edit(

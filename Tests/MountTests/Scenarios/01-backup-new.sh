@@ -1,4 +1,4 @@
-# A backup is listed with its comment, and its sentence is no error.
+# A new backup is listed with its comment, and leaves no error.
 . "$(dirname "$0")/prologue.sh"
 
 is backup ''
@@ -11,7 +11,7 @@ test "$(grep -c . .draft/backup)" -eq 2 || complain 'not two lines'
 test "$(head -n 1 .draft/backup | grep -c '"first"')" -eq 1 || complain 'not the oldest first'
 must test "$(ls .draft/backups)" = "first
 second"
-# Any bytes but control characters and slashes.
+# Any bytes except control characters and slashes are allowed.
 does backup "'two words ä'"
 must test -d '.draft/backups/two words ä'
 has backup '"name":"two words ä"'

@@ -1,4 +1,4 @@
-# A name is taken once; the backup that has it stays as it was.
+# The name of a backup is unique. The existing backup is unchanged.
 . "$(dirname "$0")/prologue.sh"
 
 echo before > new

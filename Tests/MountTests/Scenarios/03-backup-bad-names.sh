@@ -1,4 +1,4 @@
-# Names that are no names of backups are refused, each for its reason.
+# Invalid names of backups are refused, each for its reason.
 . "$(dirname "$0")/prologue.sh"
 
 for name in .hidden . .. @17 -x '""' 'a/b' / "'a	b'" "'a

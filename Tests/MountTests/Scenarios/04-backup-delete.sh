@@ -1,4 +1,4 @@
-# Deleting a backup takes the name away; its moment stays reachable by number.
+# Deleting a backup removes its name. Its moment can still be reached by number.
 . "$(dirname "$0")/prologue.sh"
 
 echo kept > new

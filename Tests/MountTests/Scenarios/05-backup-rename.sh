@@ -1,4 +1,4 @@
-# Renaming keeps number, time and comment.
+# A rename keeps number, time and comment.
 . "$(dirname "$0")/prologue.sh"
 
 does backup 'old why'

@@ -1,4 +1,4 @@
-# rmdir and mv in backups delete and rename; a backup replaces no other.
+# rmdir and mv in backups delete and rename. A backup replaces no other one.
 . "$(dirname "$0")/prologue.sh"
 
 echo one > new

@@ -1,4 +1,4 @@
-# A backup is the whole tree of its moment, whatever comes after.
+# A backup is the whole tree of its moment, whatever changes later.
 . "$(dirname "$0")/prologue.sh"
 
 echo made > src/new

@@ -1,4 +1,4 @@
-# Nothing can be written in a backup, nor in a past moment.
+# Nothing can be written in a backup or in a past moment.
 . "$(dirname "$0")/prologue.sh"
 
 does backup one

@@ -1,4 +1,4 @@
-# A rollback to a backup brings every name, content and time back.
+# A rollback to a backup restores every name, content and time.
 . "$(dirname "$0")/prologue.sh"
 
 echo edited >> src/main.c

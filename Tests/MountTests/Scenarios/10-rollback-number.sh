@@ -1,4 +1,4 @@
-# A rollback to a number: after that change, 0 is the base.
+# A rollback to a number restores the state after that change; 0 is the base.
 . "$(dirname "$0")/prologue.sh"
 
 echo one > f

@@ -1,4 +1,4 @@
-# A rollback by an age.
+# A rollback to a moment that is given by an age.
 . "$(dirname "$0")/prologue.sh"
 
 echo old > f

@@ -1,4 +1,4 @@
-# Single paths go back and the rest stays; --times restores their times.
+# A rollback of single paths keeps the rest; --times restores their times.
 . "$(dirname "$0")/prologue.sh"
 
 echo work > notes

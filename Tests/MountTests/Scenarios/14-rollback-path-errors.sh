@@ -1,4 +1,4 @@
-# Paths that are none, and options that are none.
+# Invalid paths and options of a rollback are refused.
 . "$(dirname "$0")/prologue.sh"
 
 echo work > notes

@@ -1,4 +1,4 @@
-# Moments that are none do nothing.
+# A rollback to an invalid moment does nothing.
 . "$(dirname "$0")/prologue.sh"
 
 echo work > notes

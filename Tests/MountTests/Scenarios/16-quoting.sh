@@ -1,4 +1,4 @@
-# Names with blanks, quotes, backslashes and line ends, written as in a shell.
+# Names with blanks, quotes, backslashes and line ends are written as in a shell.
 . "$(dirname "$0")/prologue.sh"
 
 echo a > 'with space'

@@ -1,4 +1,4 @@
-# A rollback is taken back by the backup made before it.
+# The backup that is made before a rollback undoes it.
 . "$(dirname "$0")/prologue.sh"
 
 echo precious > work
@@ -12,7 +12,7 @@ has backup 'before the rollback to @0'
 same ".draft/backups/$name" "$store.copy"
 does rollback "$name"
 same . "$store.copy"
-# And by undo: a rollback is a change.
+# So does undo: a rollback is a change.
 does undo ''
 same . "$base"
 does undo ''

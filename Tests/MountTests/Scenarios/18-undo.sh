@@ -1,4 +1,4 @@
-# Undo takes back the last step, or N of them.
+# Undo reverts the last step, or the last N steps.
 . "$(dirname "$0")/prologue.sh"
 
 echo one > f

@@ -1,4 +1,4 @@
-# More steps than there are, none, and counts that are none.
+# Undo of more steps than there are, of no step, and of an invalid count is refused.
 . "$(dirname "$0")/prologue.sh"
 
 fails_with 'No such file or directory' undo '' 'nothing'

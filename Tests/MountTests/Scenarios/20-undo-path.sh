@@ -1,4 +1,4 @@
-# Undo of paths takes back the last steps of these only.
+# Undo of paths reverts the last steps of these paths only.
 . "$(dirname "$0")/prologue.sh"
 
 echo one > f

@@ -1,4 +1,4 @@
-# Single paths that go back get the present time, so that make builds anew.
+# Single paths that are rolled back get the present time, so that make builds them again.
 . "$(dirname "$0")/prologue.sh"
 
 echo work > src/lib/util.c

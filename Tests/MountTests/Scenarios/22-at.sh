@@ -1,4 +1,4 @@
-# Past moments by number, by time and by age; none of them is listed.
+# Past moments are reached by number, by time and by age; none of them is listed.
 . "$(dirname "$0")/prologue.sh"
 
 echo one > f

@@ -1,4 +1,4 @@
-# History has a line for each change, with who made it, and where.
+# History has a line for each change, with its process and its place.
 . "$(dirname "$0")/prologue.sh"
 
 printf hello > f

@@ -1,4 +1,4 @@
-# history.SEQ ends with SEQ; it is not listed, and not there for what is to come.
+# history.SEQ ends with SEQ. It is not listed, and does not exist for later numbers.
 . "$(dirname "$0")/prologue.sh"
 
 echo one > f

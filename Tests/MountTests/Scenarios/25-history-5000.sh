@@ -1,4 +1,4 @@
-# History holds 5,000 changes, and older ones by number.
+# History holds 5,000 changes; older ones are reached by number.
 . "$(dirname "$0")/prologue.sh"
 
 i=0

@@ -1,4 +1,4 @@
-# Blame tells bytes of the base, of changes and of holes apart.
+# Blame distinguishes bytes of the base, of changes and of holes.
 . "$(dirname "$0")/prologue.sh"
 
 printf XX | dd of=a.txt bs=2 seek=2 conv=notrunc status=none

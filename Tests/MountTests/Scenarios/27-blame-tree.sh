@@ -1,4 +1,4 @@
-# Blame mirrors directories and regular files as they are now.
+# Blame mirrors the current directories and regular files.
 . "$(dirname "$0")/prologue.sh"
 
 must test "$(ls .draft/blame/src)" = 'lib

@@ -1,4 +1,4 @@
-# Unusual paths are quoted as git does it.
+# Diff quotes unusual paths as git does.
 . "$(dirname "$0")/prologue.sh"
 
 echo > 'a	b'

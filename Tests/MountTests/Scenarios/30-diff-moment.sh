@@ -1,4 +1,4 @@
-# Diff against backups and other moments; names that are none are not there.
+# Diff against backups and other moments. Invalid names return ENOENT.
 . "$(dirname "$0")/prologue.sh"
 
 echo one > f

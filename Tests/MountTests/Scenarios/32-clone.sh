@@ -1,4 +1,4 @@
-# A clone of a file and of a directory is like its source, and independent of it.
+# A clone of a file or a directory equals its source and is independent of it.
 . "$(dirname "$0")/prologue.sh"
 
 echo work > src/new

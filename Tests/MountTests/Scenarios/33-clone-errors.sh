@@ -1,4 +1,4 @@
-# Clones that cannot be: taken names, missing ones, a directory into itself.
+# Impossible clones are refused: existing names, missing ones, a directory into itself.
 . "$(dirname "$0")/prologue.sh"
 
 fails_with 'File exists' clone 'a.txt notes' 'notes'

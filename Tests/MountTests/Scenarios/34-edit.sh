@@ -1,4 +1,4 @@
-# Bytes are put in at the start, in the middle and at the end, taken out, and replaced.
+# An edit inserts bytes at the start, in the middle and at the end, and removes and replaces bytes.
 . "$(dirname "$0")/prologue.sh"
 
 does edit '{"path":"a.txt","edits":[{"at":0,"insert":"zero\n"}]}'

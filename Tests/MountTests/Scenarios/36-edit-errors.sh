@@ -1,4 +1,4 @@
-# An edit that cannot be done is not done at all.
+# An impossible edit changes nothing.
 . "$(dirname "$0")/prologue.sh"
 
 one() { fails_with "$1" edit "{\"path\":\"$2\",\"edits\":[$3]}" "$4"; }

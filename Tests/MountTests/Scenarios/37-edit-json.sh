@@ -1,4 +1,4 @@
-# JSON that is none, and keys that are none.
+# Invalid JSON and unknown keys are refused.
 . "$(dirname "$0")/prologue.sh"
 
 bad() { fails_with 'Invalid argument' edit "$1" "$2"; }

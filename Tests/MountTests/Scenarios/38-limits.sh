@@ -1,4 +1,4 @@
-# Each limit is set, read as it can be written again, and taken away.
+# Each limit is set, read in the form in which it can be written, and removed.
 . "$(dirname "$0")/prologue.sh"
 
 is limits 'bytes none

@@ -1,4 +1,4 @@
-# Limits that are none leave the others as they were.
+# Invalid limits leave the others unchanged.
 . "$(dirname "$0")/prologue.sh"
 
 does limits 'files 1000'

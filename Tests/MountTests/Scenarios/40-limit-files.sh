@@ -1,4 +1,5 @@
-# The limit of files (those made here, and the root): EDQUOT for one too many, and room again.
+# The limit of files (those made here, and the root): one file too many fails with EDQUOT, until there is
+# room again.
 . "$(dirname "$0")/prologue.sh"
 
 for name in a b c d; do echo > "$name"; done

@@ -1,4 +1,4 @@
-# The limit of bytes: a warning at 80 %, EDQUOT above, and a rollback all the same.
+# The limit of bytes: a warning at 80 %, EDQUOT above, and a rollback in spite of it.
 . "$(dirname "$0")/prologue.sh"
 
 does limits 'bytes 1M'

@@ -1,4 +1,4 @@
-# The limit of a file's size: EFBIG, by write, truncate and edit.
+# The limit of a file's size: write, truncate and edit fail with EFBIG.
 . "$(dirname "$0")/prologue.sh"
 
 does limits 'file-size 4K'
@@ -8,7 +8,7 @@ must truncate -s 4096 f
 refused 'File too large' sh -c 'env printf x >> f'
 fails_with 'File too large' edit '{"path":"f","edits":[{"at":0,"insert":"x"}]}' 'f'
 does edit '{"path":"f","edits":[{"at":0,"delete":1,"insert":"x"}]}'
-# What was larger before can be read and made smaller.
+# A file that was larger before can be read and made smaller.
 refused 'File too large' sh -c 'env printf x >> big'
 must truncate -s 100 big
 does limits 'file-size none'

@@ -1,4 +1,4 @@
-# A large file gets an automatic backup before its first edit, a small one none.
+# A large file gets an automatic backup before its first edit, a small file gets none.
 . "$(dirname "$0")/prologue.sh"
 
 does limits 'large-file 10K'

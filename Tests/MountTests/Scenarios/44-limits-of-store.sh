@@ -1,4 +1,4 @@
-# The list of workspaces has limits of the store, which hold beside those of each.
+# The list of workspaces has limits of the store, which apply beside those of each workspace.
 # list
 . "$(dirname "$0")/prologue.sh"
 
@@ -26,7 +26,7 @@ must touch one/d
 for name in backup rollback undo history diff at; do absent ".draft/$name"; done
 control=one/.draft
 does limits 'retention 1d'
-# The store's limit holds where a workspace has none of its own.
+# The store's limit applies where a workspace has no limit of its own.
 control=.draft
 does limits 'pin 5M'
 control=one/.draft

@@ -1,8 +1,8 @@
-# A base file that changed under edits is reported, never mixed in; somebody decides.
+# A base file that changed under edits is reported and never mixed in; a command decides.
 # damages
 . "$(dirname "$0")/prologue.sh"
 
-# Without a copy of what the base had.
+# Without a copy of the earlier base content.
 does limits 'pin 0'
 printf XXX | dd of=a.txt conv=notrunc status=none
 printf XXX | dd of=notes conv=notrunc status=none
@@ -12,7 +12,7 @@ printf '1st\n2nd\n3rd\n4th\n' > "$base/a.txt"
 echo 'other notes' > "$base/notes"
 has drift '"path":"a.txt","reason":"'
 has drift '"path":"notes"'
-# Where the file system shares extents, the old content is kept whatever the limit.
+# On a file system that shares extents the old content is kept, whatever the limit.
 if grep -q '"kept":true' .draft/drift; then exit 0; fi
 refused 'Input/output error' cat a.txt
 within 10 grep -q 'a.txt' .draft/events

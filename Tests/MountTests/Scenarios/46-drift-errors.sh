@@ -1,4 +1,4 @@
-# Commands for drift that cannot be done.
+# Impossible commands for drift are refused.
 . "$(dirname "$0")/prologue.sh"
 
 fails_with 'No such file or directory' drift 'accept nothing' 'nothing'

@@ -1,4 +1,4 @@
-# Changes of the base show through after a refresh, where the workspace changed nothing.
+# Changes of the base are visible after a refresh, where the workspace changed nothing.
 . "$(dirname "$0")/prologue.sh"
 
 content notes notes

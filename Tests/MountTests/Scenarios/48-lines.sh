@@ -1,4 +1,4 @@
-# Several commands in one write are done in order, up to the first that fails.
+# Several commands in one write are executed in order, up to the first that fails.
 . "$(dirname "$0")/prologue.sh"
 
 does backup 'one first
@@ -27,6 +27,6 @@ bytes lots
 file-size 1G' 'line 2:'
 has limits 'files 10000'
 has limits 'file-size none'
-# The sentence of the first line has no number.
+# The sentence about the first line has no line number.
 fails_with 'File exists' backup one one
 lacks last-error 'line'

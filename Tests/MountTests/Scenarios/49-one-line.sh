@@ -1,4 +1,4 @@
-# A command needs no line end; a write of blanks is one command without words.
+# A command needs no line end. A write of blanks is one command without words.
 . "$(dirname "$0")/prologue.sh"
 
 printf one > .draft/backup || complain 'no line end'

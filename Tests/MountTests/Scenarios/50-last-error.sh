@@ -1,4 +1,4 @@
-# last-error is empty at first, says why the last command failed, and is emptied by success.
+# last-error is empty at first, says why the last command failed, and is emptied by a success.
 . "$(dirname "$0")/prologue.sh"
 
 is last-error ''

@@ -1,4 +1,4 @@
-# Each workspace has a last-error of its own, and the list of workspaces too.
+# Each workspace has its own last-error, and so has the list of workspaces.
 # list
 . "$(dirname "$0")/prologue.sh"
 

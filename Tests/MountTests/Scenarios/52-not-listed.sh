@@ -1,4 +1,4 @@
-# .draft is never listed, and what empties a directory does not meet it.
+# .draft is never listed, and tools that empty a directory do not find it.
 . "$(dirname "$0")/prologue.sh"
 
 case $(ls -a) in *.draft*) complain 'ls' ;; esac

@@ -1,4 +1,4 @@
-# The names in .draft can be neither made, nor changed, nor removed.
+# The names in .draft cannot be made, changed or removed.
 . "$(dirname "$0")/prologue.sh"
 
 refused 'Operation not permitted' sh -c 'env touch .draft/new'

@@ -1,4 +1,4 @@
-# status, metrics, progress, verify and events can be read, and say how things are.
+# status, metrics, progress, verify and events can be read and show the current state.
 . "$(dirname "$0")/prologue.sh"
 
 has status '"workspace": "ws"'

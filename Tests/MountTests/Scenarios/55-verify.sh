@@ -1,4 +1,4 @@
-# A check of all, or of paths, runs in the background and leaves a report.
+# A check of everything, or of paths, runs in the background and leaves a report.
 . "$(dirname "$0")/prologue.sh"
 
 echo x >> a.txt

@@ -1,4 +1,4 @@
-# Another user can use the files, but neither list, read nor write .draft.
+# Another user can use the files, but cannot list, read or write .draft.
 # options: -o allow_other
 . "$(dirname "$0")/prologue.sh"
 
@@ -16,6 +16,6 @@ refused 'Permission denied' other cat .draft/diff.b
 refused 'Permission denied' other sh -c 'env printf c > .draft/backup'
 refused 'Permission denied' other rmdir .draft/backups/b
 must test "$(ls .draft/backups)" = b
-# Nor after the daemon's user had it in the kernel's caches.
+# Not even after the daemon's user has brought it into the kernel's caches.
 cat .draft/at/0/notes > /dev/null
 refused 'Permission denied' other cat .draft/at/0/notes

@@ -1,4 +1,4 @@
-# rm -rf of everything, then what was made anew: one rollback takes it all back.
+# One rollback reverts rm -rf of everything and what was made afterwards.
 . "$(dirname "$0")/prologue.sh"
 
 echo work > src/work

@@ -1,4 +1,4 @@
-# A file that is open keeps working over a rollback, and one that is gone is as unlinked.
+# An open file keeps working over a rollback, and a file that it removes is as unlinked.
 . "$(dirname "$0")/prologue.sh"
 
 echo first > f

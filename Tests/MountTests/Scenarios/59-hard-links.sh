@@ -1,4 +1,4 @@
-# Links of one file stay one through edits, backups and rollbacks.
+# Hard links of one file stay linked through edits, backups and rollbacks.
 . "$(dirname "$0")/prologue.sh"
 
 echo more >> hard1

@@ -1,4 +1,4 @@
-# Whatever is done, the base stays as it was.
+# No command and no change of the workspace changes the base.
 . "$(dirname "$0")/prologue.sh"
 
 before=$(cd "$base" && find . -exec stat -c '%n %a %s %Y %Z %h %u' {} + | sort && cat a.txt big)

@@ -1,4 +1,4 @@
-# A file that becomes as in the base gets the present time, too.
+# A file that becomes the same as in the base gets the present time, too.
 . "$(dirname "$0")/prologue.sh"
 
 touch "$store.mark"

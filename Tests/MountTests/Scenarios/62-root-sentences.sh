@@ -1,4 +1,4 @@
-# Sentences on the root of the workspace name it.
+# Errors about the root of the workspace name it.
 . "$(dirname "$0")/prologue.sh"
 
 fails_with 'File exists' clone 'a.txt .' 'already'

@@ -1,7 +1,7 @@
-# A line end that comes in a write of its own is no further command.
+# A line end in a separate write is not another command.
 . "$(dirname "$0")/prologue.sh"
 
-# dash's printf writes a long word and the line end behind it apart.
+# dash's printf writes a long word and its line end separately.
 words=$(printf '%09000d' 1)
 { printf '%s' one; printf '\n'; } > .draft/backup || complain 'one'
 { printf '%s' "two $words"; printf '\n'; } > .draft/backup || complain 'two'
@@ -15,6 +15,6 @@ edit='{"path":"f","edits":[{"at":0,"insert":"'$words'"}]}'
 { printf '%s' "$edit"; printf '\n'; } > .draft/edit || complain 'edit'
 is last-error ''
 content f "${words}one"
-# Appending begins anew each time.
+# Each append begins a new command.
 printf '\n' >> .draft/undo || complain 'appending'
 content f one

@@ -1,4 +1,4 @@
-# Long commands come in pieces of whole pages, from cat, dd or a shell, and are done once.
+# Long commands arrive in pieces of whole pages, from cat, dd or a shell, and are executed once.
 . "$(dirname "$0")/prologue.sh"
 
 {
@@ -19,12 +19,12 @@ has backup '19999 20000'
 must test "$(wc -l < .draft/backup)" -ge 1
 must test -d .draft/backups/verbose
 absent .draft/backups/60
-# A piece without its end does nothing, and says so.
+# A piece without a line end does nothing, and last-error says so.
 head -c 8192 /dev/zero | tr '\0' x > "$store.txt"
 must dd if="$store.txt" of=.draft/undo bs=8192 status=none
 has last-error 'no line end'
 must test "$(wc -c < a.txt)" -eq 14
-# Nor does what is longer than any command may be.
+# Nor does a command that is longer than the limit.
 {
     printf '{"path":"a.txt","edits":[{"at":"end","insert":"'
     head -c 17000000 /dev/zero | tr '\0' x

@@ -1,5 +1,5 @@
 # The program edits text and lines of a large file in one record, keeps the version it has read, and reads
-# parts of it.
+# parts of the file.
 . "$(dirname "$0")/prologue.sh"
 
 seq 1000000 > large

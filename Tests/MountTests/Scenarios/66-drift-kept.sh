@@ -1,4 +1,4 @@
-# What an edited file had of the base is kept, and can be compared with what the base has now.
+# The base content under an edited file is kept, and can be compared with the current base.
 . "$(dirname "$0")/prologue.sh"
 
 printf XXX | dd of=a.txt conv=notrunc status=none

@@ -1,5 +1,5 @@
-# A file without edits shows what the base has, whatever its name and attributes are here: git sets the times
-# of packs that it finds, and the base's git does so too.
+# A file without edits shows the content of the base, whatever its name and attributes are here: git sets
+# the times of packs that it finds, and so does the base's git.
 . "$(dirname "$0")/prologue.sh"
 
 head -c 300000 /dev/zero > "$base/pack"

@@ -1,4 +1,4 @@
-# base.sh: the base of every scenario, made in the directory given.
+# base.sh: makes the base of every scenario in the given directory.
 set -eu
 cd "$1"
 printf 'one\ntwo\nthree\n' > a.txt

@@ -1,11 +1,11 @@
-# Drives `draftfs mcp` with the client library of the protocol, lines 1 and 2, as agents do.
+# Drives `draftfs mcp` with the client library of the protocol, versions 1 and 2, as agents do.
 #
-# usage: client.py PROGRAM ROOT KIND      KIND is plain, mount or store; ROOT is empty. For a store it
-#                                         gets the base and the store.
+# usage: client.py PROGRAM ROOT KIND      KIND is plain, mount or store; ROOT is empty. For a store the
+#                                         base and the store are made in it.
 #
-# Every tool: success, every kind of error, bounds of arguments and replies, progress, cancellation, two
-# clients at once. Files are made and looked at behind the server's back, but for those in a store: only
-# the server can. Prints "ok" and the number of checks, or fails with what was not as it should be.
+# Tests every tool: success, every kind of error, bounds of arguments and replies, progress, cancellation,
+# two clients at once. Files are made and read without the server, except in a store, which only the
+# server can open. Prints "ok" and the number of checks, or fails with the first failed check.
 import asyncio
 import base64
 import contextlib
@@ -19,7 +19,7 @@ PROGRAM, ROOT, KIND = sys.argv[1:4]
 VERSION = importlib.metadata.version("mcp")
 FIRST = VERSION.startswith("1.")
 STORE = KIND == "store"
-# Of the paths in replies.
+# The start of the paths in replies.
 TOP = "/" if STORE else ROOT
 GROUND = ["--root", ROOT]
 if STORE:
@@ -158,7 +158,7 @@ async def reading(a):
         check((await a.use(name, path="d.txt", head=1)).texts[0] == "one", name)
         check((await a.use(name, path="d.txt", tail=1)).texts[0] == "three", name)
         await a.refuse(name, "missing", path="none")
-        # In a store there is nothing outside: the path is one of the workspace.
+        # In a store there is nothing outside: the path is a path of the workspace.
         await a.refuse(name, "missing" if STORE else "denied", path="/etc/passwd")
         await a.refuse(name, "wrong_type", path=".")
     part = await a.use("read_file_range", path="d.txt", start_line=2, line_count=1)
@@ -173,7 +173,7 @@ async def reading(a):
 
 
 async def large(a):
-    # A file far larger than a reply, in pieces of 9,000 characters, and edits all over it.
+    # A file far larger than a reply, in pieces of 9,000 bytes, and edits across it.
     text = "".join(f"{number}: größer, 大きい, 😀\n" for number in range(20_000))
     await put(a, "large.txt", text.encode())
     found, offset = [], 0
@@ -307,7 +307,7 @@ async def cancelling(a):
     async def progress(done, total, message):
         seen.append((done, total))
 
-    # Names by a pattern: each file by itself, so that there is something to cancel.
+    # With names by a pattern each file is copied by itself, so that there is something to cancel.
     reply = await a.ask("copy_files", progress=progress, source_path="tree", destination_path="t1",
                         rename="{name}.c")
     data = reply.data
@@ -351,7 +351,7 @@ async def together():
 
 
 async def alone():
-    # A store has one user: the second server says so in a sentence, and the first one goes on.
+    # A store has one user: the second server reports that in a sentence, and the first one continues.
     async with agent() as a:
         second = await asyncio.to_thread(
             subprocess.run, [PROGRAM, *ARGUMENTS], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
@@ -361,7 +361,7 @@ async def alone():
         check((await a.use("read_file", path="e.txt")).texts, "the first one after the second")
 
 
-# What a client can be answered. A call that is cancelled gets no answer.
+# All kinds of errors that a client can get. A cancelled call gets no answer.
 EXPECTED = {"usage", "denied", "missing", "exists", "wrong_type", "stale", "no_match", "ambiguous",
             "encoding", "bounds", "system"} | (
                 {"check_failed"} if KIND == "mount" else {"unsupported"})

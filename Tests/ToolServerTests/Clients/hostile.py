@@ -1,8 +1,9 @@
-# What no client should send, to the program itself.
+# Sends to the program what no client should send.
 #
-# usage: hostile.py PROGRAM ROOT MEGABYTES      ROOT is empty; the size of the largest messages
+# usage: hostile.py PROGRAM ROOT MEGABYTES      ROOT is empty; MEGABYTES: size of the largest messages
 #
-# After each the server answers an ordinary call. Prints "ok", or fails with what was not as it should be.
+# After each message the server answers an ordinary call. Prints "ok", or fails with the first failed
+# check.
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 sys.path.insert(0, os.path.join(TOP, "scripts", "bench.d"))
 from agent import Agent, Failure, require  # noqa: E402
 
-# Messages of up to 16 MiB are taken: so much of a longer one is kept, in a buffer that doubles.
+# Messages of up to 16 MiB are accepted. Of a longer one as much is kept, in a buffer that doubles.
 MEMORY = 128 << 20
 
 
@@ -88,7 +89,7 @@ def outside(agent, root):
     agent.refuse("read_file", "usage", path="n" * 300)
     agent.refuse("read_file", "bounds", path="a/" * 3_000)
     require(not os.path.lexists(os.path.join(root, "stolen")), "a copy of what lies outside")
-    # A link is copied as one, and followed inside only.
+    # A link is copied as a link, and is followed only inside.
     agent.use("copy_files", source_path="passwd", destination_path="link")
     require(os.path.islink(os.path.join(root, "link")), "the link was followed")
     agent.refuse("copy_files", "denied", source_path="passwd", destination_path="stolen",

@@ -1,9 +1,9 @@
-# MassGen's own client and its own configuration of a server for files, without a model: the program is
-# found as mcp-server-filesystem on PATH, as agents find it.
+# Drives the program with MassGen's own client and its own configuration of a server for files, without a
+# model. The program is found as mcp-server-filesystem on PATH, as agents find it.
 #
 # usage: massgen_client.py ROOT      with mcp-server-filesystem on PATH; ROOT is empty, on a mount or not
 #
-# Prints "ok" and the number of calls, or fails with what was not as it should be.
+# Prints "ok" and the number of calls, or fails with the first failed check.
 import asyncio
 import os
 import sys
@@ -62,7 +62,7 @@ async def drive(a):
     text = text.replace("line 7:", "line seven:").replace("line 300: ", "300 ")
     check(read("src/a.txt").decode() == f"the first\n{text}last\n", "edits")
     await a.refuse("edit_file", path="src/a.txt", edits=[{"oldText": "nowhere", "newText": ""}])
-    # As much as the client lets through; the rest in further calls.
+    # As much as the client accepts; the rest in further calls.
     long = "x" * 9_000
     for index in range(5):
         await a.use("edit_file_append_chunk", path="src/long", content=long, chunk_index=index,
