@@ -74,7 +74,7 @@ apt_update() { as_root apt-get -o DPkg::Lock::Timeout=300 update -q; }
 need() {
     local missing
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-        die "this system has no apt; install what matches these Debian packages, and build with" \
+        die "this system has no apt; install equivalents of these Debian packages, and build with" \
             "swift build: $*"
     fi
     mapfile -t missing < <(missing_packages "$@")

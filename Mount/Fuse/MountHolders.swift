@@ -9,10 +9,10 @@ internal import Platform
 /// A process and its uses of the file system.
 package struct MountHolder: Equatable, Sendable, CustomStringConvertible {
     package enum Use: String, Sendable {
-        case directory = "stands in it"
+        case directory = "has its directory in it"
         case root = "has its root in it"
         case program = "runs a program of it"
-        case file = "holds a file of it"
+        case file = "has a file of it open"
         case mapping = "maps a file of it"
         case namespace = "has it in another mount namespace"
     }
@@ -21,7 +21,7 @@ package struct MountHolder: Equatable, Sendable, CustomStringConvertible {
     package let name: String
     package let uses: [Use]
 
-    /// For example `sh (pid 12, stands in it)`.
+    /// For example `sh (pid 12, has its directory in it)`.
     package var description: String {
         "\(name) (pid \(pid), \(uses.map(\.rawValue).joined(separator: ", ")))"
     }
@@ -39,7 +39,7 @@ package struct MountHolders: Equatable, Sendable {
     /// The maximum number of processes, and of mount points, that `sentence` lists.
     private static let shown = 8
 
-    /// For example `sh (pid 12, stands in it), sleep (pid 15, holds a file of it) and 3 more`.
+    /// For example `sh (pid 12, has its directory in it), sleep (pid 15, has a file of it open) and 3 more`.
     package var sentence: String {
         var parts = processes.prefix(Self.shown).map(\.description)
         parts += mountPoints.prefix(Self.shown).map { "the mount on \($0)" }

@@ -137,7 +137,7 @@ extension Session {
             let error = Errno.last
             if error.code == ENOTCONN {
                 throw MountFailure(
-                    "on \(path) is a dead mount, which must be unmounted first", error)
+                    "\(path) has a dead mount: unmount it first", error)
             }
             throw MountFailure("cannot use \(path) as mount point: \(error)", error)
         }

@@ -21,7 +21,7 @@ extension Session {
             if run(["fusermount"] + flags + [path]) { return }
         }
         if error == .busy {
-            throw MountFailure("\(path) is in use: end what works there, or give --force", error)
+            throw MountFailure("\(path) is in use: end the processes that use it, or give --force", error)
         }
         throw MountFailure("cannot unmount \(path): \(error)", error)
     }

@@ -54,7 +54,7 @@ final class BaseWatcher: Sendable {
 
     private func giveUp(_ error: Errno) {
         set.base.observe(nil)
-        set.events.post(.warning, "changes of the base show after a refresh only: \(error)")
+        set.events.post(.warning, "changes of the base are visible only after a refresh: \(error)")
     }
 
     func stop() {
@@ -72,8 +72,8 @@ final class BaseWatcher: Sendable {
             guard !isIncomplete.exchange(true, ordering: .relaxed) else { return }
             set.events.post(
                 .notice,
-                "not all directories of the base can be watched (\(error)): changes that others make "
-                    + "in them show after a refresh")
+                "some directories of the base cannot be watched (\(error)): changes in them are visible "
+                    + "only after a refresh")
         }
     }
 

@@ -73,7 +73,7 @@ enum MetricsText {
             sample.requests.map { Series(labels: [("opcode", $0.name)], value: "\($0.count)") },
             to: &text)
         write(
-            "draftfs_events_total", .counter, "Events that people must hear of, by severity.",
+            "draftfs_events_total", .counter, "Events, by severity.",
             sample.events.map { Series(labels: [("severity", $0.severity)], value: "\($0.count)") },
             to: &text)
         one("draftfs_workspaces", "Workspaces of the store.", "\(sample.knownWorkspaces)")
@@ -122,7 +122,7 @@ enum MetricsText {
         Metric("touched_base_files", .gauge, "Base files and directories that were changed.") {
             "\($0.touchedFiles)"
         },
-        Metric("drifted_reads", .gauge, "Files of which a read met a changed base.") {
+        Metric("drifted_reads", .gauge, "Files of which a read found a changed base.") {
             "\($0.driftedReads)"
         },
         Metric("pending_checkpoint_keys", .gauge, "Changes that the next checkpoint writes.") {
@@ -148,7 +148,7 @@ enum MetricsText {
             }
         }
         write(
-            "draftfs_workspace_memory_bytes", .gauge, "Memory of a workspace, by what it is for.",
+            "draftfs_workspace_memory_bytes", .gauge, "Memory of a workspace, by purpose.",
             series, to: &text)
         write(
             "draftfs_database_memory_bytes", .gauge, "Memory of SQLite, of all workspaces.",

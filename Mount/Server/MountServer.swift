@@ -150,7 +150,7 @@ package final class MountServer: Sendable {
             synchronizer.connect(nil)
             set.close()
             throw MountServerError(
-                "cannot start the threads that a mount needs: this host or container has too many", .again)
+                "cannot start the threads of a mount: this host or container has too many threads", .again)
         }
     }
 
@@ -207,7 +207,7 @@ package final class MountServer: Sendable {
         isStopping.store(true, ordering: .relaxed)
         watcher?.stop()
         if !control.stop(milliseconds: Self.commandLimit) {
-            logger.warning("a command still runs; closing all the same")
+            logger.warning("a command is still running; closing anyway")
         }
         set.store.noteClosing()
         report.connect(nil, nil)

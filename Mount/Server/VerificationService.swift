@@ -50,7 +50,7 @@ final class VerificationService: Sendable {
             return (job, previous)
         }
         guard let job else {
-            throw CommandError(.busy, "a check runs already: progress shows how far it is")
+            throw CommandError(.busy, "a check is already running: progress shows its state")
         }
         if startThread({ [self] in run(workspace, paths, job) }) { return }
         let error = CommandError(.again, "no thread can be started for the check: try again later")

@@ -25,13 +25,13 @@ extension FaultRepair {
             var finding = self.finding(fault, path, name, isTree, atLeast, check)
             if !isUsed, finding.severity == .error {
                 finding.severity = .warning
-                finding.advice = "no file that is there uses this log; fsck --repair closes the gap"
+                finding.advice = "no existing file uses this log; fsck --repair closes the gap"
             }
             if scan.repairs, finding.severity == .error {
                 if case .block(let record, let block) = fault.kind {
                     tries -= 1
                     if tries >= 0, flipBack(block, record, path, id) {
-                        finding.advice = "one bit was wrong, and is right again: nothing is lost"
+                        finding.advice = "one wrong bit was corrected: nothing is lost"
                     } else {
                         lostBlocks[record.position, default: (record, [])].blocks.append(block)
                     }
@@ -55,8 +55,8 @@ extension FaultRepair {
         _ fault: LogFault, _ path: String, _ name: [UInt8]?, _ isTree: Bool, _ atLeast: UInt64,
         _ check: LogCheck
     ) -> Finding {
-        let rewrite = "truncate the file to 0 and write it anew, or roll back"
-        let replay = "a repair puts a filler there; the database, or what came later, says how things are"
+        let rewrite = "truncate the file to 0 and rewrite it, or roll back"
+        let replay = "a repair puts a filler there; the database or later records have the current state"
         var finding = Finding(.error, path, path: name, range: fault.range, "")
         switch fault.kind {
         case .header:
@@ -67,9 +67,9 @@ extension FaultRepair {
             finding.advice = isTree ? replay : "the file answers EIO: \(rewrite)"
         case .block(let record, _):
             finding.what = "a block of the record at byte \(record.position) has a wrong checksum"
-            finding.advice = isTree ? replay : "reads of what it wrote answer EIO: \(rewrite)"
+            finding.advice = isTree ? replay : "reads of its bytes answer EIO: \(rewrite)"
         case .padding:
-            finding.what = "bytes that must be zero are not; no content is touched"
+            finding.what = "bytes that must be zero are not zero; no content is affected"
         case .tornTail:
             let isKnown = isTree ? check.end < scan.position.treeLog : atLeast > check.lastSequence
             let isLost = scan.situation == .closed || scan.situation == .inUse
@@ -88,7 +88,7 @@ extension FaultRepair {
             switch fault.kind {
             case .lostRecords, .block:
                 finding.severity = .warning
-                finding.what += ", as a power cut can leave it"
+                finding.what += ", as after a power cut"
                 finding.advice = "the next start ends the log there"
             default: break
             }
@@ -141,7 +141,7 @@ extension FaultRepair {
             }
         }
         finding.isRepaired = done && isDone
-        if isWhole { finding.advice = "one bit was wrong, and is right again: nothing is lost" }
+        if isWhole { finding.advice = "one wrong bit was corrected: nothing is lost" }
     }
 
     /// Makes a range readable: flips one bit back if that helps, and puts a filler over the rest.

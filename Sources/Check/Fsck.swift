@@ -63,7 +63,7 @@ package struct Fsck {
         }
         let disk = HostDisk(root: root)
         guard disk.exists("workspaces") || disk.exists(Superblock.path) else {
-            throw .damaged(path: path, what: "it is no store")
+            throw .damaged(path: path, what: "it is not a store")
         }
         let lockText = try? disk.open("lock", .readOnly).readAll()
         let lock = try Store.takeLock(root, path, options.holder)
@@ -109,12 +109,12 @@ package struct Fsck {
             if name.hasSuffix(".new") || name.hasSuffix(".dead") {
                 log.add(
                     Finding(
-                        .notice, "workspaces/\(name)", "its making or removal was cut off",
+                        .notice, "workspaces/\(name)", "its creation or removal was interrupted",
                         advice: "the next start removes it"))
                 continue
             }
             guard let id = Self.number(name) else {
-                log.add(Finding(.notice, "workspaces/\(name)", "it is no workspace"))
+                log.add(Finding(.notice, "workspaces/\(name)", "it is not a workspace"))
                 continue
             }
             try check(id, disk, key, lock, superblock, base, log, pins)
@@ -130,8 +130,8 @@ package struct Fsck {
             Finding(
                 .error, StoreKey.path,
                 "the superblock and this file are both lost, and with them the key of the checksums: "
-                    + "no record can be told from damage, so no workspace was looked at or changed",
-                advice: "bring one of the two files back from a copy of the store"))
+                    + "records cannot be checked, so no workspace was read or changed",
+                advice: "restore one of the two files from a copy of the store"))
     }
 
     private static func number(_ name: String) -> UInt16? {
@@ -152,7 +152,7 @@ package struct Fsck {
             default: break
             }
             var finding = Finding(
-                .error, Superblock.path, "it is missing or lost: which base the store is of is not known",
+                .error, Superblock.path, "it is missing or lost: the base of the store is not known",
                 advice: "give --repair --base DIR")
             defer { log.add(finding) }
             guard options.repairs, let path = options.base,
@@ -176,8 +176,8 @@ package struct Fsck {
                 Array(base.path.utf8) != superblock.basePath {
                 log.add(
                     Finding(
-                        .warning, Superblock.path, "\(path) is not the base that the store is of",
-                        advice: "the base is not looked at"))
+                        .warning, Superblock.path, "\(path) is not the base of the store",
+                        advice: "the base is not checked"))
                 return nil
             }
             return base
@@ -185,7 +185,7 @@ package struct Fsck {
             log.add(
                 Finding(
                     .warning, Superblock.path, "the base \(path) cannot be opened: \(error)",
-                    advice: "drift is not looked for; give --base if it was moved"))
+                    advice: "drift is not checked; give --base if the base was moved"))
             return nil
         }
     }
@@ -226,7 +226,7 @@ package struct Fsck {
             log.add(
                 Finding(
                     .error, directory, "it cannot be opened: \(failure)",
-                    advice: "mount it to see more"))
+                    advice: "mount it for details"))
         }
     }
 

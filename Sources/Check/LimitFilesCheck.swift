@@ -14,7 +14,7 @@ enum LimitFilesCheck {
         let path = (directory.isEmpty ? "" : directory + "/") + OperatorLimits.fileName
         try check(
             path, Format.limitsMagic, copies: 2, on: disk, log: log, repairs: repairs,
-            advice: "a repair removes it, and the defaults hold until limits are set anew")
+            advice: "a repair removes it, and the defaults apply until limits are set again")
     }
 
     /// Checks a usage record. A repair changes what was counted, so it removes the record in any case.
@@ -24,7 +24,7 @@ enum LimitFilesCheck {
         let path = "\(directory)/usage"
         try check(
             path, Format.usageMagic, copies: 1, on: disk, log: log, repairs: repairs,
-            advice: "the next start counts anew")
+            advice: "the next start counts the usage again")
         if repairs, disk.exists(path) { try? disk.remove(path) }
     }
 
@@ -35,7 +35,7 @@ enum LimitFilesCheck {
         guard disk.exists(path) else { return }
         let payload = try SealedCopies.check(
             path, magic: magic, copies: copies, on: disk, log: log, repairs: repairs,
-            advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+            advice: repairs ? "" : "draftfs fsck --repair rewrites it")
         if payload != nil { return }
         let length = (try? disk.open(path, .readOnly).length()) ?? 0
         // While the store is in use a usage record may be removed meanwhile.

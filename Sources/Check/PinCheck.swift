@@ -50,11 +50,11 @@ final class PinCheck {
         var rest: [PinIdentity] = []
         PinPool(disk, counter: SpaceCounter(), openFiles: 1).visit { path in
             guard let identity = PinIdentity(path: path) else {
-                log.add(Finding(.notice, path, "it is no file of draftfs"))
+                log.add(Finding(.notice, path, "it is not a file of draftfs"))
                 return
             }
             if path != identity.path {
-                log.add(Finding(.notice, path, "its making was cut off", advice: "nothing needs it"))
+                log.add(Finding(.notice, path, "its creation was interrupted", advice: "nothing needs it"))
             } else if !checked.contains(identity) {
                 rest.append(identity)
             }
@@ -89,7 +89,7 @@ final class PinCheck {
         }
         if let range = (try? pin.paddingFault()).flatMap({ $0 }) {
             let isMended = repairs && (try? pin.clear(range)) != nil
-            add(subject, .error, range, "bytes that must be zero are not", isMended: isMended)
+            add(subject, .error, range, "bytes that must be zero are not zero", isMended: isMended)
         }
         let blocks = try pin.damagedBlocks { (count) throws(StorageError) in try log.advance(count) }
         try checkBlocks(blocks, of: pin, subject)
@@ -105,7 +105,7 @@ final class PinCheck {
         _ blocks: [UInt64], of pin: PinFile, _ subject: Subject
     ) throws(StorageError) {
         for (index, block) in blocks.enumerated() {
-            let what = "a block of it, number \(block), has a wrong checksum"
+            let what = "its block \(block) has a wrong checksum"
             if repairs, index < Self.blocksToTry, let range = (try? pin.mend(block)).flatMap({ $0 }) {
                 add(subject, .error, range, what, isMended: true)
                 continue
@@ -130,7 +130,7 @@ final class PinCheck {
             let base = (try? original.readBytes(count, at: at)) ?? []
             if kept != base, base.count == count {
                 return add(
-                    subject, .error, at..<(at + UInt64(count)), "it is not what the base has")
+                    subject, .error, at..<(at + UInt64(count)), "it differs from the base file")
             }
             at += UInt64(count)
             try log.advance(UInt64(count))
@@ -148,13 +148,13 @@ final class PinCheck {
             finding.advice = "nothing is lost"
         } else if !subject.isNamed {
             if severity == .error { finding.severity = .warning }
-            finding.advice = "no file of now needs it; moments of the past may"
+            finding.advice = "no current file needs it; past moments may"
         } else if subject.original != nil {
             // Without the pin the base is read, as long as it is unchanged.
             finding.advice = "the base still has this content"
             finding.isRepaired = repairs && disk.exists(path) && (try? disk.remove(path)) != nil
         } else {
-            finding.advice = "the base has changed: put the file back from a copy of the store, or "
+            finding.advice = "the base has changed: restore the file from a copy of the store, or "
                 + "settle the drift"
         }
         log.add(finding)

@@ -43,7 +43,7 @@ extension Workspace {
             try check.run(databasePath: path)
         } catch {
             guard log.report.wasCancelled else {
-                throw CommandError(error.errno, "the check could not go on: \(error)")
+                throw CommandError(error.errno, "the check could not continue: \(error)")
             }
         }
         let report = log.finish(clock.realtime())
@@ -97,7 +97,7 @@ struct StoreFilesCheck {
     func run(repairs: Bool, lock: [UInt8]? = nil) throws(StorageError) {
         let payload = try SealedCopies.check(
             Superblock.path, magic: Format.superblockMagic, copies: 2, on: disk, log: log,
-            repairs: repairs, advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+            repairs: repairs, advice: repairs ? "" : "draftfs fsck --repair rewrites it")
         if payload == nil, lock == nil {
             let length = (try? disk.open(Superblock.path, .readOnly).length()) ?? 0
             log.add(
@@ -116,7 +116,7 @@ struct StoreFilesCheck {
             !ChecksummedText(decoding: again).isDamaged { return }
         var finding = Finding(
             .error, "lock", range: 0..<UInt64(bytes.count), "it has a wrong checksum",
-            advice: "its text is only shown; each mount writes it anew")
+            advice: "its text is only for people; each mount rewrites it")
         finding.isRepaired = repairs
         log.add(finding)
     }
@@ -125,19 +125,19 @@ struct StoreFilesCheck {
     private func checkKey(repairs: Bool) throws(StorageError) {
         let payload = try SealedCopies.check(
             StoreKey.path, magic: Format.keyMagic, copies: 2, on: disk, log: log, repairs: repairs,
-            advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+            advice: repairs ? "" : "draftfs fsck --repair rewrites it")
         let expected = (try? Superblock(from: disk)).map { StoreKey($0) }
         var finding: Finding
         if payload == nil {
             let length = (try? disk.open(StoreKey.path, .readOnly).length()) ?? 0
             finding = Finding(
                 .error, StoreKey.path, range: 0..<max(1, length), "no copy of it can be read",
-                advice: "the next start writes it anew, as long as the superblock is good")
+                advice: "the next start rewrites it if the superblock is good")
             finding.isRepaired = repairs && (try? expected?.write(to: disk)) != nil
         } else if let expected, (try? StoreKey(from: disk)) != expected {
             finding = Finding(
-                .error, StoreKey.path, "it and the superblock are of two stores",
-                advice: "bring back the one that was copied over")
+                .error, StoreKey.path, "it and the superblock belong to different stores",
+                advice: "restore the one that was overwritten")
         } else {
             return
         }

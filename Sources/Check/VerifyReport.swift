@@ -149,7 +149,7 @@ final class CheckLog {
         if !report.wasCancelled, !progress(report.bytesChecked, max(total, report.bytesChecked)) {
             report.wasCancelled = true
         }
-        if report.wasCancelled { throw .system(.interrupted, doing: "go on with", path: "the check") }
+        if report.wasCancelled { throw .system(.interrupted, doing: "continue", path: "the check") }
     }
 
     func finish(_ now: Int64) -> VerifyReport {

@@ -69,7 +69,7 @@ extension WorkspaceCheck {
         var finding = Finding(
             .error, path, path: database?.path(of: id), range: 0..<1,
             "it is empty, and the file was edited; the file answers EIO",
-            advice: "truncate the file to 0 and write it anew")
+            advice: "truncate the file to 0 and rewrite it")
         finding.isRepaired = repairs
         log.add(finding)
     }
@@ -116,7 +116,7 @@ extension WorkspaceCheck {
         var finding = Finding(
             .error, path, path: database?.path(of: id), range: check.end..<check.end + 1,
             "its last records are missing; the file answers EIO",
-            advice: "truncate the file to 0 and write it anew, or roll back")
+            advice: "truncate the file to 0 and rewrite it, or roll back")
         finding.isRepaired = repairs
         log.add(finding)
     }
@@ -182,8 +182,8 @@ extension WorkspaceCheck {
             Finding(
                 .error, path, range: record.position..<record.payloadPosition
                     + UInt64(record.header.payloadLength),
-                "record \(record.header.sequence) cannot be understood, and its checksum is right",
-                advice: "a newer draftfs may have written it: use that one"))
+                "record \(record.header.sequence) cannot be decoded, and its checksum is right",
+                advice: "a newer draftfs may have written it: use that version"))
     }
 
     func checkTreeLog() throws(StorageError) {

@@ -26,7 +26,7 @@ extension WorkspaceCheck {
                 log.add(
                     Finding(
                         .notice, "\(directory)/tree.db", "it was written by an older draftfs",
-                        advice: "the next start makes it anew from the tree log"))
+                        advice: "the next start rebuilds it from the tree log"))
                 return
             }
             databaseIsDamaged = true
@@ -45,7 +45,7 @@ extension WorkspaceCheck {
             try log.advance(bytes)
         }
         guard databaseIsDamaged else { return }
-        let what = damage.map { "\($0)" } ?? "it does not fit its checksum in tree.db.sum"
+        let what = damage.map { "\($0)" } ?? "it does not match its checksum in tree.db.sum"
         if let damage {
             switch damage {
             case .damaged, .database: break
@@ -55,8 +55,8 @@ extension WorkspaceCheck {
         var finding = Finding(
             .error, file, what,
             advice: situation == .inUse
-                ? "unmount and mount: it is made anew from the tree log"
-                : "it is made anew from the tree log at the next start")
+                ? "unmount and mount: it is rebuilt from the tree log"
+                : "it is rebuilt from the tree log at the next start")
         finding.isRepaired = mendFile("set aside", file) { () throws(Errno) in
             for suffix in ["-wal", "-shm", ".sum"] where disk.exists(file + suffix) {
                 try disk.remove(file + suffix)
@@ -71,7 +71,7 @@ extension WorkspaceCheck {
         guard DatabaseSeal.state(path) == .damaged || disk.exists(file) && !DatabaseSeal.exists(path)
         else { return }
         let what = DatabaseSeal.exists(path)
-            ? "it has a wrong checksum" : "the database that it is of is missing"
+            ? "it has a wrong checksum" : "its database is missing"
         var finding = Finding(
             .error, file, what, advice: "the database is checked row by row at the next start")
         finding.isRepaired = mendFile("remove", file) { () throws(Errno) in try disk.remove(file) }
@@ -86,14 +86,14 @@ extension WorkspaceCheck {
             let above = database.path(of: parent).map { $0 + [0x2f] } ?? []
             var finding = Finding(
                 .error, file, path: above + name,
-                "the name leads to inode \(inode), which is not there", advice: "a repair removes it")
+                "the name leads to inode \(inode), which does not exist", advice: "a repair removes it")
             finding.isRepaired = repairs && base != nil
             log.add(finding)
         }
         try database.visitOrphans { (number, _) throws(StorageError) in
             var finding = Finding(
                 .error, file, "no name leads to inode \(number)",
-                advice: "a repair gives it one in the root")
+                advice: "a repair gives it a name in the root")
             finding.isRepaired = repairs && base != nil
             log.add(finding)
         }
@@ -102,9 +102,9 @@ extension WorkspaceCheck {
             let kind = fault.isDirectory ? "directory" : "file"
             var finding = Finding(
                 .error, file, path: database.path(of: number),
-                "\(kind) \(number) counts \(fault.links) links, and \(fault.names) names lead to it",
+                "\(kind) \(number) has link count \(fault.links), but \(fault.names) names lead to it",
                 advice: fault.right == nil
-                    ? "rename one of them: a directory has one name" : "a repair counts them anew")
+                    ? "rename one of them: a directory has one name" : "a repair corrects the count")
             finding.isRepaired = repairs && base != nil && fault.right != nil
             log.add(finding)
         }
@@ -112,8 +112,8 @@ extension WorkspaceCheck {
             log.add(
                 Finding(
                     .error, file, path: database.path(of: number),
-                    "inode \(number) came from the base, and nothing says from where",
-                    advice: "its base content answers EIO: write it anew"))
+                    "inode \(number) came from the base, but its origin is not recorded",
+                    advice: "its base content answers EIO: rewrite the file"))
         }
     }
 
@@ -128,7 +128,7 @@ extension WorkspaceCheck {
             var finding = Finding(
                 .error, LogDirectory.path(number), path: database.path(of: number),
                 "it is missing; the file answers EIO",
-                advice: "truncate the file to 0 and write it anew, or remove it")
+                advice: "truncate the file to 0 and rewrite it, or remove it")
             finding.isRepaired = repairs
             log.add(finding)
         }
@@ -170,7 +170,7 @@ extension WorkspaceCheck {
                 "the base file " + String(decoding: origin.path, as: UTF8.self)
                     + (status == nil ? " is gone" : " has changed") + " since it was touched here",
                 advice: origin.isPinned
-                    ? "its content of then is kept in the pool"
-                    : "take the base's content or keep what is here (drift)"))
+                    ? "its earlier content is kept in the pool"
+                    : "take the base's content or keep the workspace's (drift)"))
     }
 }

@@ -101,7 +101,7 @@ final class WorkspaceCheck {
         let disk = disk
         let payload = try SealedCopies.check(
             path, magic: Format.workspaceMagic, copies: 2, on: disk, log: log, repairs: repairs,
-            advice: repairs ? "" : "draftfs fsck --repair writes it anew")
+            advice: repairs ? "" : "draftfs fsck --repair rewrites it")
         guard let record = try? WorkspaceRecord(from: path, on: disk) else {
             guard payload == nil else { return }
             let repaired = mend { () throws(StorageError) in
@@ -196,7 +196,7 @@ final class WorkspaceCheck {
                 if only == nil { try checkKept(path) }
             case .aside: break
             case .unknown:
-                if only == nil { log.add(Finding(.notice, path, "it is no file of draftfs")) }
+                if only == nil { log.add(Finding(.notice, path, "it is not a file of draftfs")) }
             }
         }
         try checkMissingLogs()
@@ -222,7 +222,7 @@ final class WorkspaceCheck {
         let disk = disk
         var finding = Finding(
             .error, path, range: 0..<check.length, "it has a wrong checksum, or none",
-            advice: "nothing depends on it: it is kept for whoever wants to look")
+            advice: "nothing depends on it: it is kept for inspection")
         finding.isRepaired = mend { () throws(StorageError) in
             let bytes: [UInt8]
             do throws(Errno) {
@@ -261,7 +261,7 @@ enum SealedCopies {
         for range in check.damage {
             var finding = Finding(
                 .error, path, range: range,
-                "a copy is damaged, and another one is right" + (failure.map { "; \($0)" } ?? ""),
+                "a copy is damaged, but another copy is right" + (failure.map { "; \($0)" } ?? ""),
                 advice: advice)
             finding.isRepaired = repairs && failure == nil
             log.add(finding)

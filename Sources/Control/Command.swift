@@ -31,15 +31,15 @@ package enum CommandFile: String, Sendable, CaseIterable {
             switch self {
             case .backup: "makes a backup"
             case .rollback:
-                "goes back to a moment, all of the workspace or single paths; "
-                    + "MOMENT is NAME of a backup, @SEQ, @TIME or -AGE"
-            case .undo: "takes the last changes back, N of them or one"
+                "returns the whole workspace or single paths to a moment; "
+                    + "MOMENT is the NAME of a backup, @SEQ, @TIME or -AGE"
+            case .undo: "undoes the last N changes, or the last one"
             case .clone: "copies a file or a directory by sharing its data"
-            case .edit: "splices a file"
+            case .edit: "removes and inserts bytes in a file"
             case .verify: "checks the data against its checksums, in the background"
             case .limits: "sets a limit"
             case .drift: "settles files whose base was changed"
-            case .refresh: "lets changes of the base show through"
+            case .refresh: "makes changes of the base visible"
             }
         return "write \(syntax): \(purpose)"
     }

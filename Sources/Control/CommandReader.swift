@@ -35,7 +35,7 @@ package struct CommandReader {
         case .undo: return try undo(words)
         case .clone:
             let paths = try paths(words[...])
-            guard paths.count == 2 else { throw usage("wants two paths, not \(paths.count)") }
+            guard paths.count == 2 else { throw usage("needs two paths, not \(paths.count)") }
             return .clone(paths[0], to: paths[1])
         case .verify: return .verify(paths: try paths(words[...]))
         case .limits: return try limit(words)
@@ -63,13 +63,13 @@ package struct CommandReader {
     }
 
     private func backup(_ words: [[UInt8]]) throws(CommandError) -> Command {
-        guard let first = words.first else { throw usage("wants a name") }
+        guard let first = words.first else { throw usage("needs a name") }
         if first.elementsEqual("--delete".utf8) {
-            guard words.count == 2 else { throw usage("--delete wants one name") }
+            guard words.count == 2 else { throw usage("--delete needs one name") }
             return .deleteBackup(try FileName(backup: words[1]))
         }
         if first.elementsEqual("--rename".utf8) {
-            guard words.count == 3 else { throw usage("--rename wants two names") }
+            guard words.count == 3 else { throw usage("--rename needs two names") }
             return .renameBackup(
                 try FileName(backup: words[1]), to: try FileName(backup: words[2]))
         }
@@ -78,7 +78,7 @@ package struct CommandReader {
     }
 
     private func rollback(_ words: [[UInt8]]) throws(CommandError) -> Command {
-        guard let first = words.first else { throw usage("wants a moment") }
+        guard let first = words.first else { throw usage("needs a moment") }
         let moment = try Moment(first, now: now)
         let rest = words.dropFirst()
         let isOption: ([UInt8]) -> Bool = { $0.elementsEqual("--times".utf8) }
@@ -93,14 +93,14 @@ package struct CommandReader {
         }
         guard let count = UInt64(digits: first), count > 0, let count = Int(exactly: count) else {
             throw .invalid(
-                "undo takes back at least one change, and no more than there are, not "
-                    + "\(shown(first)); a file of that name is ./\(String(decoding: first, as: UTF8.self))")
+                "undo needs a number of changes, from one to as many as there are, not \(shown(first)): "
+                    + "a file of that name is ./\(String(decoding: first, as: UTF8.self))")
         }
         return .undo(count, paths: try paths(words.dropFirst()))
     }
 
     private func limit(_ words: [[UInt8]]) throws(CommandError) -> Command {
-        guard words.count == 2 else { throw usage("wants a key and a value") }
+        guard words.count == 2 else { throw usage("needs a key and a value") }
         guard let key = LimitKey(rawValue: String(decoding: words[0], as: UTF8.self)) else {
             throw .invalid(
                 "there is no limit \(shown(words[0])): the limits are "
@@ -119,7 +119,7 @@ package struct CommandReader {
         }
         guard let value else {
             throw .invalid(
-                "the limit \(key.rawValue) wants \(wanted), or none; \(shown(words[1])) is not that")
+                "the limit \(key.rawValue) needs \(wanted), or none, not \(shown(words[1]))")
         }
         return .limit(key, .value(value))
     }
@@ -127,7 +127,7 @@ package struct CommandReader {
     private func drift(_ words: [[UInt8]]) throws(CommandError) -> Command {
         let verb = words.first.map { String(decoding: $0, as: UTF8.self) }
         guard words.count == 2 || words.count == 3 && verb == "ours" else {
-            throw usage("wants a verb and a path")
+            throw usage("needs a verb and a path")
         }
         let path = try paths(words[1..<2])[0]
         switch verb {
@@ -135,7 +135,7 @@ package struct CommandReader {
         case "ours": return .keepOurs(path, over: words.count > 2 ? words[2] : nil)
         // "drop" is the former name.
         case "theirs", "drop": return .dropDrift(path)
-        default: throw usage("does not know \(shown(words[0]))")
+        default: throw usage("has no verb \(shown(words[0]))")
         }
     }
 }

@@ -26,11 +26,11 @@ struct EditReader {
             throw CommandError(
                 .fileTooBig,
                 "an edit of \(bytes.count) bytes is larger than \(Self.maximumBytes): "
-                    + "write it in several")
+                    + "split it")
         }
         guard position < bytes.count else { return nil }
         count += 1
-        let place = count > 1 ? "edit \(count) in what was written" : "the edit"
+        let place = count > 1 ? "edit \(count) of this write" : "the edit"
         var end = position
         // Text after a mistake is not read.
         position = bytes.count
@@ -92,7 +92,7 @@ private struct EditSyntax {
 
     func edit(_ json: [UInt8]) throws(CommandError) -> Command {
         guard try fromSQLite({ () throws(StorageError) in try reader.isValid(json) }) else {
-             throw fault("it is no JSON (RFC 8259)")
+             throw fault("it is not JSON (RFC 8259)")
         }
         let members = try members(of: json, named: ["path", "edits"], in: "it")
         guard let path = members["path"] else { throw fault("it has no \"path\"") }
@@ -142,13 +142,13 @@ private struct EditSyntax {
                 throw fault("\(place) has both \"insert\" and \"insert_base64\"")
             }
             guard let bytes = Base64.bytes(try string(insert, "\"insert_base64\" in \(place)")) else {
-                throw fault("\"insert_base64\" in \(place) is no base64 (RFC 4648, padded)")
+                throw fault("\"insert_base64\" in \(place) is not base64 (RFC 4648, padded)")
             }
             splice.insert = bytes
         }
         if members.count == 1 { throw fault("\(place) neither deletes nor inserts") }
         if splice.offset == Splice.end {
-            if splice.delete > 0 { throw fault("\(place) deletes behind the end of the file") }
+            if splice.delete > 0 { throw fault("\(place) deletes after the end of the file") }
         } else if splice.delete > Self.maximumOffset - splice.offset {
             throw fault("\(place) reaches beyond the longest file, \(Self.maximumOffset) bytes")
         }
@@ -182,7 +182,7 @@ private struct EditSyntax {
     ) throws(CommandError) {
         guard member.kind == kind else {
             throw fault(
-                "\(place) must be \(kind.description) and is \(member.kind.description)")
+                "\(place) must be \(kind.description), not \(member.kind.description)")
         }
     }
 
@@ -198,7 +198,7 @@ private struct EditSyntax {
     private func number(_ member: JSONReader.Member, _ place: String) throws(CommandError) -> UInt64 {
         try expect(.integer, member, place)
         if member.json.first == Byte.dash, !member.json.elementsEqual("-0".utf8) {
-            throw fault("\(place) is below zero")
+            throw fault("\(place) is negative")
         }
         let digits = member.json.drop { $0 == Byte.dash }
         guard let number = UInt64(digits: digits), number <= Self.maximumOffset else {

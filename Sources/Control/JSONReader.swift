@@ -26,7 +26,7 @@ package final class JSONReader {
         package var description: String {
             switch self {
             case .null: "null"
-            case .true, .false: "a truth value"
+            case .true, .false: "a boolean"
             case .integer: "a whole number"
             case .real: "a number with a fraction or an exponent"
             case .text: "a string"
@@ -181,7 +181,7 @@ extension JSONReader {
             }
         }
         guard let scalar = Unicode.Scalar(value) else {
-            throw JSONFault("a string holds half of a surrogate pair, which stands for no character")
+            throw JSONFault("a string holds half of a surrogate pair, which is not a character")
         }
         return Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
     }

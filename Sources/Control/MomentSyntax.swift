@@ -14,7 +14,7 @@ extension Moment {
         case Byte.dash:
             guard let age = Amounts.age(word.dropFirst()) else {
                 throw .invalid(
-                    "\(shown(word)) is no age: write a number and s, m, h, d or w, like -10m")
+                    "\(shown(word)) is not an age: write a number and s, m, h, d or w, like -10m")
             }
             self = .time(now.subtractingReportingOverflow(age).partialValue)
         default: self = .backup(try FileName(backup: word))
@@ -26,13 +26,13 @@ extension Moment {
     ) throws(CommandError) -> Moment {
         if !text.isEmpty, text.allSatisfy(Byte.isDigit) {
             guard let sequence = UInt64(digits: text) else {
-                throw .invalid("\(shown(word)) is no change: the number is too large")
+                throw .invalid("\(shown(word)) is not a change: the number is too large")
             }
             return .sequence(sequence)
         }
         guard let time = ISOTime.time(text) else {
             throw .invalid(
-                "\(shown(word)) is no moment: write @ and the number of a change, or a time "
+                "\(shown(word)) is not a moment: write @ and the number of a change, or a time "
                     + "with its zone, like @2026-01-31T12:00:00Z or @2026-01-31")
         }
         return .time(time)
@@ -97,20 +97,20 @@ extension FileName {
     /// with `@`, `-` or `.`, so that it differs from other moments and options.
     /// - Throws: EINVAL, ENAMETOOLONG.
     package init(backup word: [UInt8]) throws(CommandError) {
-        if word.isEmpty { throw .invalid("the name of a backup is empty: give it one") }
+        if word.isEmpty { throw .invalid("the name of a backup is empty: give a name") }
         if word.count > FileName.maximumLength {
             throw CommandError(
                 .nameTooLong,
                 "the name of a backup has \(word.count) bytes: "
-                    + "it may have \(FileName.maximumLength)")
+                    + "it may have at most \(FileName.maximumLength)")
         }
         if let first = word.first, [Byte.at, Byte.dash, Byte.dot].contains(first) {
             throw .invalid(
-                "\(shown(word)) is no name for a backup: it may not begin with @, - or .")
+                "\(shown(word)) is not a name for a backup: it may not begin with @, - or .")
         }
         if word.contains(where: { $0 < 0x20 || $0 == 0x7f || $0 == Byte.slash }) {
             throw .invalid(
-                "\(shown(word)) is no name for a backup: it may hold neither / nor control characters")
+                "\(shown(word)) is not a name for a backup: it may hold neither / nor control characters")
         }
         self.init(trusted: word)
     }

@@ -24,7 +24,7 @@ struct Envelope: Sendable {
             }
             guard meta[MetaKey.clientCapabilities]?.members != nil else {
                 throw .invalidParameters(
-                    "\(MetaKey.clientCapabilities) is missing in params._meta, or no object.")
+                    "\(MetaKey.clientCapabilities) is missing in params._meta, or not an object.")
             }
             self.revision = revision
             // Without a level the client gets no messages.

@@ -52,7 +52,7 @@ package enum JSONError: Error, Equatable, Sendable {
         switch self {
         case .invalidUTF8: "The text is not valid UTF-8."
         case .malformed:
-            "The text is not valid JSON, or has a number or character that none can hold."
+            "The text is not valid JSON, or has a number or character that is out of range."
         case .tooDeep(let limit): "Arrays and objects are nested more than \(limit) levels deep."
         case .tooManyValues(let limit): "There are more than \(limit) values in one message."
         }

@@ -26,12 +26,12 @@ enum Message: Sendable {
         func invalid(_ error: RPCError) -> Message { .invalid(id: id?.json ?? .null, error) }
 
         if members["jsonrpc"] != "2.0" {
-            self = invalid(.invalidRequest("A message has a member jsonrpc, which is \"2.0\"."))
+            self = invalid(.invalidRequest("A message must have a member jsonrpc with the value \"2.0\"."))
             return
         }
         guard let method = members["method"] else {
             let isResponse = members["result"] != nil || members["error"] != nil
-            self = isResponse ? .response : invalid(.invalidRequest("A request has a method."))
+            self = isResponse ? .response : invalid(.invalidRequest("A request must have a method."))
             return
         }
         guard let name = method.text else {

@@ -31,10 +31,10 @@ enum ReplySink: Sendable {
             let bytes = try answer.encoded(depthLimit: depthLimit)
             if bytes.count <= limit { return put(encoded: bytes) }
             reason =
-                "The result has \(bytes.count) bytes, and a reply at most \(limit). "
-                + "Ask for less at a time."
+                "The result has \(bytes.count) bytes, but a reply has at most \(limit). "
+                + "Request less at a time."
         } catch {
-            reason = "The result is nested more than \(depthLimit) levels deep. Ask for less of it."
+            reason = "The result is nested more than \(depthLimit) levels deep. Request less of it."
         }
         put(encoded: try? instead(reason).encoded(depthLimit: depthLimit))
     }

@@ -39,7 +39,7 @@ final class Session {
     private func decode(_ line: Line) throws(RPCError) -> JSON {
         if line.isTooLong {
             throw .invalidRequest(
-                "The message has \(line.length) bytes, and may have \(options.messageBytes). "
+                "The message has \(line.length) bytes, but may have at most \(options.messageBytes). "
                     + "Send less at a time.")
         }
         do {
@@ -64,10 +64,10 @@ final class Session {
     private func takeBatch(_ items: [JSON], cost: Int) throws(RPCError) {
         guard let revision, revision.hasBatches else {
             throw .invalidRequest(
-                "Only revision \(Revision.march2025.rawValue) has batches; send one message a line."
+                "Only revision \(Revision.march2025.rawValue) has batches; send one message in each line."
             )
         }
-        if items.isEmpty { throw .invalidRequest("A batch has at least one message.") }
+        if items.isEmpty { throw .invalidRequest("A batch must have at least one message.") }
         if items.count > options.batch {
             throw .invalidRequest("A batch has at most \(options.batch) messages.")
         }
@@ -89,7 +89,7 @@ final class Session {
             }
             if request.method == "initialize" {
                 answer(
-                    request.id.json, .invalidRequest("initialize is no part of a batch."), sink)
+                    request.id.json, .invalidRequest("initialize cannot be part of a batch."), sink)
             } else if !ids.insert(request.id).inserted {
                 answer(request.id.json, .invalidRequest("The batch has this id twice."), sink)
             } else {
@@ -174,7 +174,7 @@ final class Session {
     /// its clients.
     private func initialize(_ request: Request) throws(RPCError) -> JSON {
         guard let asked = request.parameters["protocolVersion"]?.text else {
-            throw .invalidParameters("protocolVersion is missing, or no string.")
+            throw .invalidParameters("protocolVersion is missing, or not a string.")
         }
         let negotiated = Revision.negotiated(asked)
         revision = negotiated
@@ -191,7 +191,7 @@ final class Session {
             // The cursor must be in the form that was returned; Int would also accept +1.
             guard let index = Int(cursor), "\(index)" == cursor, index > 0, index < tools.count
             else {
-                throw .invalidParameters("The cursor is none that tools/list has given.")
+                throw .invalidParameters("The cursor is not from a reply of tools/list.")
             }
             start = index
         case .some(let other):
@@ -205,7 +205,7 @@ final class Session {
     /// acknowledgement.
     private func listen(_ request: Request) throws(RPCError) {
         guard request.parameters["notifications"]?.members != nil else {
-            throw .invalidParameters("notifications is missing, or no object.")
+            throw .invalidParameters("notifications is missing, or not an object.")
         }
         guard subscriptions.count < options.subscriptions else {
             throw .internal("There are \(subscriptions.count) subscriptions; cancel one first.")

@@ -34,11 +34,11 @@ final class ToolCalls: Sendable {
         _ request: Request, envelope: Envelope, format: WireFormat, cost: Int, _ sink: ReplySink
     ) throws(RPCError) {
         guard let name = request.parameters["name"]?.text else {
-            throw .invalidParameters("The name of a tool is missing, or no string.")
+            throw .invalidParameters("The name of a tool is missing, or not a string.")
         }
         guard let tool = byName[name] else {
             throw .invalidParameters(
-                "There is no tool \(Excerpt.of(name)); tools/list names those there are.")
+                "There is no tool \(Excerpt.of(name)); tools/list lists the tools.")
         }
         let arguments: [String: JSON]
         switch request.parameters["arguments"] {
@@ -50,7 +50,7 @@ final class ToolCalls: Sendable {
         let problems = Schema(tool.inputSchema).problems(of: .object(arguments))
         if !problems.isEmpty {
             let sentence =
-                "The arguments of \(name) do not fit: "
+                "The arguments of \(name) are not valid: "
                 + problems.joined(separator: "; ") + "."
             return answer(request.id, .failure(sentence), format, sink)
         }
@@ -118,11 +118,11 @@ final class ToolCalls: Sendable {
         switch refusal {
         case .full(let running, let waiting):
             "The server is busy: \(running) calls run and \(waiting) wait. Nothing was done; "
-                + "try again when one has ended."
+                + "try again when a call has ended."
         case .noThread:
-            "The system has no thread to give. Nothing was done; try again later."
+            "The system cannot start another thread. Nothing was done; try again later."
         case .stopped:
-            "The server is about to end. Nothing was done."
+            "The server is shutting down. Nothing was done."
         }
     }
 

@@ -93,7 +93,7 @@ struct WireFormat: Sendable {
         if content.isEmpty, let structured = reply.structured {
             guard let text = structured.line else {
                 return callResult(
-                    .failure("The result is nested too deep to be shown. Ask for less of it."))
+                    .failure("The result is nested too deep to be shown. Request less of it."))
             }
             content = [["type": "text", "text": .text(text)]]
         }
@@ -117,7 +117,7 @@ struct WireFormat: Sendable {
         case .audio(let data, let type):
             guard revision.hasAudio else {
                 let text =
-                    "Here is sound (\(type)), which revision \(revision.rawValue) cannot carry."
+                    "The result has sound (\(type)), which revision \(revision.rawValue) does not support."
                 return ["type": "text", "text": .text(text)]
             }
             return ["type": "audio", "data": .text(data), "mimeType": .text(type)]

@@ -17,7 +17,7 @@ extension StoreGround {
         let found = try find(path)
         guard let node = found.node else { throw ToolError(.noEntry, "edit", "\(path)") }
         guard node.attributes.type == .regular else {
-            throw ToolError(.wrongType, "\(path) is no regular file: name a file")
+            throw ToolError(.wrongType, "\(path) is not a regular file: name a file")
         }
         let status = FileStatus(node.attributes)
         if let expected, expected != FileVersion(status) {
@@ -56,7 +56,7 @@ extension StoreGround {
 
     package func create(_ path: ToolPath, _ bytes: [UInt8]) throws(ToolError) {
         let found = try find(path)
-        if found.node != nil { throw ToolError(.exists, "there is something at \(path) already") }
+        if found.node != nil { throw ToolError(.exists, "\(path) exists already") }
         let temporary = found.path.parent.appending(WorkingName.make(WorkingName.fresh))
         let node = try make(temporary, mode: Self.regular, doing: "make")
         do throws(ToolError) {
@@ -67,7 +67,7 @@ extension StoreGround {
         } catch {
             try? remove(temporary)
             throw error.kind == .exists
-                ? ToolError(.exists, "there is something at \(path) already") : error
+                ? ToolError(.exists, "\(path) exists already") : error
         }
     }
 
@@ -140,7 +140,7 @@ extension StoreGround {
         let (to, newName, target) = try place(destination, doing: "move")
         if flags.contains(.noReplace), try find(destination, followsLast: false).node != nil {
             throw ToolError(
-                .exists, "there is something at \(destination) already: nothing was moved")
+                .exists, "\(destination) exists already: nothing was moved")
         }
         // On a mount the kernel checks this.
         if target.names(below: real) != nil, target != real {
@@ -153,7 +153,7 @@ extension StoreGround {
             }
         } catch {
             throw error.kind == .exists
-                ? ToolError(.exists, "there is something at \(destination) already: nothing was moved")
+                ? ToolError(.exists, "\(destination) exists already: nothing was moved")
                 : error
         }
     }
@@ -167,7 +167,7 @@ extension StoreGround {
             return try move(source, to: path)
         }
         guard old.attributes.type == .regular else {
-            throw ToolError(.wrongType, "\(path) is no regular file: name a file")
+            throw ToolError(.wrongType, "\(path) is not a regular file: name a file")
         }
         if old.attributes.links > 1 {
             // A rename would leave the other names with the old content.

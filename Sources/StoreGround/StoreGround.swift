@@ -152,7 +152,7 @@ package final class StoreGround: Ground {
                 if names.isEmpty, part == Self.controlName {
                     throw ToolError(
                         .denied,
-                        "\(path) is one of the workspace's control files: use the tools for what they do")
+                        "\(path) is a control file of the workspace: use the tools with the same function")
                 }
                 guard let directory = nodes.last else { throw Errno.noEntry }
                 guard let node = try lookup(name, in: directory) else {
@@ -236,7 +236,7 @@ package final class StoreGround: Ground {
         switch node.attributes.type {
         case .regular: return StoreFile(node, workspace, name: path.description)
         case .directory: throw ToolError(.wrongType, "\(path) is a directory: list it, or name a file")
-        default: throw ToolError(.wrongType, "\(path) is no regular file")
+        default: throw ToolError(.wrongType, "\(path) is not a regular file")
         }
     }
 

@@ -74,7 +74,7 @@ package final class StorePast: WorkspacePast {
             return try history(upTo: sequence)
         }
         guard let ground = DiffGround(controlFile: name, now: Clock.system.realtime()) else {
-            throw CommandError(.noEntry, "\(file) names no moment")
+            throw CommandError(.noEntry, "\(file) does not name a moment")
         }
         return DiffText.lines(try set.differences(of: workspace, from: ground))
     }
@@ -118,7 +118,7 @@ private struct Handlers: CommandHandlers {
     }
 
     private var refusal: CommandError {
-        CommandError(.notSupported, "limits and drift are settled by draftfs mount, not by tools")
+        CommandError(.notSupported, "only a mount (draftfs mount) can change limits and drift")
     }
 
     func setLimit(

@@ -7,10 +7,10 @@ internal import Tools
 
 extension Shape {
     static let check = text(
-        "A shell command that runs after the change, in the workspace; if it fails, the files are as "
-            + "before. Only where the server allows it.")
+        "A shell command to run in the workspace after the change; if it fails, the files are "
+            + "restored. Only if the server allows checks.")
     static let checkSeconds = integer(
-        "How long the check may take; \(CheckCommand.usualSeconds) if left out.", from: 1,
+        "The time limit of the check; \(CheckCommand.usualSeconds) if left out.", from: 1,
         to: Int64(CheckCommand.mostSeconds))
     static let checkOutput = object(
         ["exit_status": integer(), "seconds": .members(["type": "number"]), "output": text()],
@@ -26,7 +26,7 @@ extension Call {
     ) throws(ToolError) -> JSON? {
         guard let command = text("check") else {
             guard arguments["check_seconds"] == nil else {
-                throw ToolError(.usage, "check_seconds goes with check")
+                throw ToolError(.usage, "check_seconds requires check")
             }
             _ = try make()
             return nil
@@ -35,7 +35,7 @@ extension Call {
             throw ToolError(
                 .denied, "checks are not allowed here: start the server with --allow read,write,check")
         }
-        guard let first = paths.first else { throw ToolError(.usage, "a check goes with a change") }
+        guard let first = paths.first else { throw ToolError(.usage, "a check requires a change") }
         var check = try CheckCommand(
             command, in: try directory(for: first), seconds: number("check_seconds"))
         check.isCancelled = { [context] in context.isCancelled }

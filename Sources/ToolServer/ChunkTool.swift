@@ -11,21 +11,21 @@ enum ChunkTools {
     static let editFileAppendChunk = Tool(
         "edit_file_append_chunk", .write, title: "Write a long file in parts",
         "Writes a file of any length in several calls: chunk_index 0, 1, 2 and so on, each with a "
-            + "part of the text, the last one with final true. The file appears with its last part, as "
-            + "a whole; until then nothing is changed. chunk_index 0 begins anew. "
-            + Shape.budget + ": parts of 9,000 bytes do.",
+            + "part of the text, the last one with final true. The complete file appears with its last "
+            + "part; until then nothing is changed. chunk_index 0 starts over. "
+            + Shape.budget + ": parts of 9,000 bytes fit.",
         input: [
             "path": Shape.path, "content": Shape.text("This part of the text."),
             "chunk_index": Shape.integer("0 for the first part."),
             "final": Shape.flag("This is the last part.", default: false),
-            "overwrite": Shape.flag("A file that is there is replaced.", default: false),
-            "expect_size": Shape.integer("Bytes that came before: refused if there are others."),
-            "base64": Shape.flag("content is base64 of bytes.", default: false),
+            "overwrite": Shape.flag("Replace an existing file.", default: false),
+            "expect_size": Shape.integer("Bytes received so far: refused if the number differs."),
+            "base64": Shape.flag("content is encoded in base64.", default: false),
         ], required: ["path", "content", "chunk_index"],
         output: [
             "content": Shape.content, "size": Shape.integer("Bytes so far."),
-            "next_chunk_index": Shape.integer("Missing when the file is there."),
-            "complete": Shape.flag(), "version": Shape.text("Of the file that is there."),
+            "next_chunk_index": Shape.integer("Missing when the file is complete."),
+            "complete": Shape.flag(), "version": Shape.text("Of the complete file."),
         ], outputRequired: ["content", "size", "complete"],
         hints: ToolHints(isDestructive: true), run: append)
 
@@ -38,7 +38,7 @@ enum ChunkTools {
 
     private static func append(_ call: Call) throws(ToolError) -> ToolReply {
         let path = try call.ground.resolved(try call.path("path"))
-        guard let name = path.names.last else { throw ToolError(.wrongType, "\(path) is no file") }
+        guard let name = path.names.last else { throw ToolError(.wrongType, "\(path) is not a file") }
         let content = try call.name("content")
         guard let bytes = call.flag("base64") ? Reply.bytes(base64: content) : Array(content.utf8)
         else { throw ToolError(.encoding, "content is not base64 (RFC 4648, padded)") }
@@ -47,11 +47,12 @@ enum ChunkTools {
         var before = try staging.find(index, path)
         if let expected = call.number("expect_size"), expected != before?.size ?? 0 {
             throw ToolError(
-                .stale, "\(before?.size ?? 0) bytes of \(path) have come, not \(expected): go on from there")
+                .stale,
+                "\(before?.size ?? 0) bytes of \(path) were received, not \(expected): continue there")
         }
         if !call.flag("overwrite"), (try? call.ground.status(path)) != nil {
             throw ToolError(
-                .exists, "there is something at \(path) already: give overwrite, or another path")
+                .exists, "\(path) exists already: give overwrite, or another path")
         }
         if before == nil { before = try staging.begin() }
         guard let before else { throw ToolError(.system, "cannot write beside \(path)") }
@@ -60,7 +61,7 @@ enum ChunkTools {
         let after = try staging.advance(before, to: size)
         guard call.flag("final") else {
             return Reply.text(
-                "\(size) bytes in \(after.count) parts; go on with chunk_index \(after.count)",
+                "\(size) bytes in \(after.count) parts; continue with chunk_index \(after.count)",
                 [
                     "size": Reply.integer(size), "next_chunk_index": Reply.integer(after.count),
                     "complete": false,
@@ -113,12 +114,12 @@ enum ChunkTools {
             if index == 0 { return nil }
             if let wanted = found.first(where: { $0.count == index }) { return wanted }
             guard let last = found.max(by: { $0.count < $1.count }) else {
-                throw ToolError(.stale, "no part of \(path) has come: begin with chunk_index 0")
+                throw ToolError(.stale, "no part of \(path) was received: start with chunk_index 0")
             }
             throw ToolError(
                 .stale,
-                "\(last.count) parts of \(path) have come, \(last.size) bytes: go on with "
-                    + "chunk_index \(last.count), or begin anew with 0")
+                "\(last.count) parts of \(path) were received, \(last.size) bytes: continue with "
+                    + "chunk_index \(last.count), or start over with 0")
         }
 
         /// Removes earlier unfinished files and begins a new one.

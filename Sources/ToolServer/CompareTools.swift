@@ -8,10 +8,10 @@ internal import Tools
 enum CompareTools {
     static let compareDirectories = Tool(
         "compare_directories", .read, title: "Compare directories",
-        "Compares all that lies below two directories by content: what is only in one, what differs, "
-            + "how much is the same. With show_content_diff the first differences are shown.",
+        "Compares the content of two directories and everything below: lists what is only in one and "
+            + "what differs, and counts what is identical. show_content_diff shows the first differences.",
         input: [
-            "dir1": Shape.text("A directory."), "dir2": Shape.text("The other one."),
+            "dir1": Shape.text("The first directory."), "dir2": Shape.text("The second directory."),
             "show_content_diff": Shape.flag("Show lines that differ.", default: false),
             "max_bytes": Shape.maxBytes,
         ], required: ["dir1", "dir2"],
@@ -45,7 +45,7 @@ enum CompareTools {
             var (types, order) = (self.types, self.order)
             try walk.run(path) { entry throws(ToolError) in
                 guard order.count < Self.most else {
-                    throw ToolError(.bounds, "\(path) has more than \(Self.most) names: compare parts")
+                    throw ToolError(.bounds, "\(path) has more than \(Self.most) names: compare parts of it")
                 }
                 types[entry.names] = entry.type
                 order.append(entry.names)
@@ -154,9 +154,9 @@ enum CompareTools {
         "compare_files", .read, title: "Compare files",
         "Compares two text files of any size and shows the lines that differ as a unified diff.",
         input: [
-            "file1": Shape.text("A file."), "file2": Shape.text("The other one."),
+            "file1": Shape.text("The first file."), "file2": Shape.text("The second file."),
             "context_lines": Shape.integer(
-                "Lines that are the same around each difference.", to: 100, default: 3),
+                "Unchanged lines around each difference.", to: 100, default: 3),
             "max_bytes": Shape.maxBytes,
         ], required: ["file1", "file2"],
         output: [

@@ -8,13 +8,13 @@ internal import Tools
 enum CopyFileTools {
     static let copyFile = Tool(
         "copy_file", .write, title: "Copy file or directory",
-        "Copies a file or a directory with all that is in it, sharing bytes where the file system can. "
-            + "The copy appears as a whole. With overwrite a file that is there is replaced, and a "
-            + "directory is merged: what is only at the destination stays. Symlinks stay links.",
+        "Copies a file, or a directory with everything in it, and shares bytes if the file system can. "
+            + "The copy is made completely or not at all. overwrite replaces an existing file and merges "
+            + "an existing directory: files only at the destination stay. Symlinks stay links.",
         input: [
             "source_path": Shape.text("What to copy."),
             "destination_path": Shape.text("The path of the copy."),
-            "overwrite": Shape.flag("Replace files that are there.", default: false),
+            "overwrite": Shape.flag("Replace existing files.", default: false),
         ], required: ["source_path", "destination_path"],
         output: [
             "success": Shape.flag(), "operation": Shape.text(),
@@ -23,7 +23,7 @@ enum CopyFileTools {
                     "type": Shape.text("file or directory"), "source": Shape.text(),
                     "destination": Shape.text(), "size": Shape.integer("Of a file, in bytes."),
                     "file_count": Shape.integer("In a directory."),
-                    "shared_bytes": Shape.integer("That the copy shares with its source."),
+                    "shared_bytes": Shape.integer("Bytes that the copy shares with its source."),
                 ], required: ["type", "source", "destination"]),
         ], outputRequired: ["success", "operation", "details"],
         hints: ToolHints(isDestructive: true), isLong: true
@@ -63,15 +63,15 @@ enum CopyFileTools {
 
     static let copyFilesBatch = Tool(
         "copy_files_batch", .write, title: "Copy files by patterns",
-        "Copies the files below a directory whose paths fit the patterns, with the directories they "
-            + "lie in. Files that are there stay, or are replaced with overwrite. " + Shape.patterns,
+        "Copies the files below a directory whose paths match the patterns, with their directories. "
+            + "Existing files stay, or are replaced with overwrite. " + Shape.patterns,
         input: [
             "source_base_path": Shape.text("The directory to copy from."),
             "destination_base_path": Shape.text(
                 "The directory to copy to; the first allowed directory if empty.", default: ""),
             "include_patterns": nullable("What to copy; everything by default."),
             "exclude_patterns": nullable("What to leave out."),
-            "overwrite": Shape.flag("Replace files that are there.", default: false),
+            "overwrite": Shape.flag("Replace existing files.", default: false),
         ], required: ["source_base_path"], output: batchOutput("copied"),
         outputRequired: ["success", "operation"], hints: ToolHints(isDestructive: true), isLong: true,
         run: copyBatch)
@@ -104,7 +104,7 @@ enum CopyFileTools {
                     of: Shape.object([
                         "source": Shape.text(), "destination": Shape.text(), "path": Shape.text(),
                         "relative_path": Shape.text(), "size": Shape.integer(),
-                    ]), "The first ones; summary counts all."),
+                    ]), "The first files; summary counts all."),
                 "skipped_files": Shape.list(of: entry), "errors": Shape.list(of: entry),
             ]),
         ]
@@ -120,7 +120,7 @@ enum CopyFileTools {
             let name = call.text("destination_base_path") ?? ""
             let destination = try call.ground.roots.path(name.isEmpty ? "." : name)
             guard try call.ground.status(try call.ground.resolved(source)).type == .directory else {
-                throw ToolError(.wrongType, "\(source) is no directory: copy_file copies a file")
+                throw ToolError(.wrongType, "\(source) is not a directory: use copy_file for a file")
             }
             let plan = try CopyPlan(call.ground, source, options) { call.context.isCancelled }
             let result = try run(call, plan, destination, options)

@@ -8,45 +8,46 @@ internal import Tools
 enum CopyFilesTools {
     static let copyFiles = Tool(
         "copy_files", .write, title: "Copy files",
-        "Copies a file or a directory: filtered by patterns, size and age, renamed by a pattern, "
-            + "flattened, with templates filled in. The source's structure, hard links, holes, modes, "
-            + "times and attributes are kept. It is made as a whole or not at all; dry_run says what "
-            + "would happen. In a workspace a copy stores no data. " + Shape.patterns + " "
+        "Copies a file or a directory. Options filter files by patterns, size and age, rename them, "
+            + "flatten directories and fill in templates. The structure, hard links, holes, modes, "
+            + "times and attributes are kept. The copy is made completely or not at all; dry_run shows "
+            + "what would happen. In a workspace a copy stores no data. " + Shape.patterns + " "
             + Shape.budget + ".",
         input: [
             "source_path": Shape.text("A file or directory."),
-            "destination_path": Shape.text("The path of the copy; a directory that is there is merged."),
+            "destination_path": Shape.text("The path of the copy; an existing directory is merged."),
             "include": Shape.list(of: Shape.text(), "What to copy; everything if left out."),
             "exclude": Shape.list(of: Shape.text(), "What to leave out."),
             "gitignore": Shape.flag("Leave out what .gitignore files name, and .git.", default: false),
-            "min_size": Shape.integer("Only files of at least so many bytes."),
-            "max_size": Shape.integer("Only files of at most so many bytes."),
-            "newer_than_seconds": Shape.integer("Only files modified within so many seconds."),
-            "older_than_seconds": Shape.integer("Only files not modified within so many seconds."),
+            "min_size": Shape.integer("Only files of at least this many bytes."),
+            "max_size": Shape.integer("Only files of at most this many bytes."),
+            "newer_than_seconds": Shape.integer("Only files modified within this many seconds."),
+            "older_than_seconds": Shape.integer("Only files not modified within this many seconds."),
             "rename": Shape.text(
-                "How names of files are made: {stem}-old{ext}; {name}, {n} and {nnn} too."),
+                "A pattern for new file names, such as {stem}-old{ext}; {name}, {n} and {nnn} too."),
             "rename_regex": Shape.text(
-                "An expression; what it fits first in a file's name is replaced by rename, with $1 for "
+                "An expression; rename replaces its first match in a file's name, with $1 for "
                     + "a group."),
-            "flatten": Shape.flag("All files directly into the destination.", default: false),
+            "flatten": Shape.flag("Put all files directly into the destination.", default: false),
             "symlinks": Shape.choice(
                 CopyOptions.Symlinks.allCases.map(\.rawValue),
-                "follow copies what they lead to, inside the allowed directories.", default: "preserve"),
+                "follow copies their targets, inside the allowed directories.", default: "preserve"),
             "preserve": Shape.list(
                 of: Shape.choice(["mode", "times", "xattrs", "owner"], "An attribute."),
                 "Attributes to keep; mode, times and xattrs if left out."),
             "on_conflict": Shape.choice(
                 CopyOptions.Conflict.allCases.map(\.rawValue),
-                "Where there is a file already. merge puts both sides' changes since merge_base together.",
+                "What to do if a file exists. merge combines the changes of both sides since merge_base.",
                 default: "fail"),
-            "merge_base": Shape.text("For merge: the file or directory that both sides come from."),
+            "merge_base": Shape.text("For merge: the common origin of both sides, a file or directory."),
             "on_overlap": Shape.choice(
                 TextMerge.Overlap.allCases.map(\.rawValue),
-                "For merge: where both changed the same lines. fail copies nothing, mark writes both "
-                    + "between marks, ours is the destination, theirs the source.", default: "fail"),
+                "For merge: what to do if both sides changed the same lines. fail copies nothing, mark "
+                    + "writes both between marks, ours is the destination, theirs the source.",
+                default: "fail"),
             "variables": variables, "portable": Shape.flag(
                 "Report names that other systems cannot hold.", default: false),
-            "dry_run": Shape.flag("Only say what would happen.", default: false),
+            "dry_run": Shape.flag("Only show what would happen.", default: false),
             "max_bytes": Shape.maxBytes,
         ], required: ["source_path", "destination_path"],
         output: [
@@ -54,8 +55,8 @@ enum CopyFilesTools {
             "links": Shape.integer(), "bytes": Shape.integer("Of the files."),
             "shared_bytes": Shape.integer("Of these, shared with the source."),
             "replaced": Shape.integer(),
-            "merged": Shape.integer("Files that have the changes of both sides now."),
-            "overlaps": Shape.integer("Places in these that both had changed."),
+            "merged": Shape.integer("Files that now have the changes of both sides."),
+            "overlaps": Shape.integer("Places in these files that both sides had changed."),
             "skipped": Shape.integer(), "templates": Shape.integer(), "dry_run": Shape.flag(),
             "elapsed_ms": Shape.integer(),
             "warnings": Shape.list(of: Shape.text()),
@@ -67,8 +68,8 @@ enum CopyFilesTools {
     static let variables: JSON = [
         "type": "object", "additionalProperties": ["type": "string"],
         "description": .text(
-            "What stands for {{name}} in text files and names; a name that is not among them is an "
-                + "error, \\{{ is two braces. Binary files stay as they are."),
+            "The value of each {{name}} in text files and names; an unknown name is an error, \\{{ is "
+                + "two braces. Binary files are not changed."),
     ]
 
     private static func copyFiles(_ call: Call) throws(ToolError) -> ToolReply {
@@ -85,7 +86,7 @@ enum CopyFilesTools {
             result = try CopyFileTools.run(call, plan, destination, options)
         }
         if plan.files == 0, plan.links == 0, plan.directories == 0 {
-            warnings.append("nothing fits the filters")
+            warnings.append("no file matches the filters")
         }
         let elapsed = start.duration(to: .now)
         return reply(call, result, warnings, elapsed, isDry: isDry)

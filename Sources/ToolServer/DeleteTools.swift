@@ -15,12 +15,12 @@ enum DeleteTools {
 
     static let deleteFile = Tool(
         "delete_file", .delete, title: "Delete file or directory",
-        "Deletes a file, a symlink itself, or a directory; one that is not empty needs recursive. "
-            + "A path that itself is a repository or environment (.git, .env, ...) or an allowed directory "
-            + "is refused.",
+        "Deletes a file, a symlink itself, or a directory. A directory that is not empty needs "
+            + "recursive. A path that itself is a repository or environment (.git, .env, ...) or an "
+            + "allowed directory is refused.",
         input: [
             "path": Shape.path,
-            "recursive": Shape.flag("A directory goes with all that is in it.", default: false),
+            "recursive": Shape.flag("Delete a directory with everything in it.", default: false),
         ], required: ["path"],
         output: [
             "success": Shape.flag(), "operation": Shape.text(), "error": Shape.text(),
@@ -40,7 +40,7 @@ enum DeleteTools {
 
     private static func checkCritical(_ path: ToolPath) throws(ToolError) {
         guard let name = path.names.last?.description, critical.contains(name) else { return }
-        throw ToolError(.denied, "\(path) is not deleted: \(name) is kept from accidents")
+        throw ToolError(.denied, "\(path) is not deleted: \(name) is protected from accidents")
     }
 
     private static func delete(_ call: Call, _ path: ToolPath) throws(ToolError) -> ToolReply {
@@ -76,7 +76,7 @@ enum DeleteTools {
 
     static let deleteFilesBatch = Tool(
         "delete_files_batch", .delete, title: "Delete files by patterns",
-        "Deletes the files below a directory whose paths fit the patterns; directories stay. "
+        "Deletes the files below a directory whose paths match the patterns; directories stay. "
             + Shape.patterns,
         input: [
             "base_path": Shape.text("The directory to delete in."),

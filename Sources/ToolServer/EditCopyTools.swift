@@ -7,8 +7,8 @@ internal import Tools
 enum EditCopyTools {
     static let editFileCopy = Tool(
         "edit_file_copy", .write, title: "Copy and edit file",
-        "Copies a file and edits the copy in one call; the source stays as it is. The edits are those "
-            + "of edit_file. Where the file system can, the copy shares all bytes that are not edited. "
+        "Copies a file and edits the copy in one call; the source is not changed. The edits are those "
+            + "of edit_file. If the file system can, the copy shares all bytes that are not edited. "
             + Shape.budget + ".",
         input: [
             "source_path": Shape.text("The file to copy."),
@@ -46,7 +46,7 @@ enum EditCopyTools {
     }
 
     private static let onConflict = Shape.choice(
-        ["fail", "overwrite"], "Where there is a file already.", default: "fail")
+        ["fail", "overwrite"], "What to do if a file exists.", default: "fail")
 
     private static func copying(_ call: Call, previewBytes: Int) -> EditCopy {
         var copy = EditCopy(
@@ -73,18 +73,18 @@ enum EditCopyTools {
 
     static let editFilesCopyBatch = Tool(
         "edit_files_copy_batch", .write, title: "Copy and edit many files",
-        "Makes many edited copies in one call: up to 100 items, or a manifest: a JSON file in the "
-            + "allowed directories that holds the list, up to 10,000. All are made or none, unless "
+        "Makes many edited copies in one call: up to 100 items, or up to 10,000 in a manifest, a JSON "
+            + "file in the allowed directories. All copies are made or none, unless "
             + "on_error is skip. " + Shape.budget + ".",
         input: [
             "items": Shape.list(of: itemShape, "The copies.", to: 100),
             "manifest_path": Shape.text("A file with a JSON array of such items."),
             "destination_base_path": Shape.text(
-                "What relative destinations are relative to, instead of the first allowed directory."),
+                "The directory of relative destinations, instead of the first allowed directory."),
             "on_conflict": onConflict,
             "on_error": Shape.choice(
-                ["fail", "skip"], "fail: one that cannot be made, and none is.", default: "fail"),
-            "dry_run": Shape.flag("Only say what would happen.", default: false),
+                ["fail", "skip"], "fail: if one copy cannot be made, none is made.", default: "fail"),
+            "dry_run": Shape.flag("Only show what would happen.", default: false),
             "max_bytes": Shape.maxBytes,
         ],
         output: [
@@ -107,13 +107,13 @@ enum EditCopyTools {
         switch (call.arguments["items"]?.items, call.text("manifest_path")) {
         case (.some(let items), nil): return items
         case (nil, .some): break
-        default: throw ToolError(.usage, "give items or manifest_path, one of them")
+        default: throw ToolError(.usage, "give either items or manifest_path")
         }
         let path = try call.path("manifest_path")
         let file = try call.ground.open(path)
         let size = try file.status().size
         guard size <= mostManifest else {
-            throw ToolError(.bounds, "\(path) has \(size) bytes, a manifest at most \(mostManifest)")
+            throw ToolError(.bounds, "\(path) has \(size) bytes, but a manifest has at most \(mostManifest)")
         }
         let json: JSON
         do {
@@ -127,7 +127,7 @@ enum EditCopyTools {
         let problems = shape.problems(of: json)
         guard problems.isEmpty, let items = json.items else {
             throw ToolError(
-                .usage, "\(path) is no list of copies: \(problems.joined(separator: "; "))")
+                .usage, "\(path) is not a list of copies: \(problems.joined(separator: "; "))")
         }
         return items
     }

@@ -9,12 +9,12 @@ enum EditTools {
     static let editFile = Tool(
         "edit_file", .write, title: "Edit file",
         "Changes parts of a text file of any size and returns the changes as a diff. Each edit is one "
-            + "of: oldText (must stand in the file once, or give all), start_line and end_line "
+            + "of: oldText (must occur once in the file, or give all), start_line and end_line "
             + "(whole lines; end_line below start_line inserts before it), offset and length (bytes), "
-            + "or append; newText comes in its place. All edits are found in the file as it is; if one "
-            + "cannot be made, none is. oldText that is not there as it is, is compared line by line "
-            + "without white space at the ends (match exact forbids that); with match regex it is an "
-            + "expression of PCRE, and $1 in newText its group. Line ends, encoding, "
+            + "or append; newText replaces that part. All edits refer to the unchanged file; if one "
+            + "cannot be made, none is. If oldText is not found exactly, it is compared line by line "
+            + "without white space at the ends (match exact forbids that). With match regex it is a "
+            + "PCRE expression, and $1 in newText is its group. Line ends, encoding, "
             + "permissions and links are kept. " + Shape.budget + ".",
         input: [
             "path": Shape.path,
@@ -25,7 +25,7 @@ enum EditTools {
         ], required: ["path", "edits"],
         output: [
             "content": Shape.text("The diff."), "edits": Shape.integer("Places that changed."),
-            "lines": Shape.list(of: Shape.integer(), "Where, at most 100."),
+            "lines": Shape.list(of: Shape.integer(), "The lines of these places, at most 100."),
             "match": Shape.text("How oldText was found: exact, whitespace or regex; the loosest of several."),
             "ignored_whitespace": Shape.flag("White space at line ends was different."),
             "dry_run": Shape.flag(), "size": Shape.integer("Afterwards, in bytes."),
@@ -35,17 +35,17 @@ enum EditTools {
 
     static let editShape = Shape.object(
         [
-            "oldText": Shape.text("Text that goes; as it stands in the file, without line numbers."),
-            "newText": Shape.text("Text that comes; empty removes."),
-            "all": Shape.flag("Replace oldText wherever it stands.", default: false),
+            "oldText": Shape.text("The text to replace, as it is in the file, without line numbers."),
+            "newText": Shape.text("The new text; empty removes."),
+            "all": Shape.flag("Replace oldText in all places.", default: false),
             "match": Shape.choice(
                 TextMatch.allCases.map(\.rawValue), "How oldText is compared.", default: "whitespace"),
-            "start_line": Shape.integer("The first line that goes, from 1.", from: 1),
-            "end_line": Shape.integer("The last line that goes; start_line if left out."),
-            "offset": Shape.integer("The first byte that goes."),
-            "length": Shape.integer("How many bytes go.", default: 0),
-            "append": Shape.flag("newText comes behind all that is there.", default: false),
-            "base64": Shape.flag("newText is base64 of bytes; with offset or append.", default: false),
+            "start_line": Shape.integer("The first line to replace, from 1.", from: 1),
+            "end_line": Shape.integer("The last line to replace; start_line if left out."),
+            "offset": Shape.integer("The first byte to replace."),
+            "length": Shape.integer("The number of bytes to replace.", default: 0),
+            "append": Shape.flag("Add newText at the end of the file.", default: false),
+            "base64": Shape.flag("newText is encoded in base64; with offset or append.", default: false),
         ], required: ["newText"], closed: true)
 
     private static func edit(_ call: Call) throws(ToolError) -> ToolReply {
@@ -150,7 +150,7 @@ enum EditTools {
             + (isAppended ? ["append"] : [])
         guard ways.count == 1, let way = ways.first else {
             throw ToolError(
-                .usage, "\(name)give one of oldText, start_line, offset and append: they say what goes")
+                .usage, "\(name)give one of oldText, start_line, offset and append")
         }
         let belonging: [String: Set<String>] = [
             "all": ["oldText"], "match": ["oldText"], "end_line": ["start_line"],
@@ -160,7 +160,7 @@ enum EditTools {
         where item[key] != nil && item[key] != false && !owners.contains(way) {
             throw ToolError(
                 .usage,
-                "\(name)\(key) goes with \(owners.sorted().joined(separator: " or ")), not with \(way)")
+                "\(name)\(key) requires \(owners.sorted().joined(separator: " or ")), not \(way)")
         }
         switch way {
         case "oldText":

@@ -7,8 +7,8 @@ internal import Tools
 enum InfoTools {
     static let getFileInfo = Tool(
         "get_file_info", .read, title: "File information",
-        "Size, times, type and permissions of a file or directory, and its version, which edits may "
-            + "check. A symlink is followed as long as it stays inside; its target is shown.",
+        "Shows size, times, type and permissions of a file or directory, and its version, which edits "
+            + "may check. A symlink is followed inside the allowed directories; its target is shown.",
         input: ["path": Shape.path], required: ["path"],
         output: [
             "content": Shape.content, "size": Shape.integer(), "type": Shape.text(),
@@ -73,7 +73,7 @@ enum InfoTools {
 
     static let listAllowedDirectories = Tool(
         "list_allowed_directories", .read, title: "Allowed directories",
-        "The directories that these tools may touch, and which of them are read-only. Relative paths "
+        "Lists the directories that these tools may access, and which are read-only. Relative paths "
             + "are relative to the first one.",
         input: [:],
         output: [

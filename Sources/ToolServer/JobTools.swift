@@ -5,13 +5,13 @@ internal import Tools
 
 enum JobReport {
     static let properties: KeyValuePairs<String, JSON> = [
-        "job_id": Shape.text("The call takes long: ask read_job_progress."),
+        "job_id": Shape.text("Present if the call takes long: call read_job_progress."),
         "state": Shape.text("running, done, failed or cancelled."),
     ]
 
     static func running(_ job: Job) -> ToolReply {
-        let text = "\(job.tool) takes long and goes on as \(job.id)\(progress(job)). Ask "
-            + "read_job_progress for it, or end it with cancel_job: then nothing half done stays."
+        let text = "\(job.tool) takes long and continues as \(job.id)\(progress(job)). Call "
+            + "read_job_progress to follow it, or cancel_job to end it: then nothing half done stays."
         return ToolReply(
             content: [.text(text)],
             structured: ["job_id": .text(job.id), "state": "running", "content": .text(text)])
@@ -60,11 +60,11 @@ enum JobTools {
 
     static let readJobProgress = Tool(
         "read_job_progress", .read, title: "Progress of a long call",
-        "How far a call is that was answered with a job_id; once it is done, its result. Without "
-            + "job_id all jobs are listed.",
+        "Shows the progress of a call that was answered with a job_id, or its result once it is done. "
+            + "Without job_id all jobs are listed.",
         input: [
-            "job_id": Shape.text("As the reply named it."),
-            "wait_seconds": Shape.integer("Wait so long for the end.", to: 20, default: 0),
+            "job_id": Shape.text("The job_id of the reply."),
+            "wait_seconds": Shape.integer("How long to wait for the end.", to: 20, default: 0),
         ], output: jobOutput, outputRequired: ["content"], hints: .readOnly
     ) { call throws(ToolError) in
         guard call.arguments["job_id"] != nil else {
@@ -80,8 +80,8 @@ enum JobTools {
 
     static let cancelJob = Tool(
         "cancel_job", .write, title: "End a long call",
-        "Ends a call that was answered with a job_id. Nothing half done stays; what it has deleted is gone.",
-        input: ["job_id": Shape.text("As the reply named it.")], required: ["job_id"],
+        "Ends a call that was answered with a job_id. Nothing half done stays, except deletions.",
+        input: ["job_id": Shape.text("The job_id of the reply.")], required: ["job_id"],
         output: jobOutput, outputRequired: ["content"],
         hints: ToolHints(isDestructive: false, isIdempotent: true)
     ) { call throws(ToolError) in

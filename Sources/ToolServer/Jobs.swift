@@ -141,12 +141,12 @@ extension Workbench {
     {
         guard let job = jobs.begin(tool, listener: caller) else {
             return .failure(
-                "Too many jobs run. Nothing was done; wait for one with read_job_progress, or end one "
-                    + "with cancel_job.")
+                "Too many jobs are running. Nothing was done; wait for one with read_job_progress, or end "
+                    + "one with cancel_job.")
         }
         guard WorkerThread.start({ job.finish(body(job.context)) }) else {
             jobs.forget(job)
-            return .failure("The system has no thread to give. Nothing was done; try again later.")
+            return .failure("The system cannot start another thread. Nothing was done; try again later.")
         }
         // If the client cancels its call, the job is cancelled too.
         let reply = caller.withCancellationHandler({ job.context.cancel() }) {

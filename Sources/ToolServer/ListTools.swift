@@ -7,15 +7,15 @@ internal import Tools
 enum ListTools {
     private static let listOutput: KeyValuePairs<String, JSON> = [
         "content": Shape.content, "total": Shape.integer("Names in the directory."),
-        "shown": Shape.integer(), "next_start": Shape.integer("Where the next call goes on."),
+        "shown": Shape.integer(), "next_start": Shape.integer("Where the next call continues."),
     ]
 
-    private static let start = Shape.integer("Names to leave out: next_start of an earlier reply.")
+    private static let start = Shape.integer("Names to skip: next_start of an earlier reply.")
 
     static let listDirectory = Tool(
         "list_directory", .read, title: "List directory",
-        "Lists a directory by name, [DIR] or [FILE] before each. A long list comes in parts: "
-            + "next_start says where the next call goes on.",
+        "Lists a directory by name, with [DIR] or [FILE] before each. A long list is returned in parts: "
+            + "next_start is where the next call continues.",
         input: ["path": Shape.path, "start": start, "max_bytes": Shape.maxBytes],
         required: ["path"], output: listOutput, outputRequired: ["content", "total", "shown"],
         hints: .readOnly
@@ -29,15 +29,15 @@ enum ListTools {
     static let listDirectoryWithSizes = Tool(
         "list_directory_with_sizes", .read, title: "List directory with sizes",
         "Lists a directory with the size of each file, sorted by name or by size, and the sums at "
-            + "the end. A long list comes in parts: next_start says where the next call goes on.",
+            + "the end. A long list is returned in parts: next_start is where the next call continues.",
         input: [
             "path": Shape.path,
-            "sortBy": Shape.choice(["name", "size"], "What comes first.", default: "name"),
+            "sortBy": Shape.choice(["name", "size"], "The sort order.", default: "name"),
             "start": start, "max_bytes": Shape.maxBytes,
         ], required: ["path"],
         output: [
             "content": Shape.content, "total": Shape.integer("Names in the directory."),
-            "shown": Shape.integer(), "next_start": Shape.integer("Where the next call goes on."),
+            "shown": Shape.integer(), "next_start": Shape.integer("Where the next call continues."),
             "files": Shape.integer(), "directories": Shape.integer(),
             "bytes": Shape.integer("Sum of the files' sizes."),
         ], outputRequired: ["content", "total", "shown", "files", "directories", "bytes"],
@@ -87,7 +87,7 @@ enum ListTools {
         let room = Int(call.textBytes) - ending.utf8.count
         let (text, count) = Reply.lines(lines[start...], atMost: room)
         let next: Int? = start + count < lines.count ? start + count : nil
-        let more = next.map { ["\(lines.count - $0) more: start \($0) goes on"] } ?? []
+        let more = next.map { ["\(lines.count - $0) more: continue with start \($0)"] } ?? []
         var reply = Reply.text(
             text + ending, notes: more,
             [

@@ -43,8 +43,8 @@ enum PastTools {
         guard call.ground.roots.root(of: past.root) != nil else {
             throw ToolError(
                 .denied,
-                "the workspace \(past.root) is larger than the allowed directories: name paths, or start "
-                    + "the server with all of it")
+                "only a part of the workspace \(past.root) is allowed: name paths, or start "
+                    + "the server with the whole workspace")
         }
         _ = try call.ground.past(of: past.root, writing: writing)
     }
@@ -55,7 +55,7 @@ enum PastTools {
         let (text, count) = Reply.lines(lines[start...], atMost: Int(call.textBytes))
         let next: Int? = start + count < lines.count ? start + count : nil
         return Reply.text(
-            text, notes: next.map { ["\(lines.count - $0) more: start \($0) goes on"] } ?? [],
+            text, notes: next.map { ["\(lines.count - $0) more: continue with start \($0)"] } ?? [],
             [
                 "total": Reply.integer(lines.count), "shown": Reply.integer(count),
                 "next_start": next.map(Reply.integer),
@@ -70,22 +70,22 @@ enum PastTools {
 
     static let createBackup = Tool(
         "create_backup", .past, title: "Make a backup",
-        "Makes a backup of the whole workspace, at no cost: one record. Before risky work.",
+        "Makes a backup of the whole workspace before risky work. It copies nothing: it is one record.",
         input: [
-            "name": Shape.text("Of the backup."), "comment": Shape.text("What for."), "path": place,
+            "name": Shape.text("Of the backup."), "comment": Shape.text("Its purpose."), "path": place,
         ], required: ["name"], output: ["content": Shape.content], outputRequired: ["content"],
         hints: ToolHints(isDestructive: false)
     ) { call throws(ToolError) in
         let name = try call.name("name")
         let words = [name, call.text("comment")].compactMap { $0 }.map { Array($0.utf8) }
         try whole(call, writing: true).command("backup", words)
-        return Reply.text("Made the backup \(name); write_rollback with moment \(name) brings it back")
+        return Reply.text("Made the backup \(name); write_rollback with moment \(name) restores it")
     }
 
     static let listBackups = Tool(
         "list_backups", .past, title: "List backups",
-        "The backups of a workspace, newest first; automatic ones were made before rollbacks, undos and "
-            + "edits of large files.",
+        "Lists the backups of a workspace, newest first. Automatic ones were made before rollbacks, undos "
+            + "and edits of large files.",
         input: ["path": place, "start": Shape.integer(), "max_bytes": Shape.maxBytes],
         output: textOutput, outputRequired: ["content", "total"], hints: .readOnly
     ) { call throws(ToolError) in
@@ -103,11 +103,11 @@ enum PastTools {
 
     static let writeRollback = Tool(
         "write_rollback", .past, title: "Roll back",
-        "Takes the workspace, or only paths and what is below them, back to a moment. A backup of the "
-            + "state before is made first, so it can be taken back too.",
+        "Returns the workspace, or only paths and what is below them, to a moment. First a backup of the "
+            + "state before is made, so a rollback can be undone.",
         input: [
-            "moment": moment, "path": Shape.text("What to take back; all of the workspace if left out."),
-            "paths": Shape.list(of: Shape.text(), "Several, instead of path.", to: 100),
+            "moment": moment, "path": Shape.text("What to roll back; the whole workspace if left out."),
+            "paths": Shape.list(of: Shape.text(), "Several paths, instead of path.", to: 100),
         ], required: ["moment"], output: ["content": Shape.content], outputRequired: ["content"],
         hints: ToolHints(isDestructive: true)
     ) { call throws(ToolError) in
@@ -116,12 +116,12 @@ enum PastTools {
 
     static let writeUndo = Tool(
         "write_undo", .past, title: "Undo",
-        "Takes back the last steps of the workspace, or of paths and what is below them. A step is what "
-            + "one process did to one file in a row. It can be taken back too.",
+        "Undoes the last steps of the workspace, or of paths and what is below them. A step is a run of "
+            + "changes of one process to one file. An undo can be undone too.",
         input: [
-            "steps": Shape.integer("How many.", from: 1, to: 1_000_000, default: 1),
-            "path": Shape.text("Whose steps; all of the workspace if left out."),
-            "paths": Shape.list(of: Shape.text(), "Several, instead of path.", to: 100),
+            "steps": Shape.integer("The number of steps.", from: 1, to: 1_000_000, default: 1),
+            "path": Shape.text("Undo steps of this path; of the whole workspace if left out."),
+            "paths": Shape.list(of: Shape.text(), "Several paths, instead of path.", to: 100),
         ], output: ["content": Shape.content], outputRequired: ["content"],
         hints: ToolHints(isDestructive: true)
     ) { call throws(ToolError) in
@@ -159,7 +159,7 @@ enum PastTools {
         for name in names {
             let (found, below) = try scope(call, name)
             guard past.map({ $0.root == found.root }) ?? true else {
-                throw ToolError(.usage, "the paths lie in several workspaces: one call is for one")
+                throw ToolError(.usage, "the paths lie in several workspaces: use one call for each")
             }
             past = found
             if !below.isEmpty { paths.append(ToolPath(names: below).bytes) }
@@ -182,11 +182,11 @@ enum PastTools {
 
     static let readHistory = Tool(
         "read_history", .past, title: "History",
-        "Who changed what, newest first: number, time, process, operation, path, bytes. With path only "
-            + "of that file or directory. before goes further back than the last 5,000 changes.",
+        "Lists changes, newest first: number, time, process, operation, path, bytes. With path only "
+            + "those of that file or directory. before reaches further back than the last 5,000 changes.",
         input: [
             "path": place, "before": Shape.integer("Only changes up to this number."),
-            "start": Shape.integer("Lines to leave out."), "max_bytes": Shape.maxBytes,
+            "start": Shape.integer("Lines to skip."), "max_bytes": Shape.maxBytes,
         ], output: textOutput, outputRequired: ["content", "total"], hints: .readOnly
     ) { call throws(ToolError) in
         let (past, below) = try workspace(call)
@@ -216,7 +216,7 @@ enum PastTools {
 
     static let readBlame = Tool(
         "read_blame", .past, title: "Blame",
-        "Who wrote which bytes of a file: runs of bytes with the change that made them.",
+        "Lists the bytes of a file as runs, each with the change that wrote it.",
         input: ["path": Shape.path, "start": Shape.integer(), "max_bytes": Shape.maxBytes],
         required: ["path"], output: textOutput, outputRequired: ["content", "total"],
         hints: .readOnly
@@ -236,7 +236,7 @@ enum PastTools {
 
     static let readWorkspaceDiff = Tool(
         "read_workspace_diff", .past, title: "What differs",
-        "What differs from the base, or from a moment: status (A added, D deleted, M changed, R "
+        "Lists what differs from the base, or from a moment: status (A added, D deleted, M changed, R "
             + "renamed, T another type, P permissions), old and new size, path.",
         input: [
             "moment": moment, "path": place, "start": Shape.integer(), "max_bytes": Shape.maxBytes,
@@ -246,7 +246,7 @@ enum PastTools {
         if below.isEmpty { _ = try whole(call) }
         let moment = call.text("moment")
         if let moment, moment.contains("/") || moment.contains(":") && moment.hasPrefix("workspace") {
-            throw ToolError(.usage, "\(moment) is no moment of this workspace")
+            throw ToolError(.usage, "\(moment) is not a moment of this workspace")
         }
         let text = try past.read(moment.map { "diff.\($0)" } ?? "diff", 16 << 20)
         let prefix = ToolPath.text(below.map(\.bytes))
@@ -262,7 +262,7 @@ enum PastTools {
 
     static let readWorkspaceStatus = Tool(
         "read_workspace_status", .past, title: "State of the workspace",
-        "Sizes, counts, limits and warnings of a workspace, as JSON.",
+        "Shows sizes, counts, limits and warnings of a workspace, as JSON.",
         input: ["path": place, "max_bytes": Shape.maxBytes], output: ["content": Shape.content],
         outputRequired: ["content"], hints: .readOnly
     ) { call throws(ToolError) in
@@ -273,10 +273,10 @@ enum PastTools {
     static let readIntegrityReport = Tool(
         "read_integrity_report", .past, title: "Check integrity",
         "Checks the data of a file or directory against its checksums and returns the report. A check "
-            + "that takes longer than wait_seconds goes on; ask again with start false.",
+            + "that takes longer than wait_seconds continues; call again with start false.",
         input: [
             "path": place,
-            "start": Shape.flag("Begin a check; else only the last report.", default: true),
+            "start": Shape.flag("Start a check; otherwise only show the last report.", default: true),
             "wait_seconds": Shape.integer("How long to wait for its end.", to: 20, default: 15),
             "max_bytes": Shape.maxBytes,
         ], output: ["content": Shape.content, "clean": Shape.flag(), "state": Shape.text()],

@@ -9,23 +9,23 @@ enum PatchTools {
     static let editFileApplyPatch = Tool(
         "edit_file_apply_patch", .write, title: "Apply patch",
         "Applies a unified diff to files of any size. path is the file, or the directory that the "
-            + "patch's names are below (a/ and b/ of git are left out). The patch is given, or lies in a "
-            + "file (patch_path), so that a long one needs no long arguments. Files are changed, made "
-            + "and removed. Hunks whose lines stand elsewhere are found; lines must fit exactly (line ends "
-            + "apart). If hunks do not fit, all of them are named and nothing is changed. "
+            + "names in the patch are relative to (a/ and b/ of git are removed). The patch is in patch, or "
+            + "in a file (patch_path) if it is long. A patch can change, create and remove "
+            + "files. Hunks may have moved; their lines must match exactly (except line "
+            + "ends). If hunks do not match, all of them are named and nothing is changed. "
             + Shape.budget + ".",
         input: [
             "path": Shape.path, "patch": Shape.text("The unified diff."),
-            "patch_path": Shape.text("A file that holds it."),
+            "patch_path": Shape.text("A file that contains the patch."),
             "dryRun": Shape.flag("Only show the diff.", default: false),
             "version": Shape.version, "max_bytes": Shape.maxBytes,
             "check": Shape.check, "check_seconds": Shape.checkSeconds,
         ], required: ["path"],
         output: [
             "content": Shape.text("The diff."), "hunks": Shape.integer(),
-            "shifted": Shape.integer("Hunks that stood at other lines."),
-            "files": Shape.integer("Files that the patch is of."),
-            "created": Shape.flag("Files were made."), "dry_run": Shape.flag(),
+            "shifted": Shape.integer("Hunks that were found at other lines."),
+            "files": Shape.integer("Files in the patch."),
+            "created": Shape.flag("Files were created."), "dry_run": Shape.flag(),
             "version": Shape.text("Afterwards, of a single file."), "check": Shape.checkOutput,
         ], outputRequired: ["content", "hunks", "files", "dry_run"],
         hints: ToolHints(isDestructive: true), isLong: true, run: applyPatch)
@@ -37,10 +37,10 @@ enum PatchTools {
             let file = try call.ground.open(try call.path("patch_path"))
             let size = try file.status().size
             guard size <= PatchText.longest else {
-                throw ToolError(.bounds, "the patch has \(size) bytes, \(PatchText.longest) is the most")
+                throw ToolError(.bounds, "the patch has \(size) bytes; the maximum is \(PatchText.longest)")
             }
             return try PatchText(try file.read(Int(size), at: 0))
-        default: throw ToolError(.usage, "give patch or patch_path, one of them")
+        default: throw ToolError(.usage, "give either patch or patch_path")
         }
     }
 
@@ -54,7 +54,7 @@ enum PatchTools {
         let targets = try run.plan(patch, at: path)
         if call.version() != nil {
             guard targets.count == 1, let text = targets[0].text else {
-                throw ToolError(.usage, "version goes with a patch of one file that is there")
+                throw ToolError(.usage, "version requires a patch of one existing file")
             }
             try EditTools.checkVersion(call, text, path)
         }
@@ -111,7 +111,7 @@ enum PatchTools {
             let count = targets.count { $0.kind == kind }
             if count > 0 { notes.append("\(count) \(word)") }
         }
-        if shifted > 0 { notes.append("\(shifted) stood at other lines") }
+        if shifted > 0 { notes.append("\(shifted) found at other lines") }
         if isDry { notes.append("dry run: nothing was changed") }
         if let version { notes.append("version \(version)") }
         if check != nil { notes.append("the check succeeded") }

@@ -9,9 +9,9 @@ enum RangeTools {
         "read_file_range", .read, title: "Read part of a file",
         "Reads a part of a file of any size: by bytes (offset, length), by lines (start_line, "
             + "line_count), by characters (char_offset, char_count), the last lines (tail_lines), or "
-            + "the lines around a text (around). Characters are never split. The reply names "
-            + "next_offset, where the next call goes on, and the version, which edits may check. "
-            + "Without a length it has the server's default of bytes.",
+            + "the lines around a text (around). Characters are never split. The reply has "
+            + "next_offset, where the next call continues, and the version, which edits may check. "
+            + "Without a length it has the server's default number of bytes.",
         input: [
             "path": Shape.path,
             "offset": Shape.integer("The first byte, from 0; also with line_count or char_count."),
@@ -20,14 +20,14 @@ enum RangeTools {
             "line_count": Shape.integer("How many lines."),
             "char_offset": Shape.integer("The first character, from 0."),
             "char_count": Shape.integer("How many characters."),
-            "tail_lines": Shape.integer("Only so many lines from the end."),
-            "around": Shape.text("A text of the file; searched for from offset on."),
+            "tail_lines": Shape.integer("Only this many lines from the end."),
+            "around": Shape.text("A text in the file; the search starts at offset."),
             "context_lines": Shape.integer("Lines on either side of around.", to: 10_000, default: 10),
             "encoding": Shape.choice(
                 TextEncoding.allCases.filter { $0 != .binary }.map(\.rawValue),
-                "Instead of the one that is detected."),
+                "Used instead of the detected encoding."),
             "format": Shape.choice(
-                ["text", "base64"], "base64 takes any bytes; it goes by offset and length.",
+                ["text", "base64"], "base64 works for any bytes, with offset and length.",
                 default: "text"),
             "version": Shape.version, "max_bytes": Shape.maxBytes,
         ], required: ["path"],
@@ -36,12 +36,12 @@ enum RangeTools {
             "offset": Shape.integer("Of the part's first byte."),
             "length": Shape.integer("Of the part, in bytes of the file."),
             "size": Shape.integer("Of the file, in bytes."),
-            "next_offset": Shape.integer("Where to go on; missing at the end."),
-            "first_line": Shape.integer("The line that the part begins in."),
+            "next_offset": Shape.integer("Where to continue; missing at the end."),
+            "first_line": Shape.integer("The line in which the part begins."),
             "match_line": Shape.integer("The line of around."),
             "match_offset": Shape.integer("The byte of around."),
             "encoding": Shape.text(), "version": Shape.text(),
-            "cut": Shape.flag("The part is shorter than asked for."),
+            "cut": Shape.flag("The part is shorter than requested."),
         ], outputRequired: ["content", "offset", "length", "size", "version"], hints: .readOnly,
         // These count or search; a range of bytes needs neither.
         isLong: true, longArguments: ["start_line", "line_count", "char_offset", "tail_lines", "around"],
@@ -85,7 +85,7 @@ enum RangeTools {
         else {
             throw ToolError(
                 .usage,
-                "give one of offset, \(ways.joined(separator: ", ")): they say where to begin")
+                "give one of offset, \(ways.joined(separator: ", ")): each says where to begin")
         }
         if let wanted = call.text("around") {
             let found = try find(wanted, from: call.number("offset") ?? 0, text)
@@ -100,7 +100,7 @@ enum RangeTools {
         }
         let measures = ["line_count", "char_count", "length"].filter { call.arguments[$0] != nil }
         guard measures.count <= 1 else {
-            throw ToolError(.usage, "give one of \(measures.joined(separator: " and ")): they say how much")
+            throw ToolError(.usage, "give one of \(measures.joined(separator: " and ")): each says how much")
         }
         if let count = call.number("line_count") {
             // From a byte offset such as next_offset, or from the first line.
@@ -123,14 +123,14 @@ enum RangeTools {
     ) throws(ToolError) -> UInt64 {
         guard let bytes = text.encoding.encode(wanted), let search = ByteSearch(bytes) else {
             throw ToolError(
-                .usage, "around is empty, too long, or not of the encoding \(text.encoding.rawValue)")
+                .usage, "around is empty, too long, or not in the encoding \(text.encoding.rawValue)")
         }
         guard offset <= text.size,
             let place = try search.places(in: text, offset..<text.size, atMost: 1).first
         else {
             throw ToolError(
                 .noMatch,
-                "the text \"\(wanted.prefix(60))\" does not stand in the file"
+                "the text \"\(wanted.prefix(60))\" is not in the file"
                     + (offset > 0 ? " from byte \(offset) on" : ""))
         }
         return place
@@ -161,10 +161,10 @@ enum RangeTools {
     private static func readBytes(_ call: Call, _ text: TextFile) throws(ToolError) -> ToolReply {
         let other = ["start_line", "line_count", "char_offset", "char_count", "tail_lines", "around"]
             .first { call.arguments[$0] != nil }
-        if let other { throw ToolError(.usage, "base64 goes by offset and length, not by \(other)") }
+        if let other { throw ToolError(.usage, "format base64 uses offset and length, not \(other)") }
         let offset = call.number("offset") ?? 0
         guard offset <= text.size else {
-            throw ToolError(.usage, "offset \(offset) is behind the end: the file has \(text.size) bytes")
+            throw ToolError(.usage, "offset \(offset) is beyond the end: the file has \(text.size) bytes")
         }
         // Three bytes become four characters of base64.
         let bound = (call.number("length") ?? call.textBytes / 4 * 3)

@@ -8,21 +8,21 @@ internal import Tools
 enum ReadTools {
     private static let readInput: KeyValuePairs<String, JSON> = [
         "path": Shape.path,
-        "head": Shape.integer("Only so many lines from the start."),
-        "tail": Shape.integer("Only so many lines from the end."),
+        "head": Shape.integer("Only this many lines from the start."),
+        "tail": Shape.integer("Only this many lines from the end."),
         "max_bytes": Shape.maxBytes,
     ]
 
     private static let readOutput: KeyValuePairs<String, JSON> = [
         "content": Shape.content, "size": Shape.integer("Of the file, in bytes."),
-        "encoding": Shape.text(), "version": Shape.text("For edits: names this state of the file."),
-        "cut": Shape.flag("The reply's bound ended it."),
-        "next_offset": Shape.integer("Where read_file_range goes on, in bytes."),
+        "encoding": Shape.text(), "version": Shape.text("Identifies this state of the file, for edits."),
+        "cut": Shape.flag("The size limit of the reply cut the text."),
+        "next_offset": Shape.integer("Where read_file_range continues, in bytes."),
     ]
 
     private static let readDescription =
         "Reads a text file: all of it, or its first or last lines. The reply has at most max_bytes "
-        + "bytes of text, and names the offset at which read_file_range goes on. UTF-8, UTF-16 and "
+        + "bytes of text, and has the offset at which read_file_range continues. UTF-8, UTF-16 and "
         + "Latin-1 are detected."
 
     static let readTextFile = Tool(
@@ -61,8 +61,8 @@ enum ReadTools {
         var notes: [String] = []
         if part.isCut, let next = part.nextOffset {
             notes.append(
-                "cut: bytes \(part.range.lowerBound) to \(next) of \(part.size); read_file_range "
-                    + "with offset \(next) goes on")
+                "cut: bytes \(part.range.lowerBound) to \(next) of \(part.size); continue with "
+                    + "read_file_range at offset \(next)")
         }
         if part.encoding != .utf8 { notes.append("encoding \(part.encoding.rawValue)") }
         return Reply.text(
@@ -78,8 +78,8 @@ enum ReadTools {
 
     static let readMultipleFiles = Tool(
         "read_multiple_files", .read, title: "Read several files",
-        "Reads several text files in one call. A file that cannot be read says so in its place and "
-            + "the others are read all the same. The bound of the reply is shared by the files.",
+        "Reads several text files in one call. If a file cannot be read, an error is in its place, and "
+            + "the other files are read. The files share the size limit of the reply.",
         input: [
             "paths": Shape.list(of: Shape.text(), "The files.", from: 1, to: 1000),
             "max_bytes": Shape.maxBytes,
@@ -107,7 +107,7 @@ enum ReadTools {
                 let text = try call.textFile(try call.ground.roots.path(name))
                 let room = UInt64(share - name.utf8.count - 60)
                 let read = try RangeReader(text, mostBytes: room).read(.bytes(offset: 0, length: .max))
-                let next = read.nextOffset.map { "\n[cut: offset \($0) of \(read.size) goes on]" }
+                let next = read.nextOffset.map { "\n[cut: next offset \($0) of \(read.size)]" }
                 part = "\(name):\n\(read.text)\(next ?? "")\n"
             } catch {
                 failed += 1
@@ -125,7 +125,7 @@ enum ReadTools {
 
     static let readMediaFile = Tool(
         "read_media_file", .read, title: "Read picture or sound",
-        "Reads a picture or a sound file and returns it as such, up to 8 MiB. For other binary files "
+        "Returns a picture or a sound file of up to 8 MiB as image or audio. For other binary files "
             + "use read_file_range with format base64.",
         input: ["path": Shape.path], required: ["path"], hints: .readOnly, run: readMedia)
 
@@ -145,7 +145,7 @@ enum ReadTools {
         guard let type = mediaTypes[suffix] else {
             throw ToolError(
                 .wrongType,
-                "\(path) has no name of a picture or sound "
+                "the name of \(path) is not that of a picture or sound "
                     + "(\(mediaTypes.keys.sorted().joined(separator: ", "))): read other binary files "
                     + "with read_file_range and format base64")
         }
@@ -153,7 +153,7 @@ enum ReadTools {
         let size = try file.status().size
         guard size <= mostMedia else {
             throw ToolError(
-                .bounds, "\(path) has \(size) bytes, and a reply takes \(mostMedia): make it smaller")
+                .bounds, "\(path) has \(size) bytes, but a reply takes at most \(mostMedia): make it smaller")
         }
         let data = Reply.base64(try file.read(Int(size), at: 0))
         return ToolReply(content: [

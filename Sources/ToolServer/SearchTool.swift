@@ -7,19 +7,19 @@ internal import Tools
 enum SearchTools {
     static let searchFiles = Tool(
         "search_files", .read, title: "Search files",
-        "Finds files and directories below a directory whose path fits a pattern, and returns their "
+        "Finds files and directories below a directory whose path matches a pattern, and returns their "
             + "full paths. " + Shape.patterns + " Symlinks are not followed.",
         input: [
             "path": Shape.path, "pattern": Shape.text("Such as *.py or src/**/*.test.js."),
             "excludePatterns": Shape.list(
-                of: Shape.text(), "What to leave out, with all below it.", default: []),
-            "start": Shape.integer("Finds to leave out: next_start of an earlier reply."),
+                of: Shape.text(), "What to leave out, with everything below it.", default: []),
+            "start": Shape.integer("Results to skip: next_start of an earlier reply."),
             "max_bytes": Shape.maxBytes,
         ], required: ["path", "pattern"],
         output: [
             "content": Shape.content, "shown": Shape.integer(),
-            "total": Shape.integer("Finds, as far as was searched."),
-            "next_start": Shape.integer("Where the next call goes on."),
+            "total": Shape.integer("Results in the part that was searched."),
+            "next_start": Shape.integer("Where the next call continues."),
             "unreadable": Shape.integer("Directories that could not be opened."),
         ], outputRequired: ["content", "shown", "total", "unreadable"], hints: .readOnly, isLong: true,
         run: search)
@@ -41,7 +41,7 @@ enum SearchTools {
         var seen: Int64 = 0
         let report = try walk.run(top) { entry throws(ToolError) in
             seen += 1
-            if seen % 512 == 0 { call.context.progress(done: seen, message: "names looked at") }
+            if seen % 512 == 0 { call.context.progress(done: seen, message: "names examined") }
             guard pattern.matches(entry.names, isDirectory: entry.type == .directory) else {
                 return .enter
             }
@@ -54,7 +54,7 @@ enum SearchTools {
             return found >= mostFinds ? .stop : .enter
         }
         let next: Int? = start + shown.count < found ? start + shown.count : nil
-        var notes = next.map { ["\(found - $0) more: start \($0) goes on"] } ?? []
+        var notes = next.map { ["\(found - $0) more: continue with start \($0)"] } ?? []
         if report.unreadable > 0 { notes.append("\(report.unreadable) directories cannot be read") }
         let nothing = found == 0 ? "No matches found" : ""
         return Reply.text(

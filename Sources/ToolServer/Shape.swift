@@ -69,10 +69,10 @@ enum Shape {
         "Bytes of text in the reply, instead of the server's default.", from: 64,
         to: Int64(ToolSettings.mostReplyBytes))
     static let version = text(
-        "The version that a reply named: refused if the file has changed since.")
-    static let patterns = "By the rules of gitignore: *.py fits at any depth, /a/*.py only there, "
-        + "**/ crosses directories, a/ is directories only, ! takes back."
+        "The version in an earlier reply; the call is refused if the file has changed since.")
+    static let patterns = "Patterns are those of gitignore: *.py matches at any depth, /a/*.py only in a, "
+        + "**/ crosses directories, a/ matches directories only, ! negates."
 
-    static let budget = "All arguments together need at most \(ToolSettings.argumentBytes) bytes, "
-        + "which every client passes on"
+    static let budget = "Use at most \(ToolSettings.argumentBytes) bytes for all arguments together, "
+        + "because some clients pass on no more"
 }

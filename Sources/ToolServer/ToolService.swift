@@ -49,7 +49,7 @@ package enum ToolService {
             if stat(root.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
                 found.append(root)
             } else {
-                warn("\(root.path) is left out: it is no directory that can be reached")
+                warn("\(root.path) is left out: it is not an accessible directory")
             }
         }
         guard !found.isEmpty else {
@@ -61,8 +61,8 @@ package enum ToolService {
 
     /// Instructions for the model that save calls and tokens.
     static let instructions =
-        "Files of any size: read parts with read_file_range (next_offset says where to go on), change "
-        + "parts with edit_file instead of writing files anew, write long files with "
-        + "edit_file_append_chunk. All arguments of a call need at most "
-        + "\(ToolSettings.argumentBytes) bytes; replies are short unless max_bytes asks for more."
+        "Files of any size: read parts with read_file_range (next_offset is where to continue), change "
+        + "parts with edit_file instead of rewriting files, write long files with "
+        + "edit_file_append_chunk. Use at most \(ToolSettings.argumentBytes) bytes for all arguments "
+        + "of a call; replies are short unless max_bytes asks for more."
 }

@@ -8,9 +8,9 @@ internal import Tools
 enum TreeTools {
     static let directoryTree = Tool(
         "directory_tree", .read, title: "Directory tree",
-        "Names below a directory as JSON: name, type (file or directory), and for directories their "
-            + "children. What has no room in the reply is counted in omitted, the deepest first; a "
-            + "directory with omitted and no children was not opened: ask for its own tree. "
+        "Lists the names below a directory as JSON: name, type (file or directory), and children of "
+            + "directories. Names that do not fit in the reply are counted in omitted, the deepest first; a "
+            + "directory with omitted and no children was not opened: request its own tree. "
             + "Symlinks are shown as files and not followed.",
         input: [
             "path": Shape.path,
@@ -19,8 +19,8 @@ enum TreeTools {
             "max_bytes": Shape.maxBytes,
         ], required: ["path"],
         output: [
-            "content": Shape.text("The tree as JSON."), "entries": Shape.integer("Shown."),
-            "omitted": Shape.integer("Known and not shown."),
+            "content": Shape.text("The tree as JSON."), "entries": Shape.integer("Entries in the reply."),
+            "omitted": Shape.integer("Known entries that are not in the reply."),
             "unopened": Shape.integer("Directories whose content is not shown."),
         ], outputRequired: ["content", "entries", "omitted", "unopened"], hints: .readOnly,
         run: tree)
@@ -76,8 +76,8 @@ enum TreeTools {
         var notes: [String] = []
         if omitted + unopened > 0 {
             notes.append(
-                "\(omitted) names and the content of \(unopened) directories are not shown: ask for "
-                    + "the tree of one below, or give max_bytes or excludePatterns")
+                "\(omitted) names and the content of \(unopened) directories are not shown: request "
+                    + "the tree of a directory below, or give max_bytes or excludePatterns")
         }
         return Reply.text(
             text, notes: notes,

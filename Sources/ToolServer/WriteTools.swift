@@ -7,11 +7,11 @@ internal import Tools
 enum WriteTools {
     static let writeFile = Tool(
         "write_file", .write, title: "Write file",
-        "Makes a file, or writes all of one anew; its permissions, attributes and links stay, and it "
-            + "changes as a whole or not at all. " + Shape.budget
-            + ": write longer files by edit_file_append_chunk, and change parts by edit_file.",
+        "Creates a file, or replaces its whole content; its permissions, attributes and links are kept. "
+            + "It changes completely or not at all. " + Shape.budget
+            + ": write longer files with edit_file_append_chunk, and change parts with edit_file.",
         input: [
-            "path": Shape.path, "content": Shape.text("All of the file."),
+            "path": Shape.path, "content": Shape.text("The whole content of the file."),
             "version": Shape.version,
         ], required: ["path", "content"],
         output: [
@@ -34,7 +34,7 @@ enum WriteTools {
 
     static let createDirectory = Tool(
         "create_directory", .write, title: "Create directory",
-        "Makes a directory, and those above it. One that is there already is no error.",
+        "Creates a directory and its parents. An existing directory is not an error.",
         input: ["path": Shape.path], required: ["path"], output: ["content": Shape.content],
         outputRequired: ["content"], hints: ToolHints(isDestructive: false, isIdempotent: true)
     ) { call throws(ToolError) in
@@ -44,11 +44,11 @@ enum WriteTools {
 
     static let moveFile = Tool(
         "move_file", .write, title: "Move or rename",
-        "Moves or renames a file or directory. What is at the destination already stays, and the "
-            + "call fails. A symlink is moved itself.",
+        "Moves or renames a file or directory. If the destination exists, the call fails. "
+            + "A symlink itself is moved, not its target.",
         input: [
             "source": Shape.text("What to move."),
-            "destination": Shape.text("Its new path; the directory above must be there."),
+            "destination": Shape.text("Its new path; the directory above must exist."),
         ], required: ["source", "destination"], output: ["content": Shape.content],
         outputRequired: ["content"], hints: ToolHints(isDestructive: false)
     ) { call throws(ToolError) in

@@ -38,7 +38,7 @@ package struct CheckCommand: Sendable {
     /// - Parameter directory: the working directory of the command.
     package init(_ command: String, in directory: ToolPath, seconds: UInt64?) throws(ToolError) {
         guard !command.isEmpty, command.utf8.count <= Self.longest, !command.utf8.contains(0) else {
-            throw ToolError(.usage, "the check is a command of 1 to \(Self.longest) bytes, without NUL")
+            throw ToolError(.usage, "the check must be a command of 1 to \(Self.longest) bytes, without NUL")
         }
         self.command = command
         self.directory = directory

@@ -23,7 +23,7 @@ package struct CheckedChange {
     ) throws(ToolError) -> CheckCommand.Outcome {
         guard ground is HostGround else {
             throw ToolError(
-                .unsupported, "a check is a program, and sees files of a mount only: mount the workspace")
+                .unsupported, "a check is a program and needs the files of a mount: mount the workspace")
         }
         let missing = Set(paths.flatMap { Stage.missing(above: $0, ground) })
             .sorted { $0.names.count > $1.names.count }
@@ -60,17 +60,17 @@ package struct CheckedChange {
         } catch {
             throw ToolError(
                 error.kind,
-                "\(ending), and the files could not be taken back to @\(own.before): \(error.description)")
+                "\(ending), and the files could not be rolled back to @\(own.before): \(error.description)")
         }
         if !others.isEmpty {
             let names = others.prefix(8).map(\.description).joined(separator: ", ")
             let were = others.count == 1 ? "was" : "were"
-            return "\(names) \(were) changed by others meanwhile, or by the check: nothing was taken back; "
-                + "a rollback of the paths to @\(own.before) takes all of it back"
+            return "\(names) \(were) changed by another process or by the check: nothing was undone; "
+                + "a rollback of the paths to @\(own.before) undoes all changes"
         }
         // A directory in which another process has made something is not empty, and stays.
         for directory in missing { try? ground.remove(directory) }
         return "the files are as before the call"
-            + (own.backup.map { "; what was there is in the backup \($0)" } ?? "")
+            + (own.backup.map { "; the undone content is in the backup \($0)" } ?? "")
     }
 }

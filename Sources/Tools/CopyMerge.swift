@@ -22,14 +22,14 @@ struct CopyMerge {
     init(_ ground: any Ground, _ options: CopyOptions) throws(ToolError) {
         guard let base = options.mergeBase else {
             throw ToolError(
-                .usage, "a merge needs merge_base: the file or directory that both sides come from")
+                .usage, "a merge needs merge_base: the common origin of both sides, a file or directory")
         }
         // A renamed or filled-in file has no counterpart in the base.
         guard options.names == nil, options.nameExpression == nil, !options.flattens,
             options.variables == nil
         else {
             throw ToolError(
-                .usage, "a merge goes without rename, flatten and variables: copy first, then merge the copy")
+                .usage, "a merge takes no rename, flatten or variables: copy first, then merge the copy")
         }
         _ = try ground.status(base)
         self.ground = ground
@@ -59,11 +59,11 @@ struct CopyMerge {
         }
         guard let merged = try merge(source, target, before) else {
             switch overlap {
-            case .ours: return .stays("both have changed it, and it is no text")
+            case .ours: return .stays("both have changed it, and it is not text")
             case .theirs: return .taken
             case .fail, .mark:
                 return .conflict(
-                    "both have changed it, and it is no text of at most \(TextMerge.largest >> 20) MiB")
+                    "both have changed it, and it is not text of at most \(TextMerge.largest >> 20) MiB")
             }
         }
         if overlap == .fail, merged.overlaps > 0 {
@@ -89,7 +89,7 @@ struct CopyMerge {
         if theirs != nil, theirs == before { return .stays("unchanged in the source") }
         if ours != nil, ours == before { return .taken }
         switch overlap {
-        case .ours: return .stays("there is another link or file")
+        case .ours: return .stays("the destination has another link or file")
         case .theirs: return .taken
         case .fail, .mark: return .conflict("one of them is a symlink, and they are not the same")
         }
@@ -161,10 +161,10 @@ struct CopyMerge {
             }
         } catch {
             switch error {
-            case .noGit: throw ToolError(.unsupported, "a merge needs git, and there is none")
+            case .noGit: throw ToolError(.unsupported, "a merge needs git, which was not found")
             case .git(let status):
                 throw ToolError(.system, "git merge-file failed with exit status \(status) on \(target)")
-            case .system(let errno): throw ToolError(errno, "write", "what is to be merged")
+            case .system(let errno): throw ToolError(errno, "write", "the texts to merge")
             }
         }
     }

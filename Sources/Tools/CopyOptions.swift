@@ -71,7 +71,7 @@ package struct CopyOptions: Sendable {
     package mutating func setNames(pattern: String?, expression: String?) throws(ToolError) {
         if let expression {
             guard let pattern else {
-                throw ToolError(.usage, "a rename by an expression needs what comes in its place: rename")
+                throw ToolError(.usage, "a rename by an expression needs a replacement: rename")
             }
             nameExpression = try NameExpression(expression, replacement: pattern)
         } else if let pattern {
@@ -105,7 +105,7 @@ package struct NamePattern: Sendable {
         while let open = rest.firstIndex(of: "{") {
             if open > rest.startIndex { parts.append(.text(Array(rest[..<open].utf8))) }
             guard let close = rest[open...].firstIndex(of: "}") else {
-                throw ToolError(.usage, "the pattern \(text) has a { without its }")
+                throw ToolError(.usage, "the pattern \(text) has a { without a }")
             }
             let word = rest[rest.index(after: open)..<close]
             switch word {
@@ -116,8 +116,8 @@ package struct NamePattern: Sendable {
                 guard let zeros = Self.digits(word) else {
                     throw ToolError(
                         .usage,
-                        "{\(word)} is not known in a pattern of names: there are {name}, {stem}, {ext} "
-                            + "with its dot, {n}, {nnn}")
+                        "{\(word)} is not known in a pattern of names: use {name}, {stem}, {ext} "
+                            + "(with its dot), {n}, {nnn}")
                 }
                 parts.append(.number(digits: zeros))
             }

@@ -68,7 +68,7 @@ package struct CopyPlan: Sendable {
             return try FileName(name).bytes
         } catch {
             let text = String(decoding: name, as: UTF8.self)
-            throw ToolError(.usage, "\"\(text)\" can be no name of a copy: \(error)")
+            throw ToolError(.usage, "\"\(text)\" cannot be the name of a copy: \(error)")
         }
     }
 
@@ -83,7 +83,7 @@ package struct CopyPlan: Sendable {
         var status = try ground.status(source)
         if status.type == .symlink {
             switch options.symlinks {
-            case .skip: throw ToolError(.wrongType, "\(source) is a symlink, and these are to be skipped")
+            case .skip: throw ToolError(.wrongType, "\(source) is a symlink, and symlinks are skipped")
             case .preserve:
                 try add(source, [], .symlink(target: try ground.symlinkTarget(source)), status)
                 return
@@ -95,7 +95,7 @@ package struct CopyPlan: Sendable {
         switch status.type {
         case .regular: try add(source, [], .file, status)
         case .directory: try walk(source, status, isCancelled)
-        default: throw ToolError(.wrongType, "\(source) is no file, directory or symlink")
+        default: throw ToolError(.wrongType, "\(source) is not a file, directory or symlink")
         }
     }
 
@@ -175,7 +175,7 @@ package struct CopyPlan: Sendable {
                 try add(path, try copied(names), .symlink(target: target), status)
             }
         default:
-            skip(path, "no file, directory or symlink")
+            skip(path, "not a file, directory or symlink")
         }
         return nil
     }
@@ -212,7 +212,7 @@ package struct CopyPlan: Sendable {
             real = try ground.resolved(path)
             status = try ground.status(real)
         } catch {
-            skip(path, error.kind == .denied ? "leads out of the allowed directories" : "leads nowhere")
+            skip(path, error.kind == .denied ? "leads out of the allowed directories" : "leads to nothing")
             return nil
         }
         guard let included = verdict(frame, names, isDirectory: status.type == .directory) else {
@@ -228,7 +228,7 @@ package struct CopyPlan: Sendable {
             }
             return try enter(frame, real, names, status, included)
         default:
-            skip(path, "leads to no file or directory")
+            skip(path, "leads to something that is not a file or directory")
         }
         return nil
     }

@@ -24,8 +24,8 @@ extension CopyRun {
                     guard item.kind == .directory, status.type == .directory else {
                         throw ToolError(
                             .exists,
-                            "\(target) is \(status.type == .directory ? "a" : "no") directory, and "
-                                + "\(item.source) is \(item.kind == .directory ? "one" : "none")")
+                            "\(target) is \(status.type == .directory ? "a" : "not a") directory, but "
+                                + "\(item.source) is \(item.kind == .directory ? "a directory" : "not")")
                     }
                     placement.isThere = true
                 }
@@ -63,7 +63,7 @@ extension CopyRun {
         case .skip:
             found.skipped.append(.init(path: item.source, reason: "destination exists"))
         case .newer where status.modificationTime >= item.status.modificationTime:
-            found.skipped.append(.init(path: item.source, reason: "destination is as new"))
+            found.skipped.append(.init(path: item.source, reason: "destination is not older"))
         case .overwrite, .newer:
             placement.replaces = true
             // `newer` replaces the file only if it is still the older one that was seen here.
@@ -126,15 +126,15 @@ extension CopyRun {
             let more = conflicts.count > 1 ? ", and \(conflicts.count - 1) more" : ""
             return ToolError(
                 .exists,
-                "there is something at \(conflicts.first?.path ?? destination) already\(more): nothing was "
-                    + "copied; say what happens then (overwrite, skip, rename, newer, merge)")
+                "\(conflicts.first?.path ?? destination) exists already\(more): nothing was copied; "
+                    + "choose a rule for existing files (overwrite, skip, rename, newer, merge)")
         }
         let named = conflicts.prefix(10).map { "\($0.path) (\($0.reason))" }
         let more = conflicts.count > 10 ? ", and \(conflicts.count - 10) more" : ""
         return ToolError(
             .exists,
-            "not to be merged: \(named.joined(separator: ", "))\(more); nothing was copied; the rule for "
-                + "overlaps says what else may happen (mark, ours, theirs)")
+            "cannot merge \(named.joined(separator: ", "))\(more); nothing was copied; "
+                + "choose another rule for overlaps (mark, ours, theirs)")
     }
 
     /// Makes the merged file. All but its content is taken from the destination.

@@ -79,7 +79,7 @@ package struct CopyRun {
         // Each may be reached through a symlink.
         let (source, target) = (try ground.resolved(top.source), try ground.resolved(destination))
         guard target.names(below: source) == nil else {
-            throw ToolError(.usage, "\(destination) lies in \(top.source): a copy cannot hold itself")
+            throw ToolError(.usage, "\(destination) lies in \(top.source): a copy cannot contain itself")
         }
     }
 
@@ -276,12 +276,12 @@ package struct CopyRun {
         guard text.size <= Template.largestText else {
             throw ToolError(
                 .bounds,
-                "\(item.source) has {{ in it and \(text.size) bytes: templates have at most "
+                "\(item.source) is a template of \(text.size) bytes: templates have at most "
                     + "\(Template.largestText)")
         }
         let bytes = try text.read(0..<text.size)
         guard let string = text.encoding.decode(bytes[...]) else {
-            throw ToolError(.encoding, "\(item.source) is not \(text.encoding.rawValue) throughout")
+            throw ToolError(.encoding, "\(item.source) has bytes that are not \(text.encoding.rawValue)")
         }
         let filled = try Template(variables).fill(string, where: "\(item.source)")
         guard let encoded = text.encoding.encode(filled) else {

@@ -94,7 +94,7 @@ package struct EditCopy {
             guard replaces else {
                 throw ToolError(
                     .exists,
-                    "there is something at \(item.destination) already: nothing was copied; say "
+                    "\(item.destination) exists already: nothing was copied; give "
                         + "on_conflict overwrite, or another path")
             }
         }

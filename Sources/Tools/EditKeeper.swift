@@ -67,7 +67,7 @@ package final class EditKeeper: Sendable {
         } catch {
             switch error {
             case .fileTooBig:
-                said = "not kept: it has more than \(bounds.copied) bytes, and a second name is not possible"
+                said = "not kept: it has more than \(bounds.copied) bytes, and a hard link is not possible"
             case .quota:
                 said = "not kept: it has more than \(bounds.bytes / 2) bytes"
             default: said = "not kept: \(error)"

@@ -29,7 +29,7 @@ extension EditPlanner {
         }
         guard !splices.isEmpty else {
             throw ToolError(
-                .noMatch, "\(name)the expression \(pattern.prefix(60)) fits nowhere in the file")
+                .noMatch, "\(name)the expression \(pattern.prefix(60)) matches nowhere in the file")
         }
         try checkCount(name, splices.map(\.offset), everywhere)
         var planned: [PlannedEdit] = []

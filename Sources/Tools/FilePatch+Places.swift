@@ -63,9 +63,9 @@ extension FilePatch {
             let more = misfits.count > Self.shownHunks ? " and more" : ""
             throw ToolError(
                 .noMatch,
-                "\(misfits.count) of \(hunks.count) hunks do not fit: "
+                "\(misfits.count) of \(hunks.count) hunks do not match: "
                     + misfits.prefix(Self.shownHunks).joined(separator: ", ")
-                    + "\(more): their lines stand neither there nor elsewhere; read these parts again")
+                    + "\(more): their lines are not in the file; read these parts again")
         }
         return (planned, shifted)
     }

@@ -32,7 +32,7 @@ package struct Glob: Sendable, Equatable {
     package init?(_ pattern: some Sequence<UInt8>) throws(ToolError) {
         var bytes = Self.trimmed(Array(pattern))
         guard bytes.count <= Self.longest else {
-            throw ToolError(.bounds, "a pattern has \(bytes.count) bytes: \(Self.longest) is the most")
+            throw ToolError(.bounds, "a pattern has \(bytes.count) bytes: the maximum is \(Self.longest)")
         }
         if bytes.isEmpty || bytes[0] == 0x23 { return nil }
         isNegated = bytes[0] == 0x21
@@ -117,7 +117,7 @@ package struct Glob: Sendable, Equatable {
             }
         }
         throw ToolError(
-            .usage, "the pattern \(String(decoding: name, as: UTF8.self)) has a [ without its ]")
+            .usage, "the pattern \(String(decoding: name, as: UTF8.self)) has a [ without a ]")
     }
 
     // MARK: Matching

@@ -215,7 +215,7 @@ extension Ground {
             }
         }
         throw ToolError(
-            .stale, "\(path) could not be written, since others write it all the time: try it again")
+            .stale, "cannot write \(path), because other processes keep changing it: try again")
     }
 
     /// The maximum number of attempts of one write, which together take about half a second.
@@ -227,7 +227,7 @@ extension Ground {
             // This is checked before anything is removed: a root must stay, and its content may be
             // read-only.
             guard !roots.lie(below: try resolved(path)) else {
-                throw ToolError(.denied, "\(path) is, or holds, one of the allowed directories: it stays")
+                throw ToolError(.denied, "\(path) is or contains an allowed directory: it cannot be removed")
             }
             var found: [ToolPath] = []
             try TreeWalk(self).run(path) { entry throws(ToolError) in

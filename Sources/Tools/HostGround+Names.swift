@@ -34,7 +34,7 @@ extension HostGround {
             }
         } catch {
             if error == .exists {
-                throw ToolError(.exists, "there is something at \(path) already")
+                throw ToolError(.exists, "\(path) exists already")
             }
             throw ToolError(error, "make", "\(path)")
         }
@@ -64,14 +64,14 @@ extension HostGround {
         // A link in the last place is moved itself.
         let real = try locate(source, followsLast: false, writing: true).path
         guard !roots.lie(below: real) else {
-            throw ToolError(.denied, "\(source) is, or holds, one of the allowed directories: it stays")
+            throw ToolError(.denied, "\(source) is or contains an allowed directory: it cannot be moved")
         }
         let (to, newName) = try parent(of: destination, doing: "move")
         do throws(Errno) {
             try from.rename(name.bytes, to: newName.bytes, in: to, replaces: false)
         } catch {
             if error == .exists {
-                throw ToolError(.exists, "there is something at \(destination) already: nothing was moved")
+                throw ToolError(.exists, "\(destination) exists already: nothing was moved")
             }
             throw ToolError(error, "move", "\(source) to \(destination)")
         }
@@ -128,8 +128,8 @@ extension HostGround {
         } catch {
             throw ToolError(
                 .system,
-                "\(other) could not be replaced (\(failure)), nor be put back (\(error)): what it held "
-                    + "before is now \(aside)")
+                "\(other) could not be replaced (\(failure)) and not be restored (\(error)): its earlier "
+                    + "content is now in \(aside)")
         }
         throw ToolError(failure, "replace", "\(other)")
     }
@@ -162,7 +162,7 @@ extension HostGround {
             return try move(source, to: path)
         }
         guard status.type == .regular else {
-            throw ToolError(.wrongType, "\(path) is no regular file: name a file")
+            throw ToolError(.wrongType, "\(path) is not a regular file: name a file")
         }
         let old = try open(path, flags: O_RDWR, followsLast: false, writing: true, doing: "write").file
         let (from, name) = try parent(of: source, doing: "write")

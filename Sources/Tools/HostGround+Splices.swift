@@ -14,7 +14,7 @@ extension HostGround {
         let host = HostFile(file: file, name: path.description)
         let status = try host.status()
         guard status.type == .regular else {
-            throw ToolError(.wrongType, "\(path) is no regular file: name a file")
+            throw ToolError(.wrongType, "\(path) is not a regular file: name a file")
         }
         if let expected, expected != FileVersion(status) {
             throw ToolError(
@@ -55,7 +55,7 @@ extension HostGround {
         _ file: File, _ status: FileStatus, _ splices: [ByteSplice], _ location: Location
     ) throws(ToolError) -> FileVersion {
         let path = location.path
-        guard let name = path.names.last else { throw ToolError(.wrongType, "\(path) is no file") }
+        guard let name = path.names.last else { throw ToolError(.wrongType, "\(path) is not a file") }
         let directory = try open(
             path.parent, flags: O_RDONLY | O_DIRECTORY, writing: true, doing: "edit in").file
         let temporary = "\(WorkingName.make(WorkingName.fresh))"

@@ -108,7 +108,7 @@ package final class HostGround: Ground {
             if ControlFiles.are(in: ToolPath(names: Array(real.names[..<index]))) {
                 throw ToolError(
                     .denied,
-                    "\(path) is one of the workspace's control files: use the tools for what they do")
+                    "\(path) is a control file of the workspace: use the tools with the same function")
             }
         }
     }
@@ -154,7 +154,7 @@ package final class HostGround: Ground {
             }
             return host
         case .directory: throw ToolError(.wrongType, "\(path) is a directory: list it, or name a file")
-        default: throw ToolError(.wrongType, "\(path) is no regular file")
+        default: throw ToolError(.wrongType, "\(path) is not a regular file")
         }
     }
 
@@ -173,7 +173,7 @@ package final class HostGround: Ground {
         if ControlFiles.are(in: real) { return ControlFiles(root: real) }
         if let found = ControlFiles(above: real) { return found }
         throw ToolError(
-            .unsupported, "\(path) is in no draftfs workspace: backups and history are there only in one")
+            .unsupported, "\(path) is not in a draftfs workspace: only a workspace has backups and history")
     }
 
     package func keepContent(of path: ToolPath, at place: ToolPath, tells: Bool) {

@@ -51,7 +51,7 @@ package struct OwnChange {
     private static func sequence(_ workspace: any WorkspacePast) throws(ToolError) -> UInt64 {
         let bytes = try workspace.read("status", 1 << 20)
         guard let status = try? JSONDecoder().decode(Status.self, from: Data(bytes)) else {
-            throw ToolError(.system, "the status of \(workspace.root) cannot be understood")
+            throw ToolError(.system, "the status of \(workspace.root) cannot be decoded")
         }
         return status.sequence
     }

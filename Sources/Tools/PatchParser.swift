@@ -141,19 +141,19 @@ struct PatchParser {
         if let first = file.hunks.first {
             if file.kind == .make, file.hunks.count > 1 || first.oldCount > 0 {
                 guard file.oldName != nil else {
-                    throw ToolError(.usage, "the patch makes \(file.name), and has lines that go from it")
+                    throw ToolError(.usage, "the patch creates \(file.name), but removes lines from it")
                 }
                 file.kind = .edit
             }
             if file.kind == .remove, file.hunks.count > 1 || first.newCount > 0 {
                 guard file.newName != nil else {
-                    throw ToolError(.usage, "the patch removes \(file.name), and has lines that stay in it")
+                    throw ToolError(.usage, "the patch removes \(file.name), but keeps lines in it")
                 }
                 file.kind = .edit
             }
         }
         guard files.count < PatchText.mostFiles else {
-            throw ToolError(.bounds, "the patch is of more than \(PatchText.mostFiles) files")
+            throw ToolError(.bounds, "the patch has more than \(PatchText.mostFiles) files")
         }
         files.append(file)
     }
@@ -179,7 +179,7 @@ struct PatchParser {
         let words = head.split(separator: " ")
         guard words.count >= 4, let old = Self.range(words[1], "-"), let new = Self.range(words[2], "+")
         else {
-            throw ToolError(.usage, "hunk \(number): \(head.prefix(80)) says no lines: -12,3 +12,4")
+            throw ToolError(.usage, "hunk \(number): \(head.prefix(80)) has no lines such as -12,3 +12,4")
         }
         var hunk = FilePatch.Hunk(
             number: number, oldStart: old.start, oldCount: old.count, newCount: new.count,
@@ -211,7 +211,7 @@ struct PatchParser {
             default:
                 throw ToolError(
                     .usage,
-                    "hunk \(number): a line begins with neither blank, + nor -: "
+                    "hunk \(number): a line does not begin with a blank, + or -: "
                         + String(decoding: text.prefix(60), as: UTF8.self))
             }
             index = next
@@ -219,7 +219,7 @@ struct PatchParser {
         guard oldLines == old.count, newLines == new.count else {
             throw ToolError(
                 .usage,
-                "hunk \(number) has \(oldLines) old and \(newLines) new lines, and its head says "
+                "hunk \(number) has \(oldLines) old and \(newLines) new lines, but its head says "
                     + "\(old.count) and \(new.count): the patch is cut off or was changed by hand")
         }
         hunk.body = hunk.body.lowerBound..<min(index, bytes.count)

@@ -40,7 +40,7 @@ package struct PatchRun {
         guard isDirectory || patch.files.count == 1 else {
             throw ToolError(
                 .usage,
-                "the patch is of \(patch.files.count) files: name the directory that its names are below")
+                "the patch has \(patch.files.count) files: name the directory that its names are relative to")
         }
         var targets: [Target] = []
         var problems: [ToolError] = []
@@ -50,7 +50,7 @@ package struct PatchRun {
             do throws(ToolError) {
                 let target = isDirectory ? try place(file, below: path) : path
                 guard seen.insert(try ground.resolved(target)).inserted else {
-                    throw ToolError(.usage, "the patch has two parts for it: give each in a call of its own")
+                    throw ToolError(.usage, "the patch has two parts for it: use a separate call for each")
                 }
                 targets.append(try plan(file, target))
             } catch {
@@ -84,7 +84,7 @@ package struct PatchRun {
         var target = Target(path: path, kind: file.kind, hunks: file.hunkCount)
         if file.kind == .make {
             guard (try? ground.status(path)) == nil else {
-                throw ToolError(.exists, "the patch makes \(path), and there is something already")
+                throw ToolError(.exists, "the patch creates \(path), but \(path) exists already")
             }
             target.content = try file.content()
             return target
@@ -96,7 +96,7 @@ package struct PatchRun {
             let goes = target.planned.reduce(UInt64(0)) { $0 + $1.splice.delete }
             guard goes == text.size, target.planned.allSatisfy({ $0.splice.insert.isEmpty }) else {
                 throw ToolError(
-                    .noMatch, "the patch removes \(path), and does not hold all that is in it")
+                    .noMatch, "the patch removes \(path), but does not have all of its content")
             }
         }
         return target

@@ -22,13 +22,13 @@ package struct PatchText: Sendable {
     /// - Throws: `usage` for bytes that are no patch.
     private init(_ bytes: [UInt8], isText: Bool) throws(ToolError) {
         guard bytes.count <= Self.longest else {
-            throw ToolError(.bounds, "the patch has \(bytes.count) bytes, \(Self.longest) is the most")
+            throw ToolError(.bounds, "the patch has \(bytes.count) bytes; the maximum is \(Self.longest)")
         }
         var parser = PatchParser(bytes, isText: isText)
         files = try parser.parse()
         guard !files.isEmpty else {
             throw ToolError(
-                .usage, "the patch has no hunk: it is a unified diff, with lines such as @@ -1,3 +1,4 @@")
+                .usage, "the patch has no hunk: give a unified diff, with lines such as @@ -1,3 +1,4 @@")
         }
     }
 }

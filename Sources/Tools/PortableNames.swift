@@ -17,7 +17,7 @@ package enum PortableNames {
             warnings += problems(last).map { "\(shown): \($0)" }
             if let other = folded.updateValue(shown, forKey: shown.lowercased()) {
                 warnings.append(
-                    "\(shown) and \(other) are one name where case or composition does not count")
+                    "\(shown) and \(other) are the same name on systems that ignore case or composition")
             }
         }
         return Array(warnings.prefix(100))
@@ -35,7 +35,7 @@ package enum PortableNames {
             problems.append("Windows drops the dot or blank at the end")
         }
         let stem = text.prefix { $0 != "." }.lowercased()
-        if reserved.contains(stem) { problems.append("Windows keeps \(stem) for a device") }
+        if reserved.contains(stem) { problems.append("Windows reserves \(stem) for a device") }
         if text.utf16.count > 255 { problems.append("longer than 255 units") }
         return problems
     }

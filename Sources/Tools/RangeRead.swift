@@ -91,7 +91,7 @@ package struct RangeReader {
     private func requireInside(_ offset: UInt64, _ word: String) throws(ToolError) {
         guard offset <= text.size else {
             throw ToolError(
-                .usage, "the \(word) \(offset) is behind the end: the file has \(text.size) bytes")
+                .usage, "the \(word) \(offset) is beyond the end: the file has \(text.size) bytes")
         }
     }
 

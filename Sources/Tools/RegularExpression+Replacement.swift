@@ -30,7 +30,7 @@ extension RegularExpression {
             case 0x7b:
                 let name = text[(index + 1)...].prefix { $0 != 0x7d }
                 guard name.endIndex < text.count else {
-                    throw ToolError(.usage, "the new text has a ${ without its }; $$ is a dollar")
+                    throw ToolError(.usage, "the new text has a ${ without a }; $$ is a dollar")
                 }
                 filled += try group(name, match)
                 index = name.endIndex + 1
@@ -41,7 +41,7 @@ extension RegularExpression {
         }
         guard filled.count <= room else {
             throw ToolError(
-                .bounds, "what the expression \(shown) puts in is too long: make it in several calls")
+                .bounds, "the replacement text of the expression \(shown) is too long: use several calls")
         }
         return filled
     }
@@ -56,7 +56,7 @@ extension RegularExpression {
         guard number >= 0, number < match.groups.count else {
             throw ToolError(
                 .usage,
-                "the new text names the group \(word.prefix(60)), and the expression has \(groupCount); "
+                "the new text names the group \(word.prefix(60)), but the expression has \(groupCount); "
                     + "$$ is a dollar")
         }
         return match[number]

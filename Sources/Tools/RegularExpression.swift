@@ -77,7 +77,7 @@ package final class RegularExpression {
         if looksAhead { options |= CPCRE2_PLAIN_START }
         guard let code = cpcre2_compile(bytes, bytes.count, options, &error, &offset) else {
             throw ToolError(
-                .usage, "the expression is not one: \(Self.words(error)), at byte \(offset)")
+                .usage, "the expression is not valid: \(Self.words(error)), at byte \(offset)")
         }
         guard let context = cpcre2_context_create(Self.steps, Self.depth, Self.heap) else {
             pcre2_code_free_8(code)
@@ -353,7 +353,7 @@ package final class RegularExpression {
     private var tooLong: ToolError {
         ToolError(
             .bounds,
-            "the expression \(shown) matches more than \(Self.longestMatch) bytes: make it fit less")
+            "the expression \(shown) matches more than \(Self.longestMatch) bytes: make it match less")
     }
 
     /// Reads on in the file and drops the bytes before the current place, except those for a lookbehind.

@@ -65,7 +65,7 @@ package struct ToolPath: Hashable, Sendable, CustomStringConvertible {
             } catch {
                 throw ToolError(
                     .usage,
-                    "a name in the path is not possible (\(error)): names have 1 to 255 bytes, "
+                    "a name in the path is not valid (\(error)): names have 1 to 255 bytes, "
                         + "without NUL")
             }
         }
@@ -98,17 +98,17 @@ package struct Roots: Sendable {
         var bytes = Array(text.utf8)
         guard bytes.count <= Self.longestPath else {
             throw ToolError(
-                .bounds, "the path has \(bytes.count) bytes, and \(Self.longestPath) is the most")
+                .bounds, "the path has \(bytes.count) bytes, but the maximum is \(Self.longestPath)")
         }
         guard !bytes.isEmpty else { throw ToolError(.usage, "the path is empty: give a file's path") }
         bytes = Self.withoutDrive(bytes)
         if bytes.first == 0x7e, bytes.count == 1 || bytes[1] == 0x2f {
-            guard let home else { throw ToolError(.usage, "~ is not known here: give the whole path") }
+            guard let home else { throw ToolError(.usage, "~ is not known here: give the full path") }
             return try ToolPath(home + [0x2f] + bytes.dropFirst())
         }
         if bytes.first == 0x2f { return try ToolPath(bytes) }
         guard let first = all.first else {
-            throw ToolError(.denied, "no directory may be touched: start the server with --root DIR")
+            throw ToolError(.denied, "no directory is allowed: start the server with --root DIR")
         }
         return try ToolPath(first.path + [0x2f] + bytes)
     }
@@ -142,6 +142,6 @@ package struct Roots: Sendable {
     package func refusal(_ path: ToolPath) -> ToolError {
         let names = paths.prefix(8).map(\.description).joined(separator: ", ")
         return ToolError(
-            .denied, "\(path) is outside of the directories that may be touched (\(names))")
+            .denied, "\(path) is outside of the allowed directories (\(names))")
     }
 }

@@ -118,7 +118,7 @@ struct PlacedFiles {
     }
 
     private static func changed(_ path: ToolPath) -> ToolError {
-        ToolError(.stale, "\(path) was changed by somebody else meanwhile: nothing was changed")
+        ToolError(.stale, "\(path) was changed by another process in the meantime: nothing was changed")
     }
 
     /// Moves a file to a place in a stage.
@@ -175,12 +175,12 @@ struct PlacedFiles {
     static func explain(_ error: ToolError, _ left: [Left]) -> ToolError {
         if left.isEmpty { return error }
         let names = left.prefix(8).map { item in
-            "\(item.path)" + (item.before.map { " (what it held before is now \($0))" } ?? "")
+            "\(item.path)" + (item.before.map { " (its earlier content is now in \($0))" } ?? "")
         }
         let more = left.count > 8 ? " and \(left.count - 8) more" : ""
         return ToolError(
             error.kind,
-            "\(error.description); and \(names.joined(separator: ", "))\(more) could not be put back, being "
-                + "changed meanwhile")
+            "\(error.description); and \(names.joined(separator: ", "))\(more) could not be restored, "
+                + "because they were changed in the meantime")
     }
 }

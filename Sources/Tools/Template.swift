@@ -27,7 +27,7 @@ package struct Template: Sendable {
             guard let close = rest.firstRange(of: "}}"),
                 !rest[..<close.lowerBound].contains(where: \.isNewline)
             else {
-                throw ToolError(.usage, "\(place), line \(line): {{ without its }}; \\{{ is two braces")
+                throw ToolError(.usage, "\(place), line \(line): {{ without }}; \\{{ is two braces")
             }
             let name = rest[..<close.lowerBound].trimmed
             guard let value = variables[String(name)] else {

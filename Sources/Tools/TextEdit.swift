@@ -81,7 +81,7 @@ package struct EditPlanner {
         guard planned.count == 1 || inserted <= Self.mostInserted else {
             throw ToolError(
                 .bounds,
-                "the edits put in \(inserted) bytes, and one call takes \(Self.mostInserted): make them in "
+                "the edits insert \(inserted) bytes, but one call takes \(Self.mostInserted): make them in "
                     + "several")
         }
         let sorted = planned.enumerated().sorted {
@@ -91,8 +91,8 @@ package struct EditPlanner {
         where one.splice.offset + one.splice.delete > other.splice.offset {
             throw ToolError(
                 .usage,
-                "two edits overlap in line \(other.line): make one of them, or make them one after "
-                    + "the other")
+                "two edits overlap in line \(other.line): make them one edit, or make them in two "
+                    + "calls")
         }
         return sorted
     }
@@ -104,7 +104,7 @@ package struct EditPlanner {
     ) throws(ToolError) -> [PlannedEdit] {
         if match == .expression { return try expressions(name, old, new, everywhere) }
         guard !old.isEmpty else {
-            throw ToolError(.usage, "\(name)the text to replace is empty: say which text is to go")
+            throw ToolError(.usage, "\(name)the text to replace is empty: give that text")
         }
         guard let insert = encoded(new) else { throw unencodable(name, new) }
         // A text with characters that the encoding does not have cannot be in the file.
@@ -161,7 +161,7 @@ package struct EditPlanner {
             guard places.count <= Self.mostPlaces else {
                 throw ToolError(
                     .bounds,
-                    "\(name)the text stands in more than \(Self.mostPlaces) places: give a longer one")
+                    "\(name)the text occurs in more than \(Self.mostPlaces) places: give a longer one")
             }
             return
         }
@@ -171,8 +171,8 @@ package struct EditPlanner {
         let more = places.count > Self.shownPlaces ? " and more" : ""
         throw ToolError(
             .ambiguous,
-            "\(name)the text stands in several places, in lines \(lines.joined(separator: ", "))\(more): "
-                + "give more of what stands around it, or ask for all of them")
+            "\(name)the text occurs in several places, in lines \(lines.joined(separator: ", "))\(more): "
+                + "give more of the text around it, or request all places")
     }
 
     func notFound(_ name: String, _ old: String) -> ToolError {
@@ -187,7 +187,7 @@ package struct EditPlanner {
         ToolError(
             .encoding,
             "\(name)the new text has characters that the file's encoding \(text.encoding.rawValue) "
-                + "does not have: write the file anew in UTF-8, or use others")
+                + "does not have: write the file in UTF-8, or use other characters")
     }
 
     // MARK: Lines and bytes
@@ -198,7 +198,7 @@ package struct EditPlanner {
         guard first >= 1 else { throw ToolError(.usage, "\(name)lines are counted from 1") }
         guard last >= first - 1 else {
             throw ToolError(
-                .usage, "\(name)line \(last) stands before line \(first): give the first line first")
+                .usage, "\(name)line \(last) is before line \(first): give the first line first")
         }
         let total = try text.lineCount()
         guard first <= total + 1, last <= total else {
@@ -236,7 +236,7 @@ package struct EditPlanner {
     ) throws(ToolError) -> PlannedEdit {
         guard offset <= text.size, delete <= text.size - offset else {
             throw ToolError(
-                .usage, "\(name)bytes \(offset) and \(delete) more are not in the file: it has \(text.size)")
+                .usage, "\(name)\(delete) bytes at offset \(offset) are not in the file: it has \(text.size)")
         }
         return PlannedEdit(
             splice: ByteSplice(offset: offset, delete: delete, insert: insert),

@@ -17,7 +17,7 @@ struct BackupCommand: ParsableCommand {
     @Argument(help: "The backup's name. Default: the time, as in 2026-11-24T10-46-40Z.")
     var name: String?
 
-    @Option(help: "Words to remember it by.")
+    @Option(help: "A comment for the backup.")
     var comment: String?
 
     @Flag(help: "List the backups, oldest first.")
@@ -39,10 +39,10 @@ struct BackupCommand: ParsableCommand {
         }
         let actions = [name != nil, list, delete != nil, !rename.isEmpty]
         guard actions.count(where: { $0 }) <= 1 else {
-            throw ValidationError("give a name, or --list, or --delete, or --rename: one of them")
+            throw ValidationError("give only one of a name, --list, --delete and --rename")
         }
         guard comment == nil || !(list || delete != nil || !rename.isEmpty) else {
-            throw ValidationError("--comment goes with a new backup only")
+            throw ValidationError("--comment requires a new backup")
         }
     }
 

@@ -6,12 +6,12 @@ struct CloneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "clone",
         abstract: "Copy a file or a whole directory without copying data.",
-        discussion: "Both lie in one workspace. The copy is there as a whole or not at all.")
+        discussion: "Both must be in one workspace. The copy is made completely or not at all.")
 
     @Argument(help: "What to copy.", completion: .file())
     var source: String
 
-    @Argument(help: "The copy's path; nothing may be there yet.", completion: .file())
+    @Argument(help: "The path of the copy; it must not exist.", completion: .file())
     var destination: String
 
     @OptionGroup var workspace: WorkspaceOptions

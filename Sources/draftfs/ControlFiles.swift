@@ -11,7 +11,7 @@ extension Place {
     private func explain(_ name: String, _ error: Errno) -> Failure {
         if error == .noEntry, isList {
             return Failure(
-                "\(root) is the list of workspaces: go into one, or name one with -C DIR")
+                "\(root) is the list of workspaces: change into one, or name one with -C DIR")
         }
         if error == .noEntry || error == .notDirectory {
             return Failure("the mount has no \(control(name)): its daemon may be an older version")

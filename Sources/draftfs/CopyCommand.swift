@@ -8,7 +8,7 @@ import Tools
 struct CopyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "copy",
-        abstract: "Copy files or directories: filtered, renamed, filled in, as a whole or not at all.",
+        abstract: "Copy files or directories: filtered, renamed, filled in, completely or not at all.",
         discussion: """
             In a workspace files are cloned and no data is stored. Patterns are those of gitignore. \
             Modes, times, attributes, hard links and holes are kept; symlinks stay links.
@@ -22,7 +22,7 @@ struct CopyCommand: ParsableCommand {
     @Argument(help: "What to copy.", completion: .file())
     var source: String
 
-    @Argument(help: "The path of the copy; a directory that is there is merged.", completion: .file())
+    @Argument(help: "The path of the copy; an existing directory is merged.", completion: .file())
     var destination: String
 
     @Option(help: ArgumentHelp("What to copy; repeatable.", valueName: "pattern"))
@@ -34,29 +34,29 @@ struct CopyCommand: ParsableCommand {
     @Flag(help: "Leave out what .gitignore files name, and .git.")
     var gitignore = false
 
-    @Option(help: ArgumentHelp("Only files of at least so many bytes.", valueName: "bytes"))
+    @Option(help: ArgumentHelp("Only files of at least this many bytes.", valueName: "bytes"))
     var minSize: UInt64?
 
-    @Option(help: ArgumentHelp("Only files of at most so many bytes.", valueName: "bytes"))
+    @Option(help: ArgumentHelp("Only files of at most this many bytes.", valueName: "bytes"))
     var maxSize: UInt64?
 
-    @Option(help: ArgumentHelp("Only files modified within that time, like 10m or 7d.", valueName: "age"))
+    @Option(help: ArgumentHelp("Only files modified within this time, like 10m or 7d.", valueName: "age"))
     var newerThan: String?
 
-    @Option(help: ArgumentHelp("Only files not modified within that time.", valueName: "age"))
+    @Option(help: ArgumentHelp("Only files not modified within this time.", valueName: "age"))
     var olderThan: String?
 
     @Option(
-        help: ArgumentHelp("How names are made: {stem}, {ext}, {name}, {n}, {nnn}.", valueName: "pattern"))
+        help: ArgumentHelp("A pattern for names: {stem}, {ext}, {name}, {n}, {nnn}.", valueName: "pattern"))
     var rename: String?
 
     @Option(
         help: ArgumentHelp(
-            "What this expression fits first in a name is replaced by --rename, with $1 for a group.",
+            "Replace the first match of this expression in a name by --rename, with $1 for a group.",
             valueName: "expression"))
     var renameRegex: String?
 
-    @Flag(help: "All files directly into the destination.")
+    @Flag(help: "Put all files directly into the destination.")
     var flatten = false
 
     @Option(help: "preserve, follow or skip.")
@@ -65,26 +65,26 @@ struct CopyCommand: ParsableCommand {
     @Option(help: ArgumentHelp("mode, times, xattrs, owner; with commas.", valueName: "attributes"))
     var preserve: String?
 
-    @Option(help: "Where there is a file already: fail, skip, overwrite, rename, newer or merge.")
+    @Option(help: "What to do if a file exists: fail, skip, overwrite, rename, newer or merge.")
     var onConflict = "fail"
 
     @Option(
         help: ArgumentHelp(
-            "For merge: the file or directory that both sides come from.", valueName: "path"))
+            "For merge: the common origin of both sides, a file or directory.", valueName: "path"))
     var mergeBase: String?
 
-    @Option(help: "For merge, where both changed the same lines: fail, mark, ours or theirs.")
+    @Option(help: "For merge, if both sides changed the same lines: fail, mark, ours or theirs.")
     var onOverlap = "fail"
 
     @Option(
         help: ArgumentHelp(
-            "What stands for {{name}} in texts and names; repeatable.", valueName: "name=value"))
+            "The value of {{name}} in texts and names; repeatable.", valueName: "name=value"))
     var `var`: [String] = []
 
     @Flag(help: "Warn of names that other systems cannot hold.")
     var portable = false
 
-    @Flag(help: "Only say what would happen.")
+    @Flag(help: "Only show what would happen.")
     var dryRun = false
 
     @Flag(help: "Print the result as JSON.")
@@ -101,7 +101,7 @@ struct CopyCommand: ParsableCommand {
             throw ValidationError("--on-overlap takes fail, mark, ours or theirs")
         }
         for age in [newerThan, olderThan].compactMap({ $0 }) where Self.seconds(age) == nil {
-            throw ValidationError("\(age) is no age: give a number and s, m, h, d or w")
+            throw ValidationError("\(age) is not an age: give a number and s, m, h, d or w")
         }
         for name in (preserve ?? "").split(separator: ",") where Self.attributes[String(name)] == nil {
             throw ValidationError("--preserve takes mode, times, xattrs and owner, not \(name)")

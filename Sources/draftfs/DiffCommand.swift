@@ -10,8 +10,8 @@ struct DiffCommand: ParsableCommand {
         abstract: "Show what changed against the base, a moment or another workspace.",
         discussion: Moments.help + """
              Each line has a status (A added, D deleted, M modified, R renamed, T another type, \
-            P attributes only), the old and the new size, and the path. The patch is one that git \
-            apply takes; it needs git.
+            P attributes only), the old and the new size, and the path. git apply accepts the \
+            patch; --patch needs git.
             """)
 
     @Argument(help: ArgumentHelp(
@@ -19,7 +19,7 @@ struct DiffCommand: ParsableCommand {
         valueName: "moment"))
     var ground: String?
 
-    @Argument(help: "Show these only.", completion: .file())
+    @Argument(help: "Show only these paths.", completion: .file())
     var paths: [String] = []
 
     @Flag(help: "Print a patch in git's format.")
@@ -28,7 +28,7 @@ struct DiffCommand: ParsableCommand {
     @OptionGroup var workspace: WorkspaceOptions
 
     func validate() throws {
-        if patch, workspace.json { throw ValidationError("a patch is no JSON: give one of the two") }
+        if patch, workspace.json { throw ValidationError("give either --patch or --json") }
     }
 
     func run() throws {

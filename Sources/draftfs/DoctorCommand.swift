@@ -10,9 +10,9 @@ import Platform
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Say what this host lacks for draftfs, and how to mend it.")
+        abstract: "Show what this host lacks for draftfs, and how to fix it.")
 
-    @Option(help: "The store to look at, or where one would go. Default: the default store's place.")
+    @Option(help: "The store to check, or its future place. Default: the place of the default store.")
     var store: String?
 
     @Flag(help: "Print the findings as JSON.")
@@ -112,9 +112,9 @@ struct DoctorCommand: ParsableCommand {
         return Finding(
             subject: "user_allow_other", verdict: isSet || geteuid() == 0 ? .good : .slow,
             sentence: isSet
-                ? "set: users may let others into their mounts (-o allow_other)"
-                : "not set in /etc/fuse.conf: mounts of users other than root are for those users "
-                    + "alone; add the line user_allow_other to change that")
+                ? "set: users may allow other users to use their mounts (-o allow_other)"
+                : "not set in /etc/fuse.conf: a mount of a user other than root is only for that "
+                    + "user; add the line user_allow_other to change that")
     }
 
     private func ioUring() -> Finding {
@@ -127,7 +127,7 @@ struct DoctorCommand: ParsableCommand {
         case nil:
             return Finding(
                 subject: "FUSE over io_uring", verdict: .slow,
-                sentence: "this kernel has none; 6.14 and newer do")
+                sentence: "this kernel does not support it; 6.14 and newer do")
         default:
             return Finding(
                 subject: "FUSE over io_uring", verdict: .slow,
@@ -143,7 +143,7 @@ struct DoctorCommand: ParsableCommand {
             sentence: isSealed
                 ? "the base is seen through a read-only, noatime copy of its mount"
                 : "only root can have one (Linux 5.12): access times of symlinks and of files of "
-                    + "other owners in the base may change when read")
+                    + "other owners in the base may change when they are read")
     }
 
     private func reflink() -> Finding {
@@ -155,6 +155,6 @@ struct DoctorCommand: ParsableCommand {
             sentence: works
                 ? "base files on the same file system are pinned when they are first edited"
                 : "the file system cannot share extents (xfs and btrfs can): if a base file changes "
-                    + "after it was edited in a workspace, reads of its old part answer EIO")
+                    + "after it was edited in a workspace, reads of its old content answer EIO")
     }
 }

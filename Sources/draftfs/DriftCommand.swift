@@ -6,16 +6,16 @@ import Platform
 struct DriftCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drift",
-        abstract: "List edited files whose base file was changed by others, or settle one.",
+        abstract: "List edited files whose base file has changed, or settle one.",
         discussion: """
-            --accept settles what is clear, and else merges what was changed here and in the base, \
-            as git merge-file does. Where both changed the same lines it does nothing: then --merge \
-            writes both with marks between them, --ours keeps what is here, and --theirs takes the \
+            --accept settles clear cases, and otherwise merges the changes of the workspace and the \
+            base, as git merge-file does. If both changed the same lines it does nothing: then --merge \
+            writes both with marks between them, --ours keeps the file, and --theirs takes the \
             base's content, after a backup.
             """)
 
     @Option(
-        help: ArgumentHelp("Settle it, or merge what does not overlap.", valueName: "path"),
+        help: ArgumentHelp("Settle the file, or merge changes that do not overlap.", valueName: "path"),
         completion: .file())
     var accept: String?
 
@@ -24,7 +24,7 @@ struct DriftCommand: ParsableCommand {
         completion: .file())
     var merge: String?
 
-    @Option(help: ArgumentHelp("Keep what is here.", valueName: "path"), completion: .file())
+    @Option(help: ArgumentHelp("Keep the file.", valueName: "path"), completion: .file())
     var ours: String?
 
     @Option(

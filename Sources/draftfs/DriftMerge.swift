@@ -31,14 +31,14 @@ struct DriftMerge {
         guard let version = listed.value["base"]?.text else {
             throw Failure("the base has no \(name) any more: --ours keeps it, --theirs removes it")
         }
-        let then = try bytes("base-then", "the base's content of then is not kept")
+        let then = try bytes("base-then", "the base's earlier content is not kept")
         let now = try bytes("base-now", "the base file cannot be read")
         let (ours, seen) = try contents()
         let (overlaps, merged) = try merge(ours, then, now)
         if overlaps > 0, !marksConflicts {
             throw Failure(
                 "\(name): \(overlaps) changes overlap with those of the base: --merge marks them in the "
-                    + "file, --ours keeps what is here, --theirs takes the base's content")
+                    + "file, --ours keeps the file, --theirs takes the base's content")
         }
         if merged == ours {
             try settle(version)
@@ -59,7 +59,7 @@ struct DriftMerge {
         } catch {
             throw Failure(
                 "\(Text.printable(path)) cannot be merged: \(missing) (or is larger than 16 MiB): --ours "
-                    + "keeps what is here, --theirs takes the base's content")
+                    + "keeps the file, --theirs takes the base's content")
         }
     }
 
@@ -90,7 +90,7 @@ struct DriftMerge {
             throw Failure(error.description)
         }
         guard currentVersion == seen else {
-            throw Failure("\(name) was changed while it was merged: nothing was done; try it again")
+            throw Failure("\(name) was changed while it was merged: nothing was done; try again")
         }
         try write(new, over: old.count)
         let made = currentVersion
@@ -101,7 +101,7 @@ struct DriftMerge {
             if others?.isEmpty == true { throw error }
             throw Failure(
                 "\(error); the merged content of \(name) stays, because "
-                    + (others == nil ? "it could not be taken back" : "others have changed it since"),
+                    + (others == nil ? "it could not be undone" : "another process has changed it since"),
                 errno: error.errno)
         }
     }
@@ -131,13 +131,13 @@ struct DriftMerge {
         } catch {
             switch error {
             case .noGit:
-                throw Failure("there is no git, which merges: --ours keeps what is here, --theirs the base's")
+                throw Failure("a merge needs git, which is missing: use --ours (keeps the file) or --theirs")
             case .git(let status): throw Failure("git merge-file failed with exit status \(status)")
-            case .system(let errno): throw Failure("cannot write what is to be merged: \(errno)")
+            case .system(let errno): throw Failure("cannot write the texts to merge: \(errno)")
             }
         }
         throw Failure(
-            "\(Text.printable(path)) is no text that can be merged: --ours keeps it, --theirs takes the "
+            "\(Text.printable(path)) is not text that can be merged: --ours keeps it, --theirs takes the "
                 + "base's")
     }
 

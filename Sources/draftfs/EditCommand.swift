@@ -9,7 +9,7 @@ import Tools
 struct EditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edit",
-        abstract: "Replace text, lines or bytes in a file, whatever its size, in one step.",
+        abstract: "Replace text, lines or bytes in a file of any size, in one step.",
         discussion: """
             draftfs edit main.c --old 'int x = 1;' --new 'int x = 2;'
             draftfs edit log.txt --lines 3:5 --new 'one line for three'
@@ -18,50 +18,50 @@ struct EditCommand: ParsableCommand {
             draftfs edit --patch change.diff
             draftfs edit src --patch change.diff --check 'make test'
 
-            Text must stand in the file once, or give --all; where it does not fit as it is, lines \
+            Text must occur once in the file, or give --all; if it is not found exactly, lines \
             are compared without the white space at their ends. The file's line ends and encoding \
             are kept. --lines 3:2 inserts before line 3. These work in any directory; --at, which \
-            counts bytes, and JSON work in a workspace.
+            counts bytes, and JSON work only in a workspace.
 
             --patch takes a unified diff of one file or of several; the path is the file, or the \
-            directory that the names in the patch are below: the current one if it is left out. If a \
-            hunk does not fit, nothing is changed.
+            directory that the names in the patch are relative to: the current one if it is left out. \
+            If a hunk does not match, nothing is changed.
 
-            --check runs a command of the shell after an edit in a workspace. If it fails, the edited \
-            files go back to what they were, by a rollback of their paths; if others have changed one \
-            of them by then, nothing is taken back.
+            --check runs a shell command after an edit in a workspace. If it fails, the edited files \
+            are restored by a rollback of their paths; if another process has changed one of them, \
+            nothing is restored.
 
             Several splices at once are given as JSON: {"path": "src/a.c", "edits": [{"at": 10, \
-            "delete": 3, "insert": "text"}]}, with "insert_base64" for bytes that are no text. \
+            "delete": 3, "insert": "text"}]}, with "insert_base64" for bytes that are not text. \
             Offsets are those before the edit. Paths in JSON are relative to the workspace's root.
             """)
 
     @Argument(help: "The file.", completion: .file())
     var path: String?
 
-    @Option(help: ArgumentHelp("Where, in bytes from the start, or end.", valueName: "offset"))
+    @Option(help: ArgumentHelp("The place, in bytes from the start, or end.", valueName: "offset"))
     var at: String?
 
-    @Option(help: ArgumentHelp("How many bytes go.", valueName: "count"))
+    @Option(help: ArgumentHelp("The number of bytes to remove.", valueName: "count"))
     var delete: UInt64?
 
-    @Option(help: ArgumentHelp("Text that comes in their place.", valueName: "text"))
+    @Option(help: ArgumentHelp("The text to insert.", valueName: "text"))
     var insert: String?
 
     @Option(
-        help: ArgumentHelp("A file whose bytes come in their place; - for input.", valueName: "file"),
+        help: ArgumentHelp("A file of bytes to insert; - for standard input.", valueName: "file"),
         completion: .file())
     var insertFile: String?
 
     @Option(
-        help: ArgumentHelp("Take the edits from this file; - for input.", valueName: "file"),
+        help: ArgumentHelp("Take the edits from this file; - for standard input.", valueName: "file"),
         completion: .file())
     var jsonFile: String?
 
     @OptionGroup var text: TextEditOptions
 
     @Option(
-        help: ArgumentHelp("Apply a unified diff; - for input.", valueName: "file"),
+        help: ArgumentHelp("Apply a unified diff; - for standard input.", valueName: "file"),
         completion: .file())
     var patch: String?
 
@@ -76,7 +76,7 @@ struct EditCommand: ParsableCommand {
         if patch != nil {
             guard !text.isGiven, at == nil, delete == nil, insert == nil, insertFile == nil,
                 jsonFile == nil
-            else { throw ValidationError("--patch takes a path, or none, and nothing else") }
+            else { throw ValidationError("--patch takes at most a path, and nothing else") }
             return
         }
         if text.isGiven {
@@ -88,7 +88,7 @@ struct EditCommand: ParsableCommand {
             return
         }
         guard check.check == nil else {
-            throw ValidationError("--check goes with --old, --regex, --lines and --patch")
+            throw ValidationError("--check requires --old, --regex, --lines or --patch")
         }
         if jsonFile != nil {
             guard path == nil, at == nil, delete == nil, insert == nil, insertFile == nil else {
@@ -135,8 +135,8 @@ struct EditCommand: ParsableCommand {
         }
         guard command.count <= Self.longest else {
             throw Failure(
-                "the edit is \(command.count) bytes of JSON, and one takes at most \(Self.longest): "
-                    + "make it in several")
+                "the edit has \(command.count) bytes of JSON, but the maximum is \(Self.longest): "
+                    + "split it")
         }
         try ProgressLine.during(place) { () throws(Failure) in try place.write("edit", command) }
         if workspace.json { printJSON(["edited": .boolean(true)]) }

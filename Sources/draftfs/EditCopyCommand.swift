@@ -6,7 +6,7 @@ import Tools
 struct EditCopyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edit-copy",
-        abstract: "Copy a file and edit the copy in one step; the source stays.",
+        abstract: "Copy a file and edit the copy in one step; the source is not changed.",
         discussion: """
             In a workspace the copy shares all bytes that are not edited. It appears with its edits \
             or not at all.
@@ -23,7 +23,7 @@ struct EditCopyCommand: ParsableCommand {
 
     @OptionGroup var text: TextEditOptions
 
-    @Flag(help: "Replace a file that is there.")
+    @Flag(help: "Replace an existing file.")
     var overwrite = false
 
     @Flag(help: "Only show what would be edited.")

@@ -8,7 +8,7 @@ struct EventsCommand: ParsableCommand {
         commandName: "events",
         abstract: "Show warnings: damage, drift, limits.")
 
-    @Flag(help: "Stay, and show new ones as they come.")
+    @Flag(help: "Keep running, and show new events.")
     var follow = false
 
     @OptionGroup var workspace: WorkspaceOptions

@@ -59,17 +59,17 @@ struct FsckCommand: ParsableCommand {
         commandName: "fsck",
         abstract: "Check a store that is not mounted, and repair it.",
         discussion: """
-            Without --repair nothing is changed. Exit status 0: nothing is wrong, or all of it was \
-            repaired; 1: something is.
+            Without --repair nothing is changed. Exit status 0: nothing is wrong, or all damage was \
+            repaired; 1: damage is left.
             """)
 
     @Argument(help: "The store's directory.", completion: .directory)
     var store: String
 
-    @Flag(help: "Repair what can be repaired. What is cut off is kept in a file beside.")
+    @Flag(help: "Repair what can be repaired. Bytes that are cut off are kept in a file beside.")
     var repair = false
 
-    @Option(help: "The base, if it was moved or the store does not know it any more.")
+    @Option(help: "The base, if it was moved or if the store has lost its path.")
     var base: String?
 
     @Flag(help: "Print the findings as JSON lines, the result last.")

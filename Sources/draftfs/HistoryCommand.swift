@@ -9,7 +9,7 @@ struct HistoryCommand: ParsableCommand {
         abstract: "Show the changes of a workspace, or of a path, oldest first.")
 
     @Argument(
-        help: "Only changes of this file, or of what lies below this directory.",
+        help: "Only changes of this file, or of files below this directory.",
         completion: .file())
     var path: String?
 

@@ -8,7 +8,7 @@ struct LimitsCommand: ParsableCommand {
         abstract: "Show the limits of a workspace or of the store, or set one.",
         discussion: """
             Keys: bytes, files, file-size, memory, large-file, retention, pin. Sizes take K, M, G or T; \
-            retention is an age such as 30d; none takes a limit away.
+            retention is an age such as 30d; none removes a limit.
             """)
 
     @Argument(help: "The limit to show or set. Default: show all.")
@@ -28,7 +28,7 @@ struct LimitsCommand: ParsableCommand {
         let shown = all.filter { key == nil || $0[0] == key }
         if let key, shown.isEmpty {
             throw Failure(
-                "there is no limit \(Text.printable(key)); there are: "
+                "there is no limit \(Text.printable(key)): the limits are "
                     + all.map { $0[0] }.joined(separator: ", "))
         }
         if workspace.json {

@@ -13,21 +13,21 @@ struct MCPCommand: ParsableCommand {
         commandName: "mcp",
         abstract: "Serve file tools to an agent, by the Model Context Protocol.",
         discussion: """
-            The client starts this command and speaks to it on standard input and output. The tools \
-            may touch the directories that are given, in workspaces or anywhere else, and nothing \
-            outside of them. Relative paths are relative to the first one.
+            The client starts this command and communicates with it on standard input and output. The \
+            tools may access only the given directories, in workspaces or anywhere else. \
+            Relative paths are relative to the first one.
 
             draftfs mcp ~/mnt/agent-1
             draftfs mcp --root ~/mnt/agent-1 --root /usr/share/doc:ro
             draftfs mcp --base project --store data --workspace agent-1
 
             The last form needs no mount: the workspace is served by the engine in this process, and \
-            paths begin at its root. No daemon may use the store meanwhile.
+            paths begin at its root. No daemon may use the store at the same time.
             """)
 
     @Option(
         help: ArgumentHelp(
-            "A directory the tools may touch; with :ro they may only read. Repeatable.",
+            "A directory the tools may access; with :ro they may only read. Repeatable.",
             valueName: "dir[:ro]"),
         completion: .directory)
     var root: [String] = []
@@ -44,23 +44,23 @@ struct MCPCommand: ParsableCommand {
     var store: String?
 
     @Option(
-        help: ArgumentHelp("Without a mount: the workspace, made if it is not there.", valueName: "name"))
+        help: ArgumentHelp("Without a mount: the workspace, made if it does not exist.", valueName: "name"))
     var workspace: String?
 
-    @Flag(help: "Leave structured results out: some clients show them beside the text.")
+    @Flag(help: "Leave out structured results: some clients show them beside the text.")
     var noStructured = false
 
     @Option(
         help: ArgumentHelp(
-            "Which tools there are: read, write, delete (without this option), past: backups, history "
+            "The allowed groups of tools: read, write, delete (the default), past: backups, history "
                 + "and rollback, check: commands that check edits. Repeatable, or with commas.",
             valueName: "groups"))
     var allow: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Where contents of files outside of workspaces are kept before they are edited, or off. "
-                + "Without it: draftfs/edits in $XDG_STATE_HOME or ~/.local/state.",
+            "The directory for contents of files outside of workspaces before edits, or off. "
+                + "Default: draftfs/edits in $XDG_STATE_HOME or ~/.local/state.",
             valueName: "dir|off"),
         completion: .directory)
     var keepEdits: String?
@@ -72,11 +72,11 @@ struct MCPCommand: ParsableCommand {
         let parts = [base, store, workspace].compactMap { $0 }
         if parts.isEmpty {
             guard !root.isEmpty || !directories.isEmpty else {
-                throw ValidationError("give a directory that the tools may touch")
+                throw ValidationError("give a directory that the tools may access")
             }
         } else {
             guard parts.count == 3, root.isEmpty, directories.isEmpty else {
-                throw ValidationError("--base, --store and --workspace go together, without directories")
+                throw ValidationError("give --base, --store and --workspace together, without directories")
             }
         }
         for name in groupNames where ToolGroup(rawValue: name) == nil {

@@ -11,7 +11,7 @@ struct ManualCommand: ParsableCommand {
         abstract: "Write the manual pages of section 1 into a directory.",
         shouldDisplay: false)
 
-    @Argument(help: "The directory; it has to exist.", completion: .directory)
+    @Argument(help: "The directory; it must exist.", completion: .directory)
     var directory: String
 
     @Flag(help: "Print the result as JSON.")

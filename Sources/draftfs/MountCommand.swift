@@ -18,16 +18,16 @@ struct MountCommand: ParsableCommand {
         abstract: "Mount workspaces over a base directory.",
         discussion: """
             Without --workspace the mount point lists the workspaces, and mkdir there forks a new \
-            one. With it the mount point is that workspace, made if there is none of that name.
+            one. With it the mount point is that workspace, made if it does not exist.
             """)
 
-    @Argument(help: "The directory that the workspaces lie over. It is never changed.")
+    @Argument(help: "The directory below the workspaces. It is never changed.")
     var base: String
 
     @Argument(help: "An existing directory to mount on.")
     var mountPoint: String
 
-    @Option(help: "Where all data goes. Default: a directory below ~/.local/state/draftfs.")
+    @Option(help: "The directory for all data. Default: a directory below ~/.local/state/draftfs.")
     var store: String?
 
     @Option(help: "Mount this workspace instead of the list of all.")
@@ -89,8 +89,8 @@ struct MountCommand: ParsableCommand {
         if stat("/dev/fuse", &device) != 0 || device.st_mode & S_IFMT != S_IFCHR
             || device.st_rdev != Self.fuseDevice {
             throw fail(
-                "/dev/fuse is missing or no FUSE device: load the fuse module (modprobe fuse), or give this "
-                    + "container the device (--device /dev/fuse); draftfs doctor says more")
+                "/dev/fuse is missing or not a FUSE device: load the fuse module (modprobe fuse), or give "
+                    + "this container the device (--device /dev/fuse); run draftfs doctor for details")
         }
         var isDirectory = stat()
         if stat(mountPoint, &isDirectory) == 0, isDirectory.st_mode & S_IFMT != S_IFDIR {
@@ -119,7 +119,7 @@ struct MountCommand: ParsableCommand {
         guard Session.mountedType(on: Placement.resolve(mountPoint)) == "fuse.draftfs" else { return }
         guard isDead else {
             throw fail(
-                "\(mountPoint) has a draftfs mount already: draftfs unmount it first, or choose "
+                "\(mountPoint) has a draftfs mount already: unmount it first, or choose "
                     + "another mount point")
         }
         do throws(MountFailure) {

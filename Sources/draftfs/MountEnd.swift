@@ -72,14 +72,14 @@ extension MountEnd {
                 guard error.errno == .busy || error.errno == .notPermitted && !left.isEmpty
                 else { throw error }
                 throw MountFailure(
-                    "\(path) is in use by \(Self.named(left)): end that, or give --force", .busy)
+                    "\(path) is in use by \(Self.named(left)): end this use, or give --force", .busy)
             }
         }
         guard let daemon else {
             let left = holders
             if left.isEmpty { return }
             throw MountFailure(
-                "\(path) is unmounted here, but the file system lives on with \(Self.named(left))",
+                "\(path) is unmounted here, but the file system is still used by \(Self.named(left))",
                 .busy)
         }
         // A holder that is seen twice is not about to exit.
@@ -88,8 +88,8 @@ extension MountEnd {
             let left = holders
             if wasHeld, !left.isEmpty {
                 throw MountFailure(
-                    "\(path) is unmounted here, but its daemon, process \(daemon.pid), goes on for "
-                        + "\(Self.named(left)): end that, or give --force", .busy)
+                    "\(path) is unmounted here, but its daemon, process \(daemon.pid), is still used "
+                        + "by \(Self.named(left)): end this use, or give --force", .busy)
             }
             wasHeld = !left.isEmpty
         }
@@ -124,8 +124,8 @@ extension MountEnd {
         let left = holders
         if left.isEmpty || mount.abortConnection() { return }
         throw MountFailure(
-            "\(path) is unmounted here, but its daemon was not found, and the file system lives on "
-                + "with \(Self.named(left))", .busy)
+            "\(path) is unmounted here, but its daemon was not found, and the file system is still "
+                + "used by \(Self.named(left))", .busy)
     }
 
     private func detach() {
@@ -165,7 +165,7 @@ extension MountEnd {
     private func hangs(_ daemon: MountDaemon) -> MountFailure {
         MountFailure(
             "the daemon of \(path), process \(daemon.pid), has not ended after "
-                + "\(Self.patience / 1_000) seconds: kill -9 ends it, and loses nothing that returned",
+                + "\(Self.patience / 1_000) seconds: kill -9 ends it, and loses no finished change",
             .busy)
     }
 

@@ -6,12 +6,12 @@ import Tools
 struct CheckOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Run this shell command after the edit; if it fails, the edited files go back to what they "
-                + "were, unless others have changed them. In a workspace.",
+            "Run this shell command after an edit in a workspace; if it fails, the edited files are "
+                + "restored, unless another process has changed them.",
             valueName: "command"))
     var check: String?
 
-    @Option(help: ArgumentHelp("How long the check may take.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("The time limit of the check.", valueName: "seconds"))
     var checkSeconds: UInt64 = CheckCommand.usualSeconds
 
     func validate() throws {

@@ -27,8 +27,8 @@ struct Place {
             }
         }
         throw Failure(
-            "\(paths.first ?? directory ?? ".") is not in a draftfs mount, or its control files "
-                + "are not yours to read: go into a workspace, or name one with -C DIR")
+            "\(paths.first ?? directory ?? ".") is not in a draftfs mount, or you may not read "
+                + "its control files: change into a workspace, or name one with -C DIR")
     }
 
     /// Returns the nearest directory at or above `path` that has control files.

@@ -11,8 +11,8 @@ struct ReadCommand: ParsableCommand {
         abstract: "Print a part of a file of any size, by lines, characters or bytes.",
         discussion: """
             The part is cut at whole characters and at --max bytes. Encodings are detected: UTF-8, \
-            UTF-16, Latin-1; the text is printed as UTF-8. With --json the result says where to \
-            read on (next_offset), and which version of the file it is of.
+            UTF-16, Latin-1; the text is printed as UTF-8. With --json the result has the \
+            offset to continue at (next_offset), and the version of the file.
 
             draftfs read log.txt --lines 5000000:20
             draftfs read log.txt --tail 10
@@ -34,7 +34,7 @@ struct ReadCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Bytes from the start, and how many.", valueName: "offset[:length]"))
     var bytes: String?
 
-    @Option(help: ArgumentHelp("Print at most so many bytes.", valueName: "bytes"))
+    @Option(help: ArgumentHelp("Print at most this many bytes.", valueName: "bytes"))
     var max: UInt64 = 1 << 20
 
     @Option(help: ArgumentHelp("utf-8, utf-16le, utf-16be or latin-1; detected otherwise."))
@@ -51,7 +51,7 @@ struct ReadCommand: ParsableCommand {
             throw ValidationError("give one of --lines, --tail, --characters and --bytes")
         }
         for text in [lines, characters, bytes].compactMap({ $0 }) where Self.pair(text) == nil {
-            throw ValidationError("\(text) is no number, nor two with a colon between them")
+            throw ValidationError("\(text) is neither a number nor two with a colon between them")
         }
         guard (1...Self.mostBytes).contains(max) else {
             throw ValidationError("--max takes 1 to \(Self.mostBytes)")
@@ -109,7 +109,7 @@ struct ReadCommand: ParsableCommand {
         }
         printBytes(part.text.utf8)
         if part.isCut, let next = part.nextOffset {
-            printError("draftfs: cut at \(max) bytes of text; go on with --bytes \(next)")
+            printError("draftfs: cut at \(max) bytes of text; continue with --bytes \(next)")
         }
     }
 }

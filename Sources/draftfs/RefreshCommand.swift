@@ -5,7 +5,7 @@ import ArgumentParser
 struct RefreshCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "refresh",
-        abstract: "Let changes made in the base by others show in files that were not edited.")
+        abstract: "Make changes of the base visible in files that were not edited.")
 
     @OptionGroup var workspace: WorkspaceOptions
 

@@ -5,11 +5,11 @@ import ArgumentParser
 struct RollbackCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rollback",
-        abstract: "Make a workspace, or some paths, what they were.",
+        abstract: "Return a workspace, or some paths, to a moment.",
         discussion: Moments.help + """
-             The state before is kept as a backup, so that a rollback can be rolled back. Paths get \
-            the present time as their mtime, so that make rebuilds; a whole workspace gets the old \
-            times back.
+             The state before is kept as a backup, so that a rollback can be undone. Paths get \
+            the present time as their mtime, so that make rebuilds them; a whole workspace gets its \
+            old times.
             """)
 
     @Argument(help: "The moment to go back to.")
@@ -35,7 +35,7 @@ struct RollbackCommand: ParsableCommand {
         } else if let made {
             print("the state before is backup \(Text.printable(made))")
         } else {
-            print("nothing to do: it is as it was then")
+            print("nothing to do: nothing has changed since that moment")
         }
     }
 }

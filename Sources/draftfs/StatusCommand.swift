@@ -8,7 +8,7 @@ import Platform
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show what a mount is doing.")
+        abstract: "Show the status of a mount.")
 
     @Argument(help: "A mount point, or any directory below one. Default: the current directory.")
     var path = "."
@@ -19,7 +19,7 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         guard let text = StatusText.find(path) else {
             throw fail(
-                "\(path) is not in a draftfs mount, or its status is not yours to read")
+                "\(path) is not in a draftfs mount, or you may not read its status")
         }
         if json {
             print(text, terminator: "")

@@ -4,34 +4,34 @@ import ArgumentParser
 import Tools
 
 struct TextEditOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Text that goes; it must stand in the file once.", valueName: "text"))
+    @Option(help: ArgumentHelp("The text to replace; it must occur once in the file.", valueName: "text"))
     var old: String?
 
     @Option(
         help: ArgumentHelp(
-            "Text that goes, as an expression of PCRE; it must fit once, or give --all.",
+            "The text to replace, as a PCRE expression; it must match once, or give --all.",
             valueName: "expression"))
     var regex: String?
 
     @Option(
         help: ArgumentHelp(
-            "How --old is compared: whitespace (white space at the ends of lines may differ if nothing "
-                + "else fits) or exact.",
+            "How --old is compared: whitespace (white space at the ends of lines may differ if there is "
+                + "no exact match) or exact.",
             valueName: "how"))
     var match: String?
 
     @Option(
         help: ArgumentHelp(
-            "Lines that go: the first and the last; last below first inserts.", valueName: "first:last"))
+            "The lines to replace: first and last; last below first inserts.", valueName: "first:last"))
     var lines: String?
 
     @Option(
         help: ArgumentHelp(
-            "Text that comes in their place. With --regex, $1 and ${name} are groups, $$ is a dollar.",
+            "The new text. With --regex, $1 and ${name} are groups, $$ is a dollar.",
             valueName: "text"))
     var new: String?
 
-    @Flag(help: "Replace the text wherever it stands.")
+    @Flag(help: "Replace the text in all places.")
     var all = false
 
     var isGiven: Bool {
@@ -43,12 +43,12 @@ struct TextEditOptions: ParsableArguments {
         guard [old, regex, lines].compactMap({ $0 }).count == 1 else {
             throw ValidationError("give --old, --regex or --lines, with --new")
         }
-        guard new != nil else { throw ValidationError("give --new: the text that comes, or ''") }
+        guard new != nil else { throw ValidationError("give --new: the new text, or ''") }
         guard !all || lines == nil else {
-            throw ValidationError("--all goes with --old and --regex")
+            throw ValidationError("--all requires --old or --regex")
         }
         guard match == nil || old != nil && ["exact", "whitespace"].contains(match) else {
-            throw ValidationError("--match goes with --old, and takes exact or whitespace")
+            throw ValidationError("--match requires --old, and takes exact or whitespace")
         }
         if let lines, Self.lineRange(lines) == nil {
             throw ValidationError("--lines takes two numbers with a colon between them, from 1")

@@ -8,8 +8,8 @@ struct TopCommand: ParsableCommand {
         commandName: "top",
         abstract: "Watch the workspaces of a mount: changes a second, logs, memory, events.",
         discussion: """
-            q or ^C ends it. Requests a second are those of the whole mount. Where standard output \
-            is no terminal, one table is printed, as with --once.
+            q or ^C ends it. Requests a second are those of the whole mount. If standard output \
+            is not a terminal, one table is printed, as with --once.
             """)
 
     @Argument(help: "A mount point, or a directory below. Default: the current directory.")

@@ -5,7 +5,7 @@ import ArgumentParser
 struct UndoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "undo",
-        abstract: "Take the last change back, or the last few.",
+        abstract: "Undo the last change, or the last few.",
         discussion: """
             The changes are those that draftfs history shows. The state before is kept as a \
             backup. A file whose name is a number is given as ./3.
@@ -15,7 +15,7 @@ struct UndoCommand: ParsableCommand {
     var first: String?
 
     @Argument(
-        help: "Take back the last changes of these only. Default: of the whole workspace.",
+        help: "Undo only changes of these paths. Default: of the whole workspace.",
         completion: .file())
     var paths: [String] = []
 
@@ -31,7 +31,7 @@ struct UndoCommand: ParsableCommand {
     func validate() throws {
         guard let count = Self.split(first, paths).count else { return }
         guard let number = Int(count), number > 0 else {
-            throw ValidationError("the number of changes has to be 1 or more")
+            throw ValidationError("the number of changes must be 1 or more")
         }
     }
 

@@ -13,9 +13,9 @@ struct UnmountCommand: ParsableCommand {
         commandName: "unmount",
         abstract: "Unmount, and wait until everything is written and the daemon has ended.",
         discussion: """
-            While processes use the mount, or another mount namespace holds it, the daemon goes \
-            on: then this says which, and fails. With --force the daemon writes what it has and \
-            ends all the same; who still uses the mount gets errors.
+            While processes use the mount, or another mount namespace has it, the daemon keeps \
+            running: then this command names them, and fails. With --force the daemon writes its data \
+            and ends anyway; processes that still use the mount get errors.
             """)
 
     @Argument(help: "The mount point.")

@@ -28,7 +28,7 @@ struct VerifyCommand: ParsableCommand {
             try wait(place)
         }
         let report = VerifyReport(bytes)
-        guard report.isComplete else { throw Failure("the check came to no end: \(report.reason)") }
+        guard report.isComplete else { throw Failure("the check did not finish: \(report.reason)") }
         printText(workspace.json ? report.json + "\n" : report.text)
         if report.isDamaged { throw ExitCode(ExitStatus.failure) }
     }

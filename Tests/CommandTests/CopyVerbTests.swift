@@ -111,7 +111,7 @@ extension CommandTests {
             let bench = try Bench(kind)
             try makeDirectory(bench("t"))
             try writeFile(bench("t/a.txt"), "mine\n")
-            try bench.fail(["copy", "s", "t"], with: "there is something at")
+            try bench.fail(["copy", "s", "t"], with: "exists already")
             func copy(_ rule: String) throws -> JSONValue {
                 try Self.json(try bench.run(["copy", "s", "t", "--on-conflict", rule, "--json"]))
             }
@@ -139,7 +139,7 @@ extension CommandTests {
             #expect(!exists(bench("t")))
             try makeDirectory(bench("t"))
             try writeFile(bench("t/a.txt"), "")
-            try bench.fail(["copy", "s", "t", "--dry-run"], with: "there is something at")
+            try bench.fail(["copy", "s", "t", "--dry-run"], with: "exists already")
         }
 
         @Test(arguments: Kind.all)
@@ -162,7 +162,7 @@ extension CommandTests {
         func `What cannot be copied is said in one sentence`(kind: Kind) throws {
             let bench = try Bench(kind)
             try bench.fail(["copy", "none", "t"], with: "No such file")
-            try bench.fail(["copy", "s", "s/d/x"], with: "a copy cannot hold itself")
+            try bench.fail(["copy", "s", "s/d/x"], with: "a copy cannot contain itself")
             try bench.fail(["copy", "s/d", "s/a.txt"], with: "directory")
             try bench.fail(["copy", "s/link", "t", "--symlinks", "skip"], with: "symlink")
             try bench.fail(["copy", "s", "t", "--rename", "{what}"], with: "{what} is not known")
@@ -194,7 +194,7 @@ extension CommandTests {
             #expect(json["diff"]?.text?.contains("+80\n") == true)
             if kind == .workspace { #expect((json["shared_bytes"]?.unsigned ?? 0) > 100_000) }
             try bench.fail(
-                ["edit-copy", "conf", "b", "--lines", "1:1", "--new", "x"], with: "there is something at")
+                ["edit-copy", "conf", "b", "--lines", "1:1", "--new", "x"], with: "exists already")
             let over = try Self.json(
                 try bench.run(
                     ["edit-copy", "s/a.txt", "b", "--lines", "1:1", "--new", "x", "--overwrite", "--json"]))

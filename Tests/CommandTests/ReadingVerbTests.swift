@@ -164,7 +164,7 @@ extension CommandTests {
             try fake.set("verify", "\n" + report)
             let result = try fake.run("verify")
             #expect(result.status == 1)
-            #expect(result.errorText == "draftfs: the check came to no end: \(reason)\n")
+            #expect(result.errorText == "draftfs: the check did not finish: \(reason)\n")
         }
 
         @Test func `A finding is a sentence`() {

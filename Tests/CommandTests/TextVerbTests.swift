@@ -86,7 +86,7 @@ extension CommandTests {
             #expect(again.status == 1 && again.errorText.contains("2 files cannot be patched"))
             let checked = try Program.run(
                 ["edit", "f", "--old", "1", "--new", "2", "--check", "true"], directory: directory.path)
-            #expect(checked.status == 1 && checked.errorText.contains("no draftfs workspace"))
+            #expect(checked.status == 1 && checked.errorText.contains("not in a draftfs workspace"))
             #expect(try readText(directory("f")) == "1\n")
         }
 

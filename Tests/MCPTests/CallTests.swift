@@ -20,7 +20,7 @@ struct CallTests {
         #expect(
             reply?["content"]?[0]?["text"]
                 == """
-                The arguments of echo do not fit: text is missing; times must be at least 1; \
+                The arguments of echo are not valid: text is missing; times must be at least 1; \
                 txt is not known (known are text, times).
                 """)
         #expect(conversation.catalogue.begun.load(ordering: .relaxed) == 0)

@@ -52,7 +52,7 @@ import Testing
         }
         watcher.start { _ in false }
         #expect(!set.base.isWatched)
-        #expect(fixture.events.events.contains { $0.message.contains("after a refresh only") })
+        #expect(fixture.events.events.contains { $0.message.contains("only after a refresh") })
     }
 
     @Test(

@@ -34,9 +34,9 @@ extension MountTests {
 
         /// Programs that use a mount in each way, and the words of the error about them.
         private static let users: [(script: String, said: String)] = [
-            ("exec sleep 1000", "stands in it"),
-            ("exec 3<f; cd /; exec sleep 1000", "holds a file of it"),
-            ("exec 3>new; cd /; exec sleep 1000", "holds a file of it"),
+            ("exec sleep 1000", "has its directory in it"),
+            ("exec 3<f; cd /; exec sleep 1000", "has a file of it open"),
+            ("exec 3>new; cd /; exec sleep 1000", "has a file of it open"),
             (
                 "cp \"$(command -v sleep)\" .; p=$PWD; cd /; exec \"$p/sleep\" 1000",
                 "runs a program of it"

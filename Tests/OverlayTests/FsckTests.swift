@@ -135,7 +135,7 @@ import Testing
         let before = try StoreCopy(path)
         let report = try fsck(repairs: true, base: sample.directory("base"))
         #expect(report.outcome == .damaged)
-        #expect(sentences(report).contains("no record can be told from damage"))
+        #expect(sentences(report).contains("records cannot be checked"))
         let changed = try StoreCopy(path).differences(to: before).filter { !$0.contains("lock") }
         #expect(changed == [])
         #expect(throws: StorageError.self) { try sample.open(path) }

@@ -79,7 +79,7 @@ import Testing
         try replace(fixture)
         if isKill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
         try check(fixture, "the copy")
-        #expect(fixture.messages.contains { $0.contains("was made anew") })
+        #expect(fixture.messages.contains { $0.contains("was made again") })
         let drifted = try fixture.workspace.baseFiles.driftedFiles()
         #expect(Set(drifted.map { String(decoding: $0.path, as: UTF8.self) }) == ["f", "d/g"])
         #expect(Set(drifted.map(\.isKept)) == [true])

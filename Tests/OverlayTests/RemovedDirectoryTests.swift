@@ -123,7 +123,7 @@ import Testing
         let error = #expect(throws: CommandError.self) {
             try self.rollback(fixture, to: before, "s")
         }
-        #expect(error?.description.contains("leads to inode \(number), which is not there") == true)
+        #expect(error?.description.contains("leads to inode \(number), which does not exist") == true)
         #expect(error?.description.contains("log that") == false, "\(error?.description ?? "")")
     }
 }
@@ -152,7 +152,7 @@ import Testing
             batch.inodes[number] = .some(record)
         }
         let report = try fixture.workspace.verify()
-        #expect(report.errors == 1 && report.findings.first?.what.contains("\(wrong) links") == true,
+        #expect(report.errors == 1 && report.findings.first?.what.contains("link count \(wrong),") == true,
             "\(report.findings.map(\.sentence))")
         #expect(try fixture.repaired().outcome == .repaired)
         #expect(try fixture.tree.facts(fixture.tree.resolve(path)).links == right)
@@ -170,7 +170,7 @@ import Testing
         }
         let report = try fixture.workspace.verify()
         #expect(report.errors == 2, "\(report.findings.map(\.sentence))")
-        #expect(report.findings.allSatisfy { $0.what.contains("which is not there") })
+        #expect(report.findings.allSatisfy { $0.what.contains("which does not exist") })
         #expect(try fixture.repaired().outcome == .repaired)
         #expect(try fixture.tree.names("") == ["base", "d"])
         #expect(try fixture.tree.names("d") == ["e"])

@@ -93,7 +93,7 @@ struct StoreTests {
         let other = Superblock(
             id: 5, created: 1, basePath: Array("/base".utf8), baseInode: 2, key: testKey)
         try StoreKey(other).write(to: disk)
-        #expect(sentence { _ = try open() }.contains("of two stores"))
+        #expect(sentence { _ = try open() }.contains("belong to different stores"))
         #expect(try StoreKey(from: disk).key == testKey)
     }
 
@@ -124,7 +124,7 @@ struct StoreTests {
     func noStore() throws {
         #expect(mkdir(directory("store"), 0o700) == 0)
         _ = try File.open(directory("store/letter.txt"), flags: O_RDWR | O_CREAT)
-        #expect(sentence { _ = try open() }.contains("it is no store, and it is not empty"))
+        #expect(sentence { _ = try open() }.contains("it is not a store, and it is not empty"))
         #expect(access(directory("store/letter.txt"), F_OK) == 0)
         #expect(access(directory("store/superblock"), F_OK) != 0)
     }
@@ -232,6 +232,6 @@ struct StoreTests {
             _ = try store.createWorkspace(FileName("one"), now: 1)
             try store.disk.rename("workspaces/0001", to: "workspaces/0005")
         }
-        #expect(sentence { _ = try open() }.contains("it is another workspace's"))
+        #expect(sentence { _ = try open() }.contains("it belongs to another workspace"))
     }
 }

@@ -105,14 +105,14 @@ import Tools
         let run = PatchRun(failing)
         let targets = try run.plan(try PatchText(Self.patch), at: try desk.path("."))
         let error = #expect(throws: ToolError.self) { _ = try run.make(targets) }
-        #expect(error?.description.contains("could not be put back") == true, "\(error as Any)")
+        #expect(error?.description.contains("could not be restored") == true, "\(error as Any)")
         #expect(try desk.string("a") == "1\nmore of it\ntwo\ntheirs\n")
         #expect(try desk.string("linked") == "x\n" && desk.leftovers() == [])
     }
 
     /// Returns the content of the files in the stage, which the error must name.
     private func staged(_ desk: Desk, _ error: ToolError?) throws -> [String] {
-        #expect(error?.description.contains("(what it held before is now ") == true, "\(error as Any)")
+        #expect(error?.description.contains("(its earlier content is now in ") == true, "\(error as Any)")
         return try desk.leftovers().filter { try desk.status($0).type == .regular }
             .map { try desk.string($0) }
     }

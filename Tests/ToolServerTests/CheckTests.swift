@@ -58,8 +58,9 @@ import Testing
         let wait = "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo wrong; exit 3"
         let failed = try desk.failure("edit_file", Self.edit(wait))
         #expect(failed.kind == "check_failed" && failed.sentence.contains("exit status 3"))
-        #expect(failed.sentence.contains("f was changed by others") && failed.sentence.contains("wrong"))
-        #expect(failed.sentence.contains("nothing was taken back"))
+        #expect(failed.sentence.contains("f was changed by another process"))
+        #expect(failed.sentence.contains("wrong"))
+        #expect(failed.sentence.contains("nothing was undone"))
         #expect(try desk.string("f") == "1\ntheirs\n")
         // The files of a patch are undone together or not at all.
         try desk.write("f", "one\n")
@@ -67,7 +68,7 @@ import Testing
         let both = try desk.failure(
             "edit_file_apply_patch",
             ["path": ".", "patch": .text(patch), "check": "echo by the check >> g; false"])
-        #expect(both.sentence.contains("g was changed by others meanwhile, or by the check"))
+        #expect(both.sentence.contains("g was changed by another process or by the check"))
         #expect(try desk.string("f") == "1\n" && desk.string("g") == "G\nby the check\n")
     }
 

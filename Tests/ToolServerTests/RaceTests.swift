@@ -72,7 +72,7 @@ import Tools
                 let error = #expect(throws: ToolError.self) {
                     try ground.write(path, Array("mine".utf8))
                 }
-                #expect(error?.kind == .stale && error?.description.contains("others") == true)
+                #expect(error?.kind == .stale && error?.description.contains("other processes") == true)
             } else {
                 try ground.write(path, Array("mine".utf8))
                 #expect(try desk.string("f") == "mine" && count.load(ordering: .relaxed) == turns + 1)

@@ -24,7 +24,7 @@ workload_costs() {
     printf '%s\n\n' "For one request, in a mount that lists workspaces; medians of up to 5."
     run_costs ${costs_strict:+--strict} || status=$?
     printf '\n'
-    ((status == 0)) || die "a request costs more than it may"
+    ((status == 0)) || die "a request costs more than its limit"
 }
 
 # The same tables of the same sizes each time.

@@ -50,7 +50,7 @@ same_behind() {
     (($(stat -c %s -- "$view/file") == large * 1000000 + $1)) || die "the size is wrong"
     bounded cmp -n 64MB -i "$1:0" -- "$view/file" "$work/large/file" &&
         bounded cmp -n 64MB -i "$((end + $1)):$end" -- "$view/file" "$work/large/file" ||
-        die "what is behind the line is wrong"
+        die "the data after the line is wrong"
 }
 
 edit_plain() {

@@ -264,10 +264,10 @@ class Runs:
         zeros = bytes(1 << 20)
         with open(path, "rb", buffering=0) as file:
             for index, (part, hole) in enumerate(zip(self.runs, self.holes)):
-                require(file.read(len(part)) == part, f"text {index} is another")
+                require(file.read(len(part)) == part, f"text {index} differs")
                 while hole > 0:
                     data = file.read(min(hole, len(zeros)))
-                    require(data and data == zeros[:len(data)], f"hole {index} is none")
+                    require(data and data == zeros[:len(data)], f"hole {index} has data")
                     hole -= len(data)
             require(not file.read(1), "the file is longer")
 
@@ -304,9 +304,9 @@ def pieces(program, root, name, plain):
             count += 1
             found.update(reply.text.encode("utf-8"))
             before, offset = offset, reply.data.get("next_offset")
-            require(offset is None or offset > before, f"{before} goes on at {offset}")
+            require(offset is None or offset > before, f"{before} continues at {offset}")
             require(len(reply.text) == 9_000 or offset is None, f"a piece of {len(reply.text)} characters")
-        require(found.hexdigest() == digest(plain), "the pieces are not the file")
+        require(found.hexdigest() == digest(plain), "the pieces differ from the file")
         require(count > 1, "one piece only")
         sample("a text of many alphabets read back in pieces of 9,000 characters", total)
         sample("one such piece", total / count)
@@ -321,7 +321,7 @@ def line_edits(program, root, name, plain):
             reply = agent.use("read_file_range", path=name, offset=offset, length=250_000)
             found.update(reply.text.encode())
             offset = reply.data.get("next_offset")
-        require(found.hexdigest() == digest(plain), "the pieces are not the line")
+        require(found.hexdigest() == digest(plain), "the pieces differ from the line")
         around = agent.use("read_file_range", path=name, around="-the middle-", max_bytes=1_000)
         require(around.data["match_offset"] == size // 2, around.data)
         agent.use("edit_file", path=name, edits=[
@@ -337,7 +337,7 @@ def line_edits(program, root, name, plain):
         data[size - 100:size - 97] = b"drei"
         data[7:7] = b"AB\n"
         with open(os.path.join(root, name), "rb") as file:
-            require(file.read() == data, "the edits are not those in memory")
+            require(file.read() == data, "the edits differ from those in memory")
         sample("memory:most of the server", agent.peak)
 
 

@@ -74,7 +74,7 @@ extension ControlDirectory {
         if hasStale, let notifier, !notifier.drain(milliseconds: Self.drainLimit) {
             EventLog(of: id, in: set.events).post(
                 .warning, "the kernel did not drop its caches within \(Self.drainLimit / 1000) s: "
-                    + "programs may see what was there before \(command.rawValue)")
+                    + "programs may see the state before \(command.rawValue)")
         }
         return failure
     }
@@ -108,7 +108,7 @@ extension ControlDirectory {
         do throws(Errno) {
             try synchronizer.synchronize()
         } catch {
-            set.events.post(.warning, "what is mapped could not be written back first: \(error)")
+            set.events.post(.warning, "mapped pages could not be written back before the command: \(error)")
         }
     }
 
@@ -149,7 +149,7 @@ extension ControlDirectory {
         try changeBackups(place) { (workspace) throws(CommandError) in
             let checked = try FileName(backup: newName.bytes)
             if workspace.moments.backups.contains(where: { $0.name == checked }) {
-                throw CommandError(.exists, "there is a backup \(checked) already")
+                throw CommandError(.exists, "there is a backup named \(checked) already")
             }
             try workspace.renameBackup(name, to: checked, caller: caller)
         } then: {

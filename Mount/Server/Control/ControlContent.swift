@@ -21,7 +21,7 @@ extension ControlDirectory {
                 guard let workspace else { throw CommandError(.noEntry, "no such file") }
                 if file == .blame { return ChangeTexts.blame(try workspace.changes.blame(number)) }
                 return try workspace.baseFiles.baseContent(number, isNow: file == .baseNow)
-            case .view: throw CommandError(.invalid, "a file of a view is no text")
+            case .view: throw CommandError(.invalid, "a file of a view is not a text")
             }
         } catch {
             throw error.errno
@@ -65,7 +65,7 @@ extension ControlDirectory {
             return try history(upTo: sequence, workspace)
         case .diff(let name):
             guard let ground = DiffGround(controlFile: name, now: clock.realtime()) else {
-                throw CommandError(.noEntry, "\(name) names no moment")
+                throw CommandError(.noEntry, "\(name) does not name a moment")
             }
             return DiffText.lines(try set.differences(of: workspace, from: ground))
         }

@@ -61,7 +61,7 @@ final class UnfinishedCommands: Sendable {
             held[key] = Held(bytes: whole, end: end)
             return .unfinished(
                 CommandError(
-                    .again, "\(whole.count) bytes of a command have come and no line end: nothing "
+                    .again, "\(whole.count) bytes of a command were received, but no line end: nothing "
                         + "is done until it is complete"))
         }
     }

@@ -57,7 +57,7 @@ package enum Placement {
             throw PlacementError(
                 .invalid,
                 "the store \(store) lies inside the base \(base), which draftfs never changes: "
-                    + "give a store elsewhere with --store")
+                    + "give another store with --store")
         }
         if isInside(base, store) {
             throw PlacementError(
@@ -67,8 +67,8 @@ package enum Placement {
         guard let mountPoint else { return }
         if isInside(mountPoint, base) {
             throw PlacementError(
-                .invalid, "the mount point \(mountPoint) lies inside the base \(base): a mount "
-                    + "there would show itself; choose one elsewhere")
+                .invalid, "the mount point \(mountPoint) lies inside the base \(base), so the mount "
+                    + "would contain itself: choose another mount point")
         }
         if isInside(base, mountPoint) {
             throw PlacementError(
@@ -77,8 +77,8 @@ package enum Placement {
         }
         if isInside(mountPoint, store) || isInside(store, mountPoint) {
             throw PlacementError(
-                .invalid, "the store \(store) and the mount point \(mountPoint) lie inside each "
-                    + "other: choose another one of them")
+                .invalid, "one of the store \(store) and the mount point \(mountPoint) lies inside "
+                    + "the other: choose another store or mount point")
         }
     }
 }

@@ -34,7 +34,7 @@ extension Origin {
         if size != status.size { return "its size was \(size) bytes and is \(status.size)" }
         if modificationTime != status.modificationTime { return "the base file was modified" }
         // chmod, chown and link cause this, but so does a tool that writes and then restores the mtime.
-        return "its mode, owner or links were changed, and its content may have been"
+        return "its mode, owner or links were changed, and perhaps its content"
     }
 }
 
@@ -118,7 +118,7 @@ extension WorkspaceBaseFiles {
             let status = try workspace.base.status(ifPresent: place.name, in: place.directory)
             return origin.drift(to: status).map { ($0, status) }
         } catch {
-            return ("the base file cannot be looked at (\(error))", nil)
+            return ("the base file cannot be examined (\(error))", nil)
         }
     }
 

@@ -225,9 +225,9 @@ extension WorkspaceBaseFiles {
         if case .failed(let error) = outcome {
             workspace.events.post(
                 .warning,
-                "the content of the base file "
-                    + String(decoding: wish.place.path, as: UTF8.self) + " is not kept (\(error)): "
-                    + "if the base changes, reads of its part answer EIO")
+                "cannot keep the content of the base file "
+                    + String(decoding: wish.place.path, as: UTF8.self) + " (\(error)): "
+                    + "if the base file changes, reads of its content answer EIO")
         }
         return outcome
     }

@@ -37,7 +37,7 @@ package struct PoolSweep {
                 for record in set.records { try visitPins(of: record, name) }
             }
         } catch {
-            set.events.post(.notice, "what is kept of the base was not swept: \(error)")
+            set.events.post(.notice, "cannot sweep the pool: \(error)")
             return PinUsage()
         }
     }

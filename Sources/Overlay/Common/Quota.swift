@@ -172,8 +172,8 @@ extension Quota {
         if level == 100 {
             events.post(
                 .warning,
-                "\(owner): the limit of \(name) is reached, \(used) of \(limit) are used; what needs "
-                    + "more answers EDQUOT: \(remedy)")
+                "\(owner): the limit of \(name) is reached, \(used) of \(limit) are used; changes "
+                    + "that need more answer EDQUOT: \(remedy)")
         } else {
             events.post(
                 .warning,

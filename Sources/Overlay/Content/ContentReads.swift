@@ -126,7 +126,7 @@ extension WorkspaceContent {
         workspace.events.post(
             .error,
             "the base file \(String(decoding: origin.path, as: UTF8.self)) \(reason) since it was "
-                + "edited here; reads of its part answer EIO: write the file anew, or remove it")
+                + "edited here; reads of its content answer EIO: rewrite the file, or remove it")
         throw .inputOutput
     }
 
@@ -147,7 +147,7 @@ extension WorkspaceContent {
                 .error,
                 "\(identity.path), the content of the base file "
                     + String(decoding: origin.path, as: UTF8.self)
-                    + ", \(error.reason); the base is read as long as it is what it was")
+                    + ", \(error.reason); the base file is read instead if it is unchanged")
             return false
         }
     }

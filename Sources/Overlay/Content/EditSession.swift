@@ -64,7 +64,7 @@ extension EditSessions {
             }
             if result.tornBytes > 0 {
                 events.post(
-                    .warning, "\(path): cut \(result.tornBytes) bytes of an unfinished write off")
+                    .warning, "\(path): cut off \(result.tornBytes) bytes of an unfinished write")
             }
         }
     }

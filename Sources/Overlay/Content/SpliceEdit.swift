@@ -96,12 +96,12 @@ extension WorkspaceContent {
         switch error {
         case .noEntry: "there is no file \(name)"
         case .isDirectory: "\(name) is a directory: only files can be edited"
-        case .invalid: "an edit of \(name) lies outside the file: see its size"
-        case .notPermitted: "\(name) is no regular file: only files can be edited"
-        case .quota: "a limit of bytes is reached: \(name) was not edited; raise the limit"
-        case .fileTooBig: "\(name) would grow beyond the limit of a file's size"
+        case .invalid: "an edit of \(name) lies outside the file: check its size"
+        case .notPermitted: "\(name) is not a regular file: only files can be edited"
+        case .quota: "the limit of bytes is reached: \(name) was not edited; raise the limit"
+        case .fileTooBig: "\(name) would exceed the limit of the size of a file"
         case .noSpace: "the store is full: \(name) was not edited; make room and try again"
-        case .inputOutput: "the log of \(name) is damaged: verify says where"
+        case .inputOutput: "the log of \(name) is damaged: run verify to find the damage"
         default: "\(name) was not edited: \(error)"
         }
     }

@@ -107,8 +107,8 @@ extension WorkspaceSet {
         if isNews {
             events.post(
                 .warning,
-                "the daemon takes \(used) of \(budget) bytes of memory, more than 80 % of its limit; "
-                    + "caches are kept small: raise the limit memory if it gets slow")
+                "the daemon uses \(used) of \(budget) bytes of memory, more than 80 % of its limit; "
+                    + "caches are kept small: raise the limit memory if the mount gets slow")
         }
     }
 

@@ -143,7 +143,7 @@ extension WorkspaceSet {
             events.post(
                 .warning,
                 "the disk of the store \(store.path) is full: \(kept >> 10) KiB are kept for "
-                    + "removing, renaming and truncating, and all else answers ENOSPC until it has room")
+                    + "removing, renaming and truncating; other changes answer ENOSPC until it has room")
         }
     }
 }

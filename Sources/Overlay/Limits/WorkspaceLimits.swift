@@ -14,7 +14,7 @@ extension OperatorLimits {
         guard let value else { return }
         if key == .memory, value < minimumMemory {
             throw CommandError(
-                .invalid, "memory of \(value) bytes is too little: the least is "
+                .invalid, "memory of \(value) bytes is too small: the minimum is "
                     + "\(minimumMemory >> 20)M")
         }
         // Sizes are signed offsets elsewhere, and the greatest number stands for no limit.
@@ -34,7 +34,7 @@ extension OperatorLimits {
         do throws(StorageError) {
             try changed.write(to: directory, on: disk)
         } catch {
-            return CommandError(error.errno, "the limit is as it was: \(error)")
+            return CommandError(error.errno, "the limit was not changed: \(error)")
         }
         self = changed
         return nil
@@ -85,7 +85,7 @@ extension WorkspaceAccounts {
             workspace.quota.apply(found)
             apply(found)
         } catch {
-            workspace.events.post(.error, "\(error); its limits are the defaults until they are set anew")
+            workspace.events.post(.error, "\(error); its limits are the defaults until they are set again")
         }
     }
 
@@ -159,7 +159,7 @@ extension WorkspaceSet {
     ) throws(CommandError) {
         guard Self.storeKeys.contains(key) else {
             throw CommandError(
-                .invalid, "the store as a whole has limits of bytes, files, memory and pin: set this one "
+                .invalid, "the store has only the limits bytes, files, memory and pin: set this limit "
                     + "in a workspace")
         }
         try OperatorLimits.check(key, value)
@@ -173,7 +173,7 @@ extension WorkspaceSet {
             let found = try OperatorLimits(from: "", on: store.disk)
             limiting.withLock { $0 = found }
         } catch {
-            events.post(.error, "\(error); the store's limits are the defaults until set anew")
+            events.post(.error, "\(error); the store's limits are the defaults until they are set again")
         }
         applyLimits()
     }
@@ -195,7 +195,7 @@ extension WorkspaceSet {
                 do throws(StorageError) {
                     _ = try workspace(record)
                 } catch {
-                    events.post(.warning, "\(record.name) is not counted: \(error)")
+                    events.post(.warning, "cannot count the usage of workspace \(record.name): \(error)")
                 }
                 continue
             }

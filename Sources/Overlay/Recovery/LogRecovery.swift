@@ -113,7 +113,7 @@ extension TreeRecovery {
         tree.markDirty(inode)
         tree.events.post(
             .warning,
-            "the power cut took the last edits of inode \(inode.number), which were never synced")
+            "the power cut lost the last edits of inode \(inode.number), which were not synced")
     }
 
     /// Returns whether a row knows edits that its log does not have: its content sequence is higher, or a

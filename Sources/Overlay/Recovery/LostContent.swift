@@ -25,8 +25,8 @@ extension Recovery {
         guard let cut else { return }
         workspace.events.post(
             .warning,
-            "\(workspace.treeLog.path) ends before change \(cut.sequence): it gave a file another "
-                + "one's name, and the power cut took the file's content; \(cut.bytes) bytes of "
-                + "changes that were never synced are gone")
+            "\(workspace.treeLog.path) was cut off before change \(cut.sequence), which "
+                + "renamed a file over another one: the power cut lost the content of the renamed file; "
+                + "\(cut.bytes) bytes of unsynced changes are lost")
     }
 }

@@ -64,9 +64,9 @@ extension TreeRecovery {
                 try tree.commit(&transaction)
                 tree.events.post(
                     .error, "the name \(name) in directory \(parent) led to inode \(number), whose "
-                        + "making was lost; the name was removed")
+                        + "creation was lost; the name was removed")
             } catch {
-                tree.events.post(.error, "the name \(name) in directory \(parent) stays: \(error)")
+                tree.events.post(.error, "cannot remove the name \(name) in directory \(parent): \(error)")
             }
         }
     }
@@ -89,9 +89,9 @@ extension TreeRecovery {
                 try tree.setEntry(name, of: root, to: Entry(inode: number, type: type), in: &transaction)
                 try tree.commit(&transaction)
                 tree.events.post(
-                    .error, "the name of inode \(number) was lost; it is \(text) in the root now")
+                    .error, "the name of inode \(number) was lost; its name is now \(text) in the root")
             } catch {
-                tree.events.post(.error, "inode \(number) has no name: \(error)")
+                tree.events.post(.error, "cannot give inode \(number) a name: \(error)")
             }
         }
     }
@@ -109,9 +109,10 @@ extension TreeRecovery {
                 transaction.update(inode) { $0.links = links }
                 try tree.commit(&transaction)
                 tree.events.post(
-                    .error, "inode \(fault.inode) counted \(fault.links) links, and has \(links) now")
+                    .error, "the link count of inode \(fault.inode) was \(fault.links) and is now \(links)")
             } catch {
-                tree.events.post(.error, "inode \(fault.inode) counts \(fault.links) links: \(error)")
+                tree.events.post(
+                    .error, "cannot correct the link count \(fault.links) of inode \(fault.inode): \(error)")
             }
         }
     }

@@ -21,8 +21,8 @@ extension Recovery {
                 guard let place = places[orphan.number] else {
                     workspace.events.post(
                         .warning,
-                        "\(LogDirectory.path(orphan.number)) has edits of a base file that is not there "
-                            + "any more; nothing shows them")
+                        "\(LogDirectory.path(orphan.number)) has edits of a base file that no longer "
+                            + "exists; no file shows them")
                     continue
                 }
                 workspace.withTreeSafely { $0.recovery.doubt(orphan, at: place, stamp) }
@@ -157,10 +157,10 @@ extension TreeRecovery {
             try tree.commit(&transaction)
             tree.events.post(
                 .error,
-                "the making of inode \(orphan.number) was lost; its content is there, its owner and "
-                    + "mode are not known")
+                "the record that created inode \(orphan.number) was lost; its content was recovered, its "
+                    + "owner and mode are unknown")
         } catch {
-            tree.events.post(.error, "inode \(orphan.number) could not be brought back: \(error)")
+            tree.events.post(.error, "cannot recover inode \(orphan.number): \(error)")
         }
     }
 
@@ -199,7 +199,7 @@ extension TreeRecovery {
                 "the record of the first edit of \(name) was lost; the file answers EIO until it is "
                     + "truncated to 0 or removed; \(LogDirectory.path(orphan.number)) has its edits")
         } catch {
-            tree.events.post(.error, "\(name) shows the base's content, and was edited: \(error)")
+            tree.events.post(.error, "\(name) shows the base's content without its edits: \(error)")
         }
     }
 }

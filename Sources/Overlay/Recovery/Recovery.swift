@@ -90,8 +90,8 @@ extension Recovery {
         } catch {
             events.post(
                 .warning,
-                "cannot write \(SessionMark.path(directory)): \(error); the next power cut would be "
-                    + "taken for a kill: make room in the store, and mount again")
+                "cannot write \(SessionMark.path(directory)): \(error); recovery could not tell "
+                    + "a power cut from a kill: make room in the store, and mount again")
         }
         return (workspace, report)
     }
@@ -105,13 +105,13 @@ extension Recovery {
         case .otherMount:
             events.post(
                 .notice,
-                "the store's file system was mounted anew, or elsewhere, since \(directory) was in use: "
-                    + "it may lack what was never synced, so recovery goes on as after a power cut")
+                "the store's file system was mounted again, or elsewhere, since \(directory) was used: "
+                    + "unsynced data may be lost, so recovery proceeds as after a power cut")
             return true
         case .damaged:
             events.post(
                 .warning,
-                "\(SessionMark.path(directory)) is damaged; recovery goes on as after a power cut")
+                "\(SessionMark.path(directory)) is damaged; recovery proceeds as after a power cut")
             return true
         }
     }
@@ -126,7 +126,7 @@ extension Recovery {
         do throws(StorageError) {
             let seal = path == ":memory:" ? .fits : DatabaseSeal.state(path)
             if seal == .unfit {
-                throw .damaged(path: path, what: "it does not fit its checksum in tree.db.sum")
+                throw .damaged(path: path, what: "it does not match its checksum in tree.db.sum")
             }
             if seal == .damaged {
                 events.post(
@@ -141,10 +141,10 @@ extension Recovery {
             switch error {
             case .damaged:
                 events.post(
-                    .warning, "\(error); the database is made anew from \(treeLog.path)")
+                    .warning, "\(error); the database is rebuilt from \(treeLog.path)")
                 report.rebuiltDatabase = true
             case .outdated:
-                events.post(.notice, "\(error); it is made anew from \(treeLog.path)")
+                events.post(.notice, "\(error); it is rebuilt from \(treeLog.path)")
             default: throw error
             }
         }

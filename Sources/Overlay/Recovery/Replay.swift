@@ -46,7 +46,7 @@ struct Replay {
         }
         if result.tornBytes > 0 {
             workspace.events.post(
-                .warning, "\(path): cut \(result.tornBytes) bytes of an unfinished record off")
+                .warning, "\(path): cut off \(result.tornBytes) bytes of an unfinished record")
         }
     }
 
@@ -73,7 +73,7 @@ struct Replay {
             workspace.events.post(
                 .error,
                 "\(path): changes up to number \(header.sequence) were lost, and a "
-                    + "repair has put a filler in their place; what came after them is there")
+                    + "repair has put a filler in their place; later changes are kept")
         default:
             damage = .damaged(path: path, what: "record \(header.sequence) is of an unknown kind")
         }
@@ -89,7 +89,7 @@ struct Replay {
             workspace.events.post(
                 .error,
                 "\(path): change \(header.sequence) was lost, and a repair has put a "
-                    + "filler in place of a part of it; what came after it is there")
+                    + "filler in place of a part of it; later changes are kept")
             return
         }
         workspace.withTreeSafely { tree in

@@ -46,8 +46,8 @@ extension Recovery {
             } catch {
                 workspace.events.post(
                     .error,
-                    "the content that change \(restore.transaction) gave to inode "
-                        + "\(restore.number) could not be put there: \(error)")
+                    "cannot restore the content that change \(restore.transaction) gave to inode "
+                        + "\(restore.number): \(error)")
             }
         }
     }

@@ -84,8 +84,8 @@ final class DueLogs: Sendable {
             guard !hasFailed.exchange(true, ordering: .relaxed) else { return }
             events.post(
                 .error,
-                "content of files that replaced others cannot be synced (\(error)), so no sync of the "
-                    + "workspace's names goes through: look after the store's disk, then mount anew")
+                "cannot sync the content of files that replaced other files (\(error)), so syncs of the "
+                    + "workspace's names fail: check the store's disk, then mount again")
         }
     }
 

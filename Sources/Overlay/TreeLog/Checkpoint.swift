@@ -119,7 +119,7 @@ extension Maintenance {
                 // Reported once: on a full disk each checkpoint fails until there is space.
                 let isNews = !workspace.checkpointFailed.exchange(true, ordering: .relaxed)
                 workspace.checkpointFailures.wrappingAdd(1, ordering: .relaxed)
-                if isNews { workspace.events.post(.warning, "the checkpoint is put off: \(error)") }
+                if isNews { workspace.events.post(.warning, "the checkpoint is postponed: \(error)") }
                 return false
             }
             workspace.withTreeSafely { $0.checkpoints.finishCheckpoint(written: true) }
@@ -182,8 +182,8 @@ extension Maintenance {
             try workspace.disk.synchronizeAll()
         } catch {
             workspace.events.post(
-                .warning, "the store cannot be synced (\(error)): a power cut may take from the last "
-                    + "backup what no program has synced")
+                .warning, "cannot sync the store (\(error)): a power cut may lose changes of the last "
+                    + "backup that no program has synced")
         }
     }
 

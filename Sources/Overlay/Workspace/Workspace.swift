@@ -169,7 +169,7 @@ extension Workspace {
         } catch {
             events.post(
                 .warning,
-                "workspace \(id) could not be marked as closed: \(error); the next start replays")
+                "workspace \(id) could not be marked as closed: \(error); the next start replays its log")
         }
         return true
     }

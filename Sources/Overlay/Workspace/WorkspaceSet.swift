@@ -46,14 +46,14 @@ package final class WorkspaceSet: Sendable {
         for (id, error) in store.unreadable.sorted(by: { $0.key < $1.key }) {
             events.post(
                 .error,
-                "workspace number \(id) is left out: \(error); its files are as they were: "
-                    + "draftfs fsck --repair makes a new record")
+                "workspace number \(id) is not available: \(error); its files are unchanged: "
+                    + "run draftfs fsck --repair to make a new record")
         }
         if store.isBaseReplaced {
             events.post(
                 .warning,
-                "the base \(base.path) was made anew since the store was last used: workspaces keep what "
-                    + "they hold, and their drift lists the files whose base is another one now")
+                "the base \(base.path) was made again since the store was last used: workspaces keep "
+                    + "their content, and drift lists the files whose base file is a different one")
         }
         loadLimits()
         // A kill between the making of a content and the record that names it leaves the content in the
@@ -107,8 +107,8 @@ package final class WorkspaceSet: Sendable {
         events.post(
             report.tornBytes > 0 || report.rebuiltDatabase ? .warning : .notice,
             "workspace \(record.name) was not closed cleanly: replayed \(report.replayed) records, "
-                + "cut \(report.tornBytes) bytes of unfinished writes off"
-                + (report.rebuiltDatabase ? ", made the database anew" : ""))
+                + "cut off \(report.tornBytes) bytes of unfinished writes"
+                + (report.rebuiltDatabase ? ", rebuilt the database" : ""))
     }
 
     package func find(_ name: FileName) -> WorkspaceRecord? { store.workspace(named: name) }

@@ -100,7 +100,7 @@ extension Comparison {
         do throws(Errno) {
             return try body()
         } catch {
-            throw CommandError(error, "the differences cannot be told: \(error); verify says more")
+            throw CommandError(error, "the differences cannot be read: \(error); run verify for details")
         }
     }
 }

@@ -20,12 +20,12 @@ extension ChangeHistory {
             case .isDirectory:
                 throw CommandError(error, "a directory has no bytes: blame works on files")
             case .invalid:
-                throw CommandError(error, "only regular files have bytes that somebody wrote")
+                throw CommandError(error, "blame works only on regular files")
             case .stale:
                 throw CommandError(.noEntry, "the file is gone")
             default:
                 throw CommandError(
-                    error, "a log with parts of the file is damaged: verify names it")
+                    error, "a log with parts of the file is damaged: run verify to find it")
             }
         }
     }

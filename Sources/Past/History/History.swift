@@ -23,7 +23,7 @@ extension ChangeHistory {
             var walk = try workspace.withTree { (tree) throws(Errno) in try HistoryWalk(tree, from: upper) }
             return try self.walk(&walk, to: range.lowerBound).reversed().map(item)
         } catch {
-            throw CommandError(error, "the history cannot be read: \(error); verify says more")
+            throw CommandError(error, "the history cannot be read: \(error); run verify for details")
         }
     }
 

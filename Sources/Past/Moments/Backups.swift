@@ -112,7 +112,7 @@ extension Moments {
             try workspace.synchronizeTreeLog()
         } catch {
             let sentence = "\(subject) was done, but \(workspace.treeLog.path) cannot be synced (\(error)), "
-                + "so a power cut may take it back: look after the store's disk, then mount anew"
+                + "so a power cut may undo it: check the store's disk, then mount again"
             workspace.events.post(.error, sentence)
             throw CommandError(error, sentence, done: outcome)
         }

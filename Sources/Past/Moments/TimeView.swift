@@ -171,7 +171,7 @@ extension Moments {
             return view
         } catch {
             throw CommandError(
-                error, "the moment @\(sequence) cannot be shown: \(error); verify says more")
+                error, "the moment @\(sequence) cannot be shown: \(error); run verify for details")
         }
     }
 }

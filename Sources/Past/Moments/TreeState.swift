@@ -161,7 +161,7 @@ extension TreeState {
     /// Returns a file that had a row.
     func node(_ number: InodeNumber) throws(Errno) -> ViewNode {
         guard let node = try node(ifThere: number) else {
-            throw tree.failing("a name leads to inode \(number), which is not there")
+            throw tree.failing("a name leads to inode \(number), which does not exist")
         }
         return node
     }

@@ -42,8 +42,8 @@ extension TreeCommands {
         case .noEntry:
             if (try? workspace.number(at: source)) == nil { return "there is no \(from)" }
             return "there is no directory for \(to): make it first"
-        case .notDirectory: return "a file stands where \(from) or \(to) needs a directory"
-        case .exists: return "there is a \(to) already: remove it first, or choose another name"
+        case .notDirectory: return "a part of the path \(from) or \(to) is a file, not a directory"
+        case .exists: return "\(to) exists already: remove it first, or choose another name"
         case .invalid: return "\(from) cannot be cloned into itself"
         case .quota: return "a limit is reached: \(from) was not cloned; raise the limit"
         case .noSpace: return "the store is full: \(from) was not cloned; make room and try again"

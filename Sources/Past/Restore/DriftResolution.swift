@@ -20,7 +20,7 @@ extension TreeCommands {
         guard let status = drifted.status, status.type == .regular else {
             throw CommandError(
                 .noEntry, "\(pathInWords(path)): there is no base file to accept, \(drifted.reason): "
-                    + "ours keeps what is here, theirs removes it")
+                    + "ours keeps the file, theirs removes it")
         }
         return try commanding(path) { () throws(Errno) in
             if !drifted.hasLog {
@@ -48,7 +48,8 @@ extension TreeCommands {
     ) throws(CommandError) -> CommandOutcome {
         let drifted = try findDrifted(path)
         if let version, version != Array((drifted.status?.version ?? "").utf8) {
-            throw CommandError(.busy, "the base file of \(pathInWords(path)) was changed again: look anew")
+            throw CommandError(
+                .busy, "the base file of \(pathInWords(path)) was changed again: read drift again")
         }
         guard drifted.hasLog else {
             throw CommandError(
@@ -59,8 +60,8 @@ extension TreeCommands {
         else {
             throw CommandError(
                 .inputOutput,
-                "\(pathInWords(path)) shows parts of the base that are not kept, so it is not whole: "
-                    + "theirs takes the base's content, or write the file anew")
+                "\(pathInWords(path)) needs content of the base that is not kept: "
+                    + "theirs takes the base's content, or rewrite the file")
         }
         let status = drifted.status?.type == .regular ? drifted.status : nil
         return try commanding(path) { () throws(Errno) in
@@ -111,7 +112,7 @@ extension TreeCommands {
             guard error == .busy else { throw CommandError(error, "\(pathInWords(path)): \(error)") }
             throw CommandError(
                 .busy, "\(pathInWords(path)) was changed here and in the base: draftfs drift --merge "
-                    + "merges both, ours keeps what is here, theirs takes the base's content")
+                    + "merges both, ours keeps the file, theirs takes the base's content")
         }
     }
 
@@ -128,7 +129,7 @@ extension TreeCommands {
         }
         guard var drifted = found, let (reason, status) = workspace.baseFiles.drift(of: drifted.origin) else {
             throw CommandError(
-                .invalid, "\(pathInWords(path)) has not drifted: the base under it is what it was")
+                .invalid, "\(pathInWords(path)) has not drifted: its base file is unchanged")
         }
         let place = BasePlace(path: drifted.origin.path)
         workspace.base.forget(place)
@@ -175,7 +176,7 @@ extension TreeCommands {
                 }
             }
         } catch {
-            throw CommandError(error, "the backup before it could not be recorded: \(error)")
+            throw CommandError(error, "the automatic backup could not be recorded: \(error)")
         }
     }
 

@@ -68,16 +68,16 @@ extension TreeCommands {
         let subject = paths.count == 1 ? " of \(String(decoding: paths[0], as: UTF8.self))" : ""
         switch error {
         case .noEntry:
-            return "nothing of that name is there, now or then: the \(verb)\(subject) did nothing"
+            return "the path exists neither now nor at that moment: the \(verb)\(subject) did nothing"
         case .noSpace:
             return "the store is full: the \(verb)\(subject) did nothing; make room and try again"
         case .inputOutput, .stale:
             return "the \(verb)\(subject) did nothing: "
                 + (reason ?? "a log that it needs cannot be read or synced (\(error))")
-                + "; verify and events say more; rolling back single paths may still work"
+                + "; verify and events have details; a rollback of single paths may still work"
         case .fileTooBig:
-            return "a file that would come back is in more pieces than one record can hold: the "
-                + "\(verb)\(subject) did nothing; leave that file out by naming other paths"
+            return "a file to restore has more pieces than one record can hold: the "
+                + "\(verb)\(subject) did nothing; name paths without that file"
         default:
             return "the \(verb)\(subject) did nothing: \(error)"
         }

@@ -38,7 +38,7 @@ extension TreeCommands {
                 .noEntry,
                 steps.count == 0
                     ? "nothing was changed in \(place): there is nothing to undo"
-                    : "\(place) has only \(steps.count) steps to take back, not \(count)")
+                    : "\(place) has only \(steps.count) steps to undo, not \(count)")
         }
         if steps.metCutName {
             throw CommandError(

@@ -76,6 +76,6 @@ package enum SealedFile {
             }
             start += 1
         }
-        throw .damaged(path: path, what: "no copy in it has a right checksum")
+        throw .damaged(path: path, what: "none of its copies has a right checksum")
     }
 }

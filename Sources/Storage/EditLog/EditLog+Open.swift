@@ -33,7 +33,7 @@ extension EditLog {
         if length == 0 { return empty(id, in: logs) }
         let header = try LogHeader(reading: file, path: path)
         guard header.kind == .edit, header.id == id else {
-            throw .damaged(path: path, what: "it is the log of something else")
+            throw .damaged(path: path, what: "it is a different log")
         }
         var state: State
         let checkpoint = PieceCheckpoint(log: id, on: logs.disk)

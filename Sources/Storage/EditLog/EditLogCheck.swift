@@ -93,7 +93,7 @@ private struct PiecesComparison {
             return
         }
         guard let checkpoint = PieceCheckpoint(log: id, on: disk) else {
-            verdict = .unfit("it is of another log, or cannot be understood")
+            verdict = .unfit("it belongs to another log, or cannot be decoded")
             return
         }
         verdict = .fit
@@ -127,15 +127,15 @@ private struct PiecesComparison {
         if state.isDamaged { return }
         if state.end != checkpoint.position || state.sequence != checkpoint.sequence
             || state.time != checkpoint.time {
-            verdict = .unfit("it stands for a position where no record ends")
+            verdict = .unfit("it is for a position where no record ends")
         } else if !state.pieces.allPieces.elementsEqual(checkpoint.pieces.allPieces) {
-            verdict = .unfit("its pieces are not what the log's records add up to")
+            verdict = .unfit("its pieces do not match the records of the log")
         }
     }
 
     mutating func finish(_ log: LogCheck) -> EditLogCheck.Pieces {
         if let checkpoint, !log.hasDamage, checkpoint.position > log.end {
-            return .unfit("it stands for a position behind the log's end")
+            return .unfit("it is for a position after the end of the log")
         }
         compare()
         return verdict

@@ -16,8 +16,8 @@ package final class PinFile: Sendable {
 
         package var reason: String {
             switch self {
-            case .unfinished: "is missing or not whole"
-            case .block(let number): "has a block that does not fit its checksum, number \(number)"
+            case .unfinished: "is missing or incomplete"
+            case .block(let number): "has a block with a wrong checksum, number \(number)"
             }
         }
     }

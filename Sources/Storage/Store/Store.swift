@@ -197,7 +197,7 @@ package final class Store: Sendable {
             "lock", "workspaces", Superblock.path + ".new", StoreKey.path, StoreKey.path + ".new",
         ]
         if names.contains(where: { !begun.contains($0) }) {
-            throw .damaged(path: path, what: "it is no store, and it is not empty")
+            throw .damaged(path: path, what: "it is not a store, and it is not empty")
         }
         let superblock: Superblock
         do throws(Errno) {
@@ -256,7 +256,7 @@ extension Store {
                 continue
             }
             guard record.id == id else {
-                throw .damaged(path: "workspaces/\(name)", what: "it is another workspace's")
+                throw .damaged(path: "workspaces/\(name)", what: "it belongs to another workspace")
             }
             found[id] = record
         }

@@ -55,6 +55,6 @@ extension Store {
         }
         throw .damaged(
             path: StoreKey.path,
-            what: "it and the superblock are of two stores: one of them was copied from elsewhere")
+            what: "it and the superblock belong to different stores: one was copied from elsewhere")
     }
 }

@@ -49,7 +49,7 @@ extension TreeLog {
                     what: "the part at byte \(position) of record \(header.sequence) cannot be read")
             case .unknown:
                 throw .damaged(
-                    path: path, what: "record \(header.sequence) cannot be understood")
+                    path: path, what: "record \(header.sequence) cannot be decoded")
             }
         }
     }

@@ -60,7 +60,7 @@ package final class TreeLog: Sendable {
         }
         let header = try LogHeader(reading: file, path: path)
         guard header.kind == .tree, header.id == id else {
-            throw .damaged(path: path, what: "it is the log of something else")
+            throw .damaged(path: path, what: "it is a different log")
         }
         tail = Mutex(Tail(end: UInt64(Format.logHeaderLength)))
     }
@@ -190,7 +190,7 @@ package final class TreeLog: Sendable {
         do throws(Errno) {
             try file.truncate(to: cut)
         } catch {
-            throw .system(error, doing: "cut what was not synced off", path: path)
+            throw .system(error, doing: "cut unsynced records off", path: path)
         }
         return (found.sequence, length - cut)
     }

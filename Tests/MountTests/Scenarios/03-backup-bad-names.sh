@@ -5,7 +5,7 @@ for name in .hidden . .. @17 -x '""' 'a/b' / "'a	b'" "'a
 b'" --nonsense; do
     fails_with 'Invalid argument' backup "$name" 'backup'
 done
-fails_with 'Invalid argument' backup '' 'wants a name'
+fails_with 'Invalid argument' backup '' 'needs a name'
 long=$(printf '%0255d' 1)
 does backup "$long"
 fails_with 'File name too long' backup "${long}0" '256'
