@@ -14,6 +14,7 @@ let settings: [SwiftSetting] = [
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let deques = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 
 let package = Package(
     name: "draftfs",
@@ -21,6 +22,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.2.0"),
     ],
     targets: [
         // C libraries of the system, and what Glibc's module hides.
@@ -69,7 +71,7 @@ let package = Package(
         .target(
             name: "MountServer",
             dependencies: [
-                "Fuse", "Control", "Check", "Past", "Overlay", "Storage", "Platform", logging,
+                "Fuse", "Control", "Check", "Past", "Overlay", "Storage", "Platform", logging, deques,
             ],
             path: "Mount/Server", swiftSettings: settings),
 

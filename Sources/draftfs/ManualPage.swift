@@ -1,5 +1,7 @@
 // ManualPage: a page of section 1 in man(7) format. It is made from the tool's own description of its
 // commands (the output of --experimental-dump-help), so that the page and --help always agree.
+// Not the plugin GenerateManual of swift-argument-parser: it needs the package manager, and scripts/install
+// also installs a binary that was built elsewhere.
 
 struct ManualPage: Equatable {
     /// The file name, such as draftfs-rollback.1.

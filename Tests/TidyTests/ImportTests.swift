@@ -37,7 +37,7 @@ struct ImportTests {
             "Mount/Server",
             [
                 "Fuse", "Control", "Check", "Past", "Overlay", "Storage", "Platform", "Logging",
-                "Glibc", "Synchronization",
+                "DequeModule", "Glibc", "Synchronization",
             ]
         ),
         (
@@ -109,7 +109,7 @@ struct ImportTests {
             let list = text[name.upperBound...].firstRange(of: "dependencies: ["),
             let end = text[list.upperBound...].firstIndex(of: "]")
         else { return nil }
-        let products = ["argumentParser": "ArgumentParser", "logging": "Logging"]
+        let products = ["argumentParser": "ArgumentParser", "logging": "Logging", "deques": "DequeModule"]
         return Set(
             text[list.upperBound..<end].split { " ,\"".contains($0) }
                 .map { products[String($0)] ?? String($0) })

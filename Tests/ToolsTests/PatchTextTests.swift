@@ -320,7 +320,7 @@ import Tools
             Issue.record("it was applied")
         } catch {
             #expect(error.kind == .noMatch)
-            let words = "2 of 4 hunks do not fit: hunk 2 at line 10, hunk 4 at line 30"
+            let words = "2 of 4 hunks do not match: hunk 2 at line 10, hunk 4 at line 30"
             #expect(error.description.contains(words))
         }
         #expect(try bench.string("f") == text)

@@ -3,6 +3,7 @@
 // in the order of their arrival, on a thread that ends when the lane is empty. A dropped request is
 // answered with EIO.
 
+internal import DequeModule
 internal import Fuse
 internal import Platform
 internal import Synchronization
@@ -31,7 +32,7 @@ final class RequestQueue: Sendable {
 
     private struct State {
         /// The lanes that have a thread, and the requests that wait in them.
-        var lanes: [UInt64: [Parcel]] = [:]
+        var lanes: [UInt64: Deque<Parcel>] = [:]
         var isStopped = false
     }
 
@@ -53,13 +54,9 @@ final class RequestQueue: Sendable {
     private func run(_ lane: UInt64) {
         while true {
             let next: Parcel? = state.withLock { state in
-                guard var waiting = state.lanes[lane], !waiting.isEmpty else {
-                    state.lanes[lane] = nil
-                    return nil
-                }
-                let first = waiting.removeFirst()
-                state.lanes[lane] = waiting
-                return first
+                if let first = state.lanes[lane]?.popFirst() { return first }
+                state.lanes[lane] = nil
+                return nil
             }
             guard let next else { return }
             next.run()

@@ -29,8 +29,13 @@ package final class BaseTree: Sendable {
     private let root: File
     private let probe: BaseProbe
     private let observer = Mutex<(@Sendable (File, [UInt8]) -> Void)?>(nil)
-    private let directories: Mutex<LRUCache<[UInt8], File>>
-    private let files: Mutex<LRUCache<[UInt8], File>>
+    private let opened: Mutex<Opened>
+
+    /// Descriptors by path. An evicted one closes outside the lock.
+    private struct Opened: Sendable {
+        var directories: LRUCache<[UInt8], File>
+        var files: LRUCache<[UInt8], File>
+    }
 
     /// Opens the base.
     /// - Throws: The error of opening `path`. ENOTDIR if it is not a directory.
@@ -50,12 +55,14 @@ package final class BaseTree: Sendable {
         }
         rootStatus = probe.adjust(try root.status())
         self.path = path
-        directories = Mutex(LRUCache(capacity: limits.openBaseDirectories))
-        files = Mutex(LRUCache(capacity: limits.openBaseFiles))
+        opened = Mutex(
+            Opened(
+                directories: LRUCache(capacity: limits.openBaseDirectories),
+                files: LRUCache(capacity: limits.openBaseFiles)))
     }
 
     package var openCount: Int {
-        directories.withLock { $0.count } + files.withLock { $0.count }
+        opened.withLock { $0.directories.count + $0.files.count }
     }
 
     /// The number of bytes of a path that are opened at once. PATH_MAX is 4,096, and a name must fit too.
@@ -64,11 +71,15 @@ package final class BaseTree: Sendable {
     /// Returns a descriptor (O_PATH) of the directory at `path`.
     package func directory(_ path: [UInt8]) throws(Errno) -> File {
         if path.isEmpty { return root }
-        if let file = directories.withLock({ $0.value(for: path) }) { return file }
+        if let file = opened.withLock({ $0.directories.value(for: path) }) { return file }
+        return try openDirectory(path)
+    }
+
+    private func openDirectory(_ path: [UInt8]) throws(Errno) -> File {
         let file = try openBeneath(path, flags: OpenFlags.path | O_DIRECTORY | O_NOFOLLOW)
         // Called before the directory is read, so that the watch reports every later change.
         observer.withLock { $0 }?(file, path)
-        directories.withLock { _ = $0.insert(file, for: path) }
+        _ = opened.withLock { $0.directories.insert(file, for: path) }
         return file
     }
 
@@ -79,7 +90,7 @@ package final class BaseTree: Sendable {
         var rest = path[...]
         if path.count > Self.longestStep {
             let place = BasePlace(path: path)
-            if let above = directories.withLock({ $0.value(for: place.directory) }) {
+            if let above = opened.withLock({ $0.directories.value(for: place.directory) }) {
                 return try File.openBeneath(place.name, in: above, flags: flags)
             }
         }
@@ -108,14 +119,23 @@ package final class BaseTree: Sendable {
     /// clock tick may change again without a difference in its times (git calls this racily clean). So this
     /// waits for the end of the tick: then every later change is visible in the times.
     package func settledStatus(_ place: BasePlace) throws(Errno) -> FileStatus {
-        var status = try status(place)
+        try settled { () throws(Errno) in try status(place) }
+    }
+
+    /// Returns the same of an open file.
+    package func settledStatus(of file: File) throws(Errno) -> FileStatus {
+        try settled { () throws(Errno) in try status(of: file) }
+    }
+
+    private func settled(_ read: () throws(Errno) -> FileStatus) throws(Errno) -> FileStatus {
+        var status = try read()
         var ticks = 0
         while status.type == .regular, ticks < Self.mostTicks {
             let (now, tick) = probe.coarseTime()
             // A time beyond this tick was set by another clock. No change made now gets that time.
             guard status.changeTime >= now, status.changeTime <= now &+ tick else { break }
             probe.pause(tick)
-            status = try self.status(place)
+            status = try read()
             ticks += 1
         }
         return status
@@ -146,12 +166,15 @@ package final class BaseTree: Sendable {
 
     /// Returns a descriptor of the regular file at `place`, for reading.
     package func file(_ place: BasePlace) throws(Errno) -> File {
-        let key = place.path
-        if let file = files.withLock({ $0.value(for: key) }) { return file }
-        let file = try open(
-            place.name, in: try directory(place.directory),
-            flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-        files.withLock { _ = $0.insert(file, for: key) }
+        let (key, path) = (place.path, place.directory)
+        let (known, above) = opened.withLock { opened in
+            let file = opened.files.value(for: key)
+            return (file, file == nil ? opened.directories.value(for: path) : nil)
+        }
+        if let known { return known }
+        let parent = if path.isEmpty { root } else if let above { above } else { try openDirectory(path) }
+        let file = try open(place.name, in: parent, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        _ = opened.withLock { $0.files.insert(file, for: key) }
         return file
     }
 
@@ -211,14 +234,18 @@ package final class BaseTree: Sendable {
 
     /// Closes all cached descriptors.
     package func forgetAll() {
-        files.withLock { $0.removeAll() }
-        directories.withLock { $0.removeAll() }
+        opened.withLock { opened in
+            opened.files.removeAll()
+            opened.directories.removeAll()
+        }
     }
 
     /// Closes the cached descriptors of `place`, which has or may have changed.
     package func forget(_ place: BasePlace) {
         let path = place.path
-        files.withLock { _ = $0.removeValue(for: path) }
-        directories.withLock { _ = $0.removeValue(for: path) }
+        opened.withLock { opened in
+            _ = opened.files.removeValue(for: path)
+            _ = opened.directories.removeValue(for: path)
+        }
     }
 }

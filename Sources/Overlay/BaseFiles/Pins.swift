@@ -195,8 +195,7 @@ extension WorkspaceBaseFiles {
     /// - Returns: False if another attempt is useless.
     private func claim(_ wish: PinWish, _ kept: inout Set<PinIdentity>) -> Bool {
         // Claimed before it is made: a sweep must not remove the new file.
-        workspace.logs.pool.claim(wish.identity)
-        let outcome = keep(wish)
+        let outcome = workspace.logs.pool.claim(wish.identity) ? .kept : keep(wish)
         if outcome == .kept, kept.insert(wish.identity).inserted { return true }
         workspace.logs.pool.release(wish.identity)
         switch outcome {
@@ -213,8 +212,9 @@ extension WorkspaceBaseFiles {
         let outcome: PinPool.Outcome
         do throws(Errno) {
             // A content found by this identity must be the right one, so the file's times must be settled.
-            guard wish.identity.fits(try workspace.base.settledStatus(wish.place)) else { return .changed }
+            // If another file has taken the place of an open one, its identity does not fit.
             let file = try workspace.base.file(wish.place)
+            guard wish.identity.fits(try workspace.base.settledStatus(of: file)) else { return .changed }
             outcome = workspace.logs.pool.keep(
                 wish.identity, of: file, limit: wish.limit,
                 status: { () throws(Errno) in try workspace.base.status(of: file) },

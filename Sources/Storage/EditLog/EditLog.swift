@@ -83,7 +83,9 @@ package final class EditLog: Sendable {
             // A reader of this log must know that it builds on the base.
             try file.writeBytes(header.bytes, at: 0)
         }
-        return EditLog(id, logs, state, nameIsDurable: false)
+        let log = EditLog(id, logs, state, nameIsDurable: false)
+        log.counter.addLog(bytes: UInt64(Format.logHeaderLength))
+        return log
     }
 
     /// Returns whether there is a log with at least a header.

@@ -57,6 +57,7 @@ package enum EditLogReplacement {
         }
         if disk.exists(LogDirectory.piecesPath(id)) { try EditLog.removePieces(id, logs) }
         let file = try logs.create(id)
+        logs.counter(UInt16(id >> 48)).addLog(bytes: start)
         try file.writeBytes(LogHeader(kind: .edit, id: id, created: now).bytes, at: 0)
         let end = ((last + 7) & ~7) + UInt64(Format.recordHeaderLength)
         _ = try LogRepair(file, log: id, key: logs.key, time: now).fill(

@@ -168,7 +168,7 @@ package final class LogDirectory: Sendable {
         return found
     }
 
-    /// Makes an empty log. An existing log without records is reused.
+    /// Makes an empty log. An existing log without records is reused. The caller counts it as `addLog`.
     /// - Throws: `Errno.exists` if there is a log with records.
     package func create(_ log: UInt64) throws(Errno) -> any DiskFile {
         let path = Self.path(log)
@@ -188,7 +188,6 @@ package final class LogDirectory: Sendable {
             file = try createEmpty(path)
         }
         _ = open.withLock { $0.insert(file, for: log) }
-        counter(UInt16(log >> 48)).addLog(bytes: UInt64(Format.logHeaderLength))
         return file
     }
 

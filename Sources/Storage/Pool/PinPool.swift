@@ -47,6 +47,11 @@ package final class PinPool: Sendable {
         /// The contents claimed since the current sweep began. Nil if no sweep runs.
         var wanted: Set<PinIdentity>?
         var growth = PinUsage()
+
+        mutating func note(_ identity: PinIdentity) {
+            if known.count >= PinPool.mostKnown { known = [] }
+            known.insert(identity)
+        }
     }
 
     /// The contents whose sync failed, and the failure of a directory of the pool, which may have lost any
@@ -91,10 +96,13 @@ package final class PinPool: Sendable {
     package var mayShareExtents: Bool { canShare.load(ordering: .relaxed) }
 
     /// Protects a content from a sweep until `release`.
-    package func claim(_ identity: PinIdentity) {
+    /// - Returns: Whether the pool is known to have the content already.
+    @discardableResult
+    package func claim(_ identity: PinIdentity) -> Bool {
         state.withLock { state in
             state.pending[identity, default: 0] += 1
             state.wanted?.insert(identity)
+            return state.known.contains(identity)
         }
     }
 
@@ -107,12 +115,11 @@ package final class PinPool: Sendable {
         _ identity: PinIdentity, of source: File, limit: UInt64?,
         status: () throws(Errno) -> FileStatus, hasRoom: (UInt64) -> Bool
     ) -> Outcome {
-        if state.withLock({ $0.known.contains(identity) }) { return .kept }
         let stripe = stripes[Int(truncatingIfNeeded: identity.inode) & 15]
         return stripe.lock.withLock { _ in
             if state.withLock({ $0.known.contains(identity) }) { return .kept }
             if isWhole(identity) {
-                note(identity)
+                state.withLock { $0.note(identity) }
                 return .kept
             }
             do throws(Errno) {
@@ -137,13 +144,6 @@ package final class PinPool: Sendable {
         guard let file = try? disk.open(identity.path, .readOnly),
             let pin = try? PinFile(file, identity) else { return false }
         return (try? pin.damagedBlocks(atMost: 1).isEmpty) == true
-    }
-
-    private func note(_ identity: PinIdentity) {
-        state.withLock { state in
-            if state.known.count >= Self.mostKnown { state.known = [] }
-            state.known.insert(identity)
-        }
     }
 
     // MARK: Making
@@ -175,26 +175,22 @@ package final class PinPool: Sendable {
                 try disk.rename(path, to: identity.path)
                 _ = open.withLock { $0.removeValue(for: identity) }
             }
+            let length = PinFile.length(identity.size, isShared: isShared)
             state.withLock { state in
                 state.durable.remove(identity)
                 state.madeMeanwhile?.insert(identity)
+                if !isReplacement {
+                    state.growth.files &+= 1
+                    state.growth.bytes &+= length
+                }
+                state.note(identity)
             }
-            let length = PinFile.length(identity.size, isShared: isShared)
-            if !isReplacement { grow(PinUsage(files: 1, bytes: length)) }
-            note(identity)
+            if !isReplacement { counter.add(pinBytes: length) }
             return .kept
         } catch {
             if disk.exists(path) { try? disk.remove(path) }
             throw error
         }
-    }
-
-    private func grow(_ usage: PinUsage) {
-        state.withLock { state in
-            state.growth.files &+= usage.files
-            state.growth.bytes &+= usage.bytes
-        }
-        counter.add(pinBytes: usage.bytes)
     }
 
     func shrink(_ usage: PinUsage) {
