@@ -222,7 +222,7 @@ extension Session {
 
     /// Waits until each worker has finished the request that it had at the call. Returns false if
     /// that takes longer. A worker may have received a request that it has not yet noted, so each
-    /// worker is woken until it waits anew. Must not be called from a worker, nor while holding a
+    /// worker is woken until it waits again. Must not be called from a worker, nor while holding a
     /// lock that a worker may take.
     package func awaitWorkers(milliseconds: Int) -> Bool {
         var left = lifecycle.withLock { $0.workers }.map { ($0, $0.round) }

@@ -182,7 +182,7 @@ extension FaultRepair {
     }
 
     /// Repairs the header of a log. One flipped bit can be found, since all other bits are right. Otherwise
-    /// only the header of a tree log can be made anew, since it contains nothing that is not known
+    /// only the header of a tree log can be recreated, since it contains nothing that is not known
     /// elsewhere.
     private func repairHeader(
         _ file: any DiskFile, _ path: String, _ id: UInt64, _ isTree: Bool

@@ -230,7 +230,7 @@ package struct Fsck {
         }
     }
 
-    /// Opens and closes the workspace: recovery makes the database anew, and seals it.
+    /// Opens and closes the workspace: recovery rebuilds the database, and seals it.
     /// - Returns: the error, if any; nil also if the base is missing, so that a later mount does this.
     private func reopen(
         _ id: UInt16, _ disk: HostDisk, _ lock: FileLock, _ superblock: Superblock?, _ base: BaseTree?

@@ -121,7 +121,7 @@ struct StoreFilesCheck {
         log.add(finding)
     }
 
-    /// Checks the file `key`, which can be made anew from the superblock.
+    /// Checks the file `key`, which can be rebuilt from the superblock.
     private func checkKey(repairs: Bool) throws(StorageError) {
         let payload = try SealedCopies.check(
             StoreKey.path, magic: Format.keyMagic, copies: 2, on: disk, log: log, repairs: repairs,

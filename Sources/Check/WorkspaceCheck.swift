@@ -130,7 +130,7 @@ final class WorkspaceCheck {
         let bytes = (try? disk.open(path, .readOnly).readAll()) ?? []
         try log.advance(UInt64(bytes.count))
         guard ChecksummedText(decoding: bytes).isDamaged else { return }
-        // It is treated as a mark of another boot, and written anew when the workspace is opened.
+        // It is treated as a mark of another boot, and written again when the workspace is opened.
         var finding = Finding(
             .error, path, range: 0..<UInt64(bytes.count), "it has a wrong checksum",
             advice: "the next start recovers as after a power cut")
@@ -236,7 +236,7 @@ final class WorkspaceCheck {
     }
 }
 
-/// Checks sealed files with several copies: reports one finding for each bad copy, and writes all anew from
+/// Checks sealed files with several copies: reports one finding for each bad copy, and writes all again from
 /// a good one.
 enum SealedCopies {
     /// - Returns: the payload of a good copy; nil if there is none, which the caller handles.

@@ -21,7 +21,7 @@ package struct FileName: Hashable, Sendable, CustomStringConvertible {
     /// Makes a name of bytes that the kernel or a verified record has already validated.
     package init(trusted bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The name in an array that holds no more than its bytes. Whoever keeps a name of a request keeps
+    /// The name in an array that holds no more than its bytes. A name of a request that is kept keeps
     /// this one: the request's own array is used again for the next one.
     package var compact: FileName {
         FileName(trusted: bytes.compact)

@@ -8,7 +8,7 @@ package enum Subprocess {
 
     /// The destination of a program's standard error.
     package enum Errors: Sendable {
-        case ours, nobody
+        case ours, none
         /// The same as its standard output.
         case output
     }
@@ -36,7 +36,7 @@ package enum Subprocess {
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         switch errors {
         case .ours: break
-        case .nobody:
+        case .none:
             posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
         case .output: posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
         }
@@ -86,7 +86,7 @@ package enum Subprocess {
         defer { close(ends.read) }
         let child = try? start(
             arguments, environment: environment, output: ends.write,
-            errors: isSilent ? .nobody : .ours)
+            errors: isSilent ? .none : .ours)
         close(ends.write)
         guard let child else { throw Missing() }
         var buffer = [UInt8](repeating: 0, count: 64 << 10)

@@ -45,7 +45,7 @@ struct CopyMerge {
     ) throws(ToolError) -> Verdict {
         let before = try baseFile(names)
         guard let target else {
-            // A symlink in the base is no base file, but was removed here all the same.
+            // A symlink in the base is no base file, but was removed here anyway.
             guard let before else { return try isInBase(names) ? removedHere : .taken }
             if try areSame(source, before) {
                 return .stays("removed at the destination, unchanged in the source")

@@ -287,7 +287,7 @@ struct HostFile: GroundFile {
     }
 
     func settle() {
-        // A failed write-back is reported to the writer. The pages can be read all the same.
+        // A failed write-back is reported to the writer. The pages can be read anyway.
         if file.isOnFUSE { try? file.flush() }
     }
 

@@ -202,7 +202,7 @@ extension CommandTests {
             #expect(JSONValue(parsing: json.output)?["log_bytes"]?.unsigned == 1024)
         }
 
-        @Test func `Rates are changes over time, and a counter that began anew has none`() {
+        @Test func `Rates are changes over time, and a counter that began again has none`() {
             #expect(TopSample.rate(30, 10, nanoseconds: 2_000_000_000) == 10)
             #expect(TopSample.rate(3, 10, nanoseconds: 2_000_000_000) == 0)
             #expect(TopSample.rate(3, nil, nanoseconds: 1) == 0)

@@ -132,7 +132,7 @@ struct CommandTests {
         #expect(read(longest, .backup).commands == [.backup(name(longest), comment: [])])
     }
 
-    @Test func `What stands before a mistake is done, what stands behind it is not read`() {
+    @Test func `Commands before a mistake are done, and those after it are not read`() {
         let result = read("a\n@b\nc\n", .backup)
         #expect(result.commands == [.backup(name("a"), comment: [])])
         #expect(result.error?.errno == .invalid)

@@ -18,7 +18,7 @@ import Testing
         #expect(shown > 0 && shown <= 8)
     }
 
-    @Test func `A process that nobody knows holds nothing and is no daemon`() {
+    @Test func `An unknown process holds nothing and is no daemon`() {
         let none = UInt32(Int32.max)
         #expect(ProcessTable.descriptors(of: none).isEmpty)
         #expect(ProcessTable.mappedDevices(of: none).isEmpty)

@@ -6,12 +6,12 @@ import Testing
 extension MountTests {
     @Suite(.serialized)
     struct Posix {
-        static let anybody = PosixCheck.all(needing: .nothing)
+        static let unprivileged = PosixCheck.all(needing: .nothing)
         static let root = PosixCheck.all(needing: .root)
         static let acls = PosixCheck.all(needing: .acls)
         static let canACL = TestEnvironment.isRoot && TestEnvironment.keepsACLs
 
-        @Test("A plain directory passes a check", arguments: anybody)
+        @Test("A plain directory passes a check", arguments: unprivileged)
         func plainDirectory(check: PosixCheck) throws { try Self.runPlain(check) }
 
         @Test(
@@ -26,7 +26,7 @@ extension MountTests {
 
         @Test(
             "A workspace passes a check",
-            .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"), arguments: anybody)
+            .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"), arguments: unprivileged)
         func workspace(check: PosixCheck) throws { try Self.runMounted(check) }
 
         @Test(

@@ -16,7 +16,7 @@ extension MountTests {
             return Array(value.prefix(Int(count)))
         }
 
-        @Test("Who may read a file may ask where a text stands in it")
+        @Test("A text of a file can be searched for by every user that may read the file")
         func asked() throws {
             try mounted { mount in
                 try writeFile(mount("f"), "one two\0one % three")

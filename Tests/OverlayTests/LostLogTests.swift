@@ -53,11 +53,11 @@ import Testing
         #expect(report.errors == 2, "\(report.findings.map(\.sentence))")
         for name in ["f", "n"] {
             try tree.truncate(name, to: 0)
-            try tree.write(name, "anew")
-            #expect(try tree.text(name) == "anew")
+            try tree.write(name, "next")
+            #expect(try tree.text(name) == "next")
         }
         try fixture.reopenAfterKill()
-        #expect(try fixture.tree.text("f") == "anew")
+        #expect(try fixture.tree.text("f") == "next")
         #expect(try fixture.workspace.verify().errors == 0)
     }
 

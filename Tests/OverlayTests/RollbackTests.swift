@@ -27,7 +27,7 @@ import Testing
         tree.forget()
         let held = try tree.resolve("f")
         try tree.unlink(try FileName("f"), in: tree.root)
-        try tree.write(held, Array("nobody sees this".utf8), at: 0)
+        try tree.write(held, Array("no name leads here".utf8), at: 0)
         tree.forget()
         if reopens { try fixture.reopen() }
         tree = fixture.tree!

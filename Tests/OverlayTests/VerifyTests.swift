@@ -146,7 +146,7 @@ import Testing
     }
 
     @Test(
-        "A file whose log cannot be opened answers EIO, and can be truncated to 0 and written anew",
+        "A file whose log cannot be opened answers EIO, and can be truncated to 0 and written again",
         arguments: ["header", "missing", "no logs at all", "end"])
     func mending(kind: String) throws {
         let fixture = try fixture()

@@ -83,7 +83,7 @@ import Testing
         #expect(!tree.exists("d/g"))
     }
 
-    @Test("A backup that somebody named keeps the workspace, automatic ones do not")
+    @Test("A backup that a user named keeps the workspace, automatic ones do not")
     func backups() throws {
         let fixture = try fixture()
         let (record, tree) = try open(fixture, "second")

@@ -193,7 +193,7 @@ struct ForgedRecordTests {
         return treeLog
     }
 
-    @Test("Nobody makes a transaction by what he writes into an attribute", arguments: [true, false])
+    @Test("No process can forge a transaction by its bytes in an attribute", arguments: [true, false])
     func transactions(isForged: Bool) throws {
         let (disk, start, end) = try treeLog(isForged ? attacker : testKey)
         var bytes = disk.contents(of: "tree.log") ?? []

@@ -110,7 +110,7 @@ struct VersionTests {
         }
     }
 
-    @Test("A payload of splices from a damaged disk is refused, whatever stands in it")
+    @Test("A payload of splices from a damaged disk is refused, whatever it holds")
     func damagedPayload() throws {
         let seeds = TestSeeds.list("damaged splices")
         let (splices, bytes) = PieceSplice.inserting([(0, 4, [1, 2]), (9, 0, [3])], log: 5)

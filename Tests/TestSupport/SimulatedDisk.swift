@@ -77,7 +77,7 @@ package final class SimulatedDisk: Disk {
     }
 
     /// Returns the disk after a power cut: what was synced, and a random part of the rest. The boot is
-    /// the same, as when only the disk lost power, and its file system is mounted anew.
+    /// the same, as when only the disk lost power, and its file system is mounted again.
     package func afterPowerCut(seed: UInt64) -> SimulatedDisk {
         let state = state.withLock { $0 }
         return SimulatedDisk(state.afterPowerCut(seed: seed))

@@ -39,6 +39,11 @@ struct SourceTests {
     /// The banned words, each split so that this file does not contain it.
     static let banned = ["try" + "!", "fatal" + "Error(", "as" + "!", ".first" + "!", ".last" + "!"]
     static let notes = ["TO" + "DO", "FIX" + "ME"]
+    /// Words that hide the subject of a sentence (a caller? the kernel? a user?) or its sense.
+    static let riddles: Set<String> = [
+        "any" + "body", "any" + "one", "every" + "body", "every" + "one", "no" + "body", "some" + "body",
+        "some" + "one", "who" + "ever", "a" + "new", "there" + "of", "where" + "upon", "here" + "by",
+    ]
 
     @Test(arguments: Tree.swift)
     func `A file is short`(file: SourceFile) {
@@ -121,6 +126,15 @@ struct SourceTests {
         for (index, line) in file.lines.enumerated() {
             for word in Self.notes {
                 #expect(!line.contains(word), "\(file.path):\(index + 1) has \(word)")
+            }
+        }
+    }
+
+    @Test(arguments: Tree.files)
+    func `Sentences name their subject`(file: SourceFile) {
+        for (index, line) in file.lines.enumerated() {
+            for word in line.lowercased().split(whereSeparator: { !$0.isLetter }) {
+                #expect(!Self.riddles.contains(String(word)), "\(file.path):\(index + 1) has \(word)")
             }
         }
     }

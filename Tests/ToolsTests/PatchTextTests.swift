@@ -109,7 +109,7 @@ import Tools
         }
     }
 
-    @Test("A patch without the file's line ends or encoding fits all the same")
+    @Test("A patch without the file's line ends or encoding fits anyway")
     func spellings() throws {
         let bench = try Bench()
         let patch = "@@ -1,2 +1,3 @@\n eins\n-grün\n+blau\n+süß\n"

@@ -1,6 +1,6 @@
 // OriginRenewal: updates the origin of a base file of which only the name or the attributes were changed
 // here. It has no edits, so it shows the present content of the base, as an untouched file does. The origin
-// is recorded anew when the file is looked up or read after the base changed. This requires that only the
+// is recorded again when the file is looked up or read after the base changed. This requires that only the
 // file itself uses its number. If copies of ranges or older logs read the base by the number, the origin
 // stays, its content is read from the pool if it is kept, and the file counts as drifted.
 

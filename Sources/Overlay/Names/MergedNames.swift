@@ -63,7 +63,7 @@ extension DirectoryReader {
             guard visit(dots, parent, nil) else { return }
         }
         if directory.record.links == 0 { return }
-        // A listing that starts anew shows names that were added to the base since the cached one was made.
+        // A listing that starts again shows names that were added to the base since the cached one was made.
         if cookie < 1, let known = tree.caches.listing(of: number),
             known.baseTime != baseTime(of: directory) {
             tree.caches.dropListing(of: number)

@@ -134,7 +134,7 @@ extension TreeRecovery {
         tree.sequence.advance(to: log.lastSequence)
     }
 
-    /// Makes a log anew that was never synced and that a power cut took as a whole. The file is as it was
+    /// Recreates a log that was never synced and that a power cut took as a whole. The file is as it was
     /// before its first edit.
     func restoreLog(of inode: Inode) throws(Errno) {
         guard !EditLog.exists(inode.number, in: tree.logs) else { return }

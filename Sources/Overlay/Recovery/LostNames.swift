@@ -1,6 +1,6 @@
 // Mends the tree after a recovery that met a filler in the tree log. Edit logs without a row get one. Names
 // that lead to inodes whose making was lost are removed. Inodes whose names were lost get a name in the
-// root. Links are counted anew. Each of these is an event.
+// root. Links are counted again. Each of these is an event.
 //
 // The values after later changes are complete, so a replay of them gives the right rows whatever the lost
 // changes did. Only keys that no later change mentions are missing.

@@ -12,7 +12,7 @@ package struct RecoveryReport: Sendable {
     package var replayed = 0
     /// The number of bytes of unfinished writes that were cut off.
     package var tornBytes: UInt64 = 0
-    /// Whether the database was damaged or missing, and was made anew from the tree log.
+    /// Whether the database was damaged or missing, and was rebuilt from the tree log.
     package var rebuiltDatabase = false
     /// Whether the machine went down while the workspace was in use.
     package var afterPowerCut = false

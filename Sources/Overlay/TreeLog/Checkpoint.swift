@@ -77,7 +77,7 @@ extension Maintenance {
     /// - Returns: Whether everything is written.
     @discardableResult
     package func checkpoint() -> Bool {
-        // The rest of the reserve is for removals. The database would use it up and fail all the same. The
+        // The rest of the reserve is for removals. The database would use it up and fail anyway. The
         // tree log has everything that a checkpoint would write.
         if workspace.logs.reserve.isShort, workspace.databasePath != ":memory:" {
             let isWritten = workspace.withTreeSafely { $0.pending.isEmpty }

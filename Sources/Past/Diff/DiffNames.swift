@@ -61,7 +61,7 @@ struct DiffNames {
     }
 
     /// Returns whether two directories show the same directory of the base. Another workspace may know it
-    /// by the inode that it had before the base was made anew.
+    /// by the inode that it had before the base was recreated.
     private func showSameDirectory(
         _ was: DiffSide.Child, _ now: DiffSide.Child
     ) throws(Errno) -> Bool {

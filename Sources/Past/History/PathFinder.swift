@@ -185,7 +185,7 @@ struct PathFinder: Sendable {
     }
 
     /// Returns the workspace's number for what is at a place of the base. A directory that has a row is the
-    /// same, whichever inode it has now: a base that was made anew has other inodes.
+    /// same, whichever inode it has now: a base that was recreated has other inodes.
     /// - Parameter areFilesHeld: the same holds for files, for callers that follow what became of them.
     mutating func number(
         of status: FileStatus, at place: BasePlace, _ tree: Tree, areFilesHeld: Bool

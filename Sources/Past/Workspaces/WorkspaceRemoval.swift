@@ -24,7 +24,7 @@ extension WorkspaceSet {
         for _ in 0..<Self.looks {
             let seen = try workspace.removal.settledSequence()
             guard try !workspace.removal.hasChanges() else { throw .notEmpty }
-            // The lock keeps it from being opened anew between its closing and the removal of its
+            // The lock keeps it from being opened again between its closing and the removal of its
             // directory.
             let failure: Errno?? = opening.withLock { _ in
                 do throws(Errno) {

@@ -12,7 +12,7 @@ package enum StorageError: Error, Sendable, CustomStringConvertible {
     case olderVersion(path: String, found: UInt32, known: UInt32)
     /// A file of the store has wrong content.
     case damaged(path: String, what: String)
-    /// The database has an older version and must be made anew.
+    /// The database has an older version and must be recreated.
     case outdated(path: String)
     /// Another daemon holds the store.
     case locked(path: String, holder: String)

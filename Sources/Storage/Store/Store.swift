@@ -158,7 +158,7 @@ package final class Store: Sendable {
             if superblock.basePath == basePath, superblock.baseInode == baseInode {
                 return (superblock, false)
             }
-            // A base that was moved keeps its inode. A base that was made anew keeps its path. If
+            // A base that was moved keeps its inode. A base that was recreated keeps its path. If
             // neither matches, it is another base, and edits would apply to the wrong files.
             guard superblock.basePath == basePath || superblock.baseInode == baseInode else {
                 throw .foreignBase(

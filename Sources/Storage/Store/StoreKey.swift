@@ -1,6 +1,6 @@
 // StoreKey: the file `key`, a second copy of the key of the record checksums. The superblock holds the
 // first copy. Without the key, no record can be distinguished from bytes that look like one, so each of
-// the two files suffices to make the other one anew.
+// the two files suffices to recreate the other one.
 //
 // sealed payload, two copies: store id u64 | key, 192 bytes
 
@@ -39,7 +39,7 @@ package struct StoreKey: Equatable, Sendable {
 }
 
 extension Store {
-    /// Makes the file `key` anew if it is missing or damaged.
+    /// Recreates the file `key` if it is missing or damaged.
     /// - Throws: `StorageError.damaged` if the file is intact but holds the key of another store. Then
     ///   one of the two files was copied from elsewhere, and it is not known which one matches the
     ///   logs.

@@ -1,6 +1,6 @@
 // UsageRecord: the space that a workspace used when it was closed cleanly, so that the next open need
 // not read every log. It is a sealed file that is removed when the workspace is opened. If it is
-// missing or does not match the tree log, the space is counted anew.
+// missing or does not match the tree log, the space is counted again.
 //
 // payload: log files u64 | log bytes u64 | tree log bytes u64 | files u64
 
