@@ -2,7 +2,6 @@
 // remounts and kills of the daemon between phases. Every outcome must be equal, and after every phase the
 // whole trees. DRAFTFS_TEST_SEED replays a run, DRAFTFS_TEST_STEPS sets its length.
 
-import Dispatch
 import Synchronization
 import TestSupport
 import Testing
@@ -80,7 +79,7 @@ private struct Trees: Sendable {
         let threads = MountTests.RandomOperations.threads
         let share = steps * 4 / 5 / threads
         let failures = Mutex<[String]>([])
-        DispatchQueue.concurrentPerform(iterations: threads) { index in
+        try onThreads(threads) { index in
             let generator = OperationGenerator(
                 seed: seed &* 10 &+ UInt64(index), tops: ["t\(index)"])
             let targets = (OperationTarget(root: plain), OperationTarget(root: mount))

@@ -2,7 +2,6 @@
 // other threads write and rename, and a checkpoint runs.
 
 import Check
-import Dispatch
 import Overlay
 import Past
 import Platform
@@ -32,17 +31,20 @@ import Testing
     }
 
     /// Runs these at once: writers, commands, and what maintains the workspace until they end.
+    /// - Returns: what failed.
     private func together(
         _ workspace: Workspace, write: @Sendable (WorkspaceTree, Int) throws -> Void,
         command: @Sendable (WorkspaceTree) throws -> Void
-    ) -> [String] {
+    ) throws -> [String] {
         let running = Atomic<Int>(Self.writers + 1)
+        let maintained = Atomic<Int>(0)
         let failures = Mutex<[String]>([])
-        DispatchQueue.concurrentPerform(iterations: Self.writers + 2) { index in
+        try onThreads(Self.writers + 2) { index in
             if index == Self.writers + 1 {
                 while running.load(ordering: .relaxed) > 0 {
                     workspace.maintenance.maintain(checkpointNow: true)
                     _ = workspace.accounts.statistics
+                    maintained.add(1, ordering: .relaxed)
                 }
                 return
             }
@@ -54,6 +56,8 @@ import Testing
             }
             running.subtract(1, ordering: .relaxed)
         }
+        let passes = maintained.load(ordering: .relaxed)
+        #expect(passes > 0)
         return failures.withLock { $0 }
     }
 
@@ -69,7 +73,8 @@ import Testing
         let fixture = try fixture()
         let workspace = fixture.workspace
         let set = fixture.set!
-        let failures = together(workspace) { tree, writer in
+        let commanded = Shared(0)
+        let failures = try together(workspace) { tree, writer in
             for round in 1...Self.rounds {
                 try tree.write("w\(writer)/a", text(round))
                 try tree.write("w\(writer)/b", text(round))
@@ -111,9 +116,11 @@ import Testing
                 }
                 if round % 2 == 0 { try workspace.moments.removeBackup(name, caller: caller) }
                 tree.forget()
+                commanded.value += 1
             }
         }
         #expect(failures == [])
+        #expect(commanded.value == Self.commands)
         for kill in [true, false] {
             if kill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
             let tree = fixture.tree!
@@ -130,7 +137,8 @@ import Testing
     func rollbacks() throws {
         let fixture = try fixture()
         let workspace = fixture.workspace
-        let failures = together(workspace) { tree, writer in
+        let commanded = Shared(0)
+        let failures = try together(workspace) { tree, writer in
             for round in 1...Self.rounds {
                 // A file is another one after a rollback to before it was replaced: look it up again.
                 do throws(Errno) {
@@ -152,9 +160,11 @@ import Testing
                     caller: tree.caller)
                 if round % 5 == 0 { _ = try workspace.commands.undo(1, paths: [], caller: tree.caller) }
                 tree.forget()
+                commanded.value += 1
             }
         }
         #expect(failures == [])
+        #expect(commanded.value == Self.commands)
         #expect(try workspace.verify().isClean)
         try fixture.reopenAfterKill()
         for writer in 0..<Self.writers {

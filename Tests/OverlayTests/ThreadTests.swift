@@ -1,6 +1,5 @@
 // ThreadTests: tests several threads in one workspace during checkpoints and sweeps.
 
-import Dispatch
 import Overlay
 import Platform
 import Synchronization
@@ -26,12 +25,14 @@ import Testing
         }
         let workspace = fixture.workspace
         let running = Atomic<Int>(Self.threads)
+        let sweeps = Atomic<Int>(0)
         let failures = Mutex<[String]>([])
-        DispatchQueue.concurrentPerform(iterations: Self.threads + 1) { index in
+        try onThreads(Self.threads + 1) { index in
             if index == Self.threads {
                 while running.load(ordering: .relaxed) > 0 {
                     workspace.maintenance.maintain(checkpointNow: true)
                     _ = workspace.accounts.statistics
+                    sweeps.add(1, ordering: .relaxed)
                 }
                 return
             }
@@ -43,6 +44,8 @@ import Testing
             running.subtract(1, ordering: .relaxed)
         }
         #expect(failures.withLock { $0 } == [])
+        let sweepCount = sweeps.load(ordering: .relaxed)
+        #expect(sweepCount > 0)
         for kill in [true, false] {
             if kill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
             for thread in 0..<Self.threads { try Self.check(fixture.tree, thread) }

@@ -1,7 +1,6 @@
 // VerifyTests: tests verify while a workspace is in use, and files whose logs cannot be opened.
 
 import Check
-import Dispatch
 import Glibc
 import Overlay
 import Platform
@@ -118,8 +117,9 @@ import Testing
         let fixture = try WorkspaceFixture(limits: limits)
         let workspace = fixture.workspace
         let running = Atomic<Int>(2)
+        let checks = Atomic<Int>(0)
         let problems = Mutex<[String]>([])
-        DispatchQueue.concurrentPerform(iterations: 3) { index in
+        try onThreads(3) { index in
             do {
                 if index < 2 {
                     defer { running.subtract(1, ordering: .relaxed) }
@@ -137,12 +137,15 @@ import Testing
                 while running.load(ordering: .relaxed) > 0 {
                     let report = try workspace.verify()
                     problems.withLock { $0 += report.findings.map(\.sentence) }
+                    checks.add(1, ordering: .relaxed)
                 }
             } catch {
                 problems.withLock { $0.append("\(error)") }
             }
         }
         #expect(problems.withLock { $0 } == [])
+        let checkCount = checks.load(ordering: .relaxed)
+        #expect(checkCount > 0)
     }
 
     @Test(

@@ -3,6 +3,8 @@
 
 import Glibc
 import Platform
+import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct ByteReaderTests {
@@ -85,8 +87,17 @@ import Testing
     }
 
     @Test("The last error is the calling thread's")
-    func last() {
-        #expect(close(-1) == -1)
-        #expect(Errno.last == .badDescriptor)
+    func last() throws {
+        let calls = Atomic<Int>(0)
+        let found = Mutex<[Int: Errno]>([:])
+        try onThreads(2) { index in
+            _ = index == 0 ? close(-1) : access("/no/such/file", F_OK)
+            calls.add(1, ordering: .sequentiallyConsistent)
+            // Each looks after both calls have failed.
+            while calls.load(ordering: .sequentiallyConsistent) < 2 { sched_yield() }
+            let last = Errno.last
+            found.withLock { $0[index] = last }
+        }
+        #expect(found.withLock { $0 } == [0: .badDescriptor, 1: .noEntry])
     }
 }

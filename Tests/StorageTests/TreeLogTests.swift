@@ -1,7 +1,6 @@
 // TreeLogTests: tests that the tree log returns its records in order, cuts off a torn tail, and reports or
 // refuses damage.
 
-import Dispatch
 import Glibc
 import Platform
 import Storage
@@ -143,7 +142,7 @@ struct TreeLogTests {
             disk.set(SimulatedDisk.Plan(callsBefore: 0, errno: .inputOutput))
         }
         let failures = Mutex<[Int: Errno]>([:])
-        DispatchQueue.concurrentPerform(iterations: 2) { index in
+        try onThreads(2) { index in
             if index == 1 {
                 for _ in 0..<500 where !isSyncing.value { usleep(10_000) }
                 isWaiting.value = true
