@@ -1,6 +1,6 @@
 // ChildProcess: a child program in its own process group. Its output goes to unlinked files, so that no
 // pipe fills up. Every wait is bounded. The group is killed by its id at a timeout, and at the latest by
-// `deinit`.
+// `deinit`. The program is reaped only then, so that no other group can get its id before.
 
 package import Glibc
 
@@ -23,6 +23,7 @@ package final class ChildProcess {
     private let outputFile: Int32
     private let errorFile: Int32
     private var finished: Int32?
+    private var isReaped = false
 
     /// Starts a program that is found by PATH. Its environment is that of this process plus
     /// `environment`.
@@ -94,9 +95,15 @@ package final class ChildProcess {
     /// Returns the exit status if the program has ended, otherwise nil.
     package func poll() -> Int32? {
         if let finished { return finished }
-        var raw: Int32 = 0
-        guard waitpid(pid, &raw, WNOHANG) == pid else { return nil }
-        return settle(raw)
+        // The number is 0 as long as the program runs.
+        var ended = siginfo_t()
+        guard waitid(P_PID, id_t(pid), &ended, WEXITED | WNOHANG | WNOWAIT) == 0,
+            ended.si_signo == SIGCHLD
+        else { return nil }
+        let number = ended._sifields._sigchld.si_status
+        let status = ended.si_code == Int32(CLD_EXITED) ? number : 128 + number
+        finished = status
+        return status
     }
 
     /// Waits at most `seconds`. Returns nil if the program still runs.
@@ -116,24 +123,20 @@ package final class ChildProcess {
         if poll() == nil { Glibc.kill(pid, number) }
     }
 
-    /// Kills the whole process group and reaps the program. Does nothing if the program has ended.
+    /// Kills the whole process group and reaps the program. If the program has ended, this kills what it
+    /// left running in its group.
     package func kill() {
-        if poll() != nil { return }
+        if isReaped { return }
         Glibc.kill(-pid, SIGKILL)
         var raw: Int32 = 0
         while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
-        _ = settle(raw)
+        isReaped = true
+        let signal = raw & 0x7F
+        if finished == nil { finished = signal == 0 ? (raw >> 8) & 0xFF : 128 + signal }
     }
 
     package func output() -> [UInt8] { Self.content(outputFile) }
     package func errors() -> [UInt8] { Self.content(errorFile) }
-
-    private func settle(_ raw: Int32) -> Int32 {
-        let signal = raw & 0x7F
-        let status = signal == 0 ? (raw >> 8) & 0xFF : 128 + signal
-        finished = status
-        return status
-    }
 
     private static func content(_ descriptor: Int32) -> [UInt8] {
         guard let size = try? status(descriptor).st_size else { return [] }
