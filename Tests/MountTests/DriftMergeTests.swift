@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension MountTests {
-    @Suite(.serialized, .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain))
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct DriftMerge {
         private func drift(_ mount: TestMount, _ words: String...) throws -> ChildResult {
             try ChildProcess.run(

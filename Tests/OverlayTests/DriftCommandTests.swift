@@ -9,7 +9,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.disabled(if: Reflink.works(in: "/tmp"), "content is pinned, so nothing drifts"))
+@Suite(.disabled(if: TestEnvironment.sharesExtents, "content is pinned, so nothing drifts"))
 struct DriftCommandTests {
     private static let size = 100_000
 

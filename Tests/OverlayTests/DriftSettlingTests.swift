@@ -198,7 +198,7 @@ import Testing
 
     @Test(
         "Ours fails for a file whose former base content is not in the pool",
-        .disabled(if: Reflink.works(in: "/tmp"), "shared extents are always kept"))
+        .disabled(if: TestEnvironment.sharesExtents, "shared extents are always kept"))
     func notKept() throws {
         let fixture = try fixture(pin: false)
         let caller = fixture.tree.caller

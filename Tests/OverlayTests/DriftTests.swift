@@ -8,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.disabled(if: Reflink.works(in: "/tmp"), "content is pinned, so nothing drifts"))
+@Suite(.disabled(if: TestEnvironment.sharesExtents, "content is pinned, so nothing drifts"))
 struct DriftTests {
     /// Makes a fixture whose pool keeps no base content.
     private func fixture() throws -> WorkspaceFixture {

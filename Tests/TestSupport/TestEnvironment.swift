@@ -8,6 +8,8 @@
 //   DRAFTFS_BINARY=PATH    the program to test; default: the package's release or debug build
 
 import Glibc
+internal import Overlay
+internal import Platform
 
 package enum TestEnvironment {
     package static func variable(_ name: String) -> String? {
@@ -40,6 +42,23 @@ package enum TestEnvironment {
             let set = try? ChildProcess.run(["setfacl", "-m", "u:1:r", directory.path], seconds: 20)
         else { return false }
         return set.succeeded
+    }()
+
+    /// Whether fanotify(7) is permitted, and the file system of the test directories has what it needs.
+    package static let canWatchDirectories: Bool = {
+        guard let directory = try? TemporaryDirectory("watch"), let watch = try? DirectoryWatch(),
+            let opened = try? File.open(directory.path, flags: O_RDONLY | O_DIRECTORY)
+        else { return false }
+        return (try? watch.watch(opened)) != nil
+    }()
+
+    /// Whether files in the test directories can share extents. Then the pool keeps contents of any size.
+    package static let sharesExtents = Reflink.works(in: variable("TMPDIR") ?? "/tmp")
+
+    /// Whether another user can run the program to test, which its directory may prevent.
+    package static let otherUserCanRun: Bool = {
+        let words = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", binary, "--help"]
+        return isRoot && (try? ChildProcess.run(words, seconds: 20))?.succeeded == true
     }()
 
     /// The directory of Package.swift.
