@@ -5,6 +5,7 @@
 //   DRAFTFS_TEST_STEPS=N   steps of the random operation test
 //   DRAFTFS_TEST_SEED=N    the seed of random tests, and DRAFTFS_TEST_SEEDS: see TestSeeds
 //   DRAFTFS_TEST_CUTS=N    number of outcomes that are checked for each simulated power cut
+//   DRAFTFS_TEST_SANITIZER=NAME   the sanitizer of this build: see Sanitizer
 //   DRAFTFS_BINARY=PATH    the program to test; default: the package's release or debug build
 
 import Glibc
