@@ -120,6 +120,7 @@ struct ExecutorTests {
         (.verify, "a", [#"verify ["a"]"#], [99]),
         (.limits, "files none", ["limit files none"], [99]),
         (.drift, "accept a\ndrop b\n", ["accept a", "drop b"], [10, 11]),
+        (.drift, "ours a\nours b 1-2-3-4\n", ["ours a any", "ours b 1-2-3-4"], [13, 13]),
         (.refresh, ".\n", ["refresh"], [12]),
     ]
 

@@ -124,9 +124,10 @@ struct TextTests {
                 + "retention 1w\npin none\n")
         let again = read(limits, .limits)
         #expect(again.error == nil)
-        for case .limit(let key, let value) in again.commands {
-            #expect(value == (values[key].map { .value($0) } ?? LimitValue.none))
+        let written = LimitKey.allCases.map { key in
+            Command.limit(key, values[key].map { LimitValue.value($0) } ?? .none)
         }
+        #expect(again.commands == written)
     }
 
     @Test func `JSON is written indented, or on one line`() {

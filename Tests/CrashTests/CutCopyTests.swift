@@ -26,16 +26,21 @@ struct CutCopyTests {
         return try Session(after, base).look()
     }
 
-    @Test("A clone has all of its source or is absent")
+    @Test("A clone has all of its source or is absent, and is there once the tree log is durable")
     func clone() throws {
         let steps: [Step] = [
             .write("old", at: 90_000, count: 700), .create("x"), .clone("old", to: "e"),
-            // This sync makes the tree log durable, but neither of the two files.
-            .sync("x"),
         ]
+        let old = try #require(base.files["old"])
+        let gap = [UInt8](repeating: 0, count: 90_000 - old.count)
+        let source = old + gap + Model.data(0, 700)
         for seed in 0..<UInt64(40) {
-            let found = try look(after: steps, seed: seed)
-            #expect(found["e"]?.bytes?.count == 90_700, "seed \(seed)")
+            if let clone = try look(after: steps, seed: seed)["e"] {
+                #expect(clone.bytes == source, "seed \(seed)")
+            }
+            // This sync makes the tree log durable, but neither of the two files.
+            let found = try look(after: steps + [.sync("x")], seed: seed)
+            #expect(found["e"]?.bytes == source, "seed \(seed), with a durable tree log")
         }
     }
 

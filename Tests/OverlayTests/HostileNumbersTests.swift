@@ -68,6 +68,19 @@ import Testing
         workspace.maintenance.maintain(checkpointNow: true)
     }
 
+    /// Damages the store and opens it. A store with such numbers may be refused, but the damage must be
+    /// done.
+    /// - Returns: whether the workspace is open.
+    private func opens(_ fixture: WorkspaceFixture, _ damage: () throws -> Void) throws -> Bool {
+        do {
+            try damage()
+        } catch {
+            // The fixture lets go of its workspace before it opens the damaged store, not earlier.
+            guard fixture.tree == nil else { throw error }
+        }
+        return fixture.tree != nil
+    }
+
     @Test("The status of a base file may have any numbers")
     func status() throws {
         let fixture = try fixture()
@@ -164,63 +177,82 @@ import Testing
                 Self.rowChanges[index](&record)
                 batch.inodes[number] = .some(record)
             }
+            // Only the directory d of the base was not changed.
+            let changed = batch.inodes.count
+            #expect(changed >= numbers.count - 1)
         }
         exercise(fixture)
-        try? fixture.reopenAfterKill()
+        _ = try opens(fixture) { try fixture.reopenAfterKill() }
     }
 
     @Test("Origins, backups, aliases, entries and inode numbers may have any numbers")
     func others() throws {
+        var opened = 0
         for index in 0..<5 {
             let fixture = try fixture()
             let numbers = try ["", "d", "f", "d/h"].map(fixture.tree.resolve)
-            try? fixture.damageRows { batch, _ in
-                switch index {
-                case 0:
-                    var origin = Origin(
-                        path: [0x66], device: .max, status: fixture.workspace.base.rootStatus)
-                    (origin.inode, origin.size, origin.mode) = (.max, .max, .max)
-                    (origin.modificationTime, origin.changeTime, origin.birthTime) = (.min, .max, .min)
-                    for number in numbers { batch.origins[number] = .some(origin) }
-                case 1:
-                    let record = BackupRecord(
-                        sequence: .max, time: .min, isAutomatic: true, comment: [])
-                    batch.backups[try FileName("odd")] = .some(record)
-                case 2:
-                    batch.devices[.max] = [0x64]
-                    batch.aliases[AliasKey(device: .max, inode: .max, birthTime: .min)] = .max
-                case 3:
-                    batch.entries[numbers[0], default: [:]][try FileName("odd")] =
-                        Entry(inode: .max, type: .directory)
-                default:
-                    batch.inodes[.max] = .some(
-                        InodeRecord(
-                            number: .max, mode: .max, user: .max, group: .max, links: .max,
-                            time: .min))
+            let isOpen = try opens(fixture) {
+                try fixture.damageRows { batch, _ in
+                    switch index {
+                    case 0:
+                        var origin = Origin(
+                            path: [0x66], device: .max, status: fixture.workspace.base.rootStatus)
+                        (origin.inode, origin.size, origin.mode) = (.max, .max, .max)
+                        (origin.modificationTime, origin.changeTime, origin.birthTime) = (.min, .max, .min)
+                        for number in numbers { batch.origins[number] = .some(origin) }
+                    case 1:
+                        let record = BackupRecord(
+                            sequence: .max, time: .min, isAutomatic: true, comment: [])
+                        batch.backups[try FileName("odd")] = .some(record)
+                    case 2:
+                        batch.devices[.max] = [0x64]
+                        batch.aliases[AliasKey(device: .max, inode: .max, birthTime: .min)] = .max
+                    case 3:
+                        batch.entries[numbers[0], default: [:]][try FileName("odd")] =
+                            Entry(inode: .max, type: .directory)
+                    default:
+                        batch.inodes[.max] = .some(
+                            InodeRecord(
+                                number: .max, mode: .max, user: .max, group: .max, links: .max,
+                                time: .min))
+                    }
                 }
             }
-            guard fixture.tree != nil else { continue }
+            guard isOpen else { continue }
+            opened += 1
             exercise(fixture)
         }
+        #expect(opened >= 3)
     }
 
-    @Test("Records of the tree log may have any numbers", arguments: 0..<8)
-    func treeLog(index: Int) throws {
-        let fixture = try fixture()
+    @Test("Records of the tree log may have any numbers")
+    func treeLog() throws {
+        var opened = 0
+        for index in 0..<8 {
+            let fixture = try fixture()
+            let isOpen = try opens(fixture) { try appendRecord(index, fixture) }
+            guard isOpen else { continue }
+            opened += 1
+            exercise(fixture)
+        }
+        #expect(opened >= 4)
+    }
+
+    private func appendRecord(_ index: Int, _ fixture: WorkspaceFixture) throws {
         let numbers = try ["f", "d", "made", "made/file"].map(fixture.tree.resolve)
         let last = fixture.workspace.accounts.statistics.sequence
         let key = fixture.set.store.logs.key
-        try? fixture.reopenAfterKill { directory in
+        try fixture.reopenAfterKill { directory in
             let disk = HostDisk(root: try File.open(directory, flags: O_RDONLY | O_DIRECTORY))
             let treeLog = try TreeLog("tree.log", id: 1 << 48, key: key, on: disk, now: 0)
-            _ = try treeLog.replay(from: 0, after: 0) { _, _ in }
+            let records = try treeLog.replay(from: 0, after: 0) { _, _ in }.records
+            // With another key none of them could be read, and the log would be cut off.
+            #expect(records > 0)
             let sequence = index == 7 ? UInt64.max : last + 1
             try treeLog.append(
                 .transaction, sequence: sequence, stamp: Stamp(time: .min, pid: .max, uid: .max),
                 payload: TreeChange.encode(.setAttributes, Self.changes(index, numbers)))
         }
-        guard fixture.tree != nil else { return }
-        exercise(fixture)
     }
 
     private static func changes(_ index: Int, _ numbers: [InodeNumber]) -> [TreeChange] {
@@ -255,23 +287,32 @@ import Testing
             Piece(.base(file: .max, offset: limit - 1), length: 1), .hole(limit),
             Piece(.log(log: .max, record: limit - 10, skip: 9), length: 1),
         ]
+        var opened = 0
         for piece in pieces {
-            for offset in [0, 5, limit - piece.length] {
+            let last = limit - piece.length
+            for offset in [0, min(5, last), last] {
                 let fixture = try fixture()
-                let number = try fixture.tree.resolve("made/file")
-                let key = fixture.set.store.logs.key
-                try? fixture.reopenAfterKill { directory in
-                    let root = String(directory.dropLast("/workspaces/0001".count))
-                    let disk = HostDisk(root: try File.open(root, flags: O_RDONLY | O_DIRECTORY))
-                    let logs = LogDirectory(disk, openFiles: 8, key: key)
-                    let log = try EditLog.open(number, in: logs) { _ in }
-                    let stamp = Stamp(time: .max, pid: .max, uid: .max)
-                    _ = try log.share([piece], at: offset, stamp: stamp, sequence: SequenceCounter(1_000))
-                    _ = try log.truncate(to: limit, stamp: stamp, sequence: SequenceCounter(2_000))
-                }
-                guard fixture.tree != nil else { continue }
+                let isOpen = try opens(fixture) { try appendPiece(piece, at: offset, fixture) }
+                guard isOpen else { continue }
+                opened += 1
                 exercise(fixture)
             }
+        }
+        #expect(opened >= 4)
+    }
+
+    private func appendPiece(_ piece: Piece, at offset: UInt64, _ fixture: WorkspaceFixture) throws {
+        let number = try fixture.tree.resolve("made/file")
+        let key = fixture.set.store.logs.key
+        try fixture.reopenAfterKill { directory in
+            let root = String(directory.dropLast("/workspaces/0001".count))
+            let disk = HostDisk(root: try File.open(root, flags: O_RDONLY | O_DIRECTORY))
+            let logs = LogDirectory(disk, openFiles: 8, key: key)
+            let log = try EditLog.open(number, in: logs) { _ in }
+            let stamp = Stamp(time: .max, pid: .max, uid: .max)
+            _ = try log.share([piece], at: offset, stamp: stamp, sequence: SequenceCounter(1_000))
+            _ = try log.truncate(
+                to: UInt64(Int64.max), stamp: stamp, sequence: SequenceCounter(2_000))
         }
     }
 }

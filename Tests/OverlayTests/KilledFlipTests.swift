@@ -32,6 +32,7 @@ import Testing
         let copy = try StoreCopy(fixture.storePath)
         let place = try TemporaryDirectory("killed", inMemory: true)
         let path = place("store")
+        var flips = 0
         for step in 0..<200 {
             // The seeds take turns.
             let seed = seeds[step % seeds.count]
@@ -40,10 +41,15 @@ import Testing
             let file = copy.files[Int.random(in: 0..<copy.files.count, using: &random)]
             guard !file.bytes.isEmpty else { continue }
             let byte = Int.random(in: 0..<file.bytes.count, using: &random)
-            try copy.write(to: path) { name, bytes in
-                if name == file.path { bytes[byte] ^= 1 << UInt8.random(in: 0..<8, using: &random) }
+            let bit = UInt8.random(in: 0..<8, using: &random)
+            func writeFlipped() throws {
+                try copy.write(to: path) { name, bytes in
+                    if name == file.path { bytes[byte] ^= 1 << bit }
+                }
             }
-            let what = "\(seed), step \(step), byte \(byte) of \(file.path)"
+            flips += 1
+            try writeFlipped()
+            let what = "\(seed), step \(step), bit \(bit) of byte \(byte) of \(file.path)"
             let before = try StoreCopy(path)
             _ = try Fsck(path).run()
             // The -shm file is SQLite's index of its write-ahead log and has no content.
@@ -51,23 +57,24 @@ import Testing
             #expect(changed == [], "\(what): the check changed")
             try read(path, fixture, what)
             try StoreCopy.remove(path)
-            try copy.write(to: path) { name, bytes in
-                if name == file.path { bytes[byte] ^= 1 }
-            }
+            try writeFlipped()
             var options = Fsck.Options()
             options.repairs = true
             let repair = try Fsck(path, options).run()
             let again = try Fsck(path).run()
             #expect(again.check.isClean, "\(what): \(again.check.findings.map(\.sentence))")
             let said = repair.check.errors + repair.check.findings.count + repair.events.count
-            try read(path, fixture, "\(what), repaired", mayLose: said > 0)
+            try read(path, fixture, "\(what), repaired", isRepaired: true, mayLose: said > 0)
             try StoreCopy.remove(path)
         }
+        #expect(flips > 100)
     }
 
-    /// Checks that each file has its content or the base's content, fails with EIO, or is missing.
+    /// Checks that each file has its content or the base's content, fails with EIO, or is missing. A store
+    /// that was repaired must open, and have the workspace.
     private func read(
-        _ path: String, _ fixture: WorkspaceFixture, _ what: String, mayLose: Bool = true
+        _ path: String, _ fixture: WorkspaceFixture, _ what: String, isRepaired: Bool = false,
+        mayLose: Bool = true
     ) throws {
         let base = try BaseTree(fixture.basePath)
         let events = EventLog()
@@ -79,10 +86,13 @@ import Testing
                     path, basePath: Array(fixture.basePath.utf8),
                     baseInode: base.rootStatus.inode, holder: "a test", now: 1),
                 base: base, events: events)
-            guard let record = set.find(FileName(trusted: Array("main".utf8))) else { return }
+            guard let record = set.find(FileName(trusted: Array("main".utf8))) else {
+                #expect(!isRepaired, "\(what): the workspace is not there")
+                return
+            }
             tree = WorkspaceTree(try set.workspace(record))
         } catch {
-            #expect(!what.hasSuffix("repaired"), "\(what): \(error)")
+            #expect(!isRepaired, "\(what): \(error)")
             return
         }
         defer { set.close() }

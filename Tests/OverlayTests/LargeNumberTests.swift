@@ -79,12 +79,20 @@ import Testing
     func commands() throws {
         let fixture = try fixture()
         let caller = fixture.tree.caller
-        _ = try fixture.workspace.moments.backup(FileName("one"), comment: [], caller: caller)
+        let name = try FileName("one")
+        _ = try fixture.workspace.moments.backup(name, comment: [], caller: caller)
         try fixture.tree.unlink("f3")
         try fixture.tree.unlink("hard")
         try fixture.tree.write("f4", "EDIT")
+        func lines(_ ground: DiffGround) throws -> [String] {
+            try fixture.set.differences(of: fixture.workspace, from: ground).map { line in
+                "\(line.status.rawValue) " + String(decoding: line.path, as: UTF8.self)
+            }.sorted()
+        }
+        #expect(try lines(.moment(.backup(name))) == ["D f3", "D hard", "M f4"])
+        #expect(try lines(.base) == ["D f3", "D hard", "M f4"])
         _ = try fixture.workspace.commands.rollback(
-            to: .backup(FileName("one")), paths: ["f3", "hard", "f4"].map { Array($0.utf8) },
+            to: .backup(name), paths: ["f3", "hard", "f4"].map { Array($0.utf8) },
             keepsTimes: false, caller: caller)
         _ = try fixture.workspace.commands.clone(Array("f5".utf8), to: Array("d/copy".utf8), caller: caller)
         for step in 0..<2 {
@@ -92,6 +100,7 @@ import Testing
             #expect(try fixture.tree.text("f4") == "of the base 4", "step \(step)")
             #expect(try fixture.tree.text("hard") == "of the base 0", "step \(step)")
             #expect(try fixture.tree.text("d/copy") == "of the base 5", "step \(step)")
+            #expect(try lines(.moment(.backup(name))) == ["A d/copy"], "step \(step)")
             if step == 0 { try fixture.reopenAfterKill() }
         }
     }
@@ -179,7 +188,7 @@ import Testing
     func settled() throws {
         let clock = SlowClock()
         let fixture = try WorkspaceFixture(probe: clock.probe) { base in
-            for name in ["old", "future"] { try writeFile("\(base)/\(name)", "content") }
+            for name in ["old", "future", "now"] { try writeFile("\(base)/\(name)", "content") }
         }
         clock.changed.value -= 1
         try fixture.tree.write("old", "EDIT", at: 0)
@@ -187,5 +196,7 @@ import Testing
         try fixture.tree.write("future", "EDIT", at: 0)
         #expect(clock.pauses.value == 0)
         clock.changed.value = clock.now.value
+        try fixture.tree.write("now", "EDIT", at: 0)
+        #expect(clock.pauses.value == 1)
     }
 }

@@ -94,9 +94,17 @@ import Testing
         let bench = try Bench()
         bench.set.maintainReserve()
         #expect(bench.reserve.giveBack())
+        let rest = bench.reserve.length
+        #expect(rest > 1 && rest < SpaceReserve.size)
+        // On a disk that is still full, the next session can use what is left.
         let again = SpaceReserve(bench.disk)
-        #expect(again.length == 0)
+        #expect(again.giveBack(1) && again.length == rest - 1)
         #expect(again.fill() && again.length == SpaceReserve.size)
+        // The size that an earlier session wanted is kept.
+        again.want(files: 0, atLeast: 3 * SpaceReserve.size, atMost: .max)
+        #expect(again.fill() && again.length == 3 * SpaceReserve.size)
+        let third = SpaceReserve(bench.disk)
+        #expect(third.fill() && third.length == 3 * SpaceReserve.size)
     }
 
     @Test("A shortage that did not use the reserve ends with the next maintenance")

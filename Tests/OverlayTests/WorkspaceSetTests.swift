@@ -78,11 +78,12 @@ import Testing
     func lock() throws {
         let fixture = try fixture()
         let path = fixture.storePath
-        #expect(throws: StorageError.self) {
+        let error = #expect(throws: StorageError.self) {
             try Store.open(
                 path, basePath: Array(fixture.basePath.utf8),
                 baseInode: fixture.workspace.base.rootStatus.inode, holder: "second", now: 0)
         }
+        #expect(error?.description.contains("is in use by test") == true)
     }
 
     @Test("A base that was moved keeps its store, another base does not get it")
@@ -91,10 +92,18 @@ import Testing
         try fixture.reopen()
         let copy = fixture.directory("copy")
         try ChildProcess.check(["cp", "-a", fixture.storePath, copy], seconds: 20)
-        #expect(throws: StorageError.self) {
-            try Store.open(
-                copy, basePath: Array("/elsewhere".utf8), baseInode: 1, holder: "test", now: 0)
+        let inode = fixture.workspace.base.rootStatus.inode
+        func open(_ base: String, _ inode: UInt64) throws -> (base: [UInt8], names: [String]) {
+            let store = try Store.open(
+                copy, basePath: Array(base.utf8), baseInode: inode, holder: "test", now: 0)
+            return (store.superblock.basePath, store.workspaces.map(\.name.description))
         }
+        for _ in 0..<2 {
+            let moved = try open("/moved", inode)
+            #expect(moved.base == Array("/moved".utf8) && moved.names == ["main"])
+        }
+        let error = #expect(throws: StorageError.self) { _ = try open("/elsewhere", inode ^ 1) }
+        #expect(error?.description.contains("belongs to the base /moved, not to /elsewhere") == true)
     }
 }
 
@@ -123,15 +132,20 @@ import Testing
         #expect(fixture.workspace.accounts.usage.databaseBytes > 0)
     }
 
-    @Test("The names used longest ago are offered for forgetting, directories are not")
+    @Test("Names that were not used lately are offered for forgetting, directories are not")
     func pruning() throws {
         let fixture = try WorkspaceFixture()
         try fixture.tree.makeDirectory("d")
         for index in 0..<100 { try fixture.tree.makeFile("d/\(index)") }
         #expect(fixture.workspace.accounts.pruneCandidates(above: 1_000, atMost: 5).isEmpty)
+        let directory = try fixture.tree.resolve("d")
         let found = fixture.workspace.accounts.pruneCandidates(above: 10, atMost: 5)
         #expect(found.count == 5)
-        let directory = try fixture.tree.resolve("d")
         #expect(found.allSatisfy { $0.parent == directory })
+        _ = try fixture.tree.resolve("d/0")
+        let all = fixture.workspace.accounts.pruneCandidates(above: 10, atMost: 1_000)
+        let names = all.map(\.name.description)
+        #expect(names.count > 80 && all.allSatisfy { $0.parent == directory })
+        #expect(names.contains("1") && !names.contains("0") && !names.contains("d"))
     }
 }

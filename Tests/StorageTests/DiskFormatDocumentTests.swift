@@ -166,7 +166,9 @@ struct DiskFormatDocumentTests {
             let kind = try #require(UInt8(value).flatMap { RecordKind(rawValue: $0) })
             #expect("\(kind)" == name)
         }
-        #expect(LogKind.edit.rawValue == 1 && LogKind.tree.rawValue == 2)
+        let logKinds = (0...255).compactMap { LogKind(rawValue: $0) }
+        let words = logKinds.map { "\($0.rawValue) \($0)" }.joined(separator: ", ")
+        #expect(try section("Log header").contains { $0.hasSuffix("| kind of log: \(words) |") })
     }
 
     @Test func `Limits are the code's`() throws {

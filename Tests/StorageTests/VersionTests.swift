@@ -2,9 +2,10 @@
 // are withdrawn or were never committed.
 
 import Platform
-import Storage
 import TestSupport
 import Testing
+
+@testable import Storage
 
 @Suite("Versions of an edit log")
 struct VersionTests {
@@ -110,19 +111,51 @@ struct VersionTests {
         }
     }
 
-    @Test("A payload of splices from a damaged disk is refused, whatever it holds")
+    @Test("A payload of splices from a damaged disk is refused, or its splices are in order and fit a file")
     func damagedPayload() throws {
         let seeds = TestSeeds.list("damaged splices")
         let (splices, bytes) = PieceSplice.inserting([(0, 4, [1, 2]), (9, 0, [3])], log: 5)
         #expect(splices.count == 2 && bytes == [1, 2, 3])
+        let whole = PieceSplice.encode(splices, bytes: bytes)
+        let head = whole.count - bytes.count
+        #expect(PieceSplice.decode(whole) == splices)
+        for length in 0..<head { #expect(PieceSplice.decode(Array(whole.prefix(length))) == nil) }
+        var refused = 0
         for seed in seeds {
             var random = seed.generator
-            for _ in 0..<200 {
-                let payload = (0..<Int.random(in: 0...120, using: &random)).map { _ in
+            for step in 0..<200 {
+                var payload = (0..<Int.random(in: 0...120, using: &random)).map { _ in
                     UInt8.random(in: 0...(Bool.random(using: &random) ? 3 : 255), using: &random)
                 }
-                _ = PieceSplice.decode(payload)
+                if step % 2 == 0 {
+                    payload = whole
+                    let byte = Int.random(in: 0..<head, using: &random)
+                    payload[byte] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+                }
+                guard let found = PieceSplice.decode(payload) else {
+                    refused += 1
+                    continue
+                }
+                requireUsable(found, "\(seed), step \(step)")
             }
+        }
+        // Of the random payloads hardly one is that of splices.
+        #expect(refused > seeds.count * 90)
+    }
+
+    private func requireUsable(_ splices: [PieceSplice], _ place: String) {
+        var end: UInt64 = 0
+        for splice in splices {
+            #expect(splice.offset >= end && splice.offset <= PieceTree.maximumLength, "\(place)")
+            #expect(splice.delete <= PieceTree.maximumLength, "\(place)")
+            end = splice.offset + splice.delete
+        }
+        let pieces = splices.flatMap(\.pieces)
+        #expect(pieces.allSatisfy(\.isValid), "\(place)")
+        var room = PieceTree.maximumLength
+        for piece in pieces {
+            #expect(piece.length <= room, "\(place)")
+            room -= min(room, piece.length)
         }
     }
 }
