@@ -137,8 +137,14 @@ extension CommandTests {
             #expect(result.errorText.contains("is the list of workspaces"))
         }
 
-        @Test func `A store cannot be checked where nothing can do it, and where there is none`() throws {
-            #expect(try Program.run(["fsck", "/nonexistent"]).status == 1)
+        @Test func `A store that is not there, or is a file, cannot be checked`() throws {
+            let directory = try TemporaryDirectory("fsck")
+            try writeFile(directory("file"), "x")
+            for path in ["/nonexistent", directory("file")] {
+                let result = try Program.run(["fsck", path])
+                #expect(result.status == 1)
+                #expect(result.errorText == "draftfs: there is no store at \(path)\n")
+            }
         }
     }
 }

@@ -37,6 +37,27 @@ extension MountTests {
             }
         }
 
+        @Test("What was written through a mapping and never synced is in the store once the file is closed")
+        func closedMapping() throws {
+            try mounted { mount in
+                let content = bytes(20_000, fill: 9)
+                try writeFile(mount("mapped"), [UInt8](repeating: 1, count: content.count))
+                try withOpen(mount("mapped"), O_RDWR) { held in
+                    let memory = mmap(
+                        nil, content.count, PROT_READ | PROT_WRITE, MAP_SHARED, held, 0)
+                    guard let memory, memory != MAP_FAILED else {
+                        throw CheckFailure("mmap: \(words(errno))")
+                    }
+                    memcpy(memory, content, content.count)
+                    munmap(memory, content.count)
+                }
+                // The kernel's pages of the file go with the mount.
+                try mount.kill9()
+                try mount.start()
+                try same(try readFile(mount("mapped")), content, "the content")
+            }
+        }
+
         @Test("After a rollback no cache of the kernel shows what was before")
         func caches() throws {
             try mounted(prepare: Workspaces.prepare) { mount in

@@ -171,7 +171,9 @@ extension MountTests {
                 try same(try Self.command(mount(".draft/backup"), "one\n"), 0, "backup")
                 try withOpen(mount(".draft/backup"), O_RDWR) { held in
                     let memory = mmap(nil, 4_096, PROT_READ | PROT_WRITE, MAP_SHARED, held, 0)
-                    guard let memory, memory != MAP_FAILED else { return }
+                    guard let memory, memory != MAP_FAILED else {
+                        throw CheckFailure("mmap: \(words(errno))")
+                    }
                     memory.storeBytes(of: UInt8(ascii: "x"), as: UInt8.self)
                     try expect(msync(memory, 4_096, MS_SYNC) < 0, "msync succeeds")
                     munmap(memory, 4_096)

@@ -50,7 +50,11 @@ extension MountTests {
                 var isFirst = false
                 var longest: UInt64 = 1_000
                 var (undone, done) = (0, 0)
-                for round in 0..<rounds {
+                var round = 0
+                // Until the kills have met both sides of the moment when a rollback takes effect. The
+                // first one is not killed before its end.
+                while round < rounds || (done < 2 || undone == 0) && round < rounds * 5 {
+                    defer { round += 1 }
                     let when = "round \(round) of seed \(seed)"
                     let (word, target, other) =
                         isFirst ? ("b", second, first) : ("a", first, second)
@@ -65,7 +69,8 @@ extension MountTests {
                         usleep(UInt32(UInt64.random(in: 0...longest, using: &random)))
                     }
                     try mount.kill9()
-                    try expect(command.wait(seconds: 30) != nil, "\(when): the shell hangs")
+                    let status = command.wait(seconds: 30)
+                    try expect(status != nil, "\(when): the shell hangs")
                     try mount.start()
                     let found = try TreeWalk(mount.root).entries
                     if found == target {
@@ -80,10 +85,12 @@ extension MountTests {
                             differences.isEmpty,
                             "\(when): neither before nor after a rollback to \(word):\n"
                                 + differences.joined(separator: "\n"))
+                        try expect(status != 0, "\(when): a rollback that was done is lost")
                         undone += 1
                     }
                 }
                 print("killed commands: \(done) done, \(undone) not done")
+                try expect(done > 1 && undone > 0, "seed \(seed): all kills were early, or all late")
                 try Self.others(mount, rounds, longest, &random, "seed \(seed)")
                 let report = try mount.verified()
                 try expect(report.contains("\"errors\": 0"), "verify: \(report.suffix(1_500))")
@@ -123,7 +130,8 @@ extension MountTests {
                 let found = try TreeWalk(mount.root).entries
                 switch round % 3 {
                 case 0:
-                    try checkClone("c\(round)", of: "d\(round % 10)", tree, found, when)
+                    let isThere = try checkClone("c\(round)", of: "d\(round % 10)", tree, found, when)
+                    try expect(isThere || status != 0, "\(when): a clone that was made is lost")
                 case 1:
                     try expect(found == tree, "\(when): a backup changed the tree")
                     let view = mount(".draft/backups/b\(round)")
@@ -138,15 +146,17 @@ extension MountTests {
                     try expect(
                         found == undone || differences.isEmpty,
                         "\(when): undo: \(differences.joined(separator: "\n"))")
+                    try expect(found == undone || status != 0, "\(when): an undo that was done is lost")
                 }
                 tree = found
             }
         }
 
+        /// - Returns: whether the clone is there.
         private static func checkClone(
             _ clone: String, of source: String, _ before: [[UInt8]: TreeEntry],
             _ found: [[UInt8]: TreeEntry], _ when: String
-        ) throws {
+        ) throws -> Bool {
             let (clone, source) = (Array(clone.utf8), Array(source.utf8))
             let rest = found.filter { !$0.key.isEmpty && !isInside($0.key, clone) }
             try expect(rest == before.filter { !$0.key.isEmpty }, "\(when): clone: the rest")
@@ -157,10 +167,11 @@ extension MountTests {
                 if isInside(path, clone) { copied[Array(path.dropFirst(clone.count))] = entry }
                 if isInside(path, source) { original[Array(path.dropFirst(source.count))] = entry }
             }
-            if copied.isEmpty { return }
+            if copied.isEmpty { return false }
             let differences = exactDifferences(copied, original)
             try expect(
                 differences.isEmpty, "\(when): half a clone:\n" + differences.joined(separator: "\n"))
+            return true
         }
 
         private static func now() -> UInt64 {

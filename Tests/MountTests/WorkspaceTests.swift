@@ -64,12 +64,22 @@ extension MountTests {
             try mounted(workspace: nil, prepare: { base in
                 try ChildProcess.shell("seq 5000 | xargs touch", directory: base)
             }) { mount in
+                // Reads of the directory and of its files are events.
+                let reads = try must("inotify", inotify_init1(O_NONBLOCK | O_CLOEXEC))
+                defer { close(reads) }
+                try must("watch", inotify_add_watch(reads, mount.base, UInt32(IN_ACCESS)))
+                func wasRead() -> Bool {
+                    var events = [UInt8](repeating: 0, count: 4_096)
+                    return read(reads, &events, events.count) > 0
+                }
                 let stored = mount.storeBytes
                 for number in 0..<50 { try makeDirectory(mount("w\(number)")) }
                 let grown = mount.storeBytes - stored
                 try expect(grown < 50 * 16_384, "50 forks took \(grown) bytes of store")
                 try same(try listing(mount.root).count, 50, "workspaces")
+                try expect(!wasRead(), "a fork read the base")
                 try same(try listing(mount("w49")).count, 5_000, "names in a fork")
+                try expect(wasRead(), "reads of the base are not seen")
             }
         }
 

@@ -101,9 +101,18 @@ extension PosixCheck {
         },
         PosixCheck("attributes of the trusted namespace, on symlinks too", needs: .root) { p in
             try must("symlink", symlink("x", p("l")))
-            try must("set", cp_setxattr(p("l"), "trusted.draft", "v", 1, 0))
-            try same(try attributeNames(p("l")), ["trusted.draft"], "list")
-            try must("remove", cp_removexattr(p("l"), "trusted.draft"))
+            try writeFile(p("f"), "x")
+            try makeDirectory(p("d"))
+            for name in ["l", "f", "d"] {
+                let path = p(name)
+                try must("set", cp_setxattr(path, "trusted.draft", "v", 1, 0))
+                try same(try attributeNames(path), ["trusted.draft"], "list of \(name)")
+                var value: CChar = 0
+                try same(cp_getxattr(path, "trusted.draft", &value, 1), 1, "length at \(name)")
+                try same(value, CChar(UInt8(ascii: "v")), "value at \(name)")
+                try must("remove", cp_removexattr(path, "trusted.draft"))
+                try refuse(ENODATA, "read removed", cp_getxattr(path, "trusted.draft", &value, 1))
+            }
         },
         PosixCheck(
             "ACLs: set, shown in the mode, changed by chmod, removed",

@@ -123,14 +123,13 @@ extension PosixCheck {
             reference[50_000] = 0xDD
             try same(try readFile(p("f")), reference, "whole file")
         },
-        PosixCheck("mapped pages that were never synced are written at close") { p in
+        PosixCheck("mapped pages that were never synced are read after the close") { p in
             try writeFile(p("f"), [UInt8](repeating: 1, count: 8_192))
             try withOpen(p("f"), O_RDWR) { held in
                 let map = mmap(nil, 8_192, PROT_READ | PROT_WRITE, MAP_SHARED, held, 0)
                 guard let map, map != MAP_FAILED else { throw CheckFailure("mmap") }
                 memset(map, 9, 8_192)
                 munmap(map, 8_192)
-                try must("fsync", fsync(held))
             }
             try same(try readFile(p("f")), [UInt8](repeating: 9, count: 8_192), "content")
         },

@@ -38,7 +38,7 @@ extension PosixCheck {
                 """
                 flock f sleep 300 & holder=$!
                 for i in $(seq 100); do flock -n f true || break; sleep 0.05; done
-                ! flock -n f true
+                if flock -n f true; then exit 1; fi
                 flock -w 20 f echo granted > answer & waiter=$!
                 sleep 0.2; kill -9 $(ps -o pid= --ppid $holder) $holder
                 wait $waiter; grep -q granted answer
@@ -69,12 +69,15 @@ extension PosixCheck {
             try ChildProcess.shell(
                 """
                 for round in $(seq 30); do
+                  : > from$round
                   for w in 1 2 3 4; do
                     (set -C; : > excl$round) 2>/dev/null && echo "e$round" >> won &
                     mkdir dir$round 2>/dev/null && echo "d$round" >> won &
+                    mv from$round to$round-$w 2>/dev/null && echo "r$round" >> won &
                   done; wait
                 done
-                test $(wc -l < won) = 60; test $(sort -u won | wc -l) = 60
+                test $(wc -l < won) = 90; test $(sort -u won | wc -l) = 90
+                test $(ls | grep -c '^to') = 30; test $(ls | grep -c '^from') = 0
                 """, seconds: 60, directory: p.path)
         },
         PosixCheck("statfs answers sizes that make sense") { p in
@@ -89,7 +92,7 @@ extension PosixCheck {
                 """
                 cp /bin/true ./t; ./t
                 printf '#!/bin/sh\\necho run $1\\n' > s; chmod +x s; test "$(./s me)" = "run me"
-                chmod -x s; ! ./s 2>/dev/null
+                chmod -x s; if ./s 2>/dev/null; then exit 1; fi
                 if ./t; then true; fi; rm t
                 """, directory: p.path)
         },

@@ -135,7 +135,7 @@ import Tools
         if place == .store { try ChildProcess.check([TestEnvironment.binary, "fsck", directory("store")]) }
     }
 
-    /// Makes the calls and rolls back to each moment within the last one.
+    /// Makes the calls and rolls back to the moment before the last one and to each moment within it.
     /// - Returns: the directory of the workspace, which is closed.
     private func goThrough(_ place: Place, _ item: Case) throws -> TemporaryDirectory {
         let desk = try desk(place)
@@ -146,16 +146,17 @@ import Tools
         let first = try sequence()
         // A file in parts is useful before it is whole, so only its last call is examined.
         for call in item.calls.dropLast() { try desk.use(call.tool, call.arguments) }
-        let before = try sequence()
+        let (before, old) = (try sequence(), try desk.image())
         for call in item.calls.suffix(1) { try desk.use(call.tool, call.arguments) }
         let (last, after) = (try sequence(), try desk.image())
         #expect(last > before && before >= first)
-        for moment in (before + 1)..<max(last, before + 2) where moment < last {
+        for moment in before..<max(last, before + 1) {
             for paths in [[:], ["path": .text(item.path)]] as [[String: JSON]] {
                 let reply = try desk.call(
                     "write_rollback", paths.merging(["moment": .text("@\(moment)")]) { $1 })
                 // A path that did not exist at that moment cannot be rolled back by its path.
                 #expect(!reply.isError || reply["error"]?["kind"] == "missing", "\(reply.texts)")
+                if moment == before, paths.isEmpty { #expect(try desk.image() == old) }
                 let left = try desk.leftovers().filter { !$0.contains(".draftfs-part-") }
                 #expect(left == [], "@\(moment) \(paths)")
                 if item.path == "t", !item.name.contains("patch") {

@@ -82,15 +82,23 @@ import Tools
         #expect(try reader.read(.bytes(offset: 3, length: 1)).text == "😀")
     }
 
-    @Test("What lies behind the end is said with the file's size")
+    @Test("A read that starts behind the end is refused, and the message names what the file has")
     func behindTheEnd() throws {
         let bench = try Bench()
         try bench.write("f", "one\ntwo")
         let reader = RangeReader(try bench.text("f"), mostBytes: 100)
-        #expect(kind { () throws(ToolError) in _ = try reader.read(.bytes(offset: 8, length: 1)) } == .usage)
-        #expect(kind { () throws(ToolError) in _ = try reader.read(.lines(first: 4, count: 1)) } == .usage)
-        #expect(
-            kind { () throws(ToolError) in _ = try reader.read(.characters(offset: 8, count: 1)) } == .usage)
+        for (wanted, words) in [
+            (TextRange.bytes(offset: 8, length: 1), "the file has 7 bytes"),
+            (.lines(first: 4, count: 1), "the file has 2 lines"),
+            (.characters(offset: 8, count: 1), "the file has 7 characters"),
+        ] {
+            do throws(ToolError) {
+                _ = try reader.read(wanted)
+                Issue.record("\(wanted) was read")
+            } catch {
+                #expect(error.kind == .usage && error.description.contains(words), "\(error)")
+            }
+        }
         #expect(try reader.read(.lines(first: 3, count: 1)).text == "")
         #expect(try reader.read(.lines(first: 2, count: .max)).text == "two")
         #expect(try reader.read(.bytes(offset: 7, length: .max)).nextOffset == nil)

@@ -28,4 +28,6 @@ content '$HOME*;#' f
 echo changed > 'with space'
 does rollback 'base with\ space'
 content 'with space' a
+echo changed > 'with space'
 does rollback 'base "with"'"' '"'space'
+content 'with space' a
