@@ -151,7 +151,7 @@ struct VersionTests {
             end = splice.offset + splice.delete
         }
         let pieces = splices.flatMap(\.pieces)
-        #expect(pieces.allSatisfy(\.isValid), "\(place)")
+        #expect(pieces.allSatisfy { $0.isValid }, "\(place)")
         var room = PieceTree.maximumLength
         for piece in pieces {
             #expect(piece.length <= room, "\(place)")

@@ -4,8 +4,8 @@ import CStepper
 
 struct CostLimit {
     /// The maximum number of allocations, or nil for no limit.
-    var allocations: UInt64?
-    var locks: UInt64?
+    var allocations: UInt64? = nil
+    var locks: UInt64? = nil
 
     /// Describes the numbers that exceed this limit. Returns nil if none does.
     func excess(_ cost: Cost) -> String? {
@@ -40,6 +40,12 @@ enum CostLimits {
         ),
         "GETATTR, an untouched base file": (
             held: CostLimit(allocations: 0, locks: 2), wanted: CostLimit(allocations: 0, locks: 2)
+        ),
+        "WRITE, 100 bytes to a file with an edit log": (
+            held: CostLimit(allocations: 6, locks: 6), wanted: CostLimit(allocations: 2, locks: 6)
+        ),
+        "WRITE, 100 bytes, the first to a base file 3 directories deep": (
+            held: CostLimit(allocations: 110, locks: 28), wanted: CostLimit(locks: 12)
         ),
     ]
 }
