@@ -196,6 +196,8 @@ final class WorkspaceCheck {
                 if only == nil { try checkKept(path) }
             case .aside: break
             case .unknown:
+                // Another thread writes a piece checkpoint at this moment, and then gives it its name.
+                if situation == .inUse, path.hasSuffix(".new") { break }
                 if only == nil { log.add(Finding(.notice, path, "it is not a file of draftfs")) }
             }
         }

@@ -13,7 +13,9 @@ import Testing
 @Suite(.serialized) struct HostileServerTests {
     private static let megabytes = TestEnvironment.isOptimized ? 1_000 : 64
 
-    @Test("A client that sends unexpected messages is answered, in little memory")
+    @Test(
+        "A client that sends unexpected messages is answered, in little memory",
+        .disabled(if: Sanitizer.isOn, "a sanitizer has memory of its own"))
     func messages() throws {
         let directory = try TemporaryDirectory("hostile")
         let script = "\(TestEnvironment.packageRoot)/Tests/ToolServerTests/Clients/hostile.py"
