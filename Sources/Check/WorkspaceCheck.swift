@@ -170,9 +170,18 @@ final class WorkspaceCheck {
                 if only?.contains(number) ?? true { expect(path) }
             case .kept:
                 if only == nil { expect(path) }
-            case .aside, .unknown: break
+            case .aside, .unfinishedPieces, .unknown: break
             }
         }
+    }
+
+    /// Returns whether a file is still there after some time, so that no thread is writing it.
+    private func isLeft(_ path: String) -> Bool {
+        for _ in 0..<100 {
+            if !disk.exists(path) { return false }
+            Clock.pause(microseconds: 10_000)
+        }
+        return true
     }
 
     /// Checks the files. No statement of the database is open while a log is read: SQLite could not reuse
@@ -195,9 +204,10 @@ final class WorkspaceCheck {
             case .kept:
                 if only == nil { try checkKept(path) }
             case .aside: break
-            case .unknown:
-                // Another thread writes a piece checkpoint at this moment, and then gives it its name.
-                if situation == .inUse, path.hasSuffix(".new") { break }
+            case .unfinishedPieces where situation == .inUse && !isLeft(path):
+                // Another thread wrote a piece checkpoint, and has given it its name by now.
+                break
+            case .unknown, .unfinishedPieces:
                 if only == nil { log.add(Finding(.notice, path, "it is not a file of draftfs")) }
             }
         }
@@ -277,6 +287,8 @@ struct LogFiles {
     enum Kind {
         case log(UInt64)
         case pieces(UInt64)
+        /// `.pieces.new`: a piece checkpoint that is being written, or was when the daemon was killed.
+        case unfinishedPieces
         /// `.cut`, `.cut-…` and `.damaged-…`
         case kept
         /// `.damaged`: a log that was put aside whole. Its content is not checked.
@@ -313,6 +325,7 @@ struct LogFiles {
         switch parts[1] {
         case "log" where path == LogDirectory.path(number): return .log(number)
         case "pieces" where path == LogDirectory.piecesPath(number): return .pieces(number)
+        case "pieces.new" where path == LogDirectory.piecesPath(number) + ".new": return .unfinishedPieces
         default:
             if parts[1] == "log.damaged" || parts[1].hasPrefix("log.damaged.") { return .aside }
             let isKept = parts[1] == "log.cut" || parts[1].hasPrefix("log.cut-")

@@ -43,6 +43,7 @@ extension Errno {
     package static let noSpace = Errno(ENOSPC)
     package static let readOnly = Errno(EROFS)
     package static let tooManyLinks = Errno(EMLINK)
+    package static let loop = Errno(ELOOP)
     package static let range = Errno(ERANGE)
     package static let nameTooLong = Errno(ENAMETOOLONG)
     package static let notImplemented = Errno(ENOSYS)

@@ -79,7 +79,8 @@ package struct ByteSearch: Sendable {
             let mayOverlap = overlapsItself && !overlapping
             let each = mayOverlap ? max(most - found.count, Self.mostOverlapping) : most - found.count
             // Of places that overlap, at least one in as many as the text has bytes is left.
-            let (product, overflow) = each.multipliedReportingOverflow(by: mayOverlap ? needle.count : 1)
+            let (product, overflow) = (most - found.count)
+                .multipliedReportingOverflow(by: mayOverlap ? needle.count : 1)
             let outcomes = together(
                 source, parts, atMost: each, enough: overflow ? .max : product, overlapping || overlapsItself)
             for (part, outcome) in zip(parts, outcomes) where found.count < most {

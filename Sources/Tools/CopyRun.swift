@@ -298,11 +298,11 @@ package struct CopyRun {
     // MARK: Names
 
     private func commit(_ placements: Placements, _ stage: Stage) throws(ToolError) {
-        var treeLog = PlacedFiles(ground)
+        var placed = PlacedFiles(ground)
         do throws(ToolError) {
-            try treeLog.makeDirectories(above: destination)
+            try placed.makeDirectories(above: destination)
             if placements.isNew {
-                return try treeLog.place(stage.fresh, at: destination, replaces: false)
+                return try placed.place(stage.fresh, at: destination, replaces: false)
             }
             // A new directory is placed with everything in it.
             var whole: Set<[[UInt8]]> = []
@@ -311,16 +311,16 @@ package struct CopyRun {
                 if names.indices.contains(where: { whole.contains(Array(names[..<$0])) }) { continue }
                 if plan.items[placement.item].kind == .directory { whole.insert(names) }
                 let target = target(placement)
-                try treeLog.place(
+                try placed.place(
                     staged(placement, stage), at: target, replaces: placement.replaces,
                     seen: placement.seen)
             }
         } catch {
-            let left = treeLog.undo()
+            let left = placed.undo()
             // The stage is kept if it holds replaced files that could not be put back.
             if !left.contains(where: { $0.before != nil }) { stage.discard() }
             throw PlacedFiles.explain(error, left)
         }
-        treeLog.keepContents(tells: false)
+        placed.keepContents(tells: false)
     }
 }

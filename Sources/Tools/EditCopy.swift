@@ -68,20 +68,20 @@ package struct EditCopy {
             }
         }
         if dryRun { return done }
-        var treeLog = PlacedFiles(ground)
+        var placed = PlacedFiles(ground)
         do throws(ToolError) {
             for (index, item) in items.enumerated() {
-                try treeLog.makeDirectories(above: item.destination)
-                try treeLog.place(
+                try placed.makeDirectories(above: item.destination)
+                try placed.place(
                     stages[index].fresh, at: item.destination, replaces: done[index].replaced)
             }
         } catch {
-            let left = treeLog.undo()
+            let left = placed.undo()
             // The stages hold the replaced files that could not be put back.
             if left.contains(where: { $0.before != nil }) { stages = [] }
             throw PlacedFiles.explain(error, left)
         }
-        treeLog.keepContents(tells: false)
+        placed.keepContents(tells: false)
         return done
     }
 

@@ -15,7 +15,7 @@ struct PatchChange {
     private let ground: any Ground
     private let isCancelled: @Sendable () -> Bool
     private var steps: [Step] = []
-    private var treeLog: PlacedFiles
+    private var placed: PlacedFiles
     /// The stages by the directories of the files.
     private var stages: [ToolPath: Stage] = [:]
     private var count = 0
@@ -25,7 +25,7 @@ struct PatchChange {
     init(_ ground: any Ground, isCancelled: @escaping @Sendable () -> Bool) {
         self.ground = ground
         self.isCancelled = isCancelled
-        treeLog = PlacedFiles(ground)
+        placed = PlacedFiles(ground)
     }
 
     /// What is prepared for one file.
@@ -50,7 +50,7 @@ struct PatchChange {
             try checkCancelled()
             var versions: [ToolPath: FileVersion] = [:]
             for file in ready { versions[file.target.path] = try make(file) }
-            treeLog.keepContents(tells: true)
+            placed.keepContents(tells: true)
             return versions
         } catch {
             let left = undo()
@@ -118,16 +118,16 @@ struct PatchChange {
         try checkCancelled()
         switch file.target.kind {
         case .make:
-            try treeLog.makeDirectories(above: file.path)
+            try placed.makeDirectories(above: file.path)
             if let place = file.place {
-                try treeLog.place(place, at: file.path, replaces: false)
+                try placed.place(place, at: file.path, replaces: false)
             } else {
                 try ground.create(file.path, file.target.content)
             }
         case .remove:
             let seen = PlacedFiles.Mark(try ground.status(file.path))
             try checkVersion(file)
-            if let place = file.place { try treeLog.takeAway(file.path, to: place, seen: seen) }
+            if let place = file.place { try placed.takeAway(file.path, to: place, seen: seen) }
             return nil
         case .edit: return try edit(file)
         }
@@ -146,7 +146,7 @@ struct PatchChange {
         if let place = file.place {
             let seen = PlacedFiles.Mark(try ground.status(file.path))
             try checkVersion(file)
-            try treeLog.place(place, at: file.path, replaces: true, seen: seen)
+            try placed.place(place, at: file.path, replaces: true, seen: seen)
             return FileVersion(try ground.status(file.path))
         }
         guard let text = file.target.text else { return nil }
@@ -192,7 +192,7 @@ struct PatchChange {
     /// Undoes all steps.
     /// - Returns: the files that other processes have changed meanwhile, and which stay as they are.
     private mutating func undo() -> [PlacedFiles.Left] {
-        var left = treeLog.undo()
+        var left = placed.undo()
         var edited: [OwnChange.Left] = []
         for case .edited(let path, _, let version) in steps { edited.append((path, version)) }
         // A rollback restores the times too, and works on a full disk.

@@ -179,7 +179,8 @@ struct PatchParser {
         let words = head.split(separator: " ")
         guard words.count >= 4, let old = Self.range(words[1], "-"), let new = Self.range(words[2], "+")
         else {
-            throw ToolError(.usage, "hunk \(number): \(head.prefix(80)) has no lines such as -12,3 +12,4")
+            throw ToolError(
+                .usage, "hunk \(number): \(head.prefix(80)) has no line numbers such as -12,3 +12,4")
         }
         var hunk = FilePatch.Hunk(
             number: number, oldStart: old.start, oldCount: old.count, newCount: new.count,

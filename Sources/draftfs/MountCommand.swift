@@ -21,7 +21,7 @@ struct MountCommand: ParsableCommand {
             one. With it the mount point is that workspace, made if it does not exist.
             """)
 
-    @Argument(help: "The directory below the workspaces. It is never changed.")
+    @Argument(help: "The base: the directory that the workspaces show. It is never changed.")
     var base: String
 
     @Argument(help: "An existing directory to mount on.")

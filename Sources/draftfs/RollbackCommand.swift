@@ -35,7 +35,7 @@ struct RollbackCommand: ParsableCommand {
         } else if let made {
             print("the state before is backup \(Text.printable(made))")
         } else {
-            print("nothing to do: nothing has changed since that moment")
+            print("nothing to do: the state is already that of the moment")
         }
     }
 }

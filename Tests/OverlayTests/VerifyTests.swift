@@ -134,11 +134,11 @@ import Testing
                     }
                     return
                 }
-                while running.load(ordering: .relaxed) > 0 {
+                repeat {
                     let report = try workspace.verify()
                     problems.withLock { $0 += report.findings.map(\.sentence) }
                     checks.add(1, ordering: .relaxed)
-                }
+                } while running.load(ordering: .relaxed) > 0
             } catch {
                 problems.withLock { $0.append("\(error)") }
             }

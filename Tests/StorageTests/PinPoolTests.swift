@@ -43,6 +43,29 @@ import Testing
         return bytes
     }
 
+    @Test("A claim says whether the pool is known to have the content")
+    func claims() throws {
+        let disk = SimulatedDisk(seed: 1)
+        let first = pool(disk)
+        let (_, other) = try source(bytes(200, fill: 4))
+        let (file, identity) = try source(bytes(100, fill: 3))
+        func isKnown(_ pool: PinPool, _ identity: PinIdentity) -> Bool {
+            defer { pool.release(identity) }
+            return pool.claim(identity)
+        }
+        #expect(!isKnown(first, identity))
+        // The file is not that of the identity: nothing is kept.
+        #expect(keep(first, other, file) == .changed)
+        #expect(!isKnown(first, other))
+        #expect(keep(first, identity, file) == .kept)
+        #expect(isKnown(first, identity))
+        // Another process must verify the content first.
+        let second = pool(disk)
+        #expect(!isKnown(second, identity))
+        #expect(keep(second, identity, file) == .kept)
+        #expect(isKnown(second, identity))
+    }
+
     @Test("A kept content is read back, as a whole and in parts", arguments: [
         1, 7, 8, 16_383, 16_384, 16_385, 100_000, 1 << 20, 3 << 20 | 5,
     ])

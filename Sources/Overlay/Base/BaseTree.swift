@@ -31,7 +31,7 @@ package final class BaseTree: Sendable {
     private let observer = Mutex<(@Sendable (File, [UInt8]) -> Void)?>(nil)
     private let opened: Mutex<Opened>
 
-    /// Descriptors by path. An evicted one closes outside the lock.
+    /// Descriptors by path. One that leaves closes outside the lock.
     private struct Opened: Sendable {
         var directories: LRUCache<[UInt8], File>
         var files: LRUCache<[UInt8], File>
@@ -234,18 +234,21 @@ package final class BaseTree: Sendable {
 
     /// Closes all cached descriptors.
     package func forgetAll() {
-        opened.withLock { opened in
+        // They close outside the lock: on a FUSE base, close(2) waits for an answer.
+        let closing = opened.withLock { opened in
+            let all = opened
             opened.files.removeAll()
             opened.directories.removeAll()
+            return all
         }
+        withExtendedLifetime(closing) {}
     }
 
     /// Closes the cached descriptors of `place`, which has or may have changed.
     package func forget(_ place: BasePlace) {
         let path = place.path
-        opened.withLock { opened in
-            _ = opened.files.removeValue(for: path)
-            _ = opened.directories.removeValue(for: path)
+        _ = opened.withLock { opened in
+            (opened.files.removeValue(for: path), opened.directories.removeValue(for: path))
         }
     }
 }

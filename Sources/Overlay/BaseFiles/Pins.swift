@@ -220,7 +220,9 @@ extension WorkspaceBaseFiles {
                 status: { () throws(Errno) in try workspace.base.status(of: file) },
                 hasRoom: { workspace.quota.hasRoomInPool($0) })
         } catch {
-            outcome = .failed(error)
+            // These say that the place has no regular file any more (open(2) with O_NOFOLLOW).
+            let isReplaced = [.loop, .noDevice, .notDirectory].contains(error)
+            outcome = isReplaced ? .changed : .failed(error)
         }
         if case .failed(let error) = outcome {
             workspace.events.post(

@@ -76,6 +76,10 @@ struct CostsProgram {
 
     private func keeps(_ costs: [Cost]) -> Bool {
         var isKept = true
+        for name in CostLimits.all.keys where !costs.contains(where: { $0.name == name }) {
+            Self.say("there is a limit for \(name), but no such operation")
+            isKept = false
+        }
         for cost in costs {
             guard let limit = CostLimits.all[cost.name] else { continue }
             if let excess = limit.held.excess(cost) ?? (isStrict ? limit.wanted.excess(cost) : nil) {

@@ -1,6 +1,7 @@
 # Sends to the program what no client should send.
 #
-# usage: hostile.py PROGRAM ROOT MEGABYTES      ROOT is empty; MEGABYTES: size of the largest messages
+# usage: hostile.py PROGRAM ROOT MEGABYTES BOUND    ROOT is empty; MEGABYTES: size of the largest messages;
+#                                                   BOUND: memory of the server in MiB, 0 for none
 #
 # After each message the server answers an ordinary call. Prints "ok", or fails with the first failed
 # check.
@@ -11,9 +12,6 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "scripts", "bench.d"))
 from agent import Agent, Failure, require  # noqa: E402
-
-# Messages of up to 16 MiB are accepted. Of a longer one as much is kept, in a buffer that doubles.
-MEMORY = 128 << 20
 
 
 def alive(agent):
@@ -33,8 +31,9 @@ def refused(agent, message, id, *words):
     alive(agent)
 
 
-def huge(agent, megabytes):
-    """Streamed: neither side keeps it."""
+def huge(agent, megabytes, bound):
+    """Streamed: neither side keeps it. Messages of up to 16 MiB are accepted. Of a longer one as much is
+    kept, in a buffer that doubles."""
     head = b'{"jsonrpc":"2.0","id":"huge","method":"tools/call","params":{"name":"write_file","arguments":'
     for name, start, piece, end, id in [
             ("a text", head + b'{"path":"huge","content":"', b"x" * 1_000_000, b'"}}}', "huge"),
@@ -47,7 +46,7 @@ def huge(agent, megabytes):
         agent.write(end + b"\n")
         refused(agent, name, id, "bytes" if name == "a text" else "")
     require(not os.path.exists("huge"), "the huge file is there")
-    require(agent.peak < MEMORY, f"the server held {agent.peak} bytes")
+    require(not bound or agent.peak < bound << 20, f"the server held {agent.peak} bytes")
 
 
 def deep(agent):
@@ -133,13 +132,13 @@ def names(agent, root):
     require(not os.listdir(os.path.join(root, "copied")), "files stay")
 
 
-def main(program, root, megabytes):
+def main(program, root, megabytes, bound):
     with open(os.path.join(root, "there"), "w") as file:
         file.write("here\n")
     os.chdir(root)
     with Agent(program, "mcp", root) as agent:
         for part, more in [(deep, ()), (broken, ()), (outside, (root,)), (expressions, (root,)),
-                           (names, (root,)), (huge, (int(megabytes),))]:
+                           (names, (root,)), (huge, (int(megabytes), int(bound)))]:
             part(agent, *more)
             alive(agent)
     print("ok")
