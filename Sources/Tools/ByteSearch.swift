@@ -79,10 +79,9 @@ package struct ByteSearch: Sendable {
             let mayOverlap = overlapsItself && !overlapping
             let each = mayOverlap ? max(most - found.count, Self.mostOverlapping) : most - found.count
             // Of places that overlap, at least one in as many as the text has bytes is left.
-            let (product, overflow) = (most - found.count)
-                .multipliedReportingOverflow(by: mayOverlap ? needle.count : 1)
+            let enough = (most - found.count).multiplied(clamping: mayOverlap ? needle.count : 1)
             let outcomes = together(
-                source, parts, atMost: each, enough: overflow ? .max : product, overlapping || overlapsItself)
+                source, parts, atMost: each, enough: enough, overlapping || overlapsItself)
             for (part, outcome) in zip(parts, outcomes) where found.count < most {
                 let places = try outcome.get()
                 for place in places where found.count < most {

@@ -235,13 +235,12 @@ package final class BaseTree: Sendable {
     /// Closes all cached descriptors.
     package func forgetAll() {
         // They close outside the lock: on a FUSE base, close(2) waits for an answer.
-        let closing = opened.withLock { opened in
+        _ = opened.withLock { opened in
             let all = opened
             opened.files.removeAll()
             opened.directories.removeAll()
             return all
         }
-        withExtendedLifetime(closing) {}
     }
 
     /// Closes the cached descriptors of `place`, which has or may have changed.
