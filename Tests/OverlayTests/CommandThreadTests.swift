@@ -41,11 +41,7 @@ import Testing
         let failures = Mutex<[String]>([])
         try onThreads(Self.writers + 2) { index in
             if index == Self.writers + 1 {
-                repeat {
-                    workspace.maintenance.maintain(checkpointNow: true)
-                    _ = workspace.accounts.statistics
-                    maintained.add(1, ordering: .relaxed)
-                } while running.load(ordering: .relaxed) > 0
+                maintained.add(workspace.maintain(while: running), ordering: .relaxed)
                 return
             }
             let tree = WorkspaceTree(workspace)

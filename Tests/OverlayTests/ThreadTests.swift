@@ -29,11 +29,7 @@ import Testing
         let failures = Mutex<[String]>([])
         try onThreads(Self.threads + 1) { index in
             if index == Self.threads {
-                repeat {
-                    workspace.maintenance.maintain(checkpointNow: true)
-                    _ = workspace.accounts.statistics
-                    sweeps.add(1, ordering: .relaxed)
-                } while running.load(ordering: .relaxed) > 0
+                sweeps.add(workspace.maintain(while: running), ordering: .relaxed)
                 return
             }
             do {

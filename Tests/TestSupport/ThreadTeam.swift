@@ -2,7 +2,8 @@
 // processors. concurrentPerform of Dispatch may make one call after the other on a host with one processor.
 
 import Glibc
-internal import Synchronization
+package import Overlay
+package import Synchronization
 
 /// Holds the threads back until all of them are there.
 private final class ThreadGate: Sendable {
@@ -58,5 +59,19 @@ package func onThreads(_ count: Int, _ body: (Int) -> Void) throws {
         }
         for thread in threads.prefix(made) { thread.join() }
         if failure != 0 { throw CheckFailure("pthread_create: \(words(failure))") }
+    }
+}
+
+extension Workspace {
+    /// Maintains the workspace, with a checkpoint each time: once, and again while others run.
+    /// - Returns: the number of times.
+    package func maintain(while running: borrowing Atomic<Int>) -> Int {
+        var times = 0
+        repeat {
+            maintenance.maintain(checkpointNow: true)
+            _ = accounts.statistics
+            times += 1
+        } while running.load(ordering: .relaxed) > 0
+        return times
     }
 }
