@@ -12,7 +12,9 @@ extension ControlServices {
         }
         limits = { workspace throws(CommandError) in
             guard let workspace else {
-                return Self.text(set.operatorLimits, WorkspaceSet.storeKeys)
+                var limits = set.operatorLimits
+                limits.set(.retention, to: set.discards.retention)
+                return Self.text(limits, WorkspaceSet.storeKeys)
             }
             var limits = workspace.accounts.operatorLimits
             // The store's pin limit applies if the workspace has none.

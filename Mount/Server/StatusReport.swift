@@ -57,6 +57,7 @@ package final class StatusReport: Sendable {
                 ])
             }
             pairs.append(("workspaces", .list(workspaces)))
+            pairs.append(("discarded_workspaces", .integer(Int64(set.discards.records.count))))
             pairs += storeFacts()
         }
         let pool = set.store.logs.pool.usage

@@ -7,7 +7,7 @@ package import Platform
 
 /// The control files that take commands.
 package enum CommandFile: String, Sendable, CaseIterable {
-    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh
+    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh, discard, restore
 
     /// The syntax of a command, without the file's name.
     package var syntax: String {
@@ -22,6 +22,8 @@ package enum CommandFile: String, Sendable, CaseIterable {
         case .limits: "KEY VALUE | KEY none"
         case .drift: "accept PATH | ours PATH [BASE] | theirs PATH"
         case .refresh: "anything"
+        case .discard: "NAME… | --now [NAME…] | --all-clean"
+        case .restore: "NAME [--id ID] [--as NEW]"
         }
     }
 
@@ -40,6 +42,10 @@ package enum CommandFile: String, Sendable, CaseIterable {
             case .limits: "sets a limit"
             case .drift: "settles files whose base was changed"
             case .refresh: "makes changes of the base visible"
+            case .discard:
+                "discards workspaces, which can be restored; --now removes them for good, "
+                    + "--all-clean removes those without changes"
+            case .restore: "brings a discarded workspace back"
             }
         return "write \(syntax): \(purpose)"
     }
@@ -64,6 +70,15 @@ package enum Command: Equatable, Sendable {
     case keepOurs([UInt8], over: [UInt8]?)
     case dropDrift([UInt8])
     case refresh
+    // In the list of workspaces:
+    /// Discards these workspaces.
+    case discard([FileName])
+    /// Removes these workspaces for good, discarded or not. Without names, all that are discarded.
+    case remove([FileName])
+    /// Removes the workspaces without changes.
+    case removeClean
+    /// The id tells discarded workspaces of the same name apart.
+    case restore(FileName, id: UInt16?, newName: FileName?)
 }
 
 /// The keys of `limits`.

@@ -41,6 +41,8 @@ package struct CommandReader {
         case .limits: return try limit(words)
         case .drift: return try drift(words)
         case .refresh: return .refresh
+        case .discard: return try discard(words)
+        case .restore: return try restore(words)
         case .edit: return nil
         }
     }
@@ -136,6 +138,55 @@ package struct CommandReader {
         // "drop" is the former name.
         case "theirs", "drop": return .dropDrift(path)
         default: throw usage("has no verb \(shown(words[0]))")
+        }
+    }
+
+    // MARK: The list of workspaces
+
+    private func discard(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard let first = words.first else { throw usage("needs a name") }
+        if first.elementsEqual("--all-clean".utf8) {
+            guard words.count == 1 else { throw usage("--all-clean needs no name") }
+            return .removeClean
+        }
+        let isForGood = first.elementsEqual("--now".utf8)
+        var names: [FileName] = []
+        for word in words.dropFirst(isForGood ? 1 : 0) { names.append(try workspace(word)) }
+        return isForGood ? .remove(names) : .discard(names)
+    }
+
+    private func restore(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard let first = words.first, words.count % 2 == 1 else {
+            throw usage("needs a name, and a value for each option")
+        }
+        let name = try workspace(first)
+        var id: UInt16?
+        var newName: FileName?
+        for at in stride(from: 1, to: words.count, by: 2) {
+            switch String(decoding: words[at], as: UTF8.self) {
+            case "--id":
+                guard let value = UInt64(digits: words[at + 1]).flatMap({ UInt16(exactly: $0) }) else {
+                    throw .invalid("\(shown(words[at + 1])) is not the id of a workspace: read discard")
+                }
+                id = value
+            case "--as": newName = try workspace(words[at + 1])
+            default: throw usage("has no option \(shown(words[at]))")
+            }
+        }
+        return .restore(name, id: id, newName: newName)
+    }
+
+    /// Returns the name of a workspace. A name that begins with a dash is written after ./, as a path is.
+    private func workspace(_ word: [UInt8]) throws(CommandError) -> FileName {
+        if word.first == Byte.dash {
+            throw .invalid(
+                "\(file.rawValue) has no option \(shown(word)): write ./ before a name that begins with -")
+        }
+        let name = word.starts(with: [Byte.dot, Byte.slash]) ? Array(word.dropFirst(2)) : word
+        do throws(Errno) {
+            return try FileName(name)
+        } catch {
+            throw CommandError(error, "\(shown(word)) is not the name of a workspace: read list")
         }
     }
 }

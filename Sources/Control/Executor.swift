@@ -163,6 +163,9 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
             return try handlers.dropDrift(path, of: target, caller: caller)
         case .refresh:
             return try handlers.refresh(target, caller: caller)
+        case .discard, .remove, .removeClean, .restore:
+            throw CommandError(
+                .notSupported, "this command is for the list of workspaces: write it to its control files")
         }
         return CommandOutcome(sequence: target.lastSequence)
     }

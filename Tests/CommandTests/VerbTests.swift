@@ -10,9 +10,10 @@ import Testing
 extension CommandTests {
     @Suite struct Verbs {
         static let all = [
-            "mount", "unmount", "status", "doctor", "backup", "rollback", "undo", "history", "blame",
-            "diff", "clone", "read", "edit", "copy", "edit-copy", "mcp", "verify", "limits", "drift",
-            "refresh", "events", "progress", "top", "fsck", "completion", "generate-manual",
+            "mount", "unmount", "status", "doctor", "list", "discard", "restore", "backup",
+            "rollback", "undo", "history", "blame", "diff", "clone", "read", "edit", "copy",
+            "edit-copy", "mcp", "verify", "limits", "drift", "refresh", "events", "progress", "top",
+            "fsck", "completion", "generate-manual",
         ]
 
         @Test(arguments: all)

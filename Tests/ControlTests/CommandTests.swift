@@ -58,6 +58,13 @@ struct CommandTests {
         (.drift, "ours a 1-2-3-4", [.keepOurs(bytes("a"), over: bytes("1-2-3-4"))]),
         (.refresh, ".", [.refresh]),
         (.refresh, "\n", [.refresh]),
+        (.discard, "one 'two 2' ./-x", [.discard([name("one"), name("two 2"), name("-x")])]),
+        (.discard, "one\ntwo", [.discard([name("one")]), .discard([name("two")])]),
+        (.discard, "--now", [.remove([])]),
+        (.discard, "--now one two", [.remove([name("one"), name("two")])]),
+        (.discard, "--all-clean", [.removeClean]),
+        (.restore, "one", [.restore(name("one"), id: nil, newName: nil)]),
+        (.restore, "one --as two --id 7", [.restore(name("one"), id: 7, newName: name("two"))]),
     ]
 
     @Test(arguments: good)
@@ -70,6 +77,16 @@ struct CommandTests {
     static let bad: [Bad] = [
         (.backup, "\n", "needs a name"),
         (.backup, "''", "is empty"),
+        (.discard, "\n", "needs a name"),
+        (.discard, "--all-clean one", "needs no name"),
+        (.discard, "one --now", "no option"),
+        (.discard, "a/b", "not the name of a workspace"),
+        (.discard, "..", "not the name of a workspace"),
+        (.restore, "\n", "needs a name"),
+        (.restore, "one two", "a value for each option"),
+        (.restore, "one --as", "a value for each option"),
+        (.restore, "one --id 70000", "not the id of a workspace"),
+        (.restore, "one --to two", "no option"),
         (.backup, "@1", "may not begin with"),
         (.backup, "-x", "may not begin with"),
         (.backup, ".x", "may not begin with"),

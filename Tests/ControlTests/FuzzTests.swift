@@ -97,7 +97,10 @@ struct FuzzTests {
         case .acceptDrift(let path), .dropDrift(let path), .keepOurs(let path, _):
             return isSoundPath(path)
         case .limit(_, .value(let value)): return value <= UInt64(Int64.max)
-        case .limit, .refresh: return true
+        case .limit, .refresh, .removeClean: return true
+        case .discard(let names): return !names.isEmpty && names.allSatisfy(isSoundName)
+        case .remove(let names): return names.allSatisfy(isSoundName)
+        case .restore(let name, _, let newName): return isSoundName(name) && isSoundName(newName ?? name)
         case .edit(let path, let splices):
             var end: UInt64 = 0
             for splice in splices {
@@ -112,6 +115,9 @@ struct FuzzTests {
         (try? FileName(name.bytes)) != nil && !bytes("@-.").contains(name.bytes[0])
             && name.bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
     }
+
+    /// Returns whether a workspace can have the name.
+    private static func isSoundName(_ name: FileName) -> Bool { (try? FileName(name.bytes)) != nil }
 
     /// Returns whether the path is normalised: it is empty, or each of its parts is a valid name.
     private static func isSoundPath(_ path: [UInt8]) -> Bool {

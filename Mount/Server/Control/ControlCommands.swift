@@ -58,14 +58,23 @@ extension ControlDirectory {
         var failure: CommandError?
         do throws(CommandError) {
             let workspace = try opened(id)
+            if file.readsContent { synchronizeMount() }
             if let workspace {
-                if file.readsContent { synchronizeMount() }
                 let executor = Executor(ServiceHandlers(services: services), clock: clock)
                 try executor.write(bytes, to: command, of: workspace, caller: caller) {
                     hasStale = invalidate($0.stale, in: workspace) || hasStale
                 }
             } else {
-                try setStoreLimits(bytes, caller)
+                let executor = StoreExecutor(set, clock: clock) {
+                    [services] key, value throws(CommandError) in
+                    try services.setLimit(key, value, nil, caller)
+                }
+                try executor.write(bytes, to: command) { name in
+                    // The kernel keeps names that lead to nothing, too.
+                    guard let notifier else { return }
+                    notifier.invalidateEntry(parent: DraftOperations.rootNode, name: name)
+                    hasStale = true
+                }
             }
         } catch {
             failure = error
@@ -84,22 +93,6 @@ extension ControlDirectory {
             return try workspace(id)
         } catch {
             throw CommandError(error, "the workspace is gone")
-        }
-    }
-
-    /// Runs the commands of `limits` in the list of workspaces.
-    private func setStoreLimits(
-        _ bytes: [UInt8], _ caller: Overlay.Caller
-    ) throws(CommandError) {
-        var reader = CommandReader(bytes, of: .limits, now: clock.realtime())
-        do throws(CommandError) {
-            while let command = try reader.next() {
-                guard case .limit(let key, let value) = command else { continue }
-                try services.setLimit(key, value, nil, caller)
-            }
-        } catch {
-            guard let line = reader.line, line > 1 else { throw error }
-            throw CommandError(error.errno, "line \(line): \(error)")
         }
     }
 

@@ -49,7 +49,9 @@ extension ControlDirectory {
         case .diff:
             guard let workspace else { return [] }
             return DiffText.lines(try set.differences(of: workspace, from: .base))
-        case .rollback, .undo, .clone, .edit, .refresh:
+        case .list: return WorkspaceTexts.list(set)
+        case .discard: return WorkspaceTexts.discarded(set)
+        case .rollback, .undo, .clone, .edit, .refresh, .restore:
             return file.command.map { StateTexts.usage($0) } ?? []
         }
     }

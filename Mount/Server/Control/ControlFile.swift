@@ -16,6 +16,8 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     case baseThen, baseNow
     /// One byte, for MountSynchronizer; not listed.
     case barrier
+    /// The workspaces, and the commands that concern whole workspaces.
+    case list, discard, restore
 
     var text: String {
         switch self {
@@ -42,18 +44,26 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// The command file, if the file takes commands.
     var command: CommandFile? { CommandFile(rawValue: text) }
 
-    /// Whether the list of workspaces also has it.
+    /// Whether the list of workspaces has it.
     var isInList: Bool {
         switch self {
         case .root, .status, .events, .progress, .metrics, .limits, .lastError, .barrier: true
-        default: false
+        default: !isInWorkspace
+        }
+    }
+
+    /// Whether a workspace has it.
+    var isInWorkspace: Bool {
+        switch self {
+        case .list, .discard, .restore: false
+        default: true
         }
     }
 
     /// Whether its text may take so long that it must not be made on a worker.
     var isSlow: Bool {
         switch self {
-        case .history, .diff, .blame, .drift, .baseThen, .baseNow: true
+        case .history, .diff, .blame, .drift, .baseThen, .baseNow, .list, .discard: true
         default: false
         }
     }
@@ -61,7 +71,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Whether its commands need the dirty pages of shared mappings written back first.
     var readsContent: Bool {
         switch self {
-        case .backup, .rollback, .undo, .clone, .edit: true
+        case .backup, .rollback, .undo, .clone, .edit, .discard: true
         default: false
         }
     }
@@ -69,7 +79,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Returns the files that a control directory has.
     /// - Parameter isList: whether it is the control directory of the list of workspaces.
     static func found(isList: Bool) -> [ControlFile] {
-        allCases.filter { $0 != .root && (!isList || $0.isInList) }
+        allCases.filter { $0 != .root && (isList ? $0.isInList : $0.isInWorkspace) }
     }
 
     /// Returns the files that a control directory lists.

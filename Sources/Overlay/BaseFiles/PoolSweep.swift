@@ -34,7 +34,8 @@ package struct PoolSweep {
             return try set.store.logs.pool.sweep { (name) throws(StorageError) in
                 // A repair may bring a workspace back whose record is unreadable.
                 if let (_, error) = set.store.unreadable.first { throw error }
-                for record in set.records { try visitPins(of: record, name) }
+                // A discarded workspace may be restored.
+                for record in set.store.allWorkspaces { try visitPins(of: record, name) }
             }
         } catch {
             set.events.post(.notice, "cannot sweep the pool: \(error)")

@@ -222,6 +222,7 @@ extension EditSessions {
     /// the younger one count.
     func applyVersion(_ version: ContentVersion, to inode: Inode) {
         guard version.sequence > inode.record.contentSequence else { return }
+        tree.noteChange(version.time)
         inode.record.size = version.size
         inode.record.allocated = version.allocated
         inode.record.contentSequence = version.sequence

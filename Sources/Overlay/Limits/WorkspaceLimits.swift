@@ -99,6 +99,7 @@ extension WorkspaceAccounts {
             workspace.usageAtFirstLook.withLock {
                 $0 = WorkspaceUsage(logFiles: record.logFiles, logBytes: record.logBytes)
             }
+            if let time = record.lastChange { workspace.withTreeSafely { $0.noteChange(time) } }
         }
         let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes)
             .adding(clamping: treeLogBytes)
@@ -108,12 +109,12 @@ extension WorkspaceAccounts {
         return (bytes, files)
     }
 
-    /// The values for the record of a clean close.
-    var usageRecord: UsageRecord {
+    /// The values for the record of a clean close, and for the list of workspaces.
+    package var usageRecord: UsageRecord {
         let usage = usage
         return UsageRecord(
             logFiles: usage.logFiles, logBytes: usage.logBytes, treeLogBytes: workspace.treeLog.end,
-            files: workspace.quota.usedFiles)
+            files: workspace.quota.usedFiles, lastChange: workspace.withTreeSafely { $0.lastChange })
     }
 }
 
@@ -149,18 +150,18 @@ extension TreeBounds {
 // MARK: The store
 
 extension WorkspaceSet {
-    package static let storeKeys: [OperatorLimits.Key] = [.bytes, .files, .memory, .pin]
+    package static let storeKeys: [OperatorLimits.Key] = [.bytes, .files, .memory, .pin, .retention]
 
     package var operatorLimits: OperatorLimits { limiting.withLock { $0 } }
 
-    /// Changes one limit of the store as a whole: bytes, files, memory or pin.
+    /// Changes one limit of the store as a whole: bytes, files, memory, pin or retention.
     package func setLimit(
         _ key: OperatorLimits.Key, to value: UInt64?
     ) throws(CommandError) {
         guard Self.storeKeys.contains(key) else {
             throw CommandError(
-                .invalid, "the store has only the limits bytes, files, memory and pin: set this limit "
-                    + "in a workspace")
+                .invalid, "the store has only the limits bytes, files, memory, pin and retention: set this "
+                    + "limit in a workspace")
         }
         try OperatorLimits.check(key, value)
         let failure = limiting.withLock { $0.change(key, to: value, in: "", on: store.disk) }
@@ -189,7 +190,8 @@ extension WorkspaceSet {
     /// Counts the usage of workspaces that are not open, from their usage records. Workspaces that were not
     /// closed cleanly have none and are opened.
     private func countClosed() {
-        for record in records where opened(record.id) == nil {
+        // A discarded workspace still takes its space.
+        for record in store.allWorkspaces where opened(record.id) == nil {
             if closedUsage.withLock({ $0[record.id] }) != nil { continue }
             guard let usage = UsageRecord(of: record.id, on: store.disk) else {
                 do throws(StorageError) {
@@ -225,13 +227,24 @@ extension WorkspaceSet {
 
     /// Counts a workspace by its own quota from now on, no longer by its usage record.
     func startCounting(_ workspace: Workspace, _ record: UsageRecord?) {
-        if let closed = closedUsage.withLock({ $0.removeValue(forKey: workspace.id) }) {
-            quota.add(
-                bytes: -Int64(clamping: closed.logBytes + closed.treeLogBytes),
-                files: -Int64(clamping: closed.files))
-        }
+        stopCounting(closed: workspace.id)
         let found = workspace.accounts.startCounting(record)
         quota.add(bytes: found.bytes, files: found.files)
+    }
+
+    /// Returns what a workspace uses, without opening it. Nil for one that is not open and was not closed
+    /// cleanly.
+    package func usage(of id: UInt16) -> UsageRecord? {
+        opened(id)?.accounts.usageRecord ?? closedUsage.withLock { $0[id] }
+            ?? UsageRecord(of: id, on: store.disk)
+    }
+
+    /// Ends the counting of a workspace that is not open.
+    func stopCounting(closed id: UInt16) {
+        guard let closed = closedUsage.withLock({ $0.removeValue(forKey: id) }) else { return }
+        quota.add(
+            bytes: -Int64(clamping: closed.logBytes + closed.treeLogBytes),
+            files: -Int64(clamping: closed.files))
     }
 
     package func stopCounting(_ workspace: Workspace) {

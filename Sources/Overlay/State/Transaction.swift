@@ -264,6 +264,8 @@ extension Tree {
         // The tree's lock is held until memory has the changes, so the log has the order in which they were
         // made. A failed append leaves memory unchanged. After a crash the replay applies the record.
         try logWriter.append(transaction)
+        // Without a process it is work of the daemon itself.
+        if transaction.stamp.pid != 0 { noteChange(transaction.stamp.time) }
         quota.count(files: growth)
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
             inodes[inode.number] = inode

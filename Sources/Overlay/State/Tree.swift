@@ -48,9 +48,18 @@ package final class Tree: @unchecked Sendable {
     var ownPinLimit: UInt64??
     /// Contents in the pool that may not be durable yet. fsync(2) makes them durable.
     var unsyncedPins: Set<PinIdentity> = []
-    /// Set when the removal of the workspace begins. From then on calls fail with ESTALE, and nothing is
-    /// written.
-    package var isGoing = false
+    /// Whether the workspace takes calls.
+    package enum Standing: Sendable {
+        case live
+        /// Calls fail with ESTALE until the workspace is restored.
+        case discarded
+        /// The removal has begun: calls fail with ESTALE, and nothing is written.
+        case removed
+    }
+
+    package var standing = Standing.live
+    /// When a process changed something last, in nanoseconds since 1970; nil if that is not known.
+    package private(set) var lastChange: Int64?
     /// Failures with a reason in words, which an errno cannot express.
     package private(set) var failures = FailureList()
 
@@ -225,6 +234,9 @@ package final class Tree: @unchecked Sendable {
     func emptyEntry(_ name: FileName, of directory: Inode) throws(Errno) -> Entry? {
         try isInBase(name, of: directory) ? .whiteout : nil
     }
+
+    /// Notes the time of a change.
+    func noteChange(_ time: Int64) { lastChange = max(lastChange ?? time, time) }
 
     // MARK: References
 

@@ -164,7 +164,7 @@ extension Maintenance {
     /// Runs the periodic work of the maintenance thread (about once a second): syncs what is due, writes a
     /// checkpoint if it is due, and drops what is idle or exceeds the budget.
     package func maintain(checkpointNow: Bool) {
-        if workspace.withTreeSafely({ $0.isGoing }) { return }
+        if workspace.withTreeSafely({ $0.standing == .removed }) { return }
         if workspace.wantsSync.exchange(false, ordering: .relaxed) { synchronizeForBackup() }
         workspace.dueLogs.maintain(workspace.events)
         let isDue = workspace.withTreeSafely { $0.checkpoints.isCheckpointDue }

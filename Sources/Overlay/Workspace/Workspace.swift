@@ -67,15 +67,16 @@ package final class Workspace: Sendable {
     }
 
     /// Runs `body` with the tree locked. Only values leave the lock.
-    /// - Throws: ESTALE once the removal of the workspace has begun.
+    /// - Throws: ESTALE once the workspace is discarded, or its removal has begun.
     package func withTree<R: Sendable>(_ body: (Tree) throws(Errno) -> R) throws(Errno) -> R {
         try tree.withLock { (tree) throws(Errno) -> R in
-            if tree.isGoing { throw .stale }
+            if tree.standing != .live { throw .stale }
             return try body(tree)
         }
     }
 
-    /// Runs `body` with the tree locked, even while the workspace is being removed.
+    /// Runs `body` with the tree locked, even if the workspace is discarded or being
+    /// removed.
     package func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }
 }
 

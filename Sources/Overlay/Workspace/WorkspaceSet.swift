@@ -30,6 +30,8 @@ package final class WorkspaceSet: Sendable {
     /// Set after the removal of a workspace and after a kill: contents of the pool may be unused.
     package let wantsPoolSweep = Atomic<Bool>(false)
     let lastPoolSweep = Mutex<Int64?>(nil)
+    /// When the removal of a discarded workspace failed last (monotonic time).
+    let lastFailedRemoval = Mutex<Int64?>(nil)
 
     package init(
         store: Store, base: BaseTree, clock: Clock = .system, limits: Limits = Limits(),
@@ -63,11 +65,12 @@ package final class WorkspaceSet: Sendable {
 
     /// Whether a workspace is marked as in use though none is open: the last daemon did not end cleanly.
     private var wasKilled: Bool {
-        records.contains {
+        store.allWorkspaces.contains {
             store.disk.exists(SessionMark.path(LogDirectory.workspacePath($0.id)))
         }
     }
 
+    /// The workspaces that are not discarded.
     package var records: [WorkspaceRecord] { store.workspaces }
 
     package var opened: [Workspace] {
@@ -79,8 +82,8 @@ package final class WorkspaceSet: Sendable {
         if let known = opened(record.id) { return known }
         let result: Result<Workspace, StorageError> = opening.withLock { _ in
             if let known = opened(record.id) { return .success(known) }
-            // It may have been removed since its record was looked up.
-            guard store.workspaces.contains(where: { $0.id == record.id }) else {
+            // It may have been removed or discarded since its record was looked up.
+            guard let current = store.allWorkspaces.first(where: { $0.id == record.id }) else {
                 return .failure(
                     .system(
                         .noEntry, doing: "open", path: LogDirectory.workspacePath(record.id)))
@@ -90,6 +93,7 @@ package final class WorkspaceSet: Sendable {
                 let (workspace, report) = try Recovery.open(
                     record, in: store, base: base, clock: clock, limits: limits, events: events,
                     quota: quota, memory: memory)
+                if current.discarded != nil { workspace.withTreeSafely { $0.standing = .discarded } }
                 startCounting(workspace, usage)
                 workspace.accounts.loadLimits()
                 open.insert(workspace)
@@ -110,6 +114,9 @@ package final class WorkspaceSet: Sendable {
                 + "cut off \(report.tornBytes) bytes of unfinished writes"
                 + (report.rebuiltDatabase ? ", rebuilt the database" : ""))
     }
+
+    /// Discards workspaces, restores and removes discarded ones.
+    package var discards: Discards { Discards(set: self) }
 
     package func find(_ name: FileName) -> WorkspaceRecord? { store.workspace(named: name) }
 
@@ -143,6 +150,7 @@ package final class WorkspaceSet: Sendable {
             return true
         }
         if isFillTime { maintainReserve() }
+        discards.removeOldest(now)
         PoolSweep(self).runIfDue(now)
         reviewLimits()
         maintainMemory(resident: resident)

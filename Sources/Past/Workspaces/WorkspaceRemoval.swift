@@ -14,6 +14,8 @@ extension WorkspaceSet {
     /// Removes a workspace that holds no changes. Later calls get ESTALE, and look-ups of its name ENOENT.
     /// - Throws: ENOTEMPTY if it holds changes, EBUSY if it is being changed all the time.
     package func remove(_ record: WorkspaceRecord) throws(Errno) {
+        // It may be discarded or removed since its record was looked up.
+        guard records.contains(where: { $0.id == record.id }) else { throw .noEntry }
         let workspace: Workspace
         do throws(StorageError) {
             workspace = try self.workspace(record)
@@ -29,28 +31,21 @@ extension WorkspaceSet {
             let failure: Errno?? = opening.withLock { _ in
                 do throws(Errno) {
                     guard try workspace.removal.startRemoval(at: seen) else { return .some(nil) }
-                    try finishRemoval(of: workspace)
+                    try discards.takeOut(workspace)
                     return nil
                 } catch {
                     return .some(error)
                 }
             }
             switch failure {
-            case nil: return
+            case nil:
+                store.removeData(workspace.id)
+                return
             case .some(let error?): throw error
             case .some(nil): continue
             }
         }
         throw .busy
-    }
-
-    private func finishRemoval(of workspace: Workspace) throws(Errno) {
-        open.remove(workspace.id)
-        stopCounting(workspace)
-        workspace.close()
-        try store.removeWorkspace(workspace.id)
-        // No other workspace may need the contents it had in the pool.
-        wantsPoolSweep.store(true, ordering: .relaxed)
     }
 }
 
@@ -73,7 +68,7 @@ extension RemovalCheck {
         try workspace.gate.alone { () throws(Errno) in
             try workspace.withTree { (tree) throws(Errno) in
                 guard tree.sequence.last == seen else { return false }
-                tree.isGoing = true
+                tree.standing = .removed
                 return true
             }
         }

@@ -22,10 +22,10 @@ package final class Store: Sendable {
     private let lock: FileLock?
     /// Workspaces whose record cannot be read. They are left unchanged, and their ids stay in use.
     package let unreadable: [UInt16: StorageError]
-    /// Serialises the making, renaming and removal of workspaces.
-    private let registry: Mutex<[UInt16: WorkspaceRecord]>
+    /// All workspaces, also the discarded ones. Serialises their making, renaming, discarding and removal.
+    let registry: Mutex<[UInt16: WorkspaceRecord]>
     /// The highest id given out since the store was opened.
-    private let lastID = Atomic<UInt16>(0)
+    let lastID = Atomic<UInt16>(0)
 
     /// The number of descriptors kept for edit logs. With those for the base it bounds the daemon's
     /// total.
@@ -218,153 +218,6 @@ package final class Store: Sendable {
         // Syncs the store's directory, with the names of all that was made before.
         try superblock.write(to: disk)
         return superblock
-    }
-}
-
-// MARK: Workspaces
-
-extension Store {
-    private static func readWorkspaces(
-        _ disk: any Disk, _ path: String
-    ) throws(StorageError) -> ([UInt16: WorkspaceRecord], [UInt16: StorageError]) {
-        let names: [String]
-        do throws(Errno) {
-            names = try disk.list("workspaces")
-        } catch {
-            throw .system(error, doing: "list the workspaces of", path: path)
-        }
-        var found: [UInt16: WorkspaceRecord] = [:]
-        var unreadable: [UInt16: StorageError] = [:]
-        for name in names {
-            if name.hasSuffix(".new") || name.hasSuffix(".dead") {
-                // The making or removal of a workspace was interrupted, before it was reported as done.
-                try? disk.removeTree("workspaces/\(name)")
-                continue
-            }
-            guard let id = UInt16(name, radix: 16) else { continue }
-            let record: WorkspaceRecord
-            do throws(StorageError) {
-                record = try WorkspaceRecord(
-                    from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
-            } catch {
-                // One lost record must not make all the other workspaces unusable.
-                switch error {
-                case .newerVersion, .olderVersion: throw error
-                default: break
-                }
-                unreadable[id] = error
-                continue
-            }
-            guard record.id == id else {
-                throw .damaged(path: "workspaces/\(name)", what: "it belongs to another workspace")
-            }
-            found[id] = record
-        }
-        return (found, unreadable)
-    }
-
-    package var workspaces: [WorkspaceRecord] {
-        registry.withLock { $0.values.sorted { $0.id < $1.id } }
-    }
-
-    package func workspace(named name: FileName) -> WorkspaceRecord? {
-        registry.withLock { $0.values.first { $0.name == name } }
-    }
-
-    /// Returns an id that no workspace has had since the store was opened, as long as there is one. The
-    /// kernel may still know inodes of a removed workspace.
-    private func nextID(_ known: [UInt16: WorkspaceRecord]) -> UInt16? {
-        let last = max(
-            lastID.load(ordering: .relaxed), known.keys.max() ?? 0, unreadable.keys.max() ?? 0)
-        let id = last < WorkspaceRecord.maximumID
-            ? last + 1
-            : (1...WorkspaceRecord.maximumID).first { known[$0] == nil && unreadable[$0] == nil }
-        if let id { lastID.max(id, ordering: .relaxed) }
-        return id
-    }
-
-    /// Makes an empty workspace on top of the base. Its cost does not depend on the size of the base.
-    /// - Throws: `Errno.exists` if a workspace has that name, `Errno.noSpace` if no id is free.
-    package func createWorkspace(_ name: FileName, now: Int64) throws(Errno) -> WorkspaceRecord {
-        let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
-            if known.values.contains(where: { $0.name == name }) { return .failure(.exists) }
-            guard let id = nextID(known) else { return .failure(.noSpace) }
-            let record = WorkspaceRecord(id: id, name: name, created: now)
-            let path = LogDirectory.workspacePath(id)
-            let temporary = path + ".new"
-            do throws(Errno) {
-                if disk.exists(temporary) { try disk.removeTree(temporary) }
-                try disk.makeDirectory(temporary)
-                try disk.makeDirectory(temporary + "/logs")
-                do throws(StorageError) {
-                    // Syncs the new directory, with the name of `logs`.
-                    try record.write(to: temporary + "/workspace", on: disk)
-                } catch {
-                    try? disk.removeTree(temporary)
-                    return .failure(error.errno)
-                }
-                try disk.rename(temporary, to: path)
-            } catch {
-                try? disk.removeTree(temporary)
-                return .failure(error)
-            }
-            do throws(Errno) {
-                try disk.synchronizeDirectory("workspaces")
-            } catch {
-                // The next start would find the workspace, beside another one that got its name
-                // meanwhile. If its directory cannot be renamed back, the workspace exists.
-                if (try? disk.rename(path, to: temporary)) == nil {
-                    known[id] = record
-                } else {
-                    try? disk.removeTree(temporary)
-                }
-                return .failure(error)
-            }
-            known[id] = record
-            return .success(record)
-        }
-        return try result.get()
-    }
-
-    /// Removes a workspace with all its data. The caller must make sure that the workspace is not in use.
-    package func removeWorkspace(_ id: UInt16) throws(Errno) {
-        let failure: Errno? = registry.withLock { known in
-            let path = LogDirectory.workspacePath(id)
-            do throws(Errno) {
-                // The rename comes first, so that the workspace disappears as a whole even if the
-                // removal is interrupted.
-                try disk.rename(path, to: path + ".dead")
-                known[id] = nil
-                try disk.synchronizeDirectory("workspaces")
-                try disk.removeTree(path + ".dead")
-            } catch {
-                // The workspace is already gone for readers. A power cut may bring it back, unchanged.
-                return known[id] == nil ? nil : error
-            }
-            return nil
-        }
-        if let failure { throw failure }
-    }
-
-    package func renameWorkspace(_ id: UInt16, to name: FileName) throws(Errno) {
-        let failure: Errno? = registry.withLock { known in
-            guard var record = known[id] else { return .noEntry }
-            if known.values.contains(where: { $0.name == name && $0.id != id }) { return .exists }
-            record.name = name
-            let path = LogDirectory.workspacePath(id) + "/workspace"
-            do throws(StorageError) {
-                try record.write(to: path, on: disk)
-            } catch {
-                // rename(2) does not promise durability. If only the sync of the directory failed, the
-                // old name may come back after a power cut.
-                guard (try? WorkspaceRecord(from: path, on: disk)) == record else {
-                    return error.errno
-                }
-            }
-            known[id] = record
-            return nil
-        }
-        if let failure { throw failure }
     }
 
     /// Returns the path of the tree database of a workspace.

@@ -2,7 +2,7 @@
 // not read every log. It is a sealed file that is removed when the workspace is opened. If it is
 // missing or does not match the tree log, the space is counted again.
 //
-// payload: log files u64 | log bytes u64 | tree log bytes u64 | files u64
+// payload: log files u64 | log bytes u64 | tree log bytes u64 | files u64 | last change i64
 
 package import Platform
 
@@ -12,12 +12,17 @@ package struct UsageRecord: Equatable, Sendable {
     package var treeLogBytes: UInt64
     /// The number of files and directories that have a row and a name.
     package var files: UInt64
+    /// When a process changed something last, in nanoseconds since 1970. Nil if that is not known.
+    package var lastChange: Int64?
 
-    package init(logFiles: UInt64, logBytes: UInt64, treeLogBytes: UInt64, files: UInt64) {
+    package init(
+        logFiles: UInt64, logBytes: UInt64, treeLogBytes: UInt64, files: UInt64, lastChange: Int64?
+    ) {
         self.logFiles = logFiles
         self.logBytes = logBytes
         self.treeLogBytes = treeLogBytes
         self.files = files
+        self.lastChange = lastChange
     }
 
     private static func path(_ workspace: UInt16) -> String {
@@ -25,8 +30,9 @@ package struct UsageRecord: Equatable, Sendable {
     }
 
     package func write(_ workspace: UInt16, on disk: any Disk) throws(StorageError) {
-        var writer = ByteWriter(capacity: 32)
+        var writer = ByteWriter(capacity: 40)
         for number in [logFiles, logBytes, treeLogBytes, files] { writer.integer(number) }
+        writer.integer(lastChange ?? 0)
         try SealedFile.write(
             writer.bytes, magic: Format.usageMagic, copies: 1, to: Self.path(workspace), on: disk,
             durable: false)
@@ -39,10 +45,12 @@ package struct UsageRecord: Equatable, Sendable {
         else { return nil }
         var reader = ByteReader(payload)
         guard let logFiles: UInt64 = reader.integer(), let logBytes: UInt64 = reader.integer(),
-            let treeLogBytes: UInt64 = reader.integer(), let files: UInt64 = reader.integer()
+            let treeLogBytes: UInt64 = reader.integer(), let files: UInt64 = reader.integer(),
+            let lastChange: Int64 = reader.integer()
         else { return nil }
         self.init(
-            logFiles: logFiles, logBytes: logBytes, treeLogBytes: treeLogBytes, files: files)
+            logFiles: logFiles, logBytes: logBytes, treeLogBytes: treeLogBytes, files: files,
+            lastChange: lastChange == 0 ? nil : lastChange)
     }
 
     /// Reads the record and removes it, since the workspace is about to change.

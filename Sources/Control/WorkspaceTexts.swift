@@ -1,0 +1,46 @@
+// WorkspaceTexts: the texts of `list` and `discard` as JSON lines, one for each workspace.
+
+package import Overlay
+internal import Platform
+internal import Storage
+
+package enum WorkspaceTexts {
+    /// Returns {"name","id","created","open","files","bytes","last_change"} of each workspace, in the order
+    /// of their making. The last three are null for a workspace that is not open and was not closed cleanly.
+    package static func list(_ set: WorkspaceSet) -> [UInt8] {
+        ChangeTexts.lines(set.records) { record in
+            identity(record) + [("open", .boolean(set.opened(record.id) != nil))]
+                + usage(set.usage(of: record.id))
+        }
+    }
+
+    /// Returns {"name","id","created","discarded","until","files","bytes","last_change"} of each discarded
+    /// workspace, the last discarded first. `until` is null if it is kept until it is removed by hand.
+    package static func discarded(_ set: WorkspaceSet) -> [UInt8] {
+        let retention = set.discards.retention
+        return ChangeTexts.lines(set.discards.records) { record in
+            let discarded = record.discarded ?? 0
+            let until = retention.map { discarded.adding(clamping: Int64(clamping: $0)) }
+            return identity(record) + [
+                ("discarded", .text(ISOTime.text(discarded))),
+                ("until", until.map { .text(ISOTime.text($0)) } ?? .null),
+            ] + usage(set.usage(of: record.id))
+        }
+    }
+
+    private static func identity(_ record: WorkspaceRecord) -> [(String, JSONText.Value)] {
+        [
+            ("name", .bytes(record.name.bytes)), ("id", .unsigned(UInt64(record.id))),
+            ("created", .text(ISOTime.text(record.created))),
+        ]
+    }
+
+    private static func usage(_ usage: UsageRecord?) -> [(String, JSONText.Value)] {
+        let bytes = usage.map { $0.logBytes.adding(clamping: $0.treeLogBytes) }
+        return [
+            ("files", usage.map { .unsigned($0.files) } ?? .null),
+            ("bytes", bytes.map { .unsigned($0) } ?? .null),
+            ("last_change", usage?.lastChange.map { .text(ISOTime.text($0)) } ?? .null),
+        ]
+    }
+}

@@ -1,0 +1,111 @@
+// draftfs list: shows the workspaces of a mount.
+
+import ArgumentParser
+
+struct ListCommand: ParsableCommand {
+    enum Order: String, ExpressibleByArgument, CaseIterable {
+        case name, created, changed, files, size
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "Show the workspaces of a mount.",
+        discussion: """
+            FILES counts new and changed files and directories, SIZE the bytes of the logs. --changes also \
+            counts added, modified, deleted and renamed paths, and files whose base has changed behind their \
+            edits (DRIFT): it compares each workspace with the base.
+            """)
+
+    @Option(help: "Sort by name, created, changed, files or size; the newest and the largest come first.")
+    var sort: Order?
+
+    @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Print only the names.")
+    var quiet = false
+
+    @Flag(help: "Also count what differs from the base.")
+    var changes = false
+
+    @Flag(help: "Show the discarded workspaces instead.")
+    var discarded = false
+
+    @OptionGroup var workspace: WorkspaceOptions
+
+    func validate() throws {
+        if quiet, workspace.json { throw ValidationError("give either --quiet or --json") }
+        if changes, discarded { throw ValidationError("--changes does not work with --discarded") }
+    }
+
+    func run() throws {
+        let all = try WorkspaceList(directory: workspace.directory)
+        if quiet {
+            for (_, item) in Self.sorted(try all.place.objects(discarded ? "discard" : "list"), by: sort) {
+                Swift.print(Text.printable(item["name"]?.text ?? ""))
+            }
+            return
+        }
+        try Self.print(all, discarded: discarded, sort: sort, json: workspace.json, changes: changes)
+    }
+
+    private typealias Item = (line: String, value: JSONValue)
+
+    private static func sorted(_ items: [Item], by order: Order?) -> [Item] {
+        guard let order else { return items }
+        func number(_ item: Item, _ key: String) -> UInt64 { item.value[key]?.unsigned ?? 0 }
+        func text(_ item: Item, _ key: String) -> String { item.value[key]?.text ?? "" }
+        return items.sorted { one, other in
+            switch order {
+            case .name: text(one, "name") < text(other, "name")
+            case .created: text(one, "created") > text(other, "created")
+            case .changed: text(one, "last_change") > text(other, "last_change")
+            case .files: number(one, "files") > number(other, "files")
+            case .size: number(one, "bytes") > number(other, "bytes")
+            }
+        }
+    }
+
+    static func print(
+        _ all: WorkspaceList, discarded: Bool, sort: Order?, json: Bool, changes: Bool = false
+    ) throws(Failure) {
+        let items = sorted(try all.place.objects(discarded ? "discard" : "list"), by: sort)
+        var rows: [[String]] = []
+        for item in items {
+            let counts = changes ? try counts(all, item.value["name"]?.text ?? "") : []
+            if json {
+                // The members that were counted here follow those of the control file.
+                let line = item.line.dropLast() + counts.map { ",\"\($0.key)\":\($0.count)" }.joined() + "}"
+                Swift.print(line)
+                continue
+            }
+            rows.append(row(item.value, counts.map(\.count), discarded: discarded))
+        }
+        if json || rows.isEmpty { return }
+        let counted = changes ? ["ADDED", "MODIFIED", "DELETED", "RENAMED", "DRIFT"] : []
+        let times = discarded ? ["DISCARDED", "UNTIL"] : ["CHANGED", "CREATED"]
+        printText(
+            Text.table([["NAME", "ID", "FILES", "SIZE"] + counted + times] + rows,
+                right: Set(1..<(4 + counted.count))))
+    }
+
+    private static func row(_ item: JSONValue, _ counts: [Int], discarded: Bool) -> [String] {
+        func time(_ key: String) -> String { item[key]?.text.map(Text.short) ?? "-" }
+        var row = [Text.printable(item["name"]?.text ?? ""), item["id"]?.plain ?? ""]
+        row.append(item["files"]?.unsigned.map { "\($0)" } ?? "-")
+        row.append(item["bytes"]?.unsigned.map(Text.size) ?? "-")
+        row += counts.map { "\($0)" }
+        row += discarded ? [time("discarded"), time("until")] : [time("last_change"), time("created")]
+        return row
+    }
+
+    /// Compares a workspace with the base.
+    private static func counts(
+        _ all: WorkspaceList, _ name: String
+    ) throws(Failure) -> [(key: String, count: Int)] {
+        let place = try Place(directory: "\(all.place.root)/\(name)")
+        let lines = DiffLine.all(in: try place.bytes("diff"))
+        func count(_ statuses: String) -> Int { lines.count { statuses.contains($0.status) } }
+        return [
+            ("added", count("A")), ("modified", count("MTP")), ("deleted", count("D")),
+            ("renamed", count("R")), ("drift", try place.objects("drift").count),
+        ]
+    }
+}

@@ -1,0 +1,177 @@
+// Discarding and restoring workspaces on a mount, by control files and by the program.
+
+import Glibc
+import Platform
+import TestSupport
+import Testing
+
+extension MountTests {
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
+    struct Discards {
+        private static func command(_ mount: TestMount, _ file: String, _ text: String) throws -> Int32 {
+            try withOpen(mount(".draft/\(file)"), O_WRONLY) { held in
+                let bytes = Array((text + "\n").utf8)
+                return write(held, bytes, bytes.count) < 0 ? errno : 0
+            }
+        }
+
+        private func listing(_ path: String) throws -> [String] {
+            try names(in: path).map { String(decoding: $0, as: UTF8.self) }.sorted()
+        }
+
+        private static func prepare(_ base: String) throws {
+            try makeDirectory("\(base)/dir")
+            try writeFile("\(base)/dir/file", "of the base")
+        }
+
+        @Test("A discarded workspace disappears and comes back whole, also after kill -9")
+        func comesBack() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try writeFile(mount("one/dir/file"), "edited")
+                try writeFile(mount("one/new"), "new")
+                for step in ["at once", "after a remount", "after kill -9"] {
+                    try same(try Self.command(mount, "discard", "one"), 0, step)
+                    try same(try listing(mount.root), ["two"], step)
+                    try refuse(ENOENT, step, access(mount("one/dir/file"), F_OK))
+                    try refuse(ENOENT, step, access(mount("one"), F_OK))
+                    if step == "after a remount" { try mount.remount() }
+                    if step == "after kill -9" {
+                        try mount.kill9()
+                        try mount.start()
+                    }
+                    // The kernel knows that there is no such name.
+                    try refuse(ENOENT, step, access(mount("one"), F_OK))
+                    let line = try readText(mount(".draft/discard"))
+                    try expect(line.hasPrefix("{\"name\":\"one\",\"id\":1,"), line)
+                    try same(try Self.command(mount, "restore", "one"), 0, step)
+                    try same(try listing(mount.root), ["one", "two"], step)
+                    try same(try readText(mount("one/dir/file")), "edited", step)
+                    try same(try readText(mount("one/new")), "new", step)
+                    try same(try readText(mount(".draft/discard")), "", step)
+                }
+            }
+        }
+
+        @Test("An open file of a discarded workspace answers ESTALE and works again after the restore")
+        func openFiles() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                try makeDirectory(mount("one"))
+                try writeFile(mount("one/new"), "first")
+                try withOpen(mount("one/new"), O_RDWR) { held in
+                    // A page that only the kernel has yet.
+                    let mapped = mmap(nil, 4_096, PROT_READ | PROT_WRITE, MAP_SHARED, held, 0)
+                    let bytes = try #require(mapped != MAP_FAILED ? mapped : nil)
+                    bytes.storeBytes(of: UInt8(ascii: "F"), as: UInt8.self)
+                    try same(try Self.command(mount, "discard", "one"), 0, "discard")
+                    try refuse(ESTALE, "write", Int32(pwrite(held, "x", 1, 0)))
+                    munmap(bytes, 4_096)
+                    // The name can be taken meanwhile.
+                    try makeDirectory(mount("one"))
+                    try refuse(ENOENT, "a workspace of that name", access(mount("one/new"), F_OK))
+                    try same(try Self.command(mount, "restore", "one"), EEXIST, "restore")
+                    try expect(try readText(mount(".draft/last-error")).contains("--as"), "last-error")
+                    try same(try Self.command(mount, "restore", "one --as old"), 0, "restore")
+                    try same(try readText(mount("old/new")), "First", "content")
+                    try writeAll(held, Array("W".utf8), at: 0)
+                }
+                try same(try readText(mount("old/new")), "Wirst", "content")
+            }
+        }
+
+        @Test("Removal for good frees the space, and --all-clean takes only what holds no changes")
+        func space() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["full", "clean", "changed"] { try makeDirectory(mount(name)) }
+                try same(try readText(mount("clean/dir/file")), "of the base", "a read is no change")
+                try writeFile(mount("changed/new"), "x")
+                let before = mount.storeBytes
+                try writeFile(mount("full/large"), bytes(20 << 20, fill: 7))
+                try expect(mount.storeBytes > before + 20 << 20, "the file is in the store")
+                try same(try Self.command(mount, "discard", "--all-clean"), 0, "all clean")
+                try same(try listing(mount.root), ["changed", "full"], "workspaces")
+                try same(try readText(mount(".draft/discard")), "", "nothing to keep")
+                try same(try Self.command(mount, "discard", "full nosuch"), ENOENT, "a mistyped name")
+                try same(try listing(mount.root), ["changed", "full"], "nothing is discarded")
+                try same(try Self.command(mount, "discard", "full"), 0, "discard")
+                try expect(mount.storeBytes > before + 20 << 20, "the file can come back")
+                try same(try Self.command(mount, "discard", "--now"), 0, "for good")
+                try expect(mount.storeBytes < before + 1 << 20, "the space is not back: \(mount.storeBytes)")
+                try same(try Self.command(mount, "restore", "full"), ENOENT, "restore")
+                try same(try Self.command(mount, "discard", "--now changed"), 0, "a live one")
+                try same(try listing(mount.root), [], "workspaces")
+            }
+        }
+
+        @Test("The retention of the store removes discarded workspaces by itself")
+        func retention() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                try expect(try readText(mount(".draft/limits")).contains("retention 1w\n"), "the default")
+                try makeDirectory(mount("one"))
+                try writeFile(mount("one/new"), "x")
+                try same(try Self.command(mount, "discard", "one"), 0, "discard")
+                try same(try Self.command(mount, "limits", "retention 1s"), 0, "limits")
+                for _ in 0..<200 where try !readText(mount(".draft/discard")).isEmpty { usleep(100_000) }
+                try same(try readText(mount(".draft/discard")), "", "it is still there")
+                try expect(!(try readText(mount(".draft/events")).isEmpty), "an event")
+            }
+        }
+
+        @Test("The program lists, discards and restores, by names and by paths")
+        func program() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                func run(_ words: String..., below: String = "") throws -> ChildResult {
+                    try ChildProcess.run(
+                        [TestEnvironment.binary] + words, seconds: 30, directory: mount(below))
+                }
+                for name in ["b", "a", "-c"] { try makeDirectory(mount(name)) }
+                try writeFile(mount("a/new"), "content")
+                try writeFile(mount("a/dir/file"), "edited")
+                try must("unlink", unlink(mount("-c/dir/file")))
+                try same(try run("list", "-q").text, "b\na\n-c\n", "in the order of their making")
+                try same(try run("list", "-q", "--sort", "name").text, "-c\na\nb\n", "by name")
+                let byFiles = try run("list", "-q", "--sort", "files", below: "a/dir").text
+                try same(byFiles.prefix(2), "a\n", "by files")
+                let rows = try run("list", "--changes").text.split(separator: "\n").map {
+                    $0.split(separator: " ").prefix(10).joined(separator: " ")
+                }
+                try expect(rows.count == 4 && rows[0].hasPrefix("NAME ID FILES SIZE ADDED"), "\(rows)")
+                try expect(rows[2].hasPrefix("a 2 4") && rows[2].hasSuffix("1 1 0 0 0"), rows[2])
+                try expect(rows[3].hasSuffix("0 0 1 0 0"), rows[3])
+                let json = try run("list", "--json", "--changes").text.split(separator: "\n")
+                try expect(json[1].contains("\"added\":1,\"modified\":1,\"deleted\":0"), "\(json)")
+                try same(try run("discard", "--", "-c").status, 0, "a name like an option")
+                try same(try run("discard", ".", below: "b").status, 0, "the workspace itself")
+                try same(
+                    try run("discard", "--json", mount("a")).text, "{\"discarded\": [\"a\"]}\n", "a path")
+                try same(try listing(mount.root), [], "workspaces")
+                try same(try run("discard", "a").status, 1, "twice")
+                try expect(try run("discard").status == 2, "without a name")
+                let list = try run("discard", "--list").text.split(separator: "\n")
+                try same(list.count, 4, "the discarded ones and a title")
+                try expect(list[1].hasPrefix("a "), "the last comes first: \(list)")
+                try same(try run("restore", "a", "--as", "A").status, 0, "restore")
+                try same(try readText(mount("A/new")), "content", "content")
+                let refused = try run("restore", "a")
+                try expect(
+                    refused.status == 1 && refused.errorText.contains("no discarded workspace"),
+                    refused.errorText)
+                try same(try run("discard", "--now").text, "b\n-c\n", "the rest for good")
+                try same(try run("discard", "--list").text, "", "nothing is left")
+                try expect(try run("status").text.contains("discarded workspaces    0"), "status")
+            }
+        }
+
+        @Test("In a mount of one workspace the verbs for the list say what is missing")
+        func single() throws {
+            try mounted(prepare: Self.prepare) { mount in
+                let result = try ChildProcess.run(
+                    [TestEnvironment.binary, "list"], seconds: 30, directory: mount.root)
+                try expect(
+                    result.status == 1 && result.errorText.contains("without --workspace"),
+                    result.errorText)
+                try refuse(ENOENT, "no such file", access(mount(".draft/discard"), F_OK))
+            }
+        }
+    }
+}
