@@ -1,5 +1,5 @@
-// LimitFilesCheck: checks the files `limits` and `usage`. Both are dispensable: if no copy can be read, a
-// repair removes the file, and defaults or a new count take its place.
+// LimitFilesCheck: checks the files `limits`, `usage` and `run`. All are dispensable: if no copy can be read,
+// a repair removes the file, and defaults or a new count take its place.
 
 internal import Overlay
 internal import Past
@@ -26,6 +26,15 @@ enum LimitFilesCheck {
             path, Format.usageMagic, copies: 1, on: disk, log: log, repairs: repairs,
             advice: "the next start counts the usage again")
         if repairs, disk.exists(path) { try? disk.remove(path) }
+    }
+
+    /// Checks the result of the last command.
+    static func run(
+        _ directory: String, on disk: any Disk, log: CheckLog, repairs: Bool
+    ) throws(StorageError) {
+        try check(
+            RunRecord.path(directory), Format.runMagic, copies: 1, on: disk, log: log, repairs: repairs,
+            advice: "run the command again")
     }
 
     private static func check(

@@ -147,6 +147,7 @@ final class WorkspaceCheck {
             try checkMark()
             try LimitFilesCheck.limits(directory, on: disk, log: log, repairs: repairs)
             try LimitFilesCheck.usage(directory, on: disk, log: log, repairs: repairs)
+            try LimitFilesCheck.run(directory, on: disk, log: log, repairs: repairs)
         }
         openDatabase(databasePath)
         defer {

@@ -7,7 +7,7 @@ package import Platform
 
 /// The control files that take commands.
 package enum CommandFile: String, Sendable, CaseIterable {
-    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh, discard, restore
+    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh, discard, restore, run
 
     /// The syntax of a command, without the file's name.
     package var syntax: String {
@@ -24,6 +24,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
         case .refresh: "anything"
         case .discard: "NAME… | --now [NAME…] | --all-clean"
         case .restore: "NAME [--id ID] [--as NEW]"
+        case .run: "STATUS MILLISECONDS COMMAND [OUTPUT]"
         }
     }
 
@@ -46,6 +47,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
                 "discards workspaces, which can be restored; --now removes them for good, "
                     + "--all-clean removes those without changes"
             case .restore: "brings a discarded workspace back"
+            case .run: "keeps the result of a command for the list of workspaces"
             }
         return "write \(syntax): \(purpose)"
     }
@@ -70,6 +72,7 @@ package enum Command: Equatable, Sendable {
     case keepOurs([UInt8], over: [UInt8]?)
     case dropDrift([UInt8])
     case refresh
+    case run(status: Int32, milliseconds: Int64, command: [UInt8], output: [UInt8])
     // In the list of workspaces:
     /// Discards these workspaces.
     case discard([FileName])

@@ -43,6 +43,7 @@ package struct CommandReader {
         case .refresh: return .refresh
         case .discard: return try discard(words)
         case .restore: return try restore(words)
+        case .run: return try run(words)
         case .edit: return nil
         }
     }
@@ -139,6 +140,16 @@ package struct CommandReader {
         case "theirs", "drop": return .dropDrift(path)
         default: throw usage("has no verb \(shown(words[0]))")
         }
+    }
+
+    private func run(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard words.count == 3 || words.count == 4,
+            let status = UInt64(digits: words[0]).flatMap({ Int32(exactly: $0) }),
+            let milliseconds = UInt64(digits: words[1]).flatMap({ Int64(exactly: $0) })
+        else { throw usage("needs a status, a number of milliseconds and a command") }
+        return .run(
+            status: status, milliseconds: milliseconds, command: words[2],
+            output: words.count > 3 ? words[3] : [])
     }
 
     // MARK: The list of workspaces

@@ -30,6 +30,9 @@ package protocol CommandTarget: Sendable {
     func edit(
         _ path: [UInt8], _ splices: [Splice], caller: Caller
     ) throws(CommandError) -> CommandOutcome
+    func noteRun(
+        status: Int32, milliseconds: Int64, command: [UInt8], output: [UInt8]
+    ) throws(CommandError)
 }
 
 extension Workspace: CommandTarget {
@@ -73,6 +76,14 @@ extension Workspace: CommandTarget {
         _ path: [UInt8], _ splices: [Splice], caller: Caller
     ) throws(CommandError) -> CommandOutcome {
         try content.edit(path, splices, caller: caller)
+    }
+
+    package func noteRun(
+        status: Int32, milliseconds: Int64, command: [UInt8], output: [UInt8]
+    ) throws(CommandError) {
+        try runs.note(
+            status: status, nanoseconds: milliseconds.multiplied(clamping: 1_000_000), command: command,
+            output: output)
     }
 }
 
@@ -163,6 +174,9 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
             return try handlers.dropDrift(path, of: target, caller: caller)
         case .refresh:
             return try handlers.refresh(target, caller: caller)
+        case .run(let status, let milliseconds, let command, let output):
+            try target.noteRun(
+                status: status, milliseconds: milliseconds, command: command, output: output)
         case .discard, .remove, .removeClean, .restore:
             throw CommandError(
                 .notSupported, "this command is for the list of workspaces: write it to its control files")

@@ -2,16 +2,33 @@
 
 package import Overlay
 internal import Platform
-internal import Storage
+package import Storage
 
 package enum WorkspaceTexts {
-    /// Returns {"name","id","created","open","files","bytes","last_change"} of each workspace, in the order
-    /// of their making. The last three are null for a workspace that is not open and was not closed cleanly.
+    /// Returns {"name","id","created","open","files","bytes","last_change","run"} of each workspace, in the
+    /// order of their making. `files`, `bytes` and `last_change` are null for a workspace that is not open
+    /// and was not closed cleanly, `run` if no command was run.
     package static func list(_ set: WorkspaceSet) -> [UInt8] {
         ChangeTexts.lines(set.records) { record in
             identity(record) + [("open", .boolean(set.opened(record.id) != nil))]
                 + usage(set.usage(of: record.id))
+                + [("run", Runs.last(in: record.id, of: set).map { .object(result($0)) } ?? .null)]
         }
+    }
+
+    /// Returns {"status","ended","milliseconds","sequence","command","output"} of the last command, or
+    /// nothing.
+    package static func run(_ record: RunRecord?) -> [UInt8] {
+        guard let record else { return [] }
+        return JSONText.line(.object(result(record) + [("output", .bytes(record.output))]))
+    }
+
+    private static func result(_ record: RunRecord) -> [(String, JSONText.Value)] {
+        [
+            ("status", .integer(Int64(record.status))), ("ended", .text(ISOTime.text(record.ended))),
+            ("milliseconds", .integer(record.nanoseconds / 1_000_000)),
+            ("sequence", .unsigned(record.sequence)), ("command", .bytes(record.command)),
+        ]
     }
 
     /// Returns {"name","id","created","discarded","until","files","bytes","last_change"} of each discarded

@@ -11,6 +11,7 @@ package enum Subprocess {
         case ours, none
         /// The same as its standard output.
         case output
+        case to(Int32)
     }
 
     /// Makes a pipe. Both ends are closed on exec from the start (pipe2(2)), so that programs started by
@@ -25,20 +26,22 @@ package enum Subprocess {
     /// in the program.
     /// - Parameter isGroup: The program gets its own process group, and the default action of SIGPIPE,
     ///   which programs in a pipe expect and a server ignores.
+    /// - Parameter keepsInput: The program reads the standard input of this process, not /dev/null.
     package static func start(
         _ arguments: [[UInt8]], environment: [String], output: Int32, errors: Errors,
-        isGroup: Bool = false
+        isGroup: Bool = false, keepsInput: Bool = false
     ) throws(Errno) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        if !keepsInput { posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) }
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         switch errors {
         case .ours: break
         case .none:
             posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
         case .output: posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
+        case .to(let descriptor): posix_spawn_file_actions_adddup2(&actions, descriptor, STDERR_FILENO)
         }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -27,10 +27,10 @@ struct Failure: Error, CustomStringConvertible {
 /// Writes bytes to standard output, unchanged.
 func printBytes(_ bytes: some Sequence<UInt8>) {
     fflush(nil)
-    writeAll(bytes, to: STDOUT_FILENO)
+    writeBytes(bytes, to: STDOUT_FILENO)
 }
 
-private func writeAll(_ bytes: some Sequence<UInt8>, to descriptor: Int32) {
+func writeBytes(_ bytes: some Sequence<UInt8>, to descriptor: Int32) {
     var rest = Array(bytes)[...]
     while !rest.isEmpty {
         let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
@@ -43,10 +43,10 @@ private func writeAll(_ bytes: some Sequence<UInt8>, to descriptor: Int32) {
 func exitProcess(_ code: Int32) -> Never { exit(code) }
 
 /// Writes to standard error without adding a line end.
-func writeError(_ text: String) { writeAll(text.utf8, to: STDERR_FILENO) }
+func writeError(_ text: String) { writeBytes(text.utf8, to: STDERR_FILENO) }
 
 func printError(_ text: String) {
-    writeAll((text.hasSuffix("\n") ? text : text + "\n").utf8, to: STDERR_FILENO)
+    writeBytes((text.hasSuffix("\n") ? text : text + "\n").utf8, to: STDERR_FILENO)
 }
 
 /// Prints the sentence and returns exit code 1.

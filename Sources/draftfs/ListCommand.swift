@@ -13,7 +13,8 @@ struct ListCommand: ParsableCommand {
         discussion: """
             FILES counts new and changed files and directories, SIZE the bytes of the logs. --changes also \
             counts added, modified, deleted and renamed paths, and files whose base has changed behind their \
-            edits (DRIFT): it compares each workspace with the base.
+            edits (DRIFT): it compares each workspace with the base. RUN is the status of the last draftfs \
+            run, with a star if something was changed since.
             """)
 
     @Option(help: "Sort by name, created, changed, files or size; the newest and the largest come first.")
@@ -80,10 +81,10 @@ struct ListCommand: ParsableCommand {
         }
         if json || rows.isEmpty { return }
         let counted = changes ? ["ADDED", "MODIFIED", "DELETED", "RENAMED", "DRIFT"] : []
-        let times = discarded ? ["DISCARDED", "UNTIL"] : ["CHANGED", "CREATED"]
+        let times = discarded ? ["DISCARDED", "UNTIL"] : ["RUN", "CHANGED", "CREATED"]
         printText(
             Text.table([["NAME", "ID", "FILES", "SIZE"] + counted + times] + rows,
-                right: Set(1..<(4 + counted.count))))
+                right: Set(1..<((discarded ? 4 : 5) + counted.count))))
     }
 
     private static func row(_ item: JSONValue, _ counts: [Int], discarded: Bool) -> [String] {
@@ -92,8 +93,17 @@ struct ListCommand: ParsableCommand {
         row.append(item["files"]?.unsigned.map { "\($0)" } ?? "-")
         row.append(item["bytes"]?.unsigned.map(Text.size) ?? "-")
         row += counts.map { "\($0)" }
-        row += discarded ? [time("discarded"), time("until")] : [time("last_change"), time("created")]
+        if discarded { return row + [time("discarded"), time("until")] }
+        row.append(run(item))
+        row += [time("last_change"), time("created")]
         return row
+    }
+
+    /// Returns the status of the last command; with a star if something was changed since.
+    private static func run(_ item: JSONValue) -> String {
+        guard let run = item["run"], let status = run["status"]?.plain else { return "-" }
+        guard let changed = item["last_change"]?.text, let ended = run["ended"]?.text else { return status }
+        return changed > ended ? status + "*" : status
     }
 
     /// Compares a workspace with the base.

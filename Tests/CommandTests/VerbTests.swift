@@ -10,8 +10,8 @@ import Testing
 extension CommandTests {
     @Suite struct Verbs {
         static let all = [
-            "mount", "unmount", "status", "doctor", "list", "discard", "restore", "backup",
-            "rollback", "undo", "history", "blame", "diff", "clone", "read", "edit", "copy",
+            "mount", "unmount", "status", "doctor", "list", "discard", "restore", "run",
+            "backup", "rollback", "undo", "history", "blame", "diff", "clone", "read", "edit", "copy",
             "edit-copy", "mcp", "verify", "limits", "drift", "refresh", "events", "progress", "top",
             "fsck", "completion", "generate-manual",
         ]

@@ -63,6 +63,10 @@ struct CommandTests {
         (.discard, "--now", [.remove([])]),
         (.discard, "--now one two", [.remove([name("one"), name("two")])]),
         (.discard, "--all-clean", [.removeClean]),
+        (.run, "3 1500 'make test' 'a\nb'", [
+            .run(status: 3, milliseconds: 1_500, command: bytes("make test"), output: bytes("a\nb")),
+        ]),
+        (.run, "0 0 true", [.run(status: 0, milliseconds: 0, command: bytes("true"), output: [])]),
         (.restore, "one", [.restore(name("one"), id: nil, newName: nil)]),
         (.restore, "one --as two --id 7", [.restore(name("one"), id: 7, newName: name("two"))]),
     ]
@@ -82,6 +86,11 @@ struct CommandTests {
         (.discard, "one --now", "no option"),
         (.discard, "a/b", "not the name of a workspace"),
         (.discard, "..", "not the name of a workspace"),
+        (.run, "0 true", "needs a status"),
+        (.run, "-1 0 true", "needs a status"),
+        (.run, "0 1.5 true", "needs a status"),
+        (.run, "4294967296 0 true", "needs a status"),
+        (.run, "0 0 make test out", "needs a status"),
         (.restore, "\n", "needs a name"),
         (.restore, "one two", "a value for each option"),
         (.restore, "one --as", "a value for each option"),

@@ -56,6 +56,11 @@ private final class Recorder: CommandTarget {
         try note("edit", text(path), splices.count, failsFor: path)
         return CommandOutcome(sequence: 9)
     }
+    func noteRun(
+        status: Int32, milliseconds: Int64, command: [UInt8], output: [UInt8]
+    ) throws(CommandError) {
+        try note("run", status, milliseconds, text(command), text(output))
+    }
 }
 
 private struct Handlers: CommandHandlers {

@@ -98,6 +98,8 @@ struct FuzzTests {
             return isSoundPath(path)
         case .limit(_, .value(let value)): return value <= UInt64(Int64.max)
         case .limit, .refresh, .removeClean: return true
+        case .run(let status, let milliseconds, let command, let output):
+            return status >= 0 && milliseconds >= 0 && !command.contains(0) && !output.contains(0)
         case .discard(let names): return !names.isEmpty && names.allSatisfy(isSoundName)
         case .remove(let names): return names.allSatisfy(isSoundName)
         case .restore(let name, _, let newName): return isSoundName(name) && isSoundName(newName ?? name)

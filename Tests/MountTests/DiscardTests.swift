@@ -162,6 +162,54 @@ extension MountTests {
             }
         }
 
+        @Test("A command runs in a workspace, and its result is in the list until something changes")
+        func commands() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                func run(_ words: String..., below: String = "") throws -> ChildResult {
+                    try ChildProcess.run(
+                        [TestEnvironment.binary] + words, seconds: 30, directory: mount(below))
+                }
+                func result(_ name: String) throws -> Substring {
+                    let rows = try run("list").text.split(separator: "\n").map { $0.split(separator: " ") }
+                    let row = try #require(rows.first { $0.first.map(String.init) == name })
+                    // The size has two words.
+                    return row[5]
+                }
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try same(try result("one"), "-", "nothing was run")
+                let script = "echo out; echo err >&2; pwd; echo new > file; exit 3"
+                let ran = try run("run", "one/dir", "--", "sh", "-c", script)
+                try same(ran.status, 3, "status")
+                try same(ran.text, "out\n\(mount("one/dir"))\n", "output")
+                try same(ran.errorText, "err\n", "errors")
+                try same(try readText(mount("one/dir/file")), "new\n", "the change")
+                try same(try result("one"), "3", "the list")
+                let kept = try readText(mount("one/.draft/run"))
+                try expect(kept.contains("\"status\":3,") && kept.contains("err\\n"), kept)
+                try writeFile(mount("one/dir/file"), "newer")
+                try same(try result("one"), "3*", "changed since")
+                try same(try run("run", "two", "--", "printf", "a\\0b").output, Array("a\0b".utf8), "NUL")
+                try same(try run("run", "two", "--", "sh", "-c", "kill -9 $$").status, 137, "a signal")
+                try same(try result("two"), "137", "the list")
+                for step in ["a remount", "kill -9"] {
+                    if step == "kill -9" {
+                        try mount.kill9()
+                        try mount.start()
+                    } else {
+                        try mount.remount()
+                    }
+                    _ = try readText(mount("two/dir/file"))
+                    try same(try result("two"), "137", step)
+                }
+                let missing = try run("run", "three", "--", "true")
+                try expect(
+                    missing.status == 1 && missing.errorText.contains("no workspace"), missing.errorText)
+                try same(try run("run", "one").status, 2, "without a command")
+                try same(try run("run", ".", "--", "nosuchprogram", below: "one").status, 1, "no program")
+                try same(try result("one"), "3*", "nothing was run")
+            }
+        }
+
         @Test("In a mount of one workspace the verbs for the list say what is missing")
         func single() throws {
             try mounted(prepare: Self.prepare) { mount in

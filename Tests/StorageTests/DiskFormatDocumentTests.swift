@@ -140,6 +140,7 @@ struct DiskFormatDocumentTests {
             "cutMagic": text(Format.cutMagic), "pinMagic": text(Format.pinMagic),
             "pinVersion": "\(Format.pinVersion)", "pinFooterLength": "\(Format.pinFooterLength)",
             "limitsMagic": text(Format.limitsMagic), "usageMagic": text(Format.usageMagic),
+            "runMagic": text(Format.runMagic),
             "keyMagic": text(Format.keyMagic),
             "recordMagic": String(text(UInt64(Format.recordMagic)).prefix(4)),
             "logHeaderLength": "\(Format.logHeaderLength)",

@@ -68,4 +68,23 @@ import Testing
         #expect(try UsageRecord.take(1, on: disk) == record)
         #expect(try UsageRecord.take(1, on: disk) == nil)
     }
+
+    @Test("The result of a command is kept with the end of its output, and a damaged one is refused")
+    func run() throws {
+        let disk = try disk()
+        func record(_ output: [UInt8]) -> RunRecord {
+            RunRecord(
+                status: 3, ended: 4, nanoseconds: 5, sequence: 6, command: Array("make".utf8), output: output)
+        }
+        #expect(try RunRecord.read(from: "", on: disk) == nil)
+        try record([1, 0, 0xff]).write(to: "", on: disk)
+        #expect(try RunRecord.read(from: "", on: disk) == record([1, 0, 0xff]))
+        let long = [UInt8](repeating: 7, count: RunRecord.mostOutput) + [8]
+        try record(long).write(to: "", on: disk)
+        let found = try #require(try RunRecord.read(from: "", on: disk))
+        #expect(found.output.count == RunRecord.mostOutput && found.output.last == 8)
+        try SealedFile.write(
+            [2, 0, 0, 0], magic: Format.runMagic, copies: 1, to: RunRecord.path(""), on: disk, durable: true)
+        #expect { try RunRecord.read(from: "", on: disk) } throws: { "\($0)".contains("format version 2") }
+    }
 }

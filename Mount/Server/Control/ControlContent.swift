@@ -49,6 +49,7 @@ extension ControlDirectory {
         case .diff:
             guard let workspace else { return [] }
             return DiffText.lines(try set.differences(of: workspace, from: .base))
+        case .run: return WorkspaceTexts.run(workspace.flatMap { Runs.last(in: $0.id, of: set) })
         case .list: return WorkspaceTexts.list(set)
         case .discard: return WorkspaceTexts.discarded(set)
         case .rollback, .undo, .clone, .edit, .refresh, .restore:

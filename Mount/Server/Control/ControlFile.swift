@@ -18,6 +18,8 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     case barrier
     /// The workspaces, and the commands that concern whole workspaces.
     case list, discard, restore
+    /// The result of the last command that was run in the workspace.
+    case run
 
     var text: String {
         switch self {

@@ -205,6 +205,8 @@ extension Workspace {
     package var recovery: Recovery { Recovery(workspace: self) }
     /// The background work of a workspace: checkpoints, freeing of memory, expiry of backups.
     package var maintenance: Maintenance { Maintenance(workspace: self) }
+    /// The results of commands that were run in a workspace.
+    package var runs: Runs { Runs(workspace: self) }
     /// The space that a workspace uses, and its limits.
     package var accounts: WorkspaceAccounts { WorkspaceAccounts(workspace: self) }
 }

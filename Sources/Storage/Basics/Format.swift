@@ -21,6 +21,7 @@ package enum Format {
     package static let cutMagic = magic("draftcut")
     package static let limitsMagic = magic("draftlim")
     package static let usageMagic = magic("draftuse")
+    package static let runMagic = magic("draftrun")
     package static let keyMagic = magic("draftkey")
     package static let pinMagic = magic("draftpin")
     /// The version of the files of the pool.
