@@ -143,7 +143,9 @@ package final class MountServer: Sendable {
     /// - Throws: If a thread cannot be started. Nothing is mounted then.
     private func startThreads(_ startThread: Thread.Starter) throws(MountServerError) {
         // Without them SIGTERM would have no effect, and no checkpoint would be written.
-        guard startSignalThread(startThread), startMaintenanceThread(startThread) else {
+        guard startSignalThread(startThread), startMaintenanceThread(startThread),
+            startRemovalThread(startThread)
+        else {
             isStopping.store(true, ordering: .relaxed)
             session.unmount()
             report.connect(nil, nil)
@@ -258,6 +260,18 @@ package final class MountServer: Sendable {
                     prune()
                     pruneViews()
                 }
+            }
+        }
+    }
+
+    /// Removes discarded workspaces whose retention is over. It may take minutes for one of them, and
+    /// checkpoints must not wait for it.
+    private func startRemovalThread(_ startThread: Thread.Starter) -> Bool {
+        startThread { [self] in
+            while !isStopping.load(ordering: .relaxed) {
+                usleep(500_000)
+                if isStopping.load(ordering: .relaxed) { return }
+                set.discards.removeExpired(Clock.system.monotonic())
             }
         }
     }

@@ -12,9 +12,17 @@ enum LimitFilesCheck {
         _ directory: String, on disk: any Disk, log: CheckLog, repairs: Bool
     ) throws(StorageError) {
         let path = (directory.isEmpty ? "" : directory + "/") + OperatorLimits.fileName
+        let hadFile = disk.exists(path)
         try check(
             path, Format.limitsMagic, copies: 2, on: disk, log: log, repairs: repairs,
-            advice: "a repair removes it, and the defaults apply until limits are set again")
+            advice: "a repair removes it, and the defaults apply until limits are set again; "
+                + "discarded workspaces are kept until then")
+        if repairs, directory.isEmpty, hadFile, !disk.exists(path) {
+            // The lost limits may have kept discarded workspaces longer than the default does.
+            var limits = OperatorLimits()
+            limits.set(.retention, to: nil)
+            try limits.write(to: directory, on: disk)
+        }
     }
 
     /// Checks a usage record. A repair changes what was counted, so it removes the record in any case.

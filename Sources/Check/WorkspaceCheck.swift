@@ -103,7 +103,13 @@ final class WorkspaceCheck {
             path, magic: Format.workspaceMagic, copies: 2, on: disk, log: log, repairs: repairs,
             advice: repairs ? "" : "draftfs fsck --repair rewrites it")
         guard let record = try? WorkspaceRecord(from: path, on: disk) else {
-            guard payload == nil else { return }
+            guard payload == nil else {
+                log.add(
+                    Finding(
+                        .error, path, "the workspace's record cannot be understood",
+                        advice: "use the draftfs that wrote it, or a newer one"))
+                return
+            }
             let repaired = mend { () throws(StorageError) in
                 let name = FileName(trusted: Array("recovered-\(id)".utf8))
                 try WorkspaceRecord(id: id, name: name, created: now).write(to: path, on: disk)

@@ -194,6 +194,9 @@ package struct CommandReader {
                 "\(file.rawValue) has no option \(shown(word)): write ./ before a name that begins with -")
         }
         let name = word.starts(with: [Byte.dot, Byte.slash]) ? Array(word.dropFirst(2)) : word
+        if name.elementsEqual(".draft".utf8) {
+            throw .invalid(".draft is the name of the control directory: give another one")
+        }
         do throws(Errno) {
             return try FileName(name)
         } catch {

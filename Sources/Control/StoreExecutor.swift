@@ -8,6 +8,10 @@ internal import Storage
 package struct StoreExecutor: Sendable {
     package typealias SetLimit = @Sendable (LimitKey, LimitValue) throws(CommandError) -> Void
 
+    /// Takes a name that leads to another workspace now, or to none, and the id of the workspace that was
+    /// discarded, restored or removed.
+    package typealias Changed = (FileName, UInt16) -> Void
+
     private let set: WorkspaceSet
     private let clock: Clock
     private let setLimit: SetLimit
@@ -19,9 +23,9 @@ package struct StoreExecutor: Sendable {
     }
 
     /// Executes all commands in `bytes`. The first that fails ends it; those before it stay done.
-    /// - Parameter changed: called with each name that leads to another workspace now, or to none.
+    /// - Parameter changed: called after each change.
     package func write(
-        _ bytes: [UInt8], to file: CommandFile, changed: (FileName) -> Void
+        _ bytes: [UInt8], to file: CommandFile, changed: Changed
     ) throws(CommandError) {
         var reader = CommandReader(bytes, of: file, now: clock.realtime())
         do throws(CommandError) {
@@ -32,7 +36,7 @@ package struct StoreExecutor: Sendable {
         }
     }
 
-    private func run(_ command: Command, _ changed: (FileName) -> Void) throws(CommandError) {
+    private func run(_ command: Command, _ changed: Changed) throws(CommandError) {
         switch command {
         case .limit(let key, let value): try setLimit(key, value)
         case .discard(let names):
@@ -56,17 +60,17 @@ package struct StoreExecutor: Sendable {
         return record
     }
 
-    private func discard(_ record: WorkspaceRecord, _ changed: (FileName) -> Void) throws(CommandError) {
+    private func discard(_ record: WorkspaceRecord, _ changed: Changed) throws(CommandError) {
         do throws(Errno) {
-            try set.discards.discard(record.id)
+            try set.discards.discard(record)
         } catch {
             throw CommandError(error, "the workspace \(shown(record.name)) was not discarded: \(error)")
         }
-        changed(record.name)
+        changed(record.name, record.id)
     }
 
     /// Removes workspaces and all discarded ones of their names, or without names all discarded ones.
-    private func remove(_ names: [FileName], _ changed: (FileName) -> Void) throws(CommandError) {
+    private func remove(_ names: [FileName], _ changed: Changed) throws(CommandError) {
         for name in names where set.find(name) == nil {
             if !set.discards.records.contains(where: { $0.name == name }) {
                 throw CommandError(
@@ -74,40 +78,41 @@ package struct StoreExecutor: Sendable {
                         + "discard have them")
             }
         }
-        for name in names {
-            if let record = set.find(name) { try discard(record, changed) }
-        }
-        for record in set.discards.records where names.isEmpty || names.contains(record.name) {
+        let live = set.records.filter { names.contains($0.name) }
+        for record in live + set.discards.records where names.isEmpty || names.contains(record.name) {
             do throws(Errno) {
-                try set.discards.remove(record.id)
+                try set.discards.remove(record)
+                if record.discarded == nil { changed(record.name, record.id) }
             } catch {
-                // Its retention ended meanwhile.
+                // Its retention ended, or another command took it, meanwhile.
                 if error == .noEntry { continue }
-                throw CommandError(
-                    error, "the discarded workspace \(shown(record.name)) was not removed: \(error)")
+                throw CommandError(error, "the workspace \(shown(record.name)) was not removed: \(error)")
             }
         }
     }
 
-    private func removeClean(_ changed: (FileName) -> Void) throws(CommandError) {
+    private func removeClean(_ changed: Changed) throws(CommandError) {
+        var failure: CommandError?
         for record in set.records {
             do throws(Errno) {
                 try set.remove(record)
-                changed(record.name)
+                changed(record.name, record.id)
             } catch {
                 switch error {
                 // It has changes, is being changed, or is gone.
                 case .notEmpty, .busy, .noEntry, .stale: continue
+                // One damaged workspace must not keep the others.
                 default:
-                    throw CommandError(
+                    failure = failure ?? CommandError(
                         error, "the workspace \(shown(record.name)) was not removed: \(error)")
                 }
             }
         }
+        if let failure { throw failure }
     }
 
     private func restore(
-        _ name: FileName, id: UInt16?, as newName: FileName, _ changed: (FileName) -> Void
+        _ name: FileName, id: UInt16?, as newName: FileName, _ changed: Changed
     ) throws(CommandError) {
         let found = set.discards.records.first { $0.name == name && (id == nil || $0.id == id) }
         guard let found else {
@@ -116,7 +121,7 @@ package struct StoreExecutor: Sendable {
                     + (id.map { " with the id \($0)" } ?? "") + ": discard lists them")
         }
         do throws(Errno) {
-            try set.discards.restore(found.id, as: newName)
+            try set.discards.restore(found, as: newName)
         } catch {
             if error == .exists {
                 throw CommandError(
@@ -125,6 +130,6 @@ package struct StoreExecutor: Sendable {
             }
             throw CommandError(error, "the workspace \(shown(name)) was not restored: \(error)")
         }
-        changed(newName)
+        changed(newName, found.id)
     }
 }

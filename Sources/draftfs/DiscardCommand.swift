@@ -8,8 +8,8 @@ struct DiscardCommand: ParsableCommand {
         abstract: "Discard workspaces; they can be restored for a while.",
         discussion: """
             A discarded workspace disappears with its name. draftfs restore brings it back with all its \
-            changes and its history. After the retention of the store (draftfs limits retention, 7 days by \
-            default) it is removed for good, and its space is free again.
+            changes and its history. After the retention of the store (draftfs limits -C MOUNTPOINT \
+            retention, 7 days by default) it is removed for good, and its space is free again.
             """)
 
     @Argument(help: "Names of workspaces, or their paths.", completion: .directory)

@@ -92,6 +92,7 @@ struct CommandTests {
         (.run, "4294967296 0 true", "needs a status"),
         (.run, "0 0 make test out", "needs a status"),
         (.restore, "\n", "needs a name"),
+        (.restore, "one --as .draft", "name of the control directory"),
         (.restore, "one two", "a value for each option"),
         (.restore, "one --as", "a value for each option"),
         (.restore, "one --id 70000", "not the id of a workspace"),

@@ -58,6 +58,8 @@ extension MountTests {
             try mounted(workspace: nil, prepare: Self.prepare) { mount in
                 try makeDirectory(mount("one"))
                 try writeFile(mount("one/new"), "first")
+                let control = try must("open", open(mount("one/.draft"), O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+                defer { close(control) }
                 try withOpen(mount("one/new"), O_RDWR) { held in
                     // A page that only the kernel has yet.
                     let mapped = mmap(nil, 4_096, PROT_READ | PROT_WRITE, MAP_SHARED, held, 0)
@@ -65,6 +67,9 @@ extension MountTests {
                     bytes.storeBytes(of: UInt8(ascii: "F"), as: UInt8.self)
                     try same(try Self.command(mount, "discard", "one"), 0, "discard")
                     try refuse(ESTALE, "write", Int32(pwrite(held, "x", 1, 0)))
+                    var byte: UInt8 = 0
+                    try refuse(ESTALE, "read", Int32(pread(held, &byte, 1, 0)))
+                    try refuse(ESTALE, "a control file", faccessat(control, "limits", F_OK, 0))
                     munmap(bytes, 4_096)
                     // The name can be taken meanwhile.
                     try makeDirectory(mount("one"))
@@ -97,6 +102,17 @@ extension MountTests {
                 try expect(mount.storeBytes > before + 20 << 20, "the file can come back")
                 try same(try Self.command(mount, "discard", "--now"), 0, "for good")
                 try expect(mount.storeBytes < before + 1 << 20, "the space is not back: \(mount.storeBytes)")
+                // The disk frees the space of a removed file only when its last descriptor is closed.
+                let files = "/proc/\(mount.pid)/fd"
+                let open = try listing(files).compactMap { number -> String? in
+                    // The listing's own descriptor is gone.
+                    let target = try? linkTarget(Array("\(files)/\(number)".utf8CString))
+                    return target.map { String(decoding: $0, as: UTF8.self) }
+                }
+                try expect(open.contains { $0.contains("/store/") }, "\(open)")
+                // A thread keeps the last workspace that it served, with its tree log, until its next one.
+                let deleted = open.filter { $0.hasSuffix("(deleted)") && $0.contains("/logs/") }
+                try same(deleted, [], "descriptors of removed files")
                 try same(try Self.command(mount, "restore", "full"), ENOENT, "restore")
                 try same(try Self.command(mount, "discard", "--now changed"), 0, "a live one")
                 try same(try listing(mount.root), [], "workspaces")
@@ -113,7 +129,8 @@ extension MountTests {
                 try same(try Self.command(mount, "limits", "retention 1s"), 0, "limits")
                 for _ in 0..<200 where try !readText(mount(".draft/discard")).isEmpty { usleep(100_000) }
                 try same(try readText(mount(".draft/discard")), "", "it is still there")
-                try expect(!(try readText(mount(".draft/events")).isEmpty), "an event")
+                let events = try readText(mount(".draft/events"))
+                try expect(events.contains("removed the workspace one"), events)
             }
         }
 

@@ -38,6 +38,10 @@ import Testing
         return (record, WorkspaceTree(try fixture.set.workspace(record)))
     }
 
+    private func discarded(_ fixture: WorkspaceFixture, _ id: UInt16) throws -> WorkspaceRecord {
+        try #require(fixture.set.discards.records.first { $0.id == id })
+    }
+
     private func change(_ tree: WorkspaceTree) throws {
         try tree.write("f", "EDITED")
         try tree.makeFile("new")
@@ -61,13 +65,13 @@ import Testing
         _ = try tree.workspace.moments.backup(FileName("kept"), comment: [], caller: tree.caller)
         try tree.write("new", "NEW")
         let last = tree.workspace.accounts.statistics.sequence
-        try fixture.set.discards.discard(record.id)
+        try fixture.set.discards.discard(record)
         #expect(fixture.set.find(record.name) == nil)
-        #expect(throws: Errno.noEntry) { try fixture.set.discards.discard(record.id) }
+        #expect(throws: Errno.noEntry) { try fixture.set.discards.discard(record) }
         if after == .reopening { try fixture.reopen() }
         if after == .kill { try fixture.reopenAfterKill() }
         #expect(fixture.set.discards.records.map(\.id) == [record.id])
-        try fixture.set.discards.restore(record.id, as: FileName("again"))
+        try fixture.set.discards.restore(discarded(fixture, record.id), as: FileName("again"))
         let (_, now) = try open(fixture, "again")
         #expect(try now.text("new").hasPrefix("NEW content"))
         #expect(now.workspace.id == record.id)
@@ -85,13 +89,13 @@ import Testing
         let (record, tree) = try open(fixture, "second")
         try change(tree)
         let file = try tree.resolve("new")
-        try fixture.set.discards.discard(record.id)
+        try fixture.set.discards.discard(record)
         #expect(throws: Errno.stale) { try tree.write(file, [1], at: 0) }
         #expect(throws: Errno.stale) { try tree.read(file, at: 0, count: 1) }
         #expect(throws: Errno.stale) { try tree.lookup(FileName("f"), in: tree.root) }
         #expect(throws: Errno.stale) { try tree.makeFile("more") }
         #expect(throws: Errno.noEntry) { try fixture.set.remove(record) }
-        try fixture.set.discards.restore(record.id, as: record.name)
+        try fixture.set.discards.restore(discarded(fixture, record.id), as: record.name)
         // The kernel may still refer to the file.
         try tree.write(file, Array("N".utf8), at: 0)
         #expect(try tree.text("new") == "New content")
@@ -109,7 +113,7 @@ import Testing
         try onThreads(2) { index in
             if index == 1 {
                 usleep(UInt32(round * 200))
-                failed.withLock { $0 = failure { () throws(Errno) in try set.discards.discard(record.id) } }
+                failed.withLock { $0 = failure { () throws(Errno) in try set.discards.discard(record) } }
                 return
             }
             let own = WorkspaceTree(workspace)
@@ -128,7 +132,7 @@ import Testing
         }
         #expect(failed.withLock { $0 } == nil)
         if round % 2 == 0 { try fixture.reopenAfterKill() }
-        try fixture.set.discards.restore(record.id, as: record.name)
+        try fixture.set.discards.restore(discarded(fixture, record.id), as: record.name)
         let (_, now) = try open(fixture, "second")
         let names = try now.names("")
         let acknowledged = written.withLock { $0 }
@@ -144,29 +148,29 @@ import Testing
         let fixture = try fixture(time.clock)
         let (first, tree) = try open(fixture, "first")
         try change(tree)
-        try fixture.set.discards.discard(first.id)
+        try fixture.set.discards.discard(first)
         time.skip(Self.day)
         let (second, other) = try open(fixture, "second")
         try change(other)
-        try fixture.set.discards.discard(second.id)
-        fixture.set.maintain()
+        try fixture.set.discards.discard(second)
+        fixture.set.discards.removeExpired(time.clock.monotonic())
         #expect(fixture.set.discards.records.count == 2)
         // One is open, the other one is not.
         try fixture.reopen()
         time.skip(5 * Self.day)
-        fixture.set.maintain()
+        fixture.set.discards.removeExpired(time.clock.monotonic())
         #expect(fixture.set.discards.records.count == 2)
         time.skip(Self.day + 1_000_000_000)
-        fixture.set.maintain()
+        fixture.set.discards.removeExpired(time.clock.monotonic())
         #expect(fixture.set.discards.records.map(\.id) == [second.id])
         #expect(access("\(fixture.storePath)/workspaces/0002", F_OK) != 0)
         #expect(fixture.messages.contains { $0.contains("removed the workspace first") })
         try fixture.set.setLimit(.retention, to: nil)
         time.skip(1_000 * Self.day)
-        fixture.set.maintain()
+        fixture.set.discards.removeExpired(time.clock.monotonic())
         #expect(fixture.set.discards.records.map(\.id) == [second.id])
         try fixture.set.setLimit(.retention, to: 1)
-        fixture.set.maintain()
+        fixture.set.discards.removeExpired(time.clock.monotonic())
         #expect(fixture.set.discards.records.isEmpty)
         #expect(fixture.set.records.map(\.name.description) == ["main"])
     }
@@ -176,15 +180,15 @@ import Testing
         let fixture = try fixture()
         let (record, tree) = try open(fixture, "second")
         try tree.write("f", "EDIT")
-        try fixture.set.discards.discard(record.id)
+        try fixture.set.discards.discard(record)
         try writeFile(fixture.base("f"), "another content")
         try fixture.reopen()
         #expect(PoolSweep(fixture.set).run().files == 0)
-        try fixture.set.discards.restore(record.id, as: record.name)
+        try fixture.set.discards.restore(discarded(fixture, record.id), as: record.name)
         let (_, now) = try open(fixture, "second")
         #expect(try now.text("f") == "EDIThe base")
-        try fixture.set.discards.discard(record.id)
-        try fixture.set.discards.remove(record.id)
+        try fixture.set.discards.discard(record)
+        try fixture.set.discards.remove(discarded(fixture, record.id))
         #expect(PoolSweep(fixture.set).run().files == 1)
     }
 
@@ -197,11 +201,11 @@ import Testing
         try fixture.set.setLimit(.files, to: 1_000)
         let used = fixture.set.quota.usedFiles
         #expect(used >= 4)
-        try fixture.set.discards.discard(record.id)
+        try fixture.set.discards.discard(record)
         if !isOpen { try fixture.reopen() }
         #expect(fixture.set.quota.usedFiles == used)
         #expect(fixture.set.usage(of: record.id)?.files == used)
-        try fixture.set.discards.remove(record.id)
+        try fixture.set.discards.remove(discarded(fixture, record.id))
         #expect(fixture.set.quota.usedFiles == 0)
         #expect(fixture.set.usage(of: record.id) == nil)
     }
@@ -222,11 +226,87 @@ import Testing
             #expect(fixture.set.opened(record.id) == nil)
         }
         if after == .kill {
+            // The change is in the database then, and its record is not replayed.
+            #expect(tree.workspace.maintenance.checkpoint())
             try fixture.reopenAfterKill()
             #expect(fixture.set.usage(of: record.id) == nil)
         }
         _ = try open(fixture, "second")
         #expect(fixture.set.usage(of: record.id)?.lastChange == second)
+        // One without a checkpoint.
+        _ = try WorkspaceTree(fixture.set.workspace(record)).makeFile("newer")
+        let third = try #require(fixture.set.usage(of: record.id)?.lastChange)
+        #expect(third > second)
+        try fixture.reopenAfterKill()
+        _ = try open(fixture, "second")
+        #expect(fixture.set.usage(of: record.id)?.lastChange == third)
+    }
+
+    @Test("A discarded workspace that the kernel does not use is closed, and keeps all")
+    func closing() throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        try change(tree)
+        try fixture.set.setLimit(.files, to: 1_000)
+        let used = fixture.set.quota.usedFiles
+        let held = try tree.resolve("new")
+        try fixture.set.discards.discard(record)
+        fixture.set.maintain()
+        #expect(fixture.set.opened(record.id) != nil)
+        tree.forget()
+        fixture.set.maintain()
+        // The next round is due after the time between two checkpoints.
+        var rounds = 0
+        while fixture.set.opened(record.id) != nil, rounds < 200 {
+            usleep(100_000)
+            fixture.set.maintain()
+            rounds += 1
+        }
+        #expect(fixture.set.opened(record.id) == nil)
+        #expect(fixture.set.quota.usedFiles == used)
+        #expect(throws: Errno.stale) { try tree.write(held, [1], at: 0) }
+        try fixture.set.discards.restore(discarded(fixture, record.id), as: record.name)
+        try checkChanged(try open(fixture, "second").tree)
+        #expect(fixture.set.quota.usedFiles == used)
+    }
+
+    @Test("A command that looked a workspace up before others changed it takes no other one")
+    func lateCommands() throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        try change(tree)
+        try fixture.set.discards.discard(record)
+        let old = try discarded(fixture, record.id)
+        try fixture.set.discards.restore(old, as: record.name)
+        #expect(throws: Errno.noEntry) { try fixture.set.discards.remove(old) }
+        #expect(throws: Errno.noEntry) { try fixture.set.discards.restore(old, as: record.name) }
+        try fixture.set.discards.discard(record)
+        #expect(throws: Errno.noEntry) { try fixture.set.discards.remove(old) }
+        #expect(throws: Errno.noEntry) { try fixture.set.discards.remove(record) }
+        try fixture.set.discards.restore(discarded(fixture, record.id), as: record.name)
+        try fixture.set.rename(record.id, to: FileName("third"))
+        #expect(throws: Errno.noEntry) { try fixture.set.discards.discard(record) }
+        try checkChanged(try open(fixture, "third").tree)
+    }
+
+    @Test("Discarded workspaces are kept while the limits of the store cannot be read")
+    func lostLimits() throws {
+        let time = TestClock()
+        let fixture = try fixture(time.clock)
+        let (record, tree) = try open(fixture, "second")
+        try change(tree)
+        try fixture.set.setLimit(.retention, to: nil)
+        try fixture.set.discards.discard(record)
+        try writeFile("\(fixture.storePath)/limits", "damaged")
+        try fixture.reopen()
+        time.skip(30 * Self.day)
+        fixture.set.discards.removeExpired(time.clock.monotonic())
+        #expect(fixture.set.discards.records.count == 1)
+        #expect(fixture.set.discards.retention == nil)
+        #expect(fixture.messages.contains { $0.contains("discarded workspaces are kept until then") })
+        try fixture.set.setLimit(.retention, to: UInt64(Self.day))
+        fixture.set.discards.removeExpired(time.clock.monotonic())
+        #expect(fixture.set.discards.records.isEmpty)
     }
 
     // MARK: Random
@@ -247,7 +327,7 @@ import Testing
         for step in 0..<60 {
             let name = names[Int.random(in: 0..<names.count, using: &random)]
             let live = reference.first { $0.value.name == name && !$0.value.isDiscarded }
-            let discarded = reference.filter { $0.value.isDiscarded }.keys.sorted()
+            let gone = reference.filter { $0.value.isDiscarded }.keys.sorted()
             switch Int.random(in: 0..<12, using: &random) {
             case 0..<5:
                 let (record, tree) = try open(fixture, name)
@@ -264,12 +344,14 @@ import Testing
                     #expect(fixture.set.find(try FileName(name)) == nil)
                     continue
                 }
-                try fixture.set.discards.discard(live.key)
+                try fixture.set.discards.discard(try #require(fixture.set.find(try FileName(name))))
                 reference[live.key]?.isDiscarded = true
             case 7..<9:
-                guard let id = discarded.randomElement(using: &random) else { continue }
+                guard let id = gone.randomElement(using: &random) else { continue }
+                let found = try discarded(fixture, id)
+                let newName = try FileName(name)
                 let outcome = failure { () throws(Errno) in
-                    try fixture.set.discards.restore(id, as: try FileName(name))
+                    try fixture.set.discards.restore(found, as: newName)
                 }
                 #expect(outcome == (live == nil ? nil : .exists))
                 if live == nil {
@@ -277,8 +359,8 @@ import Testing
                     reference[id]?.name = name
                 }
             case 9:
-                guard let id = discarded.randomElement(using: &random) else { continue }
-                try fixture.set.discards.remove(id)
+                guard let id = gone.randomElement(using: &random) else { continue }
+                try fixture.set.discards.remove(discarded(fixture, id))
                 reference[id] = nil
             case 10: fixture.set.maintain()
             default:
@@ -287,7 +369,8 @@ import Testing
         }
         for (id, known) in reference.sorted(by: { $0.key < $1.key }) {
             if known.isDiscarded {
-                try fixture.set.discards.restore(id, as: FileName("restored-\(id)"))
+                try fixture.set.discards.restore(
+                    discarded(fixture, id), as: FileName("restored-\(id)"))
             } else {
                 #expect(fixture.set.find(try FileName(known.name))?.id == id)
             }

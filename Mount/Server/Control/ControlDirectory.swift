@@ -67,10 +67,10 @@ package final class ControlDirectory: Sendable {
     func place(_ id: UInt64) throws(Errno) -> ControlPlace { try table.place(id) }
 
     /// Returns the workspace of a node; nil for the list of workspaces.
-    /// - Throws: ESTALE for a workspace that was removed.
+    /// - Throws: ESTALE for a workspace that was discarded or removed.
     func workspace(_ id: UInt16) throws(Errno) -> Workspace? {
         if id == 0 { return nil }
-        guard let workspace = set.opened(id) else { throw .stale }
+        guard let workspace = set.opened(id), workspace.isLive else { throw .stale }
         return workspace
     }
 

@@ -101,6 +101,11 @@ extension WorkspaceAccounts {
             }
             if let time = record.lastChange { workspace.withTreeSafely { $0.noteChange(time) } }
         }
+        workspace.withTreeSafely { tree in
+            // After a kill. A row of a base file has a time from before its first change. If the database
+            // cannot be read, the time is not known.
+            if record == nil, let time = try? tree.reader.lastChange() { tree.noteChange(time) }
+        }
         let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes)
             .adding(clamping: treeLogBytes)
         let files = Int64(clamping: workspace.withTreeSafely { $0.bounds.countFiles() })
@@ -174,7 +179,10 @@ extension WorkspaceSet {
             let found = try OperatorLimits(from: "", on: store.disk)
             limiting.withLock { $0 = found }
         } catch {
-            events.post(.error, "\(error); the store's limits are the defaults until they are set again")
+            hasLostLimits.store(true, ordering: .relaxed)
+            events.post(
+                .error, "\(error); the store's limits are the defaults until they are set again, and "
+                    + "discarded workspaces are kept until then")
         }
         applyLimits()
     }
@@ -201,11 +209,16 @@ extension WorkspaceSet {
                 }
                 continue
             }
-            closedUsage.withLock { $0[record.id] = usage }
-            quota.add(
-                bytes: Int64(clamping: usage.logBytes + usage.treeLogBytes),
-                files: Int64(clamping: usage.files))
+            countClosed(record.id, usage)
         }
+    }
+
+    /// Counts the usage of a workspace that is not open.
+    func countClosed(_ id: UInt16, _ usage: UsageRecord) {
+        closedUsage.withLock { $0[id] = usage }
+        quota.add(
+            bytes: Int64(clamping: usage.logBytes.adding(clamping: usage.treeLogBytes)),
+            files: Int64(clamping: usage.files))
     }
 
     /// Adds the usage of the pool from before it was counted. Done once.

@@ -16,7 +16,9 @@ package struct Discards: Sendable {
     /// it is removed by hand.
     package var retention: UInt64? {
         let limits = set.operatorLimits
-        return limits.isSet(.retention) ? limits[.retention] : Self.defaultRetention
+        if limits.isSet(.retention) { return limits[.retention] }
+        // Limits that cannot be read may have kept it longer.
+        return set.hasLostLimits.load(ordering: .relaxed) ? nil : Self.defaultRetention
     }
 
     /// The discarded workspaces, the last discarded first.
@@ -26,66 +28,89 @@ package struct Discards: Sendable {
 
     /// Discards a workspace. Later calls get ESTALE, and look-ups of its name ENOENT. Each write that was
     /// acknowledged before is kept.
-    /// - Throws: ENOENT if it is not there or discarded already, or the errno of the disk.
-    @discardableResult
-    package func discard(_ id: UInt16) throws(Errno) -> WorkspaceRecord {
+    /// - Parameter record: the workspace as it was looked up.
+    /// - Throws: ENOENT if it was renamed, discarded or removed since, or the errno of the disk.
+    package func discard(_ record: WorkspaceRecord) throws(Errno) {
         try exclusively { () throws(Errno) in
-            // The record comes first: calls must not fail if the disk refuses it.
-            let record = try set.store.discardWorkspace(id, now: set.clock.realtime())
-            if let workspace = set.opened(id) { refuseCalls(of: workspace, .discarded) }
-            return record
+            try checkPresent(record)
+            // The record comes first: calls must not fail if the disk refuses it. A workspace can be discarded
+            // on a full disk.
+            _ = try set.store.logs.reserve.whileFull { () throws(Errno) in
+                try set.store.discardWorkspace(record.id, now: set.clock.realtime())
+            }
+            if let workspace = set.opened(record.id) { refuseCalls(of: workspace, .discarded) }
         }
     }
 
-    /// Restores a discarded workspace with its data, its history and its inode numbers. A workspace that was
-    /// open stays so while it is discarded: the kernel may still refer to its inodes.
-    /// - Throws: ENOENT if it is not discarded, EEXIST if the name is taken.
-    @discardableResult
-    package func restore(_ id: UInt16, as name: FileName) throws(Errno) -> WorkspaceRecord {
+    /// Restores a discarded workspace with its data, its history and its inode numbers.
+    /// - Throws: ENOENT if it was restored or removed since it was looked up, EEXIST if the name is taken.
+    package func restore(_ record: WorkspaceRecord, as name: FileName) throws(Errno) {
         try exclusively { () throws(Errno) in
-            let record = try set.store.restoreWorkspace(id, as: name)
-            set.opened(id)?.withTreeSafely { $0.standing = .live }
-            return record
+            try checkPresent(record)
+            _ = try set.store.logs.reserve.whileFull { () throws(Errno) in
+                try set.store.restoreWorkspace(record.id, as: name)
+            }
+            set.opened(record.id)?.withTreeSafely { $0.standing = .live }
         }
     }
 
-    /// Removes a discarded workspace with all its data.
-    /// - Throws: ENOENT if it is not discarded.
-    package func remove(_ id: UInt16) throws(Errno) {
+    /// Removes a workspace with all its data, discarded or not.
+    /// - Throws: ENOENT if it was renamed, discarded, restored or removed since it was looked up.
+    package func remove(_ record: WorkspaceRecord) throws(Errno) {
         try exclusively { () throws(Errno) in
-            guard records.contains(where: { $0.id == id }) else { throw .noEntry }
-            if let workspace = set.opened(id) {
-                refuseCalls(of: workspace, .removed)
-                try takeOut(workspace)
-            } else {
-                try set.store.removeRecord(id)
-                set.stopCounting(closed: id)
-                set.wantsPoolSweep.store(true, ordering: .relaxed)
+            try checkPresent(record)
+            let workspace = set.opened(record.id)
+            if let workspace { refuseCalls(of: workspace, .removed) }
+            do throws(Errno) {
+                try takeOut(record.id)
+            } catch {
+                workspace?.withTreeSafely { $0.standing = record.discarded == nil ? .live : .discarded }
+                throw error
             }
         }
-        set.store.removeData(id)
+        removeData(record)
     }
 
-    /// Closes a workspace that takes no calls any more, and takes it out of the store. Its data is to be
-    /// removed afterwards, without a lock. The caller holds the lock `opening`.
-    package func takeOut(_ workspace: Workspace) throws(Errno) {
-        set.open.remove(workspace.id)
-        set.stopCounting(workspace)
-        workspace.close()
-        try set.store.removeRecord(workspace.id)
+    private func checkPresent(_ record: WorkspaceRecord) throws(Errno) {
+        guard set.store.allWorkspaces.contains(record) else { throw .noEntry }
+    }
+
+    /// Takes a workspace that gets no calls any more out of the store, and lets go of it. `removeData` is to
+    /// be called afterwards, without a lock. The caller holds the lock `opening`.
+    package func takeOut(_ id: UInt16) throws(Errno) {
+        try set.store.removeRecord(id)
+        if let workspace = set.opened(id) {
+            set.open.remove(id)
+            set.stopCounting(workspace)
+            workspace.release()
+        } else {
+            set.stopCounting(closed: id)
+        }
         // No other workspace may need the contents it had in the pool.
         set.wantsPoolSweep.store(true, ordering: .relaxed)
     }
 
-    /// Removes one workspace whose time is over. The maintenance thread calls it in each round.
-    func removeOldest(_ now: Int64) {
+    /// Removes the data of a workspace that was taken out.
+    package func removeData(_ record: WorkspaceRecord) {
+        do throws(Errno) {
+            try set.store.removeData(record.id)
+        } catch {
+            set.events.post(
+                .warning, "the workspace \(record.name) is removed, but not all of its data: \(error); the "
+                    + "next start removes the rest")
+        }
+    }
+
+    /// Removes one workspace whose retention is over. It may take long: it is not called by a thread that
+    /// others wait for.
+    /// - Parameter now: monotonic time in nanoseconds.
+    package func removeExpired(_ now: Int64) {
         let isPausing = set.lastFailedRemoval.withLock { last in last.map { now - $0 < Self.pause } ?? false }
-        guard !isPausing, let retention, let oldest = records.last,
-            let discarded = oldest.discarded,
+        guard !isPausing, let retention, let oldest = records.last, let discarded = oldest.discarded,
             set.clock.realtime().subtracting(clamping: discarded) >= Int64(clamping: retention)
         else { return }
         do throws(Errno) {
-            try remove(oldest.id)
+            try remove(oldest)
             set.events.post(
                 .notice,
                 "removed the workspace \(oldest.name), which was discarded and whose retention is over")
@@ -99,20 +124,55 @@ package struct Discards: Sendable {
         }
     }
 
+    /// Closes discarded workspaces of which the kernel refers to no file, so that they take no memory and no
+    /// descriptors. The maintenance thread calls it.
+    func closeUnused() {
+        let discarded = Set(records.map(\.id))
+        if discarded.isEmpty { return }
+        for workspace in set.opened where discarded.contains(workspace.id) {
+            let isUnused = workspace.withTreeSafely { tree in
+                tree.standing == .discarded
+                    && tree.inodes.values.allSatisfy { $0.lookups == 0 || $0.number == tree.rootNumber }
+            }
+            if isUnused { close(workspace) }
+        }
+    }
+
+    private func close(_ workspace: Workspace) {
+        set.opening.withLock { _ in
+            // It may have been restored meanwhile.
+            guard set.opened(workspace.id) === workspace,
+                workspace.withTreeSafely({ $0.standing == .discarded })
+            else { return }
+            let usage = workspace.accounts.usageRecord
+            set.open.remove(workspace.id)
+            set.stopCounting(workspace)
+            guard workspace.close() else { return }
+            do throws(StorageError) {
+                try usage.write(workspace.id, on: set.store.disk)
+                set.countClosed(workspace.id, usage)
+            } catch {
+                // The next opening counts again.
+                set.events.post(.warning, "\(error)")
+            }
+        }
+    }
+
     /// Waits for the edits under way, then lets no further call in.
     private func refuseCalls(of workspace: Workspace, _ standing: Tree.Standing) {
         workspace.gate.alone { workspace.withTreeSafely { $0.standing = standing } }
     }
 
     /// No workspace is opened meanwhile.
-    private func exclusively<R: Sendable>(_ body: () throws(Errno) -> R) throws(Errno) -> R {
-        let result: Result<R, Errno> = set.opening.withLock { _ in
+    private func exclusively(_ body: () throws(Errno) -> Void) throws(Errno) {
+        let failure: Errno? = set.opening.withLock { _ in
             do throws(Errno) {
-                return .success(try body())
+                try body()
+                return nil
             } catch {
-                return .failure(error)
+                return error
             }
         }
-        return try result.get()
+        if let failure { throw failure }
     }
 }

@@ -75,6 +75,9 @@ package final class Workspace: Sendable {
         }
     }
 
+    /// Whether it takes calls: it is neither discarded nor being removed.
+    package var isLive: Bool { withTreeSafely { $0.standing == .live } }
+
     /// Runs `body` with the tree locked, even if the workspace is discarded or being
     /// removed.
     package func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }
@@ -142,6 +145,16 @@ extension Workspace {
 
     // MARK: Closing
 
+    /// Lets go of everything that the workspace holds, and writes nothing.
+    func release() {
+        checkpointWriter.withLock { $0 = nil }
+        withTreeSafely { tree in
+            tree.openLogs.removeAll()
+            tree.inodes.removeAll()
+            tree.reader.close()
+        }
+    }
+
     /// Writes everything out and marks the workspace as closed cleanly.
     /// - Returns: false if the database could not be written; the tree log has everything then.
     @discardableResult
@@ -152,14 +165,10 @@ extension Workspace {
             try? log.checkpoint(ifMoreThan: limits.replayRecords)
         }
         checkpointWriter.withLock { writer in
+            // The next start reads the write-ahead log as well.
             try? writer?.flushLog()
-            writer = nil
         }
-        withTreeSafely { tree in
-            tree.openLogs.removeAll()
-            tree.inodes.removeAll()
-            tree.reader.close()
-        }
+        release()
         guard written, isCut else { return false }
         if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
             // Without the seal the next start checks row by row.

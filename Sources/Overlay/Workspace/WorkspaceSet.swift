@@ -32,6 +32,8 @@ package final class WorkspaceSet: Sendable {
     let lastPoolSweep = Mutex<Int64?>(nil)
     /// When the removal of a discarded workspace failed last (monotonic time).
     let lastFailedRemoval = Mutex<Int64?>(nil)
+    /// Set while the limits of the store are not known: their file cannot be read.
+    let hasLostLimits = Atomic<Bool>(false)
 
     package init(
         store: Store, base: BaseTree, clock: Clock = .system, limits: Limits = Limits(),
@@ -150,7 +152,7 @@ package final class WorkspaceSet: Sendable {
             return true
         }
         if isFillTime { maintainReserve() }
-        discards.removeOldest(now)
+        if isTime { discards.closeUnused() }
         PoolSweep(self).runIfDue(now)
         reviewLimits()
         maintainMemory(resident: resident)

@@ -46,6 +46,11 @@ extension WorkspaceAccounts {
         return statistics
     }
 
+    /// The inodes that the kernel refers to.
+    package var kernelInodes: [InodeNumber] {
+        workspace.withTreeSafely { tree in tree.inodes.values.filter { $0.lookups > 0 }.map(\.number) }
+    }
+
     /// The space that the workspace takes in the store: the first query lists its directories, later ones
     /// add the growth since.
     package var usage: WorkspaceUsage {

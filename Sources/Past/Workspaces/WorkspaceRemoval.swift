@@ -31,7 +31,7 @@ extension WorkspaceSet {
             let failure: Errno?? = opening.withLock { _ in
                 do throws(Errno) {
                     guard try workspace.removal.startRemoval(at: seen) else { return .some(nil) }
-                    try discards.takeOut(workspace)
+                    try discards.takeOut(record.id)
                     return nil
                 } catch {
                     return .some(error)
@@ -39,7 +39,7 @@ extension WorkspaceSet {
             }
             switch failure {
             case nil:
-                store.removeData(workspace.id)
+                discards.removeData(record)
                 return
             case .some(let error?): throw error
             case .some(nil): continue

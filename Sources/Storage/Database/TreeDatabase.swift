@@ -340,6 +340,15 @@ package final class TreeDatabase {
         return count
     }
 
+    /// Returns the newest change time of an inode in nanoseconds since 1970; nil without inodes.
+    package func lastChange() throws(StorageError) -> Int64? {
+        var last: Int64?
+        try connection.run("SELECT changed FROM inodes ORDER BY changed DESC LIMIT 1") { row in
+            last = row.integer(0)
+        }
+        return last
+    }
+
     /// Verifies every row and its checksum, after SQLite's own check of its pages.
     package func verify() throws(StorageError) {
         var verdict = "ok"

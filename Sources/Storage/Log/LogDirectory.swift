@@ -227,5 +227,20 @@ package final class LogDirectory: Sendable {
     /// The largest number of bytes of a cut tail that are kept.
     private static let keptTail = KeptBytes.maximum
 
+    /// Forgets all logs of a removed workspace. The disk frees the space of a removed file only when its last
+    /// descriptor is closed.
+    package func forget(workspace: UInt16) {
+        func isOwn(_ log: UInt64) -> Bool { UInt16(log >> 48) == workspace }
+        // The files close outside the lock.
+        var files: [any DiskFile] = []
+        open.withLock { cache in
+            for log in cache.keys.filter(isOwn) { cache.removeValue(for: log).map { files.append($0) } }
+        }
+        files = []
+        failedSyncs.withLock { known in known = known.filter { !isOwn($0.key) } }
+        pendingCuts.withLock { known in known = known.filter { !isOwn($0.key) } }
+        counters.withLock { $0[workspace] = nil }
+    }
+
     package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }
 }

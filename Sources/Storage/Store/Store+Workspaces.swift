@@ -145,12 +145,17 @@ extension Store {
 
     /// Removes the data of a workspace that was taken out. It takes long for many files, so no lock may be
     /// held. What is left after a failure is removed by the next start.
-    package func removeData(_ id: UInt16) { try? disk.removeTree(Self.deadPath(id)) }
+    package func removeData(_ id: UInt16) throws(Errno) {
+        // Descriptors of removed files would keep their space.
+        logs.forget(workspace: id)
+        try disk.removeTree(Self.deadPath(id))
+    }
 
     /// Removes a workspace with all its data. The caller must make sure that it is not in use.
     package func removeWorkspace(_ id: UInt16) throws(Errno) {
         try removeRecord(id)
-        removeData(id)
+        // The workspace is gone; the next start removes what is left.
+        try? removeData(id)
     }
 
     private static func deadPath(_ id: UInt16) -> String { LogDirectory.workspacePath(id) + ".dead" }
@@ -192,7 +197,8 @@ extension Store {
         _ id: UInt16, _ body: (inout WorkspaceRecord, [UInt16: WorkspaceRecord]) -> Errno?
     ) throws(Errno) -> WorkspaceRecord {
         let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
-            guard var record = known[id] else { return .failure(.noEntry) }
+            guard let old = known[id] else { return .failure(.noEntry) }
+            var record = old
             if let failure = body(&record, known) { return .failure(failure) }
             let path = LogDirectory.workspacePath(id) + "/workspace"
             do throws(StorageError) {
@@ -202,6 +208,12 @@ extension Store {
                 // old record may come back after a power cut.
                 guard (try? WorkspaceRecord(from: path, on: disk)) == record else {
                     return .failure(error.errno)
+                }
+                // The name of a discarded workspace can be taken at once. If the old record came back, two
+                // workspaces would have it.
+                if record.discarded != nil {
+                    try? old.write(to: path, on: disk)
+                    if (try? WorkspaceRecord(from: path, on: disk)) == old { return .failure(error.errno) }
                 }
             }
             known[id] = record

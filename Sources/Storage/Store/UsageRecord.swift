@@ -45,9 +45,10 @@ package struct UsageRecord: Equatable, Sendable {
         else { return nil }
         var reader = ByteReader(payload)
         guard let logFiles: UInt64 = reader.integer(), let logBytes: UInt64 = reader.integer(),
-            let treeLogBytes: UInt64 = reader.integer(), let files: UInt64 = reader.integer(),
-            let lastChange: Int64 = reader.integer()
+            let treeLogBytes: UInt64 = reader.integer(), let files: UInt64 = reader.integer()
         else { return nil }
+        // The first records ended here.
+        let lastChange: Int64 = reader.integer() ?? 0
         self.init(
             logFiles: logFiles, logBytes: logBytes, treeLogBytes: treeLogBytes, files: files,
             lastChange: lastChange == 0 ? nil : lastChange)
