@@ -89,6 +89,7 @@ package final class StatusReport: Sendable {
         var pairs: [(String, JSONText.Value)] = [
             ("workspace_id", .unsigned(UInt64(record.id))),
             ("sequence", .unsigned(numbers.sequence)),
+            ("last_change", numbers.lastChange.map { .text(ISOTime.text($0)) } ?? .null),
             ("log_files", .unsigned(usage.logFiles)),
             ("log_bytes", .unsigned(usage.logBytes)),
             ("tree_log_bytes", .unsigned(numbers.treeLogBytes)),

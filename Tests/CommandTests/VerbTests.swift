@@ -10,7 +10,7 @@ import Testing
 extension CommandTests {
     @Suite struct Verbs {
         static let all = [
-            "mount", "unmount", "status", "doctor", "list", "discard", "restore", "run",
+            "mount", "unmount", "status", "doctor", "list", "discard", "restore", "run", "hook",
             "backup", "rollback", "undo", "history", "blame", "diff", "clone", "read", "edit", "copy",
             "edit-copy", "mcp", "verify", "limits", "drift", "refresh", "events", "progress", "top",
             "fsck", "completion", "generate-manual",
@@ -21,8 +21,8 @@ extension CommandTests {
             let result = try Program.run([verb, "--help"])
             #expect(result.status == 0)
             #expect(result.text.contains("USAGE: draftfs \(verb)"))
-            // mcp speaks nothing but JSON.
-            #expect(result.text.contains("--json") || verb == "mcp")
+            // mcp speaks nothing but JSON; the verbs below hook have the option.
+            #expect(result.text.contains("--json") || verb == "mcp" || verb == "hook")
         }
 
         @Test func `These are all verbs`() {

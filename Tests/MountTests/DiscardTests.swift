@@ -227,6 +227,55 @@ extension MountTests {
             }
         }
 
+        @Test("The hooks of agents make, back up and discard workspaces")
+        func hooks() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                func hook(_ verb: String, _ input: String, _ more: String...) throws -> ChildResult {
+                    try writeFile("\(mount.base)/../input", input)
+                    let words = [TestEnvironment.binary, "hook", verb] + more
+                    let script = words.map { "'\($0)'" }.joined(separator: " ") + " < ../input"
+                    return try ChildProcess.run(
+                        ["sh", "-c", "exec " + script], seconds: 30, directory: mount.base)
+                }
+                let first = #"{"name": "agent/1", "cwd": "/"}"#
+                let made = try hook("worktree-create", first, "-C", mount.root)
+                let path = mount("agent-1")
+                try same(made.text, "\(path)\n", "the path")
+                try same(try readText("\(path)/dir/file"), "of the base", "the workspace")
+                let other = #"{"worktree_name": "agent-1"}"#
+                try same(try hook("worktree-create", other, "-C", mount.root).status, 1, "a name in use")
+                try same(
+                    try hook("worktree-create", other, "-C", mount.root, "--reuse").text, "\(path)\n",
+                    "reuse")
+                let dots = try hook("worktree-create", #"{"name": ".."}"#, "-C", mount.root, "--reuse")
+                try same(dots.status, 1, "a name that is none")
+                let call = #"{"cwd": "\#(path)/dir", "tool_name": "Edit it"}"#
+                func backups() throws -> [Substring] {
+                    try readText("\(path)/.draft/backup").split(separator: "\n")
+                }
+                try same(try hook("checkpoint", call, "--keep", "2").status, 0, "nothing to keep")
+                try same(try backups().count, 0, "backups")
+                for step in 1...4 {
+                    try writeFile("\(path)/new", "step \(step)")
+                    for _ in 1...3 { try same(try hook("checkpoint", call, "--keep", "2").status, 0, "hook") }
+                    try same(try backups().count, min(step, 2), "backups after step \(step)")
+                }
+                try expect(try backups().allSatisfy { $0.contains("\"comment\":\"Edit it\"") }, "comments")
+                try same(try hook("checkpoint", #"{"cwd": "/"}"#).status, 0, "outside")
+                let removal = #"{"worktree_path": "\#(path)"}"#
+                for step in 1...2 { try same(try hook("worktree-remove", removal).status, 0, "\(step)") }
+                try same(try listing(mount.root), [], "workspaces")
+                try expect(try readText(mount(".draft/discard")).contains("agent-1"), "it can come back")
+                for wrong in ["", "[]", "{", "{}"] {
+                    for verb in ["worktree-create", "worktree-remove", "checkpoint"] {
+                        let result = try hook(verb, wrong)
+                        try expect(
+                            result.status == 1 && result.errorText.hasPrefix("draftfs: "), verb + wrong)
+                    }
+                }
+            }
+        }
+
         @Test("In a mount of one workspace the verbs for the list say what is missing")
         func single() throws {
             try mounted(prepare: Self.prepare) { mount in

@@ -94,7 +94,7 @@ struct Replay {
         }
         workspace.withTreeSafely { tree in
             for change in changes { tree.apply(change) }
-            if header.pid != 0 { tree.noteChange(header.time) }
+            if header.pid != 0 { tree.noteChange(header.time, changes) }
         }
         for change in changes {
             if let restore = Restore(change, header) { restores.append(restore) }

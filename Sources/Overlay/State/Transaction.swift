@@ -265,7 +265,7 @@ extension Tree {
         // made. A failed append leaves memory unchanged. After a crash the replay applies the record.
         try logWriter.append(transaction)
         // Without a process it is work of the daemon itself.
-        if transaction.stamp.pid != 0 { noteChange(transaction.stamp.time) }
+        if transaction.stamp.pid != 0 { noteChange(transaction.stamp.time, transaction.changes) }
         quota.count(files: growth)
         for (inode, _) in transaction.updated where inodes[inode.number] == nil {
             inodes[inode.number] = inode

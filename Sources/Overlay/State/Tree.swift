@@ -235,8 +235,11 @@ package final class Tree: @unchecked Sendable {
         try isInBase(name, of: directory) ? .whiteout : nil
     }
 
-    /// Notes the time of a change.
-    func noteChange(_ time: Int64) { lastChange = max(lastChange ?? time, time) }
+    /// Notes the time of a change of content, or of a transaction that consists of more than backups.
+    func noteChange(_ time: Int64, _ changes: [TreeChange]? = nil) {
+        let isChange = changes?.contains { if case .backup = $0 { false } else { true } } ?? true
+        if isChange { lastChange = max(lastChange ?? time, time) }
+    }
 
     // MARK: References
 

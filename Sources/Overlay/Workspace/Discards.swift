@@ -33,8 +33,8 @@ package struct Discards: Sendable {
     package func discard(_ record: WorkspaceRecord) throws(Errno) {
         try exclusively { () throws(Errno) in
             try checkPresent(record)
-            // The record comes first: calls must not fail if the disk refuses it. A workspace can be discarded
-            // on a full disk.
+            // The record comes first: calls must not fail if the disk refuses it. A workspace can be
+            // discarded on a full disk.
             _ = try set.store.logs.reserve.whileFull { () throws(Errno) in
                 try set.store.discardWorkspace(record.id, now: set.clock.realtime())
             }

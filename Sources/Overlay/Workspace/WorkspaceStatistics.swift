@@ -16,6 +16,8 @@ package struct WorkspaceStatistics: Sendable {
     package var dirtyKeys = 0
     /// The last sequence number, which is the number of changes the workspace has seen.
     package var sequence: UInt64 = 0
+    /// When a process changed something last, in nanoseconds since 1970; nil if that is not known.
+    package var lastChange: Int64?
     package var treeLogBytes: UInt64 = 0
     /// Base files and directories that were touched.
     package var touchedInodes = 0
@@ -35,6 +37,7 @@ extension WorkspaceAccounts {
             result.openLogs = tree.openLogs.count
             result.cachedBytes = tree.inodes.cachedBytes
             result.dirtyKeys = tree.pending.count
+            result.lastChange = tree.lastChange
             result.touchedInodes = tree.identity.touched.count
             result.passingAliases = tree.identity.passingAliases.count
             return result
