@@ -7,7 +7,7 @@ import Platform
 struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff",
-        abstract: "Show what changed against the base, a moment or another workspace.",
+        abstract: "Show what changed against the base, a moment or another workspace, or between moments.",
         discussion: Moments.help + """
              Each line has a status (A added, D deleted, M modified, R renamed, T another type, \
             P attributes only), the old and the new size, and the path. git apply accepts the \
@@ -15,7 +15,7 @@ struct DiffCommand: ParsableCommand {
             """)
 
     @Argument(help: ArgumentHelp(
-        "A moment or workspace:NAME; otherwise the first path. Default: the base.",
+        "A moment, MOMENT..MOMENT or workspace:NAME; otherwise the first path. Default: the base.",
         valueName: "moment"))
     var ground: String?
 
@@ -25,10 +25,21 @@ struct DiffCommand: ParsableCommand {
     @Flag(help: "Print a patch in git's format.")
     var patch = false
 
+    @Flag(help: "Print the numbers of new and removed lines of each file, and their sums.")
+    var stat = false
+
+    @Flag(help: "Print only the paths.")
+    var nameOnly = false
+
     @OptionGroup var workspace: WorkspaceOptions
 
     func validate() throws {
-        if patch, workspace.json { throw ValidationError("give either --patch or --json") }
+        guard [patch, stat, nameOnly].count(where: { $0 }) <= 1 else {
+            throw ValidationError("give only one of --patch, --stat and --name-only")
+        }
+        if patch || nameOnly, workspace.json {
+            throw ValidationError("--patch and --name-only do not work with --json")
+        }
     }
 
     func run() throws {
@@ -43,10 +54,50 @@ struct DiffCommand: ParsableCommand {
         }
         let lines = DiffLine.all(in: bytes).filter { $0.isBelow(wanted) }
         if patch {
-            try Patch(old: Self.tree(moment, place), new: place.root).print(lines)
+            try Self.patch(moment, place).print(lines)
+        } else if stat {
+            try printCounts(Self.patch(moment, place), lines)
+        } else if nameOnly {
+            for line in lines { print(GitQuoting.quoted(line.path)) }
         } else {
             for line in lines { print(workspace.json ? line.json.line : line.line) }
         }
+    }
+
+    private static func patch(_ moment: String?, _ place: Place) throws(Failure) -> Patch {
+        if let (first, second) = moment.flatMap(Moments.range), !(moment ?? "").hasPrefix("workspace:") {
+            return Patch(
+                old: place.control(Moments.directory(first)), new: place.control(Moments.directory(second)))
+        }
+        return try Patch(old: tree(moment, place), new: place.root)
+    }
+
+    private func printCounts(_ patch: Patch, _ lines: [DiffLine]) throws(Failure) {
+        var rows: [[String]] = []
+        var sum = LineCount(added: 0, removed: 0)
+        try patch.count(lines) { part, count in
+            let path = part.new ?? part.old ?? []
+            if let count {
+                sum.added = sum.added.adding(clamping: count.added)
+                sum.removed = sum.removed.adding(clamping: count.removed)
+            }
+            if workspace.json {
+                printJSON([
+                    "path": .text(String(decoding: path, as: UTF8.self)),
+                    "added": count.map { .integer($0.added) } ?? .null,
+                    "removed": count.map { .integer($0.removed) } ?? .null,
+                ])
+            } else {
+                // A file that is not text has no lines.
+                rows.append([
+                    count.map { "+\($0.added)" } ?? "-", count.map { "-\($0.removed)" } ?? "-",
+                    GitQuoting.quoted(path),
+                ])
+            }
+        }
+        if workspace.json || rows.isEmpty { return }
+        rows.append(["+\(sum.added)", "-\(sum.removed)", "\(rows.count) files"])
+        printText(Text.table(rows, right: [0, 1]))
     }
 
     /// Separates the moment from the paths. The first word is a moment if it has the form of one, if
@@ -58,6 +109,9 @@ struct DiffCommand: ParsableCommand {
         if first.hasPrefix("@") || first.hasPrefix("workspace:") || Moments.age(first) != nil {
             return (first, rest)
         }
+        if Moments.range(first) != nil, !exists(Place.absolute(first, from: place.start)) {
+            return (first, rest)
+        }
         let isName = !first.contains("/") && first != "." && first != ".."
         if isName, exists(place.control("backups/\(first)")) { return (first, rest) }
         if !isName || exists(Place.absolute(first, from: place.start)) {
@@ -67,7 +121,7 @@ struct DiffCommand: ParsableCommand {
     }
 
     private static func exists(_ path: String) -> Bool {
-        var found = stat()
+        var found = Glibc.stat()
         return lstat(path, &found) == 0
     }
 

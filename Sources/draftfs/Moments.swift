@@ -16,8 +16,16 @@ enum Moments {
         }
         let end = arguments.firstIndex(of: "--") ?? arguments.count
         return arguments.enumerated().map { index, word in
-            index < end && age(word) != nil ? "@" + word : word
+            let isAge = age(word) != nil || word.hasPrefix("-") && range(word) != nil
+            return index < end && isAge ? "@" + word : word
         }
+    }
+
+    /// Splits FIRST..SECOND; nil for any other word, also for a path.
+    static func range(_ word: String) -> (first: String, second: String)? {
+        guard !word.contains("/"), let dots = word.firstRange(of: "..") else { return nil }
+        let (first, second) = (String(word[..<dots.lowerBound]), String(word[dots.upperBound...]))
+        return first.isEmpty || second.isEmpty ? nil : (first, second)
     }
 
     /// Returns the moment in the form that control files take.
@@ -33,6 +41,9 @@ enum Moments {
     /// Replaces an age by the time that it means now, so that it stays the same moment while a
     /// command runs.
     static func fixed(_ word: String, now: Int64) -> String {
+        if let (first, second) = range(word) {
+            return fixed(first, now: now) + ".." + fixed(second, now: now)
+        }
         guard let age = age(word), age < now else { return word }
         return "@" + ISOTime.text(now - age)
     }

@@ -17,6 +17,17 @@ struct Patch {
     }
 
     func print(_ lines: [DiffLine]) throws(Failure) {
+        try withWriter(lines) { (writer, part) throws(Failure) in try writer.write(part) }
+    }
+
+    /// Passes each changed file with the numbers of its new and removed lines to `visit`.
+    func count(_ lines: [DiffLine], _ visit: (PatchPart, LineCount?) -> Void) throws(Failure) {
+        try withWriter(lines) { (writer, part) throws(Failure) in visit(part, try writer.count(part)) }
+    }
+
+    private func withWriter(
+        _ lines: [DiffLine], _ body: (PatchWriter, PatchPart) throws(Failure) -> Void
+    ) throws(Failure) {
         Interrupts.holdBack()
         defer { Interrupts.letIn() }
         let directory = try makeLinks()
@@ -27,7 +38,7 @@ struct Patch {
         let writer = PatchWriter(directory: directory)
         for part in parts(of: lines) {
             if Interrupts.arePending { return }
-            try writer.write(part)
+            try body(writer, part)
         }
     }
 
@@ -100,6 +111,12 @@ func makeTemporaryDirectory(_ purpose: String) throws(Failure) -> String {
 struct PatchPart: Equatable {
     var old: [UInt8]?
     var new: [UInt8]?
+}
+
+/// The numbers of lines that a change adds to a text and removes from it.
+struct LineCount: Equatable {
+    var added: UInt64
+    var removed: UInt64
 }
 
 /// Reads a tree by paths of bytes.

@@ -115,7 +115,37 @@ extension CommandTests {
                 [Program.path, "diff", "--patch", "-C", pair.fake.root],
                 environment: ["PATH": "/nonexistent"])
             #expect(result.status == 1)
-            #expect(result.errorText.hasPrefix("draftfs: a patch needs git"))
+            #expect(result.errorText.hasPrefix("draftfs: this needs git"))
+        }
+
+        @Test func `Lines are counted, and the paths are listed alone`() throws {
+            let script = """
+                printf '1\\n2\\n3\\n' >$B/m; printf '1\\nx\\n3\\n4\\n' >$W/m
+                printf 'a\\nb\\n' >$W/'new file'; printf 'gone' >$B/gone
+                mkdir $B/d; printf '1\\n' >$B/d/old; printf '1\\n2\\n' >$W/moved
+                printf '\\0\\1' >$W/binary; printf same >$B/mode; cp $B/mode $W/mode; chmod +x $W/mode
+                """
+            let pair = try Pair(
+                script,
+                diff: [
+                    "M\t6\t8\tm", "A\t-\t4\tnew file", "D\t4\t-\tgone", "R\t2\t4\td/old\tmoved",
+                    "A\t-\t2\tbinary", "P\t4\t4\tmode",
+                ])
+            let stat = try Program.run(["diff", "--stat", "-C", pair.fake.root])
+            #expect(stat.text == """
+                +1  -0  moved
+                +2  -1  m
+                +2  -0  new file
+                +0  -1  gone
+                 -   -  binary
+                +0  -0  mode
+                +5  -2  6 files
+
+                """, "\(stat.errorText)")
+            let json = try Program.run(["diff", "--stat", "--json", "-C", pair.fake.root, "binary"])
+            #expect(json.text == #"{"path": "binary", "added": null, "removed": null}"# + "\n")
+            let names = try Program.run(["diff", "--name-only", "-C", pair.fake.root])
+            #expect(names.text == "m\nnew file\ngone\nmoved\nbinary\nmode\n")
         }
 
         @Test func `Nothing stays in the directory for temporary files`() throws {

@@ -110,6 +110,13 @@ extension CommandTests {
             #expect(try fake.run("diff", "v1", "src").text == "A\t-\t3\tsrc/c\n")
             #expect(try fake.run("diff", "v1", ".", below: "src").text == "A\t-\t3\tsrc/c\n")
             #expect(try fake.run("diff", "@3").text == "A\t-\t3\te\n")
+            try fake.set("diff.@3..v1", "D\t3\t-\te\n")
+            #expect(try fake.run("diff", "@3..v1").text == "D\t3\t-\te\n")
+            #expect(try fake.run("diff", "@3..v1", "src").text == "")
+            try fake.put("a..b", "")
+            #expect(try fake.run("diff", "a..b").text == "", "a file of that name is a path")
+            #expect(try fake.run("diff", "-1d..v1").errorText.contains("there is no moment @"))
+            #expect(try fake.run("diff", "..", below: "src").text == "M\t1\t2\tsrc/a\nA\t-\t2\tb\n")
             #expect(try fake.run("diff", "v2").text == "")
             let json = try fake.run("diff", "src", "--json").output
             #expect(JSONValue(parsing: json)?["new_size"]?.unsigned == 2)

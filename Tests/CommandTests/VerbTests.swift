@@ -36,7 +36,8 @@ extension CommandTests {
             ["edit", "f", "--at", "1", "--insert", "a", "--insert-file", "b"],
             ["edit", "f", "--json-file", "-"], ["backup", "x", "--list"], ["completion", "tcsh"],
             ["backup", "--rename", "one"], ["backup", "--list", "--comment", "c"],
-            ["drift", "--accept", "a", "--ours", "b"], ["diff", "--patch", "--json"], ["fsck"],
+            ["drift", "--accept", "a", "--ours", "b"], ["diff", "--patch", "--json"],
+            ["diff", "--stat", "--patch"], ["diff", "--name-only", "--json"], ["fsck"],
             ["history", "--limit", "-1"], ["refresh", "what"], ["top", "--nosuch"],
         ])
         func `Wrong usage exits with 2`(arguments: [String]) throws {

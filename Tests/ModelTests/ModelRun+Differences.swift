@@ -16,6 +16,12 @@ extension ModelRun {
         let then = try TreeImage(PastTree(fixture.workspace.moments.view(at: moment.sequence)))
         try check(
             then, now, .moment(.sequence(moment.sequence)), "\(when), against \(moment.name)")
+        if let other = moments.randomElement(using: &random) {
+            let later = try TreeImage(PastTree(fixture.workspace.moments.view(at: other.sequence)))
+            try check(
+                then, later, .moments(.sequence(moment.sequence), .sequence(other.sequence)),
+                "\(when), from \(moment.name) to \(other.name)")
+        }
         forget()
     }
 

@@ -77,6 +77,32 @@ import Testing
         #expect(try lines(fixture, .moment(.sequence(0))).contains("M 12 12 a"))
     }
 
+    @Test("A diff between two moments shows what happened between them, in both directions")
+    func moments() throws {
+        let fixture = try fixture()
+        let first = fixture.workspace.accounts.statistics.sequence
+        try change(fixture.tree)
+        let second = fixture.workspace.accounts.statistics.sequence
+        try fixture.tree.write("new/f", "0", at: 4)
+        try fixture.tree.rename("moved", to: "again")
+        try fixture.tree.unlink("a")
+        try fixture.tree.makeFile("later")
+        for turn in 0..<2 {
+            #expect(
+                try lines(fixture, .moments(.sequence(first), .sequence(second))).sorted() == changed.sorted())
+            #expect(
+                try lines(fixture, .moments(.sequence(second), .sequence(first))).sorted() == [
+                    "A - 14 e/h", "D - - new", "D 5 - new/f", "M 12 12 a", "M 18 18 d/sub/g", "P 12 12 b",
+                    "R - - moved > d", "T 0 - e",
+                ])
+            #expect(try lines(fixture, .moments(.sequence(second), .sequence(second))) == [])
+            if turn == 0 { try fixture.reopenAfterKill() }
+        }
+        #expect(throws: CommandError.self) {
+            try lines(fixture, .moments(.sequence(0), .sequence(100_000)))
+        }
+    }
+
     @Test("What was written and taken back, or written as it was, is no difference")
     func equal() throws {
         let fixture = try fixture()

@@ -6,6 +6,8 @@ package import Platform
 package enum DiffGround: Equatable, Sendable {
     case base
     case moment(Moment)
+    /// Not the workspace as it is, but its state at the second moment is compared with that at the first.
+    case moments(Moment, Moment)
     /// Another workspace of the store, by name.
     case workspace(FileName)
 }

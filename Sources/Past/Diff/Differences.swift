@@ -23,6 +23,10 @@ extension WorkspaceSet {
             return try workspace.comparison.differences(from: nil)
         case .moment(let moment):
             return try workspace.comparison.differences(from: try workspace.moments.sequence(of: moment))
+        case .moments(let first, let second):
+            return try workspace.comparison.differences(
+                from: try workspace.moments.sequence(of: first),
+                to: try workspace.moments.sequence(of: second))
         case .workspace(let name):
             guard let record = find(name) else {
                 throw CommandError(.noEntry, "there is no workspace named \(name)")
@@ -62,6 +66,26 @@ extension Comparison {
                 let old = DiffSide(past, keys: workspace.id)
                 return try DiffDraft(
                     DiffNames(old: old, new: new, names: past.delta.entries.mapValues { Set($0.keys) }),
+                    rows: rows)
+            }
+            return draft.finished(old: workspace, new: workspace)
+        }
+    }
+
+    /// Compares the moments after two changes; either may be the earlier one.
+    func differences(from first: UInt64, to second: UInt64) throws(CommandError) -> [Difference] {
+        try answering { () throws(Errno) in
+            let draft = try workspace.withTree { (tree) throws(Errno) in
+                let old = try TreeAtMoment(tree, after: first)
+                let new = try TreeAtMoment(tree, after: second)
+                // All that changed since the earlier moment: some of it changed after the later one only.
+                let earlier = first < second ? old : new
+                var rows = Set(earlier.delta.inodes.keys).union(earlier.delta.xattrs.keys)
+                rows.formUnion(try tree.editedInodes(after: min(first, second)))
+                return try DiffDraft(
+                    DiffNames(
+                        old: DiffSide(old, keys: workspace.id), new: DiffSide(new, keys: workspace.id),
+                        names: earlier.delta.entries.mapValues { Set($0.keys) }),
                     rows: rows)
             }
             return draft.finished(old: workspace, new: workspace)
