@@ -128,6 +128,10 @@ extension FileName {
             throw .invalid(
                 "\(shown(word)) is not a name for a backup: it may hold neither / nor control characters")
         }
+        if zip(word, word.dropFirst()).contains(where: { $0 == Byte.dot && $1 == Byte.dot }) {
+            throw .invalid(
+                "\(shown(word)) is not a name for a backup: two dots in a row stand between two moments")
+        }
         self.init(trusted: word)
     }
 }

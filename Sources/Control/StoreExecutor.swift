@@ -3,14 +3,14 @@
 package import Overlay
 internal import Past
 package import Platform
-internal import Storage
+package import Storage
 
 package struct StoreExecutor: Sendable {
     package typealias SetLimit = @Sendable (LimitKey, LimitValue) throws(CommandError) -> Void
 
-    /// Takes a name that leads to another workspace now, or to none, and the id of the workspace that was
-    /// discarded, restored or removed.
-    package typealias Changed = (FileName, UInt16) -> Void
+    /// Takes a name that leads to another workspace now, or to none, the id of the workspace that was
+    /// discarded, restored or removed, and for a removed one the inodes that the kernel referred to.
+    package typealias Changed = (FileName, UInt16, [InodeNumber]) -> Void
 
     private let set: WorkspaceSet
     private let clock: Clock
@@ -66,7 +66,7 @@ package struct StoreExecutor: Sendable {
         } catch {
             throw CommandError(error, "the workspace \(shown(record.name)) was not discarded: \(error)")
         }
-        changed(record.name, record.id)
+        changed(record.name, record.id, [])
     }
 
     /// Removes workspaces and all discarded ones of their names, or without names all discarded ones.
@@ -81,8 +81,8 @@ package struct StoreExecutor: Sendable {
         let live = set.records.filter { names.contains($0.name) }
         for record in live + set.discards.records where names.isEmpty || names.contains(record.name) {
             do throws(Errno) {
-                try set.discards.remove(record)
-                if record.discarded == nil { changed(record.name, record.id) }
+                let held = try set.discards.remove(record)
+                if record.discarded == nil { changed(record.name, record.id, held) }
             } catch {
                 // Its retention ended, or another command took it, meanwhile.
                 if error == .noEntry { continue }
@@ -96,7 +96,7 @@ package struct StoreExecutor: Sendable {
         for record in set.records {
             do throws(Errno) {
                 try set.remove(record)
-                changed(record.name, record.id)
+                changed(record.name, record.id, [])
             } catch {
                 switch error {
                 // It has changes, is being changed, or is gone.
@@ -130,6 +130,6 @@ package struct StoreExecutor: Sendable {
             }
             throw CommandError(error, "the workspace \(shown(name)) was not restored: \(error)")
         }
-        changed(newName, found.id)
+        changed(newName, found.id, [])
     }
 }

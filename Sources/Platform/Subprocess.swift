@@ -23,9 +23,9 @@ package enum Subprocess {
     }
 
     /// Starts a program. The caller waits for its end. Signals blocked in this process are not blocked
-    /// in the program.
-    /// - Parameter isGroup: The program gets its own process group, and the default action of SIGPIPE,
-    ///   which programs in a pipe expect and a server ignores.
+    /// in the program, and SIGPIPE has its default action, which programs in a pipe expect and a server
+    /// ignores.
+    /// - Parameter isGroup: The program gets its own process group.
     /// - Parameter keepsInput: The program reads the standard input of this process, not /dev/null.
     package static func start(
         _ arguments: [[UInt8]], environment: [String], output: Int32, errors: Errors,
@@ -49,14 +49,14 @@ package enum Subprocess {
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
-        var flags = POSIX_SPAWN_SETSIGMASK
+        var standard = sigset_t()
+        sigemptyset(&standard)
+        sigaddset(&standard, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &standard)
+        var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
         if isGroup {
             posix_spawnattr_setpgroup(&attributes, 0)
-            var standard = sigset_t()
-            sigemptyset(&standard)
-            sigaddset(&standard, SIGPIPE)
-            posix_spawnattr_setsigdefault(&attributes, &standard)
-            flags |= POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF
+            flags |= POSIX_SPAWN_SETPGROUP
         }
         posix_spawnattr_setflags(&attributes, Int16(flags))
         var words = arguments.map { withCString($0) { strdup($0) } } + [nil]
@@ -67,6 +67,15 @@ package enum Subprocess {
         let failure = posix_spawnp(&child, program, &actions, &attributes, &words, &variables)
         guard failure == 0 else { throw Errno(failure) }
         return child
+    }
+
+    /// Returns the exit status of a program that has ended, or 128 plus the number of the signal that ended
+    /// it; nil while it runs.
+    package static func poll(_ child: Int32) -> Int32? {
+        var status: Int32 = -1
+        let found = waitpid(child, &status, WNOHANG)
+        if found == 0 || found < 0 && errno == EINTR { return nil }
+        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
     }
 
     /// Waits for a program and returns its exit status, or 128 plus the number of the signal that ended

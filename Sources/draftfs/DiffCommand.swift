@@ -11,7 +11,7 @@ struct DiffCommand: ParsableCommand {
         discussion: Moments.help + """
              Each line has a status (A added, D deleted, M modified, R renamed, T another type, \
             P attributes only), the old and the new size, and the path. git apply accepts the \
-            patch; --patch needs git.
+            patch; --patch and --stat need git.
             """)
 
     @Argument(help: ArgumentHelp(

@@ -124,12 +124,15 @@ struct HookCommand: ParsableCommand {
             if workspace.json { printJSON(["backup": made.map { .text($0) } ?? .null]) }
         }
 
-        /// Returns whether there is a change after the last backup.
+        /// Returns whether there is a change after the last backup. An automatic backup is of the state
+        /// before a change.
         private static func isChanged(_ place: Place) throws(Failure) -> Bool {
             let status = JSONValue(parsing: try place.bytes("status"))
-            guard let changed = status?["last_change"]?.text else { return false }
-            guard let backup = status?["last_backup"]?["time"]?.text else { return true }
-            // Times of one format are ordered as texts.
+            let last = try place.objects("history").last {
+                $0.value["op"]?.text?.hasPrefix("backup") == false
+            }
+            guard let changed = last?.value["seq"]?.unsigned else { return false }
+            guard let backup = status?["last_backup"]?["sequence"]?.unsigned else { return true }
             return changed > backup
         }
 
@@ -148,9 +151,20 @@ struct HookCommand: ParsableCommand {
         }
 
         private func removeOld(_ place: Place) throws(Failure) {
-            let names = try place.objects("backup").compactMap { $0.value["name"]?.text }
-                .filter { $0.hasPrefix(Self.prefix) }
-            for name in names.dropLast(keep) { try place.command("backup", ["--delete", name]) }
+            let names = try place.objects("backup").compactMap { $0.value["name"]?.text }.filter(Self.isOwn)
+            for name in names.dropLast(keep) {
+                do throws(Failure) {
+                    try place.command("backup", ["--delete", name])
+                } catch {
+                    // Another hook has deleted it.
+                    guard error.errno == .noEntry else { throw error }
+                }
+            }
+        }
+
+        /// Whether a backup has the form of those that are made here.
+        static func isOwn(_ name: String) -> Bool {
+            name.wholeMatch(of: #/hook-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?/#) != nil
         }
     }
 }

@@ -4,7 +4,6 @@
 import ArgumentParser
 import Glibc
 import Platform
-import Synchronization
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -72,92 +71,4 @@ struct RunCommand: ParsableCommand {
 
 extension String {
     fileprivate var trimmingLineEnd: String { hasSuffix("\n") ? String(dropLast()) : self }
-}
-
-/// Runs a program, passes on what it writes, and keeps the end of it.
-struct ChildOutput {
-    let status: Int32
-    /// The last bytes of both outputs, in the order in which they came.
-    let tail: [UInt8]
-
-    /// `tail` as text that a control file takes: a NUL cannot be in a word.
-    var text: String {
-        String(decoding: tail, as: UTF8.self).replacing("\0", with: "\u{fffd}")
-    }
-
-    private static let most = 64 << 10
-    /// The program that signals are passed on to; 0 if there is none.
-    private static let child = Atomic<Int32>(0)
-
-    static func run(_ words: [String], in directory: String, isSilent: Bool) throws(Failure) -> ChildOutput {
-        guard chdir(directory) == 0 else {
-            throw Failure("cannot change into \(directory): \(Errno.last)")
-        }
-        let output: (read: Int32, write: Int32), errors: (read: Int32, write: Int32)
-        do throws(Errno) {
-            output = try Subprocess.makePipe()
-            errors = try Subprocess.makePipe()
-        } catch {
-            throw Failure("cannot make a pipe: \(error)")
-        }
-        passSignals()
-        let variables = environment()
-        do throws(Errno) {
-            child.store(
-                try Subprocess.start(
-                    words.map { Array($0.utf8) }, environment: variables, output: output.write,
-                    errors: .to(errors.write), keepsInput: true), ordering: .relaxed)
-        } catch {
-            throw Failure("cannot run \(Text.printable(words[0])): \(error)")
-        }
-        close(output.write)
-        close(errors.write)
-        let tail = passOn(output.read, errors.read, isSilent: isSilent)
-        return ChildOutput(status: Subprocess.wait(for: child.load(ordering: .relaxed)), tail: tail)
-    }
-
-    private static func environment() -> [String] {
-        var variables: [String] = []
-        var next = environ
-        while let variable = next.pointee {
-            variables.append(String(cString: variable))
-            next += 1
-        }
-        return variables
-    }
-
-    /// The terminal sends its signals to the command too; this process must outlive it to keep the result.
-    private static func passSignals() {
-        for number in [SIGINT, SIGQUIT] { signal(number) { _ in } }
-        for number in [SIGTERM, SIGHUP] {
-            signal(number) { number in
-                let process = ChildOutput.child.load(ordering: .relaxed)
-                if process > 0 { kill(process, number) }
-            }
-        }
-    }
-
-    private static func passOn(_ output: Int32, _ errors: Int32, isSilent: Bool) -> [UInt8] {
-        var tail: [UInt8] = []
-        var open = [pollfd(fd: output, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: errors, events: Int16(POLLIN), revents: 0)]
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while open.contains(where: { $0.fd >= 0 }) {
-            if poll(&open, nfds_t(open.count), -1) < 0, errno != EINTR { break }
-            for index in open.indices where open[index].fd >= 0 && open[index].revents != 0 {
-                let count = read(open[index].fd, &buffer, buffer.count)
-                if count < 0, errno == EINTR { continue }
-                if count <= 0 {
-                    close(open[index].fd)
-                    open[index].fd = -1
-                    continue
-                }
-                let bytes = buffer[..<count]
-                tail += bytes
-                if tail.count > 2 * most { tail.removeFirst(tail.count - most) }
-                if !isSilent { writeBytes(bytes, to: index == 0 ? STDOUT_FILENO : STDERR_FILENO) }
-            }
-        }
-        return tail.suffix(most)
-    }
 }

@@ -101,6 +101,7 @@ struct CommandTests {
         (.backup, "-x", "may not begin with"),
         (.backup, ".x", "may not begin with"),
         (.backup, "a/b", "neither / nor control"),
+        (.backup, "a..b", "two dots in a row"),
         (.backup, "'a\nb'", "neither / nor control"),
         (.backup, "a\u{7f}", "neither / nor control"),
         (.backup, "--delete", "--delete needs one name"),

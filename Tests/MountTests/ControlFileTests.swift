@@ -11,8 +11,7 @@ extension MountTests {
     struct ControlFiles {
         static let all = [
             "at", "backup", "backups", "base-now", "base-then", "blame", "clone", "diff", "drift", "edit",
-            "events",
-            "history", "last-error", "limits", "metrics", "progress", "refresh", "rollback",
+            "events", "history", "last-error", "limits", "metrics", "progress", "refresh", "rollback", "run",
             "status", "undo", "verify",
         ]
         static let directories: Set<String> = ["at", "backups", "base-now", "base-then", "blame"]
@@ -64,7 +63,10 @@ extension MountTests {
         @Test("The list of workspaces has a control directory of its own")
         func listOfWorkspaces() throws {
             try mounted(workspace: nil, prepare: Workspaces.prepare) { mount in
-                let names = ["events", "last-error", "limits", "metrics", "progress", "status"]
+                let names = [
+                    "discard", "events", "last-error", "limits", "list", "metrics", "progress", "restore",
+                    "status",
+                ]
                 try same(try Self.listing(mount(".draft")), names, "files")
                 try same(try Self.listing(mount.root), [], "the root lists none")
                 try refuse(ENOENT, "backup", access(mount(".draft/backup"), F_OK))

@@ -114,7 +114,12 @@ extension MountTests {
                 let deleted = open.filter { $0.hasSuffix("(deleted)") && $0.contains("/logs/") }
                 try same(deleted, [], "descriptors of removed files")
                 try same(try Self.command(mount, "restore", "full"), ENOENT, "restore")
-                try same(try Self.command(mount, "discard", "--now changed"), 0, "a live one")
+                try withOpen(mount("changed/new"), O_RDONLY) { held in
+                    var byte: UInt8 = 0
+                    try same(pread(held, &byte, 1, 0), 1, "read")
+                    try same(try Self.command(mount, "discard", "--now changed"), 0, "a live one")
+                    try refuse(ESTALE, "read", Int32(pread(held, &byte, 1, 0)))
+                }
                 try same(try listing(mount.root), [], "workspaces")
             }
         }
@@ -218,6 +223,14 @@ extension MountTests {
                     _ = try readText(mount("two/dir/file"))
                     try same(try result("two"), "137", step)
                 }
+                // Such a process keeps the outputs open.
+                let left = try run("run", "two", "--", "sh", "-c", "sleep 5 & exit 4")
+                try same(left.status, 4, "a process that stays behind")
+                try same(try result("two"), "4", "the list")
+                let long = "'yes | head -100000; exit 5'"
+                let piped = "'\(TestEnvironment.binary)' run two -- sh -c \(long) | head -1 || true"
+                try same(try ChildProcess.shell(piped, directory: mount.root), "y\n", "a reader that ends")
+                try same(try result("two"), "5", "the list")
                 let missing = try run("run", "three", "--", "true")
                 try expect(
                     missing.status == 1 && missing.errorText.contains("no workspace"), missing.errorText)
@@ -261,6 +274,13 @@ extension MountTests {
                     try same(try backups().count, min(step, 2), "backups after step \(step)")
                 }
                 try expect(try backups().allSatisfy { $0.contains("\"comment\":\"Edit it\"") }, "comments")
+                // The backup that a rollback makes is of the state before.
+                try writeFile("\(path)/.draft/backup", "hook-mine\n")
+                try writeFile("\(path)/.draft/rollback", "@0\n")
+                for _ in 1...2 { try same(try hook("checkpoint", call, "--keep", "2").status, 0, "hook") }
+                try same(try backups().count { $0.contains("\"name\":\"hook-20") }, 2, "of the hook")
+                try expect(try backups().contains { $0.contains("hook-mine") }, "that of the user stays")
+                try expect(try backups().last?.contains("\"name\":\"hook-20") == true, "after the rollback")
                 try same(try hook("checkpoint", #"{"cwd": "/"}"#).status, 0, "outside")
                 let removal = #"{"worktree_path": "\#(path)"}"#
                 for step in 1...2 { try same(try hook("worktree-remove", removal).status, 0, "\(step)") }

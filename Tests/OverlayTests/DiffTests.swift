@@ -88,8 +88,8 @@ import Testing
         try fixture.tree.unlink("a")
         try fixture.tree.makeFile("later")
         for turn in 0..<2 {
-            #expect(
-                try lines(fixture, .moments(.sequence(first), .sequence(second))).sorted() == changed.sorted())
+            let forth = try lines(fixture, .moments(.sequence(first), .sequence(second)))
+            #expect(forth.sorted() == changed.sorted())
             #expect(
                 try lines(fixture, .moments(.sequence(second), .sequence(first))).sorted() == [
                     "A - 14 e/h", "D - - new", "D 5 - new/f", "M 12 12 a", "M 18 18 d/sub/g", "P 12 12 b",

@@ -249,6 +249,8 @@ import Testing
         try change(tree)
         try fixture.set.setLimit(.files, to: 1_000)
         let used = fixture.set.quota.usedFiles
+        let bytes = fixture.set.quota.usedBytes
+        let changed = fixture.set.usage(of: record.id)?.lastChange
         let held = try tree.resolve("new")
         try fixture.set.discards.discard(record)
         fixture.set.maintain()
@@ -268,6 +270,9 @@ import Testing
         try fixture.set.discards.restore(discarded(fixture, record.id), as: record.name)
         try checkChanged(try open(fixture, "second").tree)
         #expect(fixture.set.quota.usedFiles == used)
+        // A checkpoint may write a content mark.
+        #expect(fixture.set.quota.usedBytes >= bytes && fixture.set.quota.usedBytes < bytes + 1_000)
+        #expect(changed != nil && fixture.set.usage(of: record.id)?.lastChange == changed)
     }
 
     @Test("A command that looked a workspace up before others changed it takes no other one")
@@ -304,6 +309,10 @@ import Testing
         #expect(fixture.set.discards.records.count == 1)
         #expect(fixture.set.discards.retention == nil)
         #expect(fixture.messages.contains { $0.contains("discarded workspaces are kept until then") })
+        // Another limit makes the file readable again, and still nothing is known of the retention.
+        try fixture.set.setLimit(.bytes, to: 10 << 30)
+        try fixture.reopen()
+        #expect(fixture.set.discards.retention == nil)
         try fixture.set.setLimit(.retention, to: UInt64(Self.day))
         fixture.set.discards.removeExpired(time.clock.monotonic())
         #expect(fixture.set.discards.records.isEmpty)

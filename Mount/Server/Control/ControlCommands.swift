@@ -69,8 +69,8 @@ extension ControlDirectory {
                     [services] key, value throws(CommandError) in
                     try services.setLimit(key, value, nil, caller)
                 }
-                try executor.write(bytes, to: command) { name, id in
-                    dropNames(name, of: id)
+                try executor.write(bytes, to: command) { name, id, held in
+                    drop(name, of: id, held)
                     hasStale = true
                 }
             }
@@ -97,17 +97,13 @@ extension ControlDirectory {
     /// Tells the kernel that a name in the list of workspaces leads to another one or to none, and to drop
     /// the pages of the files that are open in a workspace: while it is discarded, reads must fail, and a
     /// page that could not be written back must not be seen after a restore.
-    private func dropNames(_ name: FileName, of id: UInt16) {
+    private func drop(_ name: FileName, of id: UInt16, _ held: [InodeNumber]) {
         guard let notifier else { return }
         // The kernel also keeps names that lead to nothing.
         notifier.invalidateEntry(parent: DraftOperations.rootNode, name: name)
-        guard let workspace = set.opened(id), notifier.drain(milliseconds: Self.drainLimit) else {
-            return
-        }
+        guard notifier.drain(milliseconds: Self.drainLimit) else { return }
         // What is left in use now is open, or is a current directory.
-        for number in workspace.accounts.kernelInodes {
-            notifier.invalidateInode(root.nodeID(number, in: workspace))
-        }
+        for number in set.opened(id)?.accounts.kernelInodes ?? held { notifier.invalidateInode(number) }
     }
 
     /// Writes back the dirty pages of shared mappings; only these are still held by the kernel.

@@ -95,16 +95,17 @@ extension WorkspaceAccounts {
         let growth = workspace.logs.counter(workspace.id).growth
         let treeLogBytes = Int64(clamping: workspace.treeLog.end)
             .subtracting(clamping: Int64(clamping: growth.treeLogBytes))
-        if let record, Int64(clamping: record.treeLogBytes) == treeLogBytes {
+        let fits = record.map { Int64(clamping: $0.treeLogBytes) == treeLogBytes } ?? false
+        if fits, let record {
             workspace.usageAtFirstLook.withLock {
                 $0 = WorkspaceUsage(logFiles: record.logFiles, logBytes: record.logBytes)
             }
-            if let time = record.lastChange { workspace.withTreeSafely { $0.noteChange(time) } }
         }
         workspace.withTreeSafely { tree in
-            // After a kill. A row of a base file has a time from before its first change. If the database
-            // cannot be read, the time is not known.
-            if record == nil, let time = try? tree.reader.lastChange() { tree.noteChange(time) }
+            // After a kill the database has it. A row of a base file has a time from before its first change.
+            // If the database cannot be read, the time is not known.
+            let time = fits ? record?.lastChange : (try? tree.reader.lastChange()).flatMap { $0 }
+            if let time { tree.noteChange(time) }
         }
         let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes)
             .adding(clamping: treeLogBytes)
@@ -169,7 +170,14 @@ extension WorkspaceSet {
                     + "limit in a workspace")
         }
         try OperatorLimits.check(key, value)
-        let failure = limiting.withLock { $0.change(key, to: value, in: "", on: store.disk) }
+        let failure = limiting.withLock { limits -> CommandError? in
+            // A retention that was lost may have been longer than the default.
+            if hasLostLimits.load(ordering: .relaxed), key != .retention, !limits.isSet(.retention),
+                let failure = limits.change(.retention, to: nil, in: "", on: store.disk) {
+                return failure
+            }
+            return limits.change(key, to: value, in: "", on: store.disk)
+        }
         if let failure { throw failure }
         applyLimits()
     }
@@ -215,7 +223,12 @@ extension WorkspaceSet {
 
     /// Counts the usage of a workspace that is not open.
     func countClosed(_ id: UInt16, _ usage: UsageRecord) {
-        closedUsage.withLock { $0[id] = usage }
+        let isNew = closedUsage.withLock { known in
+            if known[id] != nil { return false }
+            known[id] = usage
+            return true
+        }
+        guard isNew else { return }
         quota.add(
             bytes: Int64(clamping: usage.logBytes.adding(clamping: usage.treeLogBytes)),
             files: Int64(clamping: usage.files))

@@ -55,12 +55,18 @@ package struct Discards: Sendable {
     }
 
     /// Removes a workspace with all its data, discarded or not.
+    /// - Returns: the inodes that the kernel refers to.
     /// - Throws: ENOENT if it was renamed, discarded, restored or removed since it was looked up.
-    package func remove(_ record: WorkspaceRecord) throws(Errno) {
+    @discardableResult
+    package func remove(_ record: WorkspaceRecord) throws(Errno) -> [InodeNumber] {
+        var held: [InodeNumber] = []
         try exclusively { () throws(Errno) in
             try checkPresent(record)
             let workspace = set.opened(record.id)
-            if let workspace { refuseCalls(of: workspace, .removed) }
+            if let workspace {
+                refuseCalls(of: workspace, .removed)
+                held = workspace.accounts.kernelInodes
+            }
             do throws(Errno) {
                 try takeOut(record.id)
             } catch {
@@ -69,6 +75,7 @@ package struct Discards: Sendable {
             }
         }
         removeData(record)
+        return held
     }
 
     private func checkPresent(_ record: WorkspaceRecord) throws(Errno) {
@@ -144,13 +151,18 @@ package struct Discards: Sendable {
             guard set.opened(workspace.id) === workspace,
                 workspace.withTreeSafely({ $0.standing == .discarded })
             else { return }
+            // What cannot be written now stays open: a later round tries again.
+            guard workspace.maintenance.checkpoint() else { return }
             let usage = workspace.accounts.usageRecord
             set.open.remove(workspace.id)
             set.stopCounting(workspace)
-            guard workspace.close() else { return }
+            let isClean = workspace.close()
+            // The next opening begins to count the growth of the logs at 0.
+            set.store.logs.close(workspace: workspace.id)
+            set.countClosed(workspace.id, usage)
+            guard isClean else { return }
             do throws(StorageError) {
                 try usage.write(workspace.id, on: set.store.disk)
-                set.countClosed(workspace.id, usage)
             } catch {
                 // The next opening counts again.
                 set.events.post(.warning, "\(error)")

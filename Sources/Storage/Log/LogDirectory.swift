@@ -227,19 +227,24 @@ package final class LogDirectory: Sendable {
     /// The largest number of bytes of a cut tail that are kept.
     private static let keptTail = KeptBytes.maximum
 
-    /// Forgets all logs of a removed workspace. The disk frees the space of a removed file only when its last
-    /// descriptor is closed.
-    package func forget(workspace: UInt16) {
-        func isOwn(_ log: UInt64) -> Bool { UInt16(log >> 48) == workspace }
+    /// Closes the logs of a workspace that is closed, and ends the counting of what is added to them.
+    package func close(workspace: UInt16) {
         // The files close outside the lock.
         var files: [any DiskFile] = []
         open.withLock { cache in
-            for log in cache.keys.filter(isOwn) { cache.removeValue(for: log).map { files.append($0) } }
+            for log in cache.keys where UInt16(log >> 48) == workspace {
+                if let file = cache.removeValue(for: log) { files.append(file) }
+            }
         }
-        files = []
-        failedSyncs.withLock { known in known = known.filter { !isOwn($0.key) } }
-        pendingCuts.withLock { known in known = known.filter { !isOwn($0.key) } }
         counters.withLock { $0[workspace] = nil }
+    }
+
+    /// Forgets all logs of a removed workspace. The disk frees the space of a removed file only when its last
+    /// descriptor is closed.
+    package func forget(workspace: UInt16) {
+        close(workspace: workspace)
+        failedSyncs.withLock { known in known = known.filter { UInt16($0.key >> 48) != workspace } }
+        pendingCuts.withLock { known in known = known.filter { UInt16($0.key >> 48) != workspace } }
     }
 
     package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }

@@ -13,7 +13,7 @@ package struct RunRecord: Equatable, Sendable {
     package var ended: Int64
     /// How long it ran.
     package var nanoseconds: Int64
-    /// The last change of the workspace when the command had ended. A later change may have another result.
+    /// The last change of the workspace when this was written. A later change may have another result.
     package var sequence: UInt64
     package var command: [UInt8]
     /// The end of standard output and standard error.
