@@ -96,7 +96,7 @@ struct DiffCommand: ParsableCommand {
             }
         }
         if workspace.json || rows.isEmpty { return }
-        rows.append(["+\(sum.added)", "-\(sum.removed)", "\(rows.count) files"])
+        rows.append(["+\(sum.added)", "-\(sum.removed)", "\(rows.count) file\(rows.count == 1 ? "" : "s")"])
         printText(Text.table(rows, right: [0, 1]))
     }
 
