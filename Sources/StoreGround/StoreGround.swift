@@ -155,11 +155,13 @@ package final class StoreGround: Ground {
                         "\(path) is a control file of the workspace: use the tools with the same function")
                 }
                 guard let directory = nodes.last else { throw Errno.noEntry }
-                guard let node = try lookup(name, in: directory) else {
+                // Below a file is nothing: such a path stays as it is written, as in a plain directory.
+                let isDirectory = directory.attributes.type == .directory
+                guard isDirectory, let node = try lookup(name, in: directory) else {
                     let rest = try waiting.reversed().map { bytes throws(Errno) in try FileName(bytes) }
                     return Found(
                         path: ToolPath(names: names + [name] + rest), node: nil,
-                        parent: rest.isEmpty ? directory : nil)
+                        parent: rest.isEmpty && isDirectory ? directory : nil)
                 }
                 guard node.attributes.type == .symlink, followsLast || !waiting.isEmpty else {
                     names.append(name)
