@@ -3,10 +3,12 @@
 . "$(dirname "$0")/prologue.sh"
 
 case $(ls -A) in *draft*) complain '.draft is listed' ;; esac
-must test "$(ls .draft | tr '\n' ' ')" = 'events last-error limits metrics progress status '
+found=$(ls .draft | tr '\n' ' ')
+must test "$found" = 'discard events last-error limits list metrics progress restore status '
 is limits 'bytes none
 files none
 memory 256M
+retention 1w
 pin 10M'
 must mkdir one two
 for name in a b c; do echo > one/$name; done
@@ -17,7 +19,8 @@ echo > two/b
 refused 'Disk quota exceeded' touch two/c
 refused 'Disk quota exceeded' touch one/d
 must test -z "$(cat one/.draft/last-error)"
-fails_with 'Invalid argument' limits 'retention 1d' 'in a workspace'
+does limits 'retention 1d'
+has limits 'retention 1d'
 fails_with 'Invalid argument' limits 'file-size 1G' 'in a workspace'
 fails_with 'Invalid argument' limits 'large-file none' 'in a workspace'
 fails_with 'Invalid argument' limits 'files none
