@@ -45,7 +45,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
             case .refresh: "makes changes of the base visible"
             case .discard:
                 "discards workspaces, which can be restored; --now removes them for good, "
-                    + "--all-clean removes those without changes"
+                    + "--all-clean discards those without changes"
             case .restore: "brings a discarded workspace back"
             case .run: "keeps the result of a command for the list of workspaces"
             }
@@ -78,8 +78,8 @@ package enum Command: Equatable, Sendable {
     case discard([FileName])
     /// Removes these workspaces for good, discarded or not. Without names, all that are discarded.
     case remove([FileName])
-    /// Removes the workspaces without changes.
-    case removeClean
+    /// Discards the workspaces without changes.
+    case discardClean
     /// The id tells discarded workspaces of the same name apart.
     case restore(FileName, id: UInt16?, newName: FileName?)
 }

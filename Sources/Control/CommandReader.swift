@@ -158,7 +158,7 @@ package struct CommandReader {
         guard let first = words.first else { throw usage("needs a name") }
         if first.elementsEqual("--all-clean".utf8) {
             guard words.count == 1 else { throw usage("--all-clean needs no name") }
-            return .removeClean
+            return .discardClean
         }
         let isForGood = first.elementsEqual("--now".utf8)
         var names: [FileName] = []

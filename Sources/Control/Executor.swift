@@ -177,7 +177,7 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
         case .run(let status, let milliseconds, let command, let output):
             try target.noteRun(
                 status: status, milliseconds: milliseconds, command: command, output: output)
-        case .discard, .remove, .removeClean, .restore:
+        case .discard, .remove, .discardClean, .restore:
             throw CommandError(
                 .notSupported, "this command is for the list of workspaces: write it to its control files")
         }

@@ -44,7 +44,7 @@ package struct StoreExecutor: Sendable {
             for name in names { _ = try live(name) }
             for name in names { try discard(try live(name), changed) }
         case .remove(let names): try remove(names, changed)
-        case .removeClean: try removeClean(changed)
+        case .discardClean: try discardClean(changed)
         case .restore(let name, let id, let newName):
             try restore(name, id: id, as: newName ?? name, changed)
         default:
@@ -91,24 +91,31 @@ package struct StoreExecutor: Sendable {
         }
     }
 
-    private func removeClean(_ changed: Changed) throws(CommandError) {
+    /// Discards the workspaces without changes. One that is changed meanwhile is restorable as all are.
+    private func discardClean(_ changed: Changed) throws(CommandError) {
         var failure: CommandError?
         for record in set.records {
-            do throws(Errno) {
-                try set.remove(record)
-                changed(record.name, record.id, [])
+            do throws(CommandError) {
+                if try isClean(record) { try discard(record, changed) }
             } catch {
-                switch error {
-                // It has changes, is being changed, or is gone.
-                case .notEmpty, .busy, .noEntry, .stale: continue
-                // One damaged workspace must not keep the others.
-                default:
-                    failure = failure ?? CommandError(
-                        error, "the workspace \(shown(record.name)) was not removed: \(error)")
-                }
+                // It is gone. One damaged workspace must not keep the others.
+                if error.errno != .noEntry, error.errno != .stale { failure = failure ?? error }
             }
         }
         if let failure { throw failure }
+    }
+
+    private func isClean(_ record: WorkspaceRecord) throws(CommandError) -> Bool {
+        do throws(StorageError) {
+            let workspace = try set.workspace(record)
+            do throws(Errno) {
+                return try !workspace.removal.hasChanges()
+            } catch {
+                throw StorageError.system(error, doing: "compare with the base", path: "\(record.name)")
+            }
+        } catch {
+            throw CommandError(error.errno, "the workspace \(shown(record.name)) was not discarded: \(error)")
+        }
     }
 
     private func restore(

@@ -38,7 +38,10 @@ struct ChildOutput {
                 words.map { Array($0.utf8) }, environment: environment(), output: output.write,
                 errors: .to(errors.write), keepsInput: true)
         } catch {
-            throw Failure("cannot run \(Text.printable(words[0])): \(error)")
+            // The statuses of a shell.
+            let sentence = "draftfs: cannot run \(Text.printable(words[0])): \(error)"
+            if !isSilent { printError(sentence) }
+            return ChildOutput(status: error == .noEntry ? 127 : 126, tail: Array((sentence + "\n").utf8))
         }
         PassedSignals.pass(to: child)
         close(output.write)

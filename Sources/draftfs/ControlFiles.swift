@@ -19,9 +19,10 @@ extension Place {
         return Failure("cannot open \(control(name)): \(error)")
     }
 
-    /// Whether this is the list of workspaces, not a workspace.
+    /// Whether this is the list of workspaces, not a workspace; false if that cannot be read. The sentence
+    /// for a file that cannot be opened asks for it, so it makes no such sentence itself.
     var isList: Bool {
-        let status = JSONValue(parsing: (try? bytes("status")) ?? [])
+        let status = StatusText.read(root).flatMap { JSONValue(parsing: Array($0.utf8)) }
         return status?["workspaces"] != nil
     }
 
@@ -65,12 +66,19 @@ extension Place {
 
     /// Writes to a control file, in one write(2) if the system accepts all bytes at once.
     func write(_ name: String, _ bytes: [UInt8]) throws(Failure) {
-        let file: File
+        try write(name, bytes, to: try open(name))
+    }
+
+    /// Opens a control file for a command that is written later, when the workspace may have another name.
+    func open(_ name: String) throws(Failure) -> File {
         do throws(Errno) {
-            file = try File.open(control(name), flags: O_WRONLY)
+            return try File.open(control(name), flags: O_WRONLY)
         } catch {
             throw explain(name, error)
         }
+    }
+
+    func write(_ name: String, _ bytes: [UInt8], to file: File) throws(Failure) {
         do throws(Errno) {
             try file.writeBytes(bytes, at: 0)
         } catch {

@@ -19,7 +19,7 @@ struct DiscardCommand: ParsableCommand {
         "Remove them for good, with the discarded ones of these names. Without names: all discarded ones."))
     var now = false
 
-    @Flag(help: "Remove the workspaces that have no changes and no named backups.")
+    @Flag(help: "Discard the workspaces that have no changes and no named backups.")
     var allClean = false
 
     @Flag(help: "List the discarded workspaces.")
@@ -49,7 +49,7 @@ struct DiscardCommand: ParsableCommand {
         let left = allClean ? try Set(Self.names(all, "list")) : []
         let gone = before.filter { !left.contains($0) }
         if workspace.json {
-            printJSON([now || allClean ? "removed" : "discarded": .list(gone.map { .text($0) })])
+            printJSON([now ? "removed" : "discarded": .list(gone.map { .text($0) })])
         } else if names.isEmpty {
             for name in gone { print(Text.printable(name)) }
         }

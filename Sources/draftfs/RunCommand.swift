@@ -34,15 +34,17 @@ struct RunCommand: ParsableCommand {
         let directory = try directory()
         let place = try Place(directory: directory)
         if place.isList { throw Failure("\(directory) is the list of workspaces: name one of them") }
+        let result = try place.open("run")
         let started = Clock.system.monotonic()
         let outcome = try ChildOutput.run(words, in: directory, isSilent: workspace.json)
         let milliseconds = (Clock.system.monotonic() - started) / 1_000_000
         let command = ShellWords.line(words).trimmingLineEnd
+        let line = ShellWords.line(["\(outcome.status)", "\(milliseconds)", command, outcome.text])
         do throws(Failure) {
-            try place.command("run", ["\(outcome.status)", "\(milliseconds)", command, outcome.text])
+            try place.write("run", Array(line.utf8), to: result)
         } catch {
             // The command has run: its status counts.
-            printError("draftfs: \(error)")
+            printError("draftfs: the result was not kept: \(error)")
         }
         if workspace.json {
             printJSON([

@@ -62,7 +62,7 @@ struct CommandTests {
         (.discard, "one\ntwo", [.discard([name("one")]), .discard([name("two")])]),
         (.discard, "--now", [.remove([])]),
         (.discard, "--now one two", [.remove([name("one"), name("two")])]),
-        (.discard, "--all-clean", [.removeClean]),
+        (.discard, "--all-clean", [.discardClean]),
         (.run, "3 1500 'make test' 'a\nb'", [
             .run(status: 3, milliseconds: 1_500, command: bytes("make test"), output: bytes("a\nb")),
         ]),

@@ -97,7 +97,7 @@ struct FuzzTests {
         case .acceptDrift(let path), .dropDrift(let path), .keepOurs(let path, _):
             return isSoundPath(path)
         case .limit(_, .value(let value)): return value <= UInt64(Int64.max)
-        case .limit, .refresh, .removeClean: return true
+        case .limit, .refresh, .discardClean: return true
         case .run(let status, let milliseconds, let command, let output):
             return status >= 0 && milliseconds >= 0 && !command.contains(0) && !output.contains(0)
         case .discard(let names): return !names.isEmpty && names.allSatisfy(isSoundName)

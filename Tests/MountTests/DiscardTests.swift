@@ -95,7 +95,7 @@ extension MountTests {
                 try expect(mount.storeBytes > before + 20 << 20, "the file is in the store")
                 try same(try Self.command(mount, "discard", "--all-clean"), 0, "all clean")
                 try same(try listing(mount.root), ["changed", "full"], "workspaces")
-                try same(try readText(mount(".draft/discard")), "", "nothing to keep")
+                try expect(try readText(mount(".draft/discard")).contains("\"clean\""), "it can come back")
                 try same(try Self.command(mount, "discard", "full nosuch"), ENOENT, "a mistyped name")
                 try same(try listing(mount.root), ["changed", "full"], "nothing is discarded")
                 try same(try Self.command(mount, "discard", "full"), 0, "discard")
@@ -235,8 +235,14 @@ extension MountTests {
                 try expect(
                     missing.status == 1 && missing.errorText.contains("no workspace"), missing.errorText)
                 try same(try run("run", "one").status, 2, "without a command")
-                try same(try run("run", ".", "--", "nosuchprogram", below: "one").status, 1, "no program")
-                try same(try result("one"), "3*", "nothing was run")
+                try same(try run("run", ".", "--", "nosuchprogram", below: "one").status, 127, "no program")
+                try same(try result("one"), "127", "no program")
+                // The workspace is renamed, and then discarded, while the command runs in it.
+                try same(try run("run", "one", "--", "sh", "-c", "mv ../one ../uno; exit 6").status, 6, "mv")
+                try same(try result("uno"), "6", "the new name")
+                let away = "'\(TestEnvironment.binary)' discard uno -C '\(mount.root)'; exit 7"
+                let gone = try run("run", "uno", "--", "sh", "-c", away)
+                try expect(gone.status == 7 && gone.errorText.contains("was not kept"), gone.errorText)
             }
         }
 
