@@ -107,6 +107,21 @@ import Testing
         #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
     }
 
+    @Test("A workspace whose removal fails takes calls again")
+    func failed() throws {
+        let fixture = try fixture()
+        let (record, tree) = try open(fixture, "second")
+        // The directory cannot take the name of one that holds something.
+        let dead = "\(fixture.storePath)/\(LogDirectory.workspacePath(record.id)).dead"
+        try makeDirectory(dead)
+        try writeFile("\(dead)/x", "x")
+        #expect(throws: Errno.notEmpty) { try fixture.set.remove(record) }
+        #expect(try tree.text("f") == "of the base")
+        try must("unlink", unlink("\(dead)/x"))
+        try fixture.set.remove(record)
+        #expect(fixture.set.find(record.name) == nil)
+    }
+
     /// The writer stops at its first error. Its acknowledged writes must not be lost.
     @Test("Each acknowledged write is in a workspace that is there, or the removal failed",
         arguments: 0..<12)
@@ -126,19 +141,7 @@ import Testing
                 return
             }
             usleep(UInt32(round % 4 * 200))
-            let own = WorkspaceTree(workspace)
-            for step in 0..<40 {
-                let name = step % 2 == round % 2 ? "n\(step)" : "w\(step)"
-                let failure = failure { () throws(Errno) in
-                    if name.hasPrefix("w") {
-                        try own.write(file, Array(name.utf8), at: 0)
-                    } else {
-                        try own.makeFile(name)
-                    }
-                }
-                if failure != nil { return }
-                written.withLock { $0.append(name) }
-            }
+            writeUntilFailure(WorkspaceTree(workspace), file, steps: 40, round: round, written)
         }
         let acknowledged = written.withLock { $0 }
         let removed = removal.withLock { $0 }
@@ -150,11 +153,36 @@ import Testing
             #expect(outcome == .notEmpty || outcome == .busy)
             #expect(fixture.set.find(record.name) != nil)
             let now = WorkspaceTree(try fixture.set.workspace(record))
-            let names = try now.names("")
-            for name in acknowledged where name.hasPrefix("n") { #expect(names.contains(name)) }
-            if let last = acknowledged.last(where: { $0.hasPrefix("w") }) {
-                #expect(try now.text("f").hasPrefix(last))
+            try checkWritten(acknowledged, now)
+        }
+    }
+}
+
+/// Writes `wN` into a file and makes files `nN` in turns, until a call fails.
+/// - Parameter written: gets the name of each call that was acknowledged.
+func writeUntilFailure(
+    _ tree: WorkspaceTree, _ file: InodeNumber, steps: Int, round: Int,
+    _ written: borrowing Mutex<[String]>
+) {
+    for step in 0..<steps {
+        let name = step % 2 == round % 2 ? "n\(step)" : "w\(step)"
+        let failure = failure { () throws(Errno) in
+            if name.hasPrefix("w") {
+                try tree.write(file, Array(name.utf8), at: 0)
+            } else {
+                try tree.makeFile(name)
             }
         }
+        if failure != nil { return }
+        written.withLock { $0.append(name) }
+    }
+}
+
+/// Checks that the acknowledged calls of `writeUntilFailure` to the file `f` are there.
+func checkWritten(_ acknowledged: [String], _ now: WorkspaceTree) throws {
+    let names = try now.names("")
+    for name in acknowledged where name.hasPrefix("n") { #expect(names.contains(name)) }
+    if let last = acknowledged.last(where: { $0.hasPrefix("w") }) {
+        #expect(try now.text("f").hasPrefix(last))
     }
 }

@@ -62,17 +62,11 @@ package struct Discards: Sendable {
         var held: [InodeNumber] = []
         try exclusively { () throws(Errno) in
             try checkPresent(record)
-            let workspace = set.opened(record.id)
-            if let workspace {
+            if let workspace = set.opened(record.id) {
                 refuseCalls(of: workspace, .removed)
                 held = workspace.accounts.kernelInodes
             }
-            do throws(Errno) {
-                try takeOut(record.id)
-            } catch {
-                workspace?.withTreeSafely { $0.standing = record.discarded == nil ? .live : .discarded }
-                throw error
-            }
+            try takeOut(record)
         }
         removeData(record)
         return held
@@ -83,15 +77,22 @@ package struct Discards: Sendable {
     }
 
     /// Takes a workspace that gets no calls any more out of the store, and lets go of it. `removeData` is to
-    /// be called afterwards, without a lock. The caller holds the lock `opening`.
-    package func takeOut(_ id: UInt16) throws(Errno) {
-        try set.store.removeRecord(id)
-        if let workspace = set.opened(id) {
-            set.open.remove(id)
+    /// be called afterwards, without a lock. The caller holds the lock `opening`. After a failure the
+    /// workspace is as before.
+    package func takeOut(_ record: WorkspaceRecord) throws(Errno) {
+        let workspace = set.opened(record.id)
+        do throws(Errno) {
+            try set.store.removeRecord(record.id)
+        } catch {
+            workspace?.withTreeSafely { $0.standing = record.discarded == nil ? .live : .discarded }
+            throw error
+        }
+        if let workspace {
+            set.open.remove(record.id)
             set.stopCounting(workspace)
             workspace.release()
         } else {
-            set.stopCounting(closed: id)
+            set.stopCounting(closed: record.id)
         }
         // No other workspace may need the contents it had in the pool.
         set.wantsPoolSweep.store(true, ordering: .relaxed)

@@ -31,7 +31,7 @@ extension WorkspaceSet {
             let failure: Errno?? = opening.withLock { _ in
                 do throws(Errno) {
                     guard try workspace.removal.startRemoval(at: seen) else { return .some(nil) }
-                    try discards.takeOut(record.id)
+                    try discards.takeOut(record)
                     return nil
                 } catch {
                     return .some(error)
