@@ -22,6 +22,12 @@ package struct CommandReader {
     /// The line of the last command. Nil if commands are not lines.
     package var line: Int? { file == .edit ? nil : words.line }
 
+    /// Returns the error of the last command. From the second line on, its sentence names the line.
+    func naming(_ error: CommandError) -> CommandError {
+        guard let line, line > 1 else { return error }
+        return CommandError(error.errno, "line \(line): \(error)", done: error.done)
+    }
+
     /// - Returns: Nil at the end.
     package mutating func next() throws(CommandError) -> Command? {
         if var edits {

@@ -137,8 +137,7 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
         } catch {
             // The command was done but may not be durable. The caches are stale in any case.
             if let outcome = error.done { done(outcome) }
-            guard let line = reader.line, line > 1 else { throw error }
-            throw CommandError(error.errno, "line \(line): \(error)", done: error.done)
+            throw reader.naming(error)
         }
     }
 

@@ -31,8 +31,7 @@ package struct StoreExecutor: Sendable {
         do throws(CommandError) {
             while let command = try reader.next() { try run(command, changed) }
         } catch {
-            guard let line = reader.line, line > 1 else { throw error }
-            throw CommandError(error.errno, "line \(line): \(error)")
+            throw reader.naming(error)
         }
     }
 

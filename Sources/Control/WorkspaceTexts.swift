@@ -53,10 +53,9 @@ package enum WorkspaceTexts {
     }
 
     private static func usage(_ usage: UsageRecord?) -> [(String, JSONText.Value)] {
-        let bytes = usage.map { $0.logBytes.adding(clamping: $0.treeLogBytes) }
-        return [
+        [
             ("files", usage.map { .unsigned($0.files) } ?? .null),
-            ("bytes", bytes.map { .unsigned($0) } ?? .null),
+            ("bytes", usage.map { .unsigned($0.bytes) } ?? .null),
             ("last_change", usage?.lastChange.map { .text(ISOTime.text($0)) } ?? .null),
         ]
     }

@@ -74,8 +74,12 @@ package enum Subprocess {
     package static func poll(_ child: Int32) -> Int32? {
         var status: Int32 = -1
         let found = waitpid(child, &status, WNOHANG)
-        if found == 0 || found < 0 && errno == EINTR { return nil }
-        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+        return found == 0 || found < 0 && errno == EINTR ? nil : exitStatus(status)
+    }
+
+    /// - Parameter status: what waitpid(2) stores.
+    private static func exitStatus(_ status: Int32) -> Int32 {
+        status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
     }
 
     /// Waits for a program and returns its exit status, or 128 plus the number of the signal that ended
@@ -83,7 +87,7 @@ package enum Subprocess {
     package static func wait(for child: Int32) -> Int32 {
         var status: Int32 = -1
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
-        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+        return exitStatus(status)
     }
 
     /// Runs a program to its end. `take` gets its output in parts.

@@ -78,8 +78,8 @@ extension MountTests {
                     try same(try readBytes(held, 100, at: 0), Array("top".utf8), "an open file")
                 }
                 try same(try TreeWalk(mount.root).differences(to: expected), [], "the tree")
-                try same(try ControlFiles.listing(mount.root), ["dir", "top"], "listing")
-                try same(try ControlFiles.listing(mount("dir")), ["file"], "listing of dir")
+                try same(try listing(mount.root), ["dir", "top"], "listing")
+                try same(try listing(mount("dir")), ["file"], "listing of dir")
                 try refuse(ENOENT, "a new file", access(mount("new"), F_OK))
             }
         }
@@ -144,7 +144,7 @@ extension MountTests {
                 try same(ended, 0, "the workers (\(String(decoding: child.errors(), as: UTF8.self)))")
                 try command(mount, "rollback", "start")
                 let names = ["dir", "go", "m0", "m1", "m2", "top"]
-                try same(try ControlFiles.listing(mount.root), names, "the tree at the end")
+                try same(try listing(mount.root), names, "the tree at the end")
             }
         }
 
@@ -165,7 +165,7 @@ extension MountTests {
                         .split(separator: "\n").count
                     try expect(made > 0, "round \(round): no backup was made")
                     try mount.start()
-                    let found = try ControlFiles.listing(mount(".draft/backups"))
+                    let found = try listing(mount(".draft/backups"))
                     for number in 0..<made {
                         try expect(found.contains("b\(number)"), "b\(number) is lost")
                     }

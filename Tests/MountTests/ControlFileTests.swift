@@ -19,10 +19,6 @@ extension MountTests {
             "diff", "events", "history", "last-error", "metrics", "progress", "status",
         ]
 
-        static func listing(_ path: String) throws -> [String] {
-            try names(in: path).map { String(decoding: $0, as: UTF8.self) }.sorted()
-        }
-
         /// Writes a text to a control file by one write(2) and returns the errno.
         static func command(_ path: String, _ text: String) throws -> Int32 {
             try withOpen(path, O_WRONLY) { held in
@@ -40,8 +36,8 @@ extension MountTests {
         @Test("A control directory has its files, with modes that fit their use")
         func files() throws {
             try mounted(prepare: Workspaces.prepare) { mount in
-                try same(try Self.listing(mount(".draft")), Self.all, "files")
-                try same(try Self.listing(mount.root), ["dir", "top"], "the root lists none")
+                try same(try listing(mount(".draft")), Self.all, "files")
+                try same(try listing(mount.root), ["dir", "top"], "the root lists none")
                 let root = try status(mount(".draft"))
                 try same(root.st_mode, S_IFDIR | 0o700, "mode of the directory")
                 var numbers: Set<UInt64> = []
@@ -56,7 +52,7 @@ extension MountTests {
                     if !Self.directories.contains(name) { _ = try readFile(mount(".draft/\(name)")) }
                 }
                 try same(numbers.count, Self.all.count, "distinct inode numbers")
-                try same(try Self.listing(mount(".draft/at")), [], "at")
+                try same(try listing(mount(".draft/at")), [], "at")
             }
         }
 
@@ -67,12 +63,12 @@ extension MountTests {
                     "discard", "events", "last-error", "limits", "list", "metrics", "progress", "restore",
                     "status",
                 ]
-                try same(try Self.listing(mount(".draft")), names, "files")
-                try same(try Self.listing(mount.root), [], "the root lists none")
+                try same(try listing(mount(".draft")), names, "files")
+                try same(try listing(mount.root), [], "the root lists none")
                 try refuse(ENOENT, "backup", access(mount(".draft/backup"), F_OK))
                 try refuse(ENOENT, "diff.base", access(mount(".draft/diff.base"), F_OK))
                 try makeDirectory(mount("x"))
-                try same(try Self.listing(mount("x/.draft")), Self.all, "files of a workspace")
+                try same(try listing(mount("x/.draft")), Self.all, "files of a workspace")
             }
         }
 
@@ -180,7 +176,7 @@ extension MountTests {
                     try expect(msync(memory, 4_096, MS_SYNC) < 0, "msync succeeds")
                     munmap(memory, 4_096)
                 }
-                try same(try Self.listing(mount(".draft/backups")), ["one"], "backups")
+                try same(try listing(mount(".draft/backups")), ["one"], "backups")
             }
         }
     }

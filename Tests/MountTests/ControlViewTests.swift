@@ -27,7 +27,7 @@ extension MountTests {
             try mounted(prepare: Self.prepare) { mount in
                 try must("setxattr", cp_setxattr(mount("top"), "user.a", "b", 1, 0))
                 try backup(mount, "one")
-                try same(try ControlFiles.listing(mount(".draft/backups")), ["one"], "backups")
+                try same(try listing(mount(".draft/backups")), ["one"], "backups")
                 try ChildProcess.check(["diff", "-r", mount.root, mount(".draft/backups/one")])
                 let before = try status(mount("dir/file"))
                 try writeFile(mount("dir/file"), "later")
@@ -35,7 +35,7 @@ extension MountTests {
                 try writeFile(mount("new"), "new")
                 let one = mount(".draft/backups/one")
                 let names = ["dir", "hard", "sym", "top"]
-                try same(try ControlFiles.listing(one), names, "names")
+                try same(try listing(one), names, "names")
                 try same(try readText("\(one)/dir/file"), "of the base", "content")
                 try same(try readText("\(one)/sym"), "of the base", "through the symlink")
                 let found = try status("\(one)/dir/file")
@@ -108,7 +108,7 @@ extension MountTests {
                 let path = mount(".draft/backups")
                 try withOpen("\(path)/one/dir", O_RDONLY | O_DIRECTORY) { held in
                     try must("rename", rename("\(path)/one", "\(path)/uno"))
-                    try same(try ControlFiles.listing(path), ["two", "uno"], "renamed")
+                    try same(try listing(path), ["two", "uno"], "renamed")
                     try refuse(ENOENT, "the old name", access("\(path)/one", F_OK))
                     try refuse(EEXIST, "onto another", rename("\(path)/uno", "\(path)/two"))
                     try refuse(EINVAL, "a bad name", rename("\(path)/uno", "\(path)/@1"))
@@ -117,12 +117,12 @@ extension MountTests {
                     try must("rmdir", rmdir("\(path)/uno"))
                     try same(faccessat(held, "file", F_OK, 0), 0, "a file of it, held open")
                 }
-                try same(try ControlFiles.listing(path), ["two"], "deleted")
+                try same(try listing(path), ["two"], "deleted")
                 try refuse(ENOENT, "again", rmdir("\(path)/uno"))
                 try backup(mount, "uno")
                 try same(try readText("\(path)/uno/top"), "top", "a new one of that name")
                 try mount.remount()
-                try same(try ControlFiles.listing(path), ["two", "uno"], "after remount")
+                try same(try listing(path), ["two", "uno"], "after remount")
             }
         }
 
@@ -162,10 +162,10 @@ extension MountTests {
         func blame() throws {
             try mounted(prepare: Self.prepare) { mount in
                 let path = mount(".draft/blame")
-                try same(try ControlFiles.listing(path), ["dir", "hard", "top"], "names")
-                try same(try ControlFiles.listing("\(path)/dir"), ["file"], "names in dir")
+                try same(try listing(path), ["dir", "hard", "top"], "names")
+                try same(try listing("\(path)/dir"), ["file"], "names in dir")
                 try makeDirectory(mount("dir/sub"))
-                try same(try ControlFiles.listing("\(path)/dir"), ["file", "sub"], "a new one")
+                try same(try listing("\(path)/dir"), ["file", "sub"], "a new one")
                 try refuse(ENOENT, "a symlink", access("\(path)/sym", F_OK))
                 try refuse(ENOENT, "itself", access("\(path)/.draft", F_OK))
                 try refuse(EPERM, "unlink", unlink("\(path)/top"))

@@ -8,17 +8,6 @@ import Testing
 extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct Discards {
-        private static func command(_ mount: TestMount, _ file: String, _ text: String) throws -> Int32 {
-            try withOpen(mount(".draft/\(file)"), O_WRONLY) { held in
-                let bytes = Array((text + "\n").utf8)
-                return write(held, bytes, bytes.count) < 0 ? errno : 0
-            }
-        }
-
-        private func listing(_ path: String) throws -> [String] {
-            try names(in: path).map { String(decoding: $0, as: UTF8.self) }.sorted()
-        }
-
         private static func prepare(_ base: String) throws {
             try makeDirectory("\(base)/dir")
             try writeFile("\(base)/dir/file", "of the base")
@@ -31,7 +20,7 @@ extension MountTests {
                 try writeFile(mount("one/dir/file"), "edited")
                 try writeFile(mount("one/new"), "new")
                 for step in ["at once", "after a remount", "after kill -9"] {
-                    try same(try Self.command(mount, "discard", "one"), 0, step)
+                    try same(try mount.command("discard", "one"), 0, step)
                     try same(try listing(mount.root), ["two"], step)
                     try refuse(ENOENT, step, access(mount("one/dir/file"), F_OK))
                     try refuse(ENOENT, step, access(mount("one"), F_OK))
@@ -44,7 +33,7 @@ extension MountTests {
                     try refuse(ENOENT, step, access(mount("one"), F_OK))
                     let line = try readText(mount(".draft/discard"))
                     try expect(line.hasPrefix("{\"name\":\"one\",\"id\":1,"), line)
-                    try same(try Self.command(mount, "restore", "one"), 0, step)
+                    try same(try mount.command("restore", "one"), 0, step)
                     try same(try listing(mount.root), ["one", "two"], step)
                     try same(try readText(mount("one/dir/file")), "edited", step)
                     try same(try readText(mount("one/new")), "new", step)
@@ -65,7 +54,7 @@ extension MountTests {
                     let mapped = mmap(nil, 4_096, PROT_READ | PROT_WRITE, MAP_SHARED, held, 0)
                     let bytes = try #require(mapped != MAP_FAILED ? mapped : nil)
                     bytes.storeBytes(of: UInt8(ascii: "F"), as: UInt8.self)
-                    try same(try Self.command(mount, "discard", "one"), 0, "discard")
+                    try same(try mount.command("discard", "one"), 0, "discard")
                     try refuse(ESTALE, "write", Int32(pwrite(held, "x", 1, 0)))
                     var byte: UInt8 = 0
                     try refuse(ESTALE, "read", Int32(pread(held, &byte, 1, 0)))
@@ -74,9 +63,9 @@ extension MountTests {
                     // The name can be taken meanwhile.
                     try makeDirectory(mount("one"))
                     try refuse(ENOENT, "a workspace of that name", access(mount("one/new"), F_OK))
-                    try same(try Self.command(mount, "restore", "one"), EEXIST, "restore")
+                    try same(try mount.command("restore", "one"), EEXIST, "restore")
                     try expect(try readText(mount(".draft/last-error")).contains("--as"), "last-error")
-                    try same(try Self.command(mount, "restore", "one --as old"), 0, "restore")
+                    try same(try mount.command("restore", "one --as old"), 0, "restore")
                     try same(try readText(mount("old/new")), "First", "content")
                     try writeAll(held, Array("W".utf8), at: 0)
                 }
@@ -93,14 +82,14 @@ extension MountTests {
                 let before = mount.storeBytes
                 try writeFile(mount("full/large"), bytes(20 << 20, fill: 7))
                 try expect(mount.storeBytes > before + 20 << 20, "the file is in the store")
-                try same(try Self.command(mount, "discard", "--all-clean"), 0, "all clean")
+                try same(try mount.command("discard", "--all-clean"), 0, "all clean")
                 try same(try listing(mount.root), ["changed", "full"], "workspaces")
                 try expect(try readText(mount(".draft/discard")).contains("\"clean\""), "it can come back")
-                try same(try Self.command(mount, "discard", "full nosuch"), ENOENT, "a mistyped name")
+                try same(try mount.command("discard", "full nosuch"), ENOENT, "a mistyped name")
                 try same(try listing(mount.root), ["changed", "full"], "nothing is discarded")
-                try same(try Self.command(mount, "discard", "full"), 0, "discard")
+                try same(try mount.command("discard", "full"), 0, "discard")
                 try expect(mount.storeBytes > before + 20 << 20, "the file can come back")
-                try same(try Self.command(mount, "discard", "--now"), 0, "for good")
+                try same(try mount.command("discard", "--now"), 0, "for good")
                 try expect(mount.storeBytes < before + 1 << 20, "the space is not back: \(mount.storeBytes)")
                 // The disk frees the space of a removed file only when its last descriptor is closed.
                 let files = "/proc/\(mount.pid)/fd"
@@ -113,11 +102,11 @@ extension MountTests {
                 // A thread keeps the last workspace that it served, with its tree log, until its next one.
                 let deleted = open.filter { $0.hasSuffix("(deleted)") && $0.contains("/logs/") }
                 try same(deleted, [], "descriptors of removed files")
-                try same(try Self.command(mount, "restore", "full"), ENOENT, "restore")
+                try same(try mount.command("restore", "full"), ENOENT, "restore")
                 try withOpen(mount("changed/new"), O_RDONLY) { held in
                     var byte: UInt8 = 0
                     try same(pread(held, &byte, 1, 0), 1, "read")
-                    try same(try Self.command(mount, "discard", "--now changed"), 0, "a live one")
+                    try same(try mount.command("discard", "--now changed"), 0, "a live one")
                     try refuse(ESTALE, "read", Int32(pread(held, &byte, 1, 0)))
                 }
                 try same(try listing(mount.root), [], "workspaces")
@@ -130,8 +119,8 @@ extension MountTests {
                 try expect(try readText(mount(".draft/limits")).contains("retention 1w\n"), "the default")
                 try makeDirectory(mount("one"))
                 try writeFile(mount("one/new"), "x")
-                try same(try Self.command(mount, "discard", "one"), 0, "discard")
-                try same(try Self.command(mount, "limits", "retention 1s"), 0, "limits")
+                try same(try mount.command("discard", "one"), 0, "discard")
+                try same(try mount.command("limits", "retention 1s"), 0, "limits")
                 for _ in 0..<200 where try !readText(mount(".draft/discard")).isEmpty { usleep(100_000) }
                 try same(try readText(mount(".draft/discard")), "", "it is still there")
                 let events = try readText(mount(".draft/events"))

@@ -10,13 +10,6 @@ extension MountTests {
         .serialized,
         .enabled(if: TestEnvironment.canMount && !TestEnvironment.isPlain, "needs /dev/fuse"))
     struct LimitControl {
-        private static func command(_ mount: TestMount, _ file: String, _ text: String) throws -> Int32 {
-            try withOpen(mount(".draft/\(file)"), O_WRONLY) { held in
-                let bytes = Array((text + "\n").utf8)
-                return write(held, bytes, bytes.count) < 0 ? errno : 0
-            }
-        }
-
         @Test("Limits are set and read as lines, and apply at once")
         func limits() throws {
             try mounted { mount in
@@ -25,14 +18,14 @@ extension MountTests {
                     "bytes none\nfiles none\nfile-size none\nmemory 256M\nlarge-file 10M\n"
                         + "retention none\npin 10M\n", "defaults")
                 try writeFile(mount("a"), "1")
-                try same(try Self.command(mount, "limits", "files 2\nretention 14d"), 0, "setting")
+                try same(try mount.command("limits", "files 2\nretention 14d"), 0, "setting")
                 let held = open(mount("b"), O_WRONLY | O_CREAT, 0o644)
                 try same(held < 0 ? errno : 0, EDQUOT, "a file too many")
                 let text = try readText(mount(".draft/limits"))
                 try expect(text.contains("files 2\n") && text.contains("retention 2w\n"), text)
-                try same(try Self.command(mount, "limits", "memory 1M"), EINVAL, "too little memory")
+                try same(try mount.command("limits", "memory 1M"), EINVAL, "too little memory")
                 try expect(try readText(mount(".draft/last-error")).contains("64M"), "last-error")
-                try same(try Self.command(mount, "limits", "files none"), 0, "no limit")
+                try same(try mount.command("limits", "files none"), 0, "no limit")
                 try writeFile(mount("b"), "2")
             }
         }
@@ -44,22 +37,22 @@ extension MountTests {
             try mounted(expectErrors: true, prepare: { base in
                 for name in ["f", "g"] { try writeFile("\(base)/\(name)", bytes(5_000, fill: 1)) }
             }) { mount in
-                try same(try Self.command(mount, "limits", "pin 0"), 0, "nothing is kept")
+                try same(try mount.command("limits", "pin 0"), 0, "nothing is kept")
                 for name in ["f", "g"] {
                     try withOpen(mount(name), O_WRONLY) { try writeAll($0, Array("edit".utf8)) }
                     try writeFile("\(mount.base)/\(name)", bytes(6_000, fill: 2))
                 }
                 let list = try readText(mount(".draft/drift"))
                 try expect(list.contains("\"path\":\"f\"") && list.contains("\"path\":\"g\""), list)
-                try same(try Self.command(mount, "drift", "accept f"), EBUSY, "accept under edits")
+                try same(try mount.command("drift", "accept f"), EBUSY, "accept under edits")
                 try writeFile(mount("f"), "all next")
-                try same(try Self.command(mount, "drift", "accept f"), 0, "accept")
-                try same(try Self.command(mount, "drift", "drop g"), 0, "drop")
+                try same(try mount.command("drift", "accept f"), 0, "accept")
+                try same(try mount.command("drift", "drop g"), 0, "drop")
                 let whole = bytes(6_000, fill: 2)
                 try same(try readText(mount("f")), "all next", "accepted")
                 try same(try readFile(mount("g")) == whole, true, "dropped")
                 try same(try readText(mount(".draft/drift")), "", "drift afterwards")
-                try same(try Self.command(mount, "drift", "accept f"), EINVAL, "accept again")
+                try same(try mount.command("drift", "accept f"), EINVAL, "accept again")
             }
         }
 
@@ -70,7 +63,7 @@ extension MountTests {
                 try same(access(mount("new"), F_OK), -1, "a name that is not there")
                 try writeFile("\(mount.base)/f", "newer")
                 try writeFile("\(mount.base)/new", "new")
-                try same(try Self.command(mount, "refresh", "."), 0, "refresh")
+                try same(try mount.command("refresh", "."), 0, "refresh")
                 try same(try readText(mount("f")), "newer", "after")
                 try same(try readText(mount("new")), "new", "a name that came")
                 let text = try readText(mount(".draft/metrics"))

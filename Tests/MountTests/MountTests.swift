@@ -54,3 +54,18 @@ func fingerprint(_ path: String) throws -> String {
         + "ctime \(seen.st_ctim.tv_sec).\(seen.st_ctim.tv_nsec) nlink \(seen.st_nlink) "
         + "atime \(seen.st_atim.tv_sec).\(seen.st_atim.tv_nsec) mode \(seen.st_mode)"
 }
+
+/// Returns the names in a directory in order.
+func listing(_ path: String) throws -> [String] {
+    try names(in: path).map { String(decoding: $0, as: UTF8.self) }.sorted()
+}
+
+extension TestMount {
+    /// Writes a line to a control file by one write(2) and returns the errno, or 0.
+    func command(_ file: String, _ text: String) throws -> Int32 {
+        try withOpen(self(".draft/\(file)"), O_WRONLY) { held in
+            let bytes = Array((text + "\n").utf8)
+            return write(held, bytes, bytes.count) < 0 ? errno : 0
+        }
+    }
+}

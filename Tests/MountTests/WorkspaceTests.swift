@@ -15,10 +15,6 @@ extension MountTests {
             try writeFile("\(base)/top", "top")
         }
 
-        private func listing(_ path: String) throws -> [String] {
-            try names(in: path).map { String(decoding: $0, as: UTF8.self) }.sorted()
-        }
-
         @Test("mkdir in the root forks a workspace that sees the base and nothing of its siblings")
         func forks() throws {
             try mounted(workspace: nil, prepare: Self.prepare) { mount in

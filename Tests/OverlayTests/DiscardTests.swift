@@ -116,30 +116,13 @@ import Testing
                 failed.withLock { $0 = failure { () throws(Errno) in try set.discards.discard(record) } }
                 return
             }
-            let own = WorkspaceTree(workspace)
-            for step in 0..<400 {
-                let name = step % 2 == round % 2 ? "n\(step)" : "w\(step)"
-                let failure = failure { () throws(Errno) in
-                    if name.hasPrefix("w") {
-                        try own.write(file, Array(name.utf8), at: 0)
-                    } else {
-                        try own.makeFile(name)
-                    }
-                }
-                if failure != nil { return }
-                written.withLock { $0.append(name) }
-            }
+            writeUntilFailure(WorkspaceTree(workspace), file, steps: 400, round: round, written)
         }
         #expect(failed.withLock { $0 } == nil)
         if round % 2 == 0 { try fixture.reopenAfterKill() }
         try fixture.set.discards.restore(discarded(fixture, record.id), as: record.name)
         let (_, now) = try open(fixture, "second")
-        let names = try now.names("")
-        let acknowledged = written.withLock { $0 }
-        for name in acknowledged where name.hasPrefix("n") { #expect(names.contains(name)) }
-        if let last = acknowledged.last(where: { $0.hasPrefix("w") }) {
-            #expect(try now.text("f").hasPrefix(last))
-        }
+        try checkWritten(written.withLock { $0 }, now)
     }
 
     @Test("A discarded workspace is removed after the retention of the store, not before")

@@ -230,7 +230,7 @@ extension WorkspaceSet {
         }
         guard isNew else { return }
         quota.add(
-            bytes: Int64(clamping: usage.logBytes.adding(clamping: usage.treeLogBytes)),
+            bytes: Int64(clamping: usage.bytes),
             files: Int64(clamping: usage.files))
     }
 
@@ -269,7 +269,7 @@ extension WorkspaceSet {
     func stopCounting(closed id: UInt16) {
         guard let closed = closedUsage.withLock({ $0.removeValue(forKey: id) }) else { return }
         quota.add(
-            bytes: -Int64(clamping: closed.logBytes + closed.treeLogBytes),
+            bytes: -Int64(clamping: closed.bytes),
             files: -Int64(clamping: closed.files))
     }
 

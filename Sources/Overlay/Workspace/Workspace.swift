@@ -78,8 +78,7 @@ package final class Workspace: Sendable {
     /// Whether it takes calls: it is neither discarded nor being removed.
     package var isLive: Bool { withTreeSafely { $0.standing == .live } }
 
-    /// Runs `body` with the tree locked, even if the workspace is discarded or being
-    /// removed.
+    /// Runs `body` with the tree locked, even if the workspace is discarded or being removed.
     package func withTreeSafely<R: Sendable>(_ body: (Tree) -> R) -> R { tree.withLock { body($0) } }
 }
 

@@ -51,33 +51,25 @@ package struct Comparison: Sendable {
 extension Comparison {
     /// Compares with the base (nil) or the moment after a change.
     func differences(from sequence: UInt64?) throws(CommandError) -> [Difference] {
-        try answering { () throws(Errno) in
+        if let sequence { return try differences(from: sequence, to: .max) }
+        return try answering { () throws(Errno) in
             let draft = try workspace.withTree { (tree) throws(Errno) in
                 let new = DiffSide(TreeAtMoment(tree), keys: workspace.id)
-                guard let sequence else {
-                    let old = DiffSide(TreeAtMoment(tree), keys: workspace.id, isBase: true)
-                    return try DiffDraft(
-                        DiffNames(old: old, new: new, names: try new.overlaidNames()),
-                        rows: new.overlaidRows)
-                }
-                let past = try TreeAtMoment(tree, after: sequence)
-                var rows = Set(past.delta.inodes.keys).union(past.delta.xattrs.keys)
-                rows.formUnion(try tree.editedInodes(after: sequence))
-                let old = DiffSide(past, keys: workspace.id)
+                let old = DiffSide(TreeAtMoment(tree), keys: workspace.id, isBase: true)
                 return try DiffDraft(
-                    DiffNames(old: old, new: new, names: past.delta.entries.mapValues { Set($0.keys) }),
-                    rows: rows)
+                    DiffNames(old: old, new: new, names: try new.overlaidNames()),
+                    rows: new.overlaidRows)
             }
             return draft.finished(old: workspace, new: workspace)
         }
     }
 
-    /// Compares the moments after two changes; either may be the earlier one.
+    /// Compares the moments after two changes; either may be the earlier one, and `.max` is now.
     func differences(from first: UInt64, to second: UInt64) throws(CommandError) -> [Difference] {
         try answering { () throws(Errno) in
             let draft = try workspace.withTree { (tree) throws(Errno) in
                 let old = try TreeAtMoment(tree, after: first)
-                let new = try TreeAtMoment(tree, after: second)
+                let new = second == .max ? TreeAtMoment(tree) : try TreeAtMoment(tree, after: second)
                 // All that changed since the earlier moment: some of it changed after the later one only.
                 let earlier = first < second ? old : new
                 var rows = Set(earlier.delta.inodes.keys).union(earlier.delta.xattrs.keys)

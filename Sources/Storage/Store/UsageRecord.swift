@@ -25,6 +25,9 @@ package struct UsageRecord: Equatable, Sendable {
         self.lastChange = lastChange
     }
 
+    /// The bytes of all logs.
+    package var bytes: UInt64 { logBytes.adding(clamping: treeLogBytes) }
+
     private static func path(_ workspace: UInt16) -> String {
         "\(LogDirectory.workspacePath(workspace))/usage"
     }
