@@ -272,6 +272,7 @@ package final class MountServer: Sendable {
                 usleep(500_000)
                 if isStopping.load(ordering: .relaxed) { return }
                 set.discards.removeExpired(Clock.system.monotonic())
+                set.layerMerge.run()
             }
         }
     }

@@ -45,6 +45,9 @@ extension ControlServices {
         dropDrift = { path, workspace, caller throws(CommandError) in
             try workspace.commands.dropDrift(path, caller: caller)
         }
+        fork = { workspace, name, moment, caller throws(CommandError) in
+            _ = try set.forks.fork(workspace, as: name, at: moment, caller: caller)
+        }
         refresh = { workspace, _ throws(CommandError) in
             let stale = workspace.baseFiles.refresh()
             var outcome = CommandOutcome(

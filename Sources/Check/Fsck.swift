@@ -220,7 +220,8 @@ package struct Fsck {
         let check = WorkspaceCheck(
             id, disk, key: key, base: base, log: log, situation: situation(),
             repairs: options.repairs, now: clock.realtime(), pins: pins)
-        try check.run(databasePath: "\(path)/\(directory)/tree.db")
+        check.findLower = { self.lower(of: id, disk) }
+        try check.run(DatabasePaths("\(path)/\(directory)"))
         guard options.repairs, hasFailed || log.report.errors > errors else { return }
         if let failure = reopen(id, disk, lock, superblock, base) {
             log.add(
@@ -228,6 +229,37 @@ package struct Fsck {
                     .error, directory, "it cannot be opened: \(failure)",
                     advice: "mount it for details"))
         }
+    }
+
+    /// Returns the layer below the last database of a workspace. Nil if there is none, or if a database does
+    /// not have all of a layer: then the next start completes it.
+    private func lower(of id: UInt16, _ disk: HostDisk) -> Layer? {
+        var chain: [(id: UInt16, last: UInt32)] = []
+        var next: UInt16 = id
+        var last: UInt32?
+        while chain.count < Int(WorkspaceRecord.maximumID) {
+            let directory = LogDirectory.workspacePath(next)
+            guard let record = try? WorkspaceRecord(from: "\(directory)/workspace", on: disk)
+            else { return nil }
+            let generations = ((try? disk.list(directory)) ?? []).compactMap { DatabasePaths.generation($0) }
+            // Of the workspace itself the last database is not a layer.
+            chain.append((next, last ?? generations.max() ?? 0))
+            guard let fork = record.fork else { break }
+            (next, last) = (fork.workspace, fork.generation)
+        }
+        var layer: Layer?
+        for (index, item) in chain.enumerated().reversed() {
+            let paths = DatabasePaths("\(path)/\(LogDirectory.workspacePath(item.id))")
+            let end = index == 0 ? item.last : item.last.addingReportingOverflow(1).partialValue
+            let first = end == 0 ? 0 : Layer.firstGeneration(upTo: end - 1, of: paths)
+            for generation in first..<end {
+                let name = Layer.Name(workspace: item.id, generation: generation)
+                guard let found = try? Layer(name, reading: paths.path(generation), over: layer)
+                else { return nil }
+                layer = found
+            }
+        }
+        return layer
     }
 
     /// Opens and closes the workspace: recovery rebuilds the database, and seals it.
@@ -241,10 +273,11 @@ package struct Fsck {
                 from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
             let store = try Store(
                 path: path, disk: disk, superblock: superblock, databaseDirectory: path, lock: lock)
-            let (workspace, _) = try Recovery.open(
-                record, in: store, base: base, clock: clock, events: events)
+            let set = WorkspaceSet(store: store, base: base, clock: clock, events: events)
+            let workspace = try set.openForRepair(record)
             workspace.recovery.closeGaps(looksForLogs: false)
             workspace.close()
+            set.close()
             return nil
         } catch {
             return error

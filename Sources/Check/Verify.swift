@@ -36,11 +36,11 @@ extension Workspace {
             return log?.end
         }
         do throws(StorageError) {
-            let path = databasePath == ":memory:" ? nil : databasePath
-            if !paths.isEmpty { check.only = try files(below: roots, path) }
+            check.findLower = { self.withTreeSafely { $0.rows.lower } }
+            if !paths.isEmpty { check.only = try files(below: roots) }
             if paths.isEmpty { try StoreFilesCheck(disk, log).run(repairs: false) }
             try check.expectBytes()
-            try check.run(databasePath: path)
+            try check.run(databases.areInMemory ? nil : databases)
         } catch {
             guard log.report.wasCancelled else {
                 throw CommandError(error.errno, "the check could not continue: \(error)")
@@ -65,18 +65,25 @@ extension Workspace {
 
     /// Returns the files at and below `roots` that have rows or entries: files below an untouched directory
     /// have none.
-    private func files(
-        below roots: [InodeNumber], _ path: String?
-    ) throws(StorageError) -> Set<InodeNumber> {
+    private func files(below roots: [InodeNumber]) throws(StorageError) -> Set<InodeNumber> {
         var found = Set(roots)
-        guard let path, DatabaseSeal.exists(path) else { return found }
-        let database = try TreeDatabase(path, .readOnly)
-        defer { database.close() }
         var open = roots
         while let next = open.popLast() {
-            for child in try database.children(of: next)
-            where found.insert(child.inode).inserted && child.isDirectory {
-                open.append(child.inode)
+            // One directory at a time, so that other calls get the lock in between.
+            let result: Result<[Entry], Errno> = withTreeSafely { tree in
+                do throws(Errno) {
+                    return .success(Array(try tree.entries(in: next).values))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            let entries: [Entry]
+            switch result {
+            case .success(let known): entries = known
+            case .failure(let error): throw .system(error, doing: "list", path: "inode \(next)")
+            }
+            for entry in entries where !entry.isWhiteout && found.insert(entry.inode).inserted {
+                if entry.type == .directory { open.append(entry.inode) }
             }
         }
         return found

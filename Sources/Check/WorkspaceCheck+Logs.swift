@@ -13,7 +13,7 @@ extension WorkspaceCheck {
         guard let length = try? disk.open(path, .readOnly).length() else { return }
         log.countFile()
         // Read before the log's end: the edits that a row knows of were in the log at that time.
-        let known = try database?.contentSequence(of: id)
+        let known = try knownSequence(of: id)
         // The log was made, but its first write did not happen, or a kill cut it short.
         if length < UInt64(Format.logHeaderLength) { return noteEmptyLog(id, path, known) }
         var check = try EditLog.check(
@@ -24,10 +24,18 @@ extension WorkspaceCheck {
             check = try EditLog.check(id, on: disk, key: key, upTo: limit)
         }
         try log.advance(UInt64(Format.logHeaderLength) + check.piecesLength)
-        if known == nil, database != nil { dropUnwritten(&check.log, path) }
+        if known == nil, database != nil, !isOverLayer { dropUnwritten(&check.log, path) }
         faults.report(check.log, path, id, atLeast: known ?? 0, isTree: false)
         if case .unfit(let why) = check.pieces { reportPieces(id, why) }
         if check.log.header != nil { reportMissingEnd(check.log, id, path, known) }
+    }
+
+    /// Returns the last edit of a file that the newest row of it knows.
+    private func knownSequence(of id: InodeNumber) throws(StorageError) -> UInt64? {
+        for database in (database.map { [$0] } ?? []) + layers {
+            if let found = try database.contentSequence(of: id) { return found }
+        }
+        return nil
     }
 
     private func isUnfit(_ pieces: EditLogCheck.Pieces) -> Bool {
@@ -56,6 +64,7 @@ extension WorkspaceCheck {
     private func noteLogs(_ changes: [TreeChange]) {
         for case .inode(let number, _, let after) in changes {
             guard let after, after.links > 0, after.type == .regular, after.flags.contains(.hasLog),
+                !after.flags.contains(.inheritsLog),
                 after.contentSequence > 0 || after.flags.contains(.hasOrigin) else {
                 markedLogs[number] = nil
                 continue

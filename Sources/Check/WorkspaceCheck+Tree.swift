@@ -8,9 +8,58 @@ internal import Storage
 extension WorkspaceCheck {
     // MARK: The database
 
-    /// Opens the database for reading. `checkDatabase` reports what is wrong with it.
-    func openDatabase(_ path: String?) {
-        guard let path, DatabaseSeal.exists(path) else { return }
+    /// Opens the databases of all generations for reading. Damage of layers is reported here, that of the
+    /// last database by `checkDatabase`.
+    func openDatabases(_ paths: DatabasePaths) throws(StorageError) {
+        let record = try? WorkspaceRecord(from: "\(directory)/workspace", on: disk)
+        isOverLayer = record?.fork != nil
+        let generations = ((try? disk.list(directory)) ?? []).compactMap { DatabasePaths.generation($0) }
+            .sorted()
+        for generation in generations.dropLast() { try openLayer(generation, paths) }
+        databaseName = DatabasePaths.name(generations.last ?? 0)
+        openDatabase(paths.path(generations.last ?? 0))
+        if !layers.isEmpty { isOverLayer = true }
+    }
+
+    private func openLayer(_ generation: UInt32, _ paths: DatabasePaths) throws(StorageError) {
+        let file = "\(directory)/\(DatabasePaths.name(generation))"
+        do throws(StorageError) {
+            let opened = try TreeDatabase(
+                paths.path(generation),
+                situation == .inUse || DatabaseSeal.hasLog(paths.path(generation)) ? .readOnly : .immutable)
+            log.countFile()
+            let bytes = try opened.pageBytes()
+            log.expect(bytes)
+            try log.advance(bytes)
+            try opened.verify()
+            layers.insert(opened, at: 0)
+        } catch {
+            switch error {
+            case .damaged, .database, .outdated: break
+            default: throw error
+            }
+            var finding = Finding(
+                .error, file, "\(error)",
+                advice: situation == .inUse
+                    ? "unmount and mount: it is rebuilt from the tree log"
+                    : "it is rebuilt from the tree log at the next start")
+            finding.isRepaired = setAside(file)
+            log.add(finding)
+        }
+    }
+
+    private func setAside(_ file: String) -> Bool {
+        mendFile("set aside", file) { () throws(Errno) in
+            for suffix in ["-wal", "-shm", ".sum"] where disk.exists(file + suffix) {
+                try disk.remove(file + suffix)
+            }
+            try disk.rename(file, to: file + ".damaged")
+        }
+    }
+
+    /// Opens the last database for reading. `checkDatabase` reports what is wrong with it.
+    private func openDatabase(_ path: String) {
+        guard DatabaseSeal.exists(path) else { return }
         if situation != .inUse, DatabaseSeal.state(path) == .unfit {
             databaseIsDamaged = true
             return
@@ -25,7 +74,7 @@ extension WorkspaceCheck {
             if case .outdated = error {
                 log.add(
                     Finding(
-                        .notice, "\(directory)/tree.db", "it was written by an older draftfs",
+                        .notice, "\(directory)/\(databaseName)", "it was written by an older draftfs",
                         advice: "the next start rebuilds it from the tree log"))
                 return
             }
@@ -36,7 +85,7 @@ extension WorkspaceCheck {
 
     func checkDatabase(_ path: String?) throws(StorageError) {
         guard let path else { return }
-        let file = "\(directory)/tree.db"
+        let file = "\(directory)/\(databaseName)"
         if situation != .inUse { checkSeal(path) }
         if let database {
             log.countFile()
@@ -45,7 +94,7 @@ extension WorkspaceCheck {
             try log.advance(bytes)
         }
         guard databaseIsDamaged else { return }
-        let what = damage.map { "\($0)" } ?? "it does not match its checksum in tree.db.sum"
+        let what = damage.map { "\($0)" } ?? "it does not match its checksum in \(databaseName).sum"
         if let damage {
             switch damage {
             case .damaged, .database: break
@@ -57,17 +106,12 @@ extension WorkspaceCheck {
             advice: situation == .inUse
                 ? "unmount and mount: it is rebuilt from the tree log"
                 : "it is rebuilt from the tree log at the next start")
-        finding.isRepaired = mendFile("set aside", file) { () throws(Errno) in
-            for suffix in ["-wal", "-shm", ".sum"] where disk.exists(file + suffix) {
-                try disk.remove(file + suffix)
-            }
-            try disk.rename(file, to: file + ".damaged")
-        }
+        finding.isRepaired = setAside(file)
         log.add(finding)
     }
 
     private func checkSeal(_ path: String) {
-        let file = "\(directory)/tree.db.sum"
+        let file = "\(directory)/\(databaseName).sum"
         guard DatabaseSeal.state(path) == .damaged || disk.exists(file) && !DatabaseSeal.exists(path)
         else { return }
         let what = DatabaseSeal.exists(path)
@@ -81,8 +125,15 @@ extension WorkspaceCheck {
     /// Checks rows that refer to things that do not exist.
     func checkReferences() throws(StorageError) {
         guard let database else { return }
-        let file = "\(directory)/tree.db"
+        let file = "\(directory)/\(databaseName)"
+        var rows: LayeredRows?
+        if isOverLayer {
+            // Without the layers it is not known what the references lead to.
+            guard let lower = findLower() else { return }
+            rows = LayeredRows(of: id, database, over: lower)
+        }
         try database.visitDanglingEntries { (parent, name, inode) throws(StorageError) in
+            if let row = try rows?.inode(inode), row.links > 0 { return }
             let above = database.path(of: parent).map { $0 + [0x2f] } ?? []
             var finding = Finding(
                 .error, file, path: above + name,
@@ -91,6 +142,7 @@ extension WorkspaceCheck {
             log.add(finding)
         }
         try database.visitOrphans { (number, _) throws(StorageError) in
+            if try rows?.names(of: number).isEmpty == false { return }
             var finding = Finding(
                 .error, file, "no name leads to inode \(number)",
                 advice: "a repair gives it a name in the root")
@@ -98,6 +150,8 @@ extension WorkspaceCheck {
             log.add(finding)
         }
         try database.visitLinkFaults { (fault) throws(StorageError) in
+            // Names in layers count too, and the query does not know them.
+            if rows != nil { return }
             let number = fault.inode
             let kind = fault.isDirectory ? "directory" : "file"
             var finding = Finding(
@@ -109,6 +163,7 @@ extension WorkspaceCheck {
             log.add(finding)
         }
         try database.visitMissingOrigins { (number) throws(StorageError) in
+            if try rows?.origin(number) != nil { return }
             log.add(
                 Finding(
                     .error, file, path: database.path(of: number),
@@ -119,11 +174,15 @@ extension WorkspaceCheck {
 
     /// Checks rows that say a file has a log where there is none.
     func checkMissingLogs() throws(StorageError) {
-        guard let database, situation != .afterPowerCut else { return }
+        guard situation != .afterPowerCut else { return }
+        for database in (database.map { [$0] } ?? []) + layers { try checkMissingLogs(database) }
+    }
+
+    private func checkMissingLogs(_ database: TreeDatabase) throws(StorageError) {
         try database.visitFilesWithLogs { (number, known) throws(StorageError) in
-            guard only?.contains(number) ?? true, !disk.exists(LogDirectory.path(number)) else {
-                return
-            }
+            guard only?.contains(number) ?? true, !disk.exists(LogDirectory.path(number)),
+                !shortLogs.contains(where: { $0.id == number })
+            else { return }
             shortLogs.append((number, known))
             var finding = Finding(
                 .error, LogDirectory.path(number), path: database.path(of: number),
@@ -139,7 +198,8 @@ extension WorkspaceCheck {
     /// Checks touched base files: whether the base is unchanged, and what the pool has of them.
     func checkOrigins() throws(StorageError) {
         guard let database, let base else { return }
-        devicePaths = try database.devices()
+        devicePaths = isOverLayer ? findLower()?.devices ?? [:] : [:]
+        devicePaths.merge(try database.devices()) { $1 }
         var last = Int64.min
         while true {
             let part = try database.origins(behind: last, atMost: 256)

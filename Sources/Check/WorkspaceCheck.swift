@@ -37,6 +37,14 @@ final class WorkspaceCheck {
     var endOfTreeLog: () -> UInt64 = { .max }
     /// The database, opened for reading; nil if there is none or it is damaged.
     var database: TreeDatabase?
+    /// Its name in the directory.
+    var databaseName = DatabasePaths.name(0)
+    /// The databases of the workspace's own layers, the newest first.
+    var layers: [TreeDatabase] = []
+    /// Returns the layer below the database. Nil if there is none, or if it cannot be read now.
+    var findLower: () -> Layer? = { nil }
+    /// Whether a layer is below the database, so that references lead to what the database does not have.
+    var isOverLayer = false
     var position = CheckpointPosition()
     /// The highest position in each log that records of another log name.
     var references: [UInt64: UInt64] = [:]
@@ -110,9 +118,16 @@ final class WorkspaceCheck {
                         advice: "use the draftfs that wrote it, or a newer one"))
                 return
             }
+            let directory = directory
             let repaired = mend { () throws(StorageError) in
                 let name = FileName(trusted: Array("recovered-\(id)".utf8))
-                try WorkspaceRecord(id: id, name: name, created: now).write(to: path, on: disk)
+                var made = WorkspaceRecord(id: id, name: name, created: now)
+                // Without its parent a fork would lose its content.
+                if disk.exists("\(directory)/fork") {
+                    let first = try WorkspaceRecord(from: "\(directory)/fork", on: disk)
+                    (made.fork, made.created) = (first.fork, first.created)
+                }
+                try made.write(to: path, on: disk)
             }
             var finding = Finding(
                 .error, path, "no copy of the workspace's record can be read",
@@ -120,6 +135,11 @@ final class WorkspaceCheck {
             finding.isRepaired = repaired
             log.add(finding)
             return
+        }
+        if record.fork != nil {
+            _ = try SealedCopies.check(
+                "\(directory)/fork", magic: Format.workspaceMagic, copies: 2, on: disk, log: log,
+                repairs: repairs, advice: repairs ? "" : "draftfs fsck --repair rewrites it")
         }
         if record.id != id {
             log.add(
@@ -147,7 +167,7 @@ final class WorkspaceCheck {
     // MARK: The whole workspace
 
     /// Checks everything of the workspace.
-    func run(databasePath: String?) throws(StorageError) {
+    func run(_ paths: DatabasePaths?) throws(StorageError) {
         if only == nil {
             try checkRecord()
             try checkMark()
@@ -155,13 +175,15 @@ final class WorkspaceCheck {
             try LimitFilesCheck.usage(directory, on: disk, log: log, repairs: repairs)
             try LimitFilesCheck.run(directory, on: disk, log: log, repairs: repairs)
         }
-        openDatabase(databasePath)
+        if let paths { try openDatabases(paths) }
         defer {
             database?.close()
             database = nil
+            for layer in layers { layer.close() }
+            layers = []
         }
-        if let database { position = try database.position() }
-        try checkFiles(databasePath)
+        if let newest = database ?? layers.first { position = try newest.position() }
+        try checkFiles(paths?.path(DatabasePaths.generation(databaseName) ?? 0))
         if repairs { fillEnds() }
     }
 

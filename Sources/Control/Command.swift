@@ -7,7 +7,7 @@ package import Platform
 
 /// The control files that take commands.
 package enum CommandFile: String, Sendable, CaseIterable {
-    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh, discard, restore, run
+    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh, discard, restore, run, fork
 
     /// The syntax of a command, without the file's name.
     package var syntax: String {
@@ -25,6 +25,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
         case .discard: "NAME… | --now [NAME…] | --all-clean"
         case .restore: "NAME [--id ID] [--as NEW]"
         case .run: "STATUS MILLISECONDS COMMAND [OUTPUT]"
+        case .fork: "NEW [MOMENT]"
         }
     }
 
@@ -48,6 +49,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
                     + "--all-clean discards those without changes"
             case .restore: "brings a discarded workspace back"
             case .run: "keeps the result of a command for the list of workspaces"
+            case .fork: "makes a workspace that begins as this one is now, or as it was at a moment"
             }
         return "write \(syntax): \(purpose)"
     }
@@ -73,6 +75,8 @@ package enum Command: Equatable, Sendable {
     case dropDrift([UInt8])
     case refresh
     case run(status: Int32, milliseconds: Int64, command: [UInt8], output: [UInt8])
+    /// Makes a workspace of that name. Without a moment, it begins as this one is now.
+    case fork(FileName, Moment?)
     // In the list of workspaces:
     /// Discards these workspaces.
     case discard([FileName])

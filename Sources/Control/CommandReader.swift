@@ -50,6 +50,7 @@ package struct CommandReader {
         case .discard: return try discard(words)
         case .restore: return try restore(words)
         case .run: return try run(words)
+        case .fork: return try fork(words)
         case .edit: return nil
         }
     }
@@ -156,6 +157,12 @@ package struct CommandReader {
         return .run(
             status: status, milliseconds: milliseconds, command: words[2],
             output: words.count > 3 ? words[3] : [])
+    }
+
+    private func fork(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard let first = words.first, words.count <= 2 else { throw usage("needs a name") }
+        let moment = words.count > 1 ? try Moment(words[1], now: now) : nil
+        return .fork(try workspace(first), moment)
     }
 
     // MARK: The list of workspaces

@@ -108,6 +108,10 @@ package protocol CommandHandlers<Target>: Sendable {
     func dropDrift(
         _ path: [UInt8], of target: Target, caller: Caller
     ) throws(CommandError) -> CommandOutcome
+    /// Makes a fork of the workspace.
+    func fork(
+        _ target: Target, as name: FileName, at moment: Moment?, caller: Caller
+    ) throws(CommandError)
     /// Makes changes of the base visible.
     func refresh(_ target: Target, caller: Caller) throws(CommandError) -> CommandOutcome
 }
@@ -176,6 +180,8 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
         case .run(let status, let milliseconds, let command, let output):
             try target.noteRun(
                 status: status, milliseconds: milliseconds, command: command, output: output)
+        case .fork(let name, let moment):
+            try handlers.fork(target, as: name, at: moment, caller: caller)
         case .discard, .remove, .discardClean, .restore:
             throw CommandError(
                 .notSupported, "this command is for the list of workspaces: write it to its control files")

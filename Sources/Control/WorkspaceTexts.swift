@@ -5,12 +5,23 @@ internal import Platform
 package import Storage
 
 package enum WorkspaceTexts {
-    /// Returns {"name","id","created","open","files","bytes","last_change","run"} of each workspace, in the
-    /// order of their making. `files`, `bytes` and `last_change` are null for a workspace that is not open
-    /// and was not closed cleanly, `run` if no command was run.
+    /// Returns {"name","id","created","parent","moment","open","files","bytes","last_change","run"} of each
+    /// workspace, in the order of their making. `parent` is the name of the workspace that it was forked
+    /// from, and `moment` the last change that it has of that; both are null for one that began with the
+    /// base. `files`, `bytes` and `last_change` are null for a workspace that is not open and was not closed
+    /// cleanly, `run` if no command was run.
     package static func list(_ set: WorkspaceSet) -> [UInt8] {
-        ChangeTexts.lines(set.records) { record in
-            identity(record) + [("open", .boolean(set.opened(record.id) != nil))]
+        let names = Dictionary(
+            set.store.allWorkspaces.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+        return ChangeTexts.lines(set.records) { record in
+            identity(record)
+                + [
+                    (
+                        "parent",
+                        record.fork.flatMap { names[$0.workspace] }.map { .bytes($0.bytes) } ?? .null
+                    ),
+                    ("moment", record.fork.map { .unsigned($0.moment) } ?? .null),
+                ] + [("open", .boolean(set.opened(record.id) != nil))]
                 + usage(set.usage(of: record.id))
                 + [("run", Runs.last(in: record.id, of: set).map { .object(result($0)) } ?? .null)]
         }

@@ -140,4 +140,10 @@ private struct Handlers: CommandHandlers {
     func refresh(_ target: Workspace, caller: Caller) throws(CommandError) -> CommandOutcome {
         throw refusal
     }
+
+    func fork(
+        _ target: Workspace, as name: FileName, at moment: Moment?, caller: Caller
+    ) throws(CommandError) {
+        throw CommandError(.notSupported, "only a mount (draftfs mount) can fork workspaces")
+    }
 }

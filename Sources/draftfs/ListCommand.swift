@@ -13,7 +13,8 @@ struct ListCommand: ParsableCommand {
         discussion: """
             FILES counts new and changed files and directories, SIZE the bytes of the logs. --changes also \
             counts added, modified, deleted and renamed paths, and files whose base has changed behind their \
-            edits (DRIFT): it compares each workspace with the base. RUN is the status of the last draftfs \
+            edits (DRIFT): it compares each workspace with the base. FROM is the workspace that it was \
+            forked from, and the last change that it has of that. RUN is the status of the last draftfs \
             run, with a star if something was changed since.
             """)
 
@@ -69,6 +70,7 @@ struct ListCommand: ParsableCommand {
     ) throws(Failure) {
         let items = sorted(try all.place.objects(discarded ? "discard" : "list"), by: sort)
         var rows: [[String]] = []
+        let hasForks = items.contains { $0.value["parent"]?.text != nil }
         for item in items {
             let counts = changes ? try counts(all, item.value["name"]?.text ?? "") : []
             if json {
@@ -77,23 +79,30 @@ struct ListCommand: ParsableCommand {
                 Swift.print(line)
                 continue
             }
-            rows.append(row(item.value, counts.map(\.count), discarded: discarded))
+            rows.append(row(item.value, counts.map(\.count), discarded: discarded, hasForks: hasForks))
         }
         if json || rows.isEmpty { return }
         let counted = changes ? ["ADDED", "MODIFIED", "DELETED", "RENAMED", "DRIFT"] : []
+        let from = hasForks ? ["FROM"] : []
         let times = discarded ? ["DISCARDED", "UNTIL"] : ["RUN", "CHANGED", "CREATED"]
         printText(
-            Text.table([["NAME", "ID", "FILES", "SIZE"] + counted + times] + rows,
-                right: Set(1..<((discarded ? 4 : 5) + counted.count))))
+            Text.table([["NAME", "ID", "FILES", "SIZE"] + counted + from + times] + rows,
+                right: Set(1..<((discarded || hasForks ? 4 : 5) + counted.count))))
     }
 
-    private static func row(_ item: JSONValue, _ counts: [Int], discarded: Bool) -> [String] {
+    private static func row(
+        _ item: JSONValue, _ counts: [Int], discarded: Bool, hasForks: Bool
+    ) -> [String] {
         func time(_ key: String) -> String { item[key]?.text.map(Text.short) ?? "-" }
         var row = [Text.printable(item["name"]?.text ?? ""), item["id"]?.plain ?? ""]
         row.append(item["files"]?.unsigned.map { "\($0)" } ?? "-")
         row.append(item["bytes"]?.unsigned.map(Text.size) ?? "-")
         row += counts.map { "\($0)" }
         if discarded { return row + [time("discarded"), time("until")] }
+        if hasForks {
+            let parent = item["parent"]?.text.map(Text.printable)
+            row.append(parent.map { "\($0)@\(item["moment"]?.plain ?? "")" } ?? "base")
+        }
         row.append(run(item))
         row += [time("last_change"), time("created")]
         return row

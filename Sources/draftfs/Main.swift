@@ -12,7 +12,7 @@ struct Draftfs: ParsableCommand {
         version: version,
         subcommands: [
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DoctorCommand.self,
-            ListCommand.self, DiscardCommand.self, RestoreCommand.self, RunCommand.self,
+            ForkCommand.self, ListCommand.self, DiscardCommand.self, RestoreCommand.self, RunCommand.self,
             HookCommand.self,
             BackupCommand.self, RollbackCommand.self, UndoCommand.self, HistoryCommand.self,
             BlameCommand.self, DiffCommand.self, CloneCommand.self, ReadCommand.self,

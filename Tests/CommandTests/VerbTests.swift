@@ -10,7 +10,7 @@ import Testing
 extension CommandTests {
     @Suite struct Verbs {
         static let all = [
-            "mount", "unmount", "status", "doctor", "list", "discard", "restore", "run", "hook",
+            "mount", "unmount", "status", "doctor", "fork", "list", "discard", "restore", "run", "hook",
             "backup", "rollback", "undo", "history", "blame", "diff", "clone", "read", "edit", "copy",
             "edit-copy", "mcp", "verify", "limits", "drift", "refresh", "events", "progress", "top",
             "fsck", "completion", "generate-manual",

@@ -68,6 +68,9 @@ struct CommandTests {
         ]),
         (.run, "0 0 true", [.run(status: 0, milliseconds: 0, command: bytes("true"), output: [])]),
         (.restore, "one", [.restore(name("one"), id: nil, newName: nil)]),
+        (.fork, "two", [.fork(name("two"), nil)]),
+        (.fork, "./-x kept", [.fork(name("-x"), .backup(name("kept")))]),
+        (.fork, "two @7", [.fork(name("two"), .sequence(7))]),
         (.restore, "one --as two --id 7", [.restore(name("one"), id: 7, newName: name("two"))]),
     ]
 
@@ -91,6 +94,10 @@ struct CommandTests {
         (.run, "0 1.5 true", "needs a status"),
         (.run, "4294967296 0 true", "needs a status"),
         (.run, "0 0 make test out", "needs a status"),
+        (.fork, "\n", "needs a name"),
+        (.fork, "a/b", "not the name of a workspace"),
+        (.fork, "two @x", "not a moment"),
+        (.fork, "one two three", "needs a name"),
         (.restore, "\n", "needs a name"),
         (.restore, "one --as .draft", "name of the control directory"),
         (.restore, "one two", "a value for each option"),

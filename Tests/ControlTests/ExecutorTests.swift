@@ -93,6 +93,11 @@ private struct Handlers: CommandHandlers {
         try target.note("refresh")
         return CommandOutcome(sequence: 12)
     }
+    func fork(
+        _ target: Recorder, as name: FileName, at moment: Moment?, caller: Caller
+    ) throws(CommandError) {
+        try target.note("fork", name, moment.map { "\($0)" } ?? "now", failsFor: name.bytes)
+    }
 }
 
 @Suite("Execution of commands")
@@ -127,6 +132,7 @@ struct ExecutorTests {
         (.drift, "accept a\ndrop b\n", ["accept a", "drop b"], [10, 11]),
         (.drift, "ours a\nours b 1-2-3-4\n", ["ours a any", "ours b 1-2-3-4"], [13, 13]),
         (.refresh, ".\n", ["refresh"], [12]),
+        (.fork, "two\nthree @4\n", ["fork two now", "fork three sequence(4)"], [99, 99]),
     ]
 
     @Test(arguments: rows)

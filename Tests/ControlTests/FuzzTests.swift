@@ -102,6 +102,7 @@ struct FuzzTests {
             return status >= 0 && milliseconds >= 0 && !command.contains(0) && !output.contains(0)
         case .discard(let names): return !names.isEmpty && names.allSatisfy(isSoundName)
         case .remove(let names): return names.allSatisfy(isSoundName)
+        case .fork(let name, _): return isSoundName(name)
         case .restore(let name, _, let newName): return isSoundName(name) && isSoundName(newName ?? name)
         case .edit(let path, let splices):
             var end: UInt64 = 0

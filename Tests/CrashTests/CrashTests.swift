@@ -75,47 +75,6 @@ struct CrashTests {
         }
     }
 
-    private func runWithFailure(
-        _ disk: SimulatedDisk, _ base: CrashBase, _ first: Model, isExact: Bool
-    ) throws {
-        var opened: Session?
-        for _ in 0..<3 where opened == nil { opened = try? Session(disk, base) }
-        guard let session = opened else { throw CheckFailure("the workspace does not open") }
-        var model = first
-        var harmed: Set<String> = []
-        var failed: [Step] = []
-        for (index, step) in Step.workload.enumerated() where model.allows(step) {
-            do {
-                model.apply(step, index, created: try session.run(step, index))
-            } catch is DoneButNotDurable {
-                // Only a power cut can lose the change.
-                model.apply(step, index, created: nil)
-                failed.append(step)
-            } catch {
-                guard error as? Errno == .inputOutput || error as? Errno == .noSpace else {
-                    throw CheckFailure("\(step) answers \(error)")
-                }
-                failed.append(step)
-                harmed.formUnion(step.needs)
-                // The step may have left a change without effect, which an undo would revert.
-                model.previous = []
-            }
-        }
-        guard try session.visible() == model.visible else {
-            throw CheckFailure(
-                "after \(failed) failed: \(summary(try session.visible())) is not "
-                    + summary(model.visible))
-        }
-        let found = try Session(disk.afterKill(), base).visible()
-        if isExact, found != model.visible {
-            throw CheckFailure(
-                "the next process finds \(summary(found)), not \(summary(model.visible))")
-        }
-        for (name, bytes) in model.visible where !harmed.contains(name) && found[name] != bytes {
-            throw CheckFailure("the next process finds other bytes in \(name)")
-        }
-    }
-
     /// If the file system of the store is mounted again after the kill, recovery works as after a power
     /// cut. It must remove nothing from a store that has lost nothing.
     @Test(

@@ -145,10 +145,54 @@ func checkThatWorkGoesOn(
     func check(_ session: Session, _ when: String) throws {
         let found = try session.look()
         for (name, bytes) in model.visible where found[name]?.bytes != bytes {
-            throw CheckFailure("\(when): \(name) has other bytes than were written")
+            throw CheckFailure(
+                "\(when): \(name) has \(found[name]?.bytes?.count ?? -1) bytes, not the \(bytes.count) "
+                    + "that were written")
         }
     }
     try check(session, "after going on")
     let next = disk.afterKill()
     try check(Session(next, base), "in the next process")
+}
+
+/// Runs the workload on a disk of which some call fails, and checks each file then.
+func runWithFailure(
+    _ disk: SimulatedDisk, _ base: CrashBase, _ first: Model, isExact: Bool, steps: [Step] = Step.workload
+) throws {
+    var opened: Session?
+    for _ in 0..<3 where opened == nil { opened = try? Session(disk, base) }
+    guard let session = opened else { throw CheckFailure("the workspace does not open") }
+    var model = first
+    var harmed: Set<String> = []
+    var failed: [Step] = []
+    for (index, step) in steps.enumerated() where model.allows(step) {
+        do {
+            model.apply(step, index, created: try session.run(step, index))
+        } catch is DoneButNotDurable {
+            // Only a power cut can lose the change.
+            model.apply(step, index, created: nil)
+            failed.append(step)
+        } catch {
+            guard error as? Errno == .inputOutput || error as? Errno == .noSpace else {
+                throw CheckFailure("\(step) answers \(error)")
+            }
+            failed.append(step)
+            harmed.formUnion(step.needs)
+            // The step may have left a change without effect, which an undo would revert.
+            model.previous = []
+        }
+    }
+    guard try session.visible() == model.visible else {
+        throw CheckFailure(
+            "after \(failed) failed: \(summary(try session.visible())) is not "
+                + summary(model.visible))
+    }
+    let found = try Session(disk.afterKill(), base).visible()
+    if isExact, found != model.visible {
+        throw CheckFailure(
+            "the next process finds \(summary(found)), not \(summary(model.visible))")
+    }
+    for (name, bytes) in model.visible where !harmed.contains(name) && found[name] != bytes {
+        throw CheckFailure("the next process finds other bytes in \(name)")
+    }
 }

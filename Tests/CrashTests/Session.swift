@@ -59,18 +59,19 @@ struct DoneButNotDurable: Error {
     let errno: Errno
 }
 
-struct Session {
-    let workspace: Workspace
+/// A process with the store open. It works in one workspace: the last one that was made.
+final class Session {
+    private(set) var workspace: Workspace
     let events: EventLog
+    private let set: WorkspaceSet
     private let caller = Caller(user: getuid(), group: getgid(), pid: 1, umask: 0o022)
 
     init(_ disk: SimulatedDisk, _ base: CrashBase) throws {
         let store = try base.openStore(disk)
-        guard let record = store.workspaces.first else { throw CheckFailure("no workspace") }
+        guard let record = store.workspaces.last else { throw CheckFailure("no workspace") }
         events = EventLog()
-        workspace = try Recovery.open(
-            record, in: store, base: base.tree, limits: base.limits, events: events
-        ).0
+        set = WorkspaceSet(store: store, base: base.tree, limits: base.limits, events: events)
+        workspace = try set.workspace(record)
     }
 
     private var root: InodeNumber { workspace.rootNumber }
@@ -83,7 +84,7 @@ struct Session {
     func firstModel(_ base: CrashBase) throws -> Model {
         var model = Model()
         for (name, bytes) in base.files {
-            let number = try number(name)
+            let number = try number(name).local
             model.names[name] = number
             model.bytes[number] = bytes
         }
@@ -91,12 +92,13 @@ struct Session {
     }
 
     /// Runs one step.
-    /// - Returns: the inode number of the file that it made, or nil.
+    /// - Returns: the inode number of the file that it made, without the bits of the workspace, or nil.
     func run(_ step: Step, _ index: Int) throws -> InodeNumber? {
         switch step {
         case .create(let name):
             return try workspace.makeNode(
-                FileName(name), in: root, mode: S_IFREG | 0o644, caller: caller).number
+                FileName(name), in: root, mode: S_IFREG | 0o644, caller: caller
+            ).number.local
         case .write(let name, let offset, let count):
             let number = try number(name)
             try Model.data(index, count).withUnsafeBytes { raw in
@@ -127,6 +129,12 @@ struct Session {
             try workspace.synchronize(number(name))
         case .checkpoint:
             workspace.maintenance.maintain(checkpointNow: true)
+        case .fork:
+            let id = workspace.id
+            guard let record = set.records.first(where: { $0.id == id }) else { throw Errno.noEntry }
+            let fork = try set.forks.fork(record, as: FileName("fork \(index)"), caller: caller)
+            // The fork exists. A call that fails once while it is opened must not harm it.
+            workspace = try (try? set.workspace(fork)) ?? set.workspace(fork)
         case .backup, .rollback, .rollbackPath, .clone, .edit, .undo, .removeBackup:
             return try command(step, index)
         }
@@ -152,7 +160,7 @@ struct Session {
             case .clone(let source, let target):
                 _ = try workspace.commands.clone(
                     Array(source.utf8), to: Array(target.utf8), caller: caller)
-                return try number(target)
+                return try number(target).local
             case .edit(let name, let offset, let delete, let insert):
                 let splice = Splice(
                     offset: UInt64(offset), delete: UInt64(delete),
@@ -167,7 +175,8 @@ struct Session {
         }
     }
 
-    /// Returns the inode number and the bytes of each name. The bytes are nil if a read fails with EIO.
+    /// Returns the inode number, without the bits of the workspace, and the bytes of each name. The bytes are
+    /// nil if a read fails with EIO.
     func look() throws -> [String: (number: InodeNumber, bytes: [UInt8]?)] {
         var found: [String: (number: InodeNumber, bytes: [UInt8]?)] = [:]
         var names: [FileName] = []
@@ -177,7 +186,7 @@ struct Session {
         }
         for name in names {
             let attributes = try workspace.lookup(name, in: root)
-            found[name.description] = (attributes.number, try bytes(attributes))
+            found[name.description] = (attributes.number.local, try bytes(attributes))
             workspace.forget(attributes.number, count: 1)
         }
         return found

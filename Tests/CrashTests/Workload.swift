@@ -25,6 +25,8 @@ enum Step: Sendable {
     case undo
     case removeBackup(String)
     case edit(String, at: Int, delete: Int, insert: Int)
+    /// Goes on in a fork of the workspace.
+    case fork
 
     /// The steps. The base files are `old`, `base` and `gone`; see `CrashBase`.
     static let workload: [Step] = [
@@ -54,7 +56,7 @@ enum Step: Sendable {
     /// Whether the tree log is durable when the step returns.
     var isDurable: Bool {
         switch self {
-        case .backup, .rollback, .rollbackPath, .undo, .removeBackup: true
+        case .backup, .rollback, .rollbackPath, .undo, .removeBackup, .fork: true
         default: false
         }
     }
@@ -62,7 +64,7 @@ enum Step: Sendable {
     /// Whether `undo` reverts it as one step.
     var isUndoable: Bool {
         switch self {
-        case .sync, .checkpoint, .backup, .removeBackup: false
+        case .sync, .checkpoint, .backup, .removeBackup, .fork: false
         default: true
         }
     }
@@ -70,7 +72,7 @@ enum Step: Sendable {
     /// The names that must exist before the step.
     var needs: [String] {
         switch self {
-        case .create, .checkpoint, .backup, .rollback, .undo, .removeBackup: []
+        case .create, .checkpoint, .backup, .rollback, .undo, .removeBackup, .fork: []
         case .rollbackPath(_, let name), .clone(let name, _), .edit(let name, _, _, _): [name]
         case .write(let name, _, _), .truncate(let name, _), .rename(let name, _),
             .unlink(let name), .link(let name, _), .punch(let name, _, _), .sync(let name): [name]
@@ -154,7 +156,7 @@ struct Model: Equatable, Sendable {
         case .punch(let name, let offset, let count):
             let count = min(count, max(0, self[name].count - offset))
             self[name] = Self.put([UInt8](repeating: 0, count: count), at: offset, in: self[name])
-        case .sync, .checkpoint:
+        case .sync, .checkpoint, .fork:
             break
         case .backup(let name):
             var copy = self

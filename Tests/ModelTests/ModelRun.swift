@@ -10,6 +10,7 @@ import TestSupport
 enum Interlude: CaseIterable {
     case nothing, checkpoint, sweep, maintain, reopen, kill, lostDatabase
     case backup, rollback, rollbackToNumber, rollbackPath, clone, edit, undo
+    case fork, freeze
 }
 
 final class ModelRun {
@@ -26,6 +27,8 @@ final class ModelRun {
     private(set) var succeeded = 0
     /// The moments of the run, with the whole state at each.
     var moments: [Moment] = []
+    /// The workspaces that were left at a fork, with the state that each must keep.
+    var left: [String: ReferenceFileSystem] = [:]
 
     struct Moment {
         var name: FileName
@@ -80,14 +83,17 @@ final class ModelRun {
         for chunk in 0..<chunks {
             for step in 0..<steps { try self.step("chunk \(chunk), step \(step)") }
             if chunk % 3 == 1 { try listWhileChanging() }
-            let choice = Interlude.allCases[
+            var choice = Interlude.allCases[
                 Int.random(in: 0..<Interlude.allCases.count, using: &random)]
+            // Forks are what other events have to get along with.
+            if chunk % 4 == 0, left.count < 8 { choice = Bool.random(using: &random) ? .fork : .freeze }
             try compare("after chunk \(chunk)")
             recent.append("-- \(choice)")
             try perform(choice)
             try compare("after chunk \(chunk) and \(choice)")
             try checkDifferences("after chunk \(chunk) and \(choice)")
         }
+        for name in left.keys.sorted() { try checkLeft(name) }
     }
 
     private func step(_ place: String) throws {
@@ -120,6 +126,9 @@ final class ModelRun {
         case .undo: try undo()
         case .clone: try clone()
         case .edit: for _ in 0..<5 { try edit() }
+        case .fork, .freeze:
+            // Each workspace keeps descriptors.
+            if left.count < 8 { try fork(follows: choice == .fork) }
         case .maintain:
             forget()
             fixture.workspace.maintenance.maintain(checkpointNow: true)
@@ -132,8 +141,9 @@ final class ModelRun {
             case .kill: try fixture.reopenAfterKill()
             default:
                 try fixture.reopenAfterKill { path in
-                    for suffix in ["", "-wal", "-shm", ".sum"] {
-                        unlink("\(path)/tree.db\(suffix)")
+                    // Of the first workspace, and of all layers above the first one.
+                    for name in try names(of: path) where name.hasPrefix("tree.") && name.contains(".db") {
+                        unlink("\(path)/\(name)")
                     }
                 }
             }

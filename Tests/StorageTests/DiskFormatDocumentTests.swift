@@ -197,6 +197,7 @@ struct DiskFormatDocumentTests {
             "hasXattrs": "\(InodeRecord.Flags.hasXattrs.rawValue)",
             "hasCapability": "\(InodeRecord.Flags.hasCapability.rawValue)",
             "followsBase": "\(InodeRecord.Flags.followsBase.rawValue)",
+            "inheritsLog": "\(InodeRecord.Flags.inheritsLog.rawValue)",
         ]
         var found: [String: String] = [:]
         for (name, value) in try rows("Inode flags") { found[name] = value }

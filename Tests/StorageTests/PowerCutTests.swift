@@ -76,11 +76,11 @@ struct PowerCutTests {
         var bytes = good
         bytes[9] ^= 1
         bench.disk.setContents(of: bench.path, to: bytes)
-        try EditLog.emptyIfUnwritten(testLog, in: bench.logs)
+        try EditLogRecovery.emptyIfUnwritten(testLog, in: bench.logs)
         #expect(bench.bytes == bytes)
         bytes.replaceSubrange(0..<64, with: [UInt8](repeating: 0, count: 64))
         bench.disk.setContents(of: bench.path, to: bytes)
-        try EditLog.emptyIfUnwritten(testLog, in: bench.logs)
+        try EditLogRecovery.emptyIfUnwritten(testLog, in: bench.logs)
         #expect(bench.bytes.isEmpty)
         #expect(bench.disk.exists(bench.path + ".cut"))
         #expect(!EditLog.exists(testLog, in: bench.logs))
@@ -94,7 +94,7 @@ struct PowerCutTests {
         try bench.splice([(0, 3, [7])], kind: .restore, in: log)
         try bench.write([8], at: 1, to: log)
         func cut(_ afterPowerCut: Bool) throws -> [UInt8] {
-            try EditLog.cutUncommitted(
+            try EditLogRecovery.cutUncommitted(
                 testLog, after: 0, in: bench.logs, afterPowerCut: afterPowerCut) { _ in false }
             return try bench.read(bench.reopen().log)
         }

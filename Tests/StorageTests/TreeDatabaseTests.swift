@@ -108,7 +108,8 @@ struct TreeDatabaseTests {
                 found += 1
             }
         }
-        #expect(found > damages / 6)
+        // Pages of tables without rows have no content.
+        #expect(found > damages / 8)
     }
 
     /// Checks that no row differs. Rows may be missing.
@@ -128,12 +129,12 @@ struct TreeDatabaseTests {
     func newerVersion() throws {
         let directory = try TemporaryDirectory("database")
         let path = directory("tree.db")
-        try SQLiteConnection(path).execute("PRAGMA user_version = 3")
+        try SQLiteConnection(path).execute("PRAGMA user_version = 4")
         do {
             _ = try TreeDatabase(path)
             Issue.record("it was opened")
         } catch {
-            #expect(error.description.contains("format version 3"))
+            #expect(error.description.contains("format version 4"))
         }
     }
 

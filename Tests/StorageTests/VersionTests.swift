@@ -87,10 +87,10 @@ struct VersionTests {
         try bench.write([1, 2, 3], at: 0, to: log)
         try bench.splice([(0, 3, [7])], kind: .restore, in: log)
         let number = log.lastSequence
-        try EditLog.cutUncommitted(
+        try EditLogRecovery.cutUncommitted(
             testLog, after: 0, in: bench.logs, afterPowerCut: false) { $0 == number }
         #expect(try bench.read(bench.reopen().log) == [7])
-        try EditLog.cutUncommitted(
+        try EditLogRecovery.cutUncommitted(
             testLog, after: 0, in: bench.logs, afterPowerCut: false) { _ in false }
         #expect(try bench.read(bench.reopen().log) == [1, 2, 3])
     }

@@ -17,6 +17,8 @@ package final class WorkspaceFixture {
     fileprivate let probe: BaseProbe
     package fileprivate(set) var set: WorkspaceSet!
     package fileprivate(set) var tree: WorkspaceTree!
+    /// The name of the workspace that is the fixture's.
+    private var current = "main"
     private var copies = 0
 
     /// - Parameter prepare: fills the base; its argument is the path of the base.
@@ -37,6 +39,7 @@ package final class WorkspaceFixture {
     }
 
     package var workspace: Workspace { tree.workspace }
+    package var name: String { current }
     package func base(_ path: String) -> String { "\(basePath)/\(path)" }
 
     fileprivate static func openSet(
@@ -68,8 +71,10 @@ package final class WorkspaceFixture {
         }
     }
 
-    fileprivate static func openTree(_ set: WorkspaceSet) throws -> WorkspaceTree {
-        let name = try FileName("main")
+    fileprivate static func openTree(
+        _ set: WorkspaceSet, _ name: String = "main"
+    ) throws -> WorkspaceTree {
+        let name = try FileName(name)
         let record = try set.find(name) ?? set.create(name)
         return WorkspaceTree(try set.workspace(record))
     }
@@ -96,9 +101,26 @@ package final class WorkspaceFixture {
         tree = nil
         set = nil
         set = try Self.openSet(storePath, basePath, limits, clock, probe, events)
-        tree = try Self.openTree(set)
+        tree = try Self.openTree(set, current)
         tree.caller = caller
     }
+
+    /// Makes a fork of the workspace.
+    /// - Parameter follows: whether the fork becomes the fixture's workspace.
+    @discardableResult
+    package func fork(_ name: String, follows: Bool = false) throws -> WorkspaceTree {
+        guard let record = set.find(try FileName(current)) else {
+            throw CheckFailure("no workspace \(current)")
+        }
+        let made = try set.forks.fork(record, as: try FileName(name), caller: tree.caller)
+        let fork = WorkspaceTree(try set.workspace(made))
+        fork.caller = tree.caller
+        if follows { (tree, current) = (fork, name) }
+        return fork
+    }
+
+    /// Returns the tree of a workspace.
+    package func open(_ name: String) throws -> WorkspaceTree { try Self.openTree(set, name) }
 
     /// Opens the workspace in a copy of the store without the set, and returns the recovery report. The
     /// set of the copy must not have it open.
@@ -156,7 +178,7 @@ extension WorkspaceFixture {
         options.repairs = true
         let report = try Fsck(storePath, options, clock: clock).run()
         set = try Self.openSet(storePath, basePath, limits, clock, probe, events)
-        tree = try Self.openTree(set)
+        tree = try Self.openTree(set, current)
         tree.caller = caller
         return report
     }

@@ -60,7 +60,12 @@ extension ControlDirectory {
             let workspace = try opened(id)
             if file.readsContent { synchronizeMount() }
             if let workspace {
-                let executor = Executor(ServiceHandlers(services: services), clock: clock)
+                let notifier = notifier
+                let handlers = ServiceHandlers(services: services) { name in
+                    notifier?.invalidateEntry(parent: DraftOperations.rootNode, name: name)
+                }
+                if command == .fork { hasStale = true }
+                let executor = Executor(handlers, clock: clock)
                 try executor.write(bytes, to: command, of: workspace, caller: caller) {
                     hasStale = invalidate($0.stale, in: workspace) || hasStale
                 }

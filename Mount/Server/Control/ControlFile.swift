@@ -20,6 +20,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     case list, discard, restore
     /// The result of the last command that was run in the workspace.
     case run
+    case fork
 
     var text: String {
         switch self {
@@ -73,7 +74,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Whether its commands need the dirty pages of shared mappings written back first.
     var readsContent: Bool {
         switch self {
-        case .backup, .rollback, .undo, .clone, .edit, .discard: true
+        case .backup, .rollback, .undo, .clone, .edit, .discard, .fork: true
         default: false
         }
     }

@@ -3,7 +3,8 @@
 
 package import Control
 package import Overlay
-internal import Platform
+package import Past
+package import Platform
 
 package struct ControlServices: Sendable {
     /// Returns a text for a workspace, or for the store if nil.
@@ -36,6 +37,11 @@ package struct ControlServices: Sendable {
     package var refresh: @Sendable (Workspace, Caller) throws(CommandError) -> CommandOutcome =
         { _, _ throws(CommandError) in throw Self.missing("refresh") }
 
+    /// Makes a fork of a workspace.
+    package var fork:
+        @Sendable (Workspace, FileName, Moment?, Caller) throws(CommandError) -> Void =
+            { _, _, _, _ throws(CommandError) in throw Self.missing("fork") }
+
     /// The long jobs that `progress` shows.
     package let jobs: JobList
 
@@ -49,6 +55,8 @@ package struct ControlServices: Sendable {
 /// Gives the executor of commands access to the services.
 struct ServiceHandlers: CommandHandlers {
     let services: ControlServices
+    /// Called after a fork: the kernel may know that there was no such name.
+    let forked: @Sendable (FileName) -> Void
 
     func verify(
         _ target: Workspace, paths: [[UInt8]], caller: Caller
@@ -71,6 +79,13 @@ struct ServiceHandlers: CommandHandlers {
     func dropDrift(
         _ path: [UInt8], of target: Workspace, caller: Caller
     ) throws(CommandError) -> CommandOutcome { try services.dropDrift(path, target, caller) }
+
+    func fork(
+        _ target: Workspace, as name: FileName, at moment: Moment?, caller: Caller
+    ) throws(CommandError) {
+        try services.fork(target, name, moment, caller)
+        forked(name)
+    }
 
     func refresh(
         _ target: Workspace, caller: Caller

@@ -56,7 +56,7 @@ extension WorkspaceBaseFiles {
     package func driftedFiles(
         progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
     ) throws(CommandError) -> [DriftedFile] {
-        let numbers = workspace.withTreeSafely { $0.identity.touched.sorted() }
+        let numbers = workspace.withTreeSafely { $0.identity.touched.all.sorted() }
         var found: [DriftedFile] = []
         var done = 0
         while done < numbers.count {

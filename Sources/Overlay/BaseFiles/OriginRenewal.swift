@@ -24,7 +24,8 @@ extension BaseFiles {
             status.type == .regular, !known.fits(status),
             // The file was replaced: its other names may still lead to the old one.
             status.inode == known.inode || inode.record.links == 1,
-            !EditLog.exists(inode.number, in: tree.logs)
+            !EditLog.exists(inode.number, in: tree.logs),
+            try !AncestorLogs(inode.number, in: tree.logs).isThere()
         else { return nil }
         return (known, place, status)
     }

@@ -43,6 +43,22 @@ package struct PoolSweep {
         }
     }
 
+    /// Returns the devices that ancestors recorded: a fork knows them, and does not record them again.
+    private func devices(of ancestors: [LogAncestor]) throws(StorageError) -> [UInt32: [UInt8]] {
+        var devices: [UInt32: [UInt8]] = [:]
+        for ancestor in ancestors.reversed() {
+            let treeLog = try TreeLog(
+                reading: "\(LogDirectory.workspacePath(ancestor.workspace))/tree.log",
+                id: UInt64(ancestor.workspace) << 48, key: set.store.logs.key, on: set.store.disk)
+            try treeLog.records(of: .transaction, after: 0, upTo: ancestor.last) {
+                (header, payload) throws(StorageError) in
+                let changes = try treeLog.transaction(header, payload)?.changes ?? []
+                for case .device(let index, let path) in changes { devices[index] = path }
+            }
+        }
+        return devices
+    }
+
     private func visitPins(
         of record: WorkspaceRecord, _ name: (PinIdentity) -> Void
     ) throws(StorageError) {
@@ -50,7 +66,7 @@ package struct PoolSweep {
         guard set.store.disk.exists(path) else { return }
         let treeLog = try TreeLog(
             reading: path, id: UInt64(record.id) << 48, key: set.store.logs.key, on: set.store.disk)
-        var devices: [UInt32: [UInt8]] = [:]
+        var devices = try devices(of: set.store.ancestors(of: record))
         try treeLog.records(after: 0) { (header, payload) throws(StorageError) in
             guard header.kind == RecordKind.transaction.rawValue else { return }
             // The references of a lost transaction are not known.
@@ -62,7 +78,10 @@ package struct PoolSweep {
                 case .device(let index, let path): devices[index] = path
                 case .origin(_, let before, let after):
                     for case let origin? in [before, after] where origin.isPinned {
-                        let path = origin.device == 0 ? nil : devices[origin.device] ?? []
+                        let path = origin.device == 0 ? nil : devices[origin.device]
+                        if path == nil, origin.device != 0 {
+                            throw .damaged(path: treeLog.path, what: "device \(origin.device) is not known")
+                        }
                         name(PinIdentity(origin, devicePath: path))
                     }
                 default: break

@@ -62,9 +62,11 @@ extension ContentRestores {
     /// lost.
     package func synchronizeSources(of contents: [NewContent]) throws(Errno) {
         var sources: [InodeNumber: EditLog] = [:]
-        for number in Set(contents.map(\.source)) where EditLog.exists(number, in: tree.logs) {
+        for number in Set(contents.map(\.source)) {
+            let isOwn = try EditLog.presence(number, in: tree.logs) == .written
+            guard try isOwn ? true : AncestorLogs(number, in: tree.logs).isThere() else { continue }
             let log = try tree.historicLog(number)
-            if !log.isDurable { sources[number] = log }
+            if !log.isDurable { sources[log.inheritedFrom ?? number] = log }
         }
         if sources.isEmpty { return }
         let ends = sources.values.map { (log: $0, end: $0.logEnd) }
@@ -101,7 +103,10 @@ extension ContentRestores {
         for (log, _) in done {
             log.settle()
             // A file that was brought back: from now on the log belongs to its inode.
-            if tree.inodes[log.id] != nil, tree.openLogs[log.id] == nil { tree.openLogs.insert(log) }
+            let known = tree.openLogs[log.id]
+            if tree.inodes[log.id] != nil, known == nil || known?.inheritedFrom != nil {
+                tree.openLogs.insert(log)
+            }
         }
     }
 
@@ -109,7 +114,7 @@ extension ContentRestores {
     private func logToRestore(
         _ number: InodeNumber, afterPowerCut: Bool = false
     ) throws(Errno) -> EditLog {
-        if let log = tree.openLogs[number] { return log }
+        if let log = tree.openLogs[number], log.inheritedFrom == nil { return log }
         if EditLog.exists(number, in: tree.logs) {
             do throws(StorageError) {
                 // A kill may have left an unfinished record at the end; no other thread appends to this

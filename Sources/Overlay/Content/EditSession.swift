@@ -27,6 +27,17 @@ extension EditSessions {
         if let log = tree.openLogs[inode.number] { return log }
         guard inode.record.flags.contains(.hasLog) else { return nil }
         do throws(StorageError) {
+            if inode.record.flags.contains(.inheritsLog) {
+                let log = try AncestorLogs(inode.number, in: tree.logs).open()
+                if log.version.sequence < inode.record.contentSequence {
+                    throw StorageError.damaged(
+                        path: LogDirectory.path(log.inheritedFrom ?? inode.number),
+                        what: "its last records are missing; the file answers EIO")
+                }
+                if tree.inheritedIsDurable { log.noteDurable(upTo: log.logEnd) }
+                tree.openLogs.insert(log)
+                return log
+            }
             let log = try openLog(inode.number, afterPowerCut: afterPowerCut)
             // The header of a base file's log is written before the row that says there is a log. So a log
             // without a header has lost everything, as with a disk that disappears and comes back.
@@ -87,8 +98,12 @@ extension EditSessions {
         tree.logWriter.noteProcess(caller.pid, user: caller.user, tree.clock)
         let log: EditLog
         if let known = try self.log(of: inode) {
-            log = known
-            try markContent(inode, caller: caller)
+            if known.inheritedFrom == nil {
+                log = known
+                try markContent(inode, caller: caller)
+            } else {
+                log = try adopt(try known.snapshot(), of: inode, caller: caller)
+            }
         } else {
             log = try createLog(for: inode, kept: kept, caller: caller)
         }
@@ -115,7 +130,12 @@ extension EditSessions {
     private func createLog(
         for inode: Inode, kept: Set<PinIdentity>, caller: Caller
     ) throws(Errno) -> EditLog {
-        if inode.isPersistent, inode.place == nil { return try createLogOfNewFile(inode, caller) }
+        if inode.isPersistent, inode.place == nil {
+            if tree.identity.isInherited(inode.number) {
+                return try adopt(PieceTree(), of: inode, caller: caller)
+            }
+            return try createLogOfNewFile(inode, caller)
+        }
         // The edit applies to what the file shows now, so the origin follows the base first.
         try tree.baseFiles.follow(inode)
         var transaction = tree.begin(.edit, caller.stamp(tree.clock.realtime()))
@@ -143,6 +163,34 @@ extension EditSessions {
         if inode.record.links == 0, !inode.isPersistent { inode.record.flags.insert(.hasLog) }
         tree.openLogs.insert(log)
         tree.openLogs.mark([inode.number])
+        return log
+    }
+
+    /// Makes the log of a file whose content is in a log of an ancestor. It begins with that content, as a
+    /// part of a transaction: after a power cut recovery takes the content from the ancestor again.
+    private func adopt(
+        _ pieces: PieceTree, of inode: Inode, caller: Caller
+    ) throws(Errno) -> EditLog {
+        let stamp = caller.stamp(tree.clock.realtime())
+        let content = NewContent(
+            number: inode.number, source: inode.number,
+            // An empty file had no log yet: no change of an ancestor counts.
+            sequence: pieces.length == 0 ? 0 : AncestorLogs(inode.number, in: tree.logs).last,
+            pieces: pieces)
+        try tree.restores.synchronizeSources(of: [content])
+        try tree.restores.markContents([content], stamp: stamp)
+        var transaction = tree.begin(.edit, stamp)
+        let sequence = transaction.sequence
+        let times = (inode.record.modificationTime, inode.record.changeTime)
+        transaction.update(inode) { record in
+            record.flags.remove(.inheritsLog)
+            record.flags.insert(.hasLog)
+            record.contentSequence = sequence
+            (record.modificationTime, record.changeTime) = times
+        }
+        tree.openLogs.remove(inode.number)
+        try tree.restores.commit(&transaction, restoring: [content])
+        guard let log = try self.log(of: inode) else { throw .inputOutput }
         return log
     }
 

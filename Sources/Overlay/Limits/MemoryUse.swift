@@ -17,7 +17,7 @@ extension TreeBounds {
         parts.caches = tree.inodes.cachedBytes
         parts.listings = tree.caches.listedNames * MemoryParts.listedNameBytes
         parts.pending = tree.pending.count * MemoryParts.pendingKeyBytes
-        parts.numbers = (tree.identity.count + tree.directoriesWithEntries.count) * MemoryParts.numberBytes
+        parts.numbers = (tree.identity.count + tree.directoriesWithEntries.ownCount) * MemoryParts.numberBytes
         return parts
     }
 }
@@ -43,7 +43,7 @@ extension Maintenance {
         sweep()
         workspace.withTreeSafely { tree in
             tree.caches.dropListings()
-            tree.reader.shrinkMemory()
+            tree.rows.top.shrinkMemory()
         }
         workspace.checkpointWriter.withLock { $0?.shrinkMemory() }
     }

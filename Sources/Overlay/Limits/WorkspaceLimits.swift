@@ -104,7 +104,7 @@ extension WorkspaceAccounts {
         workspace.withTreeSafely { tree in
             // After a kill the database has it. A row of a base file has a time from before its first change.
             // If the database cannot be read, the time is not known.
-            let time = fits ? record?.lastChange : (try? tree.reader.lastChange()).flatMap { $0 }
+            let time = fits ? record?.lastChange : (try? tree.rows.top.lastChange()).flatMap { $0 }
             if let time { tree.noteChange(time) }
         }
         let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes)
@@ -128,11 +128,11 @@ extension TreeBounds {
     /// Returns the number of files and directories that have a row and a name: those of the database,
     /// corrected by the pending changes.
     func countFiles() -> UInt64 {
-        var count = Int64(clamping: (try? tree.reader.namedInodes()) ?? 0)
+        var count = (try? tree.rows.namedInodes()) ?? 0
         var rows: [InodeNumber: InodeRecord?] = [:]
         for batch in tree.pending.batches { rows.merge(batch.inodes) { $1 } }
         for (number, record) in rows {
-            let known = (try? tree.reader.inode(number)).flatMap { $0 }
+            let known = (try? tree.rows.inode(number)).flatMap { $0 }
             if let known, known.links > 0 { count -= 1 }
             if let record, record.links > 0 { count += 1 }
         }
@@ -210,6 +210,8 @@ extension WorkspaceSet {
         for record in store.allWorkspaces where opened(record.id) == nil {
             if closedUsage.withLock({ $0[record.id] }) != nil { continue }
             guard let usage = UsageRecord(of: record.id, on: store.disk) else {
+                // It is opened for its forks only, and then counted no more.
+                if record.isRemoved { continue }
                 do throws(StorageError) {
                     _ = try workspace(record)
                 } catch {

@@ -13,7 +13,7 @@ extension PathLookup {
     func recordWithoutLoading(_ number: InodeNumber) -> InodeRecord? {
         if let inode = tree.inodes[number] { return inode.record }
         if let known = tree.pending.row(number) { return known }
-        return (try? tree.reader.inode(number)).flatMap { $0 }
+        return (try? tree.rows.inode(number)).flatMap { $0 }
     }
 
     /// Returns one path of an inode in the workspace, or nil if it has no name.
@@ -31,7 +31,7 @@ extension PathLookup {
     }
 
     private func name(of number: InodeNumber) -> (parent: InodeNumber, name: FileName)? {
-        var found = (try? tree.reader.names(of: number)) ?? []
+        var found = (try? tree.rows.names(of: number)) ?? []
         for batch in tree.pending.batches {
             for (parent, names) in batch.entries {
                 for (name, entry) in names {

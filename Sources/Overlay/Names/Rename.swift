@@ -132,6 +132,12 @@ extension NameChanges {
         else { return }
         // A log that is not in memory may or may not be durable, so it is recorded.
         if let log = tree.openLogs[inode.number], log.isKnownDurable { return }
+        if inode.record.flags.contains(.inheritsLog) {
+            if tree.inheritedIsDurable { return }
+            // The records are in the log of an ancestor. If that cannot be read, nothing can be synced.
+            guard let log = try? tree.edits.log(of: inode), let source = log.inheritedFrom else { return }
+            return transaction.changes.append(.due(source, sequence: sequence))
+        }
         transaction.changes.append(.due(inode.number, sequence: sequence))
     }
 }

@@ -40,6 +40,88 @@ extension Recovery {
         }
     }
 
+    /// Gives the rows of a layer the sizes and times that the logs of their files had when it was frozen.
+    func refresh(
+        _ layer: Layer, _ marked: Set<InodeNumber>, afterPowerCut: Bool
+    ) throws(StorageError) {
+        for number in marked {
+            guard var row = try layer.find(number)?.moved(to: workspace.id), row.type == .regular,
+                row.links > 0, !row.flags.contains(.inheritsLog),
+                row.flags.contains(.hasLog) || !row.flags.contains(.hasOrigin)
+            else { continue }
+            if !EditLog.exists(number, in: workspace.logs) {
+                guard afterPowerCut, row.flags.contains(.hasLog) else { continue }
+                try restoreLog(of: &row, in: layer)
+            }
+            guard EditLog.exists(number, in: workspace.logs) else { continue }
+            // A log that cannot be read is left alone: reads of the file answer EIO.
+            let log = workspace.withTreeSafely { try? $0.edits.openLog(number, afterPowerCut: afterPowerCut) }
+            guard let log, let version = try? log.content(at: layer.position.sequence).version
+            else { continue }
+            // Only a power cut takes edits that a row knows.
+            let isNewer = version.sequence > row.contentSequence
+            guard isNewer || afterPowerCut
+                && (version.sequence < row.contentSequence || version.size != row.size)
+            else { continue }
+            row.flags.insert(.hasLog)
+            row.size = version.size
+            row.allocated = version.allocated
+            row.contentSequence = version.sequence
+            if version.sequence > row.sequence {
+                row.modificationTime = version.time
+                row.changeTime = version.time
+            }
+            layer.amend { $0.inodes[number] = .some(row) }
+        }
+    }
+
+    /// Sets rows of a fork back to what the logs of its ancestors have, after a power cut took edits there
+    /// that were never synced. A layer that is written has its content synced, so only rows of the fork
+    /// itself can be ahead.
+    func refreshInherited() throws(StorageError) {
+        let result: Result<[InodeNumber], StorageError> = workspace.withTreeSafely { tree in
+            do throws(StorageError) {
+                let rows = try tree.rows.top.inodesWithInheritedLogs()
+                let known = tree.inodes.values.filter { $0.record.flags.contains(.inheritsLog) }
+                return .success(rows + known.map(\.number))
+            } catch {
+                return .failure(error)
+            }
+        }
+        for number in Set(try result.get()) {
+            workspace.withTreeSafely { tree in
+                // A log that cannot be read is left alone: reads of the file answer EIO.
+                guard let inode = try? tree.inode(number), inode.record.flags.contains(.inheritsLog),
+                    let log = try? AncestorLogs(number, in: tree.logs).open(),
+                    log.version.sequence < inode.record.contentSequence
+                else { return }
+                tree.recovery.takeBack(to: log.version, inode)
+            }
+        }
+    }
+
+    /// Recreates a log that was never synced and that a power cut took as a whole.
+    private func restoreLog(of row: inout InodeRecord, in layer: Layer) throws(StorageError) {
+        let number = row.number
+        let origin = try layer.search { (layer) throws(StorageError) in
+            try layer.origin(number.moved(to: layer.name.workspace))
+        }
+        if let origin {
+            do throws(Errno) {
+                _ = try EditLog.create(
+                    number, baseFile: number, baseLength: origin.size, now: workspace.clock.realtime(),
+                    in: workspace.logs)
+            } catch {
+                throw .system(error, doing: "make", path: LogDirectory.path(number))
+            }
+            return
+        }
+        // Without a log the file is empty.
+        row.flags.remove(.hasLog)
+        (row.size, row.allocated, row.contentSequence) = (0, 0, 0)
+        layer.amend { $0.inodes[number] = .some(row) }
+    }
+
     /// Handles logs that disappeared or became empty although neither the machine nor the disk went down.
     /// Their files answer EIO, since a row that knows of an edit is not that of an empty file.
     /// - Parameter begun: logs that had a record, with a later sequence number.
@@ -47,7 +129,9 @@ extension Recovery {
         for number in marked where !EditLog.exists(number, in: workspace.logs) {
             workspace.withTreeSafely { tree in
                 // A file that was removed has no readers.
-                guard let inode = try? tree.inode(number), inode.type == .regular else { return }
+                guard let inode = try? tree.inode(number), inode.type == .regular,
+                    !inode.record.flags.contains(.inheritsLog)
+                else { return }
                 // The log of a base file has its header before its row says that there is a log.
                 let isOfBase = inode.place != nil && inode.record.flags.contains(.hasLog)
                 guard let last = begun[number] ?? (isOfBase ? inode.record.sequence : nil) else {
@@ -67,7 +151,7 @@ extension Recovery {
     func allLogs() throws(StorageError) -> [InodeNumber] {
         let rows: Result<[InodeNumber], StorageError> = workspace.withTreeSafely { tree in
             do throws(StorageError) {
-                return .success(try tree.reader.inodesWithLogs())
+                return .success(try tree.rows.inodesWithLogs())
             } catch {
                 return .failure(error)
             }
@@ -85,7 +169,7 @@ extension Recovery {
     func emptyUnwritten(_ numbers: Set<InodeNumber>) throws(StorageError) {
         for number in numbers {
             do throws(Errno) {
-                try EditLog.emptyIfUnwritten(number, in: workspace.logs)
+                try EditLogRecovery.emptyIfUnwritten(number, in: workspace.logs)
             } catch {
                 throw .system(error, doing: "empty", path: LogDirectory.path(number))
             }
@@ -97,6 +181,7 @@ extension TreeRecovery {
     /// Returns whether a marked inode has a log. The row of a file made here says so only from the next
     /// checkpoint on.
     func findLog(of inode: Inode) -> Bool {
+        if inode.record.flags.contains(.inheritsLog) { return false }
         if inode.record.flags.contains(.hasLog) { return true }
         guard inode.type == .regular, inode.place == nil, EditLog.exists(inode.number, in: tree.logs)
         else { return false }

@@ -16,7 +16,7 @@ extension Recovery {
                 guard header.sequence > synced else { return false }
                 for case .due(let number, let sequence) in changes {
                     let last = whole[number]
-                        ?? EditLog.lastWhole(number, in: workspace.logs, synced: synced)
+                        ?? EditLogRecovery.lastWhole(number, in: workspace.logs, synced: synced)
                     whole[number] = last
                     if last < sequence { return true }
                 }

@@ -51,7 +51,9 @@ extension TreeRecovery {
 
     fileprivate func dropDanglingEntries(_ stamp: Stamp) throws(StorageError) {
         var found: [(parent: InodeNumber, name: [UInt8], inode: InodeNumber)] = []
-        try tree.reader.visitDanglingEntries { (parent, name, inode) throws(StorageError) in
+        try tree.rows.top.visitDanglingEntries { (parent, name, inode) throws(StorageError) in
+            // A layer may have the inode.
+            if tree.rows.lower != nil, try tree.rows.inode(inode).map({ $0.links > 0 }) == true { return }
             if found.count < Self.mostAtOnce { found.append((parent, name, inode)) }
         }
         for (parent, bytes, number) in found {
@@ -73,9 +75,10 @@ extension TreeRecovery {
 
     fileprivate func nameOrphans(_ stamp: Stamp) throws(StorageError) {
         var found: [(inode: InodeNumber, type: FileType)] = []
-        try tree.reader.visitOrphans { (number, type) throws(StorageError) in
+        try tree.rows.top.visitOrphans { (number, type) throws(StorageError) in
             guard found.count < Self.mostAtOnce, number != tree.rootNumber,
                 let type = FileType(rawValue: type) else { return }
+            if tree.rows.lower != nil, try !tree.rows.names(of: number).isEmpty { return }
             found.append((number, type))
         }
         for (number, type) in found {
@@ -98,7 +101,9 @@ extension TreeRecovery {
 
     fileprivate func countLinks(_ stamp: Stamp) throws(StorageError) {
         var found: [TreeDatabase.LinkFault] = []
-        try tree.reader.visitLinkFaults { (fault) throws(StorageError) in
+        // The names of a layer count too, and the query does not know them.
+        if tree.rows.lower != nil { return }
+        try tree.rows.top.visitLinkFaults { (fault) throws(StorageError) in
             if found.count < Self.mostAtOnce { found.append(fault) }
         }
         for fault in found {

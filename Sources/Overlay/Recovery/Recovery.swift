@@ -4,7 +4,6 @@
 package import Platform
 package import Storage
 internal import Synchronization
-import Glibc
 
 /// What the opening of a workspace found and mended.
 package struct RecoveryReport: Sendable {
@@ -32,25 +31,26 @@ extension Recovery {
     package static func open(
         _ record: WorkspaceRecord, in store: Store, base: BaseTree, clock: Clock = .system,
         limits: Limits = Limits(), events: EventLog = EventLog(), quota whole: Quota? = nil,
-        memory: MemoryBudget? = nil
+        memory: MemoryBudget? = nil, layers: Layers = Layers()
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         try store.logs.reserve.whileFull(opening: { () throws(StorageError) in
-            try openOnce(record, store, base, clock, limits, events, whole, memory)
+            try openOnce(record, store, base, clock, limits, events, whole, memory, layers)
         })
     }
 
     private static func openOnce(
         _ record: WorkspaceRecord, _ store: Store, _ base: BaseTree, _ clock: Clock,
-        _ limits: Limits, _ events: EventLog, _ whole: Quota?, _ memory: MemoryBudget?
+        _ limits: Limits, _ events: EventLog, _ whole: Quota?, _ memory: MemoryBudget?, _ layers: Layers
     ) throws(StorageError) -> (Workspace, RecoveryReport) {
         var report = RecoveryReport()
         let events = EventLog(of: record.id, in: events)
         let directory = LogDirectory.workspacePath(record.id)
         let treeLogPath = "\(directory)/tree.log"
+        store.logs.setAncestors(store.ancestors(of: record), of: record.id)
         let treeLog = try TreeLog(
             treeLogPath, id: UInt64(record.id) << 48, key: store.logs.key, on: store.disk,
             now: clock.realtime(), counter: store.logs.counter(record.id),
-            partLength: limits.transactionPart)
+            partLength: limits.transactionPart, in: store.logs)
         do throws(Errno) {
             // Done at each opening: a kill may have come between the making of the tree log and this sync.
             try store.disk.synchronizeDirectory(directory)
@@ -60,21 +60,22 @@ extension Recovery {
         report.afterPowerCut = wasCutOff(directory, store.disk, events)
         let isClosed = SessionMark.state(directory, store.disk) == .closed
         let synced = SessionMark.synced(directory, store.disk)
-        let databasePath = store.databasePath(record.id)
-        let reader = try openDatabase(
-            databasePath, treeLog: treeLog, events: events, report: &report)
+        let databases = try Databases.open(
+            record, store, layers, treeLog: treeLog, events: events, report: &report)
         let tree = Tree(
-            workspace: record.id, base: base, logs: store.logs, treeLog: treeLog, reader: reader,
+            workspace: record.id, base: base, logs: store.logs, treeLog: treeLog, rows: databases.rows,
             sequence: SequenceCounter(0), clock: clock, limits: limits, events: events,
             quota: Quota(store.logs.counter(record.id), in: whole, reserve: store.logs.reserve),
-            memory: MemoryBudget(limits, in: memory), syncedBefore: synced)
-        let position = try tree.recovery.load()
+            memory: MemoryBudget(limits, in: memory), syncedBefore: synced, layers: layers)
+        tree.generation = databases.generation
+        let position = try tree.recovery.load(record)
         var writer: TreeDatabase?
-        if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
-            writer = try TreeDatabase(databasePath)
+        let paths = store.databases(of: record.id)
+        if !paths.areInMemory, DatabaseSeal.exists(paths.path(databases.generation)) {
+            writer = try TreeDatabase(paths.path(databases.generation))
         }
         let workspace = Workspace(
-            tree, writer: writer, disk: store.disk, databasePath: databasePath)
+            tree, writer: writer, disk: store.disk, databases: paths, fork: record.fork)
         if report.afterPowerCut {
             try workspace.recovery.endBeforeLostContent(from: position, synced: synced)
         }
@@ -116,44 +117,6 @@ extension Recovery {
         }
     }
 
-    /// Opens the database and checks every row, unless it was closed cleanly. A damaged database is put
-    /// aside: the tree log has everything in it.
-    private static func openDatabase(
-        _ path: String, treeLog: TreeLog, events: EventLog, report: inout RecoveryReport
-    ) throws(StorageError) -> TreeDatabase {
-        // A new workspace has no database before its first checkpoint.
-        if path != ":memory:", !DatabaseSeal.exists(path) { return try TreeDatabase(":memory:") }
-        do throws(StorageError) {
-            let seal = path == ":memory:" ? .fits : DatabaseSeal.state(path)
-            if seal == .unfit {
-                throw .damaged(path: path, what: "it does not match its checksum in tree.db.sum")
-            }
-            if seal == .damaged {
-                events.post(
-                    .warning,
-                    "\(DatabaseSeal.path(path)) is damaged; the database is checked row by row")
-            }
-            let database = try TreeDatabase(path)
-            if seal != .fits { try database.verify() }
-            DatabaseSeal.remove(path)
-            return database
-        } catch {
-            switch error {
-            case .damaged:
-                events.post(
-                    .warning, "\(error); the database is rebuilt from \(treeLog.path)")
-                report.rebuiltDatabase = true
-            case .outdated:
-                events.post(.notice, "\(error); it is rebuilt from \(treeLog.path)")
-            default: throw error
-            }
-        }
-        for suffix in ["-wal", "-shm"] { _ = Glibc.unlink(path + suffix) }
-        _ = Glibc.rename(path, path + ".damaged")
-        DatabaseSeal.remove(path)
-        return try TreeDatabase(path)
-    }
-
     /// Applies the records of the tree log after `position`, then takes sizes from the marked logs.
     private func replay(
         from position: CheckpointPosition, report: inout RecoveryReport
@@ -172,7 +135,13 @@ extension Recovery {
             afterPowerCut: report.afterPowerCut,
             // A filler stands for unknown transactions, so their content must not be cut off.
             isStrict: report.afterPowerCut && !report.metGap)
+        for (layer, marked) in replay.freezes {
+            try refresh(
+                layer, report.afterPowerCut ? marked.union(try allLogs()) : marked,
+                afterPowerCut: report.afterPowerCut)
+        }
         try refresh(marked, afterPowerCut: report.afterPowerCut)
+        if report.afterPowerCut, workspace.fork != nil { try refreshInherited() }
         workspace.withTreeSafely { tree in
             tree.findDevices()
             for inode in Array(tree.inodes.values) where inode.record.links == 0 {
@@ -187,19 +156,29 @@ extension Recovery {
 
 extension TreeRecovery {
     /// Reads from the database all that is always kept in memory.
-    func load() throws(StorageError) -> CheckpointPosition {
-        let position = try tree.reader.position()
+    func load(_ record: WorkspaceRecord) throws(StorageError) -> CheckpointPosition {
+        var position = try tree.rows.top.position()
+        if let layer = tree.rows.lower, position.sequence < layer.position.sequence {
+            // Nothing was written since the layer was frozen.
+            position = layer.position
+            position.isFrozen = false
+            // The tree log of a fork is its own.
+            if layer.name.workspace != tree.workspace { position.treeLog = 0 }
+        }
+        if let fork = record.fork {
+            position.sequence = max(position.sequence, fork.sequence)
+            position.lastNumber = max(position.lastNumber, fork.lastNumber)
+            tree.identity.lastInheritedNumber = fork.lastNumber
+        }
         tree.sequence.advance(to: position.sequence)
         tree.inodes.setLastNumber(position.lastNumber)
-        tree.identity = BaseIdentity(
-            touched: Set(try tree.reader.touchedInodes()), origins: Set(try tree.reader.inodesWithOrigins()),
-            devices: try tree.reader.devices(), aliases: try tree.reader.aliases())
-        tree.backups = try tree.reader.backups()
-        tree.directoriesWithEntries = Set(try tree.reader.directoriesWithEntries())
+        try tree.identity.load(tree.rows.top)
+        try tree.rows.top.load(&tree.backups)
+        try tree.directoriesWithEntries.load(tree.rows.top)
         tree.findDevices()
         // No entry leads to the root: it is put into the table here, and stays there.
         let number = tree.rootNumber
-        if let record = try tree.reader.inode(number) {
+        if let record = try tree.rows.inode(number) {
             tree.inodes[number] = Inode(
                 record, isPersistent: true, place: BasePlace(path: []), parent: number)
         } else {

@@ -16,6 +16,8 @@ struct Replay {
     private(set) var restores: [Restore] = []
     /// Transactions of which a part was lost.
     private(set) var lost: Set<UInt64> = []
+    /// Layers that were frozen, with the files whose edit logs may have grown before.
+    private(set) var freezes: [(layer: Layer, marked: Set<InodeNumber>)] = []
     private var spills = true
     private var damage: StorageError?
     private var processRecords = 0
@@ -96,19 +98,32 @@ struct Replay {
             for change in changes { tree.apply(change) }
             if header.pid != 0 { tree.noteChange(header.time, changes) }
         }
+        for case .freeze in changes { freeze(header.sequence) }
         for change in changes {
             if let restore = Restore(change, header) { restores.append(restore) }
             // The record of a new or first edited file serves as a content mark.
             if case .inode(let number, let before, let after) = change, after?.type == .regular,
-                before == nil || after?.flags.contains(.hasLog) == true {
+                before == nil || after?.flags.contains(.hasLog) == true,
+                after?.flags.contains(.inheritsLog) != true {
                 marked.insert(number)
             }
         }
-        if spills, workspace.withTreeSafely({ $0.checkpoints.isCheckpointDue }) {
+        // The rows of a layer must not go into the database of another generation.
+        if spills, freezes.isEmpty, workspace.withTreeSafely({ $0.checkpoints.isCheckpointDue }) {
             // This is not a checkpoint yet: sizes are known only after the marked logs are read. Rows are
             // written under the old position to free memory. If that fails (a full disk) everything stays
             // in memory: a try for each record would take too long.
             spills = spill()
+        }
+    }
+
+    private mutating func freeze(_ sequence: UInt64) {
+        do throws(StorageError) {
+            let top = Layer.WrittenDatabase(try TreeDatabase(":memory:"))
+            let layer = workspace.withTreeSafely { Freeze(tree: $0).run(at: sequence, top.database) }
+            freezes.append((layer, marked))
+        } catch {
+            damage = error
         }
     }
 
@@ -117,10 +132,12 @@ struct Replay {
     private func spill() -> Bool {
         workspace.checkpointWriter.withLock { writer in
             do throws(StorageError) {
-                try workspace.maintenance.openWriter(&writer)
+                let generation = workspace.withTreeSafely { $0.generation }
+                try workspace.maintenance.openWriter(&writer, generation)
                 guard let writer,
                     let (batch, _) = workspace.withTreeSafely({ $0.checkpoints.startCheckpoint() })
                 else { return true }
+                let isOverLayer = workspace.withTreeSafely { $0.rows.lower != nil }
                 do throws(StorageError) {
                     // A power cut from here on must not end the tree log before a change that these rows
                     // contain.
@@ -129,7 +146,7 @@ struct Replay {
                     } catch {
                         throw StorageError.system(error, doing: "sync", path: workspace.treeLog.path)
                     }
-                    try writer.apply(batch, at: position)
+                    try writer.apply(batch, at: position, isOverLayer: isOverLayer)
                 } catch {
                     workspace.withTreeSafely { $0.checkpoints.finishCheckpoint(written: false) }
                     throw error

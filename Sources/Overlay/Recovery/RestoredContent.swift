@@ -21,7 +21,7 @@ extension Recovery {
             let result: Result<Void, StorageError> = workspace.withTreeSafely { tree in
                 guard EditLog.exists(number, in: tree.logs) else { return .success(()) }
                 do throws(StorageError) {
-                    try EditLog.cutUncommitted(
+                    try EditLogRecovery.cutUncommitted(
                         number, after: committed, in: tree.logs, afterPowerCut: isStrict
                     ) { transaction in
                         if known.contains(transaction) { return true }

@@ -7,12 +7,15 @@ package import Storage
 package struct BaseIdentity: Sendable {
     /// The base files that have a row. It is a complete set, so the check of an untouched file needs no
     /// database query.
-    package private(set) var touched: Set<InodeNumber> = []
+    package private(set) var touched: LayeredNumbers
     /// The inodes that have an origin and no row. The workspace shows the base's file again, or none, while
     /// copies may still read the former content by that number.
-    private(set) var formerOrigins: Set<InodeNumber> = []
-    /// The recorded aliases of base inodes.
-    package private(set) var aliases: [AliasKey: InodeNumber] = [:]
+    private(set) var formerOrigins: LayeredNumbers
+    private let workspace: UInt16
+    /// The last number that the workspace's ancestors gave out. 0 if it is no fork.
+    var lastInheritedNumber: UInt64 = 0
+    /// The recorded aliases of base inodes, as local numbers, so that a fork can share them.
+    private var localAliases: [AliasKey: UInt64] = [:]
     /// The aliases of untouched base inodes, and the count at which they are next filtered.
     package private(set) var passingAliases: [AliasKey: InodeNumber] = [:]
     private var passingBound = 0
@@ -23,21 +26,35 @@ package struct BaseIdentity: Sendable {
     /// The device index by `st_dev`, which may change with each boot.
     private var indexes: [UInt64: UInt32] = [:]
 
-    init() {}
-
-    /// Makes the identities that the database has.
-    init(
-        touched: Set<InodeNumber>, origins: Set<InodeNumber>, devices: [UInt32: [UInt8]],
-        aliases: [AliasKey: InodeNumber]
-    ) {
-        self.touched = touched
-        formerOrigins = origins.subtracting(touched)
-        self.devices = devices
-        self.aliases = aliases
+    /// Makes the identities of a workspace.
+    /// - Parameter layer: the identities as the layer below froze them; nil over the base.
+    init(of workspace: UInt16, over layer: BaseIdentity? = nil) {
+        self.workspace = workspace
+        touched = LayeredNumbers(of: workspace, over: layer?.touched)
+        formerOrigins = LayeredNumbers(of: workspace, over: layer?.formerOrigins)
+        localAliases = layer?.localAliases ?? [:]
+        devices = layer?.devices ?? [:]
     }
 
-    /// The number of keys held in memory.
-    var count: Int { touched.count + formerOrigins.count + aliases.count + passingAliases.count }
+    /// Takes the identities that a database has.
+    mutating func load(_ database: TreeDatabase) throws(StorageError) {
+        for number in try database.touchedInodes() { noteRow(number) }
+        for case .inode(let number) in try database.removals() { noteNoRow(number) }
+        for number in try database.inodesWithOrigins() { noteOrigin(number, isThere: true) }
+        for (index, path) in try database.devices() { devices[index] = path }
+        for (key, number) in try database.aliases() { localAliases[key] = number.local }
+    }
+
+    /// Freezes the identities, so that layers above share them.
+    mutating func freeze() {
+        touched.freeze()
+        formerOrigins.freeze()
+    }
+
+    /// The number of keys held in memory, without those of layers.
+    var count: Int {
+        touched.ownCount + formerOrigins.ownCount + localAliases.count + passingAliases.count
+    }
 }
 
 // MARK: Rows and origins
@@ -50,7 +67,7 @@ extension BaseIdentity {
 
     /// Notes that an inode's row is removed. Its origin stays.
     mutating func noteNoRow(_ number: InodeNumber) {
-        if touched.remove(number) != nil { formerOrigins.insert(number) }
+        if touched.remove(number) { formerOrigins.insert(number) }
     }
 
     /// Returns whether an inode has an origin.
@@ -72,8 +89,19 @@ extension BaseIdentity {
 // MARK: Numbers
 
 extension BaseIdentity {
+    /// Returns whether a file that was not in the base was made before the workspace was forked.
+    func isInherited(_ number: InodeNumber) -> Bool {
+        InodeNumbering.isGivenOut(number) && number & InodeNumbering.lastGivenOut <= lastInheritedNumber
+    }
+
+    /// The recorded aliases of base inodes.
+    package var aliases: [AliasKey: InodeNumber] { localAliases.mapValues { $0.moved(to: workspace) } }
+
+    /// Returns the recorded alias of a base inode.
+    func alias(_ key: AliasKey) -> InodeNumber? { localAliases[key]?.moved(to: workspace) }
+
     mutating func record(_ key: AliasKey, _ number: InodeNumber) {
-        aliases[key] = number
+        localAliases[key] = number.local
         passingAliases[key] = nil
     }
 
@@ -96,6 +124,8 @@ extension BaseIdentity {
 // MARK: Devices
 
 extension BaseIdentity {
+    var recordedDevices: [UInt32: [UInt8]] { devices }
+
     /// Returns a path on a device, or an empty path if the device is not known.
     func path(ofDevice index: UInt32) -> [UInt8] { devices[index] ?? passingDevices[index] ?? [] }
 

@@ -9,12 +9,12 @@ extension Tree {
     package func row(_ number: InodeNumber) throws(Errno) -> InodeRecord? {
         if let inode = inodes[number] { return inode.isPersistent ? inode.record : nil }
         if let known = pending.row(number) { return known }
-        return try read { (reader) throws(StorageError) in try reader.inode(number) }
+        return try read { (rows) throws(StorageError) in try rows.inode(number) }
     }
 
-    package func read<R>(_ body: (TreeDatabase) throws(StorageError) -> R) throws(Errno) -> R {
+    package func read<R>(_ body: (LayeredRows) throws(StorageError) -> R) throws(Errno) -> R {
         do throws(StorageError) {
-            return try body(reader)
+            return try body(rows)
         } catch {
             throw failing(error)
         }
@@ -30,7 +30,7 @@ extension Tree {
         if let index = caches.index(of: directory) { return index.entries[name] }
         if let known = pending.entry(name, in: directory) { return known }
         guard directoriesWithEntries.contains(directory) else { return nil }
-        return try read { (reader) throws(StorageError) in try reader.entry(name, of: directory) }
+        return try read { (rows) throws(StorageError) in try rows.entry(name, of: directory) }
     }
 
     /// Returns all current overlay entries of a directory.
@@ -38,8 +38,8 @@ extension Tree {
         if let index = caches.index(of: directory) { return index.entries }
         guard directoriesWithEntries.contains(directory) else { return [:] }
         var found: [FileName: Entry] = [:]
-        try read { (reader) throws(StorageError) in
-            try reader.entries(of: directory) { name, entry in found[name] = entry }
+        try read { (rows) throws(StorageError) in
+            try rows.entries(of: directory) { name, entry in found[name] = entry }
         }
         pending.overlay(&found, of: directory)
         return found
@@ -48,7 +48,7 @@ extension Tree {
     /// Returns all current extended attributes of an inode that the overlay has.
     package func xattrs(of number: InodeNumber) throws(Errno) -> [[UInt8]: XattrValue] {
         if let known = caches.xattrs(of: number) { return known }
-        var found = try read { (reader) throws(StorageError) in try reader.xattrs(of: number) }
+        var found = try read { (rows) throws(StorageError) in try rows.xattrs(of: number) }
         pending.overlay(&found, of: number)
         return found
     }
@@ -63,6 +63,7 @@ extension Tree {
             return log
         }
         do throws(StorageError) {
+            if let log = try AncestorLogs(number, in: logs).openIfAlone() { return log }
             return try EditLog.open(
                 number, in: logs, afterPowerCut: afterPowerCut, synced: openLogs.syncedBefore, cutsTail: false
             ) { _ in }
@@ -74,8 +75,8 @@ extension Tree {
     /// Returns the existing files whose content changed after `sequence`.
     package func editedInodes(after sequence: UInt64) throws(Errno) -> Set<InodeNumber> {
         var found = Set(
-            try read { (reader) throws(StorageError) in
-                try reader.inodes(editedAfter: sequence)
+            try read { (rows) throws(StorageError) in
+                try rows.inodes(editedAfter: sequence)
             })
         for batch in pending.batches {
             for case (let number, let record?) in batch.inodes

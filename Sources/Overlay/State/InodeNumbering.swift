@@ -46,7 +46,7 @@ extension Tree {
         if place.name.isEmpty { return rootNumber }
         let device = deviceIndex(status, at: place)
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
-        if let known = identity.aliases[key], try !isTaken(known, by: status) { return known }
+        if let known = identity.alias(key), try !isTaken(known, by: status) { return known }
         let natural = try numbers.natural(device: device, inode: status.inode)
             .flatMap { (number) throws(Errno) in try isTaken(number, by: status) ? nil : number }
         if isPast, let natural,
@@ -95,7 +95,7 @@ extension Tree {
         // Records only an alias that was given to this base inode. A copy has a given-out number too, and
         // the place of the file that it was copied from.
         guard number != rootNumber, identity.passingAliases[key] == number,
-            identity.aliases[key] != number
+            identity.alias(key) != number
         else { return }
         changes.append(
             .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))

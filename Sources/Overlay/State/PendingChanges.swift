@@ -106,6 +106,15 @@ extension PendingChanges {
         return numbers
     }
 
+    /// Takes all changes, also those that a checkpoint is writing now, for a layer.
+    /// - Parameter current: returns the row of an inode as it is now, or nil if the noted row is valid.
+    mutating func freeze(current: (InodeNumber) -> InodeRecord??) -> CheckpointBatch {
+        cancelFlush()
+        let batch = startFlush(current: current)
+        flushing = CheckpointBatch()
+        return batch
+    }
+
     /// Ends a checkpoint that failed. Its changes are dirty again; newer changes of the same keys win.
     mutating func cancelFlush() {
         let newer = dirty

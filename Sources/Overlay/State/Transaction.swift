@@ -287,7 +287,7 @@ extension Tree {
             applyInode(number, after, &effect)
         case .entry(let parent, let name, _, let after):
             pending.setEntry(name, in: parent, after)
-            directoriesWithEntries.insert(parent)
+            directoriesWithEntries.insertAbove(parent)
             if let directory = inodes[parent] {
                 caches.setEntry(name, of: parent, to: after, isOverBase: directory.basePath != nil)
             }
@@ -316,6 +316,9 @@ extension Tree {
             break
         case .due(let number, let sequence):
             dueLogs.insert(number, upTo: sequence)
+        case .freeze:
+            // The caller freezes the tree once all changes are made.
+            break
         }
     }
 
@@ -337,7 +340,9 @@ extension Tree {
             inode = known
             inode.record = after
             // A rollback to before its first edit: the log file is kept for later moments.
-            if !after.flags.contains(.hasLog) { openLogs.remove(number) }
+            if !after.flags.contains(.hasLog) || after.flags.contains(.inheritsLog) {
+                openLogs.remove(number)
+            }
         } else if effect.keepsRowsOnly {
             pending.setRow(number, after)
             return

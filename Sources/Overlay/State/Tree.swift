@@ -14,9 +14,14 @@ package final class Tree: @unchecked Sendable {
     package let workspace: UInt16
     package let base: BaseTree
     package let logs: LogDirectory
-    /// The database. Until the first checkpoint makes the file, it is an empty one in memory, so that a new
-    /// workspace costs no more than its record.
-    var reader: TreeDatabase
+    /// The database, and the layers below it.
+    package var rows: LayeredRows
+    /// The number of layers that this workspace has frozen. Its database is the one of that generation.
+    package var generation: UInt32 = 0
+    /// Layers of this workspace that no checkpoint has written yet, the oldest first.
+    var unwrittenLayers: [Layer] = []
+    /// The layers of the store that are in use.
+    let layers: Layers
     /// Appends to the tree log in order.
     var logWriter: TreeLogWriter
     package var treeLog: TreeLog { logWriter.treeLog }
@@ -31,10 +36,10 @@ package final class Tree: @unchecked Sendable {
     package var caches = InodeCaches()
     package var openLogs: OpenLogs
     /// The identities of base files.
-    package var identity = BaseIdentity()
+    package var identity: BaseIdentity
     /// The directories that have entries in the overlay. It is a complete set, so other directories need no
     /// database query.
-    package var directoriesWithEntries: Set<InodeNumber> = []
+    package var directoriesWithEntries: LayeredNumbers
     package var backups: [FileName: BackupRecord] = [:]
     /// The size in bytes above which the first edit of a base file makes a backup. Nil for no such backups.
     var largeFile: UInt64? = OperatorLimits()[.largeFile]
@@ -65,15 +70,21 @@ package final class Tree: @unchecked Sendable {
 
     init(
         workspace: UInt16, base: BaseTree, logs: LogDirectory, treeLog: TreeLog,
-        reader: TreeDatabase, sequence: SequenceCounter, clock: Clock, limits: Limits,
-        events: EventLog, quota: Quota = Quota(), memory: MemoryBudget? = nil, syncedBefore: UInt64 = 0
+        rows: LayeredRows, sequence: SequenceCounter, clock: Clock, limits: Limits,
+        events: EventLog, quota: Quota = Quota(), memory: MemoryBudget? = nil, syncedBefore: UInt64 = 0,
+        layers: Layers = Layers()
     ) {
         openLogs = OpenLogs(syncedBefore: syncedBefore)
+        self.layers = layers
         self.workspace = workspace
         self.base = base
         self.logs = logs
         dueLogs = DueLogs(logs)
-        self.reader = reader
+        self.rows = rows
+        identity = BaseIdentity(of: workspace, over: rows.lower?.identity)
+        directoriesWithEntries = LayeredNumbers(of: workspace, over: rows.lower?.directoriesWithEntries)
+        backups = rows.lower?.backups ?? [:]
+        if let lower = rows.lower, !lower.isWritten { unsyncedPins = lower.unsyncedPins }
         logWriter = TreeLogWriter(treeLog, sequence)
         self.clock = clock
         self.limits = limits
@@ -95,6 +106,9 @@ package final class Tree: @unchecked Sendable {
         return .inputOutput
     }
 
+    /// Whether a power cut loses nothing of the content that the workspace has from its ancestors.
+    var inheritedIsDurable: Bool { rows.lower?.isDurable ?? true }
+
     // MARK: Inodes
 
     /// The number of the root directory: the base's root as this workspace shows it, whatever its inode is.
@@ -114,7 +128,7 @@ package final class Tree: @unchecked Sendable {
             if let row = pending.row(number) {
                 found = row
             } else {
-                found = try reader.inode(number)
+                found = try rows.inode(number)
             }
             origin = found?.flags.contains(.hasOrigin) == true ? try self.origin(number) : nil
         } catch {
@@ -140,7 +154,7 @@ package final class Tree: @unchecked Sendable {
         // Most inodes have no origin, and the first edit of a file asks for that of every directory above
         // it. So this avoids database queries.
         guard identity.hasOrigin(number) else { return nil }
-        return try reader.origin(number)
+        return try rows.origin(number)
     }
 
     // MARK: Entries
@@ -235,9 +249,9 @@ package final class Tree: @unchecked Sendable {
         try isInBase(name, of: directory) ? .whiteout : nil
     }
 
-    /// Notes the time of a change of content, or of a transaction that consists of more than backups.
+    /// Notes the time of a change of content, or of a transaction that consists of more than marks.
     func noteChange(_ time: Int64, _ changes: [TreeChange]? = nil) {
-        let isChange = changes?.contains { if case .backup = $0 { false } else { true } } ?? true
+        let isChange = changes?.contains { !$0.isMark } ?? true
         if isChange { lastChange = max(lastChange ?? time, time) }
     }
 

@@ -11,6 +11,9 @@ package struct TreeCheckpoints: Sendable {
 }
 
 extension TreeCheckpoints {
+    /// Whether databases have everything.
+    var isWritten: Bool { tree.pending.isEmpty && tree.unwrittenLayers.isEmpty }
+
     var isCheckpointDue: Bool { tree.pending.dirtyCount >= tree.memory.dirtyKeys }
 
     /// Takes the dirty changes for a checkpoint. They stay pending until `finishCheckpoint`.
@@ -79,16 +82,19 @@ extension Maintenance {
     package func checkpoint() -> Bool {
         // The rest of the reserve is for removals. The database would use it up and fail anyway. The
         // tree log has everything that a checkpoint would write.
-        if workspace.logs.reserve.isShort, workspace.databasePath != ":memory:" {
-            let isWritten = workspace.withTreeSafely { $0.pending.isEmpty }
+        if workspace.logs.reserve.isShort, !workspace.databases.areInMemory {
+            let isWritten = workspace.withTreeSafely { $0.checkpoints.isWritten }
             if !isWritten { workspace.checkpointFailed.store(true, ordering: .relaxed) }
             return isWritten
         }
         return workspace.checkpointWriter.withLock { writer in
-            let taken = workspace.withTreeSafely { $0.checkpoints.startCheckpoint() }
-            guard let (batch, position) = taken else {
-                return workspace.withTreeSafely { $0.pending.isEmpty }
+            let (layers, taken, target) = workspace.withTreeSafely { tree in
+                (
+                    tree.unwrittenLayers, tree.checkpoints.startCheckpoint(),
+                    Target(generation: tree.generation, isOverLayer: tree.rows.lower != nil)
+                )
             }
+            if taken == nil, layers.isEmpty { return workspace.withTreeSafely { $0.checkpoints.isWritten } }
             do throws(StorageError) {
                 do throws(Errno) {
                     // The database must not be durable before the logs that a rollback changed: the tree
@@ -101,19 +107,8 @@ extension Maintenance {
                 } catch {
                     throw StorageError.system(error, doing: "sync", path: workspace.treeLog.path)
                 }
-                try openWriter(&writer)
-                if let writer {
-                    try writer.apply(batch, at: position)
-                } else {
-                    let result: Result<Void, StorageError> = workspace.withTreeSafely { tree in
-                        do throws(StorageError) {
-                            return .success(try tree.reader.apply(batch, at: position))
-                        } catch {
-                            return .failure(error)
-                        }
-                    }
-                    try result.get()
-                }
+                for layer in layers { try write(layer, &writer) }
+                if let (batch, position) = taken { try write(batch, at: position, target, &writer) }
             } catch {
                 workspace.withTreeSafely { $0.checkpoints.finishCheckpoint(written: false) }
                 // Reported once: on a full disk each checkpoint fails until there is space.
@@ -144,19 +139,69 @@ extension Maintenance {
         }
     }
 
-    /// Makes the database of a workspace that has none yet.
-    func openWriter(_ writer: inout TreeDatabase?) throws(StorageError) {
-        guard writer == nil, workspace.databasePath != ":memory:" else { return }
-        let isNew = !DatabaseSeal.exists(workspace.databasePath)
+    /// The database that a checkpoint writes.
+    private struct Target {
+        var generation: UInt32
+        var isOverLayer: Bool
+    }
+
+    private func write(
+        _ batch: CheckpointBatch, at position: CheckpointPosition, _ target: Target,
+        _ writer: inout TreeDatabase?
+    ) throws(StorageError) {
+        try openWriter(&writer, target.generation)
+        if let writer { return try writer.apply(batch, at: position, isOverLayer: target.isOverLayer) }
+        let result: Result<Void, StorageError> = workspace.withTreeSafely { tree in
+            // A layer that was frozen meanwhile has the batch.
+            if tree.generation != target.generation { return .success(()) }
+            do throws(StorageError) {
+                return .success(try tree.rows.apply(batch, at: position))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    /// Completes the database of a frozen layer. It is never written again. The content of its files becomes
+    /// durable first, so that forks find it complete after a power cut.
+    private func write(_ layer: Layer, _ writer: inout TreeDatabase?) throws(StorageError) {
+        do throws(Errno) {
+            try workspace.disk.synchronizeAll()
+        } catch {
+            throw .system(error, doing: "sync", path: LogDirectory.workspacePath(workspace.id))
+        }
+        if workspace.databases.areInMemory {
+            try layer.writeInPlace()
+        } else {
+            let path = workspace.databases.path(layer.name.generation)
+            if writer?.path != path { writer = try TreeDatabase(path) }
+            let batch = try layer.read { (batch, _) throws(StorageError) in batch }
+            try writer?.apply(batch, at: layer.position, isOverLayer: layer.lower != nil)
+            try writer?.flushLog()
+            writer = nil
+            layer.becomeWritten(Layer.WrittenDatabase(try Layer.open(path)))
+        }
+        workspace.withTreeSafely { tree in tree.unwrittenLayers.removeAll { $0 === layer } }
+    }
+
+    /// Opens the database of a generation for writing, and makes it if there is none.
+    func openWriter(_ writer: inout TreeDatabase?, _ generation: UInt32) throws(StorageError) {
+        if workspace.databases.areInMemory { return }
+        let path = workspace.databases.path(generation)
+        if writer?.path == path { return }
+        let isNew = !DatabaseSeal.exists(path)
         do throws(StorageError) {
-            let made = try TreeDatabase(workspace.databasePath)
+            let made = try TreeDatabase(path)
             // Both connections or none: what one writes must be visible to the other.
-            let reader = ReaderBox(try TreeDatabase(workspace.databasePath))
+            let reader = ReaderBox(try TreeDatabase(path))
             writer = made
-            workspace.withTreeSafely { $0.reader = reader.database }
+            workspace.withTreeSafely { tree in
+                if tree.generation == generation { tree.rows.top = reader.database }
+            }
         } catch {
             // A database without tables is useless, and would hide that the database is missing.
-            if isNew { DatabaseSeal.removeDatabase(workspace.databasePath) }
+            if isNew { DatabaseSeal.removeDatabase(path) }
             throw error
         }
     }

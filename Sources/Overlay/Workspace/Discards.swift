@@ -81,8 +81,14 @@ package struct Discards: Sendable {
     /// workspace is as before.
     package func takeOut(_ record: WorkspaceRecord) throws(Errno) {
         let workspace = set.opened(record.id)
+        // A workspace whose record is unreadable may be a fork of it.
+        let isNeeded = !set.store.forks(of: record.id).isEmpty || !set.store.unreadable.isEmpty
         do throws(Errno) {
-            try set.store.removeRecord(record.id)
+            if isNeeded {
+                try set.store.keepRemoved(record.id)
+            } else {
+                try set.store.removeRecord(record.id)
+            }
         } catch {
             workspace?.withTreeSafely { $0.standing = record.discarded == nil ? .live : .discarded }
             throw error
@@ -90,16 +96,32 @@ package struct Discards: Sendable {
         if let workspace {
             set.open.remove(record.id)
             set.stopCounting(workspace)
-            workspace.release()
-        } else {
+            if isNeeded { keep(workspace) } else { workspace.release() }
+        } else if !isNeeded {
             set.stopCounting(closed: record.id)
         }
         // No other workspace may need the contents it had in the pool.
         set.wantsPoolSweep.store(true, ordering: .relaxed)
     }
 
-    /// Removes the data of a workspace that was taken out.
+    /// Closes a removed workspace that forks need. What it takes still counts.
+    private func keep(_ workspace: Workspace) {
+        let usage = workspace.accounts.usageRecord
+        let isClean = workspace.close()
+        set.store.logs.close(workspace: workspace.id)
+        set.countClosed(workspace.id, usage)
+        guard isClean else { return }
+        do throws(StorageError) {
+            try usage.write(workspace.id, on: set.store.disk)
+        } catch {
+            // The limits of the store count it again at the next start, if they can.
+            set.events.post(.warning, "\(error)")
+        }
+    }
+
+    /// Removes the data of a workspace that was taken out, unless forks need it.
     package func removeData(_ record: WorkspaceRecord) {
+        if set.store.allWorkspaces.contains(where: { $0.id == record.id }) { return }
         do throws(Errno) {
             try set.store.removeData(record.id)
         } catch {
@@ -107,12 +129,42 @@ package struct Discards: Sendable {
                 .warning, "the workspace \(record.name) is removed, but not all of its data: \(error); the "
                     + "next start removes the rest")
         }
+        if record.fork != nil { removeUnneeded() }
+    }
+
+    /// Removes removed workspaces that no fork needs any more.
+    package func removeUnneeded() {
+        guard set.store.unreadable.isEmpty else { return }
+        while let unneeded = set.store.allWorkspaces.first(where: {
+            $0.isRemoved && set.store.forks(of: $0.id).isEmpty
+        }) {
+            var isDone = false
+            do throws(Errno) {
+                try exclusively { () throws(Errno) in
+                    guard set.store.forks(of: unneeded.id).isEmpty else { return }
+                    try takeOut(unneeded)
+                    isDone = true
+                }
+            } catch {
+                // A later removal tries again.
+                set.events.post(
+                    .warning, "cannot remove the data of the removed workspace \(unneeded.name): \(error)")
+            }
+            if !isDone { return }
+            do throws(Errno) {
+                try set.store.removeData(unneeded.id)
+            } catch {
+                // The next start removes the rest.
+                set.events.post(.warning, "cannot remove data of a removed workspace: \(error)")
+            }
+        }
     }
 
     /// Removes one workspace whose retention is over. It may take long: it is not called by a thread that
     /// others wait for.
     /// - Parameter now: monotonic time in nanoseconds.
     package func removeExpired(_ now: Int64) {
+        removeUnneeded()
         let isPausing = set.lastFailedRemoval.withLock { last in last.map { now - $0 < Self.pause } ?? false }
         guard !isPausing, let retention, let oldest = records.last, let discarded = oldest.discarded,
             set.clock.realtime().subtracting(clamping: discarded) >= Int64(clamping: retention)

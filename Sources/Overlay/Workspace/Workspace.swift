@@ -28,7 +28,9 @@ package final class Workspace: Sendable {
     /// workspace.
     let checkpointWriter: Mutex<TreeDatabase?>
     package let disk: any Disk
-    package let databasePath: String
+    package let databases: DatabasePaths
+    /// What the workspace was forked from. Nil if it began with the base.
+    package let fork: WorkspaceRecord.Fork?
     /// The size of the logs at the first query, less the growth that had been counted by then.
     let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
     /// Base files in which a read met drift.
@@ -46,7 +48,8 @@ package final class Workspace: Sendable {
     let checkpointFailures = Atomic<UInt64>(0)
 
     init(
-        _ tree: Tree, writer: sending TreeDatabase?, disk: any Disk, databasePath: String
+        _ tree: Tree, writer: sending TreeDatabase?, disk: any Disk, databases: DatabasePaths,
+        fork: WorkspaceRecord.Fork? = nil
     ) {
         id = tree.workspace
         rootNumber = tree.rootNumber
@@ -61,7 +64,8 @@ package final class Workspace: Sendable {
         quota = tree.quota
         memory = tree.memory
         self.disk = disk
-        self.databasePath = databasePath
+        self.databases = databases
+        self.fork = fork
         self.tree = Mutex(tree)
         checkpointWriter = Mutex(writer)
     }
@@ -142,6 +146,9 @@ extension Workspace {
         }
     }
 
+    /// The path of the database that the workspace writes now.
+    package var databasePath: String { databases.path(withTreeSafely { $0.generation }) }
+
     // MARK: Closing
 
     /// Lets go of everything that the workspace holds, and writes nothing.
@@ -150,7 +157,7 @@ extension Workspace {
         withTreeSafely { tree in
             tree.openLogs.removeAll()
             tree.inodes.removeAll()
-            tree.reader.close()
+            tree.rows.top.close()
         }
     }
 
@@ -169,7 +176,8 @@ extension Workspace {
         }
         release()
         guard written, isCut else { return false }
-        if databasePath != ":memory:", DatabaseSeal.exists(databasePath) {
+        let databasePath = databasePath
+        if !databases.areInMemory, DatabaseSeal.exists(databasePath) {
             // Without the seal the next start checks row by row.
             try? DatabaseSeal.write(databasePath)
         }

@@ -12,6 +12,7 @@ package final class WorkspaceSet: Sendable {
     package let limits: Limits
     let clock: Clock
     package let open = OpenWorkspaces()
+    let layers = Layers()
     /// Held while a workspace is recovered: other requests for a workspace that is not open wait, but
     /// requests to open workspaces do not.
     package let opening = Mutex<Void>(())
@@ -90,22 +91,52 @@ package final class WorkspaceSet: Sendable {
                     .system(
                         .noEntry, doing: "open", path: LogDirectory.workspacePath(record.id)))
             }
+            if current.isRemoved {
+                return .failure(
+                    .system(.noEntry, doing: "open", path: LogDirectory.workspacePath(record.id)))
+            }
             do throws(StorageError) {
-                let usage = try takeUsage(of: record)
-                let (workspace, report) = try Recovery.open(
-                    record, in: store, base: base, clock: clock, limits: limits, events: events,
-                    quota: quota, memory: memory)
-                if current.discarded != nil { workspace.withTreeSafely { $0.standing = .discarded } }
-                startCounting(workspace, usage)
-                workspace.accounts.loadLimits()
-                open.insert(workspace)
-                post(report, of: record)
-                return .success(workspace)
+                let layers = try LayerSearch(set: self).layers(below: current)
+                return .success(
+                    try withExtendedLifetime(layers) { () throws(StorageError) in try recover(current) })
             } catch {
                 return .failure(error)
             }
         }
         return try result.get()
+    }
+
+    /// Opens a workspace for a repair, also one that is discarded or removed.
+    package func openForRepair(_ record: WorkspaceRecord) throws(StorageError) -> Workspace {
+        let result: Result<Workspace, StorageError> = opening.withLock { _ in
+            if let known = opened(record.id) { return .success(known) }
+            do throws(StorageError) {
+                let layers = try LayerSearch(set: self).layers(below: record)
+                return .success(
+                    try withExtendedLifetime(layers) { () throws(StorageError) in try recover(record) })
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// Opens a workspace that is not open. The caller holds the lock `opening`, and the layers below it.
+    func recover(_ record: WorkspaceRecord) throws(StorageError) -> Workspace {
+        let usage = record.isRemoved ? nil : try takeUsage(of: record)
+        let (workspace, report) = try Recovery.open(
+            record, in: store, base: base, clock: clock, limits: limits, events: events,
+            quota: quota, memory: memory, layers: layers)
+        if record.discarded != nil { workspace.withTreeSafely { $0.standing = .discarded } }
+        if record.isRemoved {
+            workspace.withTreeSafely { $0.standing = .removed }
+        } else {
+            startCounting(workspace, usage)
+            workspace.accounts.loadLimits()
+            open.insert(workspace)
+        }
+        post(report, of: record)
+        return workspace
     }
 
     private func post(_ report: RecoveryReport, of record: WorkspaceRecord) {
@@ -119,6 +150,12 @@ package final class WorkspaceSet: Sendable {
 
     /// Discards workspaces, restores and removes discarded ones.
     package var discards: Discards { Discards(set: self) }
+
+    /// Merges the layers of workspaces that were forked often.
+    package var layerMerge: LayerMerge { LayerMerge(set: self) }
+
+    /// Makes forks of workspaces.
+    package var forks: Forks { Forks(set: self) }
 
     package func find(_ name: FileName) -> WorkspaceRecord? { store.workspace(named: name) }
 

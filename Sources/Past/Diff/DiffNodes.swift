@@ -28,7 +28,9 @@ extension DiffSide {
         guard node.hasRow, node.record.flags.contains(.followsBase),
             !node.record.flags.contains(.hasLog), node.record.links == 1, node.place != nil
         else { return false }
-        return !EditLog.exists(node.number, in: tree.logs)
+        if EditLog.exists(node.number, in: tree.logs) { return false }
+        // If it is not known, the contents are compared.
+        return (try? AncestorLogs(node.number, in: tree.logs).isThere()) == false
     }
 
     func content(_ node: ViewNode) throws(Errno) -> DiffContent {
@@ -38,7 +40,9 @@ extension DiffSide {
             let log = try tree.historicLog(number)
             return DiffContent(
                 pieces: state.sequence == .max
-                    ? try log.snapshot() : try log.content(at: state.sequence).pieces)
+                    ? try log.snapshot()
+                    : try log.content(
+                        at: node.record.contentMoment(at: state.sequence, in: tree.logs)).pieces)
         }
         let size = node.record.size
         guard size > 0 else { return DiffContent(pieces: PieceTree()) }

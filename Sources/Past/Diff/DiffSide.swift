@@ -129,7 +129,7 @@ struct DiffSide {
     /// Returns the names for which the workspace has entries, by directory.
     func overlaidNames() throws(Errno) -> [InodeNumber: Set<FileName>] {
         var found: [InodeNumber: Set<FileName>] = [:]
-        for directory in tree.directoriesWithEntries {
+        for directory in tree.directoriesWithEntries.all {
             let names = try tree.entries(in: directory).keys
             if !names.isEmpty { found[key(directory)] = Set(names) }
         }
@@ -137,5 +137,5 @@ struct DiffSide {
     }
 
     /// The files of the base that have rows.
-    var overlaidRows: Set<InodeNumber> { Set(tree.identity.touched.map(key)) }
+    var overlaidRows: Set<InodeNumber> { Set(tree.identity.touched.all.map(key)) }
 }

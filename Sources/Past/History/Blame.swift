@@ -80,8 +80,10 @@ extension ChangeHistory {
             (tree) throws(Errno) -> (UInt64, [InodeNumber: [UInt8]]) in
             var finder = PathFinder(tree)
             var paths: [InodeNumber: [UInt8]] = [:]
-            for number in numbers where number >> 48 == UInt64(tree.workspace) {
-                paths[number] = try finder.path(of: number, tree)
+            // A fork shows the files of its ancestors under its own numbers.
+            let ancestors = workspace.logs.ancestors(of: tree.workspace).map(\.workspace)
+            for number in numbers where ([tree.workspace] + ancestors).contains(number.workspace) {
+                paths[number] = try finder.path(of: number.moved(to: tree.workspace), tree)
             }
             return (tree.sequence.last, paths)
         }

@@ -108,6 +108,7 @@ extension ChangeEvent {
             // One inode takes the place of another.
             place = names.last?.place
             inode = names.last?.after?.inode ?? inodes.first
+        case .freeze: break
         case .touch, .edit, .setAttributes:
             inode = inodes.first
         }
@@ -116,7 +117,7 @@ extension ChangeEvent {
 
     private static func word(_ operation: TreeOperation) -> String {
         switch operation {
-        case .touch, .edit: ""
+        case .touch, .edit, .freeze: ""
         case .create: "create"
         case .makeDirectory: "mkdir"
         case .symlink: "symlink"

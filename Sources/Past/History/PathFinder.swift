@@ -195,7 +195,7 @@ struct PathFinder: Sendable {
         guard isHeld, !tree.identity.touched.contains(number) else { return number }
         if held == nil {
             var found: [[UInt8]: (number: InodeNumber, type: FileType)] = [:]
-            for number in tree.identity.touched {
+            for number in tree.identity.touched.all {
                 guard let origin = try tree.knownOrigin(number) else { continue }
                 // Of several copies, which have the same place, it is the first.
                 if let other = found[origin.path], other.number < number { continue }

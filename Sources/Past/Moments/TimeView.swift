@@ -100,10 +100,13 @@ package final class TimeView: ChangeObserver, Sendable {
             if let known = contents.withLock({ $0.value(for: node.number) }) {
                 return known.pieces(in: wanted)
             }
-            let log = try workspace.withTree { (tree) throws(Errno) in
-                try tree.historicLog(node.number)
+            let (log, moment) = try workspace.withTree { (tree) throws(Errno) in
+                (
+                    try tree.historicLog(node.number),
+                    node.record.contentMoment(at: sequence, in: tree.logs)
+                )
             }
-            let pieces = try log.content(at: sequence).pieces
+            let pieces = try log.content(at: moment).pieces
             _ = contents.withLock { $0.insert(pieces, for: node.number) }
             return pieces.pieces(in: wanted)
         }

@@ -40,7 +40,7 @@ struct TreeDelta: Sendable {
             }
         case .origin(let number, let before?, _):
             if origins[number] == nil { origins[number] = before }
-        case .origin, .device, .alias, .backup, .content, .due:
+        case .origin, .device, .alias, .backup, .content, .due, .freeze:
             break
         }
     }
@@ -59,7 +59,9 @@ extension TreeDelta {
                         delta.note(change)
                     }
                 case .contentMark:
-                    delta.marked.formUnion(ContentMark.decode(payload).map(\.inode))
+                    // A fork's past has the numbers of its ancestors.
+                    delta.marked.formUnion(
+                        ContentMark.decode(payload).map { $0.inode.moved(to: tree.workspace) })
                 default: break
                 }
             }

@@ -59,7 +59,8 @@ extension TreeState {
                 return PastRow(record: record)
             }
         }
-        let (pieces, version) = try tree.historicLog(number).content(at: sequence)
+        let (pieces, version) = try tree.historicLog(number)
+            .content(at: record.contentMoment(at: sequence, in: tree.logs))
         // The row includes the last edit before the moment.
         if version.sequence == record.contentSequence {
             return PastRow(record: record, pieces: pieces)

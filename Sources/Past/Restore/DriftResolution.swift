@@ -300,7 +300,8 @@ extension PlannedTree {
             record.allocated = pieces.allocatedBytes
             record.flags.insert(.hasLog)
             setContent(
-                of: record.number, pieces, source: drifted.number, at: tree.sequence.last)
+                of: record.number, pieces, source: drifted.number,
+                at: old.contentMoment(at: tree.sequence.last, in: tree.logs))
         }
         if let status = choice.status {
             setOrigin(record.number, tree.baseFiles.makeOrigin(

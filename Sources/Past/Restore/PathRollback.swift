@@ -196,7 +196,9 @@ extension Rollback {
             record.size = pieces.length
             record.allocated = pieces.allocatedBytes
             record.flags.insert(.hasLog)
-            plan.setContent(of: now.number, pieces, source: old.number, at: past.sequence)
+            plan.setContent(
+                of: now.number, pieces, source: old.number,
+                at: old.record.contentMoment(at: past.sequence, in: tree.logs))
         }
         (record.mode, record.user, record.group) = (old.record.mode, old.record.user, old.record.group)
         try bringXattrs(of: now, to: old, &record)

@@ -105,7 +105,11 @@ struct PlannedTree: TreeState {
         for index in changes.indices {
             guard case .inode(let inode, let before, var after?) = changes[index] else { continue }
             after.sequence = number
-            if contents[inode] != nil { after.contentSequence = number }
+            if contents[inode] != nil {
+                after.contentSequence = number
+                // The content is in the workspace's own log from now on.
+                after.flags.remove(.inheritsLog)
+            }
             changes[index] = .inode(inode, before: before, after: after)
         }
         let count = changed(changes)

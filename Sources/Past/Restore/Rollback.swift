@@ -188,6 +188,12 @@ package struct Rollback {
         let isSameContent = hasContent(now, old)
         if let now, isSameContent {
             record.contentSequence = now.contentSequence
+            // The log that has the content now.
+            if now.flags.contains(.inheritsLog) {
+                record.flags.insert(.inheritsLog)
+            } else {
+                record.flags.remove(.inheritsLog)
+            }
             var same = record
             (same.sequence, same.changeTime) = (now.sequence, now.changeTime)
             // The file is as it was, whatever happened in between.
@@ -205,7 +211,9 @@ package struct Rollback {
             plan.setContent(of: number, PieceTree(), source: number, at: past.sequence)
         } else if let pieces = old.pieces,
             try tree.historicLog(number).lastSequence > past.sequence {
-            plan.setContent(of: number, pieces, source: number, at: past.sequence)
+            plan.setContent(
+                of: number, pieces, source: number,
+                at: old.record.contentMoment(at: past.sequence, in: tree.logs))
         } else {
             return record
         }

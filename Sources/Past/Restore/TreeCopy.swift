@@ -120,7 +120,9 @@ struct TreeCopy {
         record.allocated = pieces.allocatedBytes
         if pieces.length == 0 { return false }
         record.flags.insert(.hasLog)
-        plan.setContent(of: record.number, pieces, source: old.number, at: past.sequence)
+        plan.setContent(
+            of: record.number, pieces, source: old.number,
+            at: old.record.contentMoment(at: past.sequence, in: plan.tree.logs))
         return false
     }
 
@@ -128,7 +130,8 @@ struct TreeCopy {
     func pieces(of old: ViewNode, _ plan: inout PlannedTree) throws(Errno) -> PieceTree {
         if let pieces = old.pieces { return pieces }
         if old.record.flags.contains(.hasLog) {
-            return try plan.tree.historicLog(old.number).content(at: past.sequence).pieces
+            return try plan.tree.historicLog(old.number)
+                .content(at: old.record.contentMoment(at: past.sequence, in: plan.tree.logs)).pieces
         }
         guard let place = old.place, old.record.size > 0 else { return PieceTree() }
         let origin = try plan.origin(of: old, at: place)

@@ -81,7 +81,10 @@ extension RemovalCheck {
 
     /// Returns whether the workspace holds anything that would be lost: a difference from the base, or a
     /// backup that a user named. Examines changed keys, not the base.
+    ///
+    /// A fork is compared with what it began with: its parent has that, or was removed knowingly.
     package func hasChanges() throws(Errno) -> Bool {
+        if let fork = workspace.fork { return try hasChanges(since: fork) }
         let isObvious = try workspace.withTree { (tree) throws(Errno) in
             if tree.backups.values.contains(where: { !$0.isAutomatic }) { return true }
             return try hasOwnInodes(tree)
@@ -89,6 +92,18 @@ extension RemovalCheck {
         if isObvious || !isTouched { return isObvious }
         do throws(CommandError) {
             return try !workspace.comparison.differences(from: nil).isEmpty
+        } catch {
+            throw error.errno
+        }
+    }
+
+    private func hasChanges(since fork: WorkspaceRecord.Fork) throws(Errno) -> Bool {
+        let isObvious = try workspace.withTree { (tree) throws(Errno) in
+            tree.backups.values.contains { !$0.isAutomatic && $0.sequence > fork.sequence }
+        }
+        if isObvious || workspace.sequence.last == fork.sequence { return isObvious }
+        do throws(CommandError) {
+            return try !workspace.comparison.differences(from: fork.moment).isEmpty
         } catch {
             throw error.errno
         }
@@ -105,8 +120,8 @@ extension RemovalCheck {
             return true
         }
         var candidates: [InodeRecord] = []
-        try tree.read { (reader) throws(StorageError) in
-            candidates = try reader.ownInodes(atMost: tree.pending.rowCount + 1)
+        try tree.read { (rows) throws(StorageError) in
+            candidates = try rows.top.ownInodes(atMost: tree.pending.rowCount + 1)
         }
         for record in candidates where record.number != tree.rootNumber {
             if let now = try tree.row(record.number), isOwn(now) { return true }

@@ -10,7 +10,7 @@ package enum Format {
     /// The version of sealed files (superblock, workspace record, limits, usage, pieces).
     package static let sealedVersion: UInt32 = 1
     /// `PRAGMA user_version` of the tree database.
-    package static let databaseVersion: Int32 = 2
+    package static let databaseVersion: Int32 = 3
 
     /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse", "draftkey",
     /// "draftpin" in ASCII, little endian.

@@ -35,14 +35,12 @@ package final class SQLiteConnection {
         if access != .readWrite {
             csqlite_keep_log_on_close(handle)
             try execute("PRAGMA query_only = ON")
-            try execute("PRAGMA cache_size = -4096")
             return
         }
         try execute("PRAGMA journal_mode = WAL")
         // The tree log is synced before each checkpoint, and the database can be rebuilt from it.
         // NORMAL keeps the database consistent, which is enough.
         try execute("PRAGMA synchronous = NORMAL")
-        try execute("PRAGMA cache_size = -4096")
         try execute("PRAGMA wal_autocheckpoint = 1000")
     }
 

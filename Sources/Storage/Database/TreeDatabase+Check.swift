@@ -17,7 +17,7 @@ extension TreeDatabase {
     package func visitFilesWithLogs(
         _ visit: (InodeNumber, UInt64) throws(StorageError) -> Void
     ) throws(StorageError) {
-        try connection.run("SELECT number, content_sequence FROM inodes WHERE flags & 1") {
+        try connection.run("SELECT number, content_sequence FROM inodes WHERE flags & 33 = 1") {
             (row) throws(StorageError) in try visit(row.unsigned(0), row.unsigned(1))
         }
     }
@@ -26,7 +26,7 @@ extension TreeDatabase {
     package func contentSequence(of number: InodeNumber) throws(StorageError) -> UInt64? {
         var found: UInt64?
         try connection.run(
-            "SELECT content_sequence FROM inodes WHERE number = ? AND flags & 1",
+            "SELECT content_sequence FROM inodes WHERE number = ? AND flags & 33 = 1",
             [.number(number)]
         ) { row in found = row.unsigned(0) }
         return found
@@ -172,5 +172,39 @@ extension TreeDatabase {
             at = above.parent
         }
         return names.isEmpty ? nil : Array(names.reversed().joined(separator: [0x2f]))
+    }
+
+    func visitInodes(_ visit: (InodeRecord) throws(StorageError) -> Void) throws(StorageError) {
+        try connection.run("SELECT * FROM inodes") { (row) throws(StorageError) in
+            try visit(try self.inode(row))
+        }
+    }
+
+    func visitEntries(
+        _ visit: (InodeNumber, FileName, Entry) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        try connection.run("SELECT name, inode, type, checksum, parent FROM entries") {
+            (row) throws(StorageError) in
+            let (name, entry) = try self.entry(row, parent: row.unsigned(4))
+            try visit(row.unsigned(4), name, entry)
+        }
+    }
+
+    func inodesWithXattrs() throws(StorageError) -> [InodeNumber] {
+        try numbers("SELECT DISTINCT inode FROM xattrs")
+    }
+
+    /// Verifies every row and its checksum, after SQLite's own check of its pages.
+    package func verify() throws(StorageError) {
+        var verdict = "ok"
+        try connection.run("PRAGMA quick_check(1)") { row in verdict = row.text(0) }
+        if verdict != "ok" { throw damaged(verdict) }
+        _ = try position()
+        try visitInodes { _ in }
+        try visitEntries { _, _, _ in }
+        for number in try inodesWithXattrs() { _ = try xattrs(of: number) }
+        for number in try inodesWithOrigins() { _ = try origin(number) }
+        _ = try backups()
+        _ = try removals()
     }
 }

@@ -22,11 +22,13 @@ package struct CheckpointBatch: Sendable {
 
 extension TreeDatabase {
     /// Writes `batch` and its position, either all of it or nothing.
+    /// - Parameter isOverLayer: whether a layer is below, so that removals must be kept.
     package func apply(
-        _ batch: CheckpointBatch, at position: CheckpointPosition
+        _ batch: CheckpointBatch, at position: CheckpointPosition, isOverLayer: Bool = false
     ) throws(StorageError) {
         try connection.execute("BEGIN IMMEDIATE")
         do throws(StorageError) {
+            if isOverLayer { try writeRemovals(batch) }
             for (number, record) in batch.inodes { try write(number, record) }
             for (parent, names) in batch.entries {
                 for (name, entry) in names { try write(parent, name, entry) }
@@ -46,16 +48,34 @@ extension TreeDatabase {
                     [.number(inode), .number(key.device), .number(key.inode), .integer(key.birthTime)])
             }
             try connection.run(
-                "INSERT OR REPLACE INTO position VALUES (1, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO position VALUES (1, ?, ?, ?, ?, ?)",
                 [
                     .number(position.treeLog), .number(position.sequence),
-                    .number(position.lastNumber), .integer(position.checksum),
+                    .number(position.lastNumber),
+                    .integer(!position.isFrozen ? 0 : position.isWhole ? 2 : 1),
+                    .integer(position.checksum),
                 ])
             try connection.execute("COMMIT")
         } catch {
             try? connection.execute("ROLLBACK")
             throw error
         }
+    }
+
+    private func writeRemovals(_ batch: CheckpointBatch) throws(StorageError) {
+        for (number, record) in batch.inodes { try write(.inode(number), isRemoved: record == nil) }
+        for (parent, names) in batch.entries {
+            for (name, entry) in names { try write(.entry(parent, name.bytes), isRemoved: entry == nil) }
+        }
+        for (inode, names) in batch.xattrs {
+            for (name, value) in names { try write(.xattr(inode, name), isRemoved: value == nil) }
+        }
+        for (inode, origin) in batch.origins { try write(.origin(inode), isRemoved: origin == nil) }
+        for (name, record) in batch.backups { try write(.backup(name.bytes), isRemoved: record == nil) }
+    }
+
+    private func write(_ key: RemovedKey, isRemoved: Bool) throws(StorageError) {
+        if isRemoved { try noteRemoval(key) } else { try forgetRemoval(key) }
     }
 
     private func write(_ number: InodeNumber, _ record: InodeRecord?) throws(StorageError) {

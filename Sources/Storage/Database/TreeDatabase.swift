@@ -10,8 +10,15 @@ package struct CheckpointPosition: Equatable, Sendable {
     package var sequence: UInt64 = 0
     /// The last inode number given out.
     package var lastNumber: UInt64 = 0
+    /// Whether the database is that of a layer: it never changes again.
+    package var isFrozen = false
+    /// Whether a layer also has all of the earlier generations of its workspace.
+    package var isWhole = false
 
-    package init(treeLog: UInt64 = 0, sequence: UInt64 = 0, lastNumber: UInt64 = 0) {
+    package init(
+        treeLog: UInt64 = 0, sequence: UInt64 = 0, lastNumber: UInt64 = 0, isFrozen: Bool = false
+    ) {
+        self.isFrozen = isFrozen
         self.treeLog = treeLog
         self.sequence = sequence
         self.lastNumber = lastNumber
@@ -30,16 +37,18 @@ package struct AliasKey: Hashable, Sendable {
     }
 }
 
-/// One connection to the database. It is not thread-safe: a reader and a writer each have their own.
+/// One connection to the database. It is not thread-safe: a reader and a writer each have their own. It keeps
+/// pages of up to `cacheBytes` bytes in memory.
 package final class TreeDatabase {
     let connection: SQLiteConnection
-    let path: String
+    package let path: String
 
     package init(
-        _ path: String, _ access: SQLiteConnection.Access = .readWrite
+        _ path: String, _ access: SQLiteConnection.Access = .readWrite, cacheBytes: Int = 4 << 20
     ) throws(StorageError) {
         self.path = path
         connection = try SQLiteConnection(path, access)
+        try connection.execute("PRAGMA cache_size = -\(cacheBytes >> 10)")
         var version: Int64 = 0
         try connection.run("PRAGMA user_version") { row in version = row.integer(0) }
         if version > Int64(Format.databaseVersion) {
@@ -47,8 +56,9 @@ package final class TreeDatabase {
                 path: path, found: UInt32(clamping: version),
                 known: UInt32(Format.databaseVersion))
         }
-        if version == 1 {
-            // Version 1 lacks the hidden names of removed directories. The tree log has them.
+        if version == 1 || version == 2 {
+            // Version 1 lacks the hidden names of removed directories, version 2 the removals of what a
+            // layer has. The tree log has both.
             throw .outdated(path: path)
         }
         if version == 0, access != .readWrite { throw .damaged(path: path, what: "it holds no tables") }
@@ -78,12 +88,15 @@ package final class TreeDatabase {
         CREATE TABLE aliases (inode INTEGER PRIMARY KEY, device INTEGER NOT NULL,
             base INTEGER NOT NULL, born INTEGER NOT NULL);
         CREATE TABLE position (id INTEGER PRIMARY KEY CHECK (id = 1), journal INTEGER NOT NULL,
-            sequence INTEGER NOT NULL, last_number INTEGER NOT NULL, checksum INTEGER NOT NULL);
-        PRAGMA user_version = 2;
+            sequence INTEGER NOT NULL, last_number INTEGER NOT NULL, frozen INTEGER NOT NULL,
+            checksum INTEGER NOT NULL);
+        CREATE TABLE removed (kind INTEGER NOT NULL, number INTEGER NOT NULL, name BLOB NOT NULL,
+            checksum INTEGER NOT NULL, PRIMARY KEY (kind, number, name)) WITHOUT ROWID;
+        PRAGMA user_version = 3;
         COMMIT;
         """
 
-    private func damaged(_ what: String) -> StorageError { .damaged(path: path, what: what) }
+    func damaged(_ what: String) -> StorageError { .damaged(path: path, what: what) }
 
     static func checksum(_ build: (inout ByteWriter) -> Void) -> Int64 {
         var writer = ByteWriter(capacity: 160)
@@ -107,10 +120,12 @@ package final class TreeDatabase {
     package func position() throws(StorageError) -> CheckpointPosition {
         var found = CheckpointPosition()
         var good = true
-        try connection.run("SELECT journal, sequence, last_number, checksum FROM position") { row in
+        try connection.run("SELECT journal, sequence, last_number, frozen, checksum FROM position") { row in
             found = CheckpointPosition(
-                treeLog: row.unsigned(0), sequence: row.unsigned(1), lastNumber: row.unsigned(2))
-            good = row.integer(3) == found.checksum
+                treeLog: row.unsigned(0), sequence: row.unsigned(1), lastNumber: row.unsigned(2),
+                isFrozen: row.integer(3) != 0)
+            found.isWhole = row.integer(3) == 2
+            good = row.integer(4) == found.checksum
         }
         if !good { throw damaged("its position has a wrong checksum") }
         return found
@@ -125,7 +140,7 @@ package final class TreeDatabase {
         return found
     }
 
-    private func inode(_ row: borrowing SQLiteRow) throws(StorageError) -> InodeRecord {
+    func inode(_ row: borrowing SQLiteRow) throws(StorageError) -> InodeRecord {
         var record = InodeRecord(
             number: row.unsigned(0), mode: row.word(1), user: row.word(2), group: row.word(3),
             links: row.word(4), time: 0)
@@ -157,7 +172,7 @@ package final class TreeDatabase {
         }
     }
 
-    private func entry(
+    func entry(
         _ row: borrowing SQLiteRow, parent: InodeNumber
     ) throws(StorageError) -> (FileName, Entry) {
         let name = row.blob(0)
@@ -229,16 +244,16 @@ package final class TreeDatabase {
         try numbers("SELECT inode FROM origins")
     }
 
-    /// Returns the files whose content is in an edit log (flag 1 of an inode's flags).
+    /// Returns the files whose content is in an edit log of the workspace itself.
     package func inodesWithLogs() throws(StorageError) -> [InodeNumber] {
-        try numbers("SELECT number FROM inodes WHERE flags & 1")
+        try numbers("SELECT number FROM inodes WHERE flags & 33 = 1")
     }
 
     package func directoriesWithEntries() throws(StorageError) -> [InodeNumber] {
         try numbers("SELECT DISTINCT parent FROM entries")
     }
 
-    private func numbers(_ sql: String) throws(StorageError) -> [InodeNumber] {
+    func numbers(_ sql: String) throws(StorageError) -> [InodeNumber] {
         var found: [InodeNumber] = []
         try connection.run(sql) { row in found.append(row.unsigned(0)) }
         return found
@@ -348,24 +363,6 @@ package final class TreeDatabase {
         }
         return last
     }
-
-    /// Verifies every row and its checksum, after SQLite's own check of its pages.
-    package func verify() throws(StorageError) {
-        var verdict = "ok"
-        try connection.run("PRAGMA quick_check(1)") { row in verdict = row.text(0) }
-        if verdict != "ok" { throw damaged(verdict) }
-        _ = try position()
-        try connection.run("SELECT * FROM inodes") { (row) throws(StorageError) in
-            _ = try self.inode(row)
-        }
-        try connection.run("SELECT name, inode, type, checksum, parent FROM entries") {
-            (row) throws(StorageError) in
-            _ = try self.entry(row, parent: row.unsigned(4))
-        }
-        for number in try numbers("SELECT DISTINCT inode FROM xattrs") { _ = try xattrs(of: number) }
-        for number in try inodesWithOrigins() { _ = try origin(number) }
-        _ = try backups()
-    }
 }
 
 extension CheckpointPosition {
@@ -374,6 +371,7 @@ extension CheckpointPosition {
             $0.integer(treeLog)
             $0.integer(sequence)
             $0.integer(lastNumber)
+            if isFrozen { $0.integer(UInt8(isWhole ? 2 : 1)) }
         }
     }
 }

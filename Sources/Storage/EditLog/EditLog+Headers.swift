@@ -10,6 +10,15 @@ extension EditLog {
         of id: UInt64, in logs: LogDirectory, end: UInt64 = .max, range: ClosedRange<UInt64>,
         visit: (ScannedRecord) -> Void
     ) throws(StorageError) {
+        let first = try AncestorLogs(id, in: logs).records(range, visit: visit)
+        if first > range.upperBound { return }
+        try ownRecords(of: id, in: logs, end: end, range: first...range.upperBound, visit: visit)
+    }
+
+    static func ownRecords(
+        of id: UInt64, in logs: LogDirectory, end: UInt64, range: ClosedRange<UInt64>,
+        visit: (ScannedRecord) -> Void
+    ) throws(StorageError) {
         let path = LogDirectory.path(id)
         var scanner: LogScanner
         do throws(Errno) {

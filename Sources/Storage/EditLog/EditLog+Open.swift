@@ -1,7 +1,7 @@
 // EditLog+Open: opens an edit log: reads the piece checkpoint beside it, replays the records after it,
 // and handles damage and torn tails.
 
-package import Platform
+internal import Platform
 internal import Synchronization
 
 extension EditLog {
@@ -20,10 +20,12 @@ extension EditLog {
         let path = LogDirectory.path(id)
         let file: any DiskFile
         let length: UInt64
+        // Records that were taken back, and that the disk could not cut off.
+        let limit = cutsTail ? .max : logs.pendingCut(of: id) ?? .max
         do throws(Errno) {
             file = try logs.file(id)
             if cutsTail { try logs.finishCut(of: id) }
-            length = try file.length()
+            length = min(try file.length(), limit)
         } catch {
             // The log's name was not synced before a power cut. ENOENT would say that the edited file
             // is gone.
@@ -57,7 +59,8 @@ extension EditLog {
                 pieces: initialPieces(header), end: UInt64(Format.logHeaderLength), sequence: 0,
                 time: header.created)
         }
-        let result = try replay(file, id, logs.key, &state, gapEndsLog: afterPowerCut, synced)
+        let result = try replay(
+            file, id, logs.key, &state, gapEndsLog: afterPowerCut, synced, end: limit)
         if result.tornBytes > 0, cutsTail {
             do throws(Errno) {
                 if afterPowerCut { try logs.keepTail(of: file, id, from: result.end) }
@@ -80,43 +83,14 @@ extension EditLog {
         return EditLog(id, logs, state, nameIsDurable: false)
     }
 
-    /// Returns the last edit that is intact after a power cut, with all edits before it, or 0 if there
-    /// is none. Nothing is changed.
-    package static func lastWhole(_ id: UInt64, in logs: LogDirectory, synced: UInt64) -> UInt64 {
-        let path = LogDirectory.path(id)
-        guard exists(id, in: logs), let file = try? logs.file(id),
-            let header = try? LogHeader(reading: file, path: path), header.id == id,
-            var scanner = try? LogScanner(
-                file, log: id, key: logs.key, gapEndsLog: true, synced: synced)
-        else { return 0 }
-        var last: UInt64 = 0
-        _ = try? scanner.scan(from: UInt64(Format.logHeaderLength), after: 0) { record in
-            last = record.header.sequence
-        }
-        return last
-    }
-
-    /// Empties a log whose header is all zeros, after a power cut. The header is the first bytes of the
-    /// log, so nothing of the log was ever synced. The remains of its records are kept beside it.
-    package static func emptyIfUnwritten(_ id: UInt64, in logs: LogDirectory) throws(Errno) {
-        guard exists(id, in: logs) else { return }
-        let file = try logs.file(id)
-        guard try file.readBytes(Format.logHeaderLength, at: 0).allSatisfy({ $0 == 0 }) else {
-            return
-        }
-        try logs.keepTail(of: file, id, from: 0)
-        if logs.disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
-        try file.truncate(to: 0)
-    }
-
     private static func replay(
         _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey, _ state: inout State,
-        gapEndsLog: Bool, _ synced: UInt64
+        gapEndsLog: Bool, _ synced: UInt64, end: UInt64
     ) throws(StorageError) -> ScanResult {
         var scanner: LogScanner
         do throws(Errno) {
             scanner = try LogScanner(
-                file, log: id, key: key, gapEndsLog: gapEndsLog, synced: synced)
+                file, log: id, key: key, gapEndsLog: gapEndsLog, synced: synced, end: end)
         } catch {
             throw .system(error, doing: "read", path: LogDirectory.path(id))
         }

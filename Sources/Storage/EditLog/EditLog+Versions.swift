@@ -6,9 +6,36 @@ internal import Synchronization
 
 extension EditLog {
     /// Returns the content after change `sequence`: that of the last record with this number or a
-    /// smaller one.
+    /// smaller one. For a change up to a fork it is that of the log of an ancestor.
     /// - Throws: `Errno.inputOutput` if a record before it was lost.
     package func content(
+        at sequence: UInt64
+    ) throws(Errno) -> (pieces: PieceTree, version: ContentVersion) {
+        let ancestors = AncestorLogs(id, in: logs)
+        let isPast = !ancestors.isEmpty && sequence <= ancestors.last
+        if isPast || inheritedFrom != nil, let found = try content(of: ancestors, at: sequence) {
+            return found
+        }
+        if inheritedFrom != nil {
+            // The file existed, and was empty: its first edit came later.
+            return (PieceTree(), ContentVersion(size: 0, allocated: 0, sequence: 0, time: 0))
+        }
+        return try ownContent(at: sequence)
+    }
+
+    private func content(
+        of ancestors: AncestorLogs, at sequence: UInt64
+    ) throws(Errno) -> (pieces: PieceTree, version: ContentVersion)? {
+        if inheritedFrom != nil, sequence >= lastSequence { return try ownContent(at: sequence) }
+        do throws(StorageError) {
+            return try ancestors.content(upTo: sequence).map { ($0.pieces, $0.version) }
+        } catch {
+            throw error.errno
+        }
+    }
+
+    /// Returns the content after change `sequence`, as far as this log has it.
+    func ownContent(
         at sequence: UInt64
     ) throws(Errno) -> (pieces: PieceTree, version: ContentVersion) {
         let (now, end, isEmpty) = state.withLock { ($0, $0.end, !$0.unwrittenHeader.isEmpty) }
@@ -139,6 +166,11 @@ extension EditLog {
     /// Returns the sequence number of the last record that is not later than `time` and `limit`, or 0
     /// if there is none.
     package func lastSequence(at time: Int64, upTo limit: UInt64) throws(Errno) -> UInt64 {
+        let own = inheritedFrom == nil ? try ownLastSequence(at: time, upTo: limit) : 0
+        return own > 0 ? own : try AncestorLogs(id, in: logs).lastSequence(at: time, upTo: limit)
+    }
+
+    func ownLastSequence(at time: Int64, upTo limit: UInt64) throws(Errno) -> UInt64 {
         let (end, isEmpty) = state.withLock { ($0.end, !$0.unwrittenHeader.isEmpty) }
         if isEmpty { return 0 }
         let file = try logs.file(id)
@@ -157,45 +189,5 @@ extension EditLog {
             throw error.errno
         }
         return last
-    }
-
-    /// Cuts off a record of a transaction that was not completed.
-    /// - Parameters:
-    ///   - committed: Transactions up to this number were completed, or are the last ones in the log.
-    ///   - afterPowerCut: If true, the records after such a record are cut off with it. A sync of the
-    ///     file makes the transaction durable too, so none of them was synced. If false, only a last
-    ///     record is cut off.
-    ///   - isCommitted: Returns whether a transaction was completed.
-    package static func cutUncommitted(
-        _ id: UInt64, after committed: UInt64, in logs: LogDirectory, afterPowerCut: Bool,
-        isCommitted: (UInt64) -> Bool
-    ) throws(StorageError) {
-        let path = LogDirectory.path(id)
-        do throws(Errno) {
-            let file = try logs.file(id)
-            var scanner = try LogScanner(file, log: id, key: logs.key)
-            var cut: UInt64?
-            do throws(StorageError) {
-                // The last record up to `committed` is included: a record that could not be cut off may
-                // have been left behind a checkpoint.
-                let (later, before) = try scanner.bisect { $0.sequence > committed }
-                try scanner.headers(from: before?.position ?? later) {
-                    (record) throws(StorageError) in
-                    let header = record.header
-                    let isCut = header.kind == RecordKind.restore.rawValue
-                        && !isCommitted(header.sequence)
-                    cut = isCut ? record.position : nil
-                    return !(isCut && afterPowerCut)
-                }
-            } catch {
-                return
-            }
-            guard let cut else { return }
-            // A piece checkpoint may include the record.
-            if logs.disk.exists(LogDirectory.piecesPath(id)) { try removePieces(id, logs) }
-            try file.truncate(to: cut)
-        } catch {
-            throw .system(error, doing: "cut an unfinished change off", path: path)
-        }
     }
 }

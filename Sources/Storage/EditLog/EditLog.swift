@@ -18,6 +18,8 @@ package struct ContentVersion: Equatable, Sendable {
 package final class EditLog: Sendable {
     package let id: UInt64
     let logs: LogDirectory
+    /// The log of an ancestor that has the content of a fork's file. Such a log takes no edits.
+    package let inheritedFrom: UInt64?
     let counter: SpaceCounter
     let state: Mutex<State>
     private let synced: Mutex<SyncState>
@@ -56,8 +58,12 @@ package final class EditLog: Sendable {
         var nameIsDurable: Bool
     }
 
-    init(_ id: UInt64, _ logs: LogDirectory, _ state: State, nameIsDurable: Bool) {
+    init(
+        _ id: UInt64, _ logs: LogDirectory, _ state: State, nameIsDurable: Bool,
+        inheritedFrom: UInt64? = nil
+    ) {
         self.id = id
+        self.inheritedFrom = inheritedFrom
         self.logs = logs
         counter = logs.counter(UInt16(id >> 48))
         self.state = Mutex(state)
@@ -92,6 +98,22 @@ package final class EditLog: Sendable {
     package static func exists(_ id: UInt64, in logs: LogDirectory) -> Bool {
         guard let length = try? logs.file(id).length() else { return false }
         return length >= UInt64(Format.logHeaderLength)
+    }
+
+    /// Whether a log is there. An unwritten one has no header yet: it holds nothing.
+    package enum Presence: Sendable {
+        case missing, unwritten, written
+    }
+
+    /// Returns whether there is a log.
+    /// - Throws: any error but that it is missing: then it is not known whether there is one.
+    package static func presence(_ id: UInt64, in logs: LogDirectory) throws(Errno) -> Presence {
+        do throws(Errno) {
+            return try logs.file(id).length() >= UInt64(Format.logHeaderLength) ? .written : .unwritten
+        } catch {
+            if error == .noEntry { return .missing }
+            throw error
+        }
     }
 
     /// Removes the piece checkpoint, durably: a power cut must not bring it back after the log has
@@ -153,6 +175,7 @@ extension EditLog {
     ) throws(Errno) -> ContentVersion {
         // Readers refuse a longer payload.
         guard payload.count <= logs.maximumPayload else { throw .fileTooBig }
+        if inheritedFrom != nil { throw .readOnly }
         let file = try logs.file(id)
         let result: Result<ContentVersion, Errno> = state.withLock { state in
             if state.isDamaged, !replacesAll { return .failure(.inputOutput) }
@@ -254,6 +277,11 @@ extension EditLog {
 
     /// Makes everything appended so far survive a power cut, including the log's name.
     package func synchronize() throws(Errno) {
+        if let inheritedFrom {
+            let end = logEnd
+            if !isKnownDurable { try logs.synchronizeExisting([inheritedFrom]) }
+            return noteDurable(upTo: end)
+        }
         let target = logEnd
         let file = try logs.file(id)
         let failure: Errno? = synced.withLock { synced in

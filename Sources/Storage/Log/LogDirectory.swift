@@ -24,6 +24,7 @@ package final class LogDirectory: Sendable {
     /// The contents of base files that all workspaces share.
     package let pool: PinPool
     private let counters = Mutex<[UInt16: SpaceCounter]>([:])
+    let ancestry = Mutex(LogAncestry())
 
     /// The number of descriptors kept for contents of the pool.
     private static let openPins = 64
@@ -243,6 +244,7 @@ package final class LogDirectory: Sendable {
     /// descriptor is closed.
     package func forget(workspace: UInt16) {
         close(workspace: workspace)
+        forgetAncestry(of: workspace)
         failedSyncs.withLock { known in known = known.filter { UInt16($0.key >> 48) != workspace } }
         pendingCuts.withLock { known in known = known.filter { UInt16($0.key >> 48) != workspace } }
     }

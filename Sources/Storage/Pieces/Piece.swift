@@ -136,3 +136,12 @@ extension Piece {
         return piece.isValid ? piece : nil
     }
 }
+
+extension Piece {
+    /// Returns the piece that a fork reads for this piece of its parent: a base file has the fork's number.
+    /// Records stay in the log that they are in.
+    package func moved(to workspace: UInt16) -> Piece {
+        guard case .base(let file, let offset) = source else { return self }
+        return Piece(.base(file: file.moved(to: workspace), offset: offset), length: length)
+    }
+}

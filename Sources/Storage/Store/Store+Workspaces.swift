@@ -40,17 +40,29 @@ extension Store {
             guard record.id == id else {
                 throw .damaged(path: "workspaces/\(name)", what: "it belongs to another workspace")
             }
+            if record.isUnfinished {
+                // The making of the fork was interrupted.
+                do throws(Errno) {
+                    try disk.rename("workspaces/\(name)", to: "workspaces/\(name).dead")
+                    try? disk.removeTree("workspaces/\(name).dead")
+                    continue
+                } catch {
+                    // On a read-only disk it stays, without a name.
+                }
+            }
             found[id] = record
         }
         return (found, unreadable)
     }
 
     /// The workspaces that are not discarded, in the order of their ids.
-    package var workspaces: [WorkspaceRecord] { allWorkspaces.filter { $0.discarded == nil } }
+    package var workspaces: [WorkspaceRecord] {
+        allWorkspaces.filter { $0.discarded == nil && !$0.isRemoved && !$0.isUnfinished }
+    }
 
     /// The discarded workspaces, the last discarded first.
     package var discardedWorkspaces: [WorkspaceRecord] {
-        allWorkspaces.filter { $0.discarded != nil }
+        allWorkspaces.filter { $0.discarded != nil && !$0.isRemoved }
             .sorted { ($0.discarded ?? 0, $0.id) > ($1.discarded ?? 0, $1.id) }
     }
 
@@ -67,7 +79,7 @@ extension Store {
     private static func live(
         _ name: FileName, in known: [UInt16: WorkspaceRecord]
     ) -> WorkspaceRecord? {
-        known.values.first { $0.name == name && $0.discarded == nil }
+        known.values.first { $0.name == name && $0.discarded == nil && !$0.isRemoved && !$0.isUnfinished }
     }
 
     /// Returns an id that no workspace has had since the store was opened, as long as there is one. The
@@ -82,13 +94,19 @@ extension Store {
         return id
     }
 
-    /// Makes an empty workspace on top of the base. Its cost does not depend on the size of the base.
+    /// Makes a workspace on top of the base, or on top of a layer. Its cost does not depend on the size of
+    /// the base, nor on that of the layer.
     /// - Throws: `Errno.exists` if a workspace has that name, `Errno.noSpace` if no id is free.
-    package func createWorkspace(_ name: FileName, now: Int64) throws(Errno) -> WorkspaceRecord {
+    package func createWorkspace(
+        _ name: FileName, fork: WorkspaceRecord.Fork? = nil, isUnfinished: Bool = false, now: Int64
+    ) throws(Errno) -> WorkspaceRecord {
         let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
             if Self.live(name, in: known) != nil { return .failure(.exists) }
             guard let id = nextID(known) else { return .failure(.noSpace) }
-            let record = WorkspaceRecord(id: id, name: name, created: now)
+            // The workspace may have been removed meanwhile.
+            if let fork, known[fork.workspace] == nil { return .failure(.noEntry) }
+            var record = WorkspaceRecord(id: id, name: name, created: now, fork: fork)
+            record.isUnfinished = isUnfinished
             let path = LogDirectory.workspacePath(id)
             let temporary = path + ".new"
             do throws(Errno) {
@@ -98,6 +116,8 @@ extension Store {
                 do throws(StorageError) {
                     // Syncs the new directory, with the name of `logs`.
                     try record.write(to: temporary + "/workspace", on: disk)
+                    // A second record of what it was forked from: without that its content is lost.
+                    if fork != nil { try record.write(to: temporary + "/fork", on: disk) }
                 } catch {
                     try? disk.removeTree(temporary)
                     return .failure(error.errno)
@@ -162,7 +182,7 @@ extension Store {
 
     package func renameWorkspace(_ id: UInt16, to name: FileName) throws(Errno) {
         _ = try change(id) { (record, known) in
-            guard record.discarded == nil else { return .noEntry }
+            guard record.discarded == nil, !record.isRemoved else { return .noEntry }
             if let other = Self.live(name, in: known), other.id != id { return .exists }
             record.name = name
             return nil
@@ -173,7 +193,7 @@ extension Store {
     /// - Throws: ENOENT if there is no such workspace, or if it is discarded already.
     package func discardWorkspace(_ id: UInt16, now: Int64) throws(Errno) -> WorkspaceRecord {
         try change(id) { (record, _) in
-            guard record.discarded == nil else { return .noEntry }
+            guard record.discarded == nil, !record.isRemoved else { return .noEntry }
             record.discarded = max(1, now)
             return nil
         }
@@ -183,7 +203,7 @@ extension Store {
     /// - Throws: ENOENT if there is no such discarded workspace, EEXIST if the name is taken.
     package func restoreWorkspace(_ id: UInt16, as name: FileName) throws(Errno) -> WorkspaceRecord {
         try change(id) { (record, known) in
-            guard record.discarded != nil else { return .noEntry }
+            guard record.discarded != nil, !record.isRemoved else { return .noEntry }
             if Self.live(name, in: known) != nil { return .exists }
             record.discarded = nil
             record.name = name
@@ -193,7 +213,7 @@ extension Store {
 
     /// Changes a record on disk, then in memory.
     /// - Parameter body: changes the record, or returns why it cannot be changed.
-    private func change(
+    func change(
         _ id: UInt16, _ body: (inout WorkspaceRecord, [UInt16: WorkspaceRecord]) -> Errno?
     ) throws(Errno) -> WorkspaceRecord {
         let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in

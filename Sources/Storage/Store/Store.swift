@@ -220,9 +220,17 @@ package final class Store: Sendable {
         return superblock
     }
 
-    /// Returns the path of the tree database of a workspace.
-    package func databasePath(_ id: UInt16) -> String {
-        guard let databaseDirectory else { return ":memory:" }
-        return "\(databaseDirectory)/\(LogDirectory.workspacePath(id))/tree.db"
+    /// Returns the paths of the databases of a workspace.
+    package func databases(of id: UInt16) -> DatabasePaths {
+        DatabasePaths(databaseDirectory.map { "\($0)/\(LogDirectory.workspacePath(id))" })
+    }
+
+    /// Returns the path of the first database of a workspace.
+    package func databasePath(_ id: UInt16) -> String { databases(of: id).path(0) }
+
+    /// Returns the greatest generation of which a workspace has a database file. Nil if it has none.
+    package func lastGeneration(of id: UInt16) throws(Errno) -> UInt32? {
+        if databaseDirectory == nil { return nil }
+        return try disk.list(LogDirectory.workspacePath(id)).compactMap { DatabasePaths.generation($0) }.max()
     }
 }

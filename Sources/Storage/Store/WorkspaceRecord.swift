@@ -1,9 +1,13 @@
-// WorkspaceRecord: the description of a workspace: its id, its name, when it was made, and when it was
-// discarded.
+// WorkspaceRecord: the description of a workspace: its id, its name, when it was made and discarded, and what
+// it was forked from.
 //
 // payload: id u16 | version u16 | zero u32 | created i64 | name string | discarded i64
+//     | flags u16 (1 = removed, 2 = unfinished) | parent u16 | generation u32 | sequence u64
+//     | last number u64 | moment u64
 //
-// Version 0 ends with the name: the workspace is not discarded. Version 1 has the time.
+// Version 0 ends with the name: the workspace is not discarded. Version 1 has the time. Version 2 is that of
+// a fork, with a time of 0 if it is not discarded, and of a removed workspace that forks still need, with
+// parent 0 if it is no fork itself.
 
 package import Platform
 
@@ -16,25 +20,66 @@ package struct WorkspaceRecord: Equatable, Sendable {
     package var created: Int64
     /// When the workspace was discarded, in nanoseconds since 1970. Nil if it was not.
     package var discarded: Int64?
+    /// Whether it is removed, and kept only because forks of it need its data.
+    package var isRemoved = false
+    /// Whether it is a fork that is still being brought to its moment. The next start removes it.
+    package var isUnfinished = false
+    /// The state of another workspace that this one began with. Nil if it began with the base.
+    package var fork: Fork?
 
-    package init(id: UInt16, name: FileName, created: Int64, discarded: Int64? = nil) {
+    /// The state of a workspace that a fork began with.
+    package struct Fork: Equatable, Sendable {
+        package var workspace: UInt16
+        /// The layer that has that state.
+        package var generation: UInt32
+        /// The last change of the workspace that the fork has.
+        package var sequence: UInt64
+        /// The last inode number given out.
+        package var lastNumber: UInt64
+        /// The moment to which the fork went back when it was made. The same as `sequence` if it did not.
+        package var moment: UInt64
+
+        package init(
+            workspace: UInt16, generation: UInt32, sequence: UInt64, lastNumber: UInt64, moment: UInt64
+        ) {
+            self.workspace = workspace
+            self.generation = generation
+            self.sequence = sequence
+            self.lastNumber = lastNumber
+            self.moment = moment
+        }
+    }
+
+    package init(
+        id: UInt16, name: FileName, created: Int64, discarded: Int64? = nil, fork: Fork? = nil
+    ) {
         self.id = id
         self.name = name
         self.created = created
         self.discarded = discarded
+        self.fork = fork
     }
 
     package static let maximumID: UInt16 = 0x7fff
-    private static let version: UInt16 = 1
+    private static let version: UInt16 = 2
 
     package func write(to path: String, on disk: any Disk) throws(StorageError) {
         var writer = ByteWriter(capacity: 40 + name.bytes.count)
         writer.integer(id)
-        writer.integer(discarded == nil ? UInt16(0) : Self.version)
+        let version: UInt16 = fork != nil || isRemoved || isUnfinished ? 2 : discarded == nil ? 0 : 1
+        writer.integer(version)
         writer.integer(UInt32(0))
         writer.integer(created)
         writer.string(name.bytes)
-        if let discarded { writer.integer(discarded) }
+        if version > 0 { writer.integer(discarded ?? 0) }
+        if version > 1 {
+            writer.integer(UInt16((isRemoved ? 1 : 0) | (isUnfinished ? 2 : 0)))
+            writer.integer(fork?.workspace ?? 0)
+            writer.integer(fork?.generation ?? 0)
+            writer.integer(fork?.sequence ?? 0)
+            writer.integer(fork?.lastNumber ?? 0)
+            writer.integer(fork?.moment ?? 0)
+        }
         try SealedFile.write(
             writer.bytes, magic: Format.workspaceMagic, copies: 2, to: path, on: disk,
             durable: true)
@@ -61,6 +106,20 @@ package struct WorkspaceRecord: Equatable, Sendable {
         guard let discarded: Int64 = reader.integer() else {
             throw .damaged(path: path, what: "it is too short")
         }
-        self.discarded = discarded
+        self.discarded = version == 1 || discarded != 0 ? discarded : nil
+        if version == 1 { return }
+        guard let flags: UInt16 = reader.integer(), let parent: UInt16 = reader.integer(),
+            let generation: UInt32 = reader.integer(), let sequence: UInt64 = reader.integer(),
+            let lastNumber: UInt64 = reader.integer(), let moment: UInt64 = reader.integer()
+        else { throw .damaged(path: path, what: "it is too short") }
+        isRemoved = flags & 1 != 0
+        isUnfinished = flags & 2 != 0
+        guard parent != 0 else { return }
+        guard parent <= Self.maximumID, parent != id else {
+            throw .damaged(path: path, what: "it names no workspace as its parent")
+        }
+        fork = Fork(
+            workspace: parent, generation: generation, sequence: sequence, lastNumber: lastNumber,
+            moment: moment)
     }
 }

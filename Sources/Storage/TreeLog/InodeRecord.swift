@@ -3,9 +3,6 @@
 
 package import Platform
 
-/// The number of an inode in a store. The workspace id is in the high 16 bits.
-package typealias InodeNumber = UInt64
-
 package struct InodeRecord: Equatable, Sendable {
     package var number: InodeNumber
     /// Type and permission bits.
@@ -43,6 +40,8 @@ package struct InodeRecord: Equatable, Sendable {
         /// Without a log the file shows the base's content, even after the base changes. The flag is
         /// cleared once other files read the base by this inode's number.
         package static let followsBase = Flags(rawValue: 16)
+        /// The content is in an edit log of the workspace that this one was forked from.
+        package static let inheritsLog = Flags(rawValue: 32)
     }
 
     package init(

@@ -47,12 +47,23 @@ package enum TreeChange: Equatable, Sendable {
     /// The transaction gives a name of another content to a file whose edits up to `sequence` are not
     /// durable. After a power cut it counts only if they survived.
     case due(InodeNumber, sequence: UInt64)
+    /// The values up to this transaction are the layer of that generation. Later ones go into the database
+    /// of the next generation.
+    case freeze(generation: UInt32)
 }
 
 extension TreeChange {
+    /// Whether it only marks a moment, and changes no file.
+    package var isMark: Bool {
+        switch self {
+        case .backup, .freeze: true
+        default: false
+        }
+    }
+
     private enum Tag: UInt8 {
         case inode = 1, entry = 2, xattr = 3, origin = 4, device = 5, alias = 6,
-            backup = 7, content = 8, due = 9
+            backup = 7, content = 8, due = 9, freeze = 10
     }
 
     package func encode(into writer: inout ByteWriter) {
@@ -89,6 +100,14 @@ extension TreeChange {
             writer.integer(number)
             before?.encode(into: &writer)
             after?.encode(into: &writer)
+        default: encodeWithoutBefore(into: &writer)
+        }
+    }
+
+    /// Encodes a change that has no value before, and one of a backup.
+    private func encodeWithoutBefore(into writer: inout ByteWriter) {
+        switch self {
+        case .inode, .entry, .xattr, .origin: break
         case .device(let index, let path):
             Self.head(.device, false, true, &writer)
             writer.integer(index)
@@ -113,6 +132,9 @@ extension TreeChange {
             Self.head(.due, false, true, &writer)
             writer.integer(number)
             writer.integer(sequence)
+        case .freeze(let generation):
+            Self.head(.freeze, false, true, &writer)
+            writer.integer(generation)
         }
     }
 
@@ -150,27 +172,42 @@ extension TreeChange {
                 let (before, after) = Self.values(flags, { Origin(decoding: &reader) })
             else { return nil }
             self = .origin(number, before: before, after: after)
+        default:
+            guard let change = Self.withoutBefore(tag, flags, &reader) else { return nil }
+            self = change
+        }
+    }
+
+    /// Decodes a change that has no value before, and one of a backup.
+    private static func withoutBefore(
+        _ tag: Tag, _ flags: UInt8, _ reader: inout ByteReader
+    ) -> TreeChange? {
+        switch tag {
+        case .inode, .entry, .xattr, .origin: return nil
         case .device:
             guard let index: UInt32 = reader.integer(), let path = reader.string() else { return nil }
-            self = .device(index, path: path)
+            return .device(index, path: path)
         case .alias:
             guard let number: UInt64 = reader.integer(), let device: UInt32 = reader.integer(),
                 let inode: UInt64 = reader.integer(), let birthTime: Int64 = reader.integer()
             else { return nil }
-            self = .alias(number, device: device, inode: inode, birthTime: birthTime)
+            return .alias(number, device: device, inode: inode, birthTime: birthTime)
         case .backup:
             guard let bytes = reader.string(), let name = try? FileName(bytes),
                 let (before, after) = Self.values(flags, { BackupRecord(decoding: &reader) })
             else { return nil }
-            self = .backup(name, before: before, after: after)
+            return .backup(name, before: before, after: after)
         case .content:
             guard let number: UInt64 = reader.integer(), let source: UInt64 = reader.integer(),
                 let sequence: UInt64 = reader.integer() else { return nil }
-            self = .content(number, source: source, sequence: sequence)
+            return .content(number, source: source, sequence: sequence)
         case .due:
             guard let number: UInt64 = reader.integer(), let sequence: UInt64 = reader.integer()
             else { return nil }
-            self = .due(number, sequence: sequence)
+            return .due(number, sequence: sequence)
+        case .freeze:
+            guard let generation: UInt32 = reader.integer() else { return nil }
+            return .freeze(generation: generation)
         }
     }
 

@@ -38,6 +38,10 @@ extension TreeLog {
     package func transaction(
         _ header: RecordHeader, _ payload: [UInt8]
     ) throws(StorageError) -> (operation: TreeOperation, changes: [TreeChange])? {
+        if let ancestor = try ancestorLog(of: header.sequence) {
+            guard let found = try ancestor.transaction(header, payload) else { return nil }
+            return (found.operation, found.changes.map { $0.moved(to: id.workspace) })
+        }
         do throws(TransactionFault) {
             return try transactionReader.changes(header, payload)
         } catch {

@@ -13,6 +13,9 @@ package final class TreeLog: Sendable {
     let file: any DiskFile
     private let counter: SpaceCounter?
     let tail: Mutex<Tail>
+    /// The logs of the store, if the workspace is a fork: its past begins in the tree logs of its ancestors.
+    let logs: LogDirectory?
+    let ancestors: [LogAncestor]
 
     struct Tail: Sendable {
         var end: UInt64
@@ -39,8 +42,10 @@ package final class TreeLog: Sendable {
     /// Opens the tree log at `path`, or makes an empty one.
     package init(
         _ path: String, id: UInt64, key: ChecksumKey, on disk: any Disk, now: Int64,
-        counter: SpaceCounter? = nil, partLength: Int = Format.partLength
+        counter: SpaceCounter? = nil, partLength: Int = Format.partLength, in logs: LogDirectory? = nil
     ) throws(StorageError) {
+        self.logs = logs
+        ancestors = logs?.ancestors(of: id.workspace) ?? []
         self.partLength = partLength
         self.path = path
         self.id = id
@@ -74,9 +79,30 @@ package final class TreeLog: Sendable {
         self.key = key
         partLength = Format.partLength
         counter = nil
+        logs = nil
+        ancestors = []
         let length: UInt64
         do throws(Errno) {
             file = try disk.open(path, .readOnly)
+            length = try file.length()
+        } catch {
+            throw .system(error, doing: "open", path: path)
+        }
+        tail = Mutex(Tail(end: max(length, UInt64(Format.logHeaderLength))))
+    }
+
+    /// Opens the tree log of an ancestor for reading, up to its current end.
+    init(of ancestor: LogAncestor, in logs: LogDirectory) throws(StorageError) {
+        path = LogDirectory.treeLogPath(ancestor.workspace)
+        id = UInt64(ancestor.workspace) << 48
+        key = logs.key
+        partLength = Format.partLength
+        counter = nil
+        self.logs = nil
+        ancestors = []
+        let length: UInt64
+        do throws(Errno) {
+            file = try logs.treeLogFile(of: ancestor.workspace)
             length = try file.length()
         } catch {
             throw .system(error, doing: "open", path: path)
@@ -135,6 +161,7 @@ package final class TreeLog: Sendable {
             run = nil
             // A filler has no readable content.
             let isGap = record.header.kind == RecordKind.gap.rawValue
+            tail.withLock { $0.end = record.position + record.header.recordLength }
             try visit(record.header, isGap ? [] : try self.payload(of: record))
         }
         result.records -= parts
@@ -195,57 +222,6 @@ package final class TreeLog: Sendable {
         return (found.sequence, length - cut)
     }
 
-    /// Visits the records with sequence numbers after `sequence` and up to `limit`, in order. The start
-    /// is found by bisection. Parts are not visited.
-    /// - Throws: `damaged` if records cannot be read.
-    package func records(
-        after sequence: UInt64, upTo limit: UInt64 = .max,
-        visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
-    ) throws(StorageError) {
-        var scanner = try scanner()
-        let start = try scanner.bisect { $0.sequence > sequence }.position
-        let result = try scanner.scan(from: start, after: sequence, upTo: limit) {
-            (record) throws(StorageError) in
-            if record.header.kind == RecordKind.part.rawValue { return }
-            try visit(record.header, try self.payload(of: record))
-        }
-        if let range = result.damage.first {
-            throw .damaged(
-                path: path, what: "bytes \(range.lowerBound) to \(range.upperBound) are unreadable")
-        }
-    }
-
-    /// Visits the records of one kind, as above. The payloads of other records are not read.
-    package func records(
-        of kind: RecordKind, after sequence: UInt64, upTo limit: UInt64 = .max,
-        visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
-    ) throws(StorageError) {
-        var scanner = try scanner()
-        let start = try scanner.bisect { $0.sequence > sequence }.position
-        try scanner.headers(from: start) { (record) throws(StorageError) in
-            guard record.header.sequence <= limit else { return false }
-            if record.header.kind == kind.rawValue {
-                try visit(record.header, try self.payload(of: record))
-            }
-            return true
-        }
-    }
-
-    /// Returns the sequence number before that of the first record later than `time` (nanoseconds since
-    /// 1970), or the greatest number if there is no such record.
-    package func lastSequence(at time: Int64) throws(StorageError) -> UInt64 {
-        var scanner = try scanner()
-        let position = try scanner.bisect { $0.time > time }.position
-        guard let next = try scanner.record(at: position) else { return .max }
-        return next.header.sequence.subtracting(clamping: 1)
-    }
-
-    /// Returns the sequence number of the last record up to `limit`, or 0 if there is none.
-    package func lastRecord(upTo limit: UInt64) throws(StorageError) -> UInt64 {
-        var scanner = try scanner()
-        return try scanner.bisect { $0.sequence > limit }.before?.header.sequence ?? 0
-    }
-
     /// Returns whether transaction `sequence` was completed. Also returns true if that is not known,
     /// because a filler or damage is at its position.
     package func mayHave(transaction sequence: UInt64) throws(StorageError) -> Bool {
@@ -258,7 +234,7 @@ package final class TreeLog: Sendable {
         return next.header.sequence == sequence || next.header.kind == RecordKind.gap.rawValue
     }
 
-    private func scanner() throws(StorageError) -> LogScanner {
+    func scanner() throws(StorageError) -> LogScanner {
         do throws(Errno) {
             return try LogScanner(file, log: id, key: key, end: end)
         } catch {
@@ -266,7 +242,7 @@ package final class TreeLog: Sendable {
         }
     }
 
-    private func payload(of record: ScannedRecord) throws(StorageError) -> [UInt8] {
+    func payload(of record: ScannedRecord) throws(StorageError) -> [UInt8] {
         do throws(Errno) {
             return try LogFile.payload(of: record, in: file, log: id, key: key)
         } catch {

@@ -20,4 +20,5 @@ package enum TreeOperation: UInt8, Sendable {
     case clone = 15
     case acceptDrift = 16
     case dropDrift = 17
+    case freeze = 18
 }

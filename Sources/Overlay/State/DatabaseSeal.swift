@@ -73,6 +73,12 @@ package enum DatabaseSeal {
         return ((try? file.length()) ?? 1) > 0 || hasLog(database)
     }
 
+    /// Gives a closed database the name of another one. Neither has a write-ahead log with content.
+    static func replaceDatabase(_ database: String, by new: String) throws(Errno) {
+        guard Glibc.rename(new, database) == 0 else { throw Errno(Glibc.errno) }
+        for suffix in ["-wal", "-shm"] { _ = Glibc.unlink(new + suffix) }
+    }
+
     /// Removes the database and the files that SQLite has beside it.
     static func removeDatabase(_ database: String) {
         for suffix in ["-wal", "-shm", ""] { _ = Glibc.unlink(database + suffix) }

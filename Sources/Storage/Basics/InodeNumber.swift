@@ -1,0 +1,18 @@
+// InodeNumber: the number of an inode, with the workspace in its high bits. A fork shows the files of its
+// parent under numbers that differ in these bits only.
+
+/// The number of an inode in a store. The workspace id is in the high 16 bits.
+package typealias InodeNumber = UInt64
+
+extension InodeNumber {
+    /// The number without the bits of the workspace.
+    package var local: UInt64 { self & 0xffff_ffff_ffff }
+
+    /// The workspace in the number's high bits.
+    package var workspace: UInt16 { UInt16(truncatingIfNeeded: self >> 48) }
+
+    /// Returns the number of the same file in another workspace. 0, which stands for no file, stays 0.
+    package func moved(to workspace: UInt16) -> InodeNumber {
+        self == 0 ? 0 : local | UInt64(workspace) << 48
+    }
+}

@@ -1,0 +1,181 @@
+// ForkTests+Parents: what a fork needs of its parent, and what of the parent is none of its own.
+
+import Check
+import Glibc
+import Overlay
+import Past
+import Platform
+import Storage
+import TestSupport
+import Testing
+
+extension ForkTests {
+    @Test("A moment of a fork shows what it showed, also of a file that went back to the base since")
+    func momentBeforeOwnLog() throws {
+        let fixture = try fixture()
+        try fixture.tree.write("f0", "PARENT")
+        let fork = try fixture.fork("fork")
+        let before = fork.workspace.sequence.last
+        try fork.makeFile("other")
+        let moment = fork.workspace.sequence.last
+        _ = try fork.workspace.commands.rollback(
+            to: .sequence(0), paths: [Array("f0".utf8)], keepsTimes: false, caller: fork.caller)
+        #expect(try fork.text("f0") == "base 0")
+        try fork.write("f0", "CHILD!")
+        for sequence in [before, moment] {
+            #expect(try PastTree(fork.workspace.moments.view(at: sequence)).text("f0") == "PARENT")
+        }
+        _ = try fork.workspace.commands.rollback(
+            to: .sequence(moment), paths: [], keepsTimes: false, caller: fork.caller)
+        #expect(try fork.text("f0") == "PARENT")
+        try fixture.reopenAfterKill()
+        #expect(try fixture.open("fork").text("f0") == "PARENT")
+    }
+
+    @Test("A file that the parent made later is no past of a file of the fork, whatever its number")
+    func laterFilesOfParent() throws {
+        let fixture = try fixture()
+        try fixture.tree.makeFile("first")
+        let fork = try fixture.fork("fork")
+        // The copy begins with the content of a base file.
+        _ = try fixture.workspace.commands.clone(
+            Array("f0".utf8), to: Array("copy".utf8), caller: fixture.tree.caller)
+        try fixture.tree.write("copy", "EDIT")
+        try fork.makeFile("new")
+        let moment = fork.workspace.sequence.last
+        #expect(try fork.resolve("new") & 0xffff_ffff == fixture.tree.resolve("copy") & 0xffff_ffff)
+        try fork.write("new", "of the fork")
+        #expect(try PastTree(fork.workspace.moments.view(at: moment)).text("new") == "")
+        let history = try fork.workspace.changes.history(1...UInt64.max)
+        #expect(!history.contains { $0.path == Array("copy".utf8) })
+        _ = try fork.workspace.commands.rollback(
+            to: .sequence(moment), paths: [], keepsTimes: false, caller: fork.caller)
+        #expect(try fork.text("new") == "")
+    }
+
+    @Test("While a record is unreadable no data that it may need is removed, and a repair keeps its parent")
+    func unreadableRecord() throws {
+        let fixture = try fixture()
+        try fixture.fork("parent", follows: true)
+        try change(fixture.tree)
+        try fixture.fork("fork")
+        try fixture.fork("spare", follows: true)
+        try fixture.set.discards.remove(try #require(fixture.set.find(FileName("parent"))))
+        #expect(fixture.set.close())
+        let path = "\(fixture.storePath)/workspaces/0003/workspace"
+        try File.open(path, flags: O_RDWR).writeBytes([UInt8](repeating: 0, count: 200), at: 0)
+        try fixture.reopen()
+        #expect(fixture.set.find(try FileName("fork")) == nil)
+        try fixture.set.discards.remove(try #require(fixture.set.find(FileName("spare"))))
+        fixture.set.discards.removeUnneeded()
+        for id in ["0002", "0004"] {
+            #expect(access("\(fixture.storePath)/workspaces/\(id)", F_OK) == 0, "\(id)")
+        }
+        let report = try fixture.repaired()
+        #expect(report.outcome == .repaired)
+        try checkChanged(fixture.open("recovered-3"))
+        fixture.set.discards.removeUnneeded()
+        #expect(access("\(fixture.storePath)/workspaces/0004", F_OK) != 0)
+        #expect(access("\(fixture.storePath)/workspaces/0002", F_OK) == 0)
+    }
+
+    @Test("The pool keeps what a fork has from its parent, also after the parent is removed")
+    func pool() throws {
+        let fixture = try fixture()
+        try fixture.fork("parent", follows: true)
+        try fixture.tree.write("f0", "EDIT")
+        try fixture.fork("fork", follows: true)
+        try writeFile(fixture.base("f0"), "another content")
+        try fixture.set.discards.remove(try #require(fixture.set.find(FileName("parent"))))
+        #expect(PoolSweep(fixture.set).run().files == 0)
+        try fixture.reopen()
+        #expect(try fixture.tree.text("f0") == "EDIT 0")
+        #expect(PoolSweep(fixture.set).run().files == 0)
+        try fixture.fork("last", follows: true)
+        try fixture.set.discards.remove(try #require(fixture.set.find(FileName("fork"))))
+        try fixture.set.discards.remove(try #require(fixture.set.find(FileName("last"))))
+        #expect(PoolSweep(fixture.set).run().files == 1)
+    }
+
+    @Test("A removed parent that forks need counts against the limits of the store until they are gone")
+    func quota() throws {
+        let fixture = try fixture()
+        try fixture.fork("parent", follows: true)
+        try change(fixture.tree)
+        try fixture.set.setLimit(.files, to: 1_000)
+        let used = fixture.set.quota.usedFiles
+        let bytes = fixture.set.quota.usedBytes
+        #expect(used >= 4 && bytes > 0)
+        try fixture.fork("fork", follows: true)
+        try fixture.set.discards.remove(try #require(fixture.set.find(FileName("parent"))))
+        #expect(fixture.set.quota.usedFiles == used)
+        #expect(fixture.set.quota.usedBytes >= bytes)
+        try fixture.reopen()
+        #expect(fixture.set.quota.usedFiles == used)
+        try fixture.set.discards.remove(try #require(fixture.set.find(FileName("fork"))))
+        #expect(fixture.set.quota.usedFiles == 0)
+    }
+
+    enum Later: CaseIterable { case nothing, reopening, kill, damage }
+
+    @Test(
+        "Layers that a workspace has frozen are merged, and all forks keep what they have",
+        arguments: Later.allCases)
+    func merge(later: Later) throws {
+        let fixture = try fixture()
+        try fixture.fork("trunk", follows: true)
+        for index in 0..<12 {
+            try fixture.tree.makeFile("n\(index)")
+            try fixture.tree.write("n\(index)", "number \(index)")
+            try fixture.tree.write("f0", "\(index % 10)")
+            if index > 1 { try fixture.tree.unlink("n\(index - 2)") }
+            if index == 6 { try fixture.tree.unlink("d/g") }
+            try fixture.fork("fork \(index)")
+            #expect(fixture.workspace.maintenance.checkpoint())
+        }
+        let path = "\(fixture.storePath)/workspaces/0002"
+        func databases() throws -> [String] {
+            try File.open(path, flags: O_RDONLY | O_DIRECTORY).listDirectory().map(\.name.description)
+                .filter { $0.hasPrefix("tree.") && $0.hasSuffix(".db") }.sorted()
+        }
+        #expect(try databases().count == 12)
+        // Only one fork keeps old generations.
+        for index in 0..<11 where index != 3 {
+            try fixture.set.discards.remove(try #require(fixture.set.find(FileName("fork \(index)"))))
+        }
+        fixture.set.layerMerge.run()
+        #expect(try databases() == ["tree.1.db", "tree.11.db", "tree.2.db", "tree.3.db", "tree.db"])
+        func check() throws {
+            #expect(try fixture.tree.names("") == ["d", "f0", "f1", "f2", "n10", "n11"])
+            #expect(try fixture.tree.text("n11") == "number 11")
+            #expect(try fixture.tree.text("f0") == "1ase 0")
+            #expect(try fixture.tree.names("d") == [])
+            let old = try fixture.open("fork 3")
+            #expect(try old.names("") == ["d", "f0", "f1", "f2", "n2", "n3"])
+            #expect(try old.text("f0") == "3ase 0")
+            #expect(try old.names("d") == ["g"])
+            #expect(try fixture.open("fork 11").text("n10") == "number 10")
+            let view = try PastTree(old.workspace.moments.view(at: 1))
+            #expect(try view.names("") == ["d", "f0", "f1", "f2"])
+        }
+        try check()
+        try fixture.tree.makeFile("after")
+        try fixture.tree.unlink("after")
+        switch later {
+        case .nothing: break
+        case .reopening: try fixture.reopen()
+        case .kill: try fixture.reopenAfterKill()
+        case .damage:
+            // The databases that the merged one has replaced are gone: all is made again from the tree log.
+            #expect(fixture.set.close())
+            try File.open("\(path)/tree.11.db", flags: O_RDWR)
+                .writeBytes([UInt8](repeating: 0x55, count: 4_096), at: 0)
+            try fixture.reopen()
+            #expect(fixture.messages.contains { $0.contains("are rebuilt from") })
+        }
+        try check()
+        #expect(try fixture.workspace.verify().isClean)
+        #expect(try fixture.repaired().outcome == .clean)
+        try check()
+    }
+}
