@@ -25,6 +25,7 @@ struct PatchWriter {
     }
 
     func write(_ part: PatchPart) throws(Failure) {
+        if let patch = try SymlinkPatch(part, in: directory) { return printBytes(patch.text) }
         var head: [UInt8]? = []
         var printed = false
         try run(part, Self.options) { bytes in
@@ -44,6 +45,7 @@ struct PatchWriter {
 
     /// Counts the new and the removed lines of a file; nil for a file that is not text.
     func count(_ part: PatchPart) throws(Failure) -> LineCount? {
+        if let patch = try SymlinkPatch(part, in: directory) { return patch.count }
         var line: [UInt8] = []
         // The line begins with the two numbers; the path behind them may be as long as it likes.
         try run(part, ["diff", "--no-index", "--numstat"] + Self.options.dropFirst(3)) {

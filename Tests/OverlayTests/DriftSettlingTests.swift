@@ -252,3 +252,34 @@ import Testing
         }
     }
 }
+
+/// A file of which only the attributes were changed follows the base, also at earlier moments.
+@Suite struct TouchedPastTests {
+    @Test("The past of a file that was only touched is readable after the base file has changed")
+    func touchedOnly() throws {
+        let fixture = try WorkspaceFixture { base in
+            for name in ["f", "g"] { try writeFile("\(base)/\(name)", "content \(name)") }
+        }
+        try fixture.workspace.accounts.setLimit(.pin, to: 0)
+        for name in ["f", "g"] {
+            try fixture.tree.changeMode(name, 0o600)
+        }
+        let moment = fixture.workspace.sequence.last
+        // The change time of the base file becomes another one, and its content stays.
+        try must("link", link(fixture.base("f"), fixture.base("linked")))
+        try writeFile(fixture.base("g"), "another content")
+        for sequence in [0, moment] {
+            let past = try PastTree(fixture.workspace.moments.view(at: sequence))
+            #expect(try past.text("f") == "content f")
+            #expect(try past.text("g").hasPrefix("another c"))
+        }
+        let since = try fixture.set.differences(
+            of: fixture.workspace, from: .moment(.sequence(moment)))
+        #expect(since.isEmpty, "\(since)")
+        // An edit makes the content its own: then a change of the base is drift.
+        try fixture.tree.write("f", "C")
+        try writeFile(fixture.base("f"), "drifted")
+        let past = try PastTree(fixture.workspace.moments.view(at: moment))
+        #expect(throws: Errno.inputOutput) { try past.text("f") }
+    }
+}

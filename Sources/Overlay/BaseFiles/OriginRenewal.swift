@@ -4,8 +4,8 @@
 // file itself uses its number. If copies of ranges or older logs read the base by the number, the origin
 // stays, its content is read from the pool if it is kept, and the file counts as drifted.
 
-internal import Platform
-internal import Storage
+package import Platform
+package import Storage
 
 extension BaseFiles {
     /// Returns whether a file's row says that it shows the present content of the base.
@@ -74,7 +74,7 @@ extension BaseFiles {
 extension WorkspaceBaseFiles {
     /// Updates the origin of a file.
     /// - Returns: Whether the file shows another base file from now on.
-    func follow(_ number: InodeNumber) throws(Errno) -> Bool {
+    package func follow(_ number: InodeNumber) throws(Errno) -> Bool {
         try workspace.withTree { (tree) throws(Errno) in try tree.baseFiles.follow(tree.inode(number)) }
     }
 }

@@ -82,7 +82,8 @@ extension DiffNames {
         switch was.type {
         case .regular:
             // The row may not contain the present state of the base yet.
-            if old.isBase, new.state.sequence == .max, was.place == now.place, new.follows(now) {
+            if new.state.sequence == .max, was.place == now.place, new.follows(now),
+                old.isBase || !was.hasRow || old.follows(was) {
                 return plain
             }
             if was.record.size != now.record.size { return .content }

@@ -84,8 +84,11 @@ package final class TimeView: ChangeObserver, Sendable {
         let part = UnsafeMutableRawBufferPointer(
             rebasing: buffer[..<Int(wanted.upperBound - wanted.lowerBound)])
         if node.pieces == nil, !node.record.flags.contains(.hasLog), let place = node.place {
-            // The base's content: as it was known if the file was touched since.
-            if let origin = try knownOrigin(node.number) {
+            // The base's content: as it was known if the file was touched since. A file that was only
+            // touched, and still follows the base, has no other content than the present one.
+            var origin = try presentOrigin(node.number)
+            if origin == nil { origin = try knownOrigin(node.number) }
+            if let origin {
                 try workspace.content.readOrigin(node.number, origin, into: part, at: offset)
                 return part.count
             }
@@ -111,6 +114,18 @@ package final class TimeView: ChangeObserver, Sendable {
             return pieces.pieces(in: wanted)
         }
         return [.hole(wanted.upperBound - wanted.lowerBound)]
+    }
+
+    /// Returns the origin of a file that follows the base, renewed from the base; nil for any other file.
+    private func presentOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
+        let follows = try withState { (state) throws(Errno) in
+            guard let row = try state.tree.row(number) else { return false }
+            return row.flags.contains(.followsBase) && !row.flags.contains(.hasLog)
+                && !EditLog.exists(number, in: state.tree.logs)
+        }
+        guard follows else { return nil }
+        _ = try workspace.baseFiles.follow(number)
+        return try workspace.withTree { (tree) throws(Errno) in try tree.knownOrigin(number) }
     }
 
     /// Returns the origin of the base file below pieces, as it was known at the moment.
