@@ -12,6 +12,8 @@ package enum ToolGroup: String, Sendable, CaseIterable {
     case delete
     /// Backups, history, rollback and undo in workspaces.
     case past
+    /// Fork, list, discard and restore whole workspaces.
+    case workspaces
     /// Commands that check edits. The group has no tools of its own. The commands run with all the server's
     /// rights.
     case check
@@ -59,6 +61,8 @@ package final class FileToolCatalogue: ToolCatalogue {
         PastTools.createBackup, PastTools.listBackups, PastTools.writeRollback, PastTools.writeUndo,
         PastTools.readHistory, PastTools.readBlame, PastTools.readWorkspaceDiff,
         PastTools.readWorkspaceStatus, PastTools.readIntegrityReport,
+        WorkspaceTools.listWorkspaces, WorkspaceTools.forkWorkspace, WorkspaceTools.discardWorkspace,
+        WorkspaceTools.restoreWorkspace,
     ]
 
     package func call(

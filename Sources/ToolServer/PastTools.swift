@@ -10,10 +10,10 @@ internal import Tools
 enum PastTools {
     private static let place = Shape.text(
         "A path in the workspace; the first allowed directory if left out.")
-    private static let moment = Shape.text(
+    static let moment = Shape.text(
         "A backup's name, @SEQ, an ISO 8601 time with its zone after @, or an age such as -10m.")
 
-    private static let textOutput: KeyValuePairs<String, JSON> = [
+    static let textOutput: KeyValuePairs<String, JSON> = [
         "content": Shape.content, "total": Shape.integer(), "shown": Shape.integer(),
         "next_start": Shape.integer(),
     ]
@@ -29,7 +29,7 @@ enum PastTools {
     }
 
     /// Returns the workspace for a call about all of it. It must lie in the roots as a whole.
-    private static func whole(
+    static func whole(
         _ call: Call, writing: Bool = false
     ) throws(ToolError) -> any WorkspacePast {
         let (past, _) = try workspace(call, writing: writing)
@@ -50,7 +50,7 @@ enum PastTools {
     }
 
     /// Returns lines in parts, in the given order.
-    private static func lines(_ call: Call, _ lines: [String]) -> ToolReply {
+    static func lines(_ call: Call, _ lines: [String]) -> ToolReply {
         let start = min(Int(clamping: call.number("start") ?? 0), lines.count)
         let (text, count) = Reply.lines(lines[start...], atMost: Int(call.textBytes))
         let next: Int? = start + count < lines.count ? start + count : nil
@@ -62,7 +62,7 @@ enum PastTools {
             ])
     }
 
-    private static func json(_ bytes: [UInt8]) -> [JSON] {
+    static func json(_ bytes: [UInt8]) -> [JSON] {
         bytes.split(separator: 0x0a).compactMap { try? JSON(parsing: Array($0)) }
     }
 

@@ -45,6 +45,7 @@ final class ModelRun {
         limits.openBaseDirectories = 2
         limits.openBaseFiles = 2
         limits.transactionPart = 150
+        limits.layers = 1
         return limits
     }
 
@@ -131,7 +132,8 @@ final class ModelRun {
             if left.count < 8 { try fork(follows: choice == .fork) }
         case .maintain:
             forget()
-            fixture.workspace.maintenance.maintain(checkpointNow: true)
+            for workspace in fixture.set.opened { workspace.maintenance.maintain(checkpointNow: true) }
+            for _ in 0..<3 { fixture.set.layerMerge.run() }
         case .reopen, .kill, .lostDatabase:
             ours.releaseAll()
             theirs.releaseAll()

@@ -143,7 +143,8 @@ extension ForkTests {
         for index in 0..<11 where index != 3 {
             try fixture.set.discards.remove(try #require(fixture.set.find(FileName("fork \(index)"))))
         }
-        fixture.set.layerMerge.run()
+        // The second run removes what the first one has merged.
+        for _ in 0..<2 { fixture.set.layerMerge.run() }
         #expect(try databases() == ["tree.1.db", "tree.11.db", "tree.2.db", "tree.3.db", "tree.db"])
         func check() throws {
             #expect(try fixture.tree.names("") == ["d", "f0", "f1", "f2", "n10", "n11"])

@@ -50,7 +50,9 @@ import Testing
 
     @Test("Frameworks accept all names, and the name of a tool that changes files says so")
     func framework() {
-        let changing = ["write", "edit", "create", "move", "copy", "delete", "remove"]
+        let changing = [
+            "write", "edit", "create", "move", "copy", "delete", "remove", "fork", "discard", "restore",
+        ]
         for tool in Self.tools {
             #expect(!Self.reserved.contains(tool.name))
             #expect(tool.name.utf8.allSatisfy { $0 == 0x5f || (0x61...0x7a).contains($0) })

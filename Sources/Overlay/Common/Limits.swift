@@ -35,6 +35,8 @@ package struct Limits: Sendable {
     /// data.
     package var baseExtents = 100_000
 
+    /// The number of layers of one workspace above which they are merged: a look-up searches each of them.
+    package var layers = 8
     /// The bytes of changes in one record of the tree log. A longer transaction has several records.
     package var transactionPart = Format.partLength
 

@@ -35,7 +35,8 @@ struct Freeze {
             Layer.FrozenTree(
                 identity: tree.identity, directoriesWithEntries: tree.directoriesWithEntries,
                 backups: tree.backups, unsyncedPins: tree.unsyncedPins,
-                batch: batch, isWritten: false, database: tree.rows.top),
+                batch: batch, isWritten: false, database: tree.rows.top,
+                open: tree.layers.open),
             ownDirectories: ownDirectories)
         tree.rows = LayeredRows(of: tree.workspace, top, over: layer)
         tree.generation += 1

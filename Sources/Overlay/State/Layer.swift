@@ -22,25 +22,30 @@ package final class Layer: Sendable {
     package let name: Name
     /// The end of the workspace's tree log, and its counters, when the layer was frozen.
     package let position: CheckpointPosition
-    /// The layer below. Nil if the base is below.
-    package let lower: Layer?
     /// The identities of base files, those of the layers below included.
     let identity: BaseIdentity
     /// The directories that have entries in this layer or below.
     let directoriesWithEntries: LayeredNumbers
-    /// Those that have entries, or removals of entries, in this layer.
-    private let ownDirectories: Set<UInt64>
     /// Contents in the pool that may not be durable until the layer is written.
     let unsyncedPins: Set<PinIdentity>
     let backups: [FileName: BackupRecord]
     private let content: Mutex<Content>
+    private let open: OpenLayers
 
     private struct Content: @unchecked Sendable {
         /// The changes that the database does not have yet, also for the next checkpoint to change.
         var batch: CheckpointBatch
         var isWritten: Bool
-        /// Used only with the lock held.
-        var database: TreeDatabase
+        /// Used only with the lock held. Nil while the layer is written and its database is closed.
+        var database: TreeDatabase?
+        /// Where the database is. Nil for one in memory, which is never closed.
+        var path: String?
+        /// The layer below. Nil if the base is below.
+        var lower: Layer?
+        /// The directories that have entries, or removals of entries, in this layer, as local numbers.
+        var directories: Set<UInt64>
+        /// Whether the layers of the workspace below this one were merged into it.
+        var isWhole = false
     }
 
     /// Freezes the state of a tree.
@@ -50,13 +55,15 @@ package final class Layer: Sendable {
     ) {
         self.name = name
         self.position = position
-        self.lower = lower
         identity = tree.identity
         directoriesWithEntries = tree.directoriesWithEntries
         backups = tree.backups
         unsyncedPins = tree.unsyncedPins
-        self.ownDirectories = ownDirectories
-        content = Mutex(Content(batch: tree.batch, isWritten: tree.isWritten, database: tree.database))
+        open = tree.open
+        content = Mutex(
+            Content(
+                batch: tree.batch, isWritten: tree.isWritten, database: tree.database, path: tree.path,
+                lower: lower, directories: ownDirectories, isWhole: position.isWhole))
     }
 
     /// The state that is frozen.
@@ -67,8 +74,14 @@ package final class Layer: Sendable {
         var unsyncedPins: Set<PinIdentity> = []
         var batch: CheckpointBatch
         var isWritten: Bool
-        var database: TreeDatabase
+        var database: TreeDatabase?
+        var path: String?
+        var open: OpenLayers
     }
+
+    /// The layer below. Nil if the base is below. A merge makes it another one: a search takes it before it
+    /// looks into this layer, which then has at least what the former layers below had.
+    package var lower: Layer? { content.withLock { $0.lower } }
 
     /// This layer and those below it, the newest first.
     var chain: [Layer] {
@@ -92,17 +105,43 @@ package final class Layer: Sendable {
     var isDurable: Bool { chain.allSatisfy(\.isWritten) }
 
     /// Reads the database, and the changes that it does not have yet.
+    /// - Parameter body: is also told whether removals count.
     func read<R: Sendable>(
-        _ body: (CheckpointBatch, TreeDatabase) throws(StorageError) -> R
+        _ body: (CheckpointBatch, TreeDatabase, _ hasRemovals: Bool) throws(StorageError) -> R
     ) throws(StorageError) -> R {
+        var isOpened = false
         let result: Result<R, StorageError> = content.withLock { content in
             do throws(StorageError) {
-                return .success(try body(content.batch, content.database))
+                let database = try Self.database(&content, &isOpened)
+                return .success(
+                    try body(content.batch, database, content.lower != nil || content.isWhole))
             } catch {
                 return .failure(error)
             }
         }
+        // The lock of another layer is taken only while this one is free.
+        if isOpened { open.note(self)?.close() }
         return try result.get()
+    }
+
+    private static func database(
+        _ content: inout Content, _ isOpened: inout Bool
+    ) throws(StorageError) -> TreeDatabase {
+        if let known = content.database { return known }
+        guard let path = content.path else {
+            throw .damaged(path: ":memory:", what: "a layer has no database")
+        }
+        let database = try open(path)
+        content.database = database
+        isOpened = true
+        return database
+    }
+
+    /// Closes the database until the next read, so that few are open.
+    private func close() {
+        content.withLock { content in
+            if content.isWritten, content.path != nil { content.database = nil }
+        }
     }
 
     /// Changes what the database does not have yet. Only a recovery does this, which learns the sizes of
@@ -114,10 +153,10 @@ package final class Layer: Sendable {
     /// Completes a database in memory.
     func writeInPlace() throws(StorageError) {
         let position = position
-        let isOverLayer = lower != nil
         let result: Result<Void, StorageError> = content.withLock { content in
             do throws(StorageError) {
-                try content.database.apply(content.batch, at: position, isOverLayer: isOverLayer)
+                try content.database?.apply(
+                    content.batch, at: position, isOverLayer: content.lower != nil)
             } catch {
                 return .failure(error)
             }
@@ -129,15 +168,43 @@ package final class Layer: Sendable {
     }
 
     /// Takes over the database that has all of the layer.
-    func becomeWritten(_ database: WrittenDatabase?) {
+    func becomeWritten(at path: String) {
         content.withLock { content in
-            if let database { content.database = database.database }
+            (content.database, content.path) = (nil, path)
             content.batch = CheckpointBatch()
             content.isWritten = true
         }
     }
 
-    /// Transfers a connection to a layer, which alone uses it afterwards.
+    /// Puts a database in place that has all of the workspace's layers up to this one.
+    /// - Parameter lower: the layer below these.
+    func becomeWhole(
+        _ database: String, over lower: Layer?, directories: Set<UInt64>
+    ) throws(Errno) {
+        let failure: Errno? = content.withLock { content in
+            guard let path = content.path else { return .invalid }
+            do throws(Errno) {
+                // A log beside the old database would be taken for one of the new database.
+                if DatabaseSeal.hasLog(path) { return .busy }
+                try DatabaseSeal.replaceDatabase(path, by: database)
+            } catch {
+                return error
+            }
+            (content.database, content.lower, content.directories) = (nil, lower, directories)
+            content.isWhole = true
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    /// The directories that have entries, or removals of entries, in this layer, as local numbers.
+    var directories: Set<UInt64> { content.withLock { $0.directories } }
+
+    private func mayHaveEntries(of directory: InodeNumber) -> Bool {
+        content.withLock { $0.directories.contains(directory.local) }
+    }
+
+    /// Transfers a connection to a tree or a layer, which alone uses it afterwards.
     struct WrittenDatabase: @unchecked Sendable {
         let database: TreeDatabase
         init(_ database: TreeDatabase) { self.database = database }
@@ -154,8 +221,9 @@ extension Layer {
     ) throws(StorageError) -> Value? {
         var next: Layer? = self
         while let layer = next {
+            let below = layer.lower
             if let known = try find(layer) { return known }
-            next = layer.lower
+            next = below
         }
         return nil
     }
@@ -173,29 +241,29 @@ extension Layer {
 // nil stands for a removal.
 extension Layer {
     func row(_ number: InodeNumber) throws(StorageError) -> InodeRecord?? {
-        try read { (batch, database) throws(StorageError) in
+        try read { (batch, database, hasRemovals) throws(StorageError) in
             if let known = batch.inodes[number] { return known }
             if let found = try database.inode(number) { return found }
-            if lower != nil, try database.isRemoved(.inode(number)) { return .some(nil) }
+            if hasRemovals, try database.isRemoved(.inode(number)) { return .some(nil) }
             return nil
         }
     }
 
     func entry(_ name: FileName, of parent: InodeNumber) throws(StorageError) -> Entry?? {
-        guard ownDirectories.contains(parent.local) else { return nil }
-        return try read { (batch, database) throws(StorageError) in
+        guard mayHaveEntries(of: parent) else { return nil }
+        return try read { (batch, database, hasRemovals) throws(StorageError) in
             if let known = batch.entries[parent]?[name] { return known }
             if let found = try database.entry(name, of: parent) { return found }
-            if lower != nil, try database.isRemoved(.entry(parent, name.bytes)) { return .some(nil) }
+            if hasRemovals, try database.isRemoved(.entry(parent, name.bytes)) { return .some(nil) }
             return nil
         }
     }
 
     func origin(_ number: InodeNumber) throws(StorageError) -> Origin?? {
-        try read { (batch, database) throws(StorageError) in
+        try read { (batch, database, hasRemovals) throws(StorageError) in
             if let known = batch.origins[number] { return known }
             if let found = try database.origin(number) { return found }
-            if lower != nil, try database.isRemoved(.origin(number)) { return .some(nil) }
+            if hasRemovals, try database.isRemoved(.origin(number)) { return .some(nil) }
             return nil
         }
     }
@@ -204,10 +272,10 @@ extension Layer {
     func overlay(
         _ entries: inout [FileName: Entry], of parent: InodeNumber, in workspace: UInt16
     ) throws(StorageError) {
-        guard ownDirectories.contains(parent.local) else { return }
-        let changes = try read { (batch, database) throws(StorageError) in
+        guard mayHaveEntries(of: parent) else { return }
+        let changes = try read { (batch, database, hasRemovals) throws(StorageError) in
             var changes: [FileName: Entry?] = [:]
-            if lower != nil {
+            if hasRemovals {
                 for name in try database.removedNames(of: parent) {
                     if let name = try? FileName(name) { changes[name] = .some(nil) }
                 }
@@ -223,9 +291,9 @@ extension Layer {
     func overlay(
         _ xattrs: inout [[UInt8]: XattrValue], of number: InodeNumber
     ) throws(StorageError) {
-        let changes = try read { (batch, database) throws(StorageError) in
+        let changes = try read { (batch, database, hasRemovals) throws(StorageError) in
             var changes: [[UInt8]: XattrValue?] = [:]
-            if lower != nil {
+            if hasRemovals {
                 for name in try database.removedXattrs(of: number) { changes[name] = .some(nil) }
             }
             for (name, value) in try database.xattrs(of: number) { changes[name] = value }
@@ -237,7 +305,7 @@ extension Layer {
 
     /// Returns the names that lead to an inode in this layer. Layers above may have changed them.
     func names(of number: InodeNumber) throws(StorageError) -> [(parent: InodeNumber, name: FileName)] {
-        try read { (batch, database) throws(StorageError) in
+        try read { (batch, database, _) throws(StorageError) in
             var found = try database.names(of: number)
             for (parent, names) in batch.entries {
                 for (name, entry) in names where entry?.inode == number { found.append((parent, name)) }
@@ -250,7 +318,7 @@ extension Layer {
     func numbers(
         _ query: (TreeDatabase) throws(StorageError) -> [InodeNumber], or isFound: (InodeRecord) -> Bool
     ) throws(StorageError) -> [InodeNumber] {
-        try read { (batch, database) throws(StorageError) in
+        try read { (batch, database, _) throws(StorageError) in
             var found = try query(database)
             for case (let number, let record?) in batch.inodes where isFound(record) { found.append(number) }
             return found

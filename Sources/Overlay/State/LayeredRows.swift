@@ -134,7 +134,7 @@ package final class LayeredRows {
         try take(try top.changedInodes())
         for layer in own {
             try take(
-                try layer.read { (batch, database) throws(StorageError) in
+                try layer.read { (batch, database, _) throws(StorageError) in
                     batch.inodes.map { ($0.key, ($0.value?.links ?? 0) > 0) } + (try database.changedInodes())
                 })
         }

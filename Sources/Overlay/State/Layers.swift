@@ -11,6 +11,7 @@ package final class Layers: Sendable {
     }
 
     private let known = Mutex<[Layer.Name: Weak]>([:])
+    let open = OpenLayers()
 
     package init() {}
 
@@ -29,9 +30,32 @@ package final class Layers: Sendable {
         _ name: Layer.Name, at path: String, over lower: Layer?
     ) throws(StorageError) -> Layer {
         if let known = find(name) { return known }
-        let layer = try Layer(name, reading: path, over: lower)
+        let layer = try Layer(name, reading: path, over: lower, open)
         add(layer)
         return layer
+    }
+}
+
+/// The layers whose databases are open: as many as the descriptors of a process allow beside others.
+package final class OpenLayers: Sendable {
+    private static let most = 48
+
+    private struct Weak {
+        weak var layer: Layer?
+    }
+
+    private let order = Mutex<[Weak]>([])
+
+    package init() {}
+
+    /// Notes a layer that was opened.
+    /// - Returns: the layer to close instead.
+    func note(_ layer: Layer) -> Layer? {
+        order.withLock { order in
+            order.removeAll { $0.layer == nil || $0.layer === layer }
+            order.append(Weak(layer: layer))
+            return order.count > Self.most ? order.removeFirst().layer : nil
+        }
     }
 }
 
@@ -39,7 +63,7 @@ extension Layer {
     /// Reads a layer from its database.
     /// - Throws: `damaged` if the database does not have all of the layer.
     package convenience init(
-        _ name: Name, reading path: String, over lower: Layer?
+        _ name: Name, reading path: String, over lower: Layer?, _ open: OpenLayers = OpenLayers()
     ) throws(StorageError) {
         let database = try Self.open(path)
         let position = try database.position()
@@ -59,7 +83,7 @@ extension Layer {
             name, at: position, over: lower,
             FrozenTree(
                 identity: identity, directoriesWithEntries: directories, backups: backups,
-                batch: CheckpointBatch(), isWritten: true, database: database),
+                batch: CheckpointBatch(), isWritten: true, database: nil, path: path, open: open),
             ownDirectories: own)
     }
 

@@ -176,11 +176,11 @@ extension Maintenance {
         } else {
             let path = workspace.databases.path(layer.name.generation)
             if writer?.path != path { writer = try TreeDatabase(path) }
-            let batch = try layer.read { (batch, _) throws(StorageError) in batch }
+            let batch = try layer.read { (batch, _, _) throws(StorageError) in batch }
             try writer?.apply(batch, at: layer.position, isOverLayer: layer.lower != nil)
             try writer?.flushLog()
             writer = nil
-            layer.becomeWritten(Layer.WrittenDatabase(try Layer.open(path)))
+            layer.becomeWritten(at: path)
         }
         workspace.withTreeSafely { tree in tree.unwrittenLayers.removeAll { $0 === layer } }
     }

@@ -9,18 +9,24 @@ internal import Synchronization
 package struct LayerMerge: Sendable {
     let set: WorkspaceSet
 
-    /// The number of layers of one workspace that are not merged yet.
-    private static let most = 8
     /// The number of keys that are held in memory at once.
     private static let part = 5_000
 
     /// Merges the layers of one workspace that has too many. It may take long: it is not called by a thread
     /// that others wait for.
     package func run() {
+        let merged: [UInt16: UInt32] = set.merged.withLock { known in
+            defer { known = [:] }
+            return known
+        }
+        for (id, generation) in merged {
+            if let workspace = set.opened(id) { removeUnneeded(below: generation, of: workspace) }
+        }
         for workspace in set.opened {
             let layers = workspace.withTreeSafely { Self.ownLayers(of: $0) }
             // An unwritten layer is written by the next checkpoint.
-            guard layers.count > Self.most, layers.allSatisfy(\.isWritten), !workspace.databases.areInMemory
+            guard layers.count > set.limits.layers, layers.allSatisfy(\.isWritten),
+                !workspace.databases.areInMemory
             else { continue }
             do throws(StorageError) {
                 try merge(layers, of: workspace)
@@ -44,28 +50,21 @@ package struct LayerMerge: Sendable {
         DatabaseSeal.removeDatabase(temporary)
         var position = newest.position
         position.isWhole = true
-        try write(layers, of: workspace, to: temporary, isOverLayer: oldest.lower != nil, at: position)
-        // A log beside the old database would be taken for one of the new database.
-        guard !DatabaseSeal.hasLog(path) else { return }
+        try write(layers, of: workspace, to: temporary, at: position)
         do throws(Errno) {
-            try DatabaseSeal.replaceDatabase(path, by: temporary)
+            try newest.becomeWhole(
+                temporary, over: oldest.lower,
+                directories: layers.reduce(into: []) { $0.formUnion($1.directories) })
             try workspace.disk.synchronizeDirectory(LogDirectory.workspacePath(workspace.id))
         } catch {
             throw .system(error, doing: "replace", path: path)
         }
-        let merged = try Layer(newest.name, reading: path, over: oldest.lower)
-        set.layers.add(merged)
-        workspace.withTreeSafely { tree in
-            // If it was forked meanwhile, the layers above refer to the old ones until the next start.
-            guard tree.rows.lower === newest else { return }
-            tree.rows = LayeredRows(of: workspace.id, tree.rows.top, over: merged)
-        }
-        removeUnneeded(below: newest.name.generation, of: workspace)
+        // A search that began before may still look into the old ones.
+        set.merged.withLock { $0[workspace.id] = newest.name.generation }
     }
 
     private func write(
-        _ layers: [Layer], of workspace: Workspace, to path: String, isOverLayer: Bool,
-        at position: CheckpointPosition
+        _ layers: [Layer], of workspace: Workspace, to path: String, at position: CheckpointPosition
     ) throws(StorageError) {
         let database = try TreeDatabase(path)
         defer { database.close() }
@@ -73,7 +72,8 @@ package struct LayerMerge: Sendable {
             let source = try Layer.open(workspace.databases.path(layer.name.generation))
             defer { source.close() }
             try DatabaseBatches(of: source).visit(of: Self.part) { (batch) throws(StorageError) in
-                try database.apply(batch, at: CheckpointPosition(), isOverLayer: isOverLayer)
+                // Removals stay also over the base: a search may still continue with a merged layer.
+                try database.apply(batch, at: CheckpointPosition(), isOverLayer: true)
             }
         }
         try database.apply(CheckpointBatch(), at: position)
@@ -81,6 +81,7 @@ package struct LayerMerge: Sendable {
     }
 
     /// Removes the databases of layers that no fork begins with, and no layer that a fork begins with needs.
+    /// If it does not come to that, the next merge removes them.
     private func removeUnneeded(below generation: UInt32, of workspace: Workspace) {
         // A fork that is being opened reads these files under this lock.
         set.opening.withLock { _ in

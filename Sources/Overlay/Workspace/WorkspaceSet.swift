@@ -13,6 +13,8 @@ package final class WorkspaceSet: Sendable {
     let clock: Clock
     package let open = OpenWorkspaces()
     let layers = Layers()
+    /// The workspaces whose layers were merged, with the generation that has them all.
+    let merged = Mutex<[UInt16: UInt32]>([:])
     /// Held while a workspace is recovered: other requests for a workspace that is not open wait, but
     /// requests to open workspaces do not.
     package let opening = Mutex<Void>(())
