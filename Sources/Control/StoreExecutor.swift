@@ -108,7 +108,7 @@ package struct StoreExecutor: Sendable {
         do throws(StorageError) {
             let workspace = try set.workspace(record)
             do throws(Errno) {
-                return try !workspace.removal.hasChanges()
+                return try !set.hasChanges(workspace)
             } catch {
                 throw StorageError.system(error, doing: "compare with the base", path: "\(record.name)")
             }

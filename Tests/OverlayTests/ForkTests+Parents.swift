@@ -116,6 +116,32 @@ extension ForkTests {
         #expect(fixture.set.quota.usedFiles == 0)
     }
 
+    @Test("The files of the parent count in the fork's limits, which are the parent's, and once in the store's")
+    func limits() throws {
+        let fixture = try fixture()
+        try fixture.fork("parent", follows: true)
+        for index in 0..<10 { try fixture.tree.makeFile("k\(index)") }
+        try fixture.workspace.accounts.setLimit(.files, to: 14)
+        let used = fixture.workspace.quota.usedFiles
+        let whole = fixture.set.quota.usedFiles
+        try fixture.fork("fork", follows: true)
+        #expect(fixture.workspace.quota.usedFiles == used)
+        #expect(fixture.set.quota.usedFiles == whole)
+        #expect(fixture.workspace.accounts.operatorLimits[.files] == 14)
+        for index in 0..<10 { try fixture.tree.unlink("k\(index)") }
+        #expect(fixture.workspace.quota.usedFiles == used - 10)
+        try fixture.reopenAfterKill()
+        #expect(fixture.workspace.quota.usedFiles == used - 10)
+        for index in 0..<(14 - used + 10) { try fixture.tree.makeFile("z\(index)") }
+        #expect(throws: Errno.quota) { try fixture.tree.makeFile("more") }
+        try fixture.reopen()
+        #expect(throws: Errno.quota) { try fixture.tree.makeFile("more") }
+        let changed = fixture.set.usage(of: fixture.workspace.id)?.lastChange
+        try fixture.fork("last")
+        try fixture.reopenAfterKill()
+        #expect(fixture.set.usage(of: fixture.workspace.id)?.lastChange == changed)
+    }
+
     enum Later: CaseIterable { case nothing, reopening, kill, damage }
 
     @Test(

@@ -121,7 +121,7 @@ import Testing
         try fixture.reopenAfterKill()
         try checkChanged(fixture.open("fork"))
         #expect(try fixture.tree.text("new") == "LATER..")
-        #expect(try !fixture.open("fork").workspace.removal.hasChanges())
+        #expect(try !fixture.set.hasChanges(fixture.open("fork").workspace))
         #expect {
             _ = try fixture.set.forks.fork(
                 fixture.workspace, as: FileName("fork"), at: .sequence(sequence), caller: fixture.tree.caller)
@@ -202,21 +202,33 @@ import Testing
         #expect(fixture.set.store.allWorkspaces.map(\.name.description) == ["main", "parent"])
     }
 
-    @Test("A fork without changes of its own is clean, whatever its parent had changed")
+    @Test("A fork without changes of its own is clean as long as its parent is there")
     func clean() throws {
         let fixture = try fixture()
         try change(fixture.tree)
         let fork = try fixture.fork("fork")
         #expect(try fixture.workspace.removal.hasChanges())
-        #expect(try !fork.workspace.removal.hasChanges())
+        #expect(try !fixture.set.hasChanges(fork.workspace))
         let from = fork.workspace.sequence.last
         try fork.write("new", "NEW")
-        #expect(try fork.workspace.removal.hasChanges())
+        #expect(try fixture.set.hasChanges(fork.workspace))
         _ = try fork.workspace.commands.rollback(
             to: .sequence(from), paths: [], keepsTimes: false, caller: fork.caller)
-        #expect(try !fork.workspace.removal.hasChanges())
+        #expect(try !fixture.set.hasChanges(fork.workspace))
         try fixture.set.remove(try #require(fixture.set.find(FileName("fork"))))
         try checkChanged(fixture.tree)
+        // Without its parent it is the last one that has the changes.
+        try fixture.fork("parent", follows: true)
+        let last = try fixture.fork("last", follows: true)
+        try fixture.set.discards.discard(try #require(fixture.set.find(FileName("parent"))))
+        #expect(try fixture.set.hasChanges(last.workspace))
+        #expect(throws: Errno.notEmpty) {
+            try fixture.set.remove(try #require(fixture.set.find(FileName("last"))))
+        }
+        // One that shows what the base has holds nothing.
+        _ = try last.workspace.commands.rollback(
+            to: .sequence(0), paths: [], keepsTimes: false, caller: last.caller)
+        #expect(try !fixture.set.hasChanges(last.workspace))
     }
 
     @Test("Forking again without a change in between makes no further layer, and a change makes one")

@@ -104,12 +104,13 @@ extension WorkspaceAccounts {
         workspace.withTreeSafely { tree in
             // After a kill the database has it. A row of a base file has a time from before its first change.
             // If the database cannot be read, the time is not known.
-            let time = fits ? record?.lastChange : (try? tree.rows.top.lastChange()).flatMap { $0 }
+            let time = fits ? record?.lastChange : (try? tree.rows.lastChange()).flatMap { $0 }
             if let time { tree.noteChange(time) }
         }
         let bytes = Int64(clamping: usageBeforeGrowth(growth).logBytes)
             .adding(clamping: treeLogBytes)
-        let files = Int64(clamping: workspace.withTreeSafely { $0.bounds.countFiles() })
+        let inherited = workspace.fork?.files ?? 0
+        let files = Int64(clamping: workspace.withTreeSafely { $0.bounds.countFiles(over: inherited) })
             .subtracting(clamping: Int64(clamping: workspace.quota.usedFiles))
         workspace.quota.add(bytes: bytes, files: files)
         return (bytes, files)
@@ -127,8 +128,9 @@ extension WorkspaceAccounts {
 extension TreeBounds {
     /// Returns the number of files and directories that have a row and a name: those of the database,
     /// corrected by the pending changes.
-    func countFiles() -> UInt64 {
-        var count = (try? tree.rows.namedInodes()) ?? 0
+    /// - Parameter inherited: the number of those that a fork had at first.
+    func countFiles(over inherited: UInt64) -> UInt64 {
+        var count = ((try? tree.rows.namedInodes()) ?? 0).adding(clamping: Int64(clamping: inherited))
         var rows: [InodeNumber: InodeRecord?] = [:]
         for batch in tree.pending.batches { rows.merge(batch.inodes) { $1 } }
         for (number, record) in rows {
@@ -225,15 +227,16 @@ extension WorkspaceSet {
 
     /// Counts the usage of a workspace that is not open.
     func countClosed(_ id: UInt16, _ usage: UsageRecord) {
+        let inherited = store.inheritedFiles(of: id)
         let isNew = closedUsage.withLock { known in
             if known[id] != nil { return false }
-            known[id] = usage
+            known[id] = ClosedUsage(usage: usage, inherited: inherited)
             return true
         }
         guard isNew else { return }
         quota.add(
             bytes: Int64(clamping: usage.bytes),
-            files: Int64(clamping: usage.files))
+            files: Int64(clamping: usage.files).subtracting(clamping: Int64(clamping: inherited)))
     }
 
     /// Adds the usage of the pool from before it was counted. Done once.
@@ -257,13 +260,16 @@ extension WorkspaceSet {
     func startCounting(_ workspace: Workspace, _ record: UsageRecord?) {
         stopCounting(closed: workspace.id)
         let found = workspace.accounts.startCounting(record)
-        quota.add(bytes: found.bytes, files: found.files)
+        // What a fork has from its parent counts once in the store.
+        quota.add(
+            bytes: found.bytes,
+            files: found.files.subtracting(clamping: Int64(clamping: workspace.fork?.files ?? 0)))
     }
 
     /// Returns what a workspace uses, without opening it. Nil for one that is not open and was not closed
     /// cleanly.
     package func usage(of id: UInt16) -> UsageRecord? {
-        opened(id)?.accounts.usageRecord ?? closedUsage.withLock { $0[id] }
+        opened(id)?.accounts.usageRecord ?? closedUsage.withLock { $0[id]?.usage }
             ?? UsageRecord(of: id, on: store.disk)
     }
 
@@ -271,15 +277,17 @@ extension WorkspaceSet {
     func stopCounting(closed id: UInt16) {
         guard let closed = closedUsage.withLock({ $0.removeValue(forKey: id) }) else { return }
         quota.add(
-            bytes: -Int64(clamping: closed.bytes),
-            files: -Int64(clamping: closed.files))
+            bytes: -Int64(clamping: closed.usage.bytes),
+            files: Int64(clamping: closed.inherited)
+                .subtracting(clamping: Int64(clamping: closed.usage.files)))
     }
 
     package func stopCounting(_ workspace: Workspace) {
         workspace.withTreeSafely { $0.memory.noteCached(0, before: $0.inodes.cachedBytes) }
         quota.add(
             bytes: -Int64(clamping: workspace.quota.usedBytes),
-            files: -Int64(clamping: workspace.quota.usedFiles))
+            files: Int64(clamping: workspace.fork?.files ?? 0)
+                .subtracting(clamping: Int64(clamping: workspace.quota.usedFiles)))
     }
 
     func reviewLimits() {

@@ -116,6 +116,20 @@ package final class LayeredRows {
         return found
     }
 
+    /// Returns the newest change time of an inode in nanoseconds since 1970, as the workspace's own rows have
+    /// it; nil without rows.
+    package func lastChange() throws(StorageError) -> Int64? {
+        var last = try top.lastChange()
+        for layer in lower?.chain ?? [] where layer.name.workspace == workspace {
+            let time = try layer.read { (batch, database, _) throws(StorageError) in
+                let times = batch.inodes.values.compactMap { $0?.changeTime }
+                return max(try database.lastChange() ?? .min, times.max() ?? .min)
+            }
+            if time != .min { last = max(last ?? .min, time) }
+        }
+        return last
+    }
+
     /// Returns the number of files and directories that have a name. What a fork has from its parent counts
     /// as the parent's.
     package func namedInodes() throws(StorageError) -> Int64 {

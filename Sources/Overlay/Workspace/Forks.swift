@@ -29,14 +29,18 @@ extension Forks {
         let layer = try freeze(workspace, caller)
         let fork = WorkspaceRecord.Fork(
             workspace: record.id, generation: layer.name.generation, sequence: layer.position.sequence,
-            lastNumber: layer.position.lastNumber, moment: moment ?? layer.position.sequence)
+            lastNumber: layer.position.lastNumber, moment: moment ?? layer.position.sequence,
+            files: workspace.quota.usedFiles)
+        // A fork is no way out of limits.
+        let limits = workspace.accounts.operatorLimits
         // A removal of the parent, which looks for forks under this lock, sees the fork or comes first.
         let result: Result<WorkspaceRecord, Errno> = set.opening.withLock { _ in
             do throws(Errno) {
                 guard workspace.isLive else { throw .noEntry }
                 return .success(
                     try set.store.createWorkspace(
-                        name, fork: fork, isUnfinished: moment != nil, now: set.clock.realtime()))
+                        name, fork: fork, limits: limits == OperatorLimits() ? nil : limits,
+                        isUnfinished: moment != nil, now: set.clock.realtime()))
             } catch {
                 return .failure(error)
             }

@@ -5,6 +5,12 @@ package import Platform
 package import Storage
 package import Synchronization
 
+/// The usage of a workspace at its closing, and how many of its files were its parent's when it was forked.
+struct ClosedUsage: Sendable {
+    var usage: UsageRecord
+    var inherited: UInt64
+}
+
 package final class WorkspaceSet: Sendable {
     package let store: Store
     package let base: BaseTree
@@ -28,7 +34,7 @@ package final class WorkspaceSet: Sendable {
     package let quota: Quota
     let limiting = Mutex(OperatorLimits())
     /// The usage, at their closing, of workspaces that are counted but not open.
-    let closedUsage = Mutex<[UInt16: UsageRecord]>([:])
+    let closedUsage = Mutex<[UInt16: ClosedUsage]>([:])
     let isPoolCounted = Atomic<Bool>(false)
     /// Set after the removal of a workspace and after a kill: contents of the pool may be unused.
     package let wantsPoolSweep = Atomic<Bool>(false)

@@ -11,6 +11,14 @@ extension WorkspaceSet {
     /// How often a workspace is examined that is being changed meanwhile.
     private static let looks = 5
 
+    /// Returns whether a workspace holds anything that would be lost with it. A fork that was not changed
+    /// since holds nothing, as long as its parent is there.
+    package func hasChanges(_ workspace: Workspace) throws(Errno) -> Bool {
+        let hasParent = workspace.fork.map { fork in records.contains { $0.id == fork.workspace } } ?? false
+        if hasParent, try !workspace.removal.hasChangesSinceFork() { return false }
+        return try workspace.removal.hasChanges()
+    }
+
     /// Removes a workspace that holds no changes. Later calls get ESTALE, and look-ups of its name ENOENT.
     /// - Throws: ENOTEMPTY if it holds changes, EBUSY if it is being changed all the time.
     package func remove(_ record: WorkspaceRecord) throws(Errno) {
@@ -25,7 +33,7 @@ extension WorkspaceSet {
         }
         for _ in 0..<Self.looks {
             let seen = try workspace.removal.settledSequence()
-            guard try !workspace.removal.hasChanges() else { throw .notEmpty }
+            guard try !hasChanges(workspace) else { throw .notEmpty }
             // The lock keeps it from being opened again between its closing and the removal of its
             // directory.
             let failure: Errno?? = opening.withLock { _ in
@@ -81,10 +89,7 @@ extension RemovalCheck {
 
     /// Returns whether the workspace holds anything that would be lost: a difference from the base, or a
     /// backup that a user named. Examines changed keys, not the base.
-    ///
-    /// A fork is compared with what it began with: its parent has that, or was removed knowingly.
     package func hasChanges() throws(Errno) -> Bool {
-        if let fork = workspace.fork { return try hasChanges(since: fork) }
         let isObvious = try workspace.withTree { (tree) throws(Errno) in
             if tree.backups.values.contains(where: { !$0.isAutomatic }) { return true }
             return try hasOwnInodes(tree)
@@ -97,7 +102,10 @@ extension RemovalCheck {
         }
     }
 
-    private func hasChanges(since fork: WorkspaceRecord.Fork) throws(Errno) -> Bool {
+    /// Returns whether a fork holds anything that its parent has not: a difference from what it began with,
+    /// or a backup that a user named.
+    fileprivate func hasChangesSinceFork() throws(Errno) -> Bool {
+        guard let fork = workspace.fork else { return true }
         let isObvious = try workspace.withTree { (tree) throws(Errno) in
             tree.backups.values.contains { !$0.isAutomatic && $0.sequence > fork.sequence }
         }

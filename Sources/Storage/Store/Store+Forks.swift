@@ -30,6 +30,11 @@ extension Store {
         allWorkspaces.filter { $0.fork?.workspace == id }
     }
 
+    /// Returns the number of files that count in the limits of a fork, and in the store's as its parent's.
+    package func inheritedFiles(of id: UInt16) -> UInt64 {
+        allWorkspaces.first { $0.id == id }?.fork?.files ?? 0
+    }
+
     /// Gives a fork that was being made its name, durably.
     /// - Throws: EEXIST if a workspace got that name meanwhile.
     package func finishFork(_ id: UInt16) throws(Errno) -> WorkspaceRecord {

@@ -96,9 +96,11 @@ extension Store {
 
     /// Makes a workspace on top of the base, or on top of a layer. Its cost does not depend on the size of
     /// the base, nor on that of the layer.
+    /// - Parameter limits: the limits of the workspace; nil if none were set.
     /// - Throws: `Errno.exists` if a workspace has that name, `Errno.noSpace` if no id is free.
     package func createWorkspace(
-        _ name: FileName, fork: WorkspaceRecord.Fork? = nil, isUnfinished: Bool = false, now: Int64
+        _ name: FileName, fork: WorkspaceRecord.Fork? = nil, limits: OperatorLimits? = nil,
+        isUnfinished: Bool = false, now: Int64
     ) throws(Errno) -> WorkspaceRecord {
         let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
             if Self.live(name, in: known) != nil { return .failure(.exists) }
@@ -118,6 +120,7 @@ extension Store {
                     try record.write(to: temporary + "/workspace", on: disk)
                     // A second record of what it was forked from: without that its content is lost.
                     if fork != nil { try record.write(to: temporary + "/fork", on: disk) }
+                    try limits?.write(to: temporary, on: disk)
                 } catch {
                     try? disk.removeTree(temporary)
                     return .failure(error.errno)

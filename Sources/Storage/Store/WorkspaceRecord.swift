@@ -3,7 +3,7 @@
 //
 // payload: id u16 | version u16 | zero u32 | created i64 | name string | discarded i64
 //     | flags u16 (1 = removed, 2 = unfinished) | parent u16 | generation u32 | sequence u64
-//     | last number u64 | moment u64
+//     | last number u64 | moment u64 | files u64
 //
 // Version 0 ends with the name: the workspace is not discarded. Version 1 has the time. Version 2 is that of
 // a fork, with a time of 0 if it is not discarded, and of a removed workspace that forks still need, with
@@ -38,10 +38,15 @@ package struct WorkspaceRecord: Equatable, Sendable {
         package var lastNumber: UInt64
         /// The moment to which the fork went back when it was made. The same as `sequence` if it did not.
         package var moment: UInt64
+        /// The number of files and directories of the workspace that counted in its limits, and count in the
+        /// fork's.
+        package var files: UInt64
 
         package init(
-            workspace: UInt16, generation: UInt32, sequence: UInt64, lastNumber: UInt64, moment: UInt64
+            workspace: UInt16, generation: UInt32, sequence: UInt64, lastNumber: UInt64, moment: UInt64,
+            files: UInt64 = 0
         ) {
+            self.files = files
             self.workspace = workspace
             self.generation = generation
             self.sequence = sequence
@@ -79,6 +84,7 @@ package struct WorkspaceRecord: Equatable, Sendable {
             writer.integer(fork?.sequence ?? 0)
             writer.integer(fork?.lastNumber ?? 0)
             writer.integer(fork?.moment ?? 0)
+            writer.integer(fork?.files ?? 0)
         }
         try SealedFile.write(
             writer.bytes, magic: Format.workspaceMagic, copies: 2, to: path, on: disk,
@@ -110,7 +116,8 @@ package struct WorkspaceRecord: Equatable, Sendable {
         if version == 1 { return }
         guard let flags: UInt16 = reader.integer(), let parent: UInt16 = reader.integer(),
             let generation: UInt32 = reader.integer(), let sequence: UInt64 = reader.integer(),
-            let lastNumber: UInt64 = reader.integer(), let moment: UInt64 = reader.integer()
+            let lastNumber: UInt64 = reader.integer(), let moment: UInt64 = reader.integer(),
+            let files: UInt64 = reader.integer()
         else { throw .damaged(path: path, what: "it is too short") }
         isRemoved = flags & 1 != 0
         isUnfinished = flags & 2 != 0
@@ -120,6 +127,6 @@ package struct WorkspaceRecord: Equatable, Sendable {
         }
         fork = Fork(
             workspace: parent, generation: generation, sequence: sequence, lastNumber: lastNumber,
-            moment: moment)
+            moment: moment, files: files)
     }
 }
