@@ -41,6 +41,18 @@ extension Workspace {
             if paths.isEmpty { try StoreFilesCheck(disk, log).run(repairs: false) }
             try check.expectBytes()
             try check.run(databases.areInMemory ? nil : databases)
+            for (ancestor, logs) in try inheritedLogs(check.only) {
+                let check = WorkspaceCheck(
+                    ancestor, disk, key: self.logs.key, base: nil, log: log, situation: .inUse,
+                    repairs: false, now: started)
+                check.only = logs
+                check.endOfLog = { log in
+                    // The ancestor may be appending: what it appended up to the fork counts.
+                    try? self.logs.length(of: log)
+                }
+                try check.expectBytes()
+                try check.run(nil)
+            }
         } catch {
             guard log.report.wasCancelled else {
                 throw CommandError(error.errno, "the check could not continue: \(error)")
@@ -61,6 +73,36 @@ extension Workspace {
         } catch {
             throw CommandError(error, "cannot verify \(pathInWords(path)): \(error)")
         }
+    }
+
+    /// Returns the logs of ancestors that a fork reads, by workspace.
+    /// - Parameter only: the files of the fork that count; nil for all, also those that only its past needs.
+    private func inheritedLogs(
+        _ only: Set<InodeNumber>?
+    ) throws(StorageError) -> [UInt16: Set<InodeNumber>] {
+        guard fork != nil else { return [:] }
+        var found: Set<InodeNumber> = []
+        if let only {
+            for number in only {
+                let isInherited = withTreeSafely { tree in
+                    (try? tree.row(number))?.flags.contains(.inheritsLog) == true
+                }
+                if !isInherited { continue }
+                // The log that has the content may be damaged, so it is not opened to find out which one it
+                // is.
+                for ancestor in logs.ancestors(of: id) {
+                    let log = number.moved(to: ancestor.workspace)
+                    if EditLog.exists(log, in: logs) { found.insert(log) }
+                }
+            }
+        } else {
+            var next = withTreeSafely { $0.rows.lower }
+            while let layer = next {
+                if layer.name.workspace != id { found.formUnion(try layer.filesWithLogs()) }
+                next = layer.lower
+            }
+        }
+        return Dictionary(grouping: found, by: \.workspace).mapValues(Set.init)
     }
 
     /// Returns the files at and below `roots` that have rows or entries: files below an untouched directory

@@ -160,7 +160,8 @@ package struct CommandReader {
     }
 
     private func fork(_ words: [[UInt8]]) throws(CommandError) -> Command {
-        guard let first = words.first, words.count <= 2 else { throw usage("needs a name") }
+        guard let first = words.first else { throw usage("needs a name") }
+        guard words.count <= 2 else { throw usage("takes a name and a moment, and no more") }
         let moment = words.count > 1 ? try Moment(words[1], now: now) : nil
         return .fork(try workspace(first), moment)
     }

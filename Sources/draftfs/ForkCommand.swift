@@ -15,7 +15,9 @@ struct ForkCommand: ParsableCommand {
             Without WORKSPACE the workspace of the current directory is forked. In the list of workspaces \
             the new one begins with the base, like one made by mkdir.
 
-            A moment follows an @: the name of a backup, the number of a change, a time, or an age. Examples:
+            A moment follows an @: the name of a backup, the number of a change, a time, or an age. @MOMENT \
+            alone is one of the current workspace. The history of a fork of a moment goes on after the \
+            moment, and ends with the way back to it. Examples:
               draftfs fork agent-1 agent-2
               draftfs fork agent-1@before-tests agent-2
               draftfs fork agent-1@1200 agent-2
@@ -59,6 +61,11 @@ struct ForkCommand: ParsableCommand {
     private func source() throws(Failure) -> (Place, moment: String?) {
         guard names.count == 2 else { return (try workspace.place(), nil) }
         let given = names[0]
+        if given.hasPrefix("@") {
+            let place = try workspace.place()
+            if place.isList { throw Failure("name a workspace before the @: here is the list of them") }
+            return (place, try Self.moment(String(given.dropFirst()), in: place))
+        }
         if let place = try find(given) { return (place, nil) }
         guard let at = given.firstIndex(of: "@"), at != given.startIndex,
             let place = try find(String(given[..<at]))
@@ -66,7 +73,7 @@ struct ForkCommand: ParsableCommand {
             throw Failure(
                 "there is no workspace named \(Text.printable(given)): draftfs list shows them")
         }
-        return (place, try Self.moment(String(given[given.index(after: at)...])))
+        return (place, try Self.moment(String(given[given.index(after: at)...]), in: place))
     }
 
     /// Returns the workspace of a name or path; nil if there is none.
@@ -86,9 +93,10 @@ struct ForkCommand: ParsableCommand {
         return try Place(directory: path)
     }
 
-    /// Returns a moment as the control files take it.
-    private static func moment(_ text: String) throws(Failure) -> String {
+    /// Returns a moment as the control files take it. The name of a backup may look like a number.
+    private static func moment(_ text: String, in place: Place) throws(Failure) -> String {
         guard let first = text.first else { throw Failure("give a moment behind the @") }
+        if try place.objects("backup").contains(where: { $0.value["name"]?.text == text }) { return text }
         return first.isASCII && first.isNumber ? "@" + text : text
     }
 

@@ -13,9 +13,9 @@ struct ListCommand: ParsableCommand {
         discussion: """
             FILES counts new and changed files and directories, SIZE the bytes of the logs. --changes also \
             counts added, modified, deleted and renamed paths, and files whose base has changed behind their \
-            edits (DRIFT): it compares each workspace with the base. FROM is the workspace that it was \
-            forked from, and the last change that it has of that. RUN is the status of the last draftfs \
-            run, with a star if something was changed since.
+            edits (DRIFT): it compares each workspace with the base. FROM is the workspace and the \
+            change that a fork began with; its FILES include those of that. RUN is the status of the last \
+            draftfs run, with a star if something was changed since.
             """)
 
     @Option(help: "Sort by name, created, changed, files or size; the newest and the largest come first.")

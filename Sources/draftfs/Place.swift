@@ -16,6 +16,9 @@ struct Place {
     ///   the first path, or the current directory.
     init(directory: String?, paths: [String] = []) throws(Failure) {
         start = Placement.resolve(directory ?? ".")
+        if let directory, access(start, F_OK) != 0 {
+            throw Failure("there is no directory \(Text.printable(directory))")
+        }
         var tried = [start]
         if directory == nil, let path = paths.first {
             tried.insert(Self.absolute(path, from: start), at: 0)

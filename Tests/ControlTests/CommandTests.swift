@@ -97,7 +97,7 @@ struct CommandTests {
         (.fork, "\n", "needs a name"),
         (.fork, "a/b", "not the name of a workspace"),
         (.fork, "two @x", "not a moment"),
-        (.fork, "one two three", "needs a name"),
+        (.fork, "one two three", "and no more"),
         (.restore, "\n", "needs a name"),
         (.restore, "one --as .draft", "name of the control directory"),
         (.restore, "one two", "a value for each option"),

@@ -135,6 +135,11 @@ extension MountTests {
                 }
                 try same(try run(["fork", "f"], below: "one/dir").status, 0, "the current workspace")
                 try same(try readText(mount("f/new")), "2", "the current workspace")
+                try same(try run(["fork", "@kept", "i"], below: "one/dir").status, 0, "a moment of it")
+                try same(try readText(mount("i/new")), "1", "a moment of the current workspace")
+                try same(try run(["backup", "7"], below: "one").status, 0, "a backup like a number")
+                try same(try run(["fork", "one@7", "j"]).status, 0, "a backup like a number")
+                try same(try readText(mount("j/new")), "2", "a backup like a number")
                 let made = try run(["fork", "g", "--json"]).text
                 try same(made, "{\"forked\": \"g\", \"moment\": null}\n", "json")
                 try refuse(ENOENT, "from the base", access(mount("g/new"), F_OK))
@@ -143,13 +148,15 @@ extension MountTests {
                     (["one", "a"], "already"), (["none", "h"], "no workspace named none"),
                     (["one@none", "h"], "no backup named none"), (["one", "x/y"], "not a path"),
                     (["one@", "h"], "moment"), (["one@99999", "h"], "no change"), (["a"], "already"),
+                    (["-C", "nosuch", "h"], "no directory nosuch"), (["@kept", "h"], "before the @"),
                 ] {
                     let result = try run(["fork"] + words)
                     try expect(
                         result.status == 1 && result.errorText.contains(part),
                         "\(words): \(result.status) \(result.errorText)")
                 }
-                try same(try listing(mount.root), ["a", "b", "c", "d", "e", "f", "g", "one"], "workspaces")
+                let all = ["a", "b", "c", "d", "e", "f", "g", "i", "j", "one"]
+                try same(try listing(mount.root), all, "workspaces")
                 let table = try run(["list"]).text.split(separator: "\n").map { $0.split(separator: " ") }
                 try expect(table[0].contains("FROM"), "\(table[0])")
                 try expect(table[1].contains("base"), "\(table)")

@@ -116,7 +116,7 @@ extension ForkTests {
         #expect(fixture.set.quota.usedFiles == 0)
     }
 
-    @Test("The files of the parent count in the fork's limits, which are the parent's, and once in the store's")
+    @Test("The files of the parent count in the limits of the fork, and once in those of the store")
     func limits() throws {
         let fixture = try fixture()
         try fixture.fork("parent", follows: true)
@@ -140,6 +140,28 @@ extension ForkTests {
         try fixture.fork("last")
         try fixture.reopenAfterKill()
         #expect(fixture.set.usage(of: fixture.workspace.id)?.lastChange == changed)
+    }
+
+    @Test("verify of a fork finds damage in the log of an ancestor, for the whole fork and for one file")
+    func verifyInherited() throws {
+        let fixture = try fixture()
+        try fixture.fork("parent", follows: true)
+        try fixture.tree.makeFile("data")
+        try fixture.tree.write(fixture.tree.resolve("data"), [UInt8](repeating: 7, count: 40_000), at: 0)
+        let number = try fixture.tree.resolve("data")
+        try fixture.fork("middle", follows: true)
+        try fixture.fork("fork", follows: true)
+        let path = [Array("data".utf8)]
+        let before = try fixture.workspace.verify(path)
+        #expect(before.isClean && before.bytesChecked > 40_000)
+        #expect(try fixture.workspace.verify().bytesChecked > 40_000)
+        let log = "\(fixture.storePath)/\(LogDirectory.path(number))"
+        try File.open(log, flags: O_RDWR).writeBytes([1, 2, 3], at: 20_000)
+        for report in [try fixture.workspace.verify(), try fixture.workspace.verify(path)] {
+            #expect(report.errors == 1)
+            #expect(report.findings.contains { $0.sentence.contains(LogDirectory.path(number)) })
+        }
+        #expect(try fixture.workspace.verify([Array("f0".utf8)]).isClean)
     }
 
     enum Later: CaseIterable { case nothing, reopening, kill, damage }

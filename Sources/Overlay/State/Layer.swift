@@ -314,6 +314,14 @@ extension Layer {
         }
     }
 
+    /// Returns the files whose rows in this layer say that their content is in a log of the layer's
+    /// workspace.
+    package func filesWithLogs() throws(StorageError) -> [InodeNumber] {
+        try numbers(
+            { (database) throws(StorageError) in try database.inodesWithLogs() },
+            or: { $0.flags.contains(.hasLog) && !$0.flags.contains(.inheritsLog) })
+    }
+
     /// Returns the inodes whose row in this layer satisfies a condition, which the database knows as a query.
     func numbers(
         _ query: (TreeDatabase) throws(StorageError) -> [InodeNumber], or isFound: (InodeRecord) -> Bool

@@ -109,9 +109,7 @@ package final class LayeredRows {
     package func inodesWithLogs() throws(StorageError) -> [InodeNumber] {
         var found = try top.inodesWithLogs()
         for layer in lower?.chain ?? [] where layer.name.workspace == workspace {
-            found += try layer.numbers(
-                { (database) throws(StorageError) in try database.inodesWithLogs() },
-                or: { $0.flags.contains(.hasLog) && !$0.flags.contains(.inheritsLog) })
+            found += try layer.filesWithLogs()
         }
         return found
     }

@@ -5,12 +5,6 @@ package import Platform
 package import Storage
 package import Synchronization
 
-/// The usage of a workspace at its closing, and how many of its files were its parent's when it was forked.
-struct ClosedUsage: Sendable {
-    var usage: UsageRecord
-    var inherited: UInt64
-}
-
 package final class WorkspaceSet: Sendable {
     package let store: Store
     package let base: BaseTree

@@ -155,6 +155,11 @@ package final class LogDirectory: Sendable {
         return file
     }
 
+    /// Returns the length of a log in bytes, without records that were taken back and could not be cut off.
+    package func length(of log: UInt64) throws(Errno) -> UInt64 {
+        min(try file(log).length(), pendingCut(of: log) ?? .max)
+    }
+
     /// Returns the existing logs of a workspace, in no particular order.
     package func numbers(of workspace: UInt16) throws(Errno) -> [UInt64] {
         let directory = Self.workspacePath(workspace) + "/logs"
