@@ -128,6 +128,7 @@ enum Byte {
     static let backslash = UInt8(ascii: "\\")
     static let slash = UInt8(ascii: "/")
     static let dot = UInt8(ascii: ".")
+    static let colon = UInt8(ascii: ":")
     static let dash = UInt8(ascii: "-")
     static let at = UInt8(ascii: "@")
 

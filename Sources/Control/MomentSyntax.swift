@@ -1,8 +1,8 @@
 // MomentSyntax: parses moments in commands: NAME of a backup, @SEQ, @TIME, -AGE; and in names of
-// control files (`diff.MOMENT`, `at/MOMENT`, `history.SEQ`).
+// control files (`at/MOMENT`, `history.SEQ`).
 
 package import Overlay
-internal import Past
+package import Past
 package import Platform
 
 extension Moment {
@@ -47,46 +47,6 @@ extension Moment {
             let moment = try? Moment(word, now: now)
         else { return nil }
         self = moment
-    }
-}
-
-extension DiffGround {
-    private static let prefix = Array("diff.".utf8)
-    private static let workspace = Array("workspace:".utf8)
-
-    /// Parses the name of a control file: `diff` for the base, diff.MOMENT, diff.MOMENT..MOMENT,
-    /// diff.workspace:NAME.
-    /// - Returns: Nil if the name has none of these forms.
-    package init?(controlFile name: FileName, now: Int64) {
-        if name.bytes.elementsEqual("diff".utf8) {
-            self = .base
-            return
-        }
-        guard name.bytes.starts(with: Self.prefix) else { return nil }
-        let word = Array(name.bytes.dropFirst(Self.prefix.count))
-        if word.starts(with: Self.workspace) {
-            let other = Array(word.dropFirst(Self.workspace.count))
-            guard let workspace = try? FileName(other) else { return nil }
-            self = .workspace(workspace)
-            return
-        }
-        if let range = Self.moments(word, now: now) {
-            self = range
-            return
-        }
-        guard let moment = try? Moment(word, now: now) else { return nil }
-        self = .moment(moment)
-    }
-
-    /// Parses MOMENT..MOMENT.
-    private static func moments(_ word: [UInt8], now: Int64) -> DiffGround? {
-        guard let dots = word.indices.dropLast().first(where: {
-            word[$0] == Byte.dot && word[$0 + 1] == Byte.dot
-        }) else { return nil }
-        guard let first = try? Moment(Array(word[..<dots]), now: now),
-            let second = try? Moment(Array(word[(dots + 2)...]), now: now)
-        else { return nil }
-        return .moments(first, second)
     }
 }
 

@@ -73,7 +73,9 @@ package final class StorePast: WorkspacePast {
             }
             return try history(upTo: sequence)
         }
-        guard let ground = DiffGround(controlFile: name, now: Clock.system.realtime()) else {
+        guard let ground = DiffGround(
+            controlFile: name, now: Clock.system.realtime(), isWorkspace: { set.find($0) != nil })
+        else {
             throw CommandError(.noEntry, "\(file) does not name a moment")
         }
         return DiffText.lines(try set.differences(of: workspace, from: ground))

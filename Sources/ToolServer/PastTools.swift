@@ -245,7 +245,8 @@ enum PastTools {
         let (past, below) = try workspace(call)
         if below.isEmpty { _ = try whole(call) }
         let moment = call.text("moment")
-        if let moment, moment.contains("/") || moment.contains(":") && moment.hasPrefix("workspace") {
+        // An agent must not read the names of another workspace, also not as one of two points.
+        if let moment, moment.contains("/") || moment.contains("workspace:") {
             throw ToolError(.usage, "\(moment) is not a moment of this workspace")
         }
         let text = try past.read(moment.map { "diff.\($0)" } ?? "diff", 16 << 20)

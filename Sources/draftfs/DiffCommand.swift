@@ -1,21 +1,22 @@
 // draftfs diff: shows the changes against the base, a moment or another workspace, also as a patch.
 
 import ArgumentParser
-import Glibc
 import Platform
 
 struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff",
-        abstract: "Show what changed against the base, a moment or another workspace, or between moments.",
+        abstract: "Show what changed against the base, a moment or another workspace, or between two.",
         discussion: Moments.help + """
-             Each line has a status (A added, D deleted, M modified, R renamed, T another type, \
-            P attributes only), the old and the new size, and the path. git apply accepts the \
-            patch; --patch and --stat need git.
+             NAME@MOMENT is a moment of another workspace, workspace:NAME its present state. A..B shows what \
+            changed from A to B, which may be of any two workspaces. Each line has a status (A added, D \
+            deleted, M modified, R renamed, T another type, P attributes only), the old and the new size, \
+            and the path. git apply accepts the patch; --patch and --stat need git.
             """)
 
     @Argument(help: ArgumentHelp(
-        "A moment, MOMENT..MOMENT or workspace:NAME; otherwise the first path. Default: the base.",
+        "A moment, NAME@MOMENT or workspace:NAME, or two of them, A..B; otherwise the first path. Default: "
+                + "the base.",
         valueName: "moment"))
     var ground: String?
 
@@ -44,19 +45,19 @@ struct DiffCommand: ParsableCommand {
 
     func run() throws {
         let found = try workspace.place(paths.isEmpty ? [ground].compactMap { $0 } : paths)
-        var (moment, given) = Self.split(ground.map(Moments.word), paths, in: found)
-        moment = moment.map { Moments.fixed($0, now: Clock.system.realtime()) }
-        let place = moment == nil || paths.isEmpty ? found : try workspace.place(given)
+        let (word, given) = Self.split(ground.map(Moments.word), paths, in: found)
+        let points = try Self.points(word, in: found)
+        let place = points.isEmpty || paths.isEmpty ? found : try workspace.place(given)
         let wanted = try place.paths(given)
-        let name = moment.map { "diff.\($0)" } ?? "diff"
+        let name = points.isEmpty ? "diff" : "diff." + points.map(\.word).joined(separator: "..")
         let bytes = try ProgressLine.during(place) { () throws(Failure) in
-            try place.bytes(name, missing: moment.map { Self.unknown($0) })
+            try place.bytes(name, missing: Self.unknown(points))
         }
         let lines = DiffLine.all(in: bytes).filter { $0.isBelow(wanted) }
         if patch {
-            try Self.patch(moment, place).print(lines)
+            try Self.patch(points, place).print(lines)
         } else if stat {
-            try printCounts(Self.patch(moment, place), lines)
+            try printCounts(Self.patch(points, place), lines)
         } else if nameOnly {
             for line in lines { print(GitQuoting.quoted(line.path)) }
         } else {
@@ -64,12 +65,21 @@ struct DiffCommand: ParsableCommand {
         }
     }
 
-    private static func patch(_ moment: String?, _ place: Place) throws(Failure) -> Patch {
-        if let (first, second) = moment.flatMap(Moments.range), !(moment ?? "").hasPrefix("workspace:") {
-            return Patch(
-                old: place.control(Moments.directory(first)), new: place.control(Moments.directory(second)))
+    /// Returns no point for the base, one to compare the workspace with, or two.
+    private static func points(_ word: String?, in place: Place) throws(Failure) -> [Point] {
+        guard let word else { return [] }
+        if let (first, second) = Moments.range(word), !isBackup(word, place),
+            !Point.isWorkspace(word, place) {
+            return [try Point(first, in: place), try Point(second, in: place)]
         }
-        return try Patch(old: tree(moment, place), new: place.root)
+        return [try Point(word, in: place)]
+    }
+
+    private static func patch(_ points: [Point], _ place: Place) throws(Failure) -> Patch {
+        guard let first = points.first else { return Patch(old: place.control("at/0"), new: place.root) }
+        return Patch(
+            old: try first.directory(place),
+            new: points.count > 1 ? try points[1].directory(place) : place.root)
     }
 
     private func printCounts(_ patch: Patch, _ lines: [DiffLine]) throws(Failure) {
@@ -109,41 +119,20 @@ struct DiffCommand: ParsableCommand {
         if first.hasPrefix("@") || first.hasPrefix("workspace:") || Moments.age(first) != nil {
             return (first, rest)
         }
-        if Moments.range(first) != nil, !exists(Place.absolute(first, from: place.start)) {
-            return (first, rest)
-        }
+        let isThere = Place.exists(Place.absolute(first, from: place.start))
+        if Moments.range(first) != nil, !isThere { return (first, rest) }
         let isName = !first.contains("/") && first != "." && first != ".."
-        if isName, exists(place.control("backups/\(first)")) { return (first, rest) }
-        if !isName || exists(Place.absolute(first, from: place.start)) {
-            return (nil, [first] + rest)
-        }
+        if isName, isBackup(first, place) { return (first, rest) }
+        if !isName || isThere { return (nil, [first] + rest) }
         return (first, rest)
     }
 
-    private static func exists(_ path: String) -> Bool {
-        var found = Glibc.stat()
-        return lstat(path, &found) == 0
+    private static func isBackup(_ word: String, _ place: Place) -> Bool {
+        Place.exists(place.control("backups/\(word)"))
     }
 
-    static func unknown(_ moment: String) -> String {
-        if moment.hasPrefix("workspace:") {
-            return "there is no \(Text.printable(moment)) in this store"
-        }
-        return "there is no moment \(Text.printable(moment)) in this workspace: draftfs backup --list "
-            + "shows the backups, draftfs history the changes"
-    }
-
-    /// Returns the directory with the old state of the difference.
-    static func tree(_ moment: String?, _ place: Place) throws(Failure) -> String {
-        guard let moment else { return place.control("at/0") }
-        guard moment.hasPrefix("workspace:") else { return place.control(Moments.directory(moment)) }
-        let name = moment.dropFirst("workspace:".count)
-        let sibling = Place.absolute("../\(name)", from: place.root)
-        guard exists("\(sibling)/.draft/status") else {
-            throw Failure(
-                "the workspace \(Text.printable(String(name))) cannot be read beside "
-                    + "\(place.root): a patch needs the mount that lists the workspaces")
-        }
-        return sibling
+    /// Says that there is no such moment, or workspace. The kernel's answer does not say which of two.
+    private static func unknown(_ points: [Point]) -> String? {
+        points.isEmpty ? nil : points.map(\.unknown).joined(separator: ", or ")
     }
 }

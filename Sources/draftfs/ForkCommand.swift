@@ -64,16 +64,16 @@ struct ForkCommand: ParsableCommand {
         if given.hasPrefix("@") {
             let place = try workspace.place()
             if place.isList { throw Failure("name a workspace before the @: here is the list of them") }
-            return (place, try Self.moment(String(given.dropFirst()), in: place))
+            return (place, try Moments.behindAt(String(given.dropFirst()), in: place))
         }
         if let place = try find(given) { return (place, nil) }
-        guard let at = given.firstIndex(of: "@"), at != given.startIndex,
-            let place = try find(String(given[..<at]))
-        else {
-            throw Failure(
-                "there is no workspace named \(Text.printable(given)): draftfs list shows them")
+        // The name of a workspace may have an @ too.
+        for at in given.indices.reversed() where given[at] == "@" && at != given.startIndex {
+            if let place = try find(String(given[..<at])) {
+                return (place, try Moments.behindAt(String(given[given.index(after: at)...]), in: place))
+            }
         }
-        return (place, try Self.moment(String(given[given.index(after: at)...]), in: place))
+        throw Failure("there is no workspace named \(Text.printable(given)): draftfs list shows them")
     }
 
     /// Returns the workspace of a name or path; nil if there is none.
@@ -91,13 +91,6 @@ struct ForkCommand: ParsableCommand {
         let path = "\(list.place.root)/\(try list.name(given))"
         guard Place.root(above: path) == path else { return nil }
         return try Place(directory: path)
-    }
-
-    /// Returns a moment as the control files take it. The name of a backup may look like a number.
-    private static func moment(_ text: String, in place: Place) throws(Failure) -> String {
-        guard let first = text.first else { throw Failure("give a moment behind the @") }
-        if try place.objects("backup").contains(where: { $0.value["name"]?.text == text }) { return text }
-        return first.isASCII && first.isNumber ? "@" + text : text
     }
 
     private func fromBase(_ list: Place) throws(Failure) {

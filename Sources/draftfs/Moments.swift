@@ -48,6 +48,14 @@ enum Moments {
         return "@" + ISOTime.text(now - age)
     }
 
+    /// Returns a moment that is written behind the name of a workspace and an @, in the form that control
+    /// files take. The name of a backup may look like a number.
+    static func behindAt(_ text: String, in place: Place) throws(Failure) -> String {
+        guard let first = text.first else { throw Failure("give a moment behind the @") }
+        if try place.objects("backup").contains(where: { $0.value["name"]?.text == text }) { return text }
+        return first.isASCII && first.isNumber ? "@" + text : text
+    }
+
     /// Returns the directory with the moment's tree, below `.draft`.
     static func directory(_ word: String) -> String {
         word.hasPrefix("@") || word.hasPrefix("-") ? "at/\(word)" : "backups/\(word)"

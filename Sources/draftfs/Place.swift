@@ -77,6 +77,12 @@ struct Place {
         return above == "/" ? "/\(name)" : "\(above)/\(name)"
     }
 
+    /// Returns whether there is a file, or a symlink, of that path.
+    static func exists(_ path: String) -> Bool {
+        var found = stat()
+        return lstat(path, &found) == 0
+    }
+
     private static func normal(_ path: String) -> String {
         var names: [Substring] = []
         for name in path.split(separator: "/") where name != "." {

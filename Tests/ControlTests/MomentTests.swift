@@ -136,6 +136,30 @@ struct MomentTests {
         ("diff.a.b..-10m", .moments(.backup(name("a.b")), .time(noon - 600 * second))),
         ("diff.@3..@x", nil), ("diff.@3..", nil), ("diff...@3", nil),
         ("diff.workspace:agent", .workspace(name("agent"))),
+        ("diff.workspace:agent:@17", .point(DiffPoint(name("agent"), at: .sequence(17)))),
+        ("diff.workspace:agent:one", .point(DiffPoint(name("agent"), at: .backup(name("one"))))),
+        ("diff.workspace:agent:x y", .point(DiffPoint(name("agent"), at: .backup(name("x y"))))),
+        ("diff.workspace:agent:@x", .workspace(name("agent:@x"))),
+        (
+            "diff.workspace:agent:@17..@3",
+            .points(DiffPoint(name("agent"), at: .sequence(17)), DiffPoint(at: .sequence(3)))
+        ),
+        (
+            "diff.one..workspace:agent",
+            .points(DiffPoint(at: .backup(name("one"))), DiffPoint(name("agent")))
+        ),
+        (
+            "diff.workspace:a:one..workspace:b:-10m",
+            .points(
+                DiffPoint(name("a"), at: .backup(name("one"))),
+                DiffPoint(name("b"), at: .time(noon - 600 * second)))
+        ),
+        // Workspaces of these names are there.
+        ("diff.workspace:known:@1..@2", .workspace(name("known:@1..@2"))),
+        ("diff.workspace:known:x:@3", .point(DiffPoint(name("known:x"), at: .sequence(3)))),
+        (
+            "diff.workspace:known:x..@3", .points(DiffPoint(name("known:x")), DiffPoint(at: .sequence(3)))
+        ),
         ("diff.workspace:", nil), ("diff.workspace:..", nil), ("diff.", nil), ("diff..x", nil),
         ("diff.@x", nil), ("differ", nil), ("Diff", nil),
     ]
@@ -144,7 +168,10 @@ struct MomentTests {
     func `Names of diff files say what they are taken against`(
         row: (name: String, ground: DiffGround?)
     ) {
-        #expect(DiffGround(controlFile: name(row.name), now: noon) == row.ground, "\(row.name)")
+        let known = ["known:x", "known:@1..@2"].map(name)
+        let found = DiffGround(
+            controlFile: name(row.name), now: noon, isWorkspace: { known.contains($0) })
+        #expect(found == row.ground, "\(row.name)")
     }
 
     @Test func `History is cut into parts of 5,000 changes`() {

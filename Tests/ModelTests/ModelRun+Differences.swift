@@ -25,6 +25,26 @@ extension ModelRun {
         forget()
     }
 
+    /// Checks the diff against a workspace that was left, and against one of its moments.
+    func checkDifferences(to name: String, _ image: TreeImage) throws {
+        let now = try TreeImage(fixture.tree)
+        let other = try FileName(name)
+        try check(image, now, .workspace(other), "against \(name)")
+        guard let moment = moments.randomElement(using: &random) else { return }
+        let here = try TreeImage(PastTree(fixture.workspace.moments.view(at: moment.sequence)))
+        try check(
+            image, here, .points(DiffPoint(other), DiffPoint(at: .sequence(moment.sequence))),
+            "from \(name) to \(moment.name)")
+        let left = try fixture.open(name).workspace
+        let sequence = UInt64.random(in: 0...left.accounts.statistics.sequence, using: &random)
+        let there = try TreeImage(PastTree(left.moments.view(at: sequence)))
+        try check(
+            there, here,
+            .points(DiffPoint(other, at: .sequence(sequence)), DiffPoint(at: .sequence(moment.sequence))),
+            "from \(name) at \(sequence) to \(moment.name)")
+        forget()
+    }
+
     private func check(
         _ old: TreeImage, _ new: TreeImage, _ ground: DiffGround, _ when: String
     ) throws {

@@ -36,8 +36,9 @@ extension ModelRun {
     func checkLeft(_ name: String) throws {
         guard let state = left[name] else { return }
         let differences: [String]
+        let image = try TreeImage(state)
         do {
-            differences = try TreeImage(state).differences(to: TreeImage(fixture.open(name)))
+            differences = try image.differences(to: TreeImage(fixture.open(name)))
         } catch {
             throw CheckFailure(
                 "seed \(seed), \(name): \(error)\n" + fixture.messages.joined(separator: "\n"))
@@ -45,6 +46,7 @@ extension ModelRun {
         if !differences.isEmpty {
             throw CheckFailure("seed \(seed), \(name):\n" + differences.joined(separator: "\n"))
         }
+        try checkDifferences(to: name, image)
     }
 
     func names(of directory: String) throws -> [String] {

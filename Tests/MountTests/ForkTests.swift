@@ -140,6 +140,9 @@ extension MountTests {
                 try same(try run(["backup", "7"], below: "one").status, 0, "a backup like a number")
                 try same(try run(["fork", "one@7", "j"]).status, 0, "a backup like a number")
                 try same(try readText(mount("j/new")), "2", "a backup like a number")
+                try same(try run(["fork", "one", "k@1"]).status, 0, "a name with an @")
+                try same(try run(["fork", "k@1@kept", "l"]).status, 0, "a moment behind a name with an @")
+                try same(try readText(mount("l/new")), "1", "a moment behind a name with an @")
                 let made = try run(["fork", "g", "--json"]).text
                 try same(made, "{\"forked\": \"g\", \"moment\": null}\n", "json")
                 try refuse(ENOENT, "from the base", access(mount("g/new"), F_OK))
@@ -155,12 +158,72 @@ extension MountTests {
                         result.status == 1 && result.errorText.contains(part),
                         "\(words): \(result.status) \(result.errorText)")
                 }
-                let all = ["a", "b", "c", "d", "e", "f", "g", "i", "j", "one"]
+                let all = ["a", "b", "c", "d", "e", "f", "g", "i", "j", "k@1", "l", "one"]
                 try same(try listing(mount.root), all, "workspaces")
                 let table = try run(["list"]).text.split(separator: "\n").map { $0.split(separator: " ") }
                 try expect(table[0].contains("FROM"), "\(table[0])")
                 try expect(table[1].contains("base"), "\(table)")
                 try expect(table[3].contains { $0.hasPrefix("one@") }, "\(table)")
+            }
+        }
+
+        @Test("draftfs diff compares workspaces and their moments, and its patches make one of the other")
+        func differences() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                func run(_ words: [String]) throws -> ChildResult {
+                    try ChildProcess.run(
+                        [TestEnvironment.binary, "diff"] + words, seconds: 60, directory: mount("one"))
+                }
+                try makeDirectory(mount("one"))
+                try writeFile(mount("one/inherited"), "line\n")
+                try writeFile(mount("one/.draft/backup"), "start")
+                for name in ["two", "a@b", "x..y"] { try writeFile(mount("one/.draft/fork"), "'\(name)'") }
+                try writeFile(mount("two/inherited"), "line\nof two\n")
+                try writeFile(mount("two/.draft/backup"), "7")
+                try writeFile(mount("two/later"), "later\n")
+                try writeFile(mount("one/dir/file1"), "of one\n")
+                try writeFile(mount("a@b/inherited"), "of a@b\n")
+                let rows: [(words: [String], lines: [String])] = [
+                    (["workspace:two"], ["D later", "M dir/file1", "M inherited"]),
+                    (["two@start"], ["M dir/file1"]), (["workspace:two@start"], ["M dir/file1"]),
+                    (["start..two@7"], ["M inherited"]), (["two@7..workspace:two"], ["A later"]),
+                    (["workspace:two..two@7"], ["D later"]), (["workspace:two..workspace:two"], []),
+                    (["start..workspace:two", "later"], ["A later"]), (["@0..two@0"], []),
+                    (["workspace:a@b"], ["M dir/file1", "M inherited"]),
+                    (["workspace:x..y"], ["M dir/file1"]),
+                    (["start..-0s"], ["M dir/file1"]), (["two@-1w"], ["A inherited", "M dir/file1"]),
+                ]
+                for (words, expected) in rows {
+                    let result = try run(words + ["--name-only"])
+                    try same(result.status, 0, "\(words): \(result.errorText)")
+                    let lines = try run(words).text.split(separator: "\n").map {
+                        let fields = $0.split(separator: "\t").map(String.init)
+                        return [fields.first ?? "", fields.last ?? ""].joined(separator: " ")
+                    }
+                    try same(lines.sorted(), expected.sorted(), "\(words)")
+                    try same(
+                        result.text.split(separator: "\n").map(String.init).sorted(),
+                        expected.map { String($0.dropFirst(2)) }.sorted(), "\(words), the paths alone")
+                }
+                for (words, part) in [
+                    (["workspace:none"], "no workspace none"), (["none@3"], "no workspace none"),
+                    (["two@none"], "moment none"), (["start..none@3"], "no workspace none"),
+                    (["two@"], "give a moment"), (["two@99999"], "moment @99999"),
+                ] {
+                    let result = try run(words)
+                    try expect(
+                        result.status == 1 && result.errorText.contains(part),
+                        "\(words): \(result.status) \(result.errorText)")
+                }
+                let patch = try run(["two@start..workspace:two", "--patch"])
+                try same(patch.status, 0, patch.errorText)
+                let copy = try TemporaryDirectory()
+                try ChildProcess.check(["cp", "-r", mount("one/.draft/backups/start"), copy.path + "/tree"])
+                try writeFile(copy.path + "/patch", patch.text)
+                try ChildProcess.check(["git", "-C", copy.path + "/tree", "apply", copy.path + "/patch"])
+                try ChildProcess.check(["diff", "-r", copy.path + "/tree", mount("two")])
+                let sums = try run(["two@start..workspace:two", "--stat"])
+                try expect(sums.text.contains("+2") && sums.text.contains("2 files"), sums.text)
             }
         }
     }

@@ -170,6 +170,49 @@ import Testing
         #expect(try lines(fixture, .workspace(try FileName("main"))) == [])
     }
 
+    @Test("A diff compares moments of two workspaces, also of a fork and its parent")
+    func points() throws {
+        let fixture = try fixture()
+        let (name, own) = (try FileName("fork"), fixture.tree!)
+        try own.makeFile("inherited")
+        try own.write("inherited", "as inherited")
+        try own.write("a", "A")
+        let start = fixture.workspace.accounts.statistics.sequence
+        let fork = try fixture.fork("fork")
+        #expect(try lines(fixture, .workspace(name)) == [])
+        try fork.write("inherited", "f")
+        try fork.makeFile("only there")
+        let middle = fork.workspace.accounts.statistics.sequence
+        try fork.unlink("b")
+        try fork.rename("a", to: "z")
+        try own.write("d/f", "D")
+        try own.changeMode("inherited", 0o600)
+        #expect(
+            try lines(fixture, .workspace(name)).sorted() == [
+                "A - 12 b", "D 0 - only there", "M 12 12 inherited", "M 14 14 d/f", "R 12 12 z > a",
+            ])
+        let moment = DiffPoint(name, at: .sequence(middle))
+        #expect(
+            try lines(fixture, .points(moment, DiffPoint(at: .sequence(start)))).sorted() == [
+                "D 0 - only there", "M 12 12 inherited",
+            ])
+        #expect(
+            try lines(fixture, .points(DiffPoint(name, at: .sequence(start)), DiffPoint())).sorted() == [
+                "M 14 14 d/f", "P 12 12 inherited",
+            ])
+        #expect(
+            try lines(
+                fixture, .points(DiffPoint(name, at: .sequence(start)), DiffPoint(at: .sequence(start))))
+                == [])
+        // What the workspace itself compares does not count for the two points.
+        #expect(
+            try lines(fixture, .points(moment, DiffPoint(name))).sorted() == ["D 12 - b", "R 12 12 a > z"])
+        // All sides of a history may be compared with the base's state.
+        let first = DiffPoint(name, at: .sequence(0))
+        #expect(try lines(fixture, .points(first, DiffPoint(at: .sequence(0)))) == [])
+        #expect(try lines(fixture, .point(first)) == lines(fixture))
+    }
+
     @Test("A large file is compared only where it was written")
     func large() throws {
         let fixture = try WorkspaceFixture { base in
@@ -188,7 +231,8 @@ import Testing
         let fixture = try fixture()
         for ground in [
             DiffGround.moment(.backup(try FileName("no"))), .moment(.sequence(1_000)),
-            .workspace(try FileName("no")),
+            .workspace(try FileName("no")), .point(DiffPoint(try FileName("no"), at: .sequence(0))),
+            .points(DiffPoint(try FileName("main"), at: .sequence(1_000)), DiffPoint()),
         ] {
             var found: Errno?
             do throws(CommandError) {

@@ -67,7 +67,9 @@ extension ControlDirectory {
             }
             return try history(upTo: sequence, workspace)
         case .diff(let name):
-            guard let ground = DiffGround(controlFile: name, now: clock.realtime()) else {
+            guard let ground = DiffGround(
+                controlFile: name, now: clock.realtime(), isWorkspace: { set.find($0) != nil })
+            else {
                 throw CommandError(.noEntry, "\(name) does not name a moment")
             }
             return DiffText.lines(try set.differences(of: workspace, from: ground))

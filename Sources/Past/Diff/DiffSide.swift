@@ -126,16 +126,32 @@ struct DiffSide {
 
     // MARK: Differences from the base
 
-    /// Returns the names for which the workspace has entries, by directory.
+    /// Returns the names for which the workspace has entries, or had some at the moment, by directory.
     func overlaidNames() throws(Errno) -> [InodeNumber: Set<FileName>] {
         var found: [InodeNumber: Set<FileName>] = [:]
         for directory in tree.directoriesWithEntries.all {
             let names = try tree.entries(in: directory).keys
             if !names.isEmpty { found[key(directory)] = Set(names) }
         }
+        for (directory, entries) in state.delta.entries {
+            found[key(directory), default: []].formUnion(entries.keys)
+        }
         return found
     }
 
-    /// The files of the base that have rows.
-    var overlaidRows: Set<InodeNumber> { Set(tree.identity.touched.all.map(key)) }
+    /// The files of the base that have rows, or had some at the moment.
+    var overlaidRows: Set<InodeNumber> {
+        var rows = Set(tree.identity.touched.all.map(key))
+        for number in state.delta.inodes.keys where number & Self.givenOut == 0 { rows.insert(key(number)) }
+        return rows
+    }
+}
+
+extension TreeAtMoment {
+    /// The files of which a row, an attribute or the content changed since the moment.
+    func changedRows() throws(Errno) -> Set<InodeNumber> {
+        var rows = Set(delta.inodes.keys).union(delta.xattrs.keys)
+        rows.formUnion(try tree.editedInodes(after: sequence))
+        return rows
+    }
 }

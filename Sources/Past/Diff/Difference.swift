@@ -1,15 +1,28 @@
-// Difference: one path in which two trees differ. DiffGround: what a workspace is compared with.
+// Difference: one path in which two trees differ. DiffGround: what is compared with what.
 
 package import Platform
 
-/// What a workspace is compared with.
+/// A state that is compared: a workspace, now or at a moment.
+package struct DiffPoint: Equatable, Sendable {
+    /// Another workspace of the store; nil for the workspace that is asked.
+    package var workspace: FileName?
+    /// Nil for the present state.
+    package var moment: Moment?
+
+    package init(_ workspace: FileName? = nil, at moment: Moment? = nil) {
+        self.workspace = workspace
+        self.moment = moment
+    }
+}
+
+/// What is compared.
 package enum DiffGround: Equatable, Sendable {
+    /// The workspace with the base.
     case base
-    case moment(Moment)
-    /// Not the workspace as it is, but its state at the second moment is compared with that at the first.
-    case moments(Moment, Moment)
-    /// Another workspace of the store, by name.
-    case workspace(FileName)
+    /// The workspace with a point.
+    case point(DiffPoint)
+    /// The second point with the first.
+    case points(DiffPoint, DiffPoint)
 }
 
 /// One path that differs.

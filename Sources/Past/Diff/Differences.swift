@@ -20,26 +20,50 @@ extension WorkspaceSet {
     ) throws(CommandError) -> [Difference] {
         switch ground {
         case .base:
-            return try workspace.comparison.differences(from: nil)
-        case .moment(let moment):
-            return try workspace.comparison.differences(from: try workspace.moments.sequence(of: moment))
-        case .moments(let first, let second):
-            return try workspace.comparison.differences(
-                from: try workspace.moments.sequence(of: first),
-                to: try workspace.moments.sequence(of: second))
-        case .workspace(let name):
+            return try Comparison(workspace: workspace).differences(from: nil)
+        case .point(let point):
+            return try Comparison.differences(from: end(point, of: workspace), to: DiffEnd(workspace))
+        case .points(let first, let second):
+            return try Comparison.differences(
+                from: end(first, of: workspace), to: end(second, of: workspace))
+        }
+    }
+
+    private func end(
+        _ point: DiffPoint, of workspace: Workspace
+    ) throws(CommandError) -> DiffEnd {
+        var found = workspace
+        if let name = point.workspace {
             guard let record = find(name) else {
                 throw CommandError(.noEntry, "there is no workspace named \(name)")
             }
-            if record.id == workspace.id { return [] }
-            let other: Workspace
-            do throws(StorageError) {
-                other = try self.workspace(record)
-            } catch {
-                throw CommandError(error.errno, "the workspace \(name) cannot be opened: \(error)")
+            if record.id != workspace.id {
+                do throws(StorageError) {
+                    found = try self.workspace(record)
+                } catch {
+                    throw CommandError(error.errno, "the workspace \(name) cannot be opened: \(error)")
+                }
             }
-            return try workspace.comparison.differences(to: other)
         }
+        guard let moment = point.moment else { return DiffEnd(found) }
+        return DiffEnd(found, at: try found.moments.sequence(of: moment))
+    }
+}
+
+/// A workspace at a moment.
+struct DiffEnd: Sendable {
+    let workspace: Workspace
+    /// The last change that counts; `.max` for the present state.
+    let sequence: UInt64
+
+    init(_ workspace: Workspace, at sequence: UInt64 = .max) {
+        self.workspace = workspace
+        self.sequence = sequence
+    }
+
+    /// Reads the changes since from the tree log.
+    func state(_ tree: Tree) throws(Errno) -> TreeAtMoment {
+        sequence == .max ? TreeAtMoment(tree) : try TreeAtMoment(tree, after: sequence)
     }
 }
 
@@ -49,10 +73,12 @@ package struct Comparison: Sendable {
 }
 
 extension Comparison {
-    /// Compares with the base (nil) or the moment after a change.
+    /// Compares the present state with the base (nil) or the moment after a change.
     func differences(from sequence: UInt64?) throws(CommandError) -> [Difference] {
-        if let sequence { return try differences(from: sequence, to: .max) }
-        return try answering { () throws(Errno) in
+        if let sequence {
+            return try Self.differences(from: DiffEnd(workspace, at: sequence), to: DiffEnd(workspace))
+        }
+        return try Self.answering { () throws(Errno) in
             let draft = try workspace.withTree { (tree) throws(Errno) in
                 let new = DiffSide(TreeAtMoment(tree), keys: workspace.id)
                 let old = DiffSide(TreeAtMoment(tree), keys: workspace.id, isBase: true)
@@ -64,53 +90,61 @@ extension Comparison {
         }
     }
 
-    /// Compares the moments after two changes; either may be the earlier one, and `.max` is now.
-    func differences(from first: UInt64, to second: UInt64) throws(CommandError) -> [Difference] {
-        try answering { () throws(Errno) in
-            let draft = try workspace.withTree { (tree) throws(Errno) in
-                let old = try TreeAtMoment(tree, after: first)
-                let new = second == .max ? TreeAtMoment(tree) : try TreeAtMoment(tree, after: second)
-                // All that changed since the earlier moment: some of it changed after the later one only.
-                let earlier = first < second ? old : new
-                var rows = Set(earlier.delta.inodes.keys).union(earlier.delta.xattrs.keys)
-                rows.formUnion(try tree.editedInodes(after: min(first, second)))
-                return try DiffDraft(
-                    DiffNames(
-                        old: DiffSide(old, keys: workspace.id), new: DiffSide(new, keys: workspace.id),
-                        names: earlier.delta.entries.mapValues { Set($0.keys) }),
-                    rows: rows)
-            }
-            return draft.finished(old: workspace, new: workspace)
-        }
-    }
-
-    func differences(to other: Workspace) throws(CommandError) -> [Difference] {
-        try answering { () throws(Errno) in
-            // The two locks are always taken in the same order.
+    /// Compares two moments, in any order, of one workspace or of two.
+    static func differences(from first: DiffEnd, to second: DiffEnd) throws(CommandError) -> [Difference] {
+        let (old, new) = (first.workspace, second.workspace)
+        return try answering { () throws(Errno) in
             let draft: DiffDraft
-            if workspace.id < other.id {
-                draft = try workspace.withTree { (tree) throws(Errno) in
-                    try other.withTree { (base) throws(Errno) in try compare(base, tree) }
+            if old.id == new.id {
+                if first.sequence == second.sequence { return [] }
+                draft = try new.withTree { (tree) throws(Errno) in
+                    try compare(first.state(tree), second.state(tree), in: tree)
+                }
+            } else if new.id < old.id {
+                // The two locks are always taken in the same order.
+                draft = try new.withTree { (tree) throws(Errno) in
+                    try old.withTree { (other) throws(Errno) in
+                        try compare(first.state(other), second.state(tree))
+                    }
                 }
             } else {
-                draft = try other.withTree { (base) throws(Errno) in
-                    try workspace.withTree { (tree) throws(Errno) in try compare(base, tree) }
+                draft = try old.withTree { (other) throws(Errno) in
+                    try new.withTree { (tree) throws(Errno) in
+                        try compare(first.state(other), second.state(tree))
+                    }
                 }
             }
-            return draft.finished(old: other, new: workspace)
+            return draft.finished(old: old, new: new)
         }
     }
 
-    private func compare(_ other: Tree, _ tree: Tree) throws(Errno) -> DiffDraft {
-        let old = DiffSide(TreeAtMoment(other), keys: workspace.id)
-        let new = DiffSide(TreeAtMoment(tree), keys: workspace.id)
-        let names = try new.overlaidNames().merging(old.overlaidNames()) { $0.union($1) }
+    /// Compares two moments of a workspace.
+    private static func compare(
+        _ old: TreeAtMoment, _ new: TreeAtMoment, in tree: Tree
+    ) throws(Errno) -> DiffDraft {
+        // All that changed since the earlier moment: some of it changed after the later one only.
+        let earlier = old.sequence < new.sequence ? old : new
+        let keys = tree.workspace
         return try DiffDraft(
-            DiffNames(old: old, new: new, names: names),
-            rows: new.overlaidRows.union(old.overlaidRows))
+            DiffNames(
+                old: DiffSide(old, keys: keys), new: DiffSide(new, keys: keys),
+                names: earlier.delta.entries.mapValues { Set($0.keys) }),
+            rows: try earlier.changedRows())
     }
 
-    private func answering(
+    /// Compares moments of two workspaces. What neither has changed is the base's in both.
+    private static func compare(
+        _ other: TreeAtMoment, _ state: TreeAtMoment
+    ) throws(Errno) -> DiffDraft {
+        let keys = state.tree.workspace
+        let old = DiffSide(other, keys: keys)
+        let new = DiffSide(state, keys: keys)
+        let names = try new.overlaidNames().merging(old.overlaidNames()) { $0.union($1) }
+        return try DiffDraft(
+            DiffNames(old: old, new: new, names: names), rows: new.overlaidRows.union(old.overlaidRows))
+    }
+
+    private static func answering(
         _ body: () throws(Errno) -> [Difference]
     ) throws(CommandError) -> [Difference] {
         do throws(Errno) {
