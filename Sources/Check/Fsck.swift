@@ -251,7 +251,8 @@ package struct Fsck {
         for (index, item) in chain.enumerated().reversed() {
             let paths = DatabasePaths("\(path)/\(LogDirectory.workspacePath(item.id))")
             let end = index == 0 ? item.last : item.last.addingReportingOverflow(1).partialValue
-            let first = end == 0 ? 0 : Layer.firstGeneration(upTo: end - 1, of: paths)
+            guard let first = end == 0 ? 0 : try? Layer.firstGeneration(upTo: end - 1, of: paths)
+            else { return nil }
             for generation in first..<end {
                 let name = Layer.Name(workspace: item.id, generation: generation)
                 guard let found = try? Layer(name, reading: paths.path(generation), over: layer)

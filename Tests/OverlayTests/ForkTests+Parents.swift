@@ -178,6 +178,15 @@ extension ForkTests {
             try fixture.tree.write("f0", "\(index % 10)")
             if index > 1 { try fixture.tree.unlink("n\(index - 2)") }
             if index == 6 { try fixture.tree.unlink("d/g") }
+            // A layer has a removal and a value of one file.
+            let node = try fixture.tree.resolve("f1")
+            if index == 2 {
+                try fixture.tree.setXattr(Array("user.a".utf8), of: node, to: [1], mode: .either)
+            }
+            if index == 5 {
+                try fixture.tree.removeXattr(Array("user.a".utf8), of: node)
+                try fixture.tree.setXattr(Array("user.c".utf8), of: node, to: [2], mode: .either)
+            }
             try fixture.fork("fork \(index)")
             #expect(fixture.workspace.maintenance.checkpoint())
         }
@@ -199,10 +208,12 @@ extension ForkTests {
             #expect(try fixture.tree.text("n11") == "number 11")
             #expect(try fixture.tree.text("f0") == "1ase 0")
             #expect(try fixture.tree.names("d") == [])
+            #expect(try fixture.tree.xattrNames(of: fixture.tree.resolve("f1")) == [Array("user.c".utf8)])
             let old = try fixture.open("fork 3")
             #expect(try old.names("") == ["d", "f0", "f1", "f2", "n2", "n3"])
             #expect(try old.text("f0") == "3ase 0")
             #expect(try old.names("d") == ["g"])
+            #expect(try old.xattrNames(of: old.resolve("f1")) == [Array("user.a".utf8)])
             #expect(try fixture.open("fork 11").text("n10") == "number 10")
             let view = try PastTree(old.workspace.moments.view(at: 1))
             #expect(try view.names("") == ["d", "f0", "f1", "f2"])
@@ -226,5 +237,65 @@ extension ForkTests {
         #expect(try fixture.workspace.verify().isClean)
         #expect(try fixture.repaired().outcome == .clean)
         try check()
+    }
+
+    @Test("A merge keeps all layers while a fork has an unreadable record; what a kill left is removed")
+    func mergeBesideUnreadable() throws {
+        let fixture = try fixture()
+        try fixture.fork("trunk", follows: true)
+        for index in 0..<12 {
+            try fixture.tree.makeFile("n\(index)")
+            if index == 3 { try fixture.fork("fork") }
+            try fixture.fork("other \(index)")
+            #expect(fixture.workspace.maintenance.checkpoint())
+        }
+        let id = try #require(fixture.set.find(FileName("fork"))).id
+        for index in 0..<12 {
+            try fixture.set.discards.remove(try #require(fixture.set.find(FileName("other \(index)"))))
+        }
+        #expect(fixture.set.close())
+        let record = "\(fixture.storePath)/workspaces/000\(id)/workspace"
+        try File.open(record, flags: O_RDWR).writeBytes([UInt8](repeating: 0, count: 200), at: 0)
+        let trunk = "\(fixture.storePath)/workspaces/0002"
+        for part in ["tree.5.db.new", "tree.5.db.new-wal"] { try writeFile("\(trunk)/\(part)", "a part") }
+        try fixture.reopen()
+        for part in ["tree.5.db.new", "tree.5.db.new-wal"] {
+            #expect(access("\(trunk)/\(part)", F_OK) != 0, "\(part)")
+        }
+        for _ in 0..<2 { fixture.set.layerMerge.run() }
+        for number in 1...11 { #expect(access("\(trunk)/tree.\(number).db", F_OK) == 0, "\(number)") }
+        #expect(try fixture.repaired().outcome == .repaired)
+        let names = ["d", "f0", "f1", "f2", "n0", "n1", "n2", "n3"]
+        #expect(try fixture.open("recovered-\(id)").names("") == names)
+        #expect(fixture.tree.exists("n11"))
+    }
+
+    @Test("A merge that fails is told once, and does not keep others from theirs")
+    func failingMerge() throws {
+        let fixture = try fixture()
+        let own = try #require(fixture.tree)
+        try fixture.fork("trunk", follows: true)
+        let trees = [own, fixture.tree!]
+        let names = ["main", "trunk"]
+        for index in 0..<12 {
+            for (tree, name) in zip(trees, names) {
+                try tree.makeFile("n\(index)")
+                let record = try #require(fixture.set.find(FileName(name)))
+                _ = try fixture.set.forks.fork(record, as: FileName("\(name) \(index)"), caller: tree.caller)
+                #expect(tree.workspace.maintenance.checkpoint())
+            }
+        }
+        try File.open("\(fixture.storePath)/workspaces/0001/tree.4.db", flags: O_RDWR)
+            .writeBytes([UInt8](repeating: 0x55, count: 4_096), at: 0)
+        func isMerged(_ id: String) -> Bool {
+            (try? TreeDatabase("\(fixture.storePath)/workspaces/\(id)/tree.11.db", .readOnly).position())?
+                .isWhole == true
+        }
+        for _ in 0..<4 { fixture.set.layerMerge.run() }
+        #expect(!isMerged("0001"))
+        #expect(isMerged("0002"))
+        #expect(fixture.messages.count { $0.contains("are not merged") } == 1)
+        #expect(access("\(fixture.storePath)/workspaces/0001/tree.11.db.new", F_OK) != 0)
+        #expect(try trees[1].names("").count == 16)
     }
 }

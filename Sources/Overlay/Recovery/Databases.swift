@@ -34,7 +34,13 @@ extension Databases {
             throw .system(error, doing: "list", path: LogDirectory.workspacePath(record.id))
         }
         // Databases before the last one that has all are not needed.
-        let first = last.map { Layer.firstGeneration(upTo: $0, of: paths) } ?? 0
+        let first = try last.map { (last) throws(StorageError) in
+            try Layer.firstGeneration(upTo: last, of: paths)
+        } ?? 0
+        // A merge that a kill ended left its part.
+        if let last, !paths.areInMemory {
+            for number in first...last { DatabaseSeal.removeDatabase(paths.mergePath(number)) }
+        }
         var generation = first
         // Each database but the last is that of a layer. The last may be one too, if nothing was written
         // since.

@@ -17,6 +17,13 @@ package final class Layers: Sendable {
 
     package func find(_ name: Layer.Name) -> Layer? { known.withLock { $0[name]?.layer } }
 
+    /// Returns the generations of a workspace's layers that are in use.
+    func generations(of workspace: UInt16) -> [UInt32] {
+        known.withLock { known in
+            known.filter { $0.key.workspace == workspace && $0.value.layer != nil }.map(\.key.generation)
+        }
+    }
+
     func add(_ layer: Layer) {
         known.withLock { known in
             if known.count > 64 { known = known.filter { $0.value.layer != nil } }

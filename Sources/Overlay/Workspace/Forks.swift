@@ -26,11 +26,11 @@ extension Forks {
             if error.errno != .noEntry { set.events.post(.error, "\(error)") }
             throw error.errno
         }
-        let layer = try freeze(workspace, caller)
+        let (layer, files) = try freeze(workspace, caller)
         let fork = WorkspaceRecord.Fork(
             workspace: record.id, generation: layer.name.generation, sequence: layer.position.sequence,
             lastNumber: layer.position.lastNumber, moment: moment ?? layer.position.sequence,
-            files: workspace.quota.usedFiles)
+            files: files)
         // A fork is no way out of limits.
         let limits = workspace.accounts.operatorLimits
         // A removal of the parent, which looks for forks under this lock, sees the fork or comes first.
@@ -57,31 +57,36 @@ extension Forks {
 
     /// Freezes the present state as a layer, durably. If nothing changed since the last layer, that one is
     /// returned.
-    private func freeze(_ workspace: Workspace, _ caller: Caller) throws(Errno) -> Layer {
+    /// - Returns: also the number of the workspace's new or changed files then.
+    private func freeze(
+        _ workspace: Workspace, _ caller: Caller
+    ) throws(Errno) -> (layer: Layer, files: UInt64) {
         let top: Layer.WrittenDatabase
         do throws(StorageError) {
             top = Layer.WrittenDatabase(try TreeDatabase(":memory:"))
         } catch {
             throw error.errno
         }
-        let layer = try workspace.gate.alone { () throws(Errno) in
+        let frozen = try workspace.gate.alone { () throws(Errno) in
             try workspace.withReserve { () throws(Errno) in
-                try workspace.withTree { (tree) throws(Errno) in
+                try workspace.withTree { (tree) throws(Errno) -> (layer: Layer, files: UInt64) in
                     if let last = tree.rows.lower, last.name.workspace == workspace.id, tree.pending.isEmpty,
-                        last.position.sequence == workspace.sequence.last { return last }
+                        last.position.sequence == workspace.sequence.last {
+                        return (last, workspace.quota.usedFiles)
+                    }
                     var transaction = tree.begin(.freeze, caller.stamp(set.clock.realtime()))
                     transaction.changes.append(.freeze(generation: tree.generation))
                     try tree.commit(&transaction)
                     let layer = Freeze(tree: tree).run(at: transaction.sequence, top.database)
                     markPendingCuts(tree)
-                    return layer
+                    return (layer, workspace.quota.usedFiles)
                 }
             }
         }
         try workspace.synchronizeTreeLog()
         // The content of the files becomes durable soon.
         workspace.wantsSync.store(true, ordering: .relaxed)
-        return layer
+        return frozen
     }
 
     /// Marks logs that end in a record which could not be cut off: recovery cuts marked logs only.

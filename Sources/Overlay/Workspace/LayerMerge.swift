@@ -6,6 +6,14 @@ internal import Platform
 package import Storage
 internal import Synchronization
 
+/// What was merged.
+struct LayerMerges: Sendable {
+    /// The workspaces whose layers were merged, with the generation that has them all.
+    var done: [UInt16: UInt32] = [:]
+    /// The newest generations for which it failed.
+    var failed: [UInt16: UInt32] = [:]
+}
+
 package struct LayerMerge: Sendable {
     let set: WorkspaceSet
 
@@ -15,9 +23,9 @@ package struct LayerMerge: Sendable {
     /// Merges the layers of one workspace that has too many. It may take long: it is not called by a thread
     /// that others wait for.
     package func run() {
-        let merged: [UInt16: UInt32] = set.merged.withLock { known in
-            defer { known = [:] }
-            return known
+        let merged: [UInt16: UInt32] = set.merges.withLock { merges in
+            defer { merges.done = [:] }
+            return merges.done
         }
         for (id, generation) in merged {
             if let workspace = set.opened(id) { removeUnneeded(below: generation, of: workspace) }
@@ -26,13 +34,17 @@ package struct LayerMerge: Sendable {
             let layers = workspace.withTreeSafely { Self.ownLayers(of: $0) }
             // An unwritten layer is written by the next checkpoint.
             guard layers.count > set.limits.layers, layers.allSatisfy(\.isWritten),
-                !workspace.databases.areInMemory
+                !workspace.databases.areInMemory, !workspace.logs.reserve.isShort,
+                let newest = layers.first?.name.generation,
+                set.merges.withLock({ $0.failed[workspace.id] }) != newest
             else { continue }
             do throws(StorageError) {
                 try merge(layers, of: workspace)
             } catch {
-                // It only costs time: a later round tries again.
+                // It only costs time. It is tried again when there is one more layer, or after a restart.
+                set.merges.withLock { $0.failed[workspace.id] = newest }
                 set.events.post(.notice, "layers of workspace \(workspace.id) are not merged: \(error)")
+                continue
             }
             return
         }
@@ -46,8 +58,11 @@ package struct LayerMerge: Sendable {
     private func merge(_ layers: [Layer], of workspace: Workspace) throws(StorageError) {
         guard let newest = layers.first, let oldest = layers.last else { return }
         let path = workspace.databases.path(newest.name.generation)
-        let temporary = path + ".new"
+        // It could not be replaced: a log beside it would be taken for one of the new database.
+        if DatabaseSeal.hasLog(path) { throw .system(.busy, doing: "replace", path: path) }
+        let temporary = workspace.databases.mergePath(newest.name.generation)
         DatabaseSeal.removeDatabase(temporary)
+        defer { DatabaseSeal.removeDatabase(temporary) }
         var position = newest.position
         position.isWhole = true
         try write(layers, of: workspace, to: temporary, at: position)
@@ -60,7 +75,7 @@ package struct LayerMerge: Sendable {
             throw .system(error, doing: "replace", path: path)
         }
         // A search that began before may still look into the old ones.
-        set.merged.withLock { $0[workspace.id] = newest.name.generation }
+        set.merges.withLock { $0.done[workspace.id] = newest.name.generation }
     }
 
     private func write(
@@ -85,12 +100,22 @@ package struct LayerMerge: Sendable {
     private func removeUnneeded(below generation: UInt32, of workspace: Workspace) {
         // A fork that is being opened reads these files under this lock.
         set.opening.withLock { _ in
+            // A workspace whose record is unreadable may begin with any of them.
+            guard set.store.unreadable.isEmpty else { return }
             let forks = set.store.forks(of: workspace.id).compactMap { $0.fork?.generation }
-            let needed = forks.filter { $0 < generation }.map { number in
-                Layer.firstGeneration(upTo: number, of: workspace.databases)...number
-            }
-            for number in 0..<generation where !needed.contains(where: { $0.contains(number) }) {
-                DatabaseSeal.removeDatabase(workspace.databases.path(number))
+            // A fork that is being made has no record yet. A search may still look into a layer.
+            let used = set.layers.generations(of: workspace.id)
+            do throws(StorageError) {
+                let needed = try (forks + used).filter { $0 < generation }.map {
+                    (number) throws(StorageError) in
+                    try Layer.firstGeneration(upTo: number, of: workspace.databases)...number
+                }
+                for number in 0..<generation where !needed.contains(where: { $0.contains(number) }) {
+                    DatabaseSeal.removeDatabase(workspace.databases.path(number))
+                }
+            } catch {
+                // Without knowing what is needed, nothing is removed.
+                set.events.post(.notice, "merged layers of workspace \(workspace.id) are kept: \(error)")
             }
         }
     }
@@ -99,12 +124,24 @@ package struct LayerMerge: Sendable {
 extension Layer {
     /// Returns the generation at which the layers of a workspace up to `last` begin: that of the last
     /// database that has all of the generations before.
-    package static func firstGeneration(upTo last: UInt32, of paths: DatabasePaths) -> UInt32 {
+    /// - Throws: `system`, if a database cannot be looked at now. Whether it has all is not known then.
+    package static func firstGeneration(
+        upTo last: UInt32, of paths: DatabasePaths
+    ) throws(StorageError) -> UInt32 {
         var number = last
         while number > 0 {
             let path = paths.path(number)
-            // A damaged one is met when the layers are read.
-            if DatabaseSeal.exists(path), (try? open(path).position().isWhole) == true { return number }
+            if DatabaseSeal.exists(path) {
+                do throws(StorageError) {
+                    if try open(path).position().isWhole { return number }
+                } catch {
+                    // A damaged one is met when the layers are read.
+                    switch error {
+                    case .damaged, .outdated: break
+                    default: throw error
+                    }
+                }
+            }
             number -= 1
         }
         return 0

@@ -53,7 +53,7 @@ extension LayerSearch {
         let paths = set.store.databases(of: parent.id)
         if paths.areInMemory { return nil }
         var layer = lower
-        let first = Layer.firstGeneration(upTo: name.generation, of: paths)
+        let first = try Layer.firstGeneration(upTo: name.generation, of: paths)
         for generation in first...name.generation {
             do throws(StorageError) {
                 layer = try set.layers.layer(

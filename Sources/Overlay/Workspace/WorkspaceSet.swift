@@ -13,8 +13,7 @@ package final class WorkspaceSet: Sendable {
     let clock: Clock
     package let open = OpenWorkspaces()
     let layers = Layers()
-    /// The workspaces whose layers were merged, with the generation that has them all.
-    let merged = Mutex<[UInt16: UInt32]>([:])
+    let merges = Mutex(LayerMerges())
     /// Held while a workspace is recovered: other requests for a workspace that is not open wait, but
     /// requests to open workspaces do not.
     package let opening = Mutex<Void>(())

@@ -40,7 +40,9 @@ package struct DatabaseBatches {
             try flush(ifMoreThan: count)
         }
         for number in try database.inodesWithXattrs() {
-            batch.xattrs[number] = try database.xattrs(of: number).mapValues { .some($0) }
+            // Other attributes of the file may be removed in the same batch.
+            batch.xattrs[number, default: [:]].merge(
+                try database.xattrs(of: number).mapValues { .some($0) }, uniquingKeysWith: { $1 })
             try flush(ifMoreThan: count)
         }
         for number in try database.inodesWithOrigins() {

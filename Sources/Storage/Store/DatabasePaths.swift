@@ -17,6 +17,9 @@ package struct DatabasePaths: Sendable {
         return "\(directory)/\(Self.name(generation))"
     }
 
+    /// Returns the path at which a database is made that takes the place of that of a generation.
+    package func mergePath(_ generation: UInt32) -> String { path(generation) + ".new" }
+
     package static func name(_ generation: UInt32) -> String {
         generation == 0 ? "tree.db" : "tree.\(generation).db"
     }
