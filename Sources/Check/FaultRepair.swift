@@ -19,7 +19,7 @@ extension FaultRepair {
     ) {
         let name = isTree ? nil : scan.database?.path(of: id)
         var lostBlocks: [UInt64: (record: ScannedRecord, blocks: [Int])] = [:]
-        var tries = Self.blocksToTry
+        var tries = LogRepair.blocksToTry
         let isUsed = isTree || check.faults.isEmpty || scan.isUsed(id)
         for fault in check.faults {
             var finding = self.finding(fault, path, name, isTree, atLeast, check)
@@ -43,7 +43,7 @@ extension FaultRepair {
             scan.log.add(finding)
         }
         for (_, lost) in lostBlocks.sorted(by: { $0.key < $1.key }) {
-            giveUp(lost.record, lost.blocks, path, id, isTree)
+            giveUp(lost.record, lost.blocks, path, id)
         }
         if check.isPartial {
             scan.log.add(
@@ -95,9 +95,6 @@ extension FaultRepair {
         }
         return finding
     }
-
-    /// The number of blocks of one log in which a flipped bit is searched for: a tenth of a second each.
-    private static var blocksToTry: Int { 64 }
 
     private func flipBack(
         _ block: Int, _ record: ScannedRecord, _ path: String, _ id: UInt64
@@ -154,7 +151,7 @@ extension FaultRepair {
         let end = (fault.range.upperBound + 7) & ~7
         if let found = try repair.flipBack(
             recordAt: fault.range.lowerBound..<end, before: fault.before, after: fault.after) {
-            if found.end >= end { return (true, true) }
+            if found.end >= end { return (true, found.isWhole) }
             rest.range = found.end..<end
             rest.before = found.sequence
         }
@@ -198,10 +195,9 @@ extension FaultRepair {
         return true
     }
 
-    /// Gives up damaged blocks of written bytes one by one. A record that describes a change of the file's
-    /// layout or of the tree is lost whole.
+    /// Gives up damaged blocks of a record, and keeps its bytes beside the log.
     private func giveUp(
-        _ record: ScannedRecord, _ blocks: [Int], _ path: String, _ id: UInt64, _ isTree: Bool
+        _ record: ScannedRecord, _ blocks: [Int], _ path: String, _ id: UInt64
     ) {
         _ = scan.mend { () throws(StorageError) in
             let file = try self.open(path)
@@ -209,11 +205,7 @@ extension FaultRepair {
             try KeptBytes.keep(record.position..<end, of: file, log: id, path: path, on: scan.disk)
             let repair = LogRepair(file, log: id, key: scan.key, time: scan.now)
             do throws(Errno) {
-                if !isTree, record.header.kind == RecordKind.write.rawValue {
-                    try repair.lose(blocks, of: record)
-                } else {
-                    _ = try repair.replace(record)
-                }
+                try repair.giveUp(blocks, of: record)
                 try file.synchronize()
             } catch {
                 throw .system(error, doing: "repair", path: path)

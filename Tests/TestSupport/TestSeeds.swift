@@ -27,8 +27,8 @@ package enum TestSeeds {
     }
 
     /// Returns fixed and new seeds and prints them, for a test that runs all of them in one call.
-    package static func list(_ test: String) -> [TestSeed] {
-        let seeds = all()
+    package static func list(_ test: String, memorable: [UInt64] = []) -> [TestSeed] {
+        let seeds = all(memorable: memorable)
         let shown = asked == nil ? "1 to \(fixedCount), " + values(new) : values(seeds)
         print("\(test): seeds \(shown)")
         return seeds

@@ -8,6 +8,9 @@ extension LogRepair {
     /// The largest number of table entries that is tried: each try hashes the whole table.
     private static let longestTable = 512
 
+    /// The number of blocks of one log in which a flipped bit is searched for: a tenth of a second each.
+    package static let blocksToTry = 64
+
     /// Corrects the one flipped bit that makes a block match its checksum.
     /// - Returns: False if there is no such bit.
     package func flipBack(block: Int, of record: ScannedRecord) throws(Errno) -> Bool {
@@ -33,10 +36,13 @@ extension LogRepair {
 
     /// Corrects the one flipped bit that makes the header and table of the record at the start of
     /// `range` valid.
-    /// - Returns: The end of the record and its sequence number, or nil if there is no such bit.
+    ///
+    /// The payload of an unreadable record cannot be checked. So this is done here too.
+    /// - Returns: The end of the record, its sequence number and whether all of it is as written; nil if
+    ///   there is no such bit.
     package func flipBack(
         recordAt range: Range<UInt64>, before: UInt64, after: UInt64?
-    ) throws(Errno) -> (end: UInt64, sequence: UInt64)? {
+    ) throws(Errno) -> (end: UInt64, sequence: UInt64, isWhole: Bool)? {
         let position = range.lowerBound
         let longest = Format.recordHeaderLength + 8 * Self.longestTable
         let bytes = try file.readBytes(longest, at: position)
@@ -51,8 +57,23 @@ extension LogRepair {
                 position + header.recordLength <= range.upperBound,
                 header.fits(tried, log: log, key: key, position: position) else { continue }
             try file.writeBytes([tried[bit >> 3]], at: position + UInt64(bit >> 3))
-            return (position + header.recordLength, header.sequence)
+            let record = ScannedRecord(header: header, position: position)
+            return (position + header.recordLength, header.sequence, try mendPayload(of: record))
         }
         return nil
+    }
+
+    /// Corrects damaged blocks, or gives them up.
+    /// - Returns: whether nothing is lost.
+    private func mendPayload(of record: ScannedRecord) throws(Errno) -> Bool {
+        let table = try RecordTable(reading: file, log: log, key: key, at: record.position)
+        var lost: [Int] = []
+        for (tries, found) in table.checkBlocks(in: file).filter({ $0.state == .damaged }).enumerated() {
+            if tries < Self.blocksToTry, try flipBack(block: found.block, of: record) { continue }
+            lost.append(found.block)
+        }
+        if lost.isEmpty { return true }
+        try giveUp(lost, of: record)
+        return false
     }
 }

@@ -139,6 +139,16 @@ package struct LogRepair {
             at: record.position)
     }
 
+    /// Gives up damaged blocks of written bytes one by one. A record that describes a change of the file's
+    /// layout or of the tree is lost whole.
+    package func giveUp(_ blocks: [Int], of record: ScannedRecord) throws(Errno) {
+        if record.header.kind == RecordKind.write.rawValue {
+            try lose(blocks, of: record)
+        } else {
+            _ = try replace(record)
+        }
+    }
+
     package func clear(_ range: Range<UInt64>) throws(Errno) {
         try file.writeBytes([UInt8](repeating: 0, count: range.count), at: range.lowerBound)
     }
