@@ -18,7 +18,9 @@ import Testing
         try fixture.workspace.accounts.setLimit(.memory, to: 64 << 20)
         fixture.set.maintain()
         #expect(memory.bytes == 64 << 20 && fixture.set.memory.bytes == 64 << 20)
-        #expect(memory.inodes == 50_000 && memory.listedNames == 25_000)
+        // SQLite's memory is that of the whole process. Other tests may have taken most of this budget.
+        let part = memory.isTight ? 2 : 1
+        #expect(memory.inodes == 50_000 / part && memory.listedNames == 25_000 / part)
         try fixture.workspace.accounts.setLimit(.memory, to: 1 << 30)
         fixture.set.maintain()
         #expect(memory.inodes == 800_000)
