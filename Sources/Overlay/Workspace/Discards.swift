@@ -94,9 +94,14 @@ package struct Discards: Sendable {
             throw error
         }
         if let workspace {
-            set.open.remove(record.id)
-            set.stopCounting(workspace)
-            if isNeeded { keep(workspace) } else { workspace.release() }
+            if isNeeded {
+                // Forks read its layers and logs.
+                shut(workspace)
+            } else {
+                set.open.remove(record.id)
+                set.stopCounting(workspace)
+                workspace.release()
+            }
         } else if !isNeeded {
             set.stopCounting(closed: record.id)
         }
@@ -104,17 +109,21 @@ package struct Discards: Sendable {
         set.wantsPoolSweep.store(true, ordering: .relaxed)
     }
 
-    /// Closes a removed workspace that forks need. What it takes still counts.
-    private func keep(_ workspace: Workspace) {
+    /// Closes an open workspace of which no call is expected. What it takes still counts. The caller holds
+    /// the lock `opening`.
+    private func shut(_ workspace: Workspace) {
         let usage = workspace.accounts.usageRecord
+        set.open.remove(workspace.id)
+        set.stopCounting(workspace)
         let isClean = workspace.close()
+        // The next opening begins to count the growth of the logs at 0.
         set.store.logs.close(workspace: workspace.id)
         set.countClosed(workspace.id, usage)
         guard isClean else { return }
         do throws(StorageError) {
             try usage.write(workspace.id, on: set.store.disk)
         } catch {
-            // The limits of the store count it again at the next start, if they can.
+            // The next opening, or the next start for a removed one, counts again.
             set.events.post(.warning, "\(error)")
         }
     }
@@ -206,20 +215,7 @@ package struct Discards: Sendable {
             else { return }
             // What cannot be written now stays open: a later round tries again.
             guard workspace.maintenance.checkpoint() else { return }
-            let usage = workspace.accounts.usageRecord
-            set.open.remove(workspace.id)
-            set.stopCounting(workspace)
-            let isClean = workspace.close()
-            // The next opening begins to count the growth of the logs at 0.
-            set.store.logs.close(workspace: workspace.id)
-            set.countClosed(workspace.id, usage)
-            guard isClean else { return }
-            do throws(StorageError) {
-                try usage.write(workspace.id, on: set.store.disk)
-            } catch {
-                // The next opening counts again.
-                set.events.post(.warning, "\(error)")
-            }
+            shut(workspace)
         }
     }
 

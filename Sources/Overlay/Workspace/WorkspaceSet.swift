@@ -87,22 +87,13 @@ package final class WorkspaceSet: Sendable {
         let result: Result<Workspace, StorageError> = opening.withLock { _ in
             if let known = opened(record.id) { return .success(known) }
             // It may have been removed or discarded since its record was looked up.
-            guard let current = store.allWorkspaces.first(where: { $0.id == record.id }) else {
-                return .failure(
-                    .system(
-                        .noEntry, doing: "open", path: LogDirectory.workspacePath(record.id)))
-            }
-            if current.isRemoved {
+            guard let current = store.allWorkspaces.first(where: { $0.id == record.id }),
+                !current.isRemoved
+            else {
                 return .failure(
                     .system(.noEntry, doing: "open", path: LogDirectory.workspacePath(record.id)))
             }
-            do throws(StorageError) {
-                let layers = try LayerSearch(set: self).layers(below: current)
-                return .success(
-                    try withExtendedLifetime(layers) { () throws(StorageError) in try recover(current) })
-            } catch {
-                return .failure(error)
-            }
+            return recoverOverLayers(current)
         }
         return try result.get()
     }
@@ -111,15 +102,21 @@ package final class WorkspaceSet: Sendable {
     package func openForRepair(_ record: WorkspaceRecord) throws(StorageError) -> Workspace {
         let result: Result<Workspace, StorageError> = opening.withLock { _ in
             if let known = opened(record.id) { return .success(known) }
-            do throws(StorageError) {
-                let layers = try LayerSearch(set: self).layers(below: record)
-                return .success(
-                    try withExtendedLifetime(layers) { () throws(StorageError) in try recover(record) })
-            } catch {
-                return .failure(error)
-            }
+            return recoverOverLayers(record)
         }
         return try result.get()
+    }
+
+    /// Opens a workspace that is not open, and before it the layers below it. The caller holds the lock
+    /// `opening`.
+    private func recoverOverLayers(_ record: WorkspaceRecord) -> Result<Workspace, StorageError> {
+        do throws(StorageError) {
+            let layers = try LayerSearch(set: self).layers(below: record)
+            return .success(
+                try withExtendedLifetime(layers) { () throws(StorageError) in try recover(record) })
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// Opens a workspace that is not open. The caller holds the lock `opening`, and the layers below it.
