@@ -29,7 +29,7 @@ final class BaseWatcher: Sendable {
         self.set = set
         self.operations = operations
         watch = try DirectoryWatch()
-        let root = try set.base.directory([])
+        let root = try set.base.host.directory([])
         let key = try watch.watch(root)
         paths.withLock { $0[key] = [] }
     }

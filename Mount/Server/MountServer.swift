@@ -119,7 +119,7 @@ package final class MountServer: Sendable {
             report.render(workspace: workspace?.id ?? 0)
         }
         let negatives = NegativeNames()
-        services.provide(set, report, negatives)
+        services.provide(set, report, negatives, clock: request.clock)
         services.verify(with: VerificationService(set, services.jobs))
         synchronizer = MountSynchronizer(
             mountPoint, barrier: "\(ControlFile.root.text)/\(ControlFile.barrier.text)")

@@ -3,10 +3,13 @@
 internal import Control
 internal import Overlay
 internal import Past
+internal import Platform
 internal import Storage
 
 extension ControlServices {
-    mutating func provide(_ set: WorkspaceSet, _ report: StatusReport, _ negatives: NegativeNames) {
+    mutating func provide(
+        _ set: WorkspaceSet, _ report: StatusReport, _ negatives: NegativeNames, clock: Clock
+    ) {
         metrics = { workspace throws(CommandError) in
             report.metrics(workspace: workspace?.id ?? 0)
         }
@@ -48,6 +51,10 @@ extension ControlServices {
         fork = { workspace, name, moment, caller throws(CommandError) in
             _ = try set.forks.fork(workspace, as: name, at: moment, caller: caller)
         }
+        let commits = CommitService(set, jobs, clock: clock)
+        commits.finishInterrupted()
+        commit = { workspace, request throws(CommandError) in try commits.commit(workspace, request) }
+        commitReport = { workspace in commits.text(workspace) }
         refresh = { workspace, _ throws(CommandError) in
             let stale = workspace.baseFiles.refresh()
             var outcome = CommandOutcome(

@@ -7,7 +7,8 @@ package import Platform
 
 /// The control files that take commands.
 package enum CommandFile: String, Sendable, CaseIterable {
-    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh, discard, restore, run, fork
+    case backup, rollback, undo, clone, edit, verify, limits, drift, refresh, discard, restore, run, fork,
+        commit
 
     /// The syntax of a command, without the file's name.
     package var syntax: String {
@@ -26,6 +27,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
         case .restore: "NAME [--id ID] [--as NEW]"
         case .run: "STATUS MILLISECONDS COMMAND [OUTPUT]"
         case .fork: "NEW [MOMENT]"
+        case .commit: "[--dry-run] [--ours | --theirs] path…"
         }
     }
 
@@ -50,6 +52,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
             case .restore: "brings a discarded workspace back"
             case .run: "keeps the result of a command for the list of workspaces"
             case .fork: "makes a workspace that begins as this one is now, or as it was at a moment"
+            case .commit: "puts changes into the base; . stands for all"
             }
         return "write \(syntax): \(purpose)"
     }
@@ -77,6 +80,8 @@ package enum Command: Equatable, Sendable {
     case run(status: Int32, milliseconds: Int64, command: [UInt8], output: [UInt8])
     /// Makes a workspace of that name. Without a moment, it begins as this one is now.
     case fork(FileName, Moment?)
+    /// Puts changes into the base.
+    case commit(CommitRequest)
     // In the list of workspaces:
     /// Discards these workspaces.
     case discard([FileName])

@@ -51,6 +51,7 @@ package struct CommandReader {
         case .restore: return try restore(words)
         case .run: return try run(words)
         case .fork: return try fork(words)
+        case .commit: return try commit(words)
         case .edit: return nil
         }
     }
@@ -164,6 +165,28 @@ package struct CommandReader {
         guard words.count <= 2 else { throw usage("takes a name and a moment, and no more") }
         let moment = words.count > 1 ? try Moment(words[1], now: now) : nil
         return .fork(try workspace(first), moment)
+    }
+
+    private func commit(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        var request = CommitRequest()
+        var rest: [[UInt8]] = []
+        for word in words {
+            switch String(decoding: word, as: UTF8.self) {
+            case "--dry-run": request.isDryRun = true
+            case "--ours", "--theirs":
+                let choice: ConflictChoice = word.elementsEqual("--ours".utf8) ? .ours : .theirs
+                guard request.choice == .refuse || request.choice == choice else {
+                    throw usage("takes one of --ours and --theirs")
+                }
+                request.choice = choice
+            default: rest.append(word)
+            }
+        }
+        let paths = try paths(rest[...])
+        guard !paths.isEmpty else { throw usage("needs paths, or . for all") }
+        // The root stands for everything.
+        request.paths = paths.contains([]) ? [] : paths
+        return .commit(request)
     }
 
     // MARK: The list of workspaces

@@ -112,6 +112,9 @@ package protocol CommandHandlers<Target>: Sendable {
     func fork(
         _ target: Target, as name: FileName, at moment: Moment?, caller: Caller
     ) throws(CommandError)
+    /// Puts changes of the workspace into the base.
+    /// - Throws: EBUSY if changes conflict with those of the base.
+    func commit(_ target: Target, _ request: CommitRequest, caller: Caller) throws(CommandError)
     /// Makes changes of the base visible.
     func refresh(_ target: Target, caller: Caller) throws(CommandError) -> CommandOutcome
 }
@@ -182,6 +185,7 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
                 status: status, milliseconds: milliseconds, command: command, output: output)
         case .fork(let name, let moment):
             try handlers.fork(target, as: name, at: moment, caller: caller)
+        case .commit(let request): try handlers.commit(target, request, caller: caller)
         case .discard, .remove, .discardClean, .restore:
             throw CommandError(
                 .notSupported, "this command is for the list of workspaces: write it to its control files")

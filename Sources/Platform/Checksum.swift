@@ -42,6 +42,8 @@ package struct ChecksumKey: Equatable, Sendable {
         return key
     }
 
+    package func xxh3(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { xxh3($0) } }
+
     package func xxh3(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         secret.withUnsafeBytes { secret in
             XXH3_64bits_withSecret(

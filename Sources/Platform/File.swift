@@ -126,6 +126,11 @@ package final class File: Sendable {
         if cp_syncfs(descriptor) != 0 { throw .last }
     }
 
+    /// Returns a descriptor for syncs of this directory, which is open as a path only.
+    package func reopenedForSync() throws(Errno) -> File {
+        try File.open([0x2e], in: self, flags: OpenFlags.directory)
+    }
+
     /// Copies bytes from the same offset of another file with copy_file_range(2).
     /// - Returns: The number of bytes copied. 0 also if the file systems cannot do this.
     package func copyBytes(of source: File, at offset: UInt64, count: Int) throws(Errno) -> Int {

@@ -80,7 +80,7 @@ extension File {
 
     /// Returns the path of `name` in this directory through /proc, since the *xattr calls accept no
     /// directory descriptor. An empty name means the directory itself.
-    private func procPath(_ name: [UInt8]) -> [UInt8] {
+    func pathOverProc(_ name: [UInt8]) -> [UInt8] {
         Array("/proc/self/fd/\(descriptor)/".utf8) + (name.isEmpty ? [0x2e] : name)
     }
 
@@ -88,7 +88,7 @@ extension File {
     package func extendedAttribute(
         _ attribute: [UInt8], of name: [UInt8]
     ) throws(Errno) -> [UInt8] {
-        let path = procPath(name)
+        let path = pathOverProc(name)
         // Most are short or not there. The longest has 64 KiB (XATTR_SIZE_MAX).
         for length in [256, 64 << 10] {
             var buffer = [UInt8](repeating: 0, count: length)
@@ -108,7 +108,7 @@ extension File {
 
     /// Returns the names of the extended attributes of `name` in this directory.
     package func extendedAttributeNames(of name: [UInt8]) throws(Errno) -> [[UInt8]] {
-        let path = procPath(name)
+        let path = pathOverProc(name)
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         let count = withCString(path) { path in
             buffer.withUnsafeMutableBytes { raw in
@@ -204,6 +204,10 @@ package enum OpenFlags {
     package static let createNew = O_RDWR | O_CREAT | O_EXCL
     package static let create = O_RDWR | O_CREAT
     package static let path = CP_O_PATH
+    /// Opens a regular file for writing. It follows no symlink.
+    package static let writeFile = O_WRONLY | O_NOFOLLOW | O_NONBLOCK
+    /// Opens a regular file for reading. It follows no symlink, and waits for no writer of a fifo.
+    package static let readFile = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
     /// Bypasses the page cache.
     package static let direct = CP_O_DIRECT
     package static let noAccessTime = CP_O_NOATIME

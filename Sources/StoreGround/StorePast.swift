@@ -148,4 +148,8 @@ private struct Handlers: CommandHandlers {
     ) throws(CommandError) {
         throw CommandError(.notSupported, "only a mount (draftfs mount) can fork workspaces")
     }
+
+    func commit(_ target: Workspace, _ request: CommitRequest, caller: Caller) throws(CommandError) {
+        throw CommandError(.notSupported, "only a mount (draftfs mount) can commit workspaces")
+    }
 }

@@ -11,6 +11,7 @@ extension CommandTests {
     @Suite struct Verbs {
         static let all = [
             "mount", "unmount", "status", "doctor", "fork", "list", "discard", "restore", "run", "hook",
+            "commit",
             "backup", "rollback", "undo", "history", "blame", "diff", "clone", "read", "edit", "copy",
             "edit-copy", "mcp", "verify", "limits", "drift", "refresh", "events", "progress", "top",
             "fsck", "completion", "generate-manual",

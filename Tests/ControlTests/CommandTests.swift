@@ -71,6 +71,12 @@ struct CommandTests {
         (.fork, "two", [.fork(name("two"), nil)]),
         (.fork, "./-x kept", [.fork(name("-x"), .backup(name("kept")))]),
         (.fork, "two @7", [.fork(name("two"), .sequence(7))]),
+        (.commit, ".", [.commit(CommitRequest())]),
+        (.commit, "a .", [.commit(CommitRequest())]),
+        (.commit, "--theirs /a b", [
+            .commit(CommitRequest(paths: [bytes("a"), bytes("b")], choice: .theirs)),
+        ]),
+        (.commit, "a --dry-run", [.commit(CommitRequest(paths: [bytes("a")], isDryRun: true))]),
         (.restore, "one --as two --id 7", [.restore(name("one"), id: 7, newName: name("two"))]),
     ]
 
@@ -98,6 +104,10 @@ struct CommandTests {
         (.fork, "a/b", "not the name of a workspace"),
         (.fork, "two @x", "not a moment"),
         (.fork, "one two three", "and no more"),
+        (.commit, "\n", "needs paths"),
+        (.commit, "--ours", "needs paths"),
+        (.commit, "--ours --theirs a", "one of --ours and --theirs"),
+        (.commit, "--force a", "no option"),
         (.restore, "\n", "needs a name"),
         (.restore, "one --as .draft", "name of the control directory"),
         (.restore, "one two", "a value for each option"),

@@ -93,6 +93,12 @@ private struct Handlers: CommandHandlers {
         try target.note("refresh")
         return CommandOutcome(sequence: 12)
     }
+    func commit(
+        _ target: Recorder, _ request: CommitRequest, caller: Caller
+    ) throws(CommandError) {
+        try target.note("commit", request.choice, request.isDryRun, request.paths.map(text))
+    }
+
     func fork(
         _ target: Recorder, as name: FileName, at moment: Moment?, caller: Caller
     ) throws(CommandError) {
@@ -133,6 +139,10 @@ struct ExecutorTests {
         (.drift, "ours a\nours b 1-2-3-4\n", ["ours a any", "ours b 1-2-3-4"], [13, 13]),
         (.refresh, ".\n", ["refresh"], [12]),
         (.fork, "two\nthree @4\n", ["fork two now", "fork three sequence(4)"], [99, 99]),
+        (
+            .commit, ".\n--ours a b --dry-run\n",
+            ["commit refuse false []", #"commit ours true ["a", "b"]"#], [99, 99]
+        ),
     ]
 
     @Test(arguments: rows)

@@ -103,6 +103,7 @@ struct FuzzTests {
         case .discard(let names): return !names.isEmpty && names.allSatisfy(isSoundName)
         case .remove(let names): return names.allSatisfy(isSoundName)
         case .fork(let name, _): return isSoundName(name)
+        case .commit(let request): return request.paths.allSatisfy { !$0.isEmpty && isSoundPath($0) }
         case .restore(let name, _, let newName): return isSoundName(name) && isSoundName(newName ?? name)
         case .edit(let path, let splices):
             var end: UInt64 = 0

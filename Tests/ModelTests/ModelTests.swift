@@ -25,3 +25,14 @@ import Testing
         #expect(run.fixture.messages.filter { $0.contains("EIO") } == [], "\(seed)")
     }
 }
+
+@Suite struct CommitModelTests {
+    private static let seeds = TestSeeds.all()
+
+    @Test("Commits change the base as three whole trees say, and no workspace", arguments: seeds)
+    func commits(seed: TestSeed) throws {
+        let run = try CommitRun(seed: seed.value)
+        try run.run(rounds: TestEnvironment.isFull ? 60 : 14)
+        #expect(run.commits + run.conflicts > 0, "\(seed)")
+    }
+}

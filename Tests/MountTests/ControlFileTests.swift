@@ -10,9 +10,9 @@ extension MountTests {
     @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
     struct ControlFiles {
         static let all = [
-            "at", "backup", "backups", "base-now", "base-then", "blame", "clone", "diff", "drift", "edit",
-            "events", "fork", "history", "last-error", "limits", "metrics", "progress", "refresh", "rollback",
-            "run", "status", "undo", "verify",
+            "at", "backup", "backups", "base-now", "base-then", "blame", "clone", "commit", "diff",
+            "drift", "edit", "events", "fork", "history", "last-error", "limits", "metrics",
+            "progress", "refresh", "rollback", "run", "status", "undo", "verify",
         ]
         static let directories: Set<String> = ["at", "backups", "base-now", "base-then", "blame"]
         static let readOnly: Set<String> = [

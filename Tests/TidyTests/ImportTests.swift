@@ -53,7 +53,7 @@ struct ImportTests {
     static let glibc: [String: Set<String>] = [
         "Sources/Storage": ["SQLiteConnection.swift", "Store.swift"],
         "Sources/Overlay": [
-            "BaseTree.swift", "DatabaseSeal.swift", "Placement.swift", "Databases.swift", "SessionMark.swift",
+            "HostBase.swift", "DatabaseSeal.swift", "Placement.swift", "Databases.swift", "SessionMark.swift",
         ],
         "Sources/MCP": [
             "LineReader.swift", "MCPServer.swift", "OutputChannel.swift", "StandardStreams.swift",

@@ -52,6 +52,7 @@ extension ControlDirectory {
         case .run: return WorkspaceTexts.run(workspace.flatMap { Runs.last(in: $0.id, of: set) })
         case .list: return WorkspaceTexts.list(set)
         case .discard: return WorkspaceTexts.discarded(set)
+        case .commit: return try services.commitReport(workspace)
         case .rollback, .undo, .clone, .edit, .refresh, .restore, .fork:
             return file.command.map { StateTexts.usage($0) } ?? []
         }

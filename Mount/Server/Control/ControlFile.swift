@@ -21,6 +21,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// The result of the last command that was run in the workspace.
     case run
     case fork
+    case commit
 
     var text: String {
         switch self {
@@ -74,7 +75,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Whether its commands need the dirty pages of shared mappings written back first.
     var readsContent: Bool {
         switch self {
-        case .backup, .rollback, .undo, .clone, .edit, .discard, .fork: true
+        case .backup, .rollback, .undo, .clone, .edit, .discard, .fork, .commit: true
         default: false
         }
     }

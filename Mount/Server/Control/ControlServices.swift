@@ -42,6 +42,12 @@ package struct ControlServices: Sendable {
         @Sendable (Workspace, FileName, Moment?, Caller) throws(CommandError) -> Void =
             { _, _, _, _ throws(CommandError) in throw Self.missing("fork") }
 
+    /// Puts changes of a workspace into the base.
+    package var commit: @Sendable (Workspace, CommitRequest) throws(CommandError) -> Void =
+        { _, _ throws(CommandError) in throw Self.missing("commit") }
+    /// The report of the last commit.
+    package var commitReport: Text = { _ in [] }
+
     /// The long jobs that `progress` shows.
     package let jobs: JobList
 
@@ -86,6 +92,10 @@ struct ServiceHandlers: CommandHandlers {
         try services.fork(target, name, moment, caller)
         forked(name)
     }
+
+    func commit(
+        _ target: Workspace, _ request: CommitRequest, caller: Caller
+    ) throws(CommandError) { try services.commit(target, request) }
 
     func refresh(
         _ target: Workspace, caller: Caller

@@ -1,253 +1,192 @@
-// BaseTree: read access to the base by path below its root, with bounded descriptor caches. No path leaves
-// the root: directories are opened beneath it without following symlinks, and the last name is never
-// followed. Nothing here writes. As root, the base is seen through a private read-only, noatime copy of its
-// mount, so not even an atime changes.
+// BaseTree: the base as one workspace sees it. Commits of workspaces change the base; a workspace that was
+// made before goes on seeing what was there, by the tables of these commits. Without later commits, every
+// call goes to the base as it is now.
+//
+// A commit becomes visible to all views before it changes anything. A call that began before that looks at
+// the base once more. While a commit is under way, its steps and the calls of views exclude each other.
 
 package import Platform
 internal import Synchronization
-import Glibc
-
-/// The queries of a base to the host, which tests can replace.
-package struct BaseProbe: Sendable {
-    /// Returns the status to use, given the result of statx(2).
-    package var adjust: @Sendable (FileStatus) -> FileStatus = { $0 }
-    /// Returns the time that a file changed now would get, and the length of a clock tick (nanoseconds).
-    package var coarseTime: @Sendable () -> (now: Int64, tick: Int64) = { Clock.coarse() }
-    package var pause: @Sendable (_ nanoseconds: Int64) -> Void = {
-        usleep(UInt32(clamping: $0 / 1_000 + 1))
-    }
-
-    package init() {}
-}
 
 package final class BaseTree: Sendable {
-    /// The real path of the root, for messages and the superblock.
-    package let path: String
-    package let rootStatus: FileStatus
-    /// Whether the base is seen through a read-only, noatime copy of its mount.
-    package let isSealed: Bool
-    private let root: File
-    private let probe: BaseProbe
-    private let observer = Mutex<(@Sendable (File, [UInt8]) -> Void)?>(nil)
-    private let opened: Mutex<Opened>
-
-    /// Descriptors by path. One that leaves closes outside the lock.
-    private struct Opened: Sendable {
-        var directories: LRUCache<[UInt8], File>
-        var files: LRUCache<[UInt8], File>
-    }
+    package let host: HostBase
+    private let epochs: Epochs?
+    /// The commits that the workspace knows: those up to this number.
+    private let known: Atomic<UInt64>
 
     /// Opens the base.
     /// - Throws: The error of opening `path`. ENOTDIR if it is not a directory.
-    package init(
+    package convenience init(
         _ path: String, limits: Limits = Limits(), probe: BaseProbe = BaseProbe()
     ) throws(Errno) {
-        self.probe = probe
-        let plain = try File.open(path, flags: O_RDONLY | O_DIRECTORY)
-        if let sealed = try? File.cloneMountReadOnly(path),
-            let a = try? sealed.status(), let b = try? plain.status(),
-            a.inode == b.inode, a.device == b.device {
-            root = sealed
-            isSealed = true
-        } else {
-            root = plain
-            isSealed = false
-        }
-        rootStatus = probe.adjust(try root.status())
-        self.path = path
-        opened = Mutex(
-            Opened(
-                directories: LRUCache(capacity: limits.openBaseDirectories),
-                files: LRUCache(capacity: limits.openBaseFiles)))
+        self.init(try HostBase(path, limits: limits, probe: probe))
     }
 
-    package var openCount: Int {
-        opened.withLock { $0.directories.count + $0.files.count }
+    /// - Parameter epochs: nil shows the base as it is now, always.
+    package init(_ host: HostBase, epochs: Epochs? = nil, epoch: UInt64 = 0) {
+        self.host = host
+        self.epochs = epochs
+        known = Atomic(epoch)
     }
 
-    /// The number of bytes of a path that are opened at once. PATH_MAX is 4,096, and a name must fit too.
-    private static let longestStep = 4_000
+    package var epoch: UInt64 { known.load(ordering: .acquiring) }
 
-    /// Returns a descriptor (O_PATH) of the directory at `path`.
-    package func directory(_ path: [UInt8]) throws(Errno) -> File {
-        if path.isEmpty { return root }
-        if let file = opened.withLock({ $0.directories.value(for: path) }) { return file }
-        return try openDirectory(path)
+    /// The commits that this view does not know.
+    package var hiddenCommits: UInt64 { epochs.map { $0.newest - min($0.newest, epoch) } ?? 0 }
+
+    package var path: String { host.path }
+    package var isSealed: Bool { host.isSealed }
+    package var openCount: Int { host.openCount }
+
+    /// The device of the root. Inode numbers depend on it.
+    package var rootDevice: UInt64 { host.rootStatus.device }
+
+    package var rootStatus: FileStatus {
+        // It cannot be asked for only if the file system of the base fails.
+        (try? status(BasePlace(path: []))) ?? host.rootStatus
     }
 
-    private func openDirectory(_ path: [UInt8]) throws(Errno) -> File {
-        let file = try openBeneath(path, flags: OpenFlags.path | O_DIRECTORY | O_NOFOLLOW)
-        // Called before the directory is read, so that the watch reports every later change.
-        observer.withLock { $0 }?(file, path)
-        _ = opened.withLock { $0.directories.insert(file, for: path) }
-        return file
-    }
+    // MARK: Looking
 
-    /// Opens a path of any length. A path too long for one system call is opened from the directory above
-    /// it if that is cached, else in steps.
-    private func openBeneath(_ path: [UInt8], flags: Int32) throws(Errno) -> File {
-        var directory = root
-        var rest = path[...]
-        if path.count > Self.longestStep {
-            let place = BasePlace(path: path)
-            if let above = opened.withLock({ $0.directories.value(for: place.directory) }) {
-                return try File.openBeneath(place.name, in: above, flags: flags)
+    /// Runs `body` with the commits that are hidden, so that none begins or takes a step meanwhile.
+    private func looking<R: Sendable>(_ body: (BaseLook) throws(Errno) -> R) throws(Errno) -> R {
+        guard let epochs else { return try body(BaseLook(host: host, hidden: [])) }
+        while true {
+            let newest = epochs.newest
+            let hidden = newest > epoch ? epochs.after(epoch) : []
+            let look = BaseLook(host: host, hidden: hidden)
+            let result: Result<R, Errno>
+            if let last = hidden.last, last.isApplying {
+                result = last.stepping.withLock { _ -> Result<R, Errno> in Self.result(look, body) }
+            } else {
+                result = Self.result(look, body)
             }
+            // A commit that began meanwhile may have changed what was looked at.
+            if epochs.newest == newest { return try result.get() }
         }
-        while rest.count > Self.longestStep {
-            guard let cut = rest.prefix(Self.longestStep).lastIndex(of: 0x2f) else { throw .nameTooLong }
-            directory = try File.openBeneath(
-                Array(rest[..<cut]), in: directory, flags: OpenFlags.path | O_DIRECTORY | O_NOFOLLOW)
-            rest = rest[(cut + 1)...]
+    }
+
+    private static func result<R: Sendable>(
+        _ look: BaseLook, _ body: (BaseLook) throws(Errno) -> R
+    ) -> Result<R, Errno> {
+        do throws(Errno) {
+            return .success(try body(look))
+        } catch {
+            return .failure(error)
         }
-        return try File.openBeneath(Array(rest), in: directory, flags: flags)
     }
 
     package func status(_ place: BasePlace) throws(Errno) -> FileStatus {
-        probe.adjust(try FileStatus(place.name, in: try directory(place.directory)))
+        try looking { (look) throws(Errno) in try look.status(place) }
     }
 
     /// Returns the status of an open file of the base.
-    package func status(of file: File) throws(Errno) -> FileStatus {
-        probe.adjust(try file.status())
+    package func status(of file: File, at place: BasePlace) throws(Errno) -> FileStatus {
+        try looking { (look) throws(Errno) in try look.status(of: file, at: place) }
     }
 
-    /// The number of clock ticks to wait for a file that changes all the time.
-    private static let mostTicks = 4
-
-    /// Returns the status of a file, to be recorded as its identity. A file that changed in the present
-    /// clock tick may change again without a difference in its times (git calls this racily clean). So this
-    /// waits for the end of the tick: then every later change is visible in the times.
+    /// Returns the status of a file, to be recorded as its identity.
     package func settledStatus(_ place: BasePlace) throws(Errno) -> FileStatus {
-        try settled { () throws(Errno) in try status(place) }
+        try host.settled { () throws(Errno) in try status(place) }
     }
 
-    /// Returns the same of an open file.
-    package func settledStatus(of file: File) throws(Errno) -> FileStatus {
-        try settled { () throws(Errno) in try status(of: file) }
+    package func settledStatus(of file: File, at place: BasePlace) throws(Errno) -> FileStatus {
+        try host.settled { () throws(Errno) in try status(of: file, at: place) }
     }
 
-    private func settled(_ read: () throws(Errno) -> FileStatus) throws(Errno) -> FileStatus {
-        var status = try read()
-        var ticks = 0
-        while status.type == .regular, ticks < Self.mostTicks {
-            let (now, tick) = probe.coarseTime()
-            // A time beyond this tick was set by another clock. No change made now gets that time.
-            guard status.changeTime >= now, status.changeTime <= now &+ tick else { break }
-            probe.pause(tick)
-            status = try read()
-            ticks += 1
-        }
-        return status
-    }
-
-    /// Returns the status of `name` in `directoryPath`, or nil if it does not exist.
+    /// Returns the status of `name` in `directory`, or nil if it does not exist.
     package func status(
-        ifPresent name: [UInt8], in directoryPath: [UInt8]
+        ifPresent name: [UInt8], in directory: [UInt8]
     ) throws(Errno) -> FileStatus? {
-        do throws(Errno) {
-            return probe.adjust(try FileStatus(name, in: try directory(directoryPath)))
-        } catch {
-            if error == .noEntry || error == .notDirectory { return nil }
-            throw error
+        try looking { (look) throws(Errno) in
+            do throws(Errno) {
+                return try look.status(BasePlace(directory: directory, name: name))
+            } catch {
+                if error == .noEntry || error == .notDirectory { return nil }
+                throw error
+            }
         }
     }
 
     /// Returns every name in the directory at `path`, or nothing if it does not exist.
     package func list(_ path: [UInt8]) throws(Errno) -> [HostEntry] {
-        do throws(Errno) {
-            let parent = try directory(path)
-            return try open([0x2e], in: parent, flags: O_RDONLY | O_DIRECTORY).listDirectory()
-        } catch {
-            if error == .noEntry || error == .notDirectory { return [] }
-            throw error
-        }
+        try looking { (look) throws(Errno) in try look.list(path) }
     }
 
     /// Returns a descriptor of the regular file at `place`, for reading.
     package func file(_ place: BasePlace) throws(Errno) -> File {
-        let (key, path) = (place.path, place.directory)
-        let (known, above) = opened.withLock { opened in
-            let file = opened.files.value(for: key)
-            return (file, file == nil ? opened.directories.value(for: path) : nil)
-        }
-        if let known { return known }
-        let parent = if path.isEmpty { root } else if let above { above } else { try openDirectory(path) }
-        let file = try open(place.name, in: parent, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-        _ = opened.withLock { $0.files.insert(file, for: key) }
-        return file
+        try looking { (look) throws(Errno) in try look.file(place) }
     }
 
-    /// Opens without a change of the atime, if the file's owner allows it (open(2), O_NOATIME).
-    private func open(_ name: [UInt8], in parent: File, flags: Int32) throws(Errno) -> File {
-        do throws(Errno) {
-            return try File.openBeneath(name, in: parent, flags: flags | OpenFlags.noAccessTime)
-        } catch {
-            guard error == .notPermitted else { throw error }
-            return try File.openBeneath(name, in: parent, flags: flags)
-        }
+    /// Reads from the file at a place. A commit that replaces its content meanwhile does no harm.
+    /// - Returns: The number of bytes read. It is less than the buffer's only at the end of the file.
+    package func read(
+        _ place: BasePlace, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) -> Int {
+        try looking { (look) throws(Errno) in try look.file(place).read(into: buffer, at: offset) }
     }
 
     package func symlinkTarget(_ place: BasePlace) throws(Errno) -> [UInt8] {
-        try directory(place.directory).readSymlink(place.name)
+        try looking { (look) throws(Errno) in try look.symlinkTarget(place) }
     }
 
     package func xattr(_ name: [UInt8], of place: BasePlace) throws(Errno) -> [UInt8] {
-        do throws(Errno) {
-            return try directory(place.directory).extendedAttribute(name, of: place.name)
-        } catch {
-            // A base that does not support extended attributes has none.
-            throw error == .notSupported ? .noData : error
-        }
+        try looking { (look) throws(Errno) in try look.xattr(name, of: place) }
     }
 
     package func xattrNames(of place: BasePlace) throws(Errno) -> [[UInt8]] {
-        do throws(Errno) {
-            return try directory(place.directory).extendedAttributeNames(of: place.name)
-        } catch {
-            if error == .notSupported { return [] }
-            throw error
+        try looking { (look) throws(Errno) in try look.xattrNames(of: place) }
+    }
+
+    /// Returns where a path of this view is in the base of now.
+    /// - Returns: nil if it is not there any more.
+    package func pathNow(_ path: [UInt8]) throws(Errno) -> [UInt8]? {
+        try looking { (look) throws(Errno) in try look.pathNow(path) }
+    }
+
+    /// Returns where a path of the base right after a commit is in the base of now.
+    /// - Returns: nil if it is not there any more.
+    package func pathNow(_ path: [UInt8], after commit: UInt64) throws(Errno) -> [UInt8]? {
+        try looking { (look) throws(Errno) in
+            try BaseLook(host: host, hidden: look.hidden.filter { $0.number > commit }).pathNow(path)
         }
     }
 
-    /// Returns the runs of data in `file`, by SEEK_DATA and SEEK_HOLE. Returns one run of the whole file if
-    /// the file system does not know holes, or if there are more than `limit` runs.
+    /// Returns whether a hidden commit, after the last one in `own`, changed a path.
+    /// - Parameters:
+    ///   - own: the numbers of commits whose changes do not count.
+    ///   - below: whether a change below a directory is one of the directory.
+    package func isChanged(
+        _ path: [UInt8], own: Set<UInt64>, below: Bool = true
+    ) throws(Errno) -> Bool {
+        try looking { (look) throws(Errno) in try look.isChanged(path, own, below: below) }
+    }
+
+    /// The hidden commits, the oldest first.
+    package var commits: [EpochTable] { epochs?.after(epoch) ?? [] }
+
     package func dataRanges(of file: File, size: UInt64, atMost limit: Int) -> [Range<UInt64>] {
-        var ranges: [Range<UInt64>] = []
-        var at: UInt64 = 0
-        while at < size, let data = file.seek(from: at, data: true), data < size {
-            let end = min(file.seek(from: data, data: false) ?? size, size)
-            if ranges.count >= limit { return [0..<size] }
-            ranges.append(data..<end)
-            at = max(end, data + 1)
-        }
-        return ranges
+        host.dataRanges(of: file, size: size, atMost: limit)
     }
 
-    /// Sets the observer that is called with each opened directory and its path.
-    package func observe(_ body: (@Sendable (File, [UInt8]) -> Void)?) {
-        observer.withLock { $0 = body }
-    }
+    // MARK: Descriptors and the watch
+
+    package func observe(_ body: (@Sendable (File, [UInt8]) -> Void)?) { host.observe(body) }
 
     /// Whether changes of the base by other processes are reported.
-    package var isWatched: Bool { observer.withLock { $0 != nil } }
+    package var isWatched: Bool { host.isWatched }
 
     /// Closes all cached descriptors.
-    package func forgetAll() {
-        // They close outside the lock: on a FUSE base, close(2) waits for an answer.
-        _ = opened.withLock { opened in
-            let all = opened
-            opened.files.removeAll()
-            opened.directories.removeAll()
-            return all
-        }
-    }
+    package func forgetAll() { host.forgetAll() }
 
     /// Closes the cached descriptors of `place`, which has or may have changed.
     package func forget(_ place: BasePlace) {
-        let path = place.path
-        _ = opened.withLock { opened in
-            (opened.files.removeValue(for: path), opened.directories.removeValue(for: path))
+        if hiddenCommits > 0 {
+            // If it cannot be found, all are closed.
+            guard let now = try? pathNow(place.path) else { return host.forgetAll() }
+            host.forget(BasePlace(path: now))
+        } else {
+            host.forget(place)
         }
     }
 }

@@ -142,12 +142,11 @@ extension WorkspaceBaseFiles {
             }
             workspace.base.forget(place)
             let file = try workspace.base.file(place)
-            let status = try workspace.base.status(of: file)
+            let status = try workspace.base.status(of: file, at: place)
             if status.size > Self.largestText { throw .fileTooBig }
             let bytes = try file.readBytes(Int(status.size), at: 0)
-            guard bytes.count == Int(status.size), try workspace.base.status(of: file) == status else {
-                throw .busy
-            }
+            let after = try workspace.base.status(of: file, at: place)
+            guard bytes.count == Int(status.size), after == status else { throw .busy }
             return bytes
         } catch {
             throw CommandError(error, "the base file cannot be read: \(error)")

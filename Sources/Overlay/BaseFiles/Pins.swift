@@ -214,10 +214,11 @@ extension WorkspaceBaseFiles {
             // A content found by this identity must be the right one, so the file's times must be settled.
             // If another file has taken the place of an open one, its identity does not fit.
             let file = try workspace.base.file(wish.place)
-            guard wish.identity.fits(try workspace.base.settledStatus(of: file)) else { return .changed }
+            let status = try workspace.base.settledStatus(of: file, at: wish.place)
+            guard wish.identity.fits(status) else { return .changed }
             outcome = workspace.logs.pool.keep(
                 wish.identity, of: file, limit: wish.limit,
-                status: { () throws(Errno) in try workspace.base.status(of: file) },
+                status: { () throws(Errno) in try workspace.base.status(of: file, at: wish.place) },
                 hasRoom: { workspace.quota.hasRoomInPool($0) })
         } catch {
             // These say that the place has no regular file any more (open(2) with O_NOFOLLOW).

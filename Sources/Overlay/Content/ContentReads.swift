@@ -30,8 +30,8 @@ extension WorkspaceContent {
         case .base(let place, let size):
             guard offset < size else { return 0 }
             let count = Int(min(wanted.upperBound, size) - offset)
-            return try workspace.base.file(place).read(
-                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+            return try workspace.base.read(
+                place, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
         case .origin(let number, let size):
             guard offset < size else { return 0 }
             let count = Int(min(wanted.upperBound, size) - offset)
@@ -114,7 +114,7 @@ extension WorkspaceContent {
             // The status is read after the content: a file that is unchanged now was unchanged during the
             // read.
             let count = try file.read(into: buffer, at: offset)
-            if origin.fits(try workspace.base.status(of: file)) {
+            if origin.fits(try workspace.base.status(of: file, at: place)) {
                 if count == buffer.count { return }
                 reason = "is shorter than it was"
             }
@@ -179,7 +179,7 @@ extension WorkspaceContent {
     ) throws(Errno) -> [UInt8] {
         try bytes(range) { (raw) throws(Errno) in
             if let place {
-                let count = try workspace.base.file(place).read(into: raw, at: range.lowerBound)
+                let count = try workspace.base.read(place, into: raw, at: range.lowerBound)
                 if count != raw.count { throw .inputOutput }
             } else {
                 _ = try read(pieces.pieces(in: range), into: raw, originOf: origin)

@@ -120,7 +120,7 @@ extension Tree {
     /// Returns 0 for the root's device, else a small index, which is recorded when a file on the device is
     /// first touched.
     func deviceIndex(_ status: FileStatus, at place: BasePlace) -> UInt32 {
-        status.device == base.rootStatus.device
+        status.device == base.rootDevice
             ? 0 : identity.index(ofDevice: status.device, at: place.path)
     }
 
@@ -129,7 +129,7 @@ extension Tree {
         identity.findDevices { path in
             // A path that no longer exists identifies no device.
             guard let status = try? base.status(BasePlace(path: path)) else { return nil }
-            return status.device == base.rootStatus.device ? nil : status.device
+            return status.device == base.rootDevice ? nil : status.device
         }
     }
 }

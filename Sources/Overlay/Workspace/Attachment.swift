@@ -16,4 +16,13 @@ package final class Attachment: Sendable {
             return fresh
         }
     }
+
+    /// Lets go of the value, which may refer to the workspace.
+    func drop() {
+        // It goes outside the lock.
+        _ = held.withLock { held in
+            defer { held = nil }
+            return held
+        }
+    }
 }

@@ -154,6 +154,7 @@ extension Workspace {
     /// Lets go of everything that the workspace holds, and writes nothing.
     func release() {
         checkpointWriter.withLock { $0 = nil }
+        attachment.drop()
         withTreeSafely { tree in
             tree.openLogs.removeAll()
             tree.inodes.removeAll()

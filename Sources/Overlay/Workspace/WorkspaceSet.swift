@@ -7,7 +7,10 @@ package import Synchronization
 
 package final class WorkspaceSet: Sendable {
     package let store: Store
+    /// The base as it is now.
     package let base: BaseTree
+    /// The commits to the base. Each workspace sees the base through those that it does not know.
+    package let epochs: Epochs
     package let events: EventLog
     package let limits: Limits
     let clock: Clock
@@ -43,6 +46,9 @@ package final class WorkspaceSet: Sendable {
     ) {
         self.store = store
         self.base = base
+        epochs = Epochs(
+            storeDirectory: store.databaseDirectory, store: store.superblock.id, device: base.rootDevice,
+            key: store.logs.key)
         self.clock = clock
         self.limits = limits
         self.events = events
@@ -60,6 +66,11 @@ package final class WorkspaceSet: Sendable {
                 .warning,
                 "the base \(base.path) was made again since the store was last used: workspaces keep "
                     + "their content, and drift lists the files whose base file is a different one")
+        }
+        if let fault = epochs.fault {
+            events.post(
+                .error,
+                "what commits have changed in the base cannot be read: \(fault); workspaces stay closed")
         }
         loadLimits()
         // A kill between the making of a content and the record that names it leaves the content in the
@@ -121,7 +132,9 @@ package final class WorkspaceSet: Sendable {
 
     /// Opens a workspace that is not open. The caller holds the lock `opening`, and the layers below it.
     func recover(_ record: WorkspaceRecord) throws(StorageError) -> Workspace {
+        if let fault = epochs.fault { throw fault }
         let usage = record.isRemoved ? nil : try takeUsage(of: record)
+        let base = BaseTree(base.host, epochs: epochs, epoch: record.epoch)
         let (workspace, report) = try Recovery.open(
             record, in: store, base: base, clock: clock, limits: limits, events: events,
             quota: quota, memory: memory, layers: layers)
@@ -162,7 +175,7 @@ package final class WorkspaceSet: Sendable {
 
     /// Makes a new workspace over the base; it scans nothing, whatever the base's size.
     package func create(_ name: FileName) throws(Errno) -> WorkspaceRecord {
-        try store.createWorkspace(name, now: clock.realtime())
+        try store.createWorkspace(name, epoch: epochs.newestDone, now: clock.realtime())
     }
 
     package func rename(_ id: UInt16, to name: FileName) throws(Errno) {

@@ -78,16 +78,20 @@ extension Comparison {
         if let sequence {
             return try Self.differences(from: DiffEnd(workspace, at: sequence), to: DiffEnd(workspace))
         }
-        return try Self.answering { () throws(Errno) in
-            let draft = try workspace.withTree { (tree) throws(Errno) in
-                let new = DiffSide(TreeAtMoment(tree), keys: workspace.id)
-                let old = DiffSide(TreeAtMoment(tree), keys: workspace.id, isBase: true)
-                return try DiffDraft(
-                    DiffNames(old: old, new: new, names: try new.overlaidNames()),
-                    rows: new.overlaidRows)
-            }
-            return draft.finished(old: workspace, new: workspace)
+        return try Self.answering { () throws(Errno) in try changes().changes.map(\.difference) }
+    }
+
+    /// Returns what the workspace has changed since it began with the base, less what was committed.
+    /// - Returns: also the last change of the workspace that is contained.
+    func changes() throws(Errno) -> (changes: [NodeChange], sequence: UInt64) {
+        let (draft, committed, sequence) = try workspace.withTree { (tree) throws(Errno) in
+            let new = DiffSide(TreeAtMoment(tree), keys: workspace.id)
+            let old = DiffSide(TreeAtMoment(tree), keys: workspace.id, isBase: true)
+            let draft = try DiffDraft(
+                DiffNames(old: old, new: new, names: try new.overlaidNames()), rows: new.overlaidRows)
+            return (draft, try CommittedPaths(of: workspace).compared(in: tree), tree.sequence.last)
         }
+        return (try committed.subtract(from: draft.finished(old: workspace, new: workspace)), sequence)
     }
 
     /// Compares two moments, in any order, of one workspace or of two.
@@ -114,7 +118,7 @@ extension Comparison {
                     }
                 }
             }
-            return draft.finished(old: old, new: new)
+            return draft.finished(old: old, new: new).map(\.difference)
         }
     }
 
@@ -158,13 +162,13 @@ extension Comparison {
 /// The differences that names and rows show, and the files whose bytes must still be compared.
 struct DiffDraft: Sendable {
     private struct Pending: Sendable {
-        var difference: Difference
+        var change: NodeChange
         var old: DiffContent
         var new: DiffContent
         var hasOtherAttributes: Bool
     }
 
-    private var found: [Difference] = []
+    private var found: [NodeChange] = []
     private var pending: [Pending] = []
 
     init(_ names: consuming DiffNames, rows: Set<InodeNumber>) throws(Errno) {
@@ -182,9 +186,7 @@ struct DiffDraft: Sendable {
             }
         }
         for move in names.moved {
-            try add(
-                .renamed, move.to, from: move.from, was: names.old.node(move.child.key),
-                now: names.new.node(move.child.key), move.child.type)
+            try addRename(names, move)
         }
         for key in rows {
             try names.shareBasePath(of: key)
@@ -207,9 +209,32 @@ struct DiffDraft: Sendable {
         was: ViewNode?, now: ViewNode?, _ type: FileType
     ) throws(Errno) {
         found.append(
+            NodeChange(
+                Difference(
+                    status: status, path: path, oldPath: oldPath, type: type, oldSize: was?.shownSize,
+                    newSize: now?.shownSize), was, now))
+    }
+
+    /// Adds a rename, and what else of the file differs.
+    private mutating func addRename(
+        _ names: DiffNames, _ move: (from: [UInt8], to: [UInt8], child: DiffSide.Child)
+    ) throws(Errno) {
+        let (was, now) = (try names.old.node(move.child.key), try names.new.node(move.child.key))
+        var change = NodeChange(
             Difference(
-                status: status, path: path, oldPath: oldPath, type: type, oldSize: was?.shownSize,
-                newSize: now?.shownSize))
+                status: .renamed, path: move.to, oldPath: move.from, type: move.child.type,
+                oldSize: was?.shownSize, newSize: now?.shownSize), was, now)
+        if let was, let now {
+            switch try names.compare(was, now) {
+            case .none: change.alteration = .nothing
+            case .attributes: change.alteration = .attributes
+            case .content, .type: break
+            case .unknown(let old, let new, let attributes):
+                pending.append(Pending(change: change, old: old, new: new, hasOtherAttributes: attributes))
+                return
+            }
+        }
+        found.append(change)
     }
 
     private mutating func add(
@@ -226,27 +251,73 @@ struct DiffDraft: Sendable {
         case .unknown(let old, let new, let attributes):
             pending.append(
                 Pending(
-                    difference: difference, old: old, new: new, hasOtherAttributes: attributes))
+                    change: NodeChange(difference, was, now), old: old, new: new,
+                    hasOtherAttributes: attributes))
             return
         }
-        found.append(difference)
+        found.append(NodeChange(difference, was, now))
     }
 
     /// Compares the remaining bytes; no lock is held.
-    func finished(old: Workspace, new: Workspace) -> [Difference] {
+    func finished(old: Workspace, new: Workspace) -> [NodeChange] {
         var found = found
         for item in pending {
-            if !ContentComparison(old, item.old, new, item.new).isEqual() {
-                found.append(item.difference)
-            } else if item.hasOtherAttributes {
-                var difference = item.difference
-                difference.status = .attributes
-                found.append(difference)
+            var change = item.change
+            if ContentComparison(old, item.old, new, item.new).isEqual() {
+                change.alteration = item.hasOtherAttributes ? .attributes : .nothing
+                if change.difference.status == .modified {
+                    if !item.hasOtherAttributes { continue }
+                    change.difference.status = .attributes
+                }
+            }
+            found.append(change)
+        }
+        return found.sorted()
+    }
+}
+
+/// A path that differs, and the files on both sides.
+struct NodeChange: Sendable {
+    /// What of a renamed file differs beside its name.
+    enum Alteration: Sendable {
+        case nothing, attributes, content
+    }
+
+    var difference: Difference
+    /// Nil if there was or is none, and for a difference too deep for a path.
+    var was: ViewNode?
+    var now: ViewNode?
+    var alteration = Alteration.content
+
+    init(_ difference: Difference, _ was: ViewNode?, _ now: ViewNode?) {
+        self.difference = difference
+        self.was = was
+        self.now = now
+    }
+
+    var path: [UInt8] { difference.path }
+}
+
+extension [NodeChange] {
+    /// A renamed file may have a second line for its other changes, which the rename covers.
+    func withoutRepetitions() -> [NodeChange] {
+        let renamed = Set(filter { $0.difference.status == .renamed }.map(\.path))
+        if renamed.isEmpty { return self }
+        return filter { change in
+            guard renamed.contains(change.path) else { return true }
+            switch change.difference.status {
+            case .modified, .attributes, .type: return false
+            case .added, .deleted, .renamed: return true
             }
         }
-        return found.sorted {
-            $0.path == $1.path
-                ? $0.status.rank < $1.status.rank : $0.path.lexicographicallyPrecedes($1.path)
+    }
+
+    /// Returns the changes in the order of their paths.
+    func sorted() -> [NodeChange] {
+        sorted {
+            let (one, two) = ($0.difference, $1.difference)
+            return one.path == two.path
+                ? one.status.rank < two.status.rank : one.path.lexicographicallyPrecedes(two.path)
         }
     }
 }
@@ -266,7 +337,7 @@ extension Difference.Status {
 }
 
 extension ViewNode {
-    fileprivate var shownSize: UInt64? {
+    var shownSize: UInt64? {
         type == .regular || type == .symlink ? record.size : nil
     }
 }

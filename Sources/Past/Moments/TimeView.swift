@@ -10,7 +10,7 @@ package final class TimeView: ChangeObserver, Sendable {
     /// The number of the last change that the view contains.
     package let sequence: UInt64
     package let root: ViewNode
-    private let workspace: Workspace
+    let workspace: Workspace
     private let delta: Mutex<TreeDelta>
     /// Recently read contents.
     private let contents = Mutex(LRUCache<InodeNumber, PieceTree>(capacity: 64))
@@ -92,12 +92,20 @@ package final class TimeView: ChangeObserver, Sendable {
                 try workspace.content.readOrigin(node.number, origin, into: part, at: offset)
                 return part.count
             }
-            return try workspace.base.file(place).read(into: part, at: offset)
+            return try workspace.base.read(place, into: part, at: offset)
         }
         return try workspace.content.read(try pieces(of: node, in: wanted), into: part, originOf: origin)
     }
 
-    private func pieces(of node: ViewNode, in wanted: Range<UInt64>) throws(Errno) -> [Piece] {
+    /// Reads into an array, over its present bytes.
+    /// - Returns: the number of bytes that were read; less than the array holds only at the end of the file.
+    func read(_ node: ViewNode, over bytes: inout [UInt8], at offset: UInt64) throws(Errno) -> Int {
+        try bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try read(node, into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+        }
+    }
+
+    func pieces(of node: ViewNode, in wanted: Range<UInt64>) throws(Errno) -> [Piece] {
         if let pieces = node.pieces { return pieces.pieces(in: wanted) }
         if node.record.flags.contains(.hasLog) {
             if let known = contents.withLock({ $0.value(for: node.number) }) {
@@ -135,7 +143,7 @@ package final class TimeView: ChangeObserver, Sendable {
     }
 
     /// Returns nil for a base file that was not touched.
-    private func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
+    func knownOrigin(_ number: InodeNumber) throws(Errno) -> Origin? {
         try withState { (state) throws(Errno) in try state.origin(number) }
     }
 

@@ -159,7 +159,7 @@ extension TreeCommands {
             if then != now { return false }
             at = range.upperBound
         }
-        return try workspace.base.status(of: workspace.base.file(place)) == status
+        return try workspace.base.status(of: workspace.base.file(place), at: place) == status
     }
 
     /// Makes a backup of the moment before a command, as other commands do.

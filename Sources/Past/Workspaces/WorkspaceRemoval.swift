@@ -92,6 +92,8 @@ extension RemovalCheck {
     package func hasChanges() throws(Errno) -> Bool {
         let isObvious = try workspace.withTree { (tree) throws(Errno) in
             if tree.backups.values.contains(where: { !$0.isAutomatic }) { return true }
+            // Files that it made may be committed: then only the comparison tells.
+            guard CommittedPaths(of: workspace).numbers.isEmpty else { return false }
             return try hasOwnInodes(tree)
         }
         if isObvious || !isTouched { return isObvious }

@@ -96,18 +96,20 @@ extension Store {
 
     /// Makes a workspace on top of the base, or on top of a layer. Its cost does not depend on the size of
     /// the base, nor on that of the layer.
-    /// - Parameter limits: the limits of the workspace; nil if none were set.
+    /// - Parameters:
+    ///   - limits: the limits of the workspace; nil if none were set.
+    ///   - epoch: the last commit to the base that it knows.
     /// - Throws: `Errno.exists` if a workspace has that name, `Errno.noSpace` if no id is free.
     package func createWorkspace(
         _ name: FileName, fork: WorkspaceRecord.Fork? = nil, limits: OperatorLimits? = nil,
-        isUnfinished: Bool = false, now: Int64
+        isUnfinished: Bool = false, epoch: UInt64 = 0, now: Int64
     ) throws(Errno) -> WorkspaceRecord {
         let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
             if Self.live(name, in: known) != nil { return .failure(.exists) }
             guard let id = nextID(known) else { return .failure(.noSpace) }
             // The workspace may have been removed meanwhile.
             if let fork, known[fork.workspace] == nil { return .failure(.noEntry) }
-            var record = WorkspaceRecord(id: id, name: name, created: now, fork: fork)
+            var record = WorkspaceRecord(id: id, name: name, created: now, fork: fork, epoch: epoch)
             record.isUnfinished = isUnfinished
             let path = LogDirectory.workspacePath(id)
             let temporary = path + ".new"

@@ -3,11 +3,12 @@
 //
 // payload: id u16 | version u16 | zero u32 | created i64 | name string | discarded i64
 //     | flags u16 (1 = removed, 2 = unfinished) | parent u16 | generation u32 | sequence u64
-//     | last number u64 | moment u64 | files u64
+//     | last number u64 | moment u64 | files u64 | epoch u64
 //
 // Version 0 ends with the name: the workspace is not discarded. Version 1 has the time. Version 2 is that of
 // a fork, with a time of 0 if it is not discarded, and of a removed workspace that forks still need, with
-// parent 0 if it is no fork itself.
+// parent 0 if it is no fork itself. Version 3 is that of a workspace that was made after a commit to the
+// base, and has the number of the last commit that it knows.
 
 package import Platform
 
@@ -26,6 +27,8 @@ package struct WorkspaceRecord: Equatable, Sendable {
     package var isUnfinished = false
     /// The state of another workspace that this one began with. Nil if it began with the base.
     package var fork: Fork?
+    /// The number of the last commit to the base that it knows.
+    package var epoch: UInt64 = 0
 
     /// The state of a workspace that a fork began with.
     package struct Fork: Equatable, Sendable {
@@ -56,8 +59,10 @@ package struct WorkspaceRecord: Equatable, Sendable {
     }
 
     package init(
-        id: UInt16, name: FileName, created: Int64, discarded: Int64? = nil, fork: Fork? = nil
+        id: UInt16, name: FileName, created: Int64, discarded: Int64? = nil, fork: Fork? = nil,
+        epoch: UInt64 = 0
     ) {
+        self.epoch = epoch
         self.id = id
         self.name = name
         self.created = created
@@ -66,12 +71,13 @@ package struct WorkspaceRecord: Equatable, Sendable {
     }
 
     package static let maximumID: UInt16 = 0x7fff
-    private static let version: UInt16 = 2
+    private static let version: UInt16 = 3
 
     package func write(to path: String, on disk: any Disk) throws(StorageError) {
         var writer = ByteWriter(capacity: 40 + name.bytes.count)
         writer.integer(id)
-        let version: UInt16 = fork != nil || isRemoved || isUnfinished ? 2 : discarded == nil ? 0 : 1
+        let version: UInt16 = epoch > 0 ? 3
+            : fork != nil || isRemoved || isUnfinished ? 2 : discarded == nil ? 0 : 1
         writer.integer(version)
         writer.integer(UInt32(0))
         writer.integer(created)
@@ -86,6 +92,7 @@ package struct WorkspaceRecord: Equatable, Sendable {
             writer.integer(fork?.moment ?? 0)
             writer.integer(fork?.files ?? 0)
         }
+        if version > 2 { writer.integer(epoch) }
         try SealedFile.write(
             writer.bytes, magic: Format.workspaceMagic, copies: 2, to: path, on: disk,
             durable: true)
@@ -121,6 +128,12 @@ package struct WorkspaceRecord: Equatable, Sendable {
         else { throw .damaged(path: path, what: "it is too short") }
         isRemoved = flags & 1 != 0
         isUnfinished = flags & 2 != 0
+        if version > 2 {
+            guard let epoch: UInt64 = reader.integer() else {
+                throw .damaged(path: path, what: "it is too short")
+            }
+            self.epoch = epoch
+        }
         guard parent != 0 else { return }
         guard parent <= Self.maximumID, parent != id else {
             throw .damaged(path: path, what: "it names no workspace as its parent")

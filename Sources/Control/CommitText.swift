@@ -1,0 +1,38 @@
+// CommitText: the text of `commit`: the report of the last commit, or of the last search for conflicts.
+
+package import Past
+
+package enum CommitText {
+    /// Returns {"commit","time","dry_run","changes","conflicts","decided"}, then a line for each path: what
+    /// was committed, or would be, as {"path","status","old_path"?}; conflicts as
+    /// {"path","conflict","content"}; what --ours or --theirs decided as {"path","decided"}.
+    /// - Parameter time: nanoseconds since 1970.
+    package static func report(_ report: CommitReport, isDryRun: Bool, time: Int64) -> [UInt8] {
+        var text = JSONText.line(
+            .object([
+                ("commit", report.number.map { .unsigned($0) } ?? .null),
+                ("time", .text(ISOTime.text(time))),
+                ("dry_run", .boolean(isDryRun)),
+                ("changes", .unsigned(UInt64(report.changes.count))),
+                ("conflicts", .unsigned(UInt64(report.conflicts.count))),
+                ("decided", .unsigned(UInt64(report.decided.count))),
+            ]))
+        text += ChangeTexts.lines(report.conflicts) { conflict in
+            [
+                ("path", .bytes(conflict.path)), ("conflict", .text(conflict.reason)),
+                ("content", .boolean(conflict.isContent)),
+            ]
+        }
+        text += ChangeTexts.lines(report.decided) { conflict in
+            [("path", .bytes(conflict.path)), ("decided", .text(conflict.reason))]
+        }
+        text += ChangeTexts.lines(report.changes) { change in
+            var pairs: [(String, JSONText.Value)] = [
+                ("path", .bytes(change.path)), ("status", .text(change.status.rawValue)),
+            ]
+            if let old = change.oldPath { pairs.append(("old_path", .bytes(old))) }
+            return pairs
+        }
+        return text
+    }
+}

@@ -1,0 +1,175 @@
+// CommitStage: prepares in a directory of the base's root what a commit puts in place: files with their
+// content and attributes, and whole new directories. Nothing of it is visible in workspaces. What is kept is
+// copied here too, where the store cannot take it by a rename.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+struct CommitStage {
+    let base: CommitBase
+    let table: EpochTable
+    let view: TimeView
+
+    /// In bytes: how much of a file is read at a time.
+    private static let block = 1 << 20
+
+    /// Makes the stage.
+    /// - Returns: whether the store can take files of the base by a rename: it lies on the same mount.
+    func begin() throws(Errno) -> Bool {
+        let stage = try base.makeStage(Array(table.stageName.utf8))
+        let kept = try KeptFiles(table).directory()
+        let probe = Array("probe".utf8)
+        _ = try File.open(probe, in: stage, flags: OpenFlags.createNew)
+        do throws(Errno) {
+            try stage.rename(probe, to: probe, in: kept, replaces: false)
+            try kept.remove(probe)
+            return true
+        } catch {
+            try stage.remove(probe)
+            return false
+        }
+    }
+
+    /// Makes everything, durably.
+    func prepare(_ plan: CommitPlan) throws(Errno) {
+        let stage = try base.directory(Array(table.stageName.utf8))
+        let owner = try FileStatus(of: stage)
+        for item in plan.staged { try make(item, owner) }
+        // A directory gets its mode and times once its contents are there.
+        for item in plan.staged.reversed() {
+            guard case .node(let node) = item.source, node.type == .directory else { continue }
+            try setAttributes(of: item.path, node, owner)
+        }
+        for (path, id) in plan.copies {
+            try KeptCopy(base: base, table: table).make(of: path, id)
+        }
+        try base.root.synchronizeFileSystem()
+        if !plan.copies.isEmpty { try KeptFiles(table).directory().reopenedForSync().synchronizeFileSystem() }
+    }
+
+    private func stagePath(_ path: [UInt8]) -> [UInt8] { table.stagePath("") + path }
+
+    private func make(_ item: StagedItem, _ owner: FileStatus) throws(Errno) {
+        let place = BasePlace(path: stagePath(item.path))
+        let directory = try base.directory(place.directory)
+        switch item.source {
+        case .link(let other): try base.link(stagePath(other), to: stagePath(item.path))
+        case .node(let node):
+            switch node.type {
+            case .directory: return try directory.makeDirectory(place.name, mode: 0o700)
+            case .symlink: try directory.makeSymlink(place.name, to: view.symlinkTarget(node))
+            case .regular:
+                let file = try File.open(place.name, in: directory, flags: OpenFlags.createNew)
+                try write(node, to: file)
+            default:
+                try directory.makeNode(
+                    place.name, mode: node.record.mode, device: node.record.specialDevice)
+            }
+            try setAttributes(of: item.path, node, owner)
+        }
+    }
+
+    private func setAttributes(
+        of path: [UInt8], _ node: ViewNode, _ owner: FileStatus
+    ) throws(Errno) {
+        try base.setFirstAttributes(
+            stagePath(path), FileStatus(node.record), try view.visibleXattrs(of: node), owner: owner)
+    }
+
+    // MARK: Content
+
+    /// Writes the content of a file. Holes stay holes, and what is the base's is copied in the kernel, which
+    /// shares extents where the file system can.
+    private func write(_ node: ViewNode, to file: File) throws(Errno) {
+        let size = node.record.size
+        if size == 0 { return }
+        var buffer: [UInt8] = []
+        var at: UInt64 = 0
+        while at < size {
+            let end = at + min(size - at, UInt64(Self.block) * 64)
+            let pieces = try view.content(of: node, in: at..<end)
+            if end <= UInt64(Self.block), !pieces.contains(where: \.isHole) {
+                // A small file, in one go.
+                return try copy(0..<size, of: node, to: file, &buffer)
+            }
+            for piece in pieces {
+                try write(piece, of: node, to: file, at: at, &buffer)
+                at += piece.length
+            }
+            at = end
+        }
+        try file.truncate(to: size)
+    }
+
+    private func write(
+        _ piece: Piece, of node: ViewNode, to file: File, at offset: UInt64, _ buffer: inout [UInt8]
+    ) throws(Errno) {
+        if case .hole = piece.source { return }
+        var done: UInt64 = 0
+        if case .base(let number, let start) = piece.source, start == offset,
+            piece.length >= UInt64(Self.block), let source = try view.unchangedBaseFile(number, of: node) {
+            while done < piece.length {
+                let count = try file.copyBytes(
+                    of: source, at: offset.adding(clamping: done),
+                    count: Int(min(piece.length - done, 1 << 30)))
+                if count == 0 { break }
+                done += UInt64(count)
+            }
+            // If the base file was changed meanwhile, the copy is not what the workspace has.
+            if try view.unchangedBaseFile(number, of: node) == nil { done = 0 }
+        }
+        let end = offset.adding(clamping: piece.length)
+        try copy(min(end, offset.adding(clamping: done))..<end, of: node, to: file, &buffer)
+    }
+
+    private func copy(
+        _ range: Range<UInt64>, of node: ViewNode, to file: File, _ buffer: inout [UInt8]
+    ) throws(Errno) {
+        var at = range.lowerBound
+        while at < range.upperBound {
+            let count = Int(min(range.upperBound - at, UInt64(Self.block)))
+            if buffer.count != count { buffer = [UInt8](repeating: 0, count: count) }
+            let read = try view.read(node, over: &buffer, at: at)
+            guard read == count else { throw .inputOutput }
+            try file.writeBytes(buffer, at: at)
+            at += UInt64(count)
+        }
+    }
+}
+
+extension Piece {
+    fileprivate var isHole: Bool { if case .hole = source { true } else { false } }
+}
+
+extension FileStatus {
+    /// The attributes of an inode of a workspace, as a file of the host is to have them.
+    init(_ record: InodeRecord) {
+        self.init(
+            device: 0, inode: record.number, mode: record.mode, links: record.links, user: record.user,
+            group: record.group, specialDevice: record.specialDevice, size: record.size, blocks: 0,
+            accessTime: record.accessTime, modificationTime: record.modificationTime,
+            changeTime: record.changeTime, birthTime: record.birthTime)
+    }
+}
+
+extension TimeView {
+    /// Returns the pieces of a file's content in a range.
+    func content(of node: ViewNode, in range: Range<UInt64>) throws(Errno) -> [Piece] {
+        if node.pieces == nil, !node.record.flags.contains(.hasLog), node.place != nil {
+            let length = range.upperBound - range.lowerBound
+            return [Piece(.base(file: node.number, offset: range.lowerBound), length: length)]
+        }
+        return try pieces(of: node, in: range)
+    }
+
+    /// Returns the base file that a piece is of, if it is unchanged since the workspace touched it.
+    func unchangedBaseFile(_ number: InodeNumber, of node: ViewNode) throws(Errno) -> File? {
+        guard let known = try knownOrigin(number) else { return nil }
+        let place = BasePlace(path: known.path)
+        guard let file = try? workspace.base.file(place),
+            let status = try? workspace.base.status(of: file, at: place), known.fits(status)
+        else { return nil }
+        return file
+    }
+}

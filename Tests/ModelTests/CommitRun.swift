@@ -1,0 +1,387 @@
+// CommitRun: several workspaces over one base, in which random operations, forks, rollbacks and commits take
+// turns. A commit must not change what any workspace shows, nor an inode number. The base must become what a
+// plain comparison of three whole trees says.
+
+import Glibc
+import Overlay
+import Past
+import Platform
+import Storage
+import Synchronization
+import TestSupport
+
+/// Ends a commit before one of its steps.
+private final class Countdown: Sendable {
+    private let left: Mutex<Int>
+    private let hits = Mutex<Int>(0)
+
+    init(_ count: Int) { left = Mutex(count) }
+
+    func hit() -> Bool {
+        let isNow = left.withLock { left in
+            left -= 1
+            return left == 0
+        }
+        if isNow { hits.withLock { $0 += 1 } }
+        return isNow
+    }
+
+    var wasHit: Bool { hits.withLock { $0 > 0 } }
+}
+
+final class CommitRun {
+    let seed: UInt64
+    private let fixture: WorkspaceFixture
+    private var random: SeededGenerator
+    private var names: [String] = []
+    private var generators: [String: OperationGenerator] = [:]
+    /// The base as each workspace knows it: at its beginning, and at what it committed since.
+    private var grounds: [String: TreeImage] = [:]
+    private var sequences: [String: [UInt64]] = [:]
+    /// The parent of each fork, and its last change then.
+    private var parents: [String: (name: String, last: UInt64)] = [:]
+    /// Workspaces that went back, perhaps over a commit.
+    private var rolledBack: Set<String> = []
+    private var log: [String] = []
+    private(set) var commits = 0
+    private(set) var conflicts = 0
+    private(set) var stops = 0
+
+    init(seed: UInt64, limits: Limits = Limits()) throws {
+        self.seed = seed
+        random = SeededGenerator(seed: seed)
+        fixture = try WorkspaceFixture(limits: limits) { try ModelRun.populate($0, seed: seed) }
+        for name in ["main", "two", "three"] { try add(name, ground: try base()) }
+    }
+
+    private func add(_ name: String, ground: TreeImage) throws {
+        _ = try fixture.open(name)
+        names.append(name)
+        grounds[name] = ground
+        sequences[name] = []
+        generators[name] = OperationGenerator(
+            seed: seed &+ UInt64(names.count) &* 7_919, tops: ["t", "u"])
+    }
+
+    private func base() throws -> TreeImage {
+        try TreeImage(try ReferenceFileSystem(copyOf: fixture.basePath))
+    }
+
+    private func image(_ name: String) throws -> TreeImage {
+        let tree = try fixture.open(name)
+        defer { tree.forget() }
+        return try TreeImage(tree)
+    }
+
+    private func images() throws -> [String: TreeImage] {
+        var found: [String: TreeImage] = [:]
+        for name in names { found[name] = try image(name) }
+        return found
+    }
+
+    private func fail(_ text: String) -> CheckFailure {
+        CheckFailure("seed \(seed): \(text)\nlast events:\n" + log.suffix(1_000).joined(separator: "\n")
+                + fixture.messages.suffix(5).joined(separator: "\n"))
+    }
+
+    func run(rounds: Int) throws {
+        for round in 0..<rounds {
+            let name = names.randomElement(using: &random) ?? "main"
+            try change(name, count: Int.random(in: 1...50, using: &random))
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0 where names.count < 7: try fork(name, "fork\(round)")
+            case 1 where names.count < 7: try begin("new\(round)")
+            case 2: try rollback(name)
+            case 3: try reopen(isKill: Bool.random(using: &random))
+            default: try commit(names.randomElement(using: &random) ?? "main")
+            }
+        }
+    }
+
+    private func change(_ name: String, count: Int) throws {
+        let tree = try fixture.open(name)
+        defer { tree.forget() }
+        let interpreter = Interpreter(tree)
+        for _ in 0..<count {
+            guard let operation = generators[name]?.next() else { continue }
+            if let result = interpreter.apply(operation), result.error == nil {
+                log.append("\(name): \(operation)".prefix(200).description)
+            }
+        }
+        interpreter.releaseAll()
+        sequences[name]?.append(tree.workspace.sequence.last)
+    }
+
+    private func fork(_ name: String, _ new: String) throws {
+        log.append("-- fork of \(name): \(new)")
+        guard let record = fixture.set.find(try FileName(name)) else { throw fail("no \(name)") }
+        _ = try fixture.set.forks.fork(
+            record, as: try FileName(new), caller: Caller(user: 0, group: 0, pid: 1, umask: 0))
+        if rolledBack.contains(name) { rolledBack.insert(new) }
+        parents[new] = (name, try fixture.open(new).workspace.fork?.sequence ?? 0)
+        let expected = try image(name)
+        try add(new, ground: grounds[name] ?? expected)
+        let differences = expected.differences(to: try image(new))
+        if !differences.isEmpty { throw fail("fork \(new): \(differences.joined(separator: "\n"))") }
+    }
+
+    /// Whether a fork has all changes of a workspace up to a sequence number.
+    private func isOwn(_ name: String, _ sequence: UInt64, of fork: String) -> Bool {
+        var at = fork
+        while let (parent, last) = parents[at] {
+            if parent == name { return last >= sequence }
+            at = parent
+        }
+        return false
+    }
+
+    private func begin(_ new: String) throws {
+        log.append("-- \(new) begins with the base")
+        let expected = try base()
+        try add(new, ground: expected)
+        let differences = expected.differences(to: try image(new))
+        if !differences.isEmpty { throw fail("\(new): \(differences.joined(separator: "\n"))") }
+    }
+
+    private func rollback(_ name: String) throws {
+        guard let sequence = sequences[name]?.randomElement(using: &random) else { return }
+        log.append("-- \(name) goes back to \(sequence)")
+        rolledBack.insert(name)
+        let tree = try fixture.open(name)
+        _ = try tree.workspace.commands.rollback(
+            to: .sequence(sequence), paths: [], keepsTimes: false, caller: tree.caller)
+    }
+
+    private func reopen(isKill: Bool) throws {
+        log.append(isKill ? "-- kill" : "-- reopen")
+        let before = try images()
+        if isKill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
+        try compare(before, "after the start")
+    }
+
+    private func compare(_ before: [String: TreeImage], _ when: String) throws {
+        for (name, expected) in before {
+            let found = try image(name)
+            let differences = expected.differences(to: found)
+            if !differences.isEmpty {
+                throw fail("\(name), \(when): " + differences.joined(separator: "\n"))
+            }
+            for (path, number) in expected.identities where found.identities[path] != number {
+                throw fail(
+                    "\(name), \(when): the inode of \(String(decoding: path, as: UTF8.self)) became another")
+            }
+        }
+    }
+
+    // MARK: Commits
+
+    private func commit(_ name: String) throws {
+        let choices: [ConflictChoice] = [.refuse, .refuse, .ours, .theirs]
+        let choice = choices.randomElement(using: &random) ?? .refuse
+        log.append("-- commit of \(name), \(choice)")
+        let (before, old) = (try images(), try base())
+        guard let ours = before[name], let ground = grounds[name] else { throw fail("no \(name)") }
+        let workspace = try fixture.open(name).workspace
+        let isPlain = ground.differences(to: old).isEmpty
+        let dry = try Commits(fixture.set).commit(
+            workspace, CommitRequest(isDryRun: true, choice: choice), time: 1)
+        note(dry)
+        let untouched = old.differences(to: try base())
+        if dry.number != nil || !untouched.isEmpty { throw fail("a dry run committed") }
+        var report = dry
+        let stop = Countdown(Int.random(in: 0..<60, using: &random))
+        let alwaysCopies = Int.random(in: 0..<4, using: &random) == 0
+        do {
+            report = try Commits(fixture.set)
+                .observed(alwaysCopies: alwaysCopies) { stop.hit() ? .inputOutput : nil }
+                .commit(workspace, CommitRequest(choice: choice), time: 1)
+        } catch {
+            guard stop.wasHit else { throw fail("commit of \(name): \(error)") }
+            stops += 1
+            log.append("   stopped after some steps")
+            try compare(before, "in the middle of a commit of \(name)")
+            if Bool.random(using: &random) { try reopen(isKill: Bool.random(using: &random)) }
+            try Commits(fixture.set).finishInterrupted()
+            report.number = fixture.set.epochs.newest
+        }
+        log.append("   commit \(report.number.map { "\($0)" } ?? "none")")
+        try compare(before, "after a commit of \(name)")
+        let new = try base()
+        if !report.conflicts.isEmpty {
+            conflicts += 1
+            if isPlain, !rolledBack.contains(name) {
+                throw fail("the base is as \(name) knows it, but there are conflicts: \(report.conflicts)")
+            }
+            let differences = old.differences(to: new)
+            if report.number != nil || !differences.isEmpty { throw fail("committed with conflicts") }
+            return
+        }
+        if report.number != nil { commits += 1 }
+        let excluded = report.decided.map(\.path)
+        // If the base is another one, what comes together is more than single paths: names of one directory
+        // that was renamed, files in place of others. Then the report says what was committed.
+        let expected = isPlain && excluded.isEmpty
+            ? Self.merged(old, ours, ground) : Self.applied(report.changes, to: old, ours, ground)
+        // The differences of a workspace name a file only by the names that were used. So an edited file with
+        // several names may have one that nothing tells of.
+        let linked = Self.linked(old).union(Self.linked(ours)).union(Self.linked(ground))
+        let differences = Self.plain(expected.base, without: linked)
+            .differences(to: Self.plain(new, without: linked), comparesLinks: false)
+        if !differences.isEmpty, isPlain {
+            throw fail(
+                "the base after a commit of \(name) (\(choice), decided \(excluded.count)):\n"
+                    + differences.joined(separator: "\n") + Self.links(old, differences))
+        }
+        if !new.linkFaults.isEmpty { throw fail("the base: \(new.linkFaults)") }
+        grounds[name] = expected.ground
+        // A fork that was made after the last change has what was committed.
+        for fork in names where isOwn(name, workspace.sequence.last, of: fork) {
+            let (known, was) = (expected.ground.items, ground.items)
+            for path in Set(known.keys).union(was.keys) where known[path] != was[path] {
+                grounds[fork]?.items[path] = known[path]
+            }
+        }
+        // After a rollback over a commit, what differs from the committed state is found by inodes, and a few
+        // differences may be left that are none.
+        if isPlain, !rolledBack.contains(name) {
+            let left = try fixture.set.differences(of: fixture.open(name).workspace, from: .base)
+                .filter { !linked.contains($0.path) }
+            if !left.isEmpty { throw fail("\(name) still differs: \(left)") }
+        }
+    }
+
+    /// Names the other names of a path that differs.
+    private static func links(_ image: TreeImage, _ differences: [String]) -> String {
+        let paths = differences.compactMap { line in
+            line.firstRange(of: ": ").map { line[..<$0.lowerBound] }
+        }
+        let numbers = image.identities.filter {
+            paths.contains(Substring(String(decoding: $0.key, as: UTF8.self)))
+        }
+        let names = image.identities.filter { numbers.values.contains($0.value) }
+        return "\nfiles before: " + names.map { "\($0.value) \(String(decoding: $0.key, as: UTF8.self))" }
+            .sorted().joined(separator: ", ")
+    }
+
+    private func note(_ report: CommitReport) {
+        log.append(
+            "   "
+                + report.changes.map { change in
+                    let old = change.oldPath.map { " from \(String(decoding: $0, as: UTF8.self))" } ?? ""
+                    return "\(change.status.rawValue) \(String(decoding: change.path, as: UTF8.self))\(old)"
+                }.joined(separator: ", "))
+        if report.conflicts.isEmpty, report.decided.isEmpty { return }
+        log.append(
+            "   conflicts: " + (report.conflicts + report.decided).map {
+                "\(String(decoding: $0.path, as: UTF8.self)) (\($0.reason))"
+            }.joined(separator: ", "))
+    }
+
+    /// A file system of the host has no modes of symlinks.
+    private static func plain(_ image: TreeImage, without linked: Set<[UInt8]>) -> TreeImage {
+        var image = image
+        for (path, item) in image.items {
+            if linked.contains(path) { image.items[path] = nil }
+            let type = FileType(mode: item.facts.mode)
+            if type == .symlink { image.items[path]?.facts.mode = 0o120777 }
+            // The engine takes them, Linux does not.
+            if type == .regular || type == .directory { continue }
+            image.items[path]?.xattrs = item.xattrs.filter { !$0.key.starts(with: Array("user.".utf8)) }
+        }
+        return image
+    }
+
+    /// Returns the paths of files with several names.
+    private static func linked(_ image: TreeImage) -> Set<[UInt8]> {
+        groups(image).reduce(into: []) { if $1.count > 1 { $0.formUnion($1) } }
+    }
+
+    /// Returns the sets of paths that are names of one file.
+    private static func groups(_ image: TreeImage) -> Set<Set<[UInt8]>> {
+        Set(Dictionary(grouping: image.identities.keys) { image.identities[$0] ?? 0 }.values.map { Set($0) })
+    }
+
+    /// Returns the base with the changes of a workspace, and what the workspace knows of the base then.
+    private static func merged(
+        _ old: TreeImage, _ ours: TreeImage, _ ground: TreeImage
+    ) -> (base: TreeImage, ground: TreeImage) {
+        var (base, known) = (old, ground)
+        let paths = Set(ours.items.keys).union(ground.items.keys)
+        for path in paths.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            var (one, two) = (ours.items[path], ground.items[path])
+            one?.facts.links = 0
+            two?.facts.links = 0
+            if one == two { continue }
+            let isGone = one == nil || two != nil
+                && FileType(mode: one?.facts.mode ?? 0) != FileType(mode: two?.facts.mode ?? 0)
+            if isGone {
+                for below in base.items.keys where below.starts(with: path + [0x2f]) {
+                    if ours.items[below] == nil { base.items[below] = nil }
+                }
+            }
+            if !isGone { changeLinks(of: path, old, ours, ground, &base) }
+            // Two new directories of one name are one, with the attributes of the first.
+            let areDirectories = [one, old.items[path]].allSatisfy {
+                $0.map { FileType(mode: $0.facts.mode) == .directory } ?? false
+            }
+            if two != nil || !areDirectories { base.items[path] = ours.items[path] }
+            known.items[path] = ours.items[path]
+        }
+        return (base, known)
+    }
+
+    /// Other names that the base has for a file are names of the changed file too.
+    private static func changeLinks(
+        of path: [UInt8], _ old: TreeImage, _ ours: TreeImage, _ ground: TreeImage, _ base: inout TreeImage
+    ) {
+        guard let identity = old.identities[path],
+            FileType(mode: ours.items[path]?.facts.mode ?? 0) != .directory else { return }
+        for (other, number) in old.identities
+        where number == identity && base.items[other] == old.items[path] {
+            // The workspace may have put another file at the path.
+            let isKnown = ground.items[other] != nil
+            if isKnown, ours.identities[other] != ours.identities[path] { continue }
+            base.items[other] = ours.items[path]
+        }
+    }
+
+    /// Returns the same for a list of changes.
+    private static func applied(
+        _ changes: [Difference], to old: TreeImage, _ ours: TreeImage, _ ground: TreeImage
+    ) -> (base: TreeImage, ground: TreeImage) {
+        var (base, known) = (old, ground)
+        func isBelow(_ path: [UInt8], _ above: [UInt8]) -> Bool {
+            path == above || path.starts(with: above + [0x2f])
+        }
+        var moved: [(to: [UInt8], items: [[UInt8]: TreeImage.Item])] = []
+        for change in changes {
+            guard let from = change.status == .renamed ? change.oldPath : nil else { continue }
+            let items = base.items.filter { isBelow($0.key, from) }
+            moved.append((change.path, items))
+        }
+        for change in changes {
+            guard let from = change.status == .deleted ? change.path : change.oldPath else { continue }
+            for path in base.items.keys where isBelow(path, from) { base.items[path] = nil }
+            for path in known.items.keys where isBelow(path, from) { known.items[path] = nil }
+        }
+        for (change, (to, items)) in zip(changes.filter { $0.status == .renamed }, moved) {
+            for (path, item) in items {
+                // What was moved out of it, or removed, has its own line.
+                let new = to + path.dropFirst((change.oldPath ?? []).count)
+                if ours.items[new] != nil { base.items[new] = item }
+                if ours.items[new] != nil { known.items[new] = item }
+            }
+        }
+        for change in changes where change.status != .deleted {
+            if change.status == .type {
+                for path in base.items.keys where isBelow(path, change.path) { base.items[path] = nil }
+            }
+            if change.status == .modified || change.status == .attributes {
+                changeLinks(of: change.path, old, ours, ground, &base)
+            }
+            base.items[change.path] = ours.items[change.path]
+            known.items[change.path] = ours.items[change.path]
+        }
+        return (base, known)
+    }
+}

@@ -1,0 +1,206 @@
+// Commits of workspaces to the base on a mount, by the control file and by the program.
+
+import Glibc
+import Platform
+import TestSupport
+import Testing
+
+extension MountTests {
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
+    struct Commits {
+        private static func prepare(_ base: String) throws {
+            for directory in ["src", "old", "old/deep"] { try makeDirectory("\(base)/\(directory)") }
+            try writeFile("\(base)/read", "of the base")
+            try writeFile("\(base)/src/main.c", "int main() {}\n")
+            try writeFile("\(base)/old/deep/file", "deep")
+            try must("link", link("\(base)/read", "\(base)/linked"))
+            try must("symlink", symlink("read", "\(base)/symlink"))
+        }
+
+        private static func draftfs(_ words: [String]) throws -> ChildResult {
+            try ChildProcess.run([TestEnvironment.binary] + words, seconds: 60)
+        }
+
+        /// Returns names, types, times, inode numbers and content of a tree.
+        private static func image(_ path: String) throws -> String {
+            let list = try ChildProcess.check(
+                ["find", path, "-printf", "%P %y %i %m %U %G %s %n %T@ %l\\n"], seconds: 60)
+            let sums = try ChildProcess.check(
+                ["sh", "-c", "cd '\(path)' && find . -type f | sort | xargs md5sum"], seconds: 60)
+            return list.split(separator: "\n").sorted().joined(separator: "\n") + sums
+        }
+
+        private static func change(_ root: String) throws {
+            try writeFile("\(root)/read", "changed by one")
+            try writeFile("\(root)/src/new.c", "new")
+            try must("rename", rename("\(root)/old", "\(root)/older"))
+            try writeFile("\(root)/older/deep/file", "deeper")
+            try must("mkdir", mkdir("\(root)/made", 0o750))
+            try must("symlink", symlink("../read", "\(root)/made/link"))
+            try must("link", link("\(root)/src/new.c", "\(root)/made/second"))
+            try must("chmod", chmod("\(root)/src/main.c", 0o755))
+            try must("unlink", unlink("\(root)/symlink"))
+        }
+
+        private static func checkBase(_ base: String, _ when: String) throws {
+            try same(try readText("\(base)/read"), "changed by one", when)
+            try same(try readText("\(base)/linked"), "changed by one", "the other name, \(when)")
+            try same(try status("\(base)/read").st_nlink, 2, when)
+            try same(try readText("\(base)/older/deep/file"), "deeper", when)
+            try same(try status("\(base)/made").st_mode & 0o7777, 0o750, when)
+            try same(try status("\(base)/made/second").st_nlink, 2, when)
+            try same(try status("\(base)/src/main.c").st_mode & 0o7777, 0o755, when)
+            try same(
+                try listing(base), ["linked", "made", "older", "read", "src"], "names, \(when)")
+            try same(try listing("\(base)/src"), ["main.c", "new.c"], "names in src, \(when)")
+        }
+
+        @Test("A commit changes the base and nothing that a workspace shows, open files included")
+        func isolation() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try writeFile(mount("two/own"), "of two")
+                try Self.change(mount("one"))
+                let (one, two) = (try Self.image(mount("one")), try Self.image(mount("two")))
+                func check(_ when: String) throws {
+                    try same(try Self.image(mount("two")), two, "two, \(when)")
+                    try same(try Self.image(mount("one")), one, "one, \(when)")
+                    try Self.checkBase(mount.base, when)
+                }
+                try withOpen(mount("two/old/deep/file"), O_RDONLY) { held in
+                    try writeFile(mount("one/.draft/commit"), ".\n")
+                    try check("after the commit")
+                    try same(try readBytes(held, 10, at: 0), Array("deep".utf8), "an open file")
+                }
+                try makeDirectory(mount("three"))
+                try Self.checkBase(mount("three"), "in a new workspace")
+                try same(try readText(mount("one/.draft/diff")), "", "no change is left")
+                try mount.remount()
+                try check("after a remount")
+                try mount.kill9()
+                try mount.start()
+                try check("after kill -9")
+                try Self.checkBase(mount("three"), "in the new workspace after kill -9")
+                // What was committed is no change: the workspace can be removed.
+                try same(rmdir(mount("one")), 0, "rmdir of a committed workspace")
+            }
+        }
+
+        @Test("Conflicts end a commit before anything is written, and a choice decides them")
+        func conflicts() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] {
+                    try makeDirectory(mount(name))
+                    try writeFile(mount("\(name)/src/main.c"), "by \(name)\n")
+                    try writeFile(mount("\(name)/of-\(name)"), name)
+                }
+                let first = try Self.draftfs(["commit", "-C", mount("one")])
+                try same(first.status, 0, first.errorText)
+                try expect(first.text.contains("commit 1: 2 paths"), first.text)
+                let refused = try Self.draftfs(["commit", "-C", mount("two")])
+                try same(refused.status, 1, "a conflict")
+                try expect(refused.text.hasPrefix("C\tsrc/main.c\t"), refused.text)
+                try expect(refused.errorText.contains("nothing was committed"), refused.errorText)
+                try refuse(ENOENT, "nothing was written", access("\(mount.base)/of-two", F_OK))
+                let dry = try Self.draftfs(["commit", "-C", mount("two"), "--dry-run", "--json"])
+                try same(dry.status, 0, dry.errorText)
+                try expect(dry.text.contains("\"conflicts\":1"), dry.text)
+                let theirs = try Self.draftfs(["commit", "-C", mount("two"), "--theirs"])
+                try same(theirs.status, 0, theirs.errorText)
+                try same(try readText("\(mount.base)/src/main.c"), "by one\n", "theirs")
+                try same(try readText("\(mount.base)/of-two"), "two", "the rest")
+                try same(try readText(mount("two/src/main.c")), "by two\n", "the workspace keeps its change")
+                let ours = try Self.draftfs(["commit", mount("two/src"), "--ours"])
+                try same(ours.status, 0, ours.errorText)
+                try same(try readText("\(mount.base)/src/main.c"), "by two\n", "ours")
+                try same(try readText(mount("one/src/main.c")), "by one\n", "the other workspace")
+                try writeFile("\(mount.base)/of-two", "by hand")
+                try writeFile(mount("two/of-two"), "again")
+                let outside = try Self.draftfs(["commit", "-C", mount("two")])
+                try same(outside.status, 1, "a change of the base by another program")
+                try same(try readText("\(mount.base)/of-two"), "by hand", "it stays")
+            }
+        }
+
+        @Test("Single paths are committed, with the new directories above them")
+        func paths() throws {
+            try mounted(prepare: Self.prepare) { mount in
+                try Self.change(mount.root)
+                try ChildProcess.check(["mkdir", "-p", mount("a/b")], seconds: 10)
+                try writeFile(mount("a/b/c"), "c")
+                try writeFile(mount("a/other"), "other")
+                let result = try Self.draftfs(["commit", mount("a/b"), mount("src/new.c")])
+                try same(result.status, 0, result.errorText)
+                try same(try listing("\(mount.base)/a"), ["b"], "a")
+                try same(try readText("\(mount.base)/a/b/c"), "c", "a/b/c")
+                try same(try readText("\(mount.base)/src/new.c"), "new", "src/new.c")
+                try same(try readText("\(mount.base)/read"), "of the base", "not named")
+                let left = try readText(mount(".draft/diff"))
+                try expect(!left.contains("src/new.c") && left.contains("a/other"), left)
+            }
+        }
+
+        @Test("A commit in the middle of which the daemon is killed is completed at the next start")
+        func killed() throws {
+            for round in 0..<3 {
+                try mounted(workspace: nil, prepare: { base in
+                    for index in 0..<1_500 { try writeFile("\(base)/file\(index)", "old \(index)") }
+                }) { mount in
+                    for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                    for index in 0..<1_500 {
+                        if index % 3 == 0 {
+                            try must("unlink", unlink(mount("one/file\(index)")))
+                        } else {
+                            try writeFile(mount("one/file\(index)"), "new \(index)")
+                        }
+                    }
+                    let two = try Self.image(mount("two"))
+                    let writer = try ChildProcess(
+                        ["sh", "-c", "echo . > '\(mount("one/.draft/commit"))'"])
+                    usleep(UInt32(120_000 + 90_000 * round))
+                    try mount.kill9()
+                    writer.kill()
+                    try mount.start()
+                    try same(try Self.image(mount("two")), two, "the other workspace")
+                    let names = try listing(mount.base)
+                    if names.count == 1_500 {
+                        try same(try readText("\(mount.base)/file1"), "old 1", "nothing was committed")
+                    } else {
+                        try same(names.count, 1_000, "all was committed")
+                        for index in [1, 2, 1_498, 1_499] where index % 3 != 0 {
+                            try same(try readText("\(mount.base)/file\(index)"), "new \(index)", "content")
+                        }
+                    }
+                    try expect(!names.contains { $0.hasPrefix(".draftfs") }, "a stage is left")
+                    let again = try Self.draftfs(["commit", "-C", mount("one")])
+                    try same(again.status, 0, again.errorText)
+                    try same(try listing(mount.base).count, 1_000, "after the next commit")
+                }
+            }
+        }
+
+        @Test("A work tree of git that was committed is one that git finds as the agent left it")
+        func git() throws {
+            try mounted(workspace: nil, prepare: { base in
+                try ChildProcess.check(
+                    ["sh", "-c", "cd '\(base)' && git init -q && echo a > a && mkdir d && echo b > d/b "
+                        + "&& git add . && git -c user.name=n -c user.email=e commit -qm one"], seconds: 60)
+            }) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try ChildProcess.check(
+                    ["sh", "-c", "cd '\(mount("one"))' && git mv d/b c && echo more >> a && git add -A "
+                        + "&& git -c user.name=n -c user.email=e commit -qm two"], seconds: 60)
+                let result = try Self.draftfs(["commit", "-C", mount("one")])
+                try same(result.status, 0, result.errorText)
+                let log = try ChildProcess.check(
+                    ["sh", "-c", "cd '\(mount.base)' && git status --porcelain && git log --format=%s "
+                        + "&& git fsck"], seconds: 60)
+                try expect(log.hasPrefix("two\none\n"), log)
+                let other = try ChildProcess.check(
+                    ["sh", "-c", "cd '\(mount("two"))' && git status --porcelain && git log --format=%s"],
+                    seconds: 60)
+                try same(other, "one\n", "the other workspace")
+            }
+        }
+    }
+}
