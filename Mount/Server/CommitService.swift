@@ -37,6 +37,7 @@ final class CommitService: Sendable {
         let name = set.records.first { $0.id == workspace.id }.map { "\($0.name)" } ?? ""
         let job = jobs.start("commit", workspace: name, unit: "steps", isCancellable: false)
         let time = clock.realtime()
+        reports.withLock { $0[workspace.id] = nil }
         let report: CommitReport
         do throws(CommandError) {
             report = try Commits(set).commit(workspace, request, time: time) { done, total in

@@ -44,7 +44,7 @@ extension File {
 
     /// Sets the permission bits of a name in this directory, which must not be a symlink.
     package func setMode(_ name: [UInt8], _ mode: UInt32) throws(Errno) {
-        try calling(name) { fchmodat(descriptor, $0, mode_t(mode & 0o7777), 0) }
+        try calling(name) { fchmodat(descriptor, $0, mode_t(mode & 0o7777), AT_SYMLINK_NOFOLLOW) }
     }
 
     /// Sets an extended attribute of a name in this directory.

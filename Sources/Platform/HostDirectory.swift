@@ -109,15 +109,20 @@ extension File {
     /// Returns the names of the extended attributes of `name` in this directory.
     package func extendedAttributeNames(of name: [UInt8]) throws(Errno) -> [[UInt8]] {
         let path = pathOverProc(name)
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        let count = withCString(path) { path in
-            buffer.withUnsafeMutableBytes { raw in
-                cp_listxattr(
-                    path, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
+        // Most files have none, or few. The longest list has 64 KiB (XATTR_LIST_MAX).
+        for length in [256, 64 << 10] {
+            var buffer = [UInt8](repeating: 0, count: length)
+            let count = withCString(path) { path in
+                buffer.withUnsafeMutableBytes { raw in
+                    cp_listxattr(
+                        path, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
+                }
             }
+            if count >= 0 { return buffer.prefix(Int(count)).split(separator: 0).map(Array.init) }
+            let error = Errno.last
+            if error != .range { throw error }
         }
-        if count < 0 { throw .last }
-        return buffer.prefix(Int(count)).split(separator: 0).map(Array.init)
+        throw .range
     }
 
     /// Returns all extended attributes of this file, which must be open for reading.

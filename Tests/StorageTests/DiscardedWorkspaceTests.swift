@@ -55,8 +55,8 @@ struct DiscardedWorkspaceTests {
         }
         try write(version: 0)
         #expect(try WorkspaceRecord(from: path, on: disk) == record)
-        try write(version: 3)
-        #expect { try Self.open(disk) } throws: { "\($0)".contains("format version 3") }
+        try write(version: 4)
+        #expect { try Self.open(disk) } throws: { "\($0)".contains("format version 4") }
         // Version 1 must have the time.
         try write(version: 1)
         #expect { try WorkspaceRecord(from: path, on: disk) } throws: { "\($0)".contains("too short") }

@@ -78,7 +78,7 @@ struct BaseLook {
                 let kept = Target.kept(table, id: row.id, rest: rest)
                 if !table.isApplying { return kept }
                 // It is kept before it is replaced, and whole then.
-                if (try? KeptFiles(table).status(row.id)) != nil { return kept }
+                if KeptFiles(table).has(row.id) { return kept }
                 return .base(BasePlace(path: Self.join(path, rest)))
             case .base(let now):
                 if !table.isApplying || now == path && rest.isEmpty && !table.isBelowRelocated(path) {
@@ -86,8 +86,7 @@ struct BaseLook {
                 }
                 // It is on its way: at its old path, in the commit's stage, or at its new one.
                 for place in [now, path, table.stagePath("m\(row.id)")] {
-                    if let there = try? host.status(BasePlace(path: place)),
-                        row.status?.isSameFile(there) == true {
+                    if let there = try status(ifPresent: place), row.status?.isSameFile(there) == true {
                         return .base(BasePlace(path: Self.join(place, rest)))
                     }
                 }
@@ -95,6 +94,15 @@ struct BaseLook {
                 guard let (above, top, inner) = table.relocation(above: path) else { return .nothing }
                 (row, path, rest) = (top, above, Self.join(inner, rest))
             }
+        }
+    }
+
+    private func status(ifPresent path: [UInt8]) throws(Errno) -> FileStatus? {
+        do throws(Errno) {
+            return try host.status(BasePlace(path: path))
+        } catch {
+            if [.noEntry, .notDirectory, .loop].contains(error) { return nil }
+            throw error
         }
     }
 
@@ -151,14 +159,17 @@ struct BaseLook {
             case .nothing: isIt = false
             case .rows: isIt = true
             // A process that had it open may have written to it after the commit.
+            // Of a copy, also of a copied store, the times may be others.
             case .kept, .above:
-                isIt = status.type != .regular
-                    || status.size == now.size && status.modificationTime == now.modificationTime
-            // A change by another program after the commit shows.
-            case .base: isIt = row.after.map { $0.isUnchanged(now) } ?? status.isSameFile(now)
+                isIt = status.type != .regular || status.size == now.size
+                    && (status.inode != now.inode || status.modificationTime == now.modificationTime)
+            case .base: isIt = status.isSameFile(now)
             }
             if !isIt { return }
             then.status = status
+            if let after = row.after, case .base = row.place, !after.isUnchanged(now) {
+                then.status = Self.mixed(status, after, now)
+            }
             then.xattrs = row.xattrs ?? then.xattrs
             // Its content may have been replaced under another name.
             if case .base = row.place, let links, isKept(links, table) {
@@ -175,9 +186,21 @@ struct BaseLook {
         }
     }
 
+    /// Returns a status with what another program changed after the commit, and the rest as it was before.
+    private static func mixed(
+        _ before: FileStatus, _ after: FileStatus, _ now: FileStatus
+    ) -> FileStatus {
+        var mixed = now
+        if now.mode == after.mode { mixed.mode = before.mode }
+        if now.user == after.user { mixed.user = before.user }
+        if now.group == after.group { mixed.group = before.group }
+        if now.links == after.links { mixed.links = before.links }
+        return mixed
+    }
+
     /// Whether the content of a file with several names is in the store. It is kept before it is replaced.
     private func isKept(_ row: EpochRow, _ table: EpochTable) -> Bool {
-        row.place == .kept && (!table.isApplying || (try? KeptFiles(table).status(row.id)) != nil)
+        row.place == .kept && (!table.isApplying || KeptFiles(table).has(row.id))
     }
 
     // MARK: Names, content and attributes

@@ -144,6 +144,12 @@ package final class BaseTree: Sendable {
         try looking { (look) throws(Errno) in try look.pathNow(path) }
     }
 
+    /// Whether paths of this view lead elsewhere in the base of now, so that a changed path there tells
+    /// little.
+    package var hasMovedPaths: Bool {
+        hiddenCommits > 0 && (epochs?.after(epoch).contains { $0.hasMoves } ?? false)
+    }
+
     /// Returns where a path of the base right after a commit is in the base of now.
     /// - Returns: nil if it is not there any more.
     package func pathNow(_ path: [UInt8], after commit: UInt64) throws(Errno) -> [UInt8]? {

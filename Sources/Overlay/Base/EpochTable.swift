@@ -35,27 +35,6 @@ package final class EpochTable: Sendable {
 
     private static let version: Int64 = 1
 
-    package enum State: Int64, Sendable {
-        case planned = 0
-        case underWay = 1
-        case done = 2
-    }
-
-    /// Whose changes they are.
-    package struct Commit: Sendable {
-        package var workspace: UInt16 = 0
-        /// The last change of the workspace that the commit contains.
-        package var sequence: UInt64 = 0
-        /// In nanoseconds since 1970.
-        package var time: Int64 = 0
-
-        package init(workspace: UInt16 = 0, sequence: UInt64 = 0, time: Int64 = 0) {
-            self.workspace = workspace
-            self.sequence = sequence
-            self.time = time
-        }
-    }
-
     /// It is Sendable only because it is used under its lock, and never leaves it.
     private struct Connection: @unchecked Sendable {
         let value: SQLiteConnection
@@ -69,6 +48,7 @@ package final class EpochTable: Sendable {
         var directories: Set<[UInt8]> = []
         /// Paths whose rows tell that all below them is elsewhere.
         var relocated: [[UInt8]: EpochRow] = [:]
+        var hasMoves = false
         /// Rows by inode.
         var inodes: [UInt64: EpochRow] = [:]
     }
@@ -87,7 +67,10 @@ package final class EpochTable: Sendable {
         self.key = key
         let connection = try SQLiteConnection(directory + "/epoch.db")
         // It is no index of something else: what a commit has done must survive a power cut.
-        try connection.execute("PRAGMA synchronous = FULL")
+        // A write-ahead log is cut at its first damaged page, silently: then a commit would seem not to have
+        // begun.
+        try connection.execute("PRAGMA journal_mode = DELETE")
+        try connection.execute("PRAGMA synchronous = EXTRA")
         try connection.execute(
             """
             CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
@@ -140,6 +123,7 @@ package final class EpochTable: Sendable {
 
     private static func note(_ row: EpochRow, at path: [UInt8], in index: inout Index) {
         index.directories.insert(BasePlace(path: path).directory)
+        if case .base(let now) = row.place, now != path { index.hasMoves = true }
         // A name that led to nothing may lead to a directory now.
         let isDirectory = row.status.map { $0.type == .directory } ?? true
         if isDirectory, row.isRelocated(from: path) { index.relocated[path] = row }
@@ -224,6 +208,9 @@ package final class EpochTable: Sendable {
             return nil
         }
     }
+
+    /// Whether a file or directory of the base got another name.
+    var hasMoves: Bool { index.withLock { $0.hasMoves } }
 
     func isBelowRelocated(_ path: [UInt8]) -> Bool { relocation(above: path) != nil }
 

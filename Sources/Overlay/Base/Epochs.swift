@@ -59,7 +59,7 @@ package final class Epochs: Sendable {
             let disk = HostDisk(root: store)
             if !disk.exists("epochs") { try disk.makeDirectory("epochs") }
             let path = "epochs/\(number)"
-            if disk.exists(path) { try disk.removeTree(path) }
+            if disk.exists(path) { try store.removeTree(Array(path.utf8)) }
             try disk.makeDirectory(path)
             try disk.makeDirectory(path + "/kept")
             try disk.synchronizeDirectory("epochs")
@@ -85,11 +85,16 @@ package final class Epochs: Sendable {
         // What cannot be removed now is tried again at the next start.
         guard let slash = path.lastIndex(of: "/"),
             let parent = try? File.open(String(path[..<slash]), flags: OpenFlags.directory) else { return }
-        try? HostDisk(root: parent).removeTree(String(path[path.index(after: slash)...]))
+        try? parent.removeTree(Array(path[path.index(after: slash)...].utf8))
     }
 
     /// What the names of this store's stages in the base begin with.
     package var stagePrefix: String { EpochTable.stagePrefix(store) }
+
+    /// Whether anything was ever committed, or prepared for it.
+    package var hasDirectory: Bool {
+        directory.map { (try? File.open($0, flags: OpenFlags.directory)) != nil } ?? false
+    }
 
     /// The number of the last commit, also while it is under way; 0 if there was none.
     package var newest: UInt64 { last.load(ordering: .acquiring) }

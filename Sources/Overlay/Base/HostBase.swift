@@ -147,6 +147,12 @@ package final class HostBase: Sendable {
         }
     }
 
+    /// Returns the names of what commits prepare in the root, also of other stores.
+    package func stages() throws(Errno) -> [FileName] {
+        try open([0x2e], in: root, flags: O_RDONLY | O_DIRECTORY).listDirectory().map(\.name)
+            .filter { KeptFiles.isStage($0.bytes) }
+    }
+
     /// Returns a descriptor of the regular file at `place`, for reading.
     package func file(_ place: BasePlace) throws(Errno) -> File {
         let (key, path) = (place.path, place.directory)

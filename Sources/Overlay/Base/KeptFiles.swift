@@ -34,6 +34,16 @@ package struct KeptFiles {
         return try FileStatus(name, in: directory)
     }
 
+    /// Returns whether a file is there. If that cannot be asked, it counts as there, and its use reports why.
+    func has(_ id: UInt64) -> Bool {
+        do throws(Errno) {
+            _ = try status(id)
+            return true
+        } catch {
+            return error != .noEntry
+        }
+    }
+
     func list(_ id: UInt64, _ rest: [UInt8]) throws(Errno) -> [HostEntry] {
         let (directory, name) = try place(id, rest)
         return try File.openBeneath(name, in: directory, flags: OpenFlags.directory).listDirectory()

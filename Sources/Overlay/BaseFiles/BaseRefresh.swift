@@ -24,10 +24,12 @@ extension WorkspaceBaseFiles {
     private static let batch = 128
 
     /// Makes changes of the base visible.
-    /// - Parameter changes: The changes. Nil if anything may have changed.
+    /// - Parameter told: The changes. Nil if anything may have changed.
     /// - Returns: The kernel's caches that are stale. They do not include cached missing names: the mount
     ///   knows which of these it told the kernel.
-    package func refresh(_ changes: Set<BaseChange>? = nil) -> StaleCaches {
+    package func refresh(_ told: Set<BaseChange>? = nil) -> StaleCaches {
+        // The workspace may have what changed at another path.
+        let changes = workspace.base.hasMovedPaths ? nil : told
         if let changes {
             for change in changes {
                 workspace.base.forget(BasePlace(directory: change.directory, name: change.name))

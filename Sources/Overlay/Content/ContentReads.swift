@@ -109,19 +109,24 @@ extension WorkspaceContent {
         if origin.isPinned, readPin(origin, into: buffer, at: offset) { return }
         let place = BasePlace(path: origin.path)
         var reason = "has changed"
-        do throws(Errno) {
-            let file = try workspace.base.file(place)
-            // The status is read after the content: a file that is unchanged now was unchanged during the
-            // read.
-            let count = try file.read(into: buffer, at: offset)
-            if origin.fits(try workspace.base.status(of: file, at: place)) {
-                if count == buffer.count { return }
-                reason = "is shorter than it was"
+        // A commit may put something else in its place between the two looks at it.
+        var attempts = workspace.base.hiddenCommits > 0 ? 2 : 1
+        while attempts > 0 {
+            attempts -= 1
+            do throws(Errno) {
+                let file = try workspace.base.file(place)
+                // The status is read after the content: a file that is unchanged now was unchanged during the
+                // read.
+                let count = try file.read(into: buffer, at: offset)
+                if origin.fits(try workspace.base.status(of: file, at: place)) {
+                    if count == buffer.count { return }
+                    reason = "is shorter than it was"
+                }
+            } catch {
+                reason = "cannot be read (\(error))"
             }
-        } catch {
-            reason = "cannot be read (\(error))"
+            workspace.base.forget(place)
         }
-        workspace.base.forget(place)
         workspace.baseFiles.noteDrift(number)
         workspace.events.post(
             .error,

@@ -72,6 +72,8 @@ package final class WorkspaceSet: Sendable {
                 .error,
                 "what commits have changed in the base cannot be read: \(fault); workspaces stay closed")
         }
+        // The number of the author of a commit is not given to another workspace.
+        for table in epochs.after(0) { store.noteUsed(table.origin.workspace) }
         loadLimits()
         // A kill between the making of a content and the record that names it leaves the content in the
         // pool.

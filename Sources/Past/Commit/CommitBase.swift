@@ -88,6 +88,8 @@ struct CommitBase {
 
     /// Makes the stage of a commit. The times of the root, which change with that, are kept in it.
     func makeStage(_ name: [UInt8]) throws(Errno) -> File {
+        // It may be left of a commit of this number that never began.
+        if (try? status(name)) != nil { try root.removeTree(name) }
         try root.makeDirectory(name, mode: 0o700)
         for acl in ["system.posix_acl_default", "system.posix_acl_access"] {
             // It has none, as a rule. What is made in it must not inherit one.
@@ -105,7 +107,9 @@ struct CommitBase {
         let stage = try directory(Array(name.utf8))
         let kept = try? FileStatus(Self.rootTimes, in: stage)
         let now = try root.status()
-        try HostDisk(root: root).removeTree(name)
+        // What a commit has moved out of the base must not be lost, whatever is known of the commit.
+        if leftover(in: name)?.first == UInt8(ascii: "m") { throw .notEmpty }
+        try root.removeTree(Array(name.utf8))
         forgetDirectories()
         guard let kept, kept.accessTime == now.modificationTime else { return }
         var times = now
@@ -117,7 +121,8 @@ struct CommitBase {
     func leftover(in name: String) -> [UInt8]? {
         guard let stage = try? directory(Array(name.utf8)).reopenedForSync(),
             let names = try? stage.listDirectory() else { return nil }
-        return names.first { $0.name.bytes != Self.rootTimes }?.name.bytes
+        let left = names.map(\.name.bytes).filter { $0 != Self.rootTimes }
+        return left.first { $0.first == UInt8(ascii: "m") } ?? left.first
     }
 
     /// Returns all extended attributes of a file; none if the file system has none.

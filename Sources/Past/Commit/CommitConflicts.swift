@@ -136,13 +136,32 @@ struct CommitConflicts {
             if version.type == .directory || version.isLeft(now) { return nil }
             return CommitConflict(path: name, reason: "it was changed in the base since it was committed")
         }
-        guard let was = change.was, was.type == .regular else { return nil }
+        guard let was = change.was else { return nil }
+        if change.difference.status == .deleted, let seen, try isNewer(than: change.path, seen) {
+            return CommitConflict(
+                path: name, reason: "it was changed in the base after it was removed here")
+        }
+        guard was.type == .regular else { return nil }
         let origin = try workspace.withTree { (tree) throws(Errno) in try tree.knownOrigin(was.number) }
         // Without an origin it was not touched before it lost its name: it was what the base had.
         guard let origin, try !origin.fits(workspace.base.status(BasePlace(path: origin.path))) else {
             return nil
         }
         return CommitConflict(path: name, reason: "it was changed in the base, by another program")
+    }
+
+    /// Returns whether a base file changed after the workspace removed it, as far as times tell: after the
+    /// last change of names in the directory that the workspace still has above it.
+    private func isNewer(than path: [UInt8], _ seen: [UInt8]) throws(Errno) -> Bool {
+        let status = try workspace.base.status(BasePlace(path: seen))
+        var above = PathMoves.parent(paths.after(path))
+        while true {
+            if let directory = view.node(at: above), directory.type == .directory, directory.hasRow {
+                return status.changeTime > directory.record.changeTime
+            }
+            if above.isEmpty { return false }
+            above = PathMoves.parent(above)
+        }
     }
 
     /// Returns whether the base has at a path what the workspace has.

@@ -100,7 +100,10 @@ struct CommitRun {
 
     private func run(_ step: CommitStep) throws(Errno) {
         switch step.kind {
-        case .overwrite: return try overwrite(step)
+        case .overwrite:
+            try saveOther(step)
+            return try overwrite(step)
+        case .replace, .delete: try saveOther(step)
         default: break
         }
         let failure = table.stepping.withLock { _ -> Errno? in
@@ -111,7 +114,25 @@ struct CommitRun {
                 return error
             }
         }
-        if let failure { throw failure }
+        guard let failure else { return }
+        guard step.kind == .keep, [.notPermitted, .tooManyLinks, .crossDevice].contains(failure) else {
+            throw failure
+        }
+        // The file cannot have another name (protected_hardlinks of proc(5), EMLINK). The copy is made
+        // without the lock: until it has its name, views read the file itself.
+        try KeptCopy(base: base, table: table).make(of: step.path, step.id)
+        try kept.reopenedForSync().synchronizeFileSystem()
+    }
+
+    /// Keeps a copy of a file that another program has put in place, or changed, since the commit was
+    /// planned. It is in the store, under the id of the row with "other" behind it.
+    private func saveOther(_ step: CommitStep) throws(Errno) {
+        guard let planned = step.status, planned.type == .regular,
+            let now = try base.status(ifPresent: step.path), now.type == .regular,
+            !planned.hasContent(of: now) else { return }
+        // After a crash it may be what the commit put there.
+        if step.kind != .delete, try base.status(ifPresent: staged("f", step)) == nil { return }
+        try KeptCopy(base: base, table: table).make(of: step.path, step.id, suffix: ".other")
     }
 
     private func staged(_ letter: String, _ step: CommitStep) -> [UInt8] {
@@ -159,8 +180,13 @@ struct CommitRun {
             guard let status = step.status else { throw .invalid }
             // It may have been removed by another program.
             guard try base.status(ifPresent: step.path) != nil else { return }
-            try base.at(step.path) { (directory, name) throws(Errno) in
-                try directory.setTimes(of: status, onSymlink: name.isEmpty ? [0x2e] : name)
+            do throws(Errno) {
+                try base.at(step.path) { (directory, name) throws(Errno) in
+                    try directory.setTimes(of: status, onSymlink: name.isEmpty ? [0x2e] : name)
+                }
+            } catch {
+                // Only the owner may set times; the directory's names are what counts.
+                guard error == .notPermitted else { throw error }
             }
         case .overwrite: break
         }
@@ -175,25 +201,29 @@ struct CommitRun {
         }
     }
 
-    /// Gives the file a name in the store too. If that is refused, it is copied (protected_hardlinks of
-    /// proc(5), EMLINK).
+    /// Gives the file a name in the store too.
     private func keep(_ step: CommitStep) throws(Errno) {
-        if (try? FileStatus(keptName(step), in: kept)) != nil { return }
+        // After a crash it may have been replaced already.
         guard try isThere(step) else { return }
         do throws(Errno) {
             try base.at(step.path) { (directory, name) throws(Errno) in
                 try directory.link(name, to: keptName(step), in: kept)
             }
         } catch {
-            guard [.notPermitted, .tooManyLinks, .crossDevice].contains(error) else { throw error }
-            try KeptCopy(base: base, table: table).make(of: step.path, step.id)
-            try kept.reopenedForSync().synchronizeFileSystem()
+            // It was kept before a crash.
+            if error == .exists { return }
+            throw error
         }
     }
 
     private func put(_ source: [UInt8], _ step: CommitStep, replaces: Bool) throws(Errno) {
-        guard try base.status(ifPresent: source) != nil else { return }
-        try base.rename(source, to: step.path, replaces: replaces)
+        do throws(Errno) {
+            try base.rename(source, to: step.path, replaces: replaces)
+        } catch {
+            // It was put there before a crash.
+            guard error == .noEntry, try base.status(ifPresent: source) == nil else { throw error }
+            return
+        }
         forget(step)
     }
 

@@ -21,6 +21,14 @@ struct CommitStage {
         let kept = try KeptFiles(table).directory()
         let probe = Array("probe".utf8)
         _ = try File.open(probe, in: stage, flags: OpenFlags.createNew)
+        // Names must not be taken from other programs (renameat2(2), RENAME_NOREPLACE).
+        let other = Array("probed".utf8)
+        do throws(Errno) {
+            try stage.rename(probe, to: other, in: stage, replaces: false)
+            try stage.rename(other, to: probe, in: stage, replaces: false)
+        } catch {
+            throw error == .invalid ? .notSupported : error
+        }
         do throws(Errno) {
             try stage.rename(probe, to: probe, in: kept, replaces: false)
             try kept.remove(probe)
@@ -29,6 +37,27 @@ struct CommitStage {
             try stage.remove(probe)
             return false
         }
+    }
+
+    /// Returns a file or directory of the base that this user may not change as planned; nil if there is
+    /// none.
+    func closedPath(_ plan: CommitPlan) throws(Errno) -> [UInt8]? {
+        // The stage is this user's.
+        let user = try base.status(Array(table.stageName.utf8)).user
+        if user == 0 { return nil }
+        for step in plan.steps {
+            guard let status = step.status else { continue }
+            switch step.kind {
+            // A directory that moves gets another "..".
+            case .moveOut, .remove:
+                if status.type == .directory, !base.root.mayChangeNames(in: step.path) { return step.path }
+            case .overwrite:
+                if status.user != user || status.mode & 0o200 == 0 { return step.path }
+            case .attributes: if status.user != user { return step.path }
+            default: continue
+            }
+        }
+        return nil
     }
 
     /// Makes everything, durably.
@@ -86,13 +115,18 @@ struct CommitStage {
         if size == 0 { return }
         var buffer: [UInt8] = []
         var at: UInt64 = 0
+        var step = UInt64(Self.block) * 64
+        // Holes stay. A size that the file system cannot have fails here.
+        if size > step { try file.truncate(to: size) }
         while at < size {
-            let end = at + min(size - at, UInt64(Self.block) * 64)
+            let end = at + min(size - at, step)
             let pieces = try view.content(of: node, in: at..<end)
             if end <= UInt64(Self.block), !pieces.contains(where: \.isHole) {
                 // A small file, in one go.
                 return try copy(0..<size, of: node, to: file, &buffer)
             }
+            // A file may be a hole of exabytes.
+            step = pieces.allSatisfy(\.isHole) ? step.multiplied(clamping: 2) : UInt64(Self.block) * 64
             for piece in pieces {
                 try write(piece, of: node, to: file, at: at, &buffer)
                 at += piece.length

@@ -78,7 +78,7 @@ extension Commits {
         if let fault = set.epochs.fault { throw CommandError(fault.errno, "nothing was committed: \(fault)") }
         let result = set.epochs.committing.withLock { _ -> Result<CommitReport, CommandError> in
             do throws(CommandError) {
-                try finishUnderWay(progress)
+                if !request.isDryRun { try finishUnderWay(progress) }
                 return .success(try run(workspace, request, time, progress))
             } catch {
                 return .failure(error)
@@ -91,6 +91,7 @@ extension Commits {
     /// - Returns: whether there was one.
     @discardableResult
     package func finishInterrupted() throws(CommandError) -> Bool {
+        if set.epochs.fault != nil { return false }
         let result = set.epochs.committing.withLock { _ -> Result<Bool, CommandError> in
             do throws(CommandError) {
                 let wasUnderWay = try finishUnderWay { _, _ in }
@@ -105,19 +106,28 @@ extension Commits {
 
     /// Removes what commits have kept of the base that no workspace sees any more.
     package func removeUnneeded() {
+        // A workspace whose record is lost may need them.
+        guard set.store.unreadable.isEmpty, set.epochs.fault == nil else { return }
         let oldest = set.store.allWorkspaces.map(\.epoch).min() ?? set.epochs.newest
         set.epochs.removeAll(upTo: oldest)
     }
 
     /// Removes what commits prepared that never began to change the base.
     private func removeStages() {
-        guard let base = try? CommitBase(set.base.host), let names = try? base.root.listDirectory() else {
-            return
-        }
-        let prefix = Array("\(set.epochs.stagePrefix)".utf8)
-        for entry in names where entry.name.bytes.starts(with: prefix) {
-            // What cannot be removed is tried again at the next start. Workspaces do not show it.
-            try? base.removeStage("\(entry.name)")
+        let prefix = Array(set.epochs.stagePrefix.utf8)
+        // A base that cannot be listed or written to keeps them. Workspaces do not show them.
+        guard set.epochs.hasDirectory,
+            let names = try? set.base.host.stages().filter({ $0.bytes.starts(with: prefix) }),
+            !names.isEmpty, let base = try? CommitBase(set.base.host) else { return }
+        for name in names {
+            do throws(Errno) {
+                try base.removeStage("\(name)")
+            } catch {
+                set.events.post(
+                    .warning,
+                    "\(base.host.path)/\(name), which a commit prepared, is left in the base: "
+                        + "\(error); what is in it whose name begins with m was moved out of the base")
+            }
         }
     }
 
@@ -149,6 +159,10 @@ extension Commits {
                 error, "nothing was committed: another directory has the path \(base) now: mount again")
         case .noSpace, .quota:
             CommandError(error, "nothing was committed: the file system of the base or the store is full")
+        case .notSupported:
+            CommandError(
+                error, "nothing was committed: the file system of the base \(base) has no rename without "
+                    + "replacement (RENAME_NOREPLACE)")
         case .crossDevice:
             CommandError(
                 error, "nothing was committed: another file system is mounted in the base where files change")
@@ -195,11 +209,12 @@ extension Commits {
             try prepare(table, base, proposal, workspace, time)
         } catch {
             table.close()
-            try? base.removeStage(table.stageName)
+            // In this order: a plan without its stage would remove and put nothing in place.
             Epochs.remove(table.directory)
+            try? base.removeStage(table.stageName)
             if error == .notEmpty, let path = proposal.closedPath.withLock({ $0 }) {
                 throw CommandError(
-                    .accessDenied, "nothing was committed: this user may not change the directory "
+                    .accessDenied, "nothing was committed: this user may not change "
                         + "\(pathInWords(path)) of the base")
             }
             throw Self.failure(error, set.base.path)
@@ -227,6 +242,10 @@ extension Commits {
         let canMove = try stage.begin() && !alwaysCopies
         let plan = try proposal.plan(base, canMove: canMove)
         for path in plan.directories where !base.root.mayChangeNames(in: path) {
+            proposal.closedPath.withLock { $0 = path }
+            throw .notEmpty
+        }
+        if let path = try stage.closedPath(plan) {
             proposal.closedPath.withLock { $0 = path }
             throw .notEmpty
         }

@@ -13,12 +13,14 @@ struct KeptCopy {
     /// Copies a file that is no directory, with its times and extended attributes. It gets its name once it
     /// is whole.
     /// - Throws: EBUSY if it is changed meanwhile.
-    func make(of path: [UInt8], _ id: UInt64) throws(Errno) {
+    /// - Parameter suffix: what follows the id in the name of the copy.
+    func make(of path: [UInt8], _ id: UInt64, suffix: String = "") throws(Errno) {
         let place = BasePlace(path: path)
         let directory = try base.directory(place.directory)
         let status = try FileStatus(place.name, in: directory)
         let kept = try KeptFiles(table).directory()
-        let (name, fresh) = (Array("\(id)".utf8), Array("\(id).new".utf8))
+        let (name, fresh) = (Array("\(id)\(suffix)".utf8), Array("\(id)\(suffix).new".utf8))
+        if (try? FileStatus(name, in: kept)) != nil { return }
         if (try? FileStatus(fresh, in: kept)) != nil { try kept.remove(fresh) }
         switch status.type {
         case .regular:

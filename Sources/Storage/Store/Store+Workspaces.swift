@@ -94,6 +94,9 @@ extension Store {
         return id
     }
 
+    /// Notes an id that is not given to a new workspace, as long as there is another one.
+    package func noteUsed(_ id: UInt16) { lastID.max(id, ordering: .relaxed) }
+
     /// Makes a workspace on top of the base, or on top of a layer. Its cost does not depend on the size of
     /// the base, nor on that of the layer.
     /// - Parameters:
