@@ -55,6 +55,15 @@ final class CommitProposal: Sendable {
         paths = try Self.paths(selected, base)
     }
 
+    /// Returns a path that neither the workspace has nor a change is about; nil if there is none.
+    func unknownPath(_ wanted: [[UInt8]]) -> [UInt8]? {
+        let known = changes.map(\.path) + changes.compactMap(\.difference.oldPath)
+            + (conflicts + decided).map(\.path)
+        return wanted.first { path in
+            view.node(at: path) == nil && !known.contains { Self.isBelow($0, path) }
+        }
+    }
+
     func plan(_ base: CommitBase, canMove: Bool) throws(Errno) -> CommitPlan {
         var planner = CommitPlanner(
             base: base, view: view, canMove: canMove, paths: paths, committed: committed)

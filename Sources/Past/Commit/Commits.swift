@@ -198,6 +198,9 @@ extension Commits {
         } catch {
             throw CommandError(error, "the changes cannot be compared with the base: \(error)")
         }
+        if let path = proposal.unknownPath(request.paths) {
+            throw CommandError(.noEntry, "there is nothing to commit at \(pathInWords(path))")
+        }
         var report = CommitReport()
         report.changes = proposal.changes.map(\.difference)
         report.conflicts = proposal.conflicts
