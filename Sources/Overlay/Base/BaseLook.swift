@@ -107,7 +107,7 @@ struct BaseLook {
     }
 
     private static func join(_ path: [UInt8], _ rest: [UInt8]) -> [UInt8] {
-        rest.isEmpty ? path : EpochTable.join(path, rest)
+        rest.isEmpty ? path : BasePlace.join(path, rest)
     }
 
     // MARK: The file as it was
@@ -312,7 +312,7 @@ struct BaseLook {
             }
             switch (row?.place, above?.row.place) {
             case (.base(let now), _): path = now
-            case (_, .base(let now)): path = EpochTable.join(now, above?.rest ?? [])
+            case (_, .base(let now)): path = BasePlace.join(now, above?.rest ?? [])
             case (nil, nil): break
             // The name stays, with something else.
             case (.kept, _), (.rows, _), (.nothing, _), (.above, _): break

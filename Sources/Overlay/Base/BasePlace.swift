@@ -29,7 +29,10 @@ package struct BasePlace: Equatable, Sendable {
         BasePlace(directory: directory, name: name.compact)
     }
 
-    package var path: [UInt8] {
+    package var path: [UInt8] { Self.join(directory, name) }
+
+    /// Returns the path of a name in a directory.
+    package static func join(_ directory: [UInt8], _ name: [UInt8]) -> [UInt8] {
         directory.isEmpty ? name : directory + [0x2f] + name
     }
 }

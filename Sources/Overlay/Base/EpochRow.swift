@@ -65,13 +65,7 @@ extension EpochRow {
         writer.string(path)
         status?.encode(into: &writer)
         after?.encode(into: &writer)
-        if let xattrs {
-            writer.integer(UInt32(xattrs.count))
-            for (name, value) in xattrs {
-                writer.string(name)
-                writer.string(value)
-            }
-        }
+        if let xattrs { writer.xattrs(xattrs) }
         return Self.sealed(writer.bytes, key)
     }
 
@@ -111,13 +105,8 @@ extension EpochRow {
             after = status
         }
         guard flags & 4 != 0 else { return }
-        guard let count: UInt32 = reader.integer() else { return nil }
-        var found: [[UInt8]: [UInt8]] = [:]
-        for _ in 0..<count {
-            guard let name = reader.string(), let value = reader.string() else { return nil }
-            found[name] = value
-        }
-        xattrs = found
+        guard let xattrs = reader.xattrs() else { return nil }
+        self.xattrs = xattrs
     }
 
     /// Puts a checksum before bytes.
@@ -134,6 +123,29 @@ extension EpochRow {
         guard let sum: UInt64 = reader.integer() else { return nil }
         let payload = Array(bytes.dropFirst(8))
         return sum == key.xxh3(payload) ? payload : nil
+    }
+}
+
+extension ByteWriter {
+    /// Appends extended attributes: count u32, and of each its name and value as strings.
+    package mutating func xattrs(_ xattrs: [[UInt8]: [UInt8]]) {
+        integer(UInt32(xattrs.count))
+        for (name, value) in xattrs {
+            string(name)
+            string(value)
+        }
+    }
+}
+
+extension ByteReader {
+    package mutating func xattrs() -> [[UInt8]: [UInt8]]? {
+        guard let count: UInt32 = integer() else { return nil }
+        var found: [[UInt8]: [UInt8]] = [:]
+        for _ in 0..<count {
+            guard let name = string(), let value = string() else { return nil }
+            found[name] = value
+        }
+        return found
     }
 }
 

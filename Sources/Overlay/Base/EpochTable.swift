@@ -3,12 +3,13 @@
 // files and directories that the commit replaced or removed, under the ids of their rows.
 //
 // rows(dir, name, value): a row for each name that the commit changes, by its path before the commit; dir
-// begins with "/", and the name of the root is "/" inodes(inode, value): a row for each file with several
-// names of which the commit changes content, attributes or the number of names, since it is found under names
-// without a row steps(id, value): what the commit does, in this order; the module Past has their form
+//     begins with "/", and the name of the root is "/"
+// inodes(inode, value): a row for each file with several names of which the commit changes content,
+//     attributes or the number of names, since it is found under names without a row
+// steps(id, value): what the commit does, in this order; the module Past has their form
 // committed(path, value): what the workspace had at each path that it committed, see CommittedVersion
 // meta(key, value): version, state (0 = planned, 1 = under way, 2 = done), and of the commit: workspace,
-// sequence (the last change of the workspace that it contains), time
+//     sequence (the last change of the workspace that it contains), time
 //
 // Every value has a checksum, see EpochRow. SQLite's transactions make the changes of state durable.
 
@@ -29,8 +30,7 @@ package final class EpochTable: Sendable {
     private let index: Mutex<Index>
     /// Held for each step of the commit that changes a name, and by each look at the base meanwhile.
     package let stepping = Mutex<Void>(())
-    private let isUnderWay: Atomic<Bool>
-    private let state: Mutex<State>
+    private let state: Atomic<State.RawValue>
     private let commit: Mutex<Commit>
 
     private static let version: Int64 = 1
@@ -99,9 +99,8 @@ package final class EpochTable: Sendable {
         }
         try connection.run(
             "INSERT OR REPLACE INTO meta VALUES('version', ?)", [.integer(Self.version)])
-        self.state = Mutex(state)
+        self.state = Atomic(state.rawValue)
         self.commit = Mutex(commit)
-        isUnderWay = Atomic(state == .underWay)
         index = Mutex(try Self.load(connection, directory, device, key))
         database = Mutex(Connection(connection))
     }
@@ -148,11 +147,7 @@ package final class EpochTable: Sendable {
 
     /// Returns the path of a row's keys.
     private static func path(_ directory: [UInt8], _ name: [UInt8]) -> [UInt8] {
-        name == [0x2f] ? [] : join(Array(directory.dropFirst()), name)
-    }
-
-    package static func join(_ directory: [UInt8], _ name: [UInt8]) -> [UInt8] {
-        directory.isEmpty ? name : directory + [0x2f] + name
+        name == [0x2f] ? [] : BasePlace.join(Array(directory.dropFirst()), name)
     }
 
     static func stagePrefix(_ store: UInt64) -> String {
@@ -165,9 +160,7 @@ package final class EpochTable: Sendable {
     // MARK: Rows
 
     /// Whether the commit has begun to change the base, and has not ended.
-    package var isApplying: Bool { isUnderWay.load(ordering: .acquiring) }
-
-    private func failing(_ error: StorageError) -> Errno { error.errno }
+    package var isApplying: Bool { progress == .underWay }
 
     /// Returns the row of a path.
     package func row(_ path: [UInt8]) throws(Errno) -> EpochRow? {
@@ -250,7 +243,7 @@ package final class EpochTable: Sendable {
                 return error
             }
         }
-        if let failure { throw failing(failure) }
+        if let failure { throw failure.errno }
     }
 
     // MARK: Writing
@@ -306,8 +299,7 @@ package final class EpochTable: Sendable {
             index.inodes = inodes
         }
         self.commit.withLock { $0 = commit }
-        state.withLock { $0 = .underWay }
-        isUnderWay.store(true, ordering: .releasing)
+        state.store(State.underWay.rawValue, ordering: .releasing)
     }
 
     /// Notes durably that the commit is done.
@@ -331,8 +323,7 @@ package final class EpochTable: Sendable {
         index.withLock { index in
             for (path, row) in after { Self.note(row, at: path, in: &index) }
         }
-        state.withLock { $0 = .done }
-        isUnderWay.store(false, ordering: .releasing)
+        state.store(State.done.rawValue, ordering: .releasing)
     }
 
     private func write(
@@ -348,7 +339,7 @@ package final class EpochTable: Sendable {
     /// What the commit is of.
     package var origin: Commit { commit.withLock { $0 } }
 
-    package var progress: State { state.withLock { $0 } }
+    package var progress: State { State(rawValue: state.load(ordering: .acquiring)) ?? .underWay }
 
     /// Calls `body` with each path that was committed.
     package func committed(_ body: ([UInt8], CommittedVersion) -> Void) throws(Errno) {

@@ -51,6 +51,13 @@ struct CommitBase {
         path.isEmpty ? rootBefore : try status(ifPresent: path)
     }
 
+    /// Returns whether a directory has names that do not leave it with the commit: the workspace has not seen
+    /// them.
+    func hasNames(in path: [UInt8], besides paths: PathMoves) throws(Errno) -> Bool {
+        try directory(path).reopenedForSync().listDirectory()
+            .contains { !paths.isLeft(BasePlace.join(path, $0.name.bytes)) }
+    }
+
     /// Returns nil if there is nothing.
     func status(ifPresent path: [UInt8]) throws(Errno) -> FileStatus? {
         do throws(Errno) {

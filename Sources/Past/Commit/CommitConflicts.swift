@@ -62,8 +62,7 @@ struct CommitConflicts {
             return .none
         case .deleted:
             guard let now = try base.status(ifPresent: difference.path) else { return .equal }
-            let hasMore = now.type == .directory ? try hasUnseenNames(difference.path) : false
-            if hasMore {
+            if now.type == .directory, try base.hasNames(in: difference.path, besides: paths) {
                 return .conflict(
                     CommitConflict(path: difference.path, reason: "the base has got files in this directory"))
             }
@@ -81,14 +80,8 @@ struct CommitConflicts {
         }
     }
 
-    /// Returns whether a directory of the base has names that do not leave it with this commit.
-    func hasUnseenNames(_ path: [UInt8]) throws(Errno) -> Bool {
-        try base.directory(path).reopenedForSync().listDirectory()
-            .contains { !paths.isLeft(EpochTable.join(path, $0.name.bytes)) }
-    }
-
     /// Returns why a name cannot be made in the directory above it.
-    private func parentFault(_ change: NodeChange) throws(Errno) -> String? {
+    func parentFault(_ change: NodeChange) throws(Errno) -> String? {
         if change.difference.status == .deleted || change.path.isEmpty { return nil }
         guard let parent = paths.before(PathMoves.parent(change.path)) else { return nil }
         if parent.isEmpty { return nil }
@@ -97,8 +90,6 @@ struct CommitConflicts {
         }
         return status.type == .directory ? nil : "the base has a \(status.type) in place of its directory"
     }
-
-    func hasParentFault(_ change: NodeChange) throws(Errno) -> Bool { try parentFault(change) != nil }
 
     private func isTaken(_ path: [UInt8]) throws(Errno) -> Bool {
         guard let old = paths.place(of: path), !paths.isLeft(old) else { return false }

@@ -27,9 +27,6 @@ struct StagedItem: Sendable {
 }
 
 struct CommitPlan: Sendable {
-    /// The paths that are committed.
-    var changes: [NodeChange] = []
-    var conflicts: [CommitConflict] = []
     /// In the order in which they are made: a directory before what it contains.
     var staged: [StagedItem] = []
     var steps: [CommitStep] = []

@@ -93,7 +93,8 @@ struct CommitPlanner {
                 continue
             }
             let isDirectory = status.type == .directory
-            if isDirectory { try checkContents(path) }
+            // Another program may have put something there since the conflicts were looked for.
+            if isDirectory, try base.hasNames(in: path, besides: paths) { throw .busy }
             if canMove, isDirectory || status.links == 1 {
                 if paths.isBelowRemoved(path) {
                     // The directory above takes it along.
@@ -111,13 +112,6 @@ struct CommitPlanner {
             }
             noteParent(path)
         }
-    }
-
-    /// Makes sure once more that a directory has nothing that the workspace has not seen.
-    private func checkContents(_ path: [UInt8]) throws(Errno) {
-        let directory = try base.directory(path).reopenedForSync()
-        for entry in try directory.listDirectory()
-        where !paths.isLeft(EpochTable.join(path, entry.name.bytes)) { throw .busy }
     }
 
     /// Keeps the status of a file with several names, which changes with one of them.
@@ -167,7 +161,7 @@ struct CommitPlanner {
     private mutating func noteRemoved(_ path: [UInt8]) {
         if paths.isBelowRemoved(path) { return }
         let place = BasePlace(path: path)
-        let name = EpochTable.join(paths.after(place.directory), place.name)
+        let name = BasePlace.join(paths.after(place.directory), place.name)
         if plan.committed[name] == nil { plan.committed[name] = .removed }
     }
 
@@ -195,7 +189,7 @@ struct CommitPlanner {
             return
         }
         if let above = stagedDirectories[place.directory] {
-            stage(node, at: EpochTable.join(above, place.name), path)
+            stage(node, at: BasePlace.join(above, place.name), path)
             return
         }
         let id = makeID()

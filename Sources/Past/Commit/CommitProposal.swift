@@ -90,7 +90,7 @@ final class CommitProposal: Sendable {
             var open = [(change.path, node)]
             while let (path, directory) = open.popLast() {
                 for (name, _) in try view.list(directory) {
-                    let inner = EpochTable.join(path, name.bytes)
+                    let inner = BasePlace.join(path, name.bytes)
                     if known.contains(inner) { continue }
                     let child = try view.lookup(name, in: directory)
                     let difference = Difference(
@@ -230,15 +230,18 @@ private struct ConflictSorting {
         _ change: NodeChange, _ check: CommitConflicts
     ) throws(Errno) -> NodeChange? {
         var change = change
-        guard try !check.hasParentFault(change), let place = check.paths.place(of: change.path) else {
+        guard try check.parentFault(change) == nil, let place = check.paths.place(of: change.path) else {
             return nil
         }
         let now = try check.base.status(ifPresent: place)
+        func hasNames() throws(Errno) -> Bool {
+            try check.base.hasNames(in: place, besides: check.paths)
+        }
         switch change.difference.status {
         case .renamed: return nil
         case .deleted:
-            let hasMore = now?.type == .directory ? try check.hasUnseenNames(place) : false
-            return hasMore ? nil : change
+            if now?.type == .directory, try hasNames() { return nil }
+            return change
         case .added, .modified, .attributes, .type:
             guard let now else {
                 // Of a directory that the base has removed, only its own names are known.
@@ -247,7 +250,7 @@ private struct ConflictSorting {
                 return change
             }
             let isDirectory = change.now?.type == .directory
-            if now.type == .directory, !isDirectory, try check.hasUnseenNames(place) { return nil }
+            if now.type == .directory, !isDirectory, try hasNames() { return nil }
             if change.difference.status == .attributes, isDirectory, now.type == .directory { return change }
             change.difference.status =
                 isDirectory || now.type == .directory ? .type : .modified

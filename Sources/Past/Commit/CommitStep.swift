@@ -66,13 +66,7 @@ extension CommitStep {
         writer.string(path)
         writer.string(other)
         status?.encode(into: &writer)
-        if let xattrs {
-            writer.integer(UInt32(xattrs.count))
-            for (name, value) in xattrs {
-                writer.string(name)
-                writer.string(value)
-            }
-        }
+        if let xattrs { writer.xattrs(xattrs) }
         return writer.bytes
     }
 
@@ -88,12 +82,7 @@ extension CommitStep {
             self.status = status
         }
         guard flags & 2 != 0 else { return }
-        guard let count: UInt32 = reader.integer() else { return nil }
-        var found: [[UInt8]: [UInt8]] = [:]
-        for _ in 0..<count {
-            guard let name = reader.string(), let value = reader.string() else { return nil }
-            found[name] = value
-        }
-        xattrs = found
+        guard let xattrs = reader.xattrs() else { return nil }
+        self.xattrs = xattrs
     }
 }

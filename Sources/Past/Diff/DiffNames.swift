@@ -73,7 +73,7 @@ struct DiffNames {
     mutating func noteDeep(_ path: FoundPath) { deep.insert(path.bytes) }
 
     static func join(_ path: [UInt8], _ name: FileName) -> [UInt8] {
-        path.isEmpty ? name.bytes : path + [0x2f] + name.bytes
+        BasePlace.join(path, name.bytes)
     }
 
     /// Adds the contents of directories that exist on one side only.

@@ -38,7 +38,7 @@ struct PathMoves: Sendable {
     func place(of path: [UInt8]) -> [UInt8]? {
         if path.isEmpty { return path }
         let place = BasePlace(path: path)
-        return before(place.directory).map { EpochTable.join($0, place.name) }
+        return before(place.directory).map { BasePlace.join($0, place.name) }
     }
 
     /// Returns the path after the commit of what is at a path of the base before it.
