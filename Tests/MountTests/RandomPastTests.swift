@@ -16,7 +16,7 @@ extension MountTests {
         /// Seeds that once found bugs: rollbacks that restored wrong content.
         private static let memorable: [UInt64] = [
             649_834, 700_013, 700_026, 700_027, 700_042, 700_043, 700_053,
-            472_068_648,
+            472_068_648, 188_492_053,
         ]
 
         @Test(

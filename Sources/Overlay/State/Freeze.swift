@@ -21,7 +21,7 @@ struct Freeze {
                 inode.isFlushing = false
             }
             guard inode.isDirty else { return nil }
-            return .some(inode.record.links == 0 ? nil : inode.record)
+            return .some(inode.rowToWrite)
         }
         tree.identity.freeze()
         let ownDirectories = tree.directoriesWithEntries.ownNumbers

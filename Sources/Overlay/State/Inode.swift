@@ -41,11 +41,21 @@ package final class Inode {
         basePath = record.type == .directory ? place.path : nil
     }
 
+    /// Changes the place of a file that has a row, or of the root.
+    func move(to place: BasePlace?) {
+        self.place = place
+        basePath = record.type == .directory ? place?.path : nil
+    }
+
     /// Notes the name by which it was found. The request's name is copied only if it differs.
     func note(_ name: FileName, in directory: Inode) {
         parent = directory.number
         if self.name != name { self.name = name.compact }
     }
+
+    /// The row that the database gets. A base file that was edited while it had no name, and that a rollback
+    /// has shown again, has none.
+    var rowToWrite: InodeRecord? { isPersistent && record.links > 0 ? record : nil }
 
     package var number: InodeNumber { record.number }
     var type: FileType { record.type }

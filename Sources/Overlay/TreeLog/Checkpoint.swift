@@ -24,7 +24,7 @@ extension TreeCheckpoints {
             guard let inode = tree.inodes[number], inode.isDirty else { return nil }
             inode.isDirty = false
             inode.isFlushing = true
-            return .some(inode.record.links == 0 ? nil : inode.record)
+            return .some(inode.rowToWrite)
         }
         // Taken under the same lock as the batch: exactly the records before this position are in the batch
         // or the database.
