@@ -1,5 +1,5 @@
-// CommitService: commits workspaces for the control files, one commit at a time, with its progress in the job
-// list. It keeps the report of the last commit of each workspace.
+// CommitService: commits and refreshes workspaces for the control files, with the progress of a commit in the
+// job list. It keeps the last reports of each workspace.
 
 internal import Control
 internal import Overlay
@@ -13,6 +13,7 @@ final class CommitService: Sendable {
     private let jobs: JobList
     private let clock: Clock
     private let reports = Mutex<[UInt16: [UInt8]]>([:])
+    private let refreshReports = Mutex<[UInt16: [UInt8]]>([:])
 
     init(_ set: WorkspaceSet, _ jobs: JobList, clock: Clock) {
         self.set = set
@@ -51,12 +52,44 @@ final class CommitService: Sendable {
         }
         let text = CommitText.report(report, isDryRun: request.isDryRun, time: time)
         reports.withLock { $0[workspace.id] = text }
-        guard let first = report.conflicts.first, !request.isDryRun else { return }
-        let more = report.conflicts.count > 1 ? ", and \(report.conflicts.count - 1) more" : ""
+        if !request.isDryRun { try refuse(report.conflicts, "nothing was committed", "commit") }
+    }
+
+    /// - Throws: EBUSY if there are conflicts.
+    private func refuse(
+        _ conflicts: [CommitConflict], _ what: String, _ verb: String
+    ) throws(CommandError) {
+        guard let first = conflicts.first else { return }
+        let more = conflicts.count > 1 ? ", and \(conflicts.count - 1) more" : ""
         throw CommandError(
-            .busy,
-            "nothing was committed: \(pathInWords(first.path)) conflicts with the base, \(first.reason)"
-                + more + ": read commit; --ours or --theirs decides, or settle it and commit again")
+            .busy, "\(what): \(pathInWords(first.path)) conflicts with the base, \(first.reason)" + more
+                + ": read \(verb); --ours or --theirs decides, or settle it and \(verb) again")
+    }
+
+    /// Makes outside changes of the base and commits visible.
+    /// - Throws: EBUSY if paths conflict; the report names them.
+    func refresh(
+        _ workspace: Workspace, _ request: RefreshRequest, _ caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        refreshReports.withLock { $0[workspace.id] = nil }
+        let time = clock.realtime()
+        let report = try Refreshes(set).refresh(workspace, request, caller: caller)
+        let text = CommitText.report(report, isDryRun: request.isDryRun, time: time)
+        refreshReports.withLock { $0[workspace.id] = text }
+        if let outcome = report.outcome { return outcome }
+        if !request.isDryRun { try refuse(report.conflicts, "nothing was refreshed", "refresh") }
+        let stale = request.isDryRun ? StaleCaches() : workspace.baseFiles.refresh()
+        var outcome = CommandOutcome(
+            sequence: workspace.accounts.statistics.sequence, changed: stale.inodes.count)
+        outcome.stale = stale
+        outcome.showsOtherBase = !request.isDryRun
+        return outcome
+    }
+
+    /// Returns the report of the last refresh.
+    func refreshText(_ workspace: Workspace?) -> [UInt8] {
+        guard let workspace else { return [] }
+        return refreshReports.withLock { $0[workspace.id] } ?? StateTexts.usage(.refresh)
     }
 
     /// Returns the report of the last commit.

@@ -55,14 +55,11 @@ extension ControlServices {
         commits.finishInterrupted()
         commit = { workspace, request throws(CommandError) in try commits.commit(workspace, request) }
         commitReport = { workspace in commits.text(workspace) }
-        refresh = { workspace, _ throws(CommandError) in
-            let stale = workspace.baseFiles.refresh()
-            var outcome = CommandOutcome(
-                sequence: workspace.accounts.statistics.sequence, changed: stale.inodes.count)
-            outcome.stale = stale
-            outcome.stale.entries += workspace.baseFiles.namesOfBase(negatives.take(of: workspace))
-            return outcome
+        refresh = { workspace, request, caller throws(CommandError) in
+            try commits.refresh(workspace, request, caller)
         }
+        refreshReport = { workspace in commits.refreshText(workspace) }
+        missingNames = { workspace in workspace.baseFiles.namesOfBase(negatives.take(of: workspace)) }
     }
 
     /// Returns the stored key for a key of the commands.

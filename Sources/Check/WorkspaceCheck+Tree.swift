@@ -220,14 +220,15 @@ extension WorkspaceCheck {
             let path = origin.device == 0 ? nil : devicePaths[origin.device] ?? []
             try pins.check(
                 PinIdentity(origin, devicePath: path),
-                path: database.path(of: number) ?? origin.path,
+                path: database.path(of: number) ?? EpochPath.plain(origin.path),
                 original: fits ? try? base.file(BasePlace(path: origin.path)) : nil)
         }
         if fits { return }
         log.add(
             Finding(
-                .warning, LogDirectory.path(number), path: database.path(of: number) ?? origin.path,
-                "the base file " + String(decoding: origin.path, as: UTF8.self)
+                .warning, LogDirectory.path(number),
+                path: database.path(of: number) ?? EpochPath.plain(origin.path),
+                "the base file " + EpochPath.shown(origin.path)
                     + (status == nil ? " is gone" : " has changed") + " since it was touched here",
                 advice: origin.isPinned
                     ? "its earlier content is kept in the pool"

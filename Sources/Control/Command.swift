@@ -22,7 +22,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
         case .verify: "[path…]"
         case .limits: "KEY VALUE | KEY none"
         case .drift: "accept PATH | ours PATH [BASE] | theirs PATH"
-        case .refresh: "anything"
+        case .refresh: "[--dry-run] [--ours | --theirs]"
         case .discard: "NAME… | --now [NAME…] | --all-clean"
         case .restore: "NAME [--id ID] [--as NEW]"
         case .run: "STATUS MILLISECONDS COMMAND [OUTPUT]"
@@ -45,7 +45,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
             case .verify: "checks the data against its checksums, in the background"
             case .limits: "sets a limit"
             case .drift: "settles files whose base was changed"
-            case .refresh: "makes changes of the base visible"
+            case .refresh: "makes commits and other changes of the base visible"
             case .discard:
                 "discards workspaces, which can be restored; --now removes them for good, "
                     + "--all-clean discards those without changes"
@@ -76,7 +76,7 @@ package enum Command: Equatable, Sendable {
     /// `over` is the base file that was compared, as `drift` names it.
     case keepOurs([UInt8], over: [UInt8]?)
     case dropDrift([UInt8])
-    case refresh
+    case refresh(RefreshRequest)
     case run(status: Int32, milliseconds: Int64, command: [UInt8], output: [UInt8])
     /// Makes a workspace of that name. Without a moment, it begins as this one is now.
     case fork(FileName, Moment?)

@@ -46,7 +46,7 @@ package struct CommandReader {
         case .verify: return .verify(paths: try paths(words[...]))
         case .limits: return try limit(words)
         case .drift: return try drift(words)
-        case .refresh: return .refresh
+        case .refresh: return try refresh(words)
         case .discard: return try discard(words)
         case .restore: return try restore(words)
         case .run: return try run(words)
@@ -168,25 +168,39 @@ package struct CommandReader {
     }
 
     private func commit(_ words: [[UInt8]]) throws(CommandError) -> Command {
-        var request = CommitRequest()
-        var rest: [[UInt8]] = []
-        for word in words {
-            switch String(decoding: word, as: UTF8.self) {
-            case "--dry-run": request.isDryRun = true
-            case "--ours", "--theirs":
-                let choice: ConflictChoice = word.elementsEqual("--ours".utf8) ? .ours : .theirs
-                guard request.choice == .refuse || request.choice == choice else {
-                    throw usage("takes one of --ours and --theirs")
-                }
-                request.choice = choice
-            default: rest.append(word)
-            }
-        }
+        let (isDryRun, choice, rest) = try choice(words)
         let paths = try paths(rest[...])
         guard !paths.isEmpty else { throw usage("needs paths, or . for all") }
         // The root stands for everything.
-        request.paths = paths.contains([]) ? [] : paths
-        return .commit(request)
+        return .commit(
+            CommitRequest(paths: paths.contains([]) ? [] : paths, isDryRun: isDryRun, choice: choice))
+    }
+
+    private func refresh(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        let (isDryRun, choice, rest) = try choice(words)
+        // Any other words are taken, as in: echo . > refresh
+        _ = try paths(rest[...])
+        return .refresh(RefreshRequest(isDryRun: isDryRun, choice: choice))
+    }
+
+    /// Returns what decides conflicts, and the other words.
+    private func choice(
+        _ words: [[UInt8]]
+    ) throws(CommandError) -> (isDryRun: Bool, choice: ConflictChoice, rest: [[UInt8]]) {
+        var (isDryRun, found, rest) = (false, ConflictChoice.refuse, [[UInt8]]())
+        for word in words {
+            switch String(decoding: word, as: UTF8.self) {
+            case "--dry-run": isDryRun = true
+            case "--ours", "--theirs":
+                let choice: ConflictChoice = word.elementsEqual("--ours".utf8) ? .ours : .theirs
+                guard found == .refuse || found == choice else {
+                    throw usage("takes one of --ours and --theirs")
+                }
+                found = choice
+            default: rest.append(word)
+            }
+        }
+        return (isDryRun, found, rest)
     }
 
     // MARK: The list of workspaces

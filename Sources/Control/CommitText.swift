@@ -1,4 +1,5 @@
-// CommitText: the text of `commit`: the report of the last commit, or of the last search for conflicts.
+// CommitText: the texts of `commit` and `refresh`: the report of the last one, or of the last search for
+// conflicts.
 
 package import Past
 
@@ -8,7 +9,7 @@ package enum CommitText {
     /// {"path","conflict","content"}; what --ours or --theirs decided as {"path","decided"}.
     /// - Parameter time: nanoseconds since 1970.
     package static func report(_ report: CommitReport, isDryRun: Bool, time: Int64) -> [UInt8] {
-        var text = JSONText.line(
+        let text = JSONText.line(
             .object([
                 ("commit", report.number.map { .unsigned($0) } ?? .null),
                 ("time", .text(ISOTime.text(time))),
@@ -17,16 +18,37 @@ package enum CommitText {
                 ("conflicts", .unsigned(UInt64(report.conflicts.count))),
                 ("decided", .unsigned(UInt64(report.decided.count))),
             ]))
-        text += ChangeTexts.lines(report.conflicts) { conflict in
+        return text + lines(report.conflicts, report.decided, report.changes)
+    }
+
+    /// Returns {"from","to","time","dry_run","changes","conflicts","decided"}, then lines as in `report`; the
+    /// changes are those that the workspace keeps.
+    /// - Parameter time: nanoseconds since 1970.
+    package static func report(_ report: RefreshReport, isDryRun: Bool, time: Int64) -> [UInt8] {
+        let text = JSONText.line(
+            .object([
+                ("from", .unsigned(report.from)), ("to", .unsigned(report.to)),
+                ("time", .text(ISOTime.text(time))), ("dry_run", .boolean(isDryRun)),
+                ("changes", .unsigned(UInt64(report.changes.count))),
+                ("conflicts", .unsigned(UInt64(report.conflicts.count))),
+                ("decided", .unsigned(UInt64(report.decided.count))),
+            ]))
+        return text + lines(report.conflicts, report.decided, report.changes)
+    }
+
+    private static func lines(
+        _ conflicts: [CommitConflict], _ decided: [CommitConflict], _ changes: [Difference]
+    ) -> [UInt8] {
+        var text = ChangeTexts.lines(conflicts) { conflict in
             [
                 ("path", .bytes(conflict.path)), ("conflict", .text(conflict.reason)),
                 ("content", .boolean(conflict.isContent)),
             ]
         }
-        text += ChangeTexts.lines(report.decided) { conflict in
+        text += ChangeTexts.lines(decided) { conflict in
             [("path", .bytes(conflict.path)), ("decided", .text(conflict.reason))]
         }
-        text += ChangeTexts.lines(report.changes) { change in
+        text += ChangeTexts.lines(changes) { change in
             var pairs: [(String, JSONText.Value)] = [
                 ("path", .bytes(change.path)), ("status", .text(change.status.rawValue)),
             ]

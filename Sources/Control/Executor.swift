@@ -115,8 +115,11 @@ package protocol CommandHandlers<Target>: Sendable {
     /// Puts changes of the workspace into the base.
     /// - Throws: EBUSY if changes conflict with those of the base.
     func commit(_ target: Target, _ request: CommitRequest, caller: Caller) throws(CommandError)
-    /// Makes changes of the base visible.
-    func refresh(_ target: Target, caller: Caller) throws(CommandError) -> CommandOutcome
+    /// Makes commits and other changes of the base visible.
+    /// - Throws: EBUSY if changes conflict with those of the base.
+    func refresh(
+        _ target: Target, _ request: RefreshRequest, caller: Caller
+    ) throws(CommandError) -> CommandOutcome
 }
 
 package struct Executor<Handlers: CommandHandlers>: Sendable {
@@ -178,8 +181,8 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
             return try handlers.keepOurs(path, over: version, of: target, caller: caller)
         case .dropDrift(let path):
             return try handlers.dropDrift(path, of: target, caller: caller)
-        case .refresh:
-            return try handlers.refresh(target, caller: caller)
+        case .refresh(let request):
+            return try handlers.refresh(target, request, caller: caller)
         case .run(let status, let milliseconds, let command, let output):
             try target.noteRun(
                 status: status, milliseconds: milliseconds, command: command, output: output)

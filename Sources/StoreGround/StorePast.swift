@@ -139,9 +139,9 @@ private struct Handlers: CommandHandlers {
         _ path: [UInt8], of target: Workspace, caller: Caller
     ) throws(CommandError) -> CommandOutcome { throw refusal }
 
-    func refresh(_ target: Workspace, caller: Caller) throws(CommandError) -> CommandOutcome {
-        throw refusal
-    }
+    func refresh(
+        _ target: Workspace, _ request: RefreshRequest, caller: Caller
+    ) throws(CommandError) -> CommandOutcome { throw refusal }
 
     func fork(
         _ target: Workspace, as name: FileName, at moment: Moment?, caller: Caller

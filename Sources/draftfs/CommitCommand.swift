@@ -44,38 +44,17 @@ struct CommitCommand: ParsableCommand {
         if ours { words.insert("--ours", at: 0) }
         if theirs { words.insert("--theirs", at: 0) }
         let command = words
-        do throws(Failure) {
+        let report = ConflictReport(
+            place: place, file: "commit", isDryRun: dryRun, ours: ours, json: workspace.json)
+        try report.during { () throws(Failure) in
             try ProgressLine.during(place) { () throws(Failure) in try place.command("commit", command) }
-        } catch {
-            guard error.errno == .busy else { throw error }
-            // The paths of the conflicts are in the report.
-            try show(place)
-            throw error
         }
-        try show(place)
-    }
-
-    private func show(_ place: Place) throws(Failure) {
-        let lines = try place.objects("commit")
-        if workspace.json {
-            for line in lines { print(line.line) }
+        guard let first = try report.show(), !workspace.json, let count = first["changes"]?.plain else {
             return
         }
-        for (_, value) in lines.dropFirst() {
-            let path = Text.printable(value["path"]?.plain ?? "")
-            if let reason = value["conflict"]?.plain {
-                print("C\t\(path)\t\(reason)")
-            } else if value["decided"] != nil {
-                print("\(ours ? "ours" : "theirs")\t\(path)")
-            } else if dryRun {
-                let old = (value["old_path"]?.plain).map { Text.printable($0) + "\t" } ?? ""
-                print("\(value["status"]?.plain ?? "")\t\(old)\(path)")
-            }
-        }
-        guard let first = lines.first?.value, let count = first["changes"]?.plain else { return }
         if let number = first["commit"]?.plain, first["commit"]?.unsigned != nil {
             print("commit \(number): \(count) path\(count == "1" ? "" : "s")")
-        } else if !dryRun, first["conflicts"]?.unsigned == 0 {
+        } else if !dryRun {
             print("nothing to commit")
         }
     }

@@ -1,17 +1,52 @@
-// draftfs refresh: makes changes of the base visible.
+// draftfs refresh: makes commits and other changes of the base visible.
 
 import ArgumentParser
 
 struct RefreshCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "refresh",
-        abstract: "Make changes of the base visible in files that were not edited.")
+        abstract: "Let a workspace see the base of now.",
+        discussion: """
+            A workspace sees the base as it was when the workspace began, whatever others commit. This \
+            gives it the base of now; its own changes that are not committed stay, and so does what is \
+            open. It can be taken back by draftfs undo or rollback. It also makes changes visible that \
+            other programs made in files of the base that were not edited here.
+
+            If both changed a path, nothing is done and the paths are named. Then --ours keeps what the \
+            workspace has there, --theirs takes what the base has.
+            """)
+
+    @Flag(help: "Show the changes that stay, and the conflicts.")
+    var dryRun = false
+
+    @Flag(help: "Keep what the workspace has where the base was changed too.")
+    var ours = false
+
+    @Flag(help: "Take what the base has there.")
+    var theirs = false
 
     @OptionGroup var workspace: WorkspaceOptions
 
+    func validate() throws {
+        if ours, theirs { throw ValidationError("give only one of --ours and --theirs") }
+    }
+
     func run() throws {
         let place = try workspace.place()
-        try ProgressLine.during(place) { () throws(Failure) in try place.command("refresh", ["."]) }
-        if workspace.json { printJSON(["refreshed": .boolean(true)]) }
+        let options = [(dryRun, "--dry-run"), (ours, "--ours"), (theirs, "--theirs")]
+        let words = options.filter(\.0).map(\.1) + ["."]
+        let report = ConflictReport(
+            place: place, file: "refresh", isDryRun: dryRun, ours: ours, json: workspace.json)
+        try report.during { () throws(Failure) in
+            try ProgressLine.during(place) { () throws(Failure) in try place.command("refresh", words) }
+        }
+        let first = try report.show()
+        if workspace.json || dryRun { return }
+        guard let from = first?["from"]?.plain, let to = first?["to"]?.plain, from != to else {
+            print("no commits that it does not know")
+            return
+        }
+        let count = first?["changes"]?.plain ?? "0"
+        print("refreshed from commit \(from) to \(to): \(count) changed path\(count == "1" ? "" : "s") kept")
     }
 }

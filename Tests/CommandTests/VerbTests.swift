@@ -69,7 +69,6 @@ extension CommandTests {
             (["drift", "--ours", "a"], "drift", "ours /a\n"),
             (["verify", "--no-wait"], "verify", "\n"),
             (["verify", "--no-wait", "a", "."], "verify", "/a /\n"),
-            (["refresh"], "refresh", ".\n"),
             (["limits", "memory", "64M"], "limits", "memory 64M\n"),
             (["edit", "a", "--at", "5", "--delete", "2", "--insert", "x\"y"], "edit",
                 #"{"path": "/a", "edits": [{"at": 5, "delete": 2, "insert": "x\"y"}]}"#),

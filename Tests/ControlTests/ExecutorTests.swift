@@ -89,7 +89,9 @@ private struct Handlers: CommandHandlers {
         try target.note("drop", text(path))
         return CommandOutcome(sequence: 11)
     }
-    func refresh(_ target: Recorder, caller: Caller) throws(CommandError) -> CommandOutcome {
+    func refresh(
+        _ target: Recorder, _ request: RefreshRequest, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
         try target.note("refresh")
         return CommandOutcome(sequence: 12)
     }

@@ -1,6 +1,6 @@
-// CommitRun: several workspaces over one base, in which random operations, forks, rollbacks and commits take
-// turns. A commit must not change what any workspace shows, nor an inode number. The base must become what a
-// plain comparison of three whole trees says.
+// CommitRun: several workspaces over one base, in which random operations, forks, rollbacks, commits and
+// refreshes take turns. A commit must not change what any workspace shows, nor an inode number. The base must
+// become what a plain comparison of three whole trees says.
 
 import Glibc
 import Overlay
@@ -31,21 +31,27 @@ private final class Countdown: Sendable {
 
 final class CommitRun {
     let seed: UInt64
-    private let fixture: WorkspaceFixture
-    private var random: SeededGenerator
-    private var names: [String] = []
+    let fixture: WorkspaceFixture
+    var random: SeededGenerator
+    var names: [String] = []
     private var generators: [String: OperationGenerator] = [:]
     /// The base as each workspace knows it: at its beginning, and at what it committed since.
-    private var grounds: [String: TreeImage] = [:]
-    private var sequences: [String: [UInt64]] = [:]
+    var grounds: [String: TreeImage] = [:]
+    var sequences: [String: [UInt64]] = [:]
     /// The parent of each fork, and its last change then.
     private var parents: [String: (name: String, last: UInt64)] = [:]
     /// Workspaces that went back, perhaps over a commit.
-    private var rolledBack: Set<String> = []
-    private var log: [String] = []
+    var rolledBack: Set<String> = []
+    var log: [String] = []
     private(set) var commits = 0
     private(set) var conflicts = 0
     private(set) var stops = 0
+    var refreshes = 0
+    var refreshed: Set<String> = []
+    private var starts = 0
+    /// What each workspace showed after its last changes.
+    var states: [String: [(sequence: UInt64, image: TreeImage, ground: TreeImage)]] = [:]
+    private static let mostStates = 4
 
     init(seed: UInt64, limits: Limits = Limits()) throws {
         self.seed = seed
@@ -63,23 +69,27 @@ final class CommitRun {
             seed: seed &+ UInt64(names.count) &* 7_919, tops: ["t", "u"])
     }
 
-    private func base() throws -> TreeImage {
+    func base() throws -> TreeImage {
         try TreeImage(try ReferenceFileSystem(copyOf: fixture.basePath))
     }
 
-    private func image(_ name: String) throws -> TreeImage {
+    func image(_ name: String) throws -> TreeImage {
         let tree = try fixture.open(name)
         defer { tree.forget() }
-        return try TreeImage(tree)
+        do {
+            return try TreeImage(tree)
+        } catch {
+            throw fail("\(name) cannot be read: \(error)")
+        }
     }
 
-    private func images() throws -> [String: TreeImage] {
+    func images() throws -> [String: TreeImage] {
         var found: [String: TreeImage] = [:]
         for name in names { found[name] = try image(name) }
         return found
     }
 
-    private func fail(_ text: String) -> CheckFailure {
+    func fail(_ text: String) -> CheckFailure {
         CheckFailure("seed \(seed): \(text)\nlast events:\n" + log.suffix(1_000).joined(separator: "\n")
                 + fixture.messages.suffix(5).joined(separator: "\n"))
     }
@@ -93,6 +103,7 @@ final class CommitRun {
             case 1 where names.count < 7: try begin("new\(round)")
             case 2: try rollback(name)
             case 3: try reopen(isKill: Bool.random(using: &random))
+            case 4, 5: try refresh(name)
             default: try commit(names.randomElement(using: &random) ?? "main")
             }
         }
@@ -110,6 +121,15 @@ final class CommitRun {
         }
         interpreter.releaseAll()
         sequences[name]?.append(tree.workspace.sequence.last)
+        try noteState(name)
+    }
+
+    /// Notes what a workspace shows now, for a later rollback.
+    func noteState(_ name: String) throws {
+        let sequence = try fixture.open(name).workspace.sequence.last
+        guard let ground = grounds[name] else { return }
+        states[name, default: []].append((sequence, try image(name), ground))
+        if states[name, default: []].count > Self.mostStates { states[name]?.removeFirst() }
     }
 
     private func fork(_ name: String, _ new: String) throws {
@@ -118,6 +138,7 @@ final class CommitRun {
         _ = try fixture.set.forks.fork(
             record, as: try FileName(new), caller: Caller(user: 0, group: 0, pid: 1, umask: 0))
         if rolledBack.contains(name) { rolledBack.insert(new) }
+        if refreshed.contains(name) { refreshed.insert(new) }
         parents[new] = (name, try fixture.open(new).workspace.fork?.sequence ?? 0)
         let expected = try image(name)
         try add(new, ground: grounds[name] ?? expected)
@@ -143,29 +164,42 @@ final class CommitRun {
         if !differences.isEmpty { throw fail("\(new): \(differences.joined(separator: "\n"))") }
     }
 
-    private func rollback(_ name: String) throws {
-        guard let sequence = sequences[name]?.randomElement(using: &random) else { return }
+    func rollback(_ name: String) throws {
+        let known = states[name]?.randomElement(using: &random)
+        guard let sequence = known?.sequence ?? sequences[name]?.randomElement(using: &random) else { return }
         log.append("-- \(name) goes back to \(sequence)")
         rolledBack.insert(name)
         let tree = try fixture.open(name)
         _ = try tree.workspace.commands.rollback(
             to: .sequence(sequence), paths: [], keepsTimes: false, caller: tree.caller)
+        guard let known else { return }
+        let differences = known.image.differences(to: try image(name))
+        if !differences.isEmpty {
+            throw fail("\(name), gone back to \(sequence): " + differences.joined(separator: "\n"))
+        }
+        grounds[name] = known.ground
     }
 
-    private func reopen(isKill: Bool) throws {
+    func reopen(isKill: Bool) throws {
         log.append(isKill ? "-- kill" : "-- reopen")
+        starts += 1
         let before = try images()
         if isKill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
-        try compare(before, "after the start")
+        try compare(before, "after the start", isStarted: true)
     }
 
-    private func compare(_ before: [String: TreeImage], _ when: String) throws {
+    /// - Parameter isStarted: whether the store was opened again since.
+    func compare(_ before: [String: TreeImage], _ when: String, isStarted: Bool = false) throws {
         for (name, expected) in before {
             let found = try image(name)
             let differences = expected.differences(to: found)
             if !differences.isEmpty {
-                throw fail("\(name), \(when): " + differences.joined(separator: "\n"))
+                throw fail(
+                    "\(name), \(when): " + differences.joined(separator: "\n")
+                        + Self.links(expected, differences) + Self.links(found, differences))
             }
+            // A base file whose number was in use before may get another one with each start.
+            if refreshed.contains(name), isStarted { continue }
             for (path, number) in expected.identities where found.identities[path] != number {
                 throw fail(
                     "\(name), \(when): the inode of \(String(decoding: path, as: UTF8.self)) became another")
@@ -183,6 +217,7 @@ final class CommitRun {
         guard let ours = before[name], let ground = grounds[name] else { throw fail("no \(name)") }
         let workspace = try fixture.open(name).workspace
         let isPlain = ground.differences(to: old).isEmpty
+        let starting = starts
         let dry = try Commits(fixture.set).commit(
             workspace, CommitRequest(isDryRun: true, choice: choice), time: 1)
         note(dry)
@@ -205,11 +240,13 @@ final class CommitRun {
             report.number = fixture.set.epochs.newest
         }
         log.append("   commit \(report.number.map { "\($0)" } ?? "none")")
-        try compare(before, "after a commit of \(name)")
+        try compare(before, "after a commit of \(name)", isStarted: starts > starting)
         let new = try base()
         if !report.conflicts.isEmpty {
             conflicts += 1
-            if isPlain, !rolledBack.contains(name) {
+            // A commit may have changed what the base does not have, as modes of symlinks.
+            let isNew = refreshed.contains(name) && workspace.base.hiddenCommits > 0
+            if isPlain, !rolledBack.contains(name), !isNew {
                 throw fail("the base is as \(name) knows it, but there are conflicts: \(report.conflicts)")
             }
             let differences = old.differences(to: new)
@@ -275,113 +312,5 @@ final class CommitRun {
             "   conflicts: " + (report.conflicts + report.decided).map {
                 "\(String(decoding: $0.path, as: UTF8.self)) (\($0.reason))"
             }.joined(separator: ", "))
-    }
-
-    /// A file system of the host has no modes of symlinks.
-    private static func plain(_ image: TreeImage, without linked: Set<[UInt8]>) -> TreeImage {
-        var image = image
-        for (path, item) in image.items {
-            if linked.contains(path) { image.items[path] = nil }
-            let type = FileType(mode: item.facts.mode)
-            if type == .symlink { image.items[path]?.facts.mode = 0o120777 }
-            // The engine takes them, Linux does not.
-            if type == .regular || type == .directory { continue }
-            image.items[path]?.xattrs = item.xattrs.filter { !$0.key.starts(with: Array("user.".utf8)) }
-        }
-        return image
-    }
-
-    /// Returns the paths of files with several names.
-    private static func linked(_ image: TreeImage) -> Set<[UInt8]> {
-        groups(image).reduce(into: []) { if $1.count > 1 { $0.formUnion($1) } }
-    }
-
-    /// Returns the sets of paths that are names of one file.
-    private static func groups(_ image: TreeImage) -> Set<Set<[UInt8]>> {
-        Set(Dictionary(grouping: image.identities.keys) { image.identities[$0] ?? 0 }.values.map { Set($0) })
-    }
-
-    /// Returns the base with the changes of a workspace, and what the workspace knows of the base then.
-    private static func merged(
-        _ old: TreeImage, _ ours: TreeImage, _ ground: TreeImage
-    ) -> (base: TreeImage, ground: TreeImage) {
-        var (base, known) = (old, ground)
-        let paths = Set(ours.items.keys).union(ground.items.keys)
-        for path in paths.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-            var (one, two) = (ours.items[path], ground.items[path])
-            one?.facts.links = 0
-            two?.facts.links = 0
-            if one == two { continue }
-            let isGone = one == nil || two != nil
-                && FileType(mode: one?.facts.mode ?? 0) != FileType(mode: two?.facts.mode ?? 0)
-            if isGone {
-                for below in base.items.keys where below.starts(with: path + [0x2f]) {
-                    if ours.items[below] == nil { base.items[below] = nil }
-                }
-            }
-            if !isGone { changeLinks(of: path, old, ours, ground, &base) }
-            // Two new directories of one name are one, with the attributes of the first.
-            let areDirectories = [one, old.items[path]].allSatisfy {
-                $0.map { FileType(mode: $0.facts.mode) == .directory } ?? false
-            }
-            if two != nil || !areDirectories { base.items[path] = ours.items[path] }
-            known.items[path] = ours.items[path]
-        }
-        return (base, known)
-    }
-
-    /// Other names that the base has for a file are names of the changed file too.
-    private static func changeLinks(
-        of path: [UInt8], _ old: TreeImage, _ ours: TreeImage, _ ground: TreeImage, _ base: inout TreeImage
-    ) {
-        guard let identity = old.identities[path],
-            FileType(mode: ours.items[path]?.facts.mode ?? 0) != .directory else { return }
-        for (other, number) in old.identities
-        where number == identity && base.items[other] == old.items[path] {
-            // The workspace may have put another file at the path.
-            let isKnown = ground.items[other] != nil
-            if isKnown, ours.identities[other] != ours.identities[path] { continue }
-            base.items[other] = ours.items[path]
-        }
-    }
-
-    /// Returns the same for a list of changes.
-    private static func applied(
-        _ changes: [Difference], to old: TreeImage, _ ours: TreeImage, _ ground: TreeImage
-    ) -> (base: TreeImage, ground: TreeImage) {
-        var (base, known) = (old, ground)
-        func isBelow(_ path: [UInt8], _ above: [UInt8]) -> Bool {
-            path == above || path.starts(with: above + [0x2f])
-        }
-        var moved: [(to: [UInt8], items: [[UInt8]: TreeImage.Item])] = []
-        for change in changes {
-            guard let from = change.status == .renamed ? change.oldPath : nil else { continue }
-            let items = base.items.filter { isBelow($0.key, from) }
-            moved.append((change.path, items))
-        }
-        for change in changes {
-            guard let from = change.status == .deleted ? change.path : change.oldPath else { continue }
-            for path in base.items.keys where isBelow(path, from) { base.items[path] = nil }
-            for path in known.items.keys where isBelow(path, from) { known.items[path] = nil }
-        }
-        for (change, (to, items)) in zip(changes.filter { $0.status == .renamed }, moved) {
-            for (path, item) in items {
-                // What was moved out of it, or removed, has its own line.
-                let new = to + path.dropFirst((change.oldPath ?? []).count)
-                if ours.items[new] != nil { base.items[new] = item }
-                if ours.items[new] != nil { known.items[new] = item }
-            }
-        }
-        for change in changes where change.status != .deleted {
-            if change.status == .type {
-                for path in base.items.keys where isBelow(path, change.path) { base.items[path] = nil }
-            }
-            if change.status == .modified || change.status == .attributes {
-                changeLinks(of: change.path, old, ours, ground, &base)
-            }
-            base.items[change.path] = ours.items[change.path]
-            known.items[change.path] = ours.items[change.path]
-        }
-        return (base, known)
     }
 }

@@ -19,7 +19,7 @@ struct FolderTests {
                 "Workspace",
             ]
         ),
-        ("Sources/Past", ["Moments", "History", "Diff", "Restore", "Commit", "Workspaces"]),
+        ("Sources/Past", ["Moments", "History", "Diff", "Restore", "Commit", "Refresh", "Workspaces"]),
     ]
 
     static let shared: Set<String> = ["Tree", "Workspace", "WorkspaceSet"]

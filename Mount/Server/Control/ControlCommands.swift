@@ -67,7 +67,7 @@ extension ControlDirectory {
                 if command == .fork { hasStale = true }
                 let executor = Executor(handlers, clock: clock)
                 try executor.write(bytes, to: command, of: workspace, caller: caller) {
-                    hasStale = invalidate($0.stale, in: workspace) || hasStale
+                    hasStale = invalidate($0, in: workspace) || hasStale
                 }
             } else {
                 let executor = StoreExecutor(set, clock: clock) {
@@ -122,12 +122,13 @@ extension ControlDirectory {
 
     /// Tells the kernel to drop what a command changed.
     /// - Returns: whether there was anything to drop.
-    private func invalidate(_ stale: StaleCaches, in workspace: Workspace) -> Bool {
+    private func invalidate(_ outcome: CommandOutcome, in workspace: Workspace) -> Bool {
         guard let notifier else { return false }
+        var all = outcome.stale
+        if outcome.showsOtherBase { all.entries += services.missingNames(workspace) }
         // The listing of a directory is cached in the directory's own pages, so those are dropped
         // too.
-        var all = stale
-        for (directory, _) in stale.entries { all.inodes[directory] = true }
+        for (directory, _) in all.entries { all.inodes[directory] = true }
         notifier.drop(all, of: workspace, root)
         return !all.inodes.isEmpty
     }

@@ -53,7 +53,8 @@ extension ControlDirectory {
         case .list: return WorkspaceTexts.list(set)
         case .discard: return WorkspaceTexts.discarded(set)
         case .commit: return try services.commitReport(workspace)
-        case .rollback, .undo, .clone, .edit, .refresh, .restore, .fork:
+        case .refresh: return try services.refreshReport(workspace)
+        case .rollback, .undo, .clone, .edit, .restore, .fork:
             return file.command.map { StateTexts.usage($0) } ?? []
         }
     }

@@ -75,7 +75,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Whether its commands need the dirty pages of shared mappings written back first.
     var readsContent: Bool {
         switch self {
-        case .backup, .rollback, .undo, .clone, .edit, .discard, .fork, .commit: true
+        case .backup, .rollback, .undo, .clone, .edit, .discard, .fork, .commit, .refresh: true
         default: false
         }
     }

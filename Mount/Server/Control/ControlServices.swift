@@ -5,6 +5,7 @@ package import Control
 package import Overlay
 package import Past
 package import Platform
+package import Storage
 
 package struct ControlServices: Sendable {
     /// Returns a text for a workspace, or for the store if nil.
@@ -34,8 +35,13 @@ package struct ControlServices: Sendable {
             { _, _, _, _ throws(CommandError) in throw Self.missing("drift") }
     package var dropDrift: PathCommand =
         { _, _, _ throws(CommandError) in throw Self.missing("drift") }
-    package var refresh: @Sendable (Workspace, Caller) throws(CommandError) -> CommandOutcome =
-        { _, _ throws(CommandError) in throw Self.missing("refresh") }
+    package var refresh:
+        @Sendable (Workspace, RefreshRequest, Caller) throws(CommandError) -> CommandOutcome =
+            { _, _, _ throws(CommandError) in throw Self.missing("refresh") }
+    /// The report of the last refresh.
+    package var refreshReport: Text = { _ in [] }
+    /// Returns the names that the kernel has as missing and that the base decides, and forgets them.
+    package var missingNames: @Sendable (Workspace) -> [(parent: InodeNumber, name: FileName)] = { _ in [] }
 
     /// Makes a fork of a workspace.
     package var fork:
@@ -98,6 +104,6 @@ struct ServiceHandlers: CommandHandlers {
     ) throws(CommandError) { try services.commit(target, request) }
 
     func refresh(
-        _ target: Workspace, caller: Caller
-    ) throws(CommandError) -> CommandOutcome { try services.refresh(target, caller) }
+        _ target: Workspace, _ request: RefreshRequest, caller: Caller
+    ) throws(CommandError) -> CommandOutcome { try services.refresh(target, request, caller) }
 }

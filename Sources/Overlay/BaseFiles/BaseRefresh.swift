@@ -29,7 +29,15 @@ extension WorkspaceBaseFiles {
     ///   knows which of these it told the kernel.
     package func refresh(_ told: Set<BaseChange>? = nil) -> StaleCaches {
         // The workspace may have what changed at another path.
-        let changes = workspace.base.hasMovedPaths ? nil : told
+        var changes = workspace.base.hasMovedPaths ? nil : told
+        let top = workspace.base.top
+        if !top.isEmpty, let plain = changes {
+            changes = Set(
+                plain.map {
+                    BaseChange(
+                        directory: EpochPath.below(top, $0.directory), name: $0.name, isName: $0.isName)
+                })
+        }
         if let changes {
             for change in changes {
                 workspace.base.forget(BasePlace(directory: change.directory, name: change.name))
@@ -117,7 +125,7 @@ extension BaseFiles {
             if inode.record != before { stale.inodes[number] = true }
             return
         }
-        if inode.isPersistent || place.name.isEmpty {
+        if inode.isPersistent || place.isRoot {
             // The workspace records nothing of the base's part of a touched directory: it is read again.
             tree.caches.dropListing(of: number)
             stale.inodes[number] = true

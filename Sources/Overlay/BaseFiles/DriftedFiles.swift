@@ -84,7 +84,7 @@ extension WorkspaceBaseFiles {
                 let path = workspace.withTreeSafely { $0.paths.path(of: number, hint: origin.path) }
                 found.append(
                     DriftedFile(
-                        path: path ?? origin.path, reason: reason, isKept: hasPin(origin),
+                        path: path ?? EpochPath.plain(origin.path), reason: reason, isKept: hasPin(origin),
                         version: status?.version))
             }
             done += part.count

@@ -229,7 +229,7 @@ extension WorkspaceBaseFiles {
             workspace.events.post(
                 .warning,
                 "cannot keep the content of the base file "
-                    + String(decoding: wish.place.path, as: UTF8.self) + " (\(error)): "
+                    + EpochPath.shown(wish.place.path) + " (\(error)): "
                     + "if the base file changes, reads of its content answer EIO")
         }
         return outcome

@@ -21,6 +21,9 @@ package struct CommandOutcome: Sendable {
     /// The number of files and directories that it changed.
     package var changed: Int
     package var stale = StaleCaches()
+    /// Whether the workspace shows another state of the base: then names that the kernel has as missing may
+    /// be there.
+    package var showsOtherBase = false
 
     package init(sequence: UInt64, backup: FileName? = nil, changed: Int = 0) {
         self.sequence = sequence

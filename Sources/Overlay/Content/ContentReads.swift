@@ -130,7 +130,7 @@ extension WorkspaceContent {
         workspace.baseFiles.noteDrift(number)
         workspace.events.post(
             .error,
-            "the base file \(String(decoding: origin.path, as: UTF8.self)) \(reason) since it was "
+            "the base file \(EpochPath.shown(origin.path)) \(reason) since it was "
                 + "edited here; reads of its content answer EIO: rewrite the file, or remove it")
         throw .inputOutput
     }
@@ -151,7 +151,7 @@ extension WorkspaceContent {
             workspace.events.post(
                 .error,
                 "\(identity.path), the content of the base file "
-                    + String(decoding: origin.path, as: UTF8.self)
+                    + EpochPath.shown(origin.path)
                     + ", \(error.reason); the base file is read instead if it is unchanged")
             return false
         }

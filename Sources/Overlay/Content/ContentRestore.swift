@@ -161,6 +161,8 @@ extension ContentRestores {
             return false
         }
         if inode.number == tree.rootNumber {
+            // Without a row it shows the base that the workspace began with.
+            tree.seenState.show([])
             becomeBase(inode)
             return false
         }

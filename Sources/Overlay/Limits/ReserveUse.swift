@@ -33,7 +33,8 @@ extension TreeBounds {
         switch operation {
         case .create, .makeDirectory, .symlink, .link, .setXattr, .clone: .strict
         case .unlink, .removeDirectory, .removeXattr, .rollback, .undo, .touch: .none
-        case .rename, .setAttributes, .edit, .backup, .freeze, .acceptDrift, .dropDrift: .lenient
+        case .rename, .setAttributes, .edit, .backup, .freeze, .acceptDrift, .dropDrift,
+            .refresh: .lenient
         }
     }
 

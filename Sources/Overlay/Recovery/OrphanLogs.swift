@@ -69,7 +69,7 @@ extension Recovery {
         var found: [InodeNumber: BasePlace] = [:]
         let wanted = Set(orphans.map(\.number))
         let inodes = workspace.withTreeSafely { $0.recovery.baseInodes(of: wanted) }
-        var open: [[UInt8]] = wanted.isEmpty ? [] : [[]]
+        var open: [[UInt8]] = wanted.isEmpty ? [] : [workspace.base.top]
         while found.count < wanted.count, let path = open.popLast() {
             for entry in (try? workspace.base.list(path)) ?? [] {
                 let place = BasePlace(directory: path, name: entry.name.bytes)

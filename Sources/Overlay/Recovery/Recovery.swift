@@ -143,7 +143,12 @@ extension Recovery {
         try refresh(marked, afterPowerCut: report.afterPowerCut)
         if report.afterPowerCut, workspace.fork != nil { try refreshInherited() }
         workspace.withTreeSafely { tree in
-            tree.findDevices()
+            // Device numbers may change with each boot.
+        tree.identity.findDevices { path in
+            // A path that no longer exists identifies no device.
+            guard let status = try? tree.base.status(BasePlace(path: path)) else { return nil }
+            return status.device == tree.base.rootDevice ? nil : status.device
+        }
             for inode in Array(tree.inodes.values) where inode.record.links == 0 {
                 tree.release(inode)
             }
@@ -175,12 +180,20 @@ extension TreeRecovery {
         try tree.identity.load(tree.rows.top)
         try tree.rows.top.load(&tree.backups)
         try tree.directoriesWithEntries.load(tree.rows.top)
-        tree.findDevices()
+        // Device numbers may change with each boot.
+        tree.identity.findDevices { path in
+            // A path that no longer exists identifies no device.
+            guard let status = try? tree.base.status(BasePlace(path: path)) else { return nil }
+            return status.device == tree.base.rootDevice ? nil : status.device
+        }
         // No entry leads to the root: it is put into the table here, and stays there.
         let number = tree.rootNumber
         if let record = try tree.rows.inode(number) {
+            // After a refresh its origin tells which state of the base it shows.
+            let path = try tree.rows.origin(number)?.path ?? []
+            tree.base.show(EpochPath.top(path))
             tree.inodes[number] = Inode(
-                record, isPersistent: true, place: BasePlace(path: []), parent: number)
+                record, isPersistent: true, place: BasePlace(path: path), parent: number)
         } else {
             tree.inodes[number] = Inode(
                 InodeRecord(number: number, status: tree.base.rootStatus), isPersistent: false,

@@ -105,8 +105,9 @@ extension Tree {
         row: (InodeNumber) throws(Errno) -> InodeRecord?
     ) throws(Errno) -> Bool {
         var place = place
+        if place.top != base.top { return false }
         // Walks upwards to the first directory with a row, or to the root.
-        while !place.name.isEmpty {
+        while !place.isRoot {
             let directory = BasePlace(path: place.directory)
             // `isPast`: a directory that was removed keeps its number, since it may come back.
             guard let status = try? base.status(directory) else { return false }

@@ -43,12 +43,16 @@ extension Tree {
     package func number(
         of status: FileStatus, at place: BasePlace, isPast: Bool = false
     ) throws(Errno) -> InodeNumber {
-        if place.name.isEmpty { return rootNumber }
+        if place.isRoot { return rootNumber }
         let device = deviceIndex(status, at: place)
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
+        let own = numbers.natural(device: device, inode: status.inode)
+        // The file of the record: in another state of the base it may have had an alias.
+        if let own, identity.hasOrigin(own), let origin = try knownOrigin(own),
+            origin.isSameFile(status, at: place),
+            try identity.touched.contains(own) ? isAlive(own) : origin.fits(status) { return own }
         if let known = identity.alias(key), try !isTaken(known, by: status) { return known }
-        let natural = try numbers.natural(device: device, inode: status.inode)
-            .flatMap { (number) throws(Errno) in try isTaken(number, by: status) ? nil : number }
+        let natural = try own.flatMap { (own) throws(Errno) in try isTaken(own, by: status) ? nil : own }
         if isPast, let natural,
             try knownOrigin(natural).map({ $0.isSameFile(status, at: place) }) ?? true {
             // It does not matter whether the inode is alive: at that moment the name led to the natural
@@ -123,20 +127,11 @@ extension Tree {
         status.device == base.rootDevice
             ? 0 : identity.index(ofDevice: status.device, at: place.path)
     }
-
-    /// Finds the recorded devices again. Device numbers may change with each boot.
-    func findDevices() {
-        identity.findDevices { path in
-            // A path that no longer exists identifies no device.
-            guard let status = try? base.status(BasePlace(path: path)) else { return nil }
-            return status.device == base.rootDevice ? nil : status.device
-        }
-    }
 }
 
 extension Origin {
     /// Returns whether the base file with this inode number is the recorded file, changed or not.
-    fileprivate func isSameFile(_ status: FileStatus, at place: BasePlace) -> Bool {
+    func isSameFile(_ status: FileStatus, at place: BasePlace) -> Bool {
         guard (mode ^ status.mode) >> 12 == 0, birthTime == status.birthTime else { return false }
         // Without birth times, the number of a removed file may have been reused for a file with another
         // name.

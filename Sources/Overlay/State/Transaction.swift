@@ -132,7 +132,7 @@ extension Tree {
         let status = try base.settledStatus(place)
         guard status.type == inode.type else { throw .stale }
         try recordOrigin(of: inode, at: place, status, in: &transaction)
-        guard !place.name.isEmpty, inode.record.links > 0 else { return nil }
+        guard !place.isRoot, inode.record.links > 0 else { return nil }
         let parent = try directory(above: inode, at: place)
         // A removed directory takes no names, not even those that it had.
         guard parent.record.links > 0 else { return nil }
@@ -200,7 +200,8 @@ extension Tree {
         var place = BasePlace(path: path)
         var found: Inode?
         while found == nil {
-            if place.name.isEmpty {
+            if place.isRoot {
+                guard place.path == base.top else { throw .stale }
                 found = try directory(rootNumber)
                 break
             }
@@ -296,6 +297,7 @@ extension Tree {
             caches.setXattr(name, of: number, to: after)
         case .origin(let number, _, let after):
             pending.setOrigin(number, after)
+            seenState.note(after, of: number)
             identity.noteOrigin(number, isThere: after != nil)
             // A content that other files took may have no more than an origin, so its number is noted here.
             inodes.noteNumber(number)

@@ -40,7 +40,7 @@ extension Forks {
                 return .success(
                     try set.store.createWorkspace(
                         name, fork: fork, limits: limits == OperatorLimits() ? nil : limits,
-                        isUnfinished: moment != nil, epoch: workspace.base.epoch, now: set.clock.realtime()))
+                        isUnfinished: moment != nil, epoch: workspace.base.first, now: set.clock.realtime()))
             } catch {
                 return .failure(error)
             }

@@ -13,6 +13,8 @@ extension Tree {
     package var restores: ContentRestores { ContentRestores(tree: self) }
     /// Relates inodes to files of the base: their content as it was when touched, or as it is now.
     package var baseFiles: BaseFiles { BaseFiles(tree: self) }
+    /// The state of the base that is seen.
+    package var seenState: SeenState { SeenState(tree: self) }
     /// The part of checkpoints that takes changes from memory and frees it.
     package var checkpoints: TreeCheckpoints { TreeCheckpoints(tree: self) }
     /// The part of recovery that mends the tree.

@@ -19,13 +19,14 @@ struct CommitBase {
     private static let recentDirectories = 4
 
     /// Opens the base for writing.
+    /// - Parameter isReadOnly: whether nothing will be written, so that it may be mounted read-only.
     /// - Throws: EROFS if it is mounted read-only, ESTALE if another directory has its path now.
-    init(_ host: HostBase) throws(Errno) {
+    init(_ host: HostBase, isReadOnly: Bool = false) throws(Errno) {
         self.host = host
         root = try File.open(host.path, flags: OpenFlags.directory)
         rootBefore = try root.status()
         guard rootBefore.isSameFile(host.rootStatus) else { throw .stale }
-        if root.isOnReadOnlyMount { throw .readOnly }
+        if !isReadOnly, root.isOnReadOnlyMount { throw .readOnly }
     }
 
     /// Returns a descriptor (O_PATH) of a directory.

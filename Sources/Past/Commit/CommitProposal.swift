@@ -19,6 +19,8 @@ final class CommitProposal: Sendable {
     /// What was committed before, by inode.
     private let committed: [UInt64: (path: [UInt8], version: CommittedVersion)]
     private let own: Set<UInt64>
+    /// What was committed before, by its path in the base of now.
+    let versions: [[UInt8]: CommittedVersion]
     /// A directory that this user may not change.
     let closedPath = Mutex<[UInt8]?>(nil)
 
@@ -33,7 +35,7 @@ final class CommitProposal: Sendable {
             return view
         }
         let committed = CommittedPaths(of: workspace)
-        let versions = try committed.versions()
+        versions = try committed.versions()
         var known: [UInt64: (path: [UInt8], version: CommittedVersion)] = [:]
         for (path, version) in versions where version.isPresent { known[version.inode] = (path, version) }
         self.committed = known
@@ -230,9 +232,10 @@ private struct ConflictSorting {
         _ change: NodeChange, _ check: CommitConflicts
     ) throws(Errno) -> NodeChange? {
         var change = change
-        guard try check.parentFault(change) == nil, let place = check.paths.place(of: change.path) else {
-            return nil
-        }
+        // What is removed has its path in the base.
+        guard try check.parentFault(change) == nil,
+            let place = change.difference.status == .deleted
+                ? change.path : check.paths.place(of: change.path) else { return nil }
         let now = try check.base.status(ifPresent: place)
         func hasNames() throws(Errno) -> Bool {
             try check.base.hasNames(in: place, besides: check.paths)

@@ -157,7 +157,8 @@ private struct CommittedSubtraction {
         var change = change
         guard let old = change.difference.oldPath, let node = change.now else { return keep(change) }
         // A rename that was committed moved the file in the base too, or replaced it.
-        let path = try committed.base.pathNow(old) ?? committedPath(of: node, at: change.path) ?? old
+        let now = try committed.base.pathNow(EpochPath.below(committed.base.top, old))
+        let path = now ?? committedPath(of: node, at: change.path) ?? old
         let version = committed.versions[path].flatMap { $0.inode == Self.inode(node) ? $0 : nil }
         if path != change.path {
             change.difference.oldPath = path
@@ -215,7 +216,7 @@ private struct CommittedSubtraction {
 
     private mutating func subtractRemoval(_ change: NodeChange) throws(Errno) {
         var change = change
-        let path = change.was?.place?.path ?? change.path
+        let path = change.was?.place?.path ?? EpochPath.below(committed.base.top, change.path)
         if let now = try committed.base.pathNow(path) {
             // It may lie in a directory that was renamed, and the rename committed.
             change.difference.path = now

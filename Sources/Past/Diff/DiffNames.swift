@@ -67,7 +67,7 @@ struct DiffNames {
     ) throws(Errno) -> Bool {
         guard was.type == .directory, now.type == .directory,
             let path = try old.basePath(was.key) else { return false }
-        return try new.basePath(now.key) == path
+        return try new.basePath(now.key).map(EpochPath.plain) == EpochPath.plain(path)
     }
 
     mutating func noteDeep(_ path: FoundPath) { deep.insert(path.bytes) }

@@ -50,7 +50,13 @@ struct DiffSide {
 
     func basePath(_ key: InodeNumber) throws(Errno) -> [UInt8]? {
         guard let number = number(key) else { return nil }
-        return try finder.basePath(of: number, tree)
+        return try basePath(of: number)
+    }
+
+    /// Returns the place of a file in the base. Of the plain base only the present state counts.
+    private func basePath(of number: InodeNumber) throws(Errno) -> [UInt8]? {
+        guard let path = try finder.basePath(of: number, tree) else { return nil }
+        return isBase ? try tree.base.pathSeen(path) : path
     }
 
     mutating func hint(_ key: InodeNumber, _ path: [UInt8]) {
@@ -61,10 +67,8 @@ struct DiffSide {
     mutating func path(_ key: InodeNumber) throws(Errno) -> FoundPath? {
         guard let number = number(key) else { return nil }
         guard isBase else { return try finder.find(number, tree) }
-        guard let path = try finder.basePath(of: number, tree), try status(path) != nil else {
-            return nil
-        }
-        return FoundPath(cutting: path)
+        guard let path = try basePath(of: number), try status(path) != nil else { return nil }
+        return FoundPath(cutting: EpochPath.plain(path))
     }
 
     mutating func paths(_ key: InodeNumber) throws(Errno) -> [FoundPath] {
@@ -88,7 +92,7 @@ struct DiffSide {
         if !isBase, let entry = try state.entry(name, in: number) {
             return entry.isWhiteout ? nil : Child(key: key(entry.inode), type: entry.type)
         }
-        guard let path = try finder.basePath(of: number, tree),
+        guard let path = try basePath(of: number),
             let status = try tree.base.status(ifPresent: name.bytes, in: path)
         else { return nil }
         let place = BasePlace(directory: path, name: name.bytes)
@@ -102,7 +106,7 @@ struct DiffSide {
         guard let number = number(directory) else { return [] }
         var names: Set<FileName> = []
         if !isBase { names.formUnion(try state.entries(in: number).keys) }
-        if let path = try finder.basePath(of: number, tree) {
+        if let path = try basePath(of: number) {
             for entry in try tree.base.list(path) { names.insert(entry.name) }
         }
         var found: [(FileName, Child)] = []
@@ -117,7 +121,7 @@ struct DiffSide {
         if !isBase, let known = try state.node(ifThere: number) {
             return known
         }
-        guard let path = try finder.basePath(of: number, tree), let status = try status(path)
+        guard let path = try basePath(of: number), let status = try status(path)
         else { return nil }
         return ViewNode(
             PastRow(record: InodeRecord(number: number, status: status)),

@@ -101,7 +101,7 @@ extension ChangeEvent {
             isMany = true
         case .backup:
             takeBackup(changes)
-        case .rollback, .undo:
+        case .rollback, .undo, .refresh:
             isMany = true
             fixedPath = []
         case .acceptDrift, .dropDrift:
@@ -131,6 +131,7 @@ extension ChangeEvent {
         case .backup: "backup"
         case .rollback: "rollback"
         case .undo: "undo"
+        case .refresh: "refresh"
         case .clone: "clone"
         case .acceptDrift: "drift-accept"
         case .dropDrift: "drift-drop"

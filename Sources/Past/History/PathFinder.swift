@@ -20,6 +20,8 @@ struct PathFinder: Sendable {
     private var held: [[UInt8]: (number: InodeNumber, type: FileType)]?
     /// Base paths of inodes for which this tree has no origin.
     private var hints: [InodeNumber: [UInt8]] = [:]
+    /// Base paths at the moment, of inodes that have others now.
+    private var earlier: [InodeNumber: [UInt8]] = [:]
     /// The last change of the tree that is taken into account.
     private var end: UInt64
     /// Cached results for directories at this moment: paths, directories without one, and the name of each.
@@ -47,6 +49,9 @@ struct PathFinder: Sendable {
             }
         }
         set(delta)
+        earlier = delta.origins.mapValues(\.path)
+        // Without a row it shows the base that the workspace began with.
+        if case .some(nil) = delta.inodes[tree.rootNumber] { earlier[tree.rootNumber] = [] }
     }
 
     private mutating func set(_ delta: TreeDelta) {
@@ -150,9 +155,11 @@ struct PathFinder: Sendable {
                     of: status, at: BasePlace(directory: path, name: name.bytes), isPast: true)
                     == number { return place }
         }
-        guard let path = try basePath(of: number, tree), !path.isEmpty else { return nil }
+        guard let path = try basePath(of: number, tree) else { return nil }
         let place = BasePlace(path: path)
-        guard let parent = try directory(place.directory, tree) else { return nil }
+        // Another state of the base shows through nowhere.
+        guard !place.isRoot, try place.top == basePath(of: tree.rootNumber, tree) ?? [],
+            let parent = try directory(place.directory, tree) else { return nil }
         let name = NamePlace(parent: parent, name: FileName(trusted: place.name))
         guard try entry(name, tree) == nil else { return nil }
         // A copy has the origin of its source, but not a name of it.
@@ -162,7 +169,8 @@ struct PathFinder: Sendable {
     }
 
     func basePath(of number: InodeNumber, _ tree: Tree) throws(Errno) -> [UInt8]? {
-        if number == tree.rootNumber { return [] }
+        if let known = earlier[number] { return known }
+        if number == tree.rootNumber { return tree.base.top }
         if let known = hints[number] { return known }
         if let origin = try tree.knownOrigin(number) { return origin.path }
         return tree.inodes[number]?.place?.path
@@ -172,9 +180,9 @@ struct PathFinder: Sendable {
     private mutating func directory(
         _ path: [UInt8], _ tree: Tree
     ) throws(Errno) -> InodeNumber? {
-        if path.isEmpty { return tree.rootNumber }
-        if let known = baseDirectories[path] { return known }
         let place = BasePlace(path: path)
+        if place.isRoot { return tree.rootNumber }
+        if let known = baseDirectories[path] { return known }
         guard let status = try tree.base.status(ifPresent: place.name, in: place.directory),
             status.type == .directory
         else { return nil }

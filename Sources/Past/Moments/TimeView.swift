@@ -88,7 +88,8 @@ package final class TimeView: ChangeObserver, Sendable {
             // touched, and still follows the base, has no other content than the present one.
             var origin = try presentOrigin(node.number)
             if origin == nil { origin = try knownOrigin(node.number) }
-            if let origin {
+            // After a refresh its origin is one in another state of the base.
+            if let origin, EpochPath.top(origin.path) == place.top {
                 try workspace.content.readOrigin(node.number, origin, into: part, at: offset)
                 return part.count
             }

@@ -181,6 +181,13 @@ extension TreeState {
     private func baseNode(
         _ status: FileStatus, at place: BasePlace
     ) throws(Errno) -> ViewNode {
+        // A refresh may have taken its row since. The origin of now is not that of the moment then.
+        if let number = try tree.seenState.recordedNumber(
+            of: status, at: place, origin: { (number) throws(Errno) in try origin(number) }),
+            case .some(.some) = delta.inodes[number], let known = try stateRow(number),
+            known.record.flags.contains(.hasOrigin) {
+            return ViewNode(known, place: place, hasRow: true)
+        }
         let number = try tree.number(of: status, at: place, isPast: true)
         if let known = try stateRow(number),
             known.record.flags.contains(.hasOrigin) {

@@ -116,6 +116,7 @@ struct PlannedTree: TreeState {
         transaction.changes = changes
         changes = []
         let backup = backupComment.map { tree.addAutomaticBackup($0, to: &transaction) }
+        let top = tree.base.top
         transaction.effect.keepsRowsOnly = true
         try tree.restores.commit(&transaction, restoring: ordered)
         tree.restores.settle(transaction.effect.taken) { (place) throws(Errno) in try isShown(place) }
@@ -124,7 +125,12 @@ struct PlannedTree: TreeState {
         }
         noteParents(transaction.changes)
         reviveShown(transaction.changes)
+        if tree.base.top != top {
+            tree.seenState.placeAgain()
+            addAll(to: &stale)
+        }
         var outcome = CommandOutcome(sequence: number, backup: backup, changed: count)
+        outcome.showsOtherBase = tree.base.top != top
         outcome.stale = known(stale)
         return outcome
     }
@@ -257,6 +263,16 @@ extension PlannedTree {
             tree.revive(
                 inode, InodeRecord(number: number, status: status),
                 at: BasePlace(directory: path, name: name.bytes))
+        }
+    }
+
+    /// Adds all that the kernel knows: the workspace shows another state of the base.
+    private func addAll(to stale: inout StaleCaches) {
+        for inode in tree.inodes.values where inode.lookups > 0 {
+            stale.inodes[inode.number] = true
+            if let name = inode.name, inode.number != tree.rootNumber {
+                stale.entries.append((inode.parent, name))
+            }
         }
     }
 

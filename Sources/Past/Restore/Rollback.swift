@@ -143,6 +143,12 @@ package struct Rollback {
         for (number, names) in past.delta.xattrs {
             for (name, old) in names { plan.setXattr(name, of: number, old) }
         }
+        // The state of the base that was seen then.
+        for (number, old) in past.delta.origins {
+            guard let now = try tree.knownOrigin(number),
+                EpochPath.top(now.path) != EpochPath.top(old.path) else { continue }
+            plan.setOrigin(number, old)
+        }
         try leaveOutUnfinished()
     }
 

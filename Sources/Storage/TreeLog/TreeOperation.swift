@@ -21,4 +21,5 @@ package enum TreeOperation: UInt8, Sendable {
     case acceptDrift = 16
     case dropDrift = 17
     case freeze = 18
+    case refresh = 19
 }
