@@ -5,24 +5,27 @@ internal import Platform
 package import Storage
 
 package enum WorkspaceTexts {
-    /// Returns {"name","id","created","parent","moment","open","files","bytes","last_change","run"} of each
-    /// workspace, in the order of their making. `parent` is the name of the workspace that it was forked
-    /// from, and `moment` the last change that it has of that; both are null for one that began with the
-    /// base. `files`, `bytes` and `last_change` are null for a workspace that is not open and was not closed
-    /// cleanly, `run` if no command was run.
+    /// Returns {"name","id","created","parent","moment","behind","open","files","bytes","last_change","run"}
+    /// of each workspace, in the order of their making. `parent` is the name of the workspace that it was
+    /// forked from, and `moment` the last change that it has of that; both are null for one that began with
+    /// the base. `behind` is the number of commits to the base that it does not see. `behind`, `files`,
+    /// `bytes` and `last_change` are null for a workspace that is not open and was not closed cleanly, `run`
+    /// if no command was run.
     package static func list(_ set: WorkspaceSet) -> [UInt8] {
         let names = Dictionary(
             set.store.allWorkspaces.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
         return ChangeTexts.lines(set.records) { record in
-            identity(record)
+            let usage = set.usage(of: record.id)
+            return identity(record)
                 + [
                     (
                         "parent",
                         record.fork.flatMap { names[$0.workspace] }.map { .bytes($0.bytes) } ?? .null
                     ),
                     ("moment", record.fork.map { .unsigned($0.moment) } ?? .null),
+                    ("behind", behind(record.id, usage, set.epochs)),
                 ] + [("open", .boolean(set.opened(record.id) != nil))]
-                + usage(set.usage(of: record.id))
+                + Self.usage(usage)
                 + [("run", Runs.last(in: record.id, of: set).map { .object(result($0)) } ?? .null)]
         }
     }
@@ -61,6 +64,11 @@ package enum WorkspaceTexts {
             ("name", .bytes(record.name.bytes)), ("id", .unsigned(UInt64(record.id))),
             ("created", .text(ISOTime.text(record.created))),
         ]
+    }
+
+    private static func behind(_ id: UInt16, _ usage: UsageRecord?, _ epochs: Epochs) -> JSONText.Value {
+        guard let epoch = usage?.epoch else { return epochs.newestDone == 0 ? .unsigned(0) : .null }
+        return .unsigned(UInt64(epochs.after(epoch).count { !$0.isApplying && $0.origin.workspace != id }))
     }
 
     private static func usage(_ usage: UsageRecord?) -> [(String, JSONText.Value)] {

@@ -12,8 +12,10 @@ package enum ToolGroup: String, Sendable, CaseIterable {
     case delete
     /// Backups, history, rollback and undo in workspaces.
     case past
-    /// Fork, list, discard and restore whole workspaces.
+    /// Fork, list, refresh, discard and restore whole workspaces.
     case workspaces
+    /// Put changes of a workspace into the base.
+    case commit
     /// Commands that check edits. The group has no tools of its own. The commands run with all the server's
     /// rights.
     case check
@@ -62,7 +64,7 @@ package final class FileToolCatalogue: ToolCatalogue {
         PastTools.readHistory, PastTools.readBlame, PastTools.readWorkspaceDiff,
         PastTools.readWorkspaceStatus, PastTools.readIntegrityReport,
         WorkspaceTools.listWorkspaces, WorkspaceTools.forkWorkspace, WorkspaceTools.discardWorkspace,
-        WorkspaceTools.restoreWorkspace,
+        WorkspaceTools.restoreWorkspace, CommitTools.refreshWorkspace, CommitTools.commitWorkspace,
     ]
 
     package func call(

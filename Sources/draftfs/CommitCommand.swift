@@ -1,4 +1,4 @@
-// draftfs commit: puts the changes of a workspace into the base.
+// draftfs commit: puts the changes of a workspace into the base, or into a branch of git.
 
 import ArgumentParser
 import Platform
@@ -15,7 +15,13 @@ struct CommitCommand: ParsableCommand {
 
             If the base was changed at a path since the workspace saw it, by another commit or another \
             program, the commit ends before anything is written and names the paths. Then --ours puts \
-            the workspace's state there, --theirs leaves them out.
+            the workspace's state there, --theirs leaves them out, and --merge refreshes the workspace \
+            first, merging texts of which both changed other lines.
+
+            With --git the base must be a work tree of git: the files are put there, and then committed on \
+            top of HEAD, with a line for each kind of process that changed them. --branch makes a branch \
+            from HEAD and leaves the base as it is. Neither uses the index of the user; --index updates \
+            the committed files there. What is in .git itself is left out.
             """)
 
     @Argument(help: "Files and directories of the workspace. Default: all.", completion: .file())
@@ -30,32 +36,112 @@ struct CommitCommand: ParsableCommand {
     @Flag(help: "Leave out what was changed in the base too.")
     var theirs = false
 
+    @Flag(help: "Merge texts that both changed, if no line was changed by both.")
+    var merge = false
+
+    @Flag(help: "Make a commit of git too.")
+    var git = false
+
+    @Option(name: [.customShort("m"), .customLong("message")], help: "The message of git's commit.")
+    var message: String?
+
+    @Option(help: ArgumentHelp("Make a new branch of git instead, from HEAD.", valueName: "name"))
+    var branch: String?
+
+    @Flag(help: "Update the committed files in the user's index of git.")
+    var index = false
+
     @OptionGroup var workspace: WorkspaceOptions
 
     func validate() throws {
-        if ours, theirs { throw ValidationError("give only one of --ours and --theirs") }
+        if [ours, theirs, merge].count(where: { $0 }) > 1 {
+            throw ValidationError("give only one of --ours, --theirs and --merge")
+        }
+        let usesGit = git || branch != nil
+        if !usesGit, message != nil || index { throw ValidationError("-m and --index need --git") }
+        if branch != nil, ours || theirs || index {
+            throw ValidationError("--branch does not work with --ours, --theirs and --index")
+        }
+        if dryRun, usesGit || merge { throw ValidationError("--dry-run works without --git and --merge") }
     }
 
     func run() throws {
         let place = try workspace.place(paths)
-        var words = try place.paths(paths)
-        if words.isEmpty { words = ["."] }
-        if dryRun { words.insert("--dry-run", at: 0) }
-        if ours { words.insert("--ours", at: 0) }
-        if theirs { words.insert("--theirs", at: 0) }
+        let wanted = try place.paths(paths)
+        if merge { try ConflictMerge(place: place, json: workspace.json).run(showsReport: !workspace.json) }
+        guard git || branch != nil else {
+            try commit(place, wanted.isEmpty ? ["."] : wanted)
+            return
+        }
+        let lines = DiffLine.all(in: try place.bytes("diff"))
+            .filter { $0.isBelow(wanted) && !GitCommit.isOwn($0.path) }
+        let request = GitCommit.Request(message: message, branch: branch, updatesIndex: index)
+        let repository = try GitCommit(place)
+        try repository.check(request)
+        if lines.isEmpty { throw Failure("nothing to commit, but for git's own directory") }
+        if branch != nil {
+            try refuseConflicts(place, lines)
+            return try show(repository.make(request, of: lines, in: place.root))
+        }
+        guard try commit(place, Self.tops(lines, wanted)) else { return }
+        try show(repository.make(request, of: lines, in: repository.tree))
+    }
+
+    /// Returns the paths of a commit without git's own directory.
+    private static func tops(_ lines: [DiffLine], _ wanted: [String]) -> [String] {
+        if !wanted.isEmpty, !wanted.contains("/") { return wanted }
+        var names: Set<String> = []
+        for line in lines {
+            for path in [line.path, line.oldPath].compactMap({ $0 }) {
+                names.insert("/" + String(decoding: path.prefix { $0 != 0x2f }, as: UTF8.self))
+            }
+        }
+        return names.sorted()
+    }
+
+    /// A branch takes whole files: what the base has got in them since would be lost in it.
+    private func refuseConflicts(_ place: Place, _ lines: [DiffLine]) throws(Failure) {
+        try place.command("commit", ["--dry-run"] + Self.tops(lines, []))
+        let conflict = try place.objects("commit").map(\.value).first { $0["conflict"] != nil }
+        guard let conflict else { return }
+        throw Failure(
+            "no branch was made: \(Text.printable(conflict["path"]?.plain ?? "")) conflicts with the base, "
+                + "\(conflict["conflict"]?.plain ?? ""): draftfs refresh, or --merge", errno: .busy)
+    }
+
+    /// - Returns: whether anything was committed.
+    @discardableResult
+    private func commit(_ place: Place, _ paths: [String]) throws(Failure) -> Bool {
+        var words = paths
+        for (isSet, word) in [(dryRun, "--dry-run"), (ours, "--ours"), (theirs, "--theirs")] where isSet {
+            words.insert(word, at: 0)
+        }
         let command = words
         let report = ConflictReport(
             place: place, file: "commit", isDryRun: dryRun, ours: ours, json: workspace.json)
         try report.during { () throws(Failure) in
             try ProgressLine.during(place) { () throws(Failure) in try place.command("commit", command) }
         }
-        guard let first = try report.show(), !workspace.json, let count = first["changes"]?.plain else {
-            return
-        }
-        if let number = first["commit"]?.plain, first["commit"]?.unsigned != nil {
-            print("commit \(number): \(count) path\(count == "1" ? "" : "s")")
+        let first = try report.show()
+        let isDone = first?["commit"]?.unsigned != nil
+        guard !workspace.json, let first, let count = first["changes"]?.plain else { return isDone }
+        if isDone {
+            print("commit \(first["commit"]?.plain ?? ""): \(count) path\(count == "1" ? "" : "s")")
         } else if !dryRun {
             print("nothing to commit")
         }
+        return isDone
+    }
+
+    private func show(_ made: (commit: String, files: Int)?) {
+        if workspace.json {
+            return printJSON([
+                "git_commit": made.map { .text($0.commit) } ?? .null, "branch": branch.map { .text($0) },
+                "files": .integer(made?.files ?? 0),
+            ])
+        }
+        guard let made else { return print("git has nothing to commit") }
+        let place = branch.map { " on the new branch \($0)" } ?? ""
+        print("git commit \(made.commit.prefix(12))\(place): \(made.files) file\(made.files == 1 ? "" : "s")")
     }
 }

@@ -76,7 +76,7 @@ struct DiffCommand: ParsableCommand {
     }
 
     private static func patch(_ points: [Point], _ place: Place) throws(Failure) -> Patch {
-        guard let first = points.first else { return Patch(old: place.control("at/0"), new: place.root) }
+        guard let first = points.first else { return Patch(old: place.control("at/base"), new: place.root) }
         return Patch(
             old: try first.directory(place),
             new: points.count > 1 ? try points[1].directory(place) : place.root)

@@ -1,6 +1,7 @@
 // draftfs list: shows the workspaces of a mount.
 
 import ArgumentParser
+import Platform
 
 struct ListCommand: ParsableCommand {
     enum Order: String, ExpressibleByArgument, CaseIterable {
@@ -11,9 +12,11 @@ struct ListCommand: ParsableCommand {
         commandName: "list",
         abstract: "Show the workspaces of a mount.",
         discussion: """
-            FILES counts new and changed files and directories, SIZE the bytes of the logs. --changes also \
-            counts added, modified, deleted and renamed paths, and files whose base has changed behind their \
-            edits (DRIFT): it compares each workspace with the base. FROM is the workspace and the \
+            FILES counts new and changed files and directories, SIZE the bytes of the logs, BEHIND the \
+            commits to the base that the workspace does not see. --changes also counts added, modified, \
+            deleted and renamed paths, paths that conflict with the base (CONFLICTS), and files whose base \
+            has changed behind their edits (DRIFT): it compares each workspace with the base. --lines counts \
+            new and removed lines too, which reads all changed files. FROM is the workspace and the \
             change that a fork began with; its FILES include those of that. RUN is the status of the last \
             draftfs run, with a star if something was changed since.
             """)
@@ -27,6 +30,9 @@ struct ListCommand: ParsableCommand {
     @Flag(help: "Also count what differs from the base.")
     var changes = false
 
+    @Flag(help: "Also count the lines that differ from the base.")
+    var lines = false
+
     @Flag(help: "Show the discarded workspaces instead.")
     var discarded = false
 
@@ -34,7 +40,7 @@ struct ListCommand: ParsableCommand {
 
     func validate() throws {
         if quiet, workspace.json { throw ValidationError("give either --quiet or --json") }
-        if changes, discarded { throw ValidationError("--changes does not work with --discarded") }
+        if changes || lines, discarded { throw ValidationError("--changes does not work with --discarded") }
     }
 
     func run() throws {
@@ -45,7 +51,9 @@ struct ListCommand: ParsableCommand {
             }
             return
         }
-        try Self.print(all, discarded: discarded, sort: sort, json: workspace.json, changes: changes)
+        try Self.print(
+            all, discarded: discarded, sort: sort, json: workspace.json, changes: changes || lines,
+            lines: lines)
     }
 
     private typealias Item = (line: String, value: JSONValue)
@@ -66,13 +74,14 @@ struct ListCommand: ParsableCommand {
     }
 
     static func print(
-        _ all: WorkspaceList, discarded: Bool, sort: Order?, json: Bool, changes: Bool = false
+        _ all: WorkspaceList, discarded: Bool, sort: Order?, json: Bool, changes: Bool = false,
+        lines: Bool = false
     ) throws(Failure) {
         let items = sorted(try all.place.objects(discarded ? "discard" : "list"), by: sort)
         var rows: [[String]] = []
         let hasForks = items.contains { $0.value["parent"]?.text != nil }
         for item in items {
-            let counts = changes ? try counts(all, item.value["name"]?.text ?? "") : []
+            let counts = changes ? try counts(all, item.value["name"]?.text ?? "", lines: lines) : []
             if json {
                 // The members that were counted here follow those of the control file.
                 let line = item.line.dropLast() + counts.map { ",\"\($0.key)\":\($0.count)" }.joined() + "}"
@@ -82,12 +91,15 @@ struct ListCommand: ParsableCommand {
             rows.append(row(item.value, counts.map(\.count), discarded: discarded, hasForks: hasForks))
         }
         if json || rows.isEmpty { return }
-        let counted = changes ? ["ADDED", "MODIFIED", "DELETED", "RENAMED", "DRIFT"] : []
+        let counted = (changes ? ["ADDED", "MODIFIED", "DELETED", "RENAMED", "CONFLICTS", "DRIFT"] : [])
+            + (lines ? ["+LINES", "-LINES"] : [])
+        let behind = discarded ? [] : ["BEHIND"]
         let from = hasForks ? ["FROM"] : []
         let times = discarded ? ["DISCARDED", "UNTIL"] : ["RUN", "CHANGED", "CREATED"]
         printText(
-            Text.table([["NAME", "ID", "FILES", "SIZE"] + counted + from + times] + rows,
-                right: Set(1..<((discarded || hasForks ? 4 : 5) + counted.count))))
+            Text.table(
+                [["NAME", "ID", "FILES", "SIZE"] + behind + counted + from + times] + rows,
+                right: Set(1..<((discarded || hasForks ? 4 : 5) + behind.count + counted.count))))
     }
 
     private static func row(
@@ -97,6 +109,7 @@ struct ListCommand: ParsableCommand {
         var row = [Text.printable(item["name"]?.text ?? ""), item["id"]?.plain ?? ""]
         row.append(item["files"]?.unsigned.map { "\($0)" } ?? "-")
         row.append(item["bytes"]?.unsigned.map(Text.size) ?? "-")
+        if !discarded { row.append(item["behind"]?.unsigned.map { "\($0)" } ?? "-") }
         row += counts.map { "\($0)" }
         if discarded { return row + [time("discarded"), time("until")] }
         if hasForks {
@@ -117,14 +130,42 @@ struct ListCommand: ParsableCommand {
 
     /// Compares a workspace with the base.
     private static func counts(
-        _ all: WorkspaceList, _ name: String
+        _ all: WorkspaceList, _ name: String, lines isCounted: Bool
     ) throws(Failure) -> [(key: String, count: Int)] {
         let place = try Place(directory: "\(all.place.root)/\(name)")
         let lines = DiffLine.all(in: try place.bytes("diff"))
         func count(_ statuses: String) -> Int { lines.count { statuses.contains($0.status) } }
-        return [
+        var found = [
             ("added", count("A")), ("modified", count("MTP")), ("deleted", count("D")),
-            ("renamed", count("R")), ("drift", try place.objects("drift").count),
+            ("renamed", count("R")), ("conflicts", try conflicts(place)),
+            ("drift", try place.objects("drift").count),
         ]
+        if isCounted {
+            let sum = try lineCount(place, lines)
+            found.append(("added_lines", Int(clamping: sum.added)))
+            found.append(("removed_lines", Int(clamping: sum.removed)))
+        }
+        return found
+    }
+
+    private static func conflicts(_ place: Place) throws(Failure) -> Int {
+        do throws(Failure) {
+            try place.command("commit", ["--dry-run", "."])
+            return Int(clamping: try place.objects("commit").first?.value["conflicts"]?.unsigned ?? 0)
+        } catch {
+            // Nothing can be committed to a base that this user may not change, nor does it conflict.
+            if [.readOnly, .accessDenied, .notPermitted].contains(error.errno) { return 0 }
+            throw error
+        }
+    }
+
+    private static func lineCount(_ place: Place, _ lines: [DiffLine]) throws(Failure) -> LineCount {
+        var sum = LineCount(added: 0, removed: 0)
+        try Patch(old: place.control("at/base"), new: place.root).count(lines) { _, count in
+            guard let count else { return }
+            sum.added = sum.added.adding(clamping: count.added)
+            sum.removed = sum.removed.adding(clamping: count.removed)
+        }
+        return sum
     }
 }

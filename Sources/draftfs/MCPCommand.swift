@@ -53,8 +53,8 @@ struct MCPCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The allowed groups of tools: read, write and delete (the default), past (backups, history "
-                + "and rollback), workspaces (fork, list, discard, restore), check (commands that check "
-                + "edits). Repeatable, or with commas.",
+                + "and rollback), workspaces (fork, list, refresh, discard, restore), commit (to the base), "
+                + "check (commands that check edits). Repeatable, or with commas.",
             valueName: "groups"))
     var allow: [String] = []
 

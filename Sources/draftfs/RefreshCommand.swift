@@ -13,7 +13,8 @@ struct RefreshCommand: ParsableCommand {
             other programs made in files of the base that were not edited here.
 
             If both changed a path, nothing is done and the paths are named. Then --ours keeps what the \
-            workspace has there, --theirs takes what the base has.
+            workspace has there, --theirs takes what the base has, and --merge merges texts of which both \
+            changed other lines (it needs git).
             """)
 
     @Flag(help: "Show the changes that stay, and the conflicts.")
@@ -25,14 +26,21 @@ struct RefreshCommand: ParsableCommand {
     @Flag(help: "Take what the base has there.")
     var theirs = false
 
+    @Flag(help: "Merge texts that both changed, if no line was changed by both.")
+    var merge = false
+
     @OptionGroup var workspace: WorkspaceOptions
 
     func validate() throws {
-        if ours, theirs { throw ValidationError("give only one of --ours and --theirs") }
+        if [ours, theirs, merge].count(where: { $0 }) > 1 {
+            throw ValidationError("give only one of --ours, --theirs and --merge")
+        }
+        if dryRun, merge { throw ValidationError("--dry-run does not work with --merge") }
     }
 
     func run() throws {
         let place = try workspace.place()
+        if merge { return try runMerge(place) }
         let options = [(dryRun, "--dry-run"), (ours, "--ours"), (theirs, "--theirs")]
         let words = options.filter(\.0).map(\.1) + ["."]
         let report = ConflictReport(
@@ -41,7 +49,20 @@ struct RefreshCommand: ParsableCommand {
             try ProgressLine.during(place) { () throws(Failure) in try place.command("refresh", words) }
         }
         let first = try report.show()
-        if workspace.json || dryRun { return }
+        if !workspace.json, !dryRun { printEnd(first) }
+    }
+
+    private func runMerge(_ place: Place) throws {
+        try ConflictMerge(place: place, json: workspace.json).run()
+        let lines = try place.objects("refresh")
+        if workspace.json {
+            for line in lines { print(line.line) }
+        } else {
+            printEnd(lines.first?.value)
+        }
+    }
+
+    private func printEnd(_ first: JSONValue?) {
         guard let from = first?["from"]?.plain, let to = first?["to"]?.plain, from != to else {
             print("no commits that it does not know")
             return

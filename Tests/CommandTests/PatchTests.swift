@@ -16,7 +16,7 @@ extension CommandTests {
             init(_ script: String, diff: [String]) throws {
                 fake = try FakeWorkspace()
                 try makeDirectory(base)
-                try must("symlink", symlink(base, fake(".draft/at/0")))
+                try must("symlink", symlink(base, fake(".draft/at/base")))
                 try fake.set("diff", diff.joined(separator: "\n") + "\n")
                 try ChildProcess.shell(
                     script, environment: ["B": base, "W": fake.root, "LC_ALL": "C.UTF-8"])

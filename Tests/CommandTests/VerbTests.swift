@@ -12,7 +12,7 @@ extension CommandTests {
         static let all = [
             "mount", "unmount", "status", "doctor", "fork", "list", "discard", "restore", "run", "hook",
             "commit",
-            "backup", "rollback", "undo", "history", "blame", "diff", "clone", "read", "edit", "copy",
+            "backup", "rollback", "undo", "history", "log", "blame", "diff", "clone", "read", "edit", "copy",
             "edit-copy", "mcp", "verify", "limits", "drift", "refresh", "events", "progress", "top",
             "fsck", "completion", "generate-manual",
         ]
@@ -39,7 +39,9 @@ extension CommandTests {
             ["backup", "--rename", "one"], ["backup", "--list", "--comment", "c"],
             ["drift", "--accept", "a", "--ours", "b"], ["diff", "--patch", "--json"],
             ["diff", "--stat", "--patch"], ["diff", "--name-only", "--json"], ["fsck"],
-            ["history", "--limit", "-1"], ["refresh", "what"], ["top", "--nosuch"],
+            ["history", "--limit", "-1"], ["log", "--pause", "-1"],
+            ["commit", "-m", "x"], ["commit", "--branch", "b", "--ours"], ["refresh", "--ours", "--merge"],
+            ["refresh", "what"], ["top", "--nosuch"],
         ])
         func `Wrong usage exits with 2`(arguments: [String]) throws {
             let fake = try FakeWorkspace()

@@ -62,7 +62,7 @@ import Testing
     @Test("A usage record can be taken only once")
     func usage() throws {
         let disk = try disk()
-        let record = UsageRecord(logFiles: 1, logBytes: 2, treeLogBytes: 3, files: 4, lastChange: 5)
+        let record = UsageRecord(logFiles: 1, logBytes: 2, treeLogBytes: 3, files: 4, lastChange: 5, epoch: 6)
         try record.write(1, on: disk)
         #expect(UsageRecord(of: 1, on: disk) == record)
         #expect(try UsageRecord.take(1, on: disk) == record)

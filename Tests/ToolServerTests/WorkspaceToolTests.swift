@@ -12,7 +12,7 @@ import Tools
 struct WorkspaceToolTests {
     private func desk(_ mount: TestMount, below: String = "") throws -> Desk {
         try Desk(mount.directory, root: below.isEmpty ? mount.root : mount(below), mount: mount) {
-            $0.allowed = [.read, .write, .workspaces]
+            $0.allowed = [.read, .write, .workspaces, .commit]
         }
     }
 
@@ -45,6 +45,35 @@ struct WorkspaceToolTests {
         #expect(refused.isError && text(refused).contains("another name"))
         try desk.use("restore_workspace", ["name": "one", "destination": "uno"])
         #expect(try readText(mount("uno/new")) == "second")
+    }
+
+    @Test("Changes are committed to the base and reach other workspaces, and conflicts are named")
+    func commit() throws {
+        let mount = try TestMount(workspace: nil) {
+            try writeFile("\($0)/f", "base")
+            try writeFile("\($0)/g", "base")
+        }
+        let desk = try desk(mount)
+        for name in ["one", "two"] { try desk.use("create_directory", ["path": .text(name)]) }
+        for name in ["f", "g"] {
+            try desk.use("write_file", ["path": .text("one/\(name)"), "content": "one"])
+        }
+        let dry = try desk.use("commit_workspace", ["path": "one", "dry_run": true])
+        #expect(text(dry).contains("M f") && text(dry).contains("M g"))
+        #expect(try readText("\(mount.base)/f") == "base")
+        try desk.use("commit_workspace", ["path": "one", "paths": ["one/f"]])
+        #expect(try readText("\(mount.base)/f") == "one" && readText("\(mount.base)/g") == "base")
+        let made = try desk.use("refresh_workspace", ["path": "two"])
+        #expect(text(made).contains("Refreshed from commit 0 to 1"))
+        #expect(try readText(mount("two/f")) == "one")
+        try desk.use("write_file", ["path": "two/g", "content": "two"])
+        try desk.use("commit_workspace", ["path": "one"])
+        let refused = try desk.call("commit_workspace", ["path": "two"])
+        #expect(refused.isError && text(refused).contains("C g: "))
+        let stale = try desk.call("refresh_workspace", ["path": "two"])
+        #expect(stale.isError && text(stale).contains("C g: "))
+        try desk.use("refresh_workspace", ["path": "two", "choice": "theirs"])
+        #expect(try readText(mount("two/g")) == "one")
     }
 
     @Test("Calls that name no workspace, or a taken name, fail with a sentence")

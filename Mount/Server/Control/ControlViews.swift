@@ -43,6 +43,10 @@ extension ControlViews {
         let place = parent.workspace
         do throws(Errno) {
             guard let workspace = try control.workspace(place) else { throw .noEntry }
+            if directory == .at, name == Self.base || name == Self.baseNow {
+                let entry = try openBase(name, of: workspace)
+                return control.answer(request, entry)
+            }
             let moment = try moment(name, in: directory, of: workspace)
             if case .sequence(let sequence) = moment {
                 let key = ViewTree.Key(
@@ -63,6 +67,24 @@ extension ControlViews {
         } catch {
             request.fail(error.forKernel)
         }
+    }
+
+    /// The names in `at` of the base that a workspace sees, and of the one that commits have left.
+    private static let base = FileName(trusted: Array("base".utf8))
+    private static let baseNow = FileName(trusted: Array("base-now".utf8))
+
+    private func openBase(_ name: FileName, of workspace: Workspace) throws(Errno) -> NodeEntry {
+        let newest = name == Self.baseNow ? workspace.base.newest : nil
+        // A refresh shows another base, and so does a commit.
+        let key = ViewTree.Key(
+            workspace: workspace.id, directory: .at, name: name, sequence: newest ?? workspace.base.epoch)
+        let view: TimeView
+        if let known = control.table.tree(key) {
+            view = known.view
+        } else {
+            view = try workspace.moments.baseView(after: newest)
+        }
+        return try rootEntry(control.table.referRoot(key, view))
     }
 
     private func moment(

@@ -289,6 +289,19 @@ struct BaseLook {
         return nil
     }
 
+    /// Returns where a name is in the base of now, whatever file it leads to.
+    func nameNow(_ path: [UInt8]) throws(Errno) -> [UInt8] {
+        var path = path
+        for table in hidden {
+            if let row = try table.row(path) {
+                if case .base(let now) = row.place { path = now }
+            } else if let above = table.relocation(above: path), case .base(let now) = above.row.place {
+                path = BasePlace.join(now, above.rest)
+            }
+        }
+        return path
+    }
+
     /// - Parameter below: whether changes of names and files below count too.
     func isChanged(_ path: [UInt8], _ own: Set<UInt64>, below: Bool) throws(Errno) -> Bool {
         var isChanged = false

@@ -179,10 +179,9 @@ package final class BaseTree: Sendable {
         hiddenCommits > 0 && (epochs?.after(epoch).contains { $0.hasMoves } ?? false)
     }
 
-    /// Returns where a path of the base right after a commit is in the base of now.
-    /// - Returns: nil if it is not there any more.
-    package func pathNow(_ path: [UInt8], after commit: UInt64) throws(Errno) -> [UInt8]? {
-        try looking(after: commit) { (look) throws(Errno) in try look.pathNow(path) }
+    /// Returns where a name of the base right after a commit is in the base of now, whatever it leads to.
+    package func nameNow(_ path: [UInt8], after commit: UInt64) throws(Errno) -> [UInt8] {
+        try looking(after: commit) { (look) throws(Errno) in try look.nameNow(path) }
     }
 
     /// Returns where a path of an earlier state of the base is in the one that the workspace sees.

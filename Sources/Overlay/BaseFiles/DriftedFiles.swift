@@ -125,7 +125,8 @@ extension WorkspaceBaseFiles {
     /// The largest base file in bytes that is returned as a whole.
     private static let largestText: UInt64 = 16 << 20
 
-    /// Returns the whole base file under a file, as it was when it was touched or as it is now.
+    /// Returns the whole base file under a file, as it was when it was touched, or as the base of the host
+    /// has it now.
     /// - Throws: ENOENT if there is none, EFBIG above 16 MiB, EIO if it is not kept, EBUSY if it changes
     ///   meanwhile.
     package func baseContent(
@@ -136,16 +137,25 @@ extension WorkspaceBaseFiles {
                 (try tree.knownOrigin(number), try tree.edits.regular(number).place)
             }
             guard let place else { throw .noEntry }
-            if let origin, !isNow {
+            if !isNow {
+                guard let origin else {
+                    let status = try workspace.base.status(place)
+                    if status.size > Self.largestText { throw .fileTooBig }
+                    return try workspace.base.file(place).readBytes(Int(status.size), at: 0)
+                }
                 if origin.size > Self.largestText { throw .fileTooBig }
                 return try workspace.content.bytes(0..<origin.size, of: number, origin)
             }
-            workspace.base.forget(place)
-            let file = try workspace.base.file(place)
-            let status = try workspace.base.status(of: file, at: place)
+            // What commits have put there counts too.
+            let base = workspace.base.host
+            let now = BasePlace(
+                path: try workspace.base.pathNow(place.path) ?? EpochPath.plain(place.path))
+            base.forget(now)
+            let file = try base.file(now)
+            let status = try base.status(of: file)
             if status.size > Self.largestText { throw .fileTooBig }
             let bytes = try file.readBytes(Int(status.size), at: 0)
-            let after = try workspace.base.status(of: file, at: place)
+            let after = try base.status(of: file)
             guard bytes.count == Int(status.size), after == status else { throw .busy }
             return bytes
         } catch {

@@ -121,7 +121,8 @@ extension WorkspaceAccounts {
         let usage = usage
         return UsageRecord(
             logFiles: usage.logFiles, logBytes: usage.logBytes, treeLogBytes: workspace.treeLog.end,
-            files: workspace.quota.usedFiles, lastChange: workspace.withTreeSafely { $0.lastChange })
+            files: workspace.quota.usedFiles, lastChange: workspace.withTreeSafely { $0.lastChange },
+            epoch: workspace.base.epoch)
     }
 }
 

@@ -30,8 +30,9 @@ struct CommittedPaths {
             var committed: [([UInt8], CommittedVersion)] = []
             try table.committed { committed.append(($0, $1)) }
             for (path, version) in committed {
-                // A later commit may have renamed it, or a directory above it.
-                if let now = try base.pathNow(path, after: table.number) { found[now] = version }
+                // A later commit may have renamed it, or a directory above it. If it has put something else
+                // there, the workspace has still committed what it has.
+                found[try base.nameNow(path, after: table.number)] = version
             }
         }
         return found

@@ -12,12 +12,15 @@ package final class TimeView: ChangeObserver, Sendable {
     package let root: ViewNode
     let workspace: Workspace
     private let delta: Mutex<TreeDelta>
+    /// The root of the base that is shown; nil for the workspace at the moment.
+    private let baseTop: [UInt8]?
     /// Recently read contents.
     private let contents = Mutex(LRUCache<InodeNumber, PieceTree>(capacity: 64))
 
     init(_ workspace: Workspace, _ state: TreeAtMoment) throws(Errno) {
         self.workspace = workspace
         sequence = state.sequence
+        baseTop = state.isBase ? state.top : nil
         delta = Mutex(state.delta)
         root = try state.root()
     }
@@ -31,7 +34,8 @@ package final class TimeView: ChangeObserver, Sendable {
     ) throws(Errno) -> R {
         // The delta changes only under the tree's lock.
         try workspace.withTree { (tree) throws(Errno) in
-            try body(TreeAtMoment(tree, delta.withLock { $0 }, at: sequence))
+            if let baseTop { return try body(TreeAtMoment(tree, baseAt: baseTop)) }
+            return try body(TreeAtMoment(tree, delta.withLock { $0 }, at: sequence))
         }
     }
 
@@ -84,6 +88,7 @@ package final class TimeView: ChangeObserver, Sendable {
         let part = UnsafeMutableRawBufferPointer(
             rebasing: buffer[..<Int(wanted.upperBound - wanted.lowerBound)])
         if node.pieces == nil, !node.record.flags.contains(.hasLog), let place = node.place {
+            if baseTop != nil { return try workspace.base.read(place, into: part, at: offset) }
             // The base's content: as it was known if the file was touched since. A file that was only
             // touched, and still follows the base, has no other content than the present one.
             var origin = try presentOrigin(node.number)
@@ -180,6 +185,14 @@ package final class TimeView: ChangeObserver, Sendable {
 }
 
 extension Moments {
+    /// Returns the base after a commit; nil stands for the base that the workspace sees.
+    package func baseView(after commit: UInt64? = nil) throws(Errno) -> TimeView {
+        try workspace.withTree { (tree) throws(Errno) in
+            let top = commit.map(EpochPath.root) ?? tree.base.top
+            return try TimeView(workspace, TreeAtMoment(tree, baseAt: top))
+        }
+    }
+
     /// Returns a view of the workspace after change `sequence`.
     /// - Throws: ENOENT for a change that has not happened, EIO if the tree log is damaged.
     package func view(at sequence: UInt64) throws(CommandError) -> TimeView {

@@ -12,6 +12,15 @@ protocol TreeState {
     var delta: TreeDelta { get }
     /// The number of the last change that it contains; `.max` if edit logs count whole.
     var sequence: UInt64 { get }
+    /// Whether it is the base, without the changes of the workspace.
+    var isBase: Bool { get }
+    /// The root of the base if the workspace has no row for its own: what it began with, or what is shown.
+    var top: [UInt8] { get }
+}
+
+extension TreeState {
+    var isBase: Bool { false }
+    var top: [UInt8] { [] }
 }
 
 /// The tree after an earlier change; the present tree if there is no delta.
@@ -19,12 +28,24 @@ struct TreeAtMoment: TreeState {
     let tree: Tree
     let delta: TreeDelta
     let sequence: UInt64
+    /// The root of the base that is shown instead; nil for the workspace.
+    private var baseTop: [UInt8]?
+    var isBase: Bool { baseTop != nil }
 
     init(_ tree: Tree, _ delta: TreeDelta = TreeDelta(), at sequence: UInt64 = .max) {
         self.tree = tree
         self.delta = delta
         self.sequence = sequence
     }
+
+    /// The base in one of its states.
+    /// - Parameter top: the path of its root in that state.
+    init(_ tree: Tree, baseAt top: [UInt8]) {
+        self.init(tree)
+        baseTop = top
+    }
+
+    var top: [UInt8] { baseTop ?? [] }
 
     /// Reads the changes since from the tree log.
     init(_ tree: Tree, after sequence: UInt64) throws(Errno) {
@@ -50,6 +71,7 @@ extension TreeState {
 
     /// Returns the row of an inode; nil if there is none, or if it has no links.
     func stateRow(_ number: InodeNumber) throws(Errno) -> PastRow? {
+        if isBase { return nil }
         let known: InodeRecord?
         if let noted = delta.inodes[number] { known = noted } else { known = try tree.row(number) }
         guard var record = known, record.links > 0 else { return nil }
@@ -115,18 +137,21 @@ extension TreeState {
     func root() throws(Errno) -> ViewNode {
         let number = tree.rootNumber
         if let known = try node(ifThere: number) { return known }
+        let place = BasePlace(path: top)
         return ViewNode(
-            PastRow(record: InodeRecord(number: number, status: tree.base.rootStatus)),
-            place: BasePlace(path: []), hasRow: false)
+            PastRow(record: InodeRecord(number: number, status: try tree.base.status(place))),
+            place: place, hasRow: false)
     }
 
     func entries(in directory: InodeNumber) throws(Errno) -> [FileName: Entry] {
+        if isBase { return [:] }
         var entries = try tree.entries(in: directory)
         for (name, entry) in delta.entries[directory] ?? [:] { entries[name] = entry }
         return entries
     }
 
     func entry(_ name: FileName, in directory: InodeNumber) throws(Errno) -> Entry? {
+        if isBase { return nil }
         if let noted = delta.entries[directory]?[name] { return noted }
         return try tree.entry(name, in: directory)
     }

@@ -14,15 +14,19 @@ package struct UsageRecord: Equatable, Sendable {
     package var files: UInt64
     /// When a process changed something last, in nanoseconds since 1970. Nil if that is not known.
     package var lastChange: Int64?
+    /// The last commit to the base that it sees. Nil if that is not known.
+    package var epoch: UInt64?
 
     package init(
-        logFiles: UInt64, logBytes: UInt64, treeLogBytes: UInt64, files: UInt64, lastChange: Int64?
+        logFiles: UInt64, logBytes: UInt64, treeLogBytes: UInt64, files: UInt64, lastChange: Int64?,
+        epoch: UInt64? = nil
     ) {
         self.logFiles = logFiles
         self.logBytes = logBytes
         self.treeLogBytes = treeLogBytes
         self.files = files
         self.lastChange = lastChange
+        self.epoch = epoch
     }
 
     /// The bytes of all logs.
@@ -33,9 +37,10 @@ package struct UsageRecord: Equatable, Sendable {
     }
 
     package func write(_ workspace: UInt16, on disk: any Disk) throws(StorageError) {
-        var writer = ByteWriter(capacity: 40)
+        var writer = ByteWriter(capacity: 48)
         for number in [logFiles, logBytes, treeLogBytes, files] { writer.integer(number) }
         writer.integer(lastChange ?? 0)
+        if let epoch { writer.integer(epoch) }
         try SealedFile.write(
             writer.bytes, magic: Format.usageMagic, copies: 1, to: Self.path(workspace), on: disk,
             durable: false)
@@ -54,7 +59,7 @@ package struct UsageRecord: Equatable, Sendable {
         let lastChange: Int64 = reader.integer() ?? 0
         self.init(
             logFiles: logFiles, logBytes: logBytes, treeLogBytes: treeLogBytes, files: files,
-            lastChange: lastChange == 0 ? nil : lastChange)
+            lastChange: lastChange == 0 ? nil : lastChange, epoch: reader.integer())
     }
 
     /// Reads the record and removes it, since the workspace is about to change.

@@ -1,0 +1,135 @@
+// FileMerge: merges the changes in a file of a workspace with those of the base, with git merge-file: the
+// base's content of then, its content of now, and the file. The result is one edit. What others write to the
+// file meanwhile stays.
+
+import Platform
+import Tools
+
+struct FileMerge {
+    let place: Place
+    /// The path below the root, with a leading "/".
+    let path: String
+    /// The control directories with the base's content of then and of now.
+    private let grounds: (then: String, now: String)
+    private let ground: HostGround
+    private let file: ToolPath
+
+    /// A merged text.
+    struct Merged {
+        var text: [UInt8]
+        /// The content that was merged, and its version.
+        fileprivate var ours: [UInt8]
+        fileprivate var seen: FileVersion
+        /// The number of places that both have changed, which are marked in the text.
+        var overlaps: Int
+        var isSame: Bool { text == ours }
+        var lines: [Int] { FileMerge.texts.markedLines(of: text) }
+    }
+
+    /// An edit that was made.
+    struct Done {
+        fileprivate let own: OwnChange
+        fileprivate let made: FileVersion?
+    }
+
+    init(_ place: Place, _ path: String, then: String, now: String) throws(Failure) {
+        grounds = (then, now)
+        self.place = place
+        self.path = path
+        do throws(ToolError) {
+            ground = try HostGround.everything(from: place.root)
+            file = try ground.roots.path(place.root + path)
+        } catch {
+            throw Failure(error.description)
+        }
+    }
+
+    var name: String { Text.printable(path) }
+
+    func merge() throws(Failure) -> Merged {
+        let then = try bytes(grounds.then, "the base's earlier content is not kept")
+        let now = try bytes(grounds.now, "the base file cannot be read")
+        let (ours, seen) = try contents()
+        let (overlaps, text) = try merge(ours, then, now)
+        return Merged(text: text, ours: ours, seen: seen, overlaps: overlaps)
+    }
+
+    private func bytes(_ directory: String, _ missing: String) throws(Failure) -> [UInt8] {
+        do throws(Failure) {
+            return try place.bytes(directory + path)
+        } catch {
+            throw Failure(
+                "\(name) cannot be merged: \(missing) (or is larger than 16 MiB): --ours keeps the file, "
+                    + "--theirs takes the base's content")
+        }
+    }
+
+    private func contents() throws(Failure) -> (bytes: [UInt8], version: FileVersion) {
+        do throws(ToolError) {
+            let opened = try ground.open(file)
+            let status = try opened.status()
+            return (try opened.read(Int(clamping: status.size), at: 0), FileVersion(status))
+        } catch {
+            throw Failure(error.description)
+        }
+    }
+
+    /// Puts a merged text into the file.
+    func write(_ merged: Merged) throws(Failure) -> Done {
+        let own: OwnChange
+        do throws(ToolError) {
+            own = try OwnChange(ground, [file])
+        } catch {
+            throw Failure(error.description)
+        }
+        guard currentVersion == merged.seen else {
+            throw Failure("\(name) was changed while it was merged: nothing was done; try again")
+        }
+        let text = Array(
+            EditCommand.json(
+                path, at: "0", delete: UInt64(merged.ours.count), insert: nil, bytes: merged.text
+            ).line.utf8)
+        guard text.count <= EditCommand.longest else {
+            throw Failure("\(name) is too large to be merged in one edit")
+        }
+        try place.write("edit", text)
+        return Done(own: own, made: currentVersion)
+    }
+
+    /// Gives the file the content of before the edit, after an error.
+    /// - Returns: the error, which says so if the merged content stays.
+    func takeBack(_ done: Done, after error: Failure) -> Failure {
+        var own = done.own
+        let others = try? own.takeBack([(file, done.made)], keepsTimes: true)
+        if others?.isEmpty == true { return error }
+        return Failure(
+            "\(error); the merged content of \(name) stays, because "
+                + (others == nil ? "it could not be undone" : "another process has changed it since"),
+            errno: error.errno)
+    }
+
+    private var currentVersion: FileVersion? { (try? ground.open(file).status()).map { FileVersion($0) } }
+
+    /// - Returns: the number of conflicts, and the text.
+    private func merge(
+        _ ours: [UInt8], _ then: [UInt8], _ now: [UInt8]
+    ) throws(Failure) -> (overlaps: Int, text: [UInt8]) {
+        do throws(TextMerge.Failure) {
+            switch try Self.texts.run(ours: ours, base: then, theirs: now) {
+            case .text(let text, let overlaps): return (overlaps, text)
+            case .noText: break
+            }
+        } catch {
+            switch error {
+            case .noGit:
+                throw Failure("a merge needs git, which is missing: use --ours (keeps the file) or --theirs")
+            case .git(let status): throw Failure("git merge-file failed with exit status \(status)")
+            case .system(let errno): throw Failure("cannot write the texts to merge: \(errno)")
+            }
+        }
+        throw Failure(
+            "\(name) is not text that can be merged: --ours keeps it, --theirs takes the base's")
+    }
+
+    private static let texts = TextMerge(ours: "here", base: "base then", theirs: "base now")
+}
