@@ -97,6 +97,7 @@ package struct Fsck {
             return reportLostKey(log)
         }
         let base = openBase(superblock, log)
+        let epochs = openEpochs(superblock, base, log)
         for name in names {
             if let id = Self.number(name) {
                 try WorkspaceCheck(
@@ -117,7 +118,7 @@ package struct Fsck {
                 log.add(Finding(.notice, "workspaces/\(name)", "it is not a workspace"))
                 continue
             }
-            try check(id, disk, key, lock, superblock, base, log, pins)
+            try check(id, disk, key, lock, superblock, base, epochs, log, pins)
         }
         // Without a base it is not known which files need them.
         if base != nil { try pins.checkRest() }
@@ -190,11 +191,35 @@ package struct Fsck {
         }
     }
 
+    // MARK: The base
+
+    /// Opens the commits to the base, which tell what workspaces see of it.
+    private func openEpochs(_ superblock: Superblock?, _ base: BaseTree?, _ log: CheckLog) -> Epochs? {
+        guard let superblock, let base else { return nil }
+        let epochs = Epochs(
+            storeDirectory: path, store: superblock.id, device: base.rootDevice, key: superblock.key,
+            isReadOnly: true)
+        if let fault = epochs.fault {
+            log.add(
+                Finding(
+                    .error, "epochs", "the commits to the base cannot be read: \(fault)",
+                    advice: "no workspace can be opened: restore the directory from a copy of the store"))
+        }
+        return epochs
+    }
+
+    /// Returns the base as a workspace sees it.
+    private func seen(_ base: BaseTree?, _ epochs: Epochs?, by id: UInt16, _ disk: HostDisk) -> BaseTree? {
+        let record = try? WorkspaceRecord(from: "\(LogDirectory.workspacePath(id))/workspace", on: disk)
+        guard let base, let record, let epochs, epochs.fault == nil else { return base }
+        return BaseTree(base.host, epochs: epochs, epoch: record.epoch)
+    }
+
     // MARK: One workspace
 
     private func check(
         _ id: UInt16, _ disk: HostDisk, _ key: ChecksumKey, _ lock: FileLock,
-        _ superblock: Superblock?, _ base: BaseTree?, _ log: CheckLog, _ pins: PinCheck
+        _ superblock: Superblock?, _ base: BaseTree?, _ epochs: Epochs?, _ log: CheckLog, _ pins: PinCheck
     ) throws(StorageError) {
         let directory = LogDirectory.workspacePath(id)
         func situation() -> WorkspaceCheck.Situation {
@@ -218,7 +243,7 @@ package struct Fsck {
         }
         let errors = log.report.errors
         let check = WorkspaceCheck(
-            id, disk, key: key, base: base, log: log, situation: situation(),
+            id, disk, key: key, base: seen(base, epochs, by: id, disk), log: log, situation: situation(),
             repairs: options.repairs, now: clock.realtime(), pins: pins)
         check.findLower = { self.lower(of: id, disk) }
         try check.run(DatabasePaths("\(path)/\(directory)"))

@@ -22,7 +22,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
         case .verify: "[path…]"
         case .limits: "KEY VALUE | KEY none"
         case .drift: "accept PATH | ours PATH [BASE] | theirs PATH"
-        case .refresh: "[--dry-run] [--ours | --theirs]"
+        case .refresh: "[--dry-run] [--ours | --theirs] [--commit N] [path…]"
         case .discard: "NAME… | --now [NAME…] | --all-clean"
         case .restore: "NAME [--id ID] [--as NEW]"
         case .run: "STATUS MILLISECONDS COMMAND [OUTPUT]"

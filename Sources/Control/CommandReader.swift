@@ -177,10 +177,20 @@ package struct CommandReader {
     }
 
     private func refresh(_ words: [[UInt8]]) throws(CommandError) -> Command {
-        let (isDryRun, choice, rest) = try choice(words)
-        // Any other words are taken, as in: echo . > refresh
-        _ = try paths(rest[...])
-        return .refresh(RefreshRequest(isDryRun: isDryRun, choice: choice))
+        var (isDryRun, choice, rest) = try choice(words)
+        var commit: UInt64?
+        if let index = rest.firstIndex(where: { $0.elementsEqual("--commit".utf8) }) {
+            guard index + 1 < rest.count, let number = UInt64(digits: rest[index + 1]) else {
+                throw usage("needs a number after --commit")
+            }
+            commit = number
+            rest.removeSubrange(index...(index + 1))
+        }
+        // The root stands for everything, as in: echo . > refresh
+        let paths = try paths(rest[...])
+        return .refresh(
+            RefreshRequest(
+                isDryRun: isDryRun, choice: choice, decides: paths.contains([]) ? [] : paths, commit: commit))
     }
 
     /// Returns what decides conflicts, and the other words.

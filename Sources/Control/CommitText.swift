@@ -43,6 +43,7 @@ package enum CommitText {
             [
                 ("path", .bytes(conflict.path)), ("conflict", .text(conflict.reason)),
                 ("content", .boolean(conflict.isContent)),
+                ("seen", conflict.seen.map { .unsigned($0) } ?? .null),
             ]
         }
         text += ChangeTexts.lines(decided) { conflict in

@@ -79,29 +79,58 @@ struct CommitCommand: ParsableCommand {
         let repository = try GitCommit(place)
         try repository.check(request)
         if lines.isEmpty { throw Failure("nothing to commit, but for git's own directory") }
+        let paths = try Self.paths(lines, wanted)
         if branch != nil {
-            try refuseConflicts(place, lines)
+            try refuseConflicts(place, paths)
             return try show(repository.make(request, of: lines, in: place.root))
         }
-        guard try commit(place, Self.tops(lines, wanted)) else { return }
-        try show(repository.make(request, of: lines, in: repository.tree))
+        guard try commit(place, paths) else { return }
+        do throws(Failure) {
+            try show(repository.make(request, of: Self.committed(place, lines), in: repository.tree))
+        } catch {
+            throw Failure(
+                "\(error); the base has the changes, and git has not: commit them there by git",
+                errno: error.errno)
+        }
     }
 
     /// Returns the paths of a commit without git's own directory.
-    private static func tops(_ lines: [DiffLine], _ wanted: [String]) -> [String] {
-        if !wanted.isEmpty, !wanted.contains("/") { return wanted }
+    private static func paths(_ lines: [DiffLine], _ wanted: [String]) throws(Failure) -> [String] {
+        if !wanted.isEmpty, !wanted.contains("/") {
+            return wanted.filter { !GitCommit.isOwn(Array($0.utf8.dropFirst())) }
+        }
         var names: Set<String> = []
         for line in lines {
-            for path in [line.path, line.oldPath].compactMap({ $0 }) {
-                names.insert("/" + String(decoding: path.prefix { $0 != 0x2f }, as: UTF8.self))
+            for path in [line.path, line.oldPath].compactMap({ $0 }) where !GitCommit.isOwn(path) {
+                let name = Array(path.prefix { $0 != 0x2f })
+                let text = String(decoding: name, as: UTF8.self)
+                guard Array(text.utf8) == name else {
+                    throw Failure(
+                        "the name \(Text.printable(text)) is no UTF-8: name the paths to commit, without it")
+                }
+                names.insert("/" + text)
             }
         }
         return names.sorted()
     }
 
+    /// Returns what was committed, by the report. The names of the difference have all their bytes.
+    private static func committed(_ place: Place, _ lines: [DiffLine]) throws(Failure) -> [DiffLine] {
+        let known = Dictionary(
+            lines.map { (String(decoding: $0.path, as: UTF8.self), $0) }, uniquingKeysWith: { $1 })
+        return try place.objects("commit").compactMap { _, value in
+            guard let path = value["path"]?.text, let status = value["status"]?.text?.first else {
+                return nil
+            }
+            if let line = known[path], line.status == status { return line }
+            return DiffLine(
+                status, Array(path.utf8), oldPath: value["old_path"]?.text.map { Array($0.utf8) })
+        }.filter { !GitCommit.isOwn($0.path) }
+    }
+
     /// A branch takes whole files: what the base has got in them since would be lost in it.
-    private func refuseConflicts(_ place: Place, _ lines: [DiffLine]) throws(Failure) {
-        try place.command("commit", ["--dry-run"] + Self.tops(lines, []))
+    private func refuseConflicts(_ place: Place, _ paths: [String]) throws(Failure) {
+        try place.command("commit", ["--dry-run"] + paths)
         let conflict = try place.objects("commit").map(\.value).first { $0["conflict"] != nil }
         guard let conflict else { return }
         throw Failure(

@@ -12,13 +12,16 @@ struct ConflictMerge {
         try place.command("refresh", ["--dry-run", "."])
         let lines = try place.objects("refresh").map(\.value)
         let conflicts = lines.filter { $0["conflict"] != nil }
-        guard !conflicts.isEmpty else { return try refresh([], expecting: [], showsReport) }
+        let target = lines.first?["to"]?.unsigned ?? 0
+        guard !conflicts.isEmpty else { return try refresh([], to: target, showsReport) }
         try refuseOthers(conflicts)
         var merges: [(merge: FileMerge, merged: FileMerge.Merged)] = []
         var overlapping: [String] = []
         for conflict in conflicts {
+            // What the workspace has committed itself is the common state.
+            let seen = conflict["seen"]?.unsigned.map { "at/base-after-\($0)" } ?? "at/base"
             let merge = try FileMerge(
-                place, "/" + (conflict["path"]?.text ?? ""), then: "at/base", now: "at/base-now")
+                place, "/" + (conflict["path"]?.text ?? ""), then: seen, now: "at/base-after-\(target)")
             let merged = try merge.merge()
             if merged.overlaps > 0 { overlapping.append(merge.name) }
             merges.append((merge, merged))
@@ -29,7 +32,7 @@ struct ConflictMerge {
                 "both changed the same lines in \(first)\(more): nothing was done; edit them, or decide by "
                     + "--ours or --theirs", errno: .busy)
         }
-        try refresh(merges, expecting: Set(conflicts.compactMap { $0["path"]?.text }), showsReport)
+        try refresh(merges, to: target, showsReport)
     }
 
     /// Shows the conflicts that are not of texts.
@@ -46,22 +49,20 @@ struct ConflictMerge {
                 + "or --theirs decides", errno: .busy)
     }
 
+    /// Refreshes to the commit with which the texts were merged. If the base or other files of the workspace
+    /// change meanwhile, it is refused.
     private func refresh(
-        _ merges: [(merge: FileMerge, merged: FileMerge.Merged)], expecting paths: Set<String>,
-        _ showsReport: Bool
+        _ merges: [(merge: FileMerge, merged: FileMerge.Merged)], to commit: UInt64, _ showsReport: Bool
     ) throws(Failure) {
         var done: [(merge: FileMerge, done: FileMerge.Done)] = []
         do throws(Failure) {
             for (merge, merged) in merges where !merged.isSame {
                 done.append((merge, try merge.write(merged)))
             }
-            try place.command("refresh", paths.isEmpty ? ["."] : ["--ours", "."])
-            let lines = try place.objects("refresh").map(\.value)
-            let decided = Set(lines.filter { $0["decided"] != nil }.compactMap { $0["path"]?.text })
-            guard decided.isSubset(of: paths) else {
-                try place.command("undo", ["1"])
-                throw Failure("the base was changed by a commit meanwhile: nothing was done; try again")
-            }
+            let paths = merges.map(\.merge.path)
+            try place.command(
+                "refresh",
+                ["--commit", "\(commit)"] + (paths.isEmpty ? ["."] : ["--ours"] + paths))
         } catch {
             var error = error
             for (merge, edit) in done.reversed() { error = merge.takeBack(edit, after: error) }

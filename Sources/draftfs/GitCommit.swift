@@ -53,8 +53,11 @@ struct GitCommit {
         var updatesIndex = false
     }
 
-    /// Makes sure that the branch does not exist yet.
+    /// Makes sure that git knows the author, and that the branch does not exist yet.
     func check(_ request: Request) throws(Failure) {
+        for name in ["GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"] where try run(["var", name]).code != 0 {
+            throw Failure("nothing was committed: git does not know who you are, see above")
+        }
         guard let branch = request.branch else { return }
         let name = try Self.run(["git", "check-ref-format", "--branch", branch], [], isSilent: true)
         guard name.code == 0 else {
@@ -63,6 +66,9 @@ struct GitCommit {
         let known = try run(["rev-parse", "-q", "--verify", "refs/heads/\(branch)"], isSilent: true)
         if known.code == 0 { throw Failure("there is a branch \(branch) already: nothing was committed") }
     }
+
+    /// How often the commit is made again on top of another one that came in between.
+    private static let attempts = 5
 
     /// Makes the commit.
     /// - Parameters:
@@ -78,37 +84,52 @@ struct GitCommit {
             for file in [index, list, text, index + ".lock"] { unlink(file) }
             rmdir(temporary)
         }
-        let parent = try run(["rev-parse", "-q", "--verify", "HEAD"], isSilent: true)
-        let head = parent.code == 0 ? String(decoding: parent.text, as: UTF8.self).trimmingLineEnds : nil
-        let work = ["--work-tree", tree]
-        let own = ["GIT_INDEX_FILE=\(index)"]
-        try must(work + ["read-tree", head ?? "--empty"], own)
-        let files = try self.files(lines, work, own, in: tree)
-        if files.isEmpty { return nil }
-        try Self.write(files.reduce(into: []) { $0 += $1 + [0] }, to: list)
-        let update = work + ["-C", tree, "update-index", "--add", "--remove", "-z", "--stdin"]
-        try must(update, own, input: list)
-        let made = try must(work + ["write-tree"], own)
-        if let head, try must(["rev-parse", "\(head)^{tree}"], []) == made { return nil }
         var message = (request.message ?? "Changes of the workspace \(workspaceName)") + "\n"
         let trailers = try self.trailers(lines)
         if !trailers.isEmpty { message += "\n" + trailers.joined(separator: "\n") + "\n" }
         try Self.write(Array(message.utf8), to: text)
-        let commit = try must(
-            ["commit-tree", made] + (head.map { ["-p", $0] } ?? []) + ["-F", text], [])
-        let none = String(repeating: "0", count: commit.count)
-        let reference = request.branch.map { "refs/heads/\($0)" } ?? "HEAD"
-        let old = request.branch == nil ? head ?? none : none
-        try must(["update-ref", "-m", "draftfs commit", reference, commit, old], [])
-        if request.updatesIndex { try must(update, [], input: list) }
-        return (commit, files.count)
+        let work = ["--work-tree", tree]
+        let own = ["GIT_INDEX_FILE=\(index)"]
+        let update = work + ["-C", tree, "update-index", "--add", "--remove", "--replace", "-z", "--stdin"]
+        for attempt in 1...Self.attempts {
+            let parent = try run(["rev-parse", "-q", "--verify", "HEAD"], isSilent: true)
+            let head = parent.code == 0 ? String(decoding: parent.text, as: UTF8.self).trimmingLineEnds : nil
+            try must(work + ["read-tree", head ?? "--empty"], own)
+            let files = try self.files(lines, work, own, in: tree)
+            if files.isEmpty { return nil }
+            unlink(list)
+            try Self.write(files.reduce(into: []) { $0 += $1 + [0] }, to: list)
+            try must(update, own, input: list)
+            let made = try must(work + ["write-tree"], own)
+            if let head, try must(["rev-parse", "\(head)^{tree}"], []) == made { return nil }
+            let commit = try must(
+                ["commit-tree", made] + (head.map { ["-p", $0] } ?? []) + ["-F", text], [])
+            let none = String(repeating: "0", count: commit.count)
+            let reference = request.branch.map { "refs/heads/\($0)" } ?? "HEAD"
+            let old = request.branch == nil ? head ?? none : none
+            let words = ["update-ref", "-m", "draftfs commit", reference, commit, old]
+            let isSet = try run(words, isSilent: attempt < Self.attempts).code == 0
+            guard isSet else {
+                // Another commit of git came in between.
+                if request.branch == nil, attempt < Self.attempts { continue }
+                throw Self.failure("update-ref", 1)
+            }
+            if request.updatesIndex { try must(update, [], input: list) }
+            return (commit, files.count)
+        }
+        return nil
     }
 
     /// Returns the changed files that git has, or that it does not ignore.
     private func files(
         _ lines: [DiffLine], _ work: [String], _ own: [String], in tree: String
     ) throws(Failure) -> [[UInt8]] {
-        var paths = Set(lines.map(\.path)).union(lines.compactMap(\.oldPath)).filter { !Self.isOwn($0) }
+        var paths: Set<[UInt8]> = []
+        for line in lines {
+            // A directory has lines for what is in it, but for one that was renamed.
+            if line.oldPath == nil, Self.isDirectory(Array(tree.utf8) + [0x2f] + line.path) { continue }
+            paths.formUnion([line.path, line.oldPath].compactMap { $0 }.filter { !Self.isOwn($0) })
+        }
         var found: Set<[UInt8]> = []
         while !paths.isEmpty {
             // The arguments of one program have a bound (execve(2), E2BIG).
@@ -122,6 +143,11 @@ struct GitCommit {
             for name in result.text.split(separator: 0) { found.insert(Array(name)) }
         }
         return found.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+
+    private static func isDirectory(_ path: [UInt8]) -> Bool {
+        var found = stat()
+        return withCString(path) { lstat($0, &found) } == 0 && found.st_mode & S_IFMT == S_IFDIR
     }
 
     /// The most changes of the history that are looked at for names, and the most names.

@@ -59,6 +59,10 @@ struct CommandTests {
         (.refresh, ".", [.refresh(RefreshRequest())]),
         (.refresh, "--dry-run --ours\n", [.refresh(RefreshRequest(isDryRun: true, choice: .ours))]),
         (.refresh, "\n", [.refresh(RefreshRequest())]),
+        (.refresh, "--ours --commit 7 /a b", [
+            .refresh(
+                RefreshRequest(choice: .ours, decides: [bytes("a"), bytes("b")], commit: 7)),
+        ]),
         (.discard, "one 'two 2' ./-x", [.discard([name("one"), name("two 2"), name("-x")])]),
         (.discard, "one\ntwo", [.discard([name("one")]), .discard([name("two")])]),
         (.discard, "--now", [.remove([])]),

@@ -144,11 +144,11 @@ extension MountTests {
                 let byFiles = try run("list", "-q", "--sort", "files", below: "a/dir").text
                 try same(byFiles.prefix(2), "a\n", "by files")
                 let rows = try run("list", "--changes").text.split(separator: "\n").map {
-                    $0.split(separator: " ").prefix(10).joined(separator: " ")
+                    $0.split(separator: " ").prefix(12).joined(separator: " ")
                 }
-                try expect(rows.count == 4 && rows[0].hasPrefix("NAME ID FILES SIZE ADDED"), "\(rows)")
-                try expect(rows[2].hasPrefix("a 2 4") && rows[2].hasSuffix("1 1 0 0 0"), rows[2])
-                try expect(rows[3].hasSuffix("0 0 1 0 0"), rows[3])
+                try expect(rows.count == 4 && rows[0].hasPrefix("NAME ID FILES SIZE BEHIND ADDED"), "\(rows)")
+                try expect(rows[2].hasPrefix("a 2 4") && rows[2].hasSuffix("0 1 1 0 0 0 0"), rows[2])
+                try expect(rows[3].hasSuffix("0 0 0 1 0 0 0"), rows[3])
                 let json = try run("list", "--json", "--changes").text.split(separator: "\n")
                 try expect(json[1].contains("\"added\":1,\"modified\":1,\"deleted\":0"), "\(json)")
                 try same(try run("discard", "--", "-c").status, 0, "a name like an option")
@@ -184,7 +184,7 @@ extension MountTests {
                     let rows = try run("list").text.split(separator: "\n").map { $0.split(separator: " ") }
                     let row = try #require(rows.first { $0.first.map(String.init) == name })
                     // The size has two words.
-                    return row[5]
+                    return row[6]
                 }
                 for name in ["one", "two"] { try makeDirectory(mount(name)) }
                 try same(try result("one"), "-", "nothing was run")

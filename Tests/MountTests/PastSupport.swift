@@ -35,8 +35,9 @@ extension TestMount {
     }
 
     /// Returns the sequence number of the last change.
-    func sequence() throws -> UInt64 {
-        let text = try readText(self(".draft/status"))
+    /// - Parameter workspace: the name of a workspace in the list.
+    func sequence(_ workspace: String = "") throws -> UInt64 {
+        let text = try readText(self((workspace.isEmpty ? "" : workspace + "/") + ".draft/status"))
         guard let place = text.firstRange(of: "\"sequence\":"),
             let number = UInt64(text[place.upperBound...].drop { $0 == " " }.prefix { $0.isNumber })
         else { throw CheckFailure("no sequence in \(text)") }

@@ -104,6 +104,7 @@ extension MountTests {
                     return try Self.draftfs(["fsck", mount.store])
                 }()
                 try same(fsck.status, 0, fsck.text)
+                try expect(!fsck.text.contains("warning"), fsck.text)
             }
         }
 
@@ -175,6 +176,81 @@ extension MountTests {
                 try expect(
                     ["logs/log", "logs/beside"].allSatisfy { diff.contains($0) } && !diff.contains("main.c"),
                     diff)
+            }
+        }
+
+        @Test("A directory that conflicts by its mode takes nothing in it along")
+        func directoryConflict() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try must("chmod", chmod(mount("two/src"), 0o700))
+                try writeFile(mount("two/src/main.c"), "mine")
+                try writeFile(mount("two/src/more.c"), "more")
+                try Self.commit(mount("one"))
+                let result = try Self.draftfs(["refresh", "--theirs", "-C", mount("two")])
+                try same(result.status, 0, result.errorText)
+                try same(try status(mount("two/src")).st_mode & 0o777, 0o711, "the mode is the base's")
+                try same(try readText(mount("two/src/main.c")), "mine", "a changed file in it")
+                try same(try readText(mount("two/src/more.c")), "more", "a new file in it")
+                try same(try readText(mount("two/src/new.c")), "new", "a new file of the base")
+            }
+        }
+
+        @Test("A single path goes back over a refresh to what it was")
+        func pathRollback() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try writeFile(mount("two/own"), "own")
+                let moment = try mount.sequence("two")
+                try Self.commit(mount("one"))
+                try same(try Self.draftfs(["refresh", "-C", mount("two")]).status, 0, "the refresh")
+                let result = try Self.draftfs(["rollback", "@\(moment)", mount("two/src"), mount("two/old")])
+                try same(result.status, 0, result.errorText)
+                try same(try listing(mount("two/src")), ["gone.c", "main.c"], "src as it was")
+                try same(try readText(mount("two/src/gone.c")), "gone", "a file that the base has lost")
+                try same(try readText(mount("two/old/deep/file")), "deep", "a directory that was renamed")
+                try same(try readText(mount("two/read")), "by another", "the rest stays")
+            }
+        }
+
+        @Test("What another program writes to the base after a refresh is not overwritten")
+        func outside() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try writeFile(mount("one/read"), "mine")
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the first commit")
+                try writeFile(mount("two/src/new.c"), "of two")
+                try same(try Self.draftfs(["commit", "-C", mount("two")]).status, 0, "the second commit")
+                // The kernel knows the file, so it keeps its inode.
+                try withOpen(mount("one/read"), O_RDONLY) { _ in
+                    try same(try Self.draftfs(["refresh", "-C", mount("one")]).status, 0, "the refresh")
+                }
+                try writeFile("\(mount.base)/by-hand", "by hand")
+                try must("rename", rename("\(mount.base)/by-hand", "\(mount.base)/read"))
+                try writeFile(mount("one/other"), "other")
+                let refused = try Self.draftfs(["commit", "-C", mount("one")])
+                let text = try readText("\(mount.base)/read")
+                try same(text, "by hand", "the base's file, \(refused.text) \(refused.errorText)")
+            }
+        }
+
+        @Test("A file that stays open through several refreshes goes on taking what is written")
+        func heldTwice() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try writeFile(mount("one/log"), "first\n")
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
+                try withOpen(mount("one/log"), O_WRONLY | O_APPEND) { log in
+                    for round in 1...3 {
+                        try writeFile(mount("two/read"), "round \(round)")
+                        try same(try Self.draftfs(["commit", "-C", mount("two")]).status, 0, "a commit")
+                        let result = try Self.draftfs(["refresh", "-C", mount("one")])
+                        try same(result.status, 0, result.errorText)
+                        try same(try readText(mount("one/read")), "round \(round)", "the refresh")
+                    }
+                    try same(write(log, "last\n", 5), 5, "a write")
+                }
+                try same(try readText(mount("one/log")), "first\nlast\n", "the open file")
             }
         }
     }

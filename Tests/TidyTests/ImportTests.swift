@@ -19,7 +19,7 @@ struct ImportTests {
         ),
         ("Sources/Storage", ["CSQLite", "Platform", "Glibc", "Synchronization"]),
         ("Sources/Overlay", ["Storage", "Platform", "Glibc", "Synchronization"]),
-        ("Sources/Past", ["Overlay", "Storage", "Platform", "Synchronization"]),
+        ("Sources/Past", ["Overlay", "Storage", "Platform", "Dispatch", "Synchronization"]),
         ("Sources/Check", ["Past", "Overlay", "Storage", "Platform", "Synchronization"]),
         (
             "Sources/Control",

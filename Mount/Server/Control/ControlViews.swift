@@ -43,7 +43,7 @@ extension ControlViews {
         let place = parent.workspace
         do throws(Errno) {
             guard let workspace = try control.workspace(place) else { throw .noEntry }
-            if directory == .at, name == Self.base || name == Self.baseNow {
+            if directory == .at, name.bytes.starts(with: Self.base) {
                 let entry = try openBase(name, of: workspace)
                 return control.answer(request, entry)
             }
@@ -69,12 +69,23 @@ extension ControlViews {
         }
     }
 
-    /// The names in `at` of the base that a workspace sees, and of the one that commits have left.
-    private static let base = FileName(trusted: Array("base".utf8))
-    private static let baseNow = FileName(trusted: Array("base-now".utf8))
+    /// What the names in `at` of states of the base begin with: `base`, which the workspace sees, `base-now`,
+    /// and `base-after-N`.
+    private static let base = Array("base".utf8)
+
+    /// Returns the commit after which the base is shown; nil for the base that the workspace sees.
+    private static func commit(_ name: FileName, _ workspace: Workspace) throws(Errno) -> UInt64? {
+        let word = "\(name)"
+        if word == "base" { return nil }
+        guard let newest = workspace.base.newest else { throw .noEntry }
+        if word == "base-now" { return newest }
+        guard word.hasPrefix("base-after-"), let number = UInt64(word.dropFirst("base-after-".count)),
+            number >= workspace.base.first, number <= newest else { throw .noEntry }
+        return number
+    }
 
     private func openBase(_ name: FileName, of workspace: Workspace) throws(Errno) -> NodeEntry {
-        let newest = name == Self.baseNow ? workspace.base.newest : nil
+        let newest = try Self.commit(name, workspace)
         // A refresh shows another base, and so does a commit.
         let key = ViewTree.Key(
             workspace: workspace.id, directory: .at, name: name, sequence: newest ?? workspace.base.epoch)

@@ -214,6 +214,16 @@ package final class BaseTree: Sendable {
         }
     }
 
+    /// Returns what the last commit that the workspace knows has left at a path; nil if none since its
+    /// beginning has changed it.
+    package func lastCommitted(at path: [UInt8]) throws(Errno) -> CommittedVersion? {
+        let plain = EpochPath.plain(path)
+        for table in (epochs?.after(first) ?? []).reversed() where table.number <= epoch {
+            if let found = try table.committed(at: plain) { return found }
+        }
+        return nil
+    }
+
     /// The hidden commits, the oldest first.
     package var commits: [EpochTable] { epochs?.after(epoch) ?? [] }
 

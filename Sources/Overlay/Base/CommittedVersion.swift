@@ -19,6 +19,8 @@ package struct CommittedVersion: Equatable, Sendable {
     package var contentSequence: UInt64 = 0
     /// The status that the commit left in the base. Nil until it is done.
     package var after: FileStatus?
+    /// The number of the commit, as far as it is asked for. It is not stored.
+    package var commit: UInt64?
 
     package static let removed = CommittedVersion(isPresent: false)
 
@@ -45,7 +47,7 @@ package struct CommittedVersion: Equatable, Sendable {
     /// Returns whether a file is still as it was committed.
     package func isSame(_ record: InodeRecord) -> Bool {
         var now = CommittedVersion(record)
-        now.after = after
+        (now.after, now.commit) = (after, commit)
         return now == self
     }
 

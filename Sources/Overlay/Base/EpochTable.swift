@@ -97,8 +97,9 @@ package final class EpochTable: Sendable {
             throw .newerVersion(
                 path: directory, found: UInt32(clamping: version), known: UInt32(Self.version))
         }
-        try connection.run(
-            "INSERT OR REPLACE INTO meta VALUES('version', ?)", [.integer(Self.version)])
+        if version == nil {
+            try connection.run("INSERT INTO meta VALUES('version', ?)", [.integer(Self.version)])
+        }
         self.state = Atomic(state.rawValue)
         self.commit = Mutex(commit)
         index = Mutex(try Self.load(connection, directory, device, key))
@@ -350,6 +351,16 @@ package final class EpochTable: Sendable {
             version.after?.device = device
             body(row.blob(0), version)
         }
+    }
+
+    /// Returns what was committed at a path; nil if nothing was.
+    func committed(at path: [UInt8]) throws(Errno) -> CommittedVersion? {
+        var found: CommittedVersion?
+        try query("SELECT value FROM committed WHERE path = ?", [.blob(path)]) { (row) throws(StorageError) in
+            found = CommittedVersion(decoding: row.blob(0), key)
+        }
+        found?.after?.device = device
+        return found
     }
 
     /// Returns the steps of the commit, in their order.

@@ -20,7 +20,11 @@ package final class Epochs: Sendable {
     /// - Parameters:
     ///   - directory: the store's directory; nil if it has none.
     ///   - device: the device of the base's root.
-    package init(storeDirectory directory: String?, store: UInt64, device: UInt64, key: ChecksumKey) {
+    ///   - isReadOnly: whether a commit that was only planned is left where it is.
+    package init(
+        storeDirectory directory: String?, store: UInt64, device: UInt64, key: ChecksumKey,
+        isReadOnly: Bool = false
+    ) {
         (self.store, self.device, self.key) = (store, device, key)
         self.directory = directory.map { $0 + "/epochs" }
         guard let path = self.directory else { return }
@@ -31,7 +35,7 @@ package final class Epochs: Sendable {
                 guard table.progress != .planned else {
                     // The commit had not begun to change anything.
                     table.close()
-                    Self.remove("\(path)/\(number)")
+                    if !isReadOnly { Self.remove("\(path)/\(number)") }
                     continue
                 }
                 tables.withLock { $0.append(table) }

@@ -81,10 +81,11 @@ extension WorkspaceBaseFiles {
                 guard met.contains(number) || dependsOnBase(number) || hasPin(origin) else {
                     continue
                 }
-                let path = workspace.withTreeSafely { $0.paths.path(of: number, hint: origin.path) }
+                let hint = EpochPath.plain(origin.path)
+                let path = workspace.withTreeSafely { $0.paths.path(of: number, hint: hint) }
                 found.append(
                     DriftedFile(
-                        path: path ?? EpochPath.plain(origin.path), reason: reason, isKept: hasPin(origin),
+                        path: path ?? hint, reason: reason, isKept: hasPin(origin),
                         version: status?.version))
             }
             done += part.count
@@ -101,7 +102,7 @@ extension WorkspaceBaseFiles {
         let numbers = workspace.driftMet.withLock { $0.sorted().prefix(count) }
         return workspace.withTreeSafely { tree in
             numbers.compactMap { number in
-                (try? tree.origin(number)).flatMap { $0 }?.path
+                (try? tree.origin(number)).flatMap { $0 }.map { EpochPath.plain($0.path) }
             }
         }
     }

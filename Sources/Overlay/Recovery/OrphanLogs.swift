@@ -166,7 +166,7 @@ extension TreeRecovery {
 
     /// Handles a base file whose first edit was lost: its content is not certain, so it answers EIO.
     fileprivate func doubt(_ orphan: OrphanLog, at place: BasePlace, _ stamp: Stamp) {
-        let name = String(decoding: place.path, as: UTF8.self)
+        let name = EpochPath.shown(place.path)
         do throws(Errno) {
             guard try tree.isShown(place) else { return }
             let inode = try tree.inode(at: place)

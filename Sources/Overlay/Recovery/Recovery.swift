@@ -122,7 +122,10 @@ extension Recovery {
         from position: CheckpointPosition, report: inout RecoveryReport
     ) throws(StorageError) {
         var replay = Replay(workspace, from: position)
+        let top = workspace.base.top
         try replay.run(&report)
+        // A refresh in these records has given directories other places.
+        if workspace.base.top != top { workspace.withTreeSafely { $0.seenState.placeAgain() } }
         var marked = replay.marked
         if report.afterPowerCut {
             marked.formUnion(try allLogs())
@@ -143,12 +146,7 @@ extension Recovery {
         try refresh(marked, afterPowerCut: report.afterPowerCut)
         if report.afterPowerCut, workspace.fork != nil { try refreshInherited() }
         workspace.withTreeSafely { tree in
-            // Device numbers may change with each boot.
-        tree.identity.findDevices { path in
-            // A path that no longer exists identifies no device.
-            guard let status = try? tree.base.status(BasePlace(path: path)) else { return nil }
-            return status.device == tree.base.rootDevice ? nil : status.device
-        }
+            tree.recovery.findDevices()
             for inode in Array(tree.inodes.values) where inode.record.links == 0 {
                 tree.release(inode)
             }
@@ -180,12 +178,7 @@ extension TreeRecovery {
         try tree.identity.load(tree.rows.top)
         try tree.rows.top.load(&tree.backups)
         try tree.directoriesWithEntries.load(tree.rows.top)
-        // Device numbers may change with each boot.
-        tree.identity.findDevices { path in
-            // A path that no longer exists identifies no device.
-            guard let status = try? tree.base.status(BasePlace(path: path)) else { return nil }
-            return status.device == tree.base.rootDevice ? nil : status.device
-        }
+        tree.recovery.findDevices()
         // No entry leads to the root: it is put into the table here, and stays there.
         let number = tree.rootNumber
         if let record = try tree.rows.inode(number) {
@@ -200,5 +193,16 @@ extension TreeRecovery {
                 place: BasePlace(path: []), parent: number)
         }
         return position
+    }
+}
+
+extension TreeRecovery {
+    /// Finds the recorded devices again: their numbers may change with each boot.
+    func findDevices() {
+        tree.identity.findDevices { path in
+            // A path that no longer exists identifies no device.
+            guard let status = try? tree.base.status(BasePlace(path: path)) else { return nil }
+            return status.device == tree.base.rootDevice ? nil : status.device
+        }
     }
 }

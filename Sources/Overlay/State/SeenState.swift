@@ -33,10 +33,13 @@ package struct SeenState {
     }
 
     private func movePersistent(_ inode: Inode) {
-        guard inode.record.flags.contains(.hasOrigin),
-            let path = (try? tree.knownOrigin(inode.number)).flatMap({ $0 })?.path, inode.place?.path != path
-        else { return }
-        inode.move(to: BasePlace(path: path))
+        var place: BasePlace?
+        if inode.record.flags.contains(.hasOrigin) {
+            guard let path = (try? tree.knownOrigin(inode.number)).flatMap({ $0 })?.path else { return }
+            place = BasePlace(path: path)
+        }
+        if inode.place == place { return }
+        inode.move(to: place)
         tree.caches.dropListing(of: inode.number)
     }
 

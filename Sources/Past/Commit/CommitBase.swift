@@ -3,8 +3,9 @@
 internal import Overlay
 internal import Platform
 internal import Storage
+internal import Synchronization
 
-struct CommitBase {
+struct CommitBase: Sendable {
     let root: File
     let host: HostBase
     /// The status of the root before the commit made its stage there.
@@ -12,8 +13,8 @@ struct CommitBase {
     private let recent = RecentDirectories()
 
     /// The directories that were opened last: neighbouring paths lie in the same ones.
-    private final class RecentDirectories {
-        var files: [(path: [UInt8], file: File)] = []
+    private final class RecentDirectories: Sendable {
+        let files = Mutex<[(path: [UInt8], file: File)]>([])
     }
 
     private static let recentDirectories = 4
@@ -29,18 +30,28 @@ struct CommitBase {
         if !isReadOnly, root.isOnReadOnlyMount { throw .readOnly }
     }
 
+    private init(_ base: CommitBase) {
+        (host, root, rootBefore) = (base.host, base.root, base.rootBefore)
+    }
+
+    /// Returns the same base for another thread: the directories that were opened last are one thread's.
+    func forThread() -> CommitBase { CommitBase(self) }
+
     /// Returns a descriptor (O_PATH) of a directory.
     func directory(_ path: [UInt8]) throws(Errno) -> File {
         if path.isEmpty { return root }
-        if let known = recent.files.first(where: { $0.path == path }) { return known.file }
+        let known = recent.files.withLock { files in files.first { $0.path == path }?.file }
+        if let known { return known }
         let file = try File.openBeneath(path, in: root, flags: OpenFlags.path | OpenFlags.directory)
-        if recent.files.count >= Self.recentDirectories { recent.files.removeFirst() }
-        recent.files.append((path, file))
+        recent.files.withLock { files in
+            if files.count >= Self.recentDirectories { files.removeFirst() }
+            files.append((path, file))
+        }
         return file
     }
 
     /// Forgets all directories: one of them was moved, so that paths lead elsewhere.
-    func forgetDirectories() { recent.files = [] }
+    func forgetDirectories() { recent.files.withLock { $0 = [] } }
 
     func status(_ path: [UInt8]) throws(Errno) -> FileStatus {
         let place = BasePlace(path: path)

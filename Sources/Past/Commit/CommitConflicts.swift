@@ -118,14 +118,16 @@ struct CommitConflicts {
         // Attributes of a directory have nothing to do with the names in it.
         let isWhole = change.difference.status != .attributes
         if let seen, try workspace.base.isChanged(seen, own: own, below: isWhole) {
-            return CommitConflict(path: name, reason: "it was changed in the base, by a commit")
+            return CommitConflict(
+                path: name, reason: "it was changed in the base, by a commit", seen: versions[path]?.commit)
         }
         guard let now = try base.status(ifPresent: path) else {
             return CommitConflict(path: name, reason: "it was removed or renamed in the base")
         }
         if let version = versions[path], version.isPresent {
             if version.type == .directory || version.isLeft(now) { return nil }
-            return CommitConflict(path: name, reason: "it was changed in the base since it was committed")
+            return CommitConflict(
+                path: name, reason: "it was changed in the base since it was committed", seen: version.commit)
         }
         guard let was = change.was else { return nil }
         if change.difference.status == .deleted, let seen, try isNewer(than: change.path, seen) {
@@ -134,6 +136,14 @@ struct CommitConflicts {
         }
         guard was.type == .regular else { return nil }
         let origin = try workspace.withTree { (tree) throws(Errno) in try tree.knownOrigin(was.number) }
+        if origin == nil, change.difference.status != .deleted, let seen, let node = change.now,
+            now.changeTime > node.record.changeTime,
+            let version = try workspace.base.lastCommitted(at: seen), version.isPresent,
+            !version.isLeft(now) {
+            // Over a file of a commit that a refresh has brought, the workspace has one of its own, which is
+            // older than what the base has got since.
+            return CommitConflict(path: name, reason: "it was changed in the base, by another program")
+        }
         // Without an origin it was not touched before it lost its name: it was what the base had.
         guard let origin, try !origin.fits(workspace.base.status(BasePlace(path: origin.path))) else {
             return nil

@@ -11,6 +11,9 @@ package struct CommitConflict: Equatable, Sendable {
     package var reason: String
     /// Whether the conflict is about the content of a regular file on both sides, which may be merged.
     package var isContent = false
+    /// The last commit by which the workspace itself has put something at the path, of those that its base
+    /// does not show.
+    package var seen: UInt64?
 }
 
 /// Something that is made in the stage.

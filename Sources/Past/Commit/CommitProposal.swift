@@ -41,7 +41,7 @@ final class CommitProposal: Sendable {
         self.committed = known
         own = committed.numbers
 
-        var sorting = ConflictSorting(choice: request.choice)
+        var sorting = ConflictSorting(choice: request.choice, for: request.decides)
         var selected = try Self.expand(Self.select(all.withoutRepetitions(), request.paths), view)
         // Without a change that was left out, another one may have no place.
         repeat {
@@ -151,6 +151,8 @@ final class CommitProposal: Sendable {
 /// What becomes of the changes that conflict.
 private struct ConflictSorting {
     let choice: ConflictChoice
+    /// The paths that the choice is for; none stands for all.
+    let decides: [[UInt8]]
     /// Conflicts that nothing decides.
     private(set) var open: [CommitConflict] = []
     private(set) var decided: [CommitConflict] = []
@@ -161,7 +163,10 @@ private struct ConflictSorting {
     /// Whether the last pass left something out.
     private(set) var hasDropped = false
 
-    init(choice: ConflictChoice) { self.choice = choice }
+    init(choice: ConflictChoice, for decides: [[UInt8]]) {
+        self.choice = choice
+        self.decides = decides
+    }
 
     private static func key(_ change: NodeChange) -> [UInt8] {
         Array(change.difference.status.rawValue.utf8) + change.path
@@ -174,7 +179,11 @@ private struct ConflictSorting {
         hasDropped = false
         for change in changes.map({ Self.besideRemoval($0, check.paths) }) {
             // What belongs into a directory that is not committed.
-            if dropped.contains(where: { CommitProposal.isBelow(change.path, $0) }) { continue }
+            if dropped.contains(where: { CommitProposal.isBelow(change.path, $0) }) {
+                decided.append(
+                    CommitConflict(path: change.path, reason: "its directory is left as the base has it"))
+                continue
+            }
             switch try check.verdict(change) {
             case .none: kept.append(try Self.besideBase(change, check))
             case .equal:
@@ -182,11 +191,12 @@ private struct ConflictSorting {
                 // What is new in it may be in the base's directory too.
                 if change.now?.type == .directory { hasDropped = true }
             case .conflict(let conflict):
-                switch choice {
+                switch decides.isEmpty || decides.contains(change.path) ? choice : .refuse {
                 case .refuse: open.append(conflict)
                 case .theirs:
                     decided.append(conflict)
-                    dropped.append(change.path)
+                    // Without its attributes a directory still takes what belongs into it.
+                    if change.difference.status != .attributes { dropped.append(change.path) }
                     hasDropped = true
                 case .ours:
                     if forced.contains(Self.key(change)) {
@@ -254,7 +264,10 @@ private struct ConflictSorting {
             }
             let isDirectory = change.now?.type == .directory
             if now.type == .directory, !isDirectory, try hasNames() { return nil }
-            if change.difference.status == .attributes, isDirectory, now.type == .directory { return change }
+            if change.difference.status == .attributes, isDirectory {
+                // Of its content only what the workspace has changed is known.
+                return now.type == .directory ? change : nil
+            }
             change.difference.status =
                 isDirectory || now.type == .directory ? .type : .modified
             return change

@@ -2,11 +2,13 @@
 // content and attributes, and whole new directories. Nothing of it is visible in workspaces. What is kept is
 // copied here too, where the store cannot take it by a rename.
 
+internal import Dispatch
 internal import Overlay
 internal import Platform
 internal import Storage
+internal import Synchronization
 
-struct CommitStage {
+struct CommitStage: Sendable {
     let base: CommitBase
     let table: EpochTable
     let view: TimeView
@@ -64,7 +66,7 @@ struct CommitStage {
     func prepare(_ plan: CommitPlan) throws(Errno) {
         let stage = try base.directory(Array(table.stageName.utf8))
         let owner = try FileStatus(of: stage)
-        for item in plan.staged { try make(item, owner) }
+        try makeAll(plan.staged, owner)
         // A directory gets its mode and times once its contents are there.
         for item in plan.staged.reversed() {
             guard case .node(let node) = item.source, node.type == .directory else { continue }
@@ -75,6 +77,46 @@ struct CommitStage {
         }
         try base.root.synchronizeFileSystem()
         if !plan.copies.isEmpty { try KeptFiles(table).directory().reopenedForSync().synchronizeFileSystem() }
+    }
+
+    /// The number of threads that make files, and of neighbouring files that one of them takes at a time.
+    private static let makers = 2
+    private static let neighbours = 32
+
+    /// Makes directories from the top down, then files, then further names of these.
+    private func makeAll(_ items: [StagedItem], _ owner: FileStatus) throws(Errno) {
+        var files: [StagedItem] = []
+        var links: [StagedItem] = []
+        for item in items {
+            switch item.source {
+            case .link: links.append(item)
+            case .node(let node) where node.type == .directory: try make(item, owner)
+            case .node: files.append(item)
+            }
+        }
+        try makeFiles(files, owner)
+        for item in links { try make(item, owner) }
+    }
+
+    /// Makes files by several threads: most of the time of a commit is the making of small files.
+    private func makeFiles(_ files: [StagedItem], _ owner: FileStatus) throws(Errno) {
+        let next = Atomic<Int>(0)
+        let failure = Mutex<Errno?>(nil)
+        DispatchQueue.concurrentPerform(iterations: files.count > Self.neighbours ? Self.makers : 1) { _ in
+            let stage = CommitStage(base: base.forThread(), table: table, view: view)
+            while failure.withLock({ $0 }) == nil {
+                let start = next.add(Self.neighbours, ordering: .relaxed).oldValue
+                guard start < files.count else { return }
+                do throws(Errno) {
+                    for item in files[start..<min(start + Self.neighbours, files.count)] {
+                        try stage.make(item, owner)
+                    }
+                } catch {
+                    failure.withLock { if $0 == nil { $0 = error } }
+                }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
     }
 
     private func stagePath(_ path: [UInt8]) -> [UInt8] { table.stagePath("") + path }

@@ -18,6 +18,8 @@ package struct CommitRequest: Equatable, Sendable {
     /// Whether only conflicts are looked for.
     package var isDryRun = false
     package var choice = ConflictChoice.refuse
+    /// The paths that the choice is for. None stands for all.
+    var decides: [[UInt8]] = []
 
     package init(paths: [[UInt8]] = [], isDryRun: Bool = false, choice: ConflictChoice = .refuse) {
         self.paths = paths

@@ -29,7 +29,9 @@ struct CommittedPaths {
         for table in tables {
             var committed: [([UInt8], CommittedVersion)] = []
             try table.committed { committed.append(($0, $1)) }
-            for (path, version) in committed {
+            for (path, known) in committed {
+                var version = known
+                version.commit = table.number
                 // A later commit may have renamed it, or a directory above it. If it has put something else
                 // there, the workspace has still committed what it has.
                 found[try base.nameNow(path, after: table.number)] = version

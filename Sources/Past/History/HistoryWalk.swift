@@ -224,7 +224,7 @@ extension HistoryWalk {
                 return path.bytes
             }
         }
-        return try finder.basePath(of: number, tree)
+        return try finder.basePath(of: number, tree).map(EpochPath.plain)
     }
 
     // MARK: Scope

@@ -37,9 +37,13 @@ struct HeldFiles {
         return found.sorted { $0.path.lexicographicallyPrecedes($1.path) }
     }
 
-    /// Returns whether a file in use has what it was committed with, and the base too.
-    func isCommitted(_ row: InodeRecord, at path: [UInt8], _ status: FileStatus) -> Bool {
-        guard isHeld(row.number), let version = versions[path], version.isPresent else { return false }
-        return version.isSame(row) && version.isLeft(status)
+    /// Returns whether a file in use has what the base has: it was committed so, or no commit that it does
+    /// not know has changed it.
+    func isUnchanged(_ row: InodeRecord, at path: [UInt8], _ status: FileStatus) throws(Errno) -> Bool {
+        guard isHeld(row.number) else { return false }
+        if let version = versions[path], version.isPresent {
+            return version.isSame(row) && version.isLeft(status)
+        }
+        return try !tree.base.isChanged(EpochPath.below(tree.base.top, path), own: [])
     }
 }

@@ -111,7 +111,7 @@ extension RefreshPlan {
                     row.user == status.user, row.group == status.group,
                     try tree.xattrs(of: entry.inode).isEmpty else { continue }
             } else {
-                guard held.isCommitted(row, at: path, status) else { continue }
+                guard try held.isUnchanged(row, at: path, status) else { continue }
                 // The file that it was before it was edited may be elsewhere in the base by now.
                 if let origin = try tree.knownOrigin(entry.inode),
                     let other = try tree.base.path(of: origin.path, in: target), other != path { continue }

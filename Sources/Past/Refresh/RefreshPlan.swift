@@ -74,7 +74,10 @@ struct RefreshPlan {
     private mutating func takeAway() throws(Errno) {
         var numbers: Set<InodeNumber> = []
         for directory in tree.directoriesWithEntries.all {
-            guard let row = try tree.row(directory), row.links > 0 else { continue }
+            guard let row = try tree.row(directory), row.links > 0 else {
+                try forgetNames(of: directory)
+                continue
+            }
             for (name, entry) in try tree.entries(in: directory) {
                 plan.setEntry(name, in: directory, nil)
                 if entry.isWhiteout {
@@ -92,6 +95,12 @@ struct RefreshPlan {
             guard let row = try tree.row(number), row.links > 0 else { continue }
             plan.setRow(number, nil)
         }
+    }
+
+    /// Takes the names of a removed directory away, if it is one of the base: it may be shown again.
+    private mutating func forgetNames(of directory: InodeNumber) throws(Errno) {
+        if try tree.knownOrigin(directory) == nil { return }
+        for name in try tree.entries(in: directory).keys { plan.setEntry(name, in: directory, nil) }
     }
 
     private mutating func setRoot() throws(Errno) {

@@ -12,10 +12,19 @@ package struct RefreshRequest: Equatable, Sendable {
     package var isDryRun = false
     /// `theirs` takes what the base has, `ours` keeps what the workspace has.
     package var choice = ConflictChoice.refuse
+    /// The paths that the choice is for. None stands for all.
+    package var decides: [[UInt8]] = []
+    /// The commit that the base must be at; nil for any.
+    package var commit: UInt64?
 
-    package init(isDryRun: Bool = false, choice: ConflictChoice = .refuse) {
+    package init(
+        isDryRun: Bool = false, choice: ConflictChoice = .refuse, decides: [[UInt8]] = [],
+        commit: UInt64? = nil
+    ) {
         self.isDryRun = isDryRun
         self.choice = choice
+        self.decides = decides
+        self.commit = commit
     }
 }
 
@@ -44,9 +53,12 @@ package struct Refreshes: Sendable {
 extension Refreshes {
     /// How often the changes are compared beside writers, before they wait for it.
     private static let attempts = 3
+    /// The bytes of a path below which every name has a path that a system call takes.
+    private static let longestPath = PathFinder.longestPath - 256
 
     /// Lets a workspace see the base of now.
-    /// - Throws: ENOSPC, EIO. Conflicts are in the report, and are no error.
+    /// - Throws: ENOSPC, EIO; EBUSY if the base or the workspace changes meanwhile, ENAMETOOLONG if changes
+    ///   lie too deep to be named. Conflicts are in the report, and are no error.
     package func refresh(
         _ workspace: Workspace, _ request: RefreshRequest, caller: Caller
     ) throws(CommandError) -> RefreshReport {
@@ -72,6 +84,10 @@ extension Refreshes {
         _ workspace: Workspace, _ request: RefreshRequest, _ caller: Caller
     ) throws(CommandError) -> RefreshReport {
         let target = set.epochs.newestDone
+        if let wanted = request.commit, wanted != target {
+            throw CommandError(
+                .busy, "nothing was refreshed: the base is at commit \(target) by now, not at \(wanted)")
+        }
         var report = RefreshReport(from: workspace.base.epoch, to: target)
         var reason: String?
         do throws(Errno) {
@@ -82,12 +98,15 @@ extension Refreshes {
                     ? try workspace.gate.alone { () throws(Errno) in
                         try step(workspace, request, caller, base, &report, &reason, isAlone: true)
                     } : try step(workspace, request, caller, base, &report, &reason, isAlone: false)
-                if isDone { break }
+                if isDone { return report }
             }
         } catch {
             throw CommandError(error, Self.failure(error, reason))
         }
-        return report
+        throw CommandError(
+            .busy,
+            "nothing was refreshed: processes make and remove files in the workspace all the time: try again "
+                + "when they are done")
     }
 
     /// Compares, and refreshes if nothing was changed meanwhile.
@@ -96,7 +115,11 @@ extension Refreshes {
         _ workspace: Workspace, _ request: RefreshRequest, _ caller: Caller, _ base: CommitBase,
         _ report: inout RefreshReport, _ reason: inout String?, isAlone: Bool
     ) throws(Errno) -> Bool {
-        let proposal = try CommitProposal(workspace, base, CommitRequest(choice: request.choice))
+        var wanted = CommitRequest(choice: request.choice)
+        wanted.decides = request.decides
+        let proposal = try CommitProposal(workspace, base, wanted)
+        // What lies too deep is not among the changes, and must not be lost.
+        if proposal.changes.contains(where: { $0.path.count > Self.longestPath }) { throw .nameTooLong }
         report.changes = proposal.changes.map(\.difference)
         report.conflicts = proposal.conflicts
         report.decided = proposal.decided
@@ -134,6 +157,8 @@ extension Refreshes {
     private static func failure(_ error: Errno, _ reason: String?) -> String {
         switch error {
         case .noSpace, .quota: "the store is full: nothing was refreshed; make room and try again"
+        case .nameTooLong:
+            "nothing was refreshed: the workspace has changed files whose paths are too long to be compared"
         case .stale: "nothing was refreshed: another directory has the path of the base now: mount again"
         default: "nothing was refreshed: \(reason ?? "\(error)"); verify and events have details"
         }

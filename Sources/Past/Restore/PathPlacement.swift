@@ -129,6 +129,11 @@ extension Rollback {
         }
         if !keepsTimes { record.modificationTime = plan.stamp.time }
         record.changeTime = plan.stamp.time
+        // A refresh may have given it a place in another state of the base since.
+        if let then = try past.origin(old.number), let known = try tree.knownOrigin(old.number),
+            EpochPath.top(then.path) != EpochPath.top(known.path) {
+            plan.setOrigin(old.number, then)
+        }
         plan.setRow(old.number, record)
         try plan.setName(item.name, in: item.directory, to: Entry(inode: old.number, type: old.type))
         let then = try past.xattrs(of: old.number)

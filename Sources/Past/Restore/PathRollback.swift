@@ -80,7 +80,7 @@ extension Rollback {
             deferred.append((old, name, directory))
             return nil
         }
-        if !old.hasRow, !now.hasRow, old.number == now.number {
+        if !old.hasRow, !now.hasRow, old.number == now.number, try !isOtherState(old, now) {
             guard let path = now.basePath, try changedLinks().lieBelow(path, tree.base) else { return nil }
         }
         let areDirectories = old.type == .directory && now.type == .directory
@@ -105,6 +105,17 @@ extension Rollback {
         try remove(now, name, from: directory)
         deferred.append((old, name, directory))
         return nil
+    }
+
+    /// Returns whether an untouched file or directory of the base was seen in another state then, which a
+    /// commit has changed.
+    private func isOtherState(_ old: ViewNode, _ now: ViewNode) throws(Errno) -> Bool {
+        guard let then = old.place, then.top != now.place?.top else { return false }
+        if old.type != .directory {
+            return old.record.size != now.record.size
+                || old.record.modificationTime != now.record.modificationTime
+        }
+        return try tree.base.isChanged(then.path, own: [])
     }
 
     /// Places the files and trees that are missing.
