@@ -21,7 +21,9 @@ struct CommitCommand: ParsableCommand {
             With --git the base must be a work tree of git: the files are put there, and then committed on \
             top of HEAD, with a line for each kind of process that changed them. --branch makes a branch \
             from HEAD and leaves the base as it is. Neither uses the index of the user; --index updates \
-            the committed files there. What is in .git itself is left out.
+            the committed files there. What is in .git itself is left out. The repository is written by git: \
+            workspaces that have not changed their .git see its new commit at once, as all that other \
+            programs write to the base.
             """)
 
     @Argument(help: "Files and directories of the workspace. Default: all.", completion: .file())

@@ -14,7 +14,8 @@ struct RefreshCommand: ParsableCommand {
 
             If both changed a path, nothing is done and the paths are named. Then --ours keeps what the \
             workspace has there, --theirs takes what the base has, and --merge merges texts of which both \
-            changed other lines (it needs git).
+            changed other lines (it needs git). What another program changed in the base under a file that \
+            was edited here is drift: see draftfs drift.
             """)
 
     @Flag(help: "Show the changes that stay, and the conflicts.")
@@ -64,7 +65,7 @@ struct RefreshCommand: ParsableCommand {
 
     private func printEnd(_ first: JSONValue?) {
         guard let from = first?["from"]?.plain, let to = first?["to"]?.plain, from != to else {
-            print("no commits that it does not know")
+            print("the workspace sees the base of now: there were no commits to bring")
             return
         }
         let count = first?["changes"]?.plain ?? "0"

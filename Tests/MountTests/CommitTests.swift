@@ -122,6 +122,30 @@ extension MountTests {
             }
         }
 
+        @Test("What another program wrote to the base is not overwritten by a file that was replaced")
+        func replacedFiles() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                try makeDirectory(mount("one"))
+                try ChildProcess.check(["sed", "-i", "s/main/start/", mount("one/src/main.c")], seconds: 10)
+                try writeFile(mount("one/both"), "of the workspace")
+                try makeDirectory(mount("one/dir"))
+                try writeFile(mount("one/dir/mine"), "mine")
+                usleep(20_000)
+                try writeFile("\(mount.base)/src/main.c", "by hand")
+                try writeFile("\(mount.base)/both", "by hand")
+                try makeDirectory("\(mount.base)/dir")
+                try writeFile("\(mount.base)/dir/theirs", "theirs")
+                let refused = try Self.draftfs(["commit", "-C", mount("one")])
+                try same(refused.status, 1, "a conflict")
+                for path in ["src/main.c", "both"] {
+                    try expect(refused.text.contains("C\t\(path)\t"), "\(path): \(refused.text)")
+                    try same(try readText("\(mount.base)/\(path)"), "by hand", path)
+                }
+                try same(try Self.draftfs(["commit", "--theirs", "-C", mount("one")]).status, 0, "theirs")
+                try same(try listing("\(mount.base)/dir"), ["mine", "theirs"], "a directory of both")
+            }
+        }
+
         @Test("Single paths are committed, with the new directories above them")
         func paths() throws {
             try mounted(prepare: Self.prepare) { mount in

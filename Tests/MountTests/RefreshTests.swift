@@ -253,5 +253,39 @@ extension MountTests {
                 try same(try readText(mount("one/log")), "first\nlast\n", "the open file")
             }
         }
+
+        @Test("A touched file that was renamed in the base comes back as a copy, not as a second name of it")
+        func renamedRollback() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try ChildProcess.check(["touch", mount("two/read"), mount("two/old/deep")], seconds: 10)
+                let moment = try mount.sequence("two")
+                try must("rename", rename(mount("one/read"), mount("one/READ")))
+                try must("rename", rename(mount("one/old"), mount("one/older")))
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
+                try same(try Self.draftfs(["refresh", "-C", mount("two")]).status, 0, "the refresh")
+                let result = try Self.draftfs(["rollback", "@\(moment)", mount("two/read"), mount("two/old")])
+                try same(result.status, 0, result.errorText)
+                try writeFile(mount("two/read"), "changed")
+                try writeFile(mount("two/old/deep/file"), "changed")
+                try same(try readText(mount("two/READ")), "of the base", "the file under its new name")
+                try same(try readText(mount("two/older/deep/file")), "deep", "the directory, renamed")
+            }
+        }
+
+        @Test("Removals in a directory that was renamed in the base are conflicts, and not forgotten")
+        func removalInRenamed() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try must("unlink", unlink(mount("two/old/deep/file")))
+                try must("rename", rename(mount("one/old"), mount("one/older")))
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
+                let refused = try Self.draftfs(["refresh", "-C", mount("two")])
+                try same(refused.status, 1, "a conflict")
+                try expect(refused.errorText.contains("it was renamed in the base"), refused.errorText)
+                try same(try Self.draftfs(["refresh", "--ours", "-C", mount("two")]).status, 0, "ours")
+                try same(try listing(mount("two/older/deep")), [], "it stays removed")
+            }
+        }
     }
 }

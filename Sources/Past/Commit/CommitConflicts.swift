@@ -61,7 +61,12 @@ struct CommitConflicts {
             }
             return .none
         case .deleted:
-            guard let now = try base.status(ifPresent: difference.path) else { return .equal }
+            guard let now = try base.status(ifPresent: difference.path) else {
+                guard try renamed(change) != nil else { return .equal }
+                return .conflict(
+                    CommitConflict(path: difference.path, reason: "it was renamed in the base"))
+            }
+            if try isUnseen(difference.path) { return .equal }
             if now.type == .directory, try base.hasNames(in: difference.path, besides: paths) {
                 return .conflict(
                     CommitConflict(path: difference.path, reason: "the base has got files in this directory"))
@@ -78,6 +83,23 @@ struct CommitConflicts {
                 && difference.status == .modified
             return .conflict(found)
         }
+    }
+
+    /// Returns where the base has a file now that the workspace removed, and that was renamed there, perhaps
+    /// with a directory above it.
+    func renamed(_ change: NodeChange) throws(Errno) -> [UInt8]? {
+        guard let seen = change.was?.place?.path, let now = try workspace.base.pathNow(seen),
+            now != change.path, try base.status(ifPresent: now) != nil else { return nil }
+        return now
+    }
+
+    /// Returns whether a file lies in a directory that both sides have made, the base after the workspace: it
+    /// was never seen there.
+    private func isUnseen(_ path: [UInt8]) throws(Errno) -> Bool {
+        let above = PathMoves.parent(path)
+        guard !above.isEmpty, let node = view.node(at: paths.after(above)), node.type == .directory,
+            node.place == nil, let status = try base.status(ifPresent: above) else { return false }
+        return status.birthTime > node.record.birthTime
     }
 
     /// Returns why a name cannot be made in the directory above it.
@@ -136,12 +158,7 @@ struct CommitConflicts {
         }
         guard was.type == .regular else { return nil }
         let origin = try workspace.withTree { (tree) throws(Errno) in try tree.knownOrigin(was.number) }
-        if origin == nil, change.difference.status != .deleted, let seen, let node = change.now,
-            now.changeTime > node.record.changeTime,
-            let version = try workspace.base.lastCommitted(at: seen), version.isPresent,
-            !version.isLeft(now) {
-            // Over a file of a commit that a refresh has brought, the workspace has one of its own, which is
-            // older than what the base has got since.
+        if origin == nil, try isNewer(now, than: change, seen) {
             return CommitConflict(path: name, reason: "it was changed in the base, by another program")
         }
         // Without an origin it was not touched before it lost its name: it was what the base had.
@@ -149,6 +166,20 @@ struct CommitConflicts {
             return nil
         }
         return CommitConflict(path: name, reason: "it was changed in the base, by another program")
+    }
+
+    /// Returns whether a base file changed after the workspace made a file of its own in place of it, as
+    /// programs do that write a new file and rename it.
+    private func isNewer(
+        _ now: FileStatus, than change: NodeChange, _ seen: [UInt8]?
+    ) throws(Errno) -> Bool {
+        guard change.difference.status != .deleted, let seen, let node = change.now,
+            now.changeTime > node.record.birthTime else { return false }
+        // A commit that a refresh has brought is known.
+        if let version = try workspace.base.lastCommitted(at: seen), version.isPresent {
+            return !version.isLeft(now)
+        }
+        return !node.record.flags.contains(.hasOrigin)
     }
 
     /// Returns whether a base file changed after the workspace removed it, as far as times tell: after the

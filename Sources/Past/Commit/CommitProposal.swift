@@ -253,6 +253,11 @@ private struct ConflictSorting {
         switch change.difference.status {
         case .renamed: return nil
         case .deleted:
+            if now == nil, let other = try check.renamed(change) {
+                if try check.base.status(ifPresent: other)?.type == .directory { return nil }
+                change.difference.path = other
+                return change
+            }
             if now?.type == .directory, try hasNames() { return nil }
             return change
         case .added, .modified, .attributes, .type:

@@ -181,7 +181,13 @@ extension Rollback {
     private func isThere(_ old: ViewNode) throws(Errno) -> Bool {
         if try plan.row(old.number) != nil { return true }
         guard let place = old.place, !tree.identity.touched.contains(old.number) else { return false }
-        return try plan.isShown(place)
+        if place.top == tree.base.top { return try plan.isShown(place) }
+        // A refresh has shown another state of the base since: it may be there under another name.
+        guard let path = try tree.base.pathSeen(place.path) else { return false }
+        let now = BasePlace(path: path)
+        guard let status = try tree.base.status(ifPresent: now.name, in: now.directory),
+            try tree.number(of: status, at: now, isPast: true) == old.number else { return false }
+        return try plan.isShown(now)
     }
 
     /// Opens the names in a directory that comes back as itself.
