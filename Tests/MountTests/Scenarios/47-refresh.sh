@@ -17,4 +17,4 @@ absent src/lib/util.c
 content a.txt mine
 does refresh ''
 does refresh 'all of it'
-has refresh 'anything'
+has refresh '"from":0,"to":0'
