@@ -287,5 +287,31 @@ extension MountTests {
                 try same(try listing(mount("two/older/deep")), [], "it stays removed")
             }
         }
+
+        @Test("A process finds its working directory after a refresh, and what came into it")
+        func workingDirectory() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try writeFile(mount("two/src/mine"), "mine")
+                let signal = try TemporaryDirectory("signal")
+                try must("mkfifo", mkfifo(signal("go"), 0o600))
+                let child = try ChildProcess(
+                    ["sh", "-c", "cd '\(mount("two/src"))' && read line < '\(signal("go"))' "
+                        + "&& /bin/pwd > '\(signal("pwd"))' && cat new.c mine > '\(signal("out"))'"])
+                defer { child.kill() }
+                usleep(200_000)
+                try Self.commit(mount("one"))
+                let result = try Self.draftfs(["refresh", "-C", mount("two")])
+                try same(result.status, 0, result.errorText)
+                try ChildProcess.check(["sh", "-c", "echo go > '\(signal("go"))'"], seconds: 20)
+                try same(child.wait(seconds: 20), 0, "the process")
+                try expect(try readText(signal("pwd")).hasSuffix("two/src\n"), "the working directory")
+                try same(try readText(signal("out")), "newmine", "its files")
+                let backup = "auto-\(try Self.backup(mount("two")))"
+                let undo = try Self.draftfs(["rollback", backup, "-C", mount("two")])
+                try same(undo.status, 0, undo.errorText)
+                try same(try listing(mount("two/src")), ["gone.c", "main.c", "mine"], "after the rollback")
+            }
+        }
     }
 }

@@ -63,6 +63,13 @@ package struct SeenState {
         tree.revive(inode, InodeRecord(number: inode.number, status: status), at: place)
     }
 
+    /// Returns whether a name leads to an inode.
+    package func leads(_ name: FileName, in parent: InodeNumber, to number: InodeNumber) -> Bool {
+        guard let directory = try? tree.directory(parent),
+            let child = (try? tree.child(name, of: directory)).flatMap({ $0 }) else { return false }
+        return child.number == number
+    }
+
     /// Returns the number that a base inode has in the records, if it has one there: its alias or its own.
     /// - Parameter origin: what is known of the base file of that number at the moment in question.
     package func recordedNumber(

@@ -128,6 +128,7 @@ struct PlannedTree: TreeState {
         if tree.base.top != top {
             tree.seenState.placeAgain()
             addAll(to: &stale)
+            leaveOutSame(&stale)
         }
         var outcome = CommandOutcome(sequence: number, backup: backup, changed: count)
         outcome.showsOtherBase = tree.base.top != top
@@ -273,6 +274,20 @@ extension PlannedTree {
             if let name = inode.name, inode.number != tree.rootNumber {
                 stale.entries.append((inode.parent, name))
             }
+        }
+    }
+
+    /// Leaves out names that lead to what the kernel knows by them: without its name a directory is none that
+    /// a process in it can find (getcwd(3)).
+    private func leaveOutSame(_ stale: inout StaleCaches) {
+        var held: [NamePlace: InodeNumber] = [:]
+        for inode in tree.inodes.values where inode.lookups > 0 {
+            guard let name = inode.name else { continue }
+            held[NamePlace(parent: inode.parent, name: name)] = inode.number
+        }
+        stale.entries.removeAll { entry in
+            guard let number = held[NamePlace(parent: entry.parent, name: entry.name)] else { return false }
+            return tree.seenState.leads(entry.name, in: entry.parent, to: number)
         }
     }
 
