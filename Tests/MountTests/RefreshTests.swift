@@ -273,6 +273,28 @@ extension MountTests {
             }
         }
 
+        @Test("A second name of a file that was removed at the first shows what another committed")
+        func otherName() throws {
+            let prepare = { (base: String) in
+                try writeFile("\(base)/name", "of the base")
+                try must("link", link("\(base)/name", "\(base)/other"))
+            }
+            try mounted(workspace: nil, prepare: prepare) { mount in
+                for name in ["one", "two"] { try makeDirectory(mount(name)) }
+                try must("unlink", unlink("\(mount("two"))/name"))
+                try writeFile("\(mount("two"))/name", "of two")
+                try writeFile("\(mount("one"))/name", "of one")
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "commit")
+                let result = try Self.draftfs(["refresh", "--ours", "-C", mount("two")])
+                try same(result.status, 0, result.errorText)
+                try same(try readText("\(mount("two"))/name"), "of two", "the conflict")
+                try same(try readText("\(mount("two"))/other"), "of one", "the other name")
+                try same(try readText("\(mount("two"))/.draft/at/base/other"), "of one", "in the base")
+                let diff = try readText("\(mount("two"))/.draft/diff")
+                try expect(!diff.contains("other"), diff)
+            }
+        }
+
         @Test("Removals in a directory that was renamed in the base are conflicts, and not forgotten")
         func removalInRenamed() throws {
             try mounted(workspace: nil, prepare: Self.prepare) { mount in

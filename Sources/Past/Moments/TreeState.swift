@@ -211,14 +211,21 @@ extension TreeState {
             of: status, at: place, origin: { (number) throws(Errno) in try origin(number) }),
             case .some(.some) = delta.inodes[number], let known = try stateRow(number),
             known.record.flags.contains(.hasOrigin) {
-            return ViewNode(known, place: place, hasRow: true)
+            return ViewNode(known, place: try shownPlace(of: number, at: place), hasRow: true)
         }
         let number = try tree.number(of: status, at: place, isPast: true)
         if let known = try stateRow(number),
             known.record.flags.contains(.hasOrigin) {
-            return ViewNode(known, place: place, hasRow: true)
+            return ViewNode(known, place: try shownPlace(of: number, at: place), hasRow: true)
         }
         let record = InodeRecord(number: number, status: status)
         return ViewNode(PastRow(record: record), place: place, hasRow: false)
+    }
+
+    /// Returns the place in the base that a file with a row shows: a refresh may have left it at a state of
+    /// the base before the one of its name.
+    private func shownPlace(of number: InodeNumber, at place: BasePlace) throws(Errno) -> BasePlace {
+        guard let origin = try origin(number), EpochPath.top(origin.path) != place.top else { return place }
+        return BasePlace(path: origin.path)
     }
 }

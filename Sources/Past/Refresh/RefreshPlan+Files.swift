@@ -25,7 +25,7 @@ extension RefreshPlan {
     mutating func keep(_ number: InodeNumber, _ node: ViewNode? = nil) throws(Errno) {
         guard case .some(nil) = plan.delta.inodes[number], var record = try tree.row(number) else { return }
         // Without edits it follows the base: it has its place in the new state.
-        let follows = node != nil && (record.type != .regular || record.flags.contains(.followsBase))
+        let follows = node != nil && Self.followsBase(record)
         if record.flags.contains(.hasOrigin), !record.flags.contains(.hasLog),
             let (path, status) = try newPlace(of: number, isChanged: follows && choice != .ours) {
             var origin = tree.baseFiles.makeOrigin(at: place(path), status, kept: [])
@@ -42,6 +42,11 @@ extension RefreshPlan {
         }
         keepsXattrs.insert(number)
         plan.setRow(number, record)
+    }
+
+    /// Whether a file has no content of its own.
+    private static func followsBase(_ record: InodeRecord) -> Bool {
+        record.type != .regular || record.flags.contains(.followsBase)
     }
 
     /// Gives a file the extended attributes that it has in the workspace.
@@ -166,7 +171,9 @@ extension RefreshPlan {
         guard links > 0 else { return }
         if try plan.row(number) == nil, let path, let status {
             if links == status.links { return }
-            try keep(number)
+            // A file without edits of which no change tells shows the new state.
+            let isUnchanged = try tree.row(number).map(Self.followsBase) ?? true
+            if !isUnchanged { try keep(number) }
             if try plan.row(number) == nil {
                 plan.setOrigin(number, tree.baseFiles.makeOrigin(at: place(path), status, kept: []))
                 var record = InodeRecord(number: number, status: status)
