@@ -146,6 +146,49 @@ extension MountTests {
             }
         }
 
+        @Test("A directory that is renamed after a commit takes what was committed in it along")
+        func renamedAfterCommit() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                try makeDirectory(mount("one"))
+                let diff = mount("one/.draft/diff")
+                try writeFile(mount("one/src/main.c"), "edited")
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the edit")
+                try must("rename", rename(mount("one/src"), mount("one/lib")))
+                try same(try readText(diff), "R\t-\t-\tsrc\tlib\n", "before the commit of the rename")
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the rename")
+                try same(try readText(diff), "", "after it")
+                try must("rename", rename(mount("one/lib"), mount("one/src")))
+                try writeFile(mount("one/src/main.c"), "once more")
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "both")
+                try same(try readText(diff), "", "after both")
+                try same(try readText(mount.base + "/src/main.c"), "once more", "in the base")
+            }
+        }
+
+        @Test("Two directories that changed places keep apart what was removed in one of them")
+        func exchangedAfterCommit() throws {
+            let prepare = { (base: String) in
+                for directory in ["a", "b"] { try makeDirectory("\(base)/\(directory)") }
+                for file in ["a/f", "b/f"] { try writeFile("\(base)/\(file)", file) }
+            }
+            try mounted(workspace: nil, prepare: prepare) { mount in
+                try makeDirectory(mount("one"))
+                try writeFile(mount("one/a/f"), "edited")
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the edit")
+                try must("unlink", unlink(mount("one/a/f")))
+                try must("rename", rename(mount("one/a"), mount("one/c")))
+                try must("rename", rename(mount("one/b"), mount("one/a")))
+                try must("rename", rename(mount("one/c"), mount("one/b")))
+                try same(
+                    try readText(mount("one/.draft/diff")),
+                    "R\t-\t-\tb\ta\nD\t-\t-\ta/f\nR\t-\t-\ta\tb\n", "before the commit")
+                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
+                try same(try listing(mount.base + "/b"), [], "what was a")
+                try same(try readText(mount.base + "/a/f"), "b/f", "what was b")
+                try same(try readText(mount("one/.draft/diff")), "", "after the commit")
+            }
+        }
+
         @Test("Single paths are committed, with the new directories above them")
         func paths() throws {
             try mounted(prepare: Self.prepare) { mount in

@@ -293,10 +293,14 @@ struct BaseLook {
     func nameNow(_ path: [UInt8]) throws(Errno) -> [UInt8] {
         var path = path
         for table in hidden {
-            if let row = try table.row(path) {
-                if case .base(let now) = row.place { path = now }
+            let row = try table.row(path)
+            if case .base(let now)? = row?.place {
+                path = now
             } else if let above = table.relocation(above: path), case .base(let now) = above.row.place {
-                path = BasePlace.join(now, above.rest)
+                // A name that was replaced or removed goes with its directory too, unless it came out of it.
+                let moved = BasePlace.join(now, above.rest)
+                let isOfCommit = try table.committed(at: moved) != nil
+                if row == nil || isOfCommit { path = moved }
             }
         }
         return path

@@ -207,7 +207,7 @@ private struct CommittedSubtraction {
             let version = committed.versions[path] else { return subtractChange(change) }
         if moves.after(path) == change.path {
             if !version.isSame(node.record) { keep(change, over: version) }
-            named.insert(path)
+            named.insert(change.path)
             return
         }
         var change = change
@@ -231,9 +231,17 @@ private struct CommittedSubtraction {
     }
 
     private mutating func subtractChange(_ change: NodeChange) {
-        let path = change.path
-        if committed.same.contains(path) { return }
+        if committed.same.contains(change.path) { return }
+        // A directory above it may have been renamed since.
+        let path = moves.before(change.path) ?? change.path
         guard let version = committed.versions[path] else { return keep(change) }
+        if path != change.path {
+            guard let node = change.now, version.isPresent, version.inode == Self.inode(node) else {
+                return keep(change)
+            }
+            if version.isSame(node.record) { return }
+            return keep(change, over: version)
+        }
         if version.isPresent { return keep(change, over: version) }
         var change = change
         change.difference.status = .added
@@ -243,12 +251,15 @@ private struct CommittedSubtraction {
     /// Adds committed paths that no change names.
     private mutating func addMissing() {
         addRenamesBack()
-        for (path, version) in committed.versions
-        where !committed.same.contains(path) && !named.contains(path) {
+        for (path, version) in committed.versions where !committed.same.contains(path) {
             let isRenamed = moves.newPaths[path] != nil
-            switch (committed.now[path], version.isPresent) {
+            let place = moves.after(path)
+            if named.contains(isRenamed ? path : place) { continue }
+            // It has gone elsewhere with its directory, or was removed there.
+            let now = place == path || isRenamed ? committed.now[path] : nil
+            switch (now, version.isPresent) {
             case (nil, true):
-                if isRenamed || isThere(version.inode, moves.after(path)) { continue }
+                if isRenamed || isThere(version.inode, place) { continue }
                 keep(Self.change(.deleted, path, version.type, nil))
             case (let node?, true) where !isRenamed:
                 // It was made what the base had at the beginning.
