@@ -9,14 +9,18 @@ internal import Storage
 internal import Synchronization
 
 final class CommitService: Sendable {
-    private let set: WorkspaceSet
+    private let workspaces: WorkspaceSet
     private let jobs: JobList
     private let clock: Clock
-    private let reports = Mutex<[UInt16: [UInt8]]>([:])
-    private let refreshReports = Mutex<[UInt16: [UInt8]]>([:])
+    private struct Key: Hashable {
+        var workspace: UInt16
+        var file: CommandFile
+    }
+
+    private let reports = Mutex<[Key: [UInt8]]>([:])
 
     init(_ set: WorkspaceSet, _ jobs: JobList, clock: Clock) {
-        self.set = set
+        workspaces = set
         self.jobs = jobs
         self.clock = clock
     }
@@ -24,24 +28,24 @@ final class CommitService: Sendable {
     /// Completes a commit that a crash ended. If it cannot be completed, workspaces still see what they saw.
     func finishInterrupted() {
         do throws(CommandError) {
-            if try Commits(set).finishInterrupted() {
-                set.events.post(.notice, "a commit that had been interrupted is complete")
+            if try Commits(workspaces).finishInterrupted() {
+                workspaces.events.post(.notice, "a commit that had been interrupted is complete")
             }
         } catch {
-            set.events.post(.error, "a commit that was interrupted is not complete: \(error)")
+            workspaces.events.post(.error, "a commit that was interrupted is not complete: \(error)")
         }
-        Commits(set).removeUnneeded()
+        Commits(workspaces).removeUnneeded()
     }
 
     /// - Throws: EBUSY if paths conflict; the report names them.
     func commit(_ workspace: Workspace, _ request: CommitRequest) throws(CommandError) {
-        let name = set.records.first { $0.id == workspace.id }.map { "\($0.name)" } ?? ""
+        let name = workspaces.records.first { $0.id == workspace.id }.map { "\($0.name)" } ?? ""
         let job = jobs.start("commit", workspace: name, unit: "steps", isCancellable: false)
         let time = clock.realtime()
-        reports.withLock { $0[workspace.id] = nil }
+        set(nil, of: .commit, workspace)
         let report: CommitReport
         do throws(CommandError) {
-            report = try Commits(set).commit(workspace, request, time: time) { done, total in
+            report = try Commits(workspaces).commit(workspace, request, time: time) { done, total in
                 job.setTotal(UInt64(total))
                 job.advance(by: 1)
             }
@@ -50,8 +54,7 @@ final class CommitService: Sendable {
             job.end(.failed(error.description))
             throw error
         }
-        let text = CommitText.report(report, isDryRun: request.isDryRun, time: time)
-        reports.withLock { $0[workspace.id] = text }
+        set(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .commit, workspace)
         if !request.isDryRun { try refuse(report.conflicts, "nothing was committed", "commit") }
     }
 
@@ -71,11 +74,10 @@ final class CommitService: Sendable {
     func refresh(
         _ workspace: Workspace, _ request: RefreshRequest, _ caller: Caller
     ) throws(CommandError) -> CommandOutcome {
-        refreshReports.withLock { $0[workspace.id] = nil }
+        set(nil, of: .refresh, workspace)
         let time = clock.realtime()
-        let report = try Refreshes(set).refresh(workspace, request, caller: caller)
-        let text = CommitText.report(report, isDryRun: request.isDryRun, time: time)
-        refreshReports.withLock { $0[workspace.id] = text }
+        let report = try Refreshes(workspaces).refresh(workspace, request, caller: caller)
+        set(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .refresh, workspace)
         if let outcome = report.outcome { return outcome }
         if !request.isDryRun { try refuse(report.conflicts, "nothing was refreshed", "refresh") }
         let stale = request.isDryRun ? StaleCaches() : workspace.baseFiles.refresh()
@@ -86,15 +88,13 @@ final class CommitService: Sendable {
         return outcome
     }
 
-    /// Returns the report of the last refresh.
-    func refreshText(_ workspace: Workspace?) -> [UInt8] {
-        guard let workspace else { return [] }
-        return refreshReports.withLock { $0[workspace.id] } ?? StateTexts.usage(.refresh)
+    private func set(_ report: [UInt8]?, of file: CommandFile, _ workspace: Workspace) {
+        reports.withLock { $0[Key(workspace: workspace.id, file: file)] = report }
     }
 
-    /// Returns the report of the last commit.
-    func text(_ workspace: Workspace?) -> [UInt8] {
+    /// Returns the last report of `commit` or `refresh`.
+    func text(_ file: CommandFile, of workspace: Workspace?) -> [UInt8] {
         guard let workspace else { return [] }
-        return reports.withLock { $0[workspace.id] } ?? StateTexts.usage(.commit)
+        return reports.withLock { $0[Key(workspace: workspace.id, file: file)] } ?? StateTexts.usage(file)
     }
 }

@@ -5,6 +5,7 @@ package import Fuse
 internal import Glibc
 package import Logging
 package import Overlay
+internal import Past
 package import Platform
 internal import Storage
 internal import Synchronization
@@ -264,8 +265,8 @@ package final class MountServer: Sendable {
         }
     }
 
-    /// Removes discarded workspaces whose retention is over. It may take minutes for one of them, and
-    /// checkpoints must not wait for it.
+    /// Removes discarded workspaces and history whose retention is over. It may take minutes, and checkpoints
+    /// must not wait for it.
     private func startRemovalThread(_ startThread: Thread.Starter) -> Bool {
         startThread { [self] in
             while !isStopping.load(ordering: .relaxed) {
@@ -273,6 +274,7 @@ package final class MountServer: Sendable {
                 if isStopping.load(ordering: .relaxed) { return }
                 set.discards.removeExpired(Clock.system.monotonic())
                 set.layerMerge.run()
+                Releases(set).runIfDue(Clock.system.monotonic())
             }
         }
     }

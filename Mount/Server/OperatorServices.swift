@@ -54,11 +54,16 @@ extension ControlServices {
         let commits = CommitService(set, jobs, clock: clock)
         commits.finishInterrupted()
         commit = { workspace, request throws(CommandError) in try commits.commit(workspace, request) }
-        commitReport = { workspace in commits.text(workspace) }
+        commitReport = { workspace in commits.text(.commit, of: workspace) }
         refresh = { workspace, request, caller throws(CommandError) in
             try commits.refresh(workspace, request, caller)
         }
-        refreshReport = { workspace in commits.refreshText(workspace) }
+        refreshReport = { workspace in commits.text(.refresh, of: workspace) }
+        let releases = ReleaseService(set, jobs, clock: clock)
+        release = { workspace, isDryRun, age throws(CommandError) in
+            try releases.run(workspace, isDryRun: isDryRun, age: age)
+        }
+        releaseReport = { workspace in releases.text(workspace) }
         missingNames = { workspace in workspace.baseFiles.namesOfBase(negatives.take(of: workspace)) }
     }
 

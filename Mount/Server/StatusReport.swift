@@ -93,6 +93,7 @@ package final class StatusReport: Sendable {
             ("log_files", .unsigned(usage.logFiles)),
             ("log_bytes", .unsigned(usage.logBytes)),
             ("tree_log_bytes", .unsigned(numbers.treeLogBytes)),
+            ("released", released(by: workspace)),
             ("database_bytes", .unsigned(usage.databaseBytes)),
             ("touched_base_files", .integer(Int64(numbers.touchedInodes))),
             ("cached_inodes", .integer(Int64(numbers.cachedInodes))),
@@ -112,6 +113,18 @@ package final class StatusReport: Sendable {
             pairs.append(("last_backup", .object(facts)))
         }
         return pairs + limitFacts(of: workspace)
+    }
+
+    /// What the last release of history found; null before the first one.
+    private func released(by workspace: Workspace) -> JSONText.Value {
+        let horizon = workspace.horizon.record
+        if horizon.time == 0 { return .null }
+        return .object([
+            ("time", .text(ISOTime.text(horizon.time))), ("earliest", .unsigned(horizon.first)),
+            ("present_bytes", .unsigned(horizon.presentBytes)),
+            ("history_bytes", .unsigned(horizon.historyBytes)),
+            ("released_bytes", .unsigned(horizon.releasedBytes)),
+        ])
     }
 
     var uptimeSeconds: Int64 { (Clock.system.monotonic() - started) / 1_000_000_000 }

@@ -25,6 +25,21 @@ enum LimitFilesCheck {
         }
     }
 
+    /// Checks how far back the history of a workspace can be seen.
+    static func horizon(
+        _ directory: String, on disk: any Disk, log: CheckLog, repairs: Bool
+    ) throws(StorageError) {
+        let path = "\(directory)/\(HorizonRecord.fileName)"
+        let payload = try SealedCopies.check(
+            path, magic: Format.horizonMagic, copies: 2, on: disk, log: log, repairs: repairs,
+            advice: repairs ? "" : "draftfs fsck --repair rewrites it")
+        guard payload == nil, disk.exists(path) else { return }
+        log.add(
+            Finding(
+                .error, path, "no copy of it can be read",
+                advice: "of the history only backups can be seen, until draftfs gc writes it again"))
+    }
+
     /// Checks a usage record. A repair changes what was counted, so it removes the record in any case.
     static func usage(
         _ directory: String, on disk: any Disk, log: CheckLog, repairs: Bool

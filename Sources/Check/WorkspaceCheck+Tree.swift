@@ -175,14 +175,22 @@ extension WorkspaceCheck {
     /// Checks rows that say a file has a log where there is none.
     func checkMissingLogs() throws(StorageError) {
         guard situation != .afterPowerCut else { return }
-        for database in (database.map { [$0] } ?? []) + layers { try checkMissingLogs(database) }
+        let all = (database.map { [$0] } ?? []) + layers
+        for (index, database) in all.enumerated() { try checkMissingLogs(database, under: all[..<index]) }
     }
 
-    private func checkMissingLogs(_ database: TreeDatabase) throws(StorageError) {
+    /// - Parameter newer: the databases above it.
+    private func checkMissingLogs(
+        _ database: TreeDatabase, under newer: ArraySlice<TreeDatabase>
+    ) throws(StorageError) {
         try database.visitFilesWithLogs { (number, known) throws(StorageError) in
             guard only?.contains(number) ?? true, !disk.exists(LogDirectory.path(number)),
                 !shortLogs.contains(where: { $0.id == number })
             else { return }
+            // It was removed since, and its log released: no fork begins with this layer any more.
+            for database in newer where disk.exists("\(directory)/\(HorizonRecord.fileName)") {
+                if try database.isRemoved(.inode(number)) { return }
+            }
             shortLogs.append((number, known))
             var finding = Finding(
                 .error, LogDirectory.path(number), path: database.path(of: number),

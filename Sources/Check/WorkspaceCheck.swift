@@ -174,6 +174,7 @@ final class WorkspaceCheck {
             try LimitFilesCheck.limits(directory, on: disk, log: log, repairs: repairs)
             try LimitFilesCheck.usage(directory, on: disk, log: log, repairs: repairs)
             try LimitFilesCheck.run(directory, on: disk, log: log, repairs: repairs)
+            try LimitFilesCheck.horizon(directory, on: disk, log: log, repairs: repairs)
         }
         if let paths { try openDatabases(paths) }
         defer {
@@ -199,7 +200,7 @@ final class WorkspaceCheck {
                 if only?.contains(number) ?? true { expect(path) }
             case .kept:
                 if only == nil { expect(path) }
-            case .aside, .unfinishedPieces, .unknown: break
+            case .aside, .unfinishedPieces, .released, .dead, .unknown: break
             }
         }
     }
@@ -232,7 +233,9 @@ final class WorkspaceCheck {
                 if !disk.exists(LogDirectory.path(number)), only == nil { strayPieces(path) }
             case .kept:
                 if only == nil { try checkKept(path) }
-            case .aside: break
+            case .released(let number):
+                if only?.contains(number) ?? true { try checkReleased(number, path) }
+            case .aside, .dead: break
             case .unfinishedPieces where situation == .inUse && !isLeft(path):
                 // Another thread wrote a piece checkpoint, and has given it its name by now.
                 break
@@ -244,6 +247,21 @@ final class WorkspaceCheck {
         checkMarkedLogs()
         try checkOrigins()
         if only == nil { try checkReferences() }
+    }
+
+    /// Checks the list of what was released of a log.
+    private func checkReleased(_ number: UInt64, _ path: String) throws(StorageError) {
+        let payload = try SealedCopies.check(
+            path, magic: Format.releasedMagic, copies: 2, on: disk, log: log, repairs: repairs,
+            advice: repairs ? "" : "draftfs fsck --repair rewrites it")
+        // The log may be removed at this moment.
+        guard disk.exists(path), payload.flatMap({ ReleasedRanges.decode($0, log: number) }) == nil
+        else { return }
+        log.add(
+            Finding(
+                .error, path, "the list of what was released of a log cannot be read",
+                advice: "until draftfs gc releases more, damage of that log is not told from what was "
+                    + "released"))
     }
 
     private func strayPieces(_ path: String) {
@@ -318,6 +336,10 @@ struct LogFiles {
         case pieces(UInt64)
         /// `.pieces.new`: a piece checkpoint that is being written, or was when the daemon was killed.
         case unfinishedPieces
+        /// The list of what was released of a log.
+        case released(UInt64)
+        /// `.log.dead`: a log that is being removed. A kill may leave it.
+        case dead
         /// `.cut`, `.cut-…` and `.damaged-…`
         case kept
         /// `.damaged`: a log that was put aside whole. Its content is not checked.
@@ -354,6 +376,9 @@ struct LogFiles {
         switch parts[1] {
         case "log" where path == LogDirectory.path(number): return .log(number)
         case "pieces" where path == LogDirectory.piecesPath(number): return .pieces(number)
+        case "released" where path == LogDirectory.releasedPath(number): return .released(number)
+        case "released.new" where path == LogDirectory.releasedPath(number) + ".new": return .unfinishedPieces
+        case "log" + LogRelease.deadSuffix: return .dead
         case "pieces.new" where path == LogDirectory.piecesPath(number) + ".new": return .unfinishedPieces
         default:
             if parts[1] == "log.damaged" || parts[1].hasPrefix("log.damaged.") { return .aside }

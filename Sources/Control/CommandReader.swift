@@ -52,6 +52,7 @@ package struct CommandReader {
         case .run: return try run(words)
         case .fork: return try fork(words)
         case .commit: return try commit(words)
+        case .gc: return try release(words)
         case .edit: return nil
         }
     }
@@ -191,6 +192,24 @@ package struct CommandReader {
         return .refresh(
             RefreshRequest(
                 isDryRun: isDryRun, choice: choice, decides: paths.contains([]) ? [] : paths, commit: commit))
+    }
+
+    private func release(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        var (isDryRun, age) = (false, UInt64?.none)
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            switch String(decoding: word, as: UTF8.self) {
+            case ".": continue
+            case "--dry-run": isDryRun = true
+            case "--older-than":
+                guard let found = rest.popFirst().flatMap({ Amounts.age($0) }) else {
+                    throw usage("needs an age like 0s, 12h or 7d after --older-than")
+                }
+                age = UInt64(found)
+            default: throw usage("takes no \(shown(word))")
+            }
+        }
+        return .release(isDryRun: isDryRun, age: age)
     }
 
     /// Returns what decides conflicts, and the other words.

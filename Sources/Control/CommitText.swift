@@ -9,31 +9,31 @@ package enum CommitText {
     /// {"path","conflict","content"}; what --ours or --theirs decided as {"path","decided"}.
     /// - Parameter time: nanoseconds since 1970.
     package static func report(_ report: CommitReport, isDryRun: Bool, time: Int64) -> [UInt8] {
-        let text = JSONText.line(
-            .object([
-                ("commit", report.number.map { .unsigned($0) } ?? .null),
-                ("time", .text(ISOTime.text(time))),
-                ("dry_run", .boolean(isDryRun)),
-                ("changes", .unsigned(UInt64(report.changes.count))),
-                ("conflicts", .unsigned(UInt64(report.conflicts.count))),
-                ("decided", .unsigned(UInt64(report.decided.count))),
-            ]))
-        return text + lines(report.conflicts, report.decided, report.changes)
+        let first: [(String, JSONText.Value)] = [("commit", report.number.map { .unsigned($0) } ?? .null)]
+        return text(first, report.changes, report.conflicts, report.decided, isDryRun: isDryRun, time: time)
     }
 
     /// Returns {"from","to","time","dry_run","changes","conflicts","decided"}, then lines as in `report`; the
     /// changes are those that the workspace keeps.
     /// - Parameter time: nanoseconds since 1970.
     package static func report(_ report: RefreshReport, isDryRun: Bool, time: Int64) -> [UInt8] {
-        let text = JSONText.line(
-            .object([
-                ("from", .unsigned(report.from)), ("to", .unsigned(report.to)),
-                ("time", .text(ISOTime.text(time))), ("dry_run", .boolean(isDryRun)),
-                ("changes", .unsigned(UInt64(report.changes.count))),
-                ("conflicts", .unsigned(UInt64(report.conflicts.count))),
-                ("decided", .unsigned(UInt64(report.decided.count))),
-            ]))
-        return text + lines(report.conflicts, report.decided, report.changes)
+        let first: [(String, JSONText.Value)] = [
+            ("from", .unsigned(report.from)), ("to", .unsigned(report.to)),
+        ]
+        return text(first, report.changes, report.conflicts, report.decided, isDryRun: isDryRun, time: time)
+    }
+
+    private static func text(
+        _ first: [(String, JSONText.Value)], _ changes: [Difference], _ conflicts: [CommitConflict],
+        _ decided: [CommitConflict], isDryRun: Bool, time: Int64
+    ) -> [UInt8] {
+        let pairs: [(String, JSONText.Value)] = [
+            ("time", .text(ISOTime.text(time))), ("dry_run", .boolean(isDryRun)),
+            ("changes", .unsigned(UInt64(changes.count))),
+            ("conflicts", .unsigned(UInt64(conflicts.count))),
+            ("decided", .unsigned(UInt64(decided.count))),
+        ]
+        return JSONText.line(.object(first + pairs)) + lines(conflicts, decided, changes)
     }
 
     private static func lines(

@@ -120,6 +120,8 @@ package protocol CommandHandlers<Target>: Sendable {
     func refresh(
         _ target: Target, _ request: RefreshRequest, caller: Caller
     ) throws(CommandError) -> CommandOutcome
+    /// Releases history of the workspace, and of those that share logs with it.
+    func release(_ target: Target, isDryRun: Bool, age: UInt64?) throws(CommandError)
 }
 
 package struct Executor<Handlers: CommandHandlers>: Sendable {
@@ -189,6 +191,8 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
         case .fork(let name, let moment):
             try handlers.fork(target, as: name, at: moment, caller: caller)
         case .commit(let request): try handlers.commit(target, request, caller: caller)
+        case .release(let isDryRun, let age):
+            try handlers.release(target, isDryRun: isDryRun, age: age)
         case .discard, .remove, .discardClean, .restore:
             throw CommandError(
                 .notSupported, "this command is for the list of workspaces: write it to its control files")

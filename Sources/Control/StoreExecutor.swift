@@ -7,6 +7,8 @@ package import Storage
 
 package struct StoreExecutor: Sendable {
     package typealias SetLimit = @Sendable (LimitKey, LimitValue) throws(CommandError) -> Void
+    /// Takes whether it is a dry run, and an age in nanoseconds.
+    package typealias Release = @Sendable (Bool, UInt64?) throws(CommandError) -> Void
 
     /// Takes a name that leads to another workspace now, or to none, the id of the workspace that was
     /// discarded, restored or removed, and for a removed one the inodes that the kernel referred to.
@@ -15,11 +17,16 @@ package struct StoreExecutor: Sendable {
     private let set: WorkspaceSet
     private let clock: Clock
     private let setLimit: SetLimit
+    private let release: Release
 
-    package init(_ set: WorkspaceSet, clock: Clock = .system, setLimit: @escaping SetLimit) {
+    package init(
+        _ set: WorkspaceSet, clock: Clock = .system, setLimit: @escaping SetLimit,
+        release: @escaping Release
+    ) {
         self.set = set
         self.clock = clock
         self.setLimit = setLimit
+        self.release = release
     }
 
     /// Executes all commands in `bytes`. The first that fails ends it; those before it stay done.
@@ -38,6 +45,7 @@ package struct StoreExecutor: Sendable {
     private func run(_ command: Command, _ changed: Changed) throws(CommandError) {
         switch command {
         case .limit(let key, let value): try setLimit(key, value)
+        case .release(let isDryRun, let age): try release(isDryRun, age)
         case .discard(let names):
             // A mistyped name discards nothing.
             for name in names { _ = try live(name) }

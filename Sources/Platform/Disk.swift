@@ -20,6 +20,10 @@ package protocol DiskFile: AnyObject, Sendable {
     /// file's length (fallocate(2), FALLOC_FL_KEEP_SIZE). Truncating the file releases them.
     /// - Returns: False if the file system cannot do this.
     func setAside(from offset: UInt64, length: UInt64) throws(Errno) -> Bool
+    /// Gives the blocks of a range back to the file system (fallocate(2), FALLOC_FL_PUNCH_HOLE). The range
+    /// reads as zeros; the file keeps its length.
+    /// - Returns: False if the file system cannot do this.
+    func punch(_ range: Range<UInt64>) throws(Errno) -> Bool
     /// Makes the file's bytes survive a power cut (fdatasync(2)).
     func synchronize() throws(Errno)
 }
@@ -64,6 +68,8 @@ extension DiskFile {
     package func allocate(to length: UInt64) throws(Errno) { try writeOut(to: length) }
 
     package func setAside(from offset: UInt64, length: UInt64) throws(Errno) -> Bool { false }
+
+    package func punch(_ range: Range<UInt64>) throws(Errno) -> Bool { false }
 
     fileprivate func writeOut(to length: UInt64) throws(Errno) {
         var at = try self.length()
@@ -120,6 +126,18 @@ extension File: DiskFile {
     package func setAside(from offset: UInt64, length: UInt64) throws(Errno) -> Bool {
         while cp_fallocate(
             descriptor, Int32(CP_FALLOC_KEEP_SIZE), Int64(clamping: offset), Int64(clamping: length)) != 0 {
+            let failure = Errno.last
+            if failure == .interrupted { continue }
+            guard failure == .notSupported else { throw failure }
+            return false
+        }
+        return true
+    }
+
+    package func punch(_ range: Range<UInt64>) throws(Errno) -> Bool {
+        let mode = Int32(CP_FALLOC_PUNCH_HOLE | CP_FALLOC_KEEP_SIZE)
+        while cp_fallocate(
+            descriptor, mode, Int64(clamping: range.lowerBound), Int64(clamping: range.count)) != 0 {
             let failure = Errno.last
             if failure == .interrupted { continue }
             guard failure == .notSupported else { throw failure }

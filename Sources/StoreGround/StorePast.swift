@@ -152,4 +152,8 @@ private struct Handlers: CommandHandlers {
     func commit(_ target: Workspace, _ request: CommitRequest, caller: Caller) throws(CommandError) {
         throw CommandError(.notSupported, "only a mount (draftfs mount) can commit workspaces")
     }
+
+    func release(_ target: Workspace, isDryRun: Bool, age: UInt64?) throws(CommandError) {
+        throw CommandError(.notSupported, "only a mount (draftfs mount) can release history")
+    }
 }

@@ -17,7 +17,7 @@ struct Draftfs: ParsableCommand {
             BackupCommand.self, RollbackCommand.self, UndoCommand.self, HistoryCommand.self, LogCommand.self,
             BlameCommand.self, DiffCommand.self, CloneCommand.self, ReadCommand.self,
             EditCommand.self, CopyCommand.self, EditCopyCommand.self, MCPCommand.self,
-            VerifyCommand.self, LimitsCommand.self, DriftCommand.self,
+            VerifyCommand.self, GCCommand.self, LimitsCommand.self, DriftCommand.self,
             RefreshCommand.self, EventsCommand.self, ProgressCommand.self, TopCommand.self, FsckCommand.self,
             CompletionCommand.self, ManualCommand.self,
         ])

@@ -13,7 +13,7 @@ extension CommandTests {
             "mount", "unmount", "status", "doctor", "fork", "list", "discard", "restore", "run", "hook",
             "commit",
             "backup", "rollback", "undo", "history", "log", "blame", "diff", "clone", "read", "edit", "copy",
-            "edit-copy", "mcp", "verify", "limits", "drift", "refresh", "events", "progress", "top",
+            "edit-copy", "mcp", "verify", "gc", "limits", "drift", "refresh", "events", "progress", "top",
             "fsck", "completion", "generate-manual",
         ]
 

@@ -76,6 +76,8 @@ struct CommandTests {
         (.fork, "two", [.fork(name("two"), nil)]),
         (.fork, "./-x kept", [.fork(name("-x"), .backup(name("kept")))]),
         (.fork, "two @7", [.fork(name("two"), .sequence(7))]),
+        (.gc, ".", [.release(isDryRun: false, age: nil)]),
+        (.gc, "--older-than 0s --dry-run", [.release(isDryRun: true, age: 0)]),
         (.commit, ".", [.commit(CommitRequest())]),
         (.commit, "a .", [.commit(CommitRequest())]),
         (.commit, "--theirs /a b", [
@@ -109,6 +111,9 @@ struct CommandTests {
         (.fork, "a/b", "not the name of a workspace"),
         (.fork, "two @x", "not a moment"),
         (.fork, "one two three", "and no more"),
+        (.gc, "--older-than", "needs an age"),
+        (.gc, "--older-than x", "needs an age"),
+        (.gc, "one", "takes no"),
         (.commit, "\n", "needs paths"),
         (.commit, "--ours", "needs paths"),
         (.commit, "--ours --theirs a", "one of --ours and --theirs"),

@@ -95,6 +95,9 @@ private struct Handlers: CommandHandlers {
         try target.note("refresh")
         return CommandOutcome(sequence: 12)
     }
+    func release(_ target: Recorder, isDryRun: Bool, age: UInt64?) throws(CommandError) {
+        try target.note("release", isDryRun, age.map { "\($0)" } ?? "-")
+    }
     func commit(
         _ target: Recorder, _ request: CommitRequest, caller: Caller
     ) throws(CommandError) {
@@ -140,6 +143,7 @@ struct ExecutorTests {
         (.drift, "accept a\ndrop b\n", ["accept a", "drop b"], [10, 11]),
         (.drift, "ours a\nours b 1-2-3-4\n", ["ours a any", "ours b 1-2-3-4"], [13, 13]),
         (.refresh, ".\n", ["refresh"], [12]),
+        (.gc, ".\n--dry-run --older-than 1h\n", ["release false -", "release true 3600000000000"], [99, 99]),
         (.fork, "two\nthree @4\n", ["fork two now", "fork three sequence(4)"], [99, 99]),
         (
             .commit, ".\n--ours a b --dry-run\n",

@@ -98,6 +98,7 @@ struct FuzzTests {
             return isSoundPath(path)
         case .limit(_, .value(let value)): return value <= UInt64(Int64.max)
         case .limit, .refresh, .discardClean: return true
+        case .release(_, let age): return age ?? 0 <= UInt64(Int64.max)
         case .run(let status, let milliseconds, let command, let output):
             return status >= 0 && milliseconds >= 0 && !command.contains(0) && !output.contains(0)
         case .discard(let names): return !names.isEmpty && names.allSatisfy(isSoundName)

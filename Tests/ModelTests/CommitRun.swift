@@ -10,8 +10,8 @@ import Storage
 import Synchronization
 import TestSupport
 
-/// Ends a commit before one of its steps.
-private final class Countdown: Sendable {
+/// Ends a commit or a release before one of its steps.
+final class Countdown: Sendable {
     private let left: Mutex<Int>
     private let hits = Mutex<Int>(0)
 
@@ -48,7 +48,9 @@ final class CommitRun {
     private(set) var stops = 0
     var refreshes = 0
     var refreshed: Set<String> = []
-    private var starts = 0
+    var starts = 0
+    /// The bytes that releases gave back.
+    var released: UInt64 = 0
     /// What each workspace showed after its last changes.
     var states: [String: [(sequence: UInt64, image: TreeImage, ground: TreeImage)]] = [:]
     private static let mostStates = 4
@@ -94,16 +96,17 @@ final class CommitRun {
                 + fixture.messages.suffix(5).joined(separator: "\n"))
     }
 
-    func run(rounds: Int) throws {
+    func run(rounds: Int, releasesOften: Bool = false) throws {
         for round in 0..<rounds {
             let name = names.randomElement(using: &random) ?? "main"
             try change(name, count: Int.random(in: 1...50, using: &random))
-            switch Int.random(in: 0..<10, using: &random) {
+            switch Int.random(in: 0..<(releasesOften ? 18 : 11), using: &random) {
             case 0 where names.count < 7: try fork(name, "fork\(round)")
             case 1 where names.count < 7: try begin("new\(round)")
             case 2: try rollback(name)
             case 3: try reopen(isKill: Bool.random(using: &random))
             case 4, 5: try refresh(name)
+            case 6, 11...: try release()
             default: try commit(names.randomElement(using: &random) ?? "main")
             }
         }
@@ -168,8 +171,18 @@ final class CommitRun {
         let known = states[name]?.randomElement(using: &random)
         guard let sequence = known?.sequence ?? sequences[name]?.randomElement(using: &random) else { return }
         log.append("-- \(name) goes back to \(sequence)")
-        rolledBack.insert(name)
         let tree = try fixture.open(name)
+        guard tree.workspace.horizon.shows(sequence) else {
+            do throws(CommandError) {
+                _ = try tree.workspace.commands.rollback(
+                    to: .sequence(sequence), paths: [], keepsTimes: false, caller: tree.caller)
+            } catch {
+                if error.errno == .stale { return }
+                throw fail("\(name), to the released \(sequence): \(error)")
+            }
+            throw fail("\(name) went back to the released \(sequence)")
+        }
+        rolledBack.insert(name)
         _ = try tree.workspace.commands.rollback(
             to: .sequence(sequence), paths: [], keepsTimes: false, caller: tree.caller)
         guard let known else { return }
@@ -280,7 +293,7 @@ final class CommitRun {
         }
         // After a rollback over a commit, what differs from the committed state is found by inodes, and a few
         // differences may be left that are none.
-        if isPlain, !rolledBack.contains(name) {
+        if isPlain, excluded.isEmpty, !rolledBack.contains(name) {
             let left = try fixture.set.differences(of: fixture.open(name).workspace, from: .base)
                 .filter { !linked.contains($0.path) }
             if !left.isEmpty { throw fail("\(name) still differs: \(left)") }

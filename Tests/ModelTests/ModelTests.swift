@@ -35,4 +35,13 @@ import Testing
         try run.run(rounds: TestEnvironment.isFull ? 60 : 14)
         #expect(run.commits + run.conflicts + run.refreshes > 0 || !TestEnvironment.isFull, "\(seed)")
     }
+
+    @Test("What is released was needed by nothing that can be seen", arguments: seeds)
+    func releases(seed: TestSeed) throws {
+        var limits = Limits()
+        limits.releasePage = 1
+        let run = try CommitRun(seed: seed.value &+ 1, limits: limits)
+        try run.run(rounds: TestEnvironment.isFull ? 60 : 14, releasesOften: true)
+        #expect(run.released > 0 || !TestEnvironment.isFull, "\(seed)")
+    }
 }

@@ -17,10 +17,6 @@ extension MountTests {
             try must("symlink", symlink("read", "\(base)/symlink"))
         }
 
-        private static func draftfs(_ words: [String]) throws -> ChildResult {
-            try ChildProcess.run([TestEnvironment.binary] + words, seconds: 60)
-        }
-
         /// Returns names, types, times, inode numbers and content of a tree.
         private static func image(_ path: String) throws -> String {
             let list = try ChildProcess.check(
@@ -94,29 +90,29 @@ extension MountTests {
                     try writeFile(mount("\(name)/src/main.c"), "by \(name)\n")
                     try writeFile(mount("\(name)/of-\(name)"), name)
                 }
-                let first = try Self.draftfs(["commit", "-C", mount("one")])
+                let first = try draftfs(["commit", "-C", mount("one")])
                 try same(first.status, 0, first.errorText)
                 try expect(first.text.contains("commit 1: 2 paths"), first.text)
-                let refused = try Self.draftfs(["commit", "-C", mount("two")])
+                let refused = try draftfs(["commit", "-C", mount("two")])
                 try same(refused.status, 1, "a conflict")
                 try expect(refused.text.hasPrefix("C\tsrc/main.c\t"), refused.text)
                 try expect(refused.errorText.contains("nothing was committed"), refused.errorText)
                 try refuse(ENOENT, "nothing was written", access("\(mount.base)/of-two", F_OK))
-                let dry = try Self.draftfs(["commit", "-C", mount("two"), "--dry-run", "--json"])
+                let dry = try draftfs(["commit", "-C", mount("two"), "--dry-run", "--json"])
                 try same(dry.status, 0, dry.errorText)
                 try expect(dry.text.contains("\"conflicts\":1"), dry.text)
-                let theirs = try Self.draftfs(["commit", "-C", mount("two"), "--theirs"])
+                let theirs = try draftfs(["commit", "-C", mount("two"), "--theirs"])
                 try same(theirs.status, 0, theirs.errorText)
                 try same(try readText("\(mount.base)/src/main.c"), "by one\n", "theirs")
                 try same(try readText("\(mount.base)/of-two"), "two", "the rest")
                 try same(try readText(mount("two/src/main.c")), "by two\n", "the workspace keeps its change")
-                let ours = try Self.draftfs(["commit", mount("two/src"), "--ours"])
+                let ours = try draftfs(["commit", mount("two/src"), "--ours"])
                 try same(ours.status, 0, ours.errorText)
                 try same(try readText("\(mount.base)/src/main.c"), "by two\n", "ours")
                 try same(try readText(mount("one/src/main.c")), "by one\n", "the other workspace")
                 try writeFile("\(mount.base)/of-two", "by hand")
                 try writeFile(mount("two/of-two"), "again")
-                let outside = try Self.draftfs(["commit", "-C", mount("two")])
+                let outside = try draftfs(["commit", "-C", mount("two")])
                 try same(outside.status, 1, "a change of the base by another program")
                 try same(try readText("\(mount.base)/of-two"), "by hand", "it stays")
             }
@@ -135,13 +131,13 @@ extension MountTests {
                 try writeFile("\(mount.base)/both", "by hand")
                 try makeDirectory("\(mount.base)/dir")
                 try writeFile("\(mount.base)/dir/theirs", "theirs")
-                let refused = try Self.draftfs(["commit", "-C", mount("one")])
+                let refused = try draftfs(["commit", "-C", mount("one")])
                 try same(refused.status, 1, "a conflict")
                 for path in ["src/main.c", "both"] {
                     try expect(refused.text.contains("C\t\(path)\t"), "\(path): \(refused.text)")
                     try same(try readText("\(mount.base)/\(path)"), "by hand", path)
                 }
-                try same(try Self.draftfs(["commit", "--theirs", "-C", mount("one")]).status, 0, "theirs")
+                try same(try draftfs(["commit", "--theirs", "-C", mount("one")]).status, 0, "theirs")
                 try same(try listing("\(mount.base)/dir"), ["mine", "theirs"], "a directory of both")
             }
         }
@@ -152,14 +148,14 @@ extension MountTests {
                 try makeDirectory(mount("one"))
                 let diff = mount("one/.draft/diff")
                 try writeFile(mount("one/src/main.c"), "edited")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the edit")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the edit")
                 try must("rename", rename(mount("one/src"), mount("one/lib")))
                 try same(try readText(diff), "R\t-\t-\tsrc\tlib\n", "before the commit of the rename")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the rename")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the rename")
                 try same(try readText(diff), "", "after it")
                 try must("rename", rename(mount("one/lib"), mount("one/src")))
                 try writeFile(mount("one/src/main.c"), "once more")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "both")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "both")
                 try same(try readText(diff), "", "after both")
                 try same(try readText(mount.base + "/src/main.c"), "once more", "in the base")
             }
@@ -174,7 +170,7 @@ extension MountTests {
             try mounted(workspace: nil, prepare: prepare) { mount in
                 try makeDirectory(mount("one"))
                 try writeFile(mount("one/a/f"), "edited")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the edit")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the edit")
                 try must("unlink", unlink(mount("one/a/f")))
                 try must("rename", rename(mount("one/a"), mount("one/c")))
                 try must("rename", rename(mount("one/b"), mount("one/a")))
@@ -182,7 +178,7 @@ extension MountTests {
                 try same(
                     try readText(mount("one/.draft/diff")),
                     "R\t-\t-\tb\ta\nD\t-\t-\ta/f\nR\t-\t-\ta\tb\n", "before the commit")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
                 try same(try listing(mount.base + "/b"), [], "what was a")
                 try same(try readText(mount.base + "/a/f"), "b/f", "what was b")
                 try same(try readText(mount("one/.draft/diff")), "", "after the commit")
@@ -196,10 +192,10 @@ extension MountTests {
                 try ChildProcess.check(["mkdir", "-p", mount("a/b")], seconds: 10)
                 try writeFile(mount("a/b/c"), "c")
                 try writeFile(mount("a/other"), "other")
-                let result = try Self.draftfs(["commit", mount("a/b"), mount("src/new.c")])
+                let result = try draftfs(["commit", mount("a/b"), mount("src/new.c")])
                 try same(result.status, 0, result.errorText)
                 try same(try listing("\(mount.base)/a"), ["b"], "a")
-                let unknown = try Self.draftfs(["commit", mount("nosuch")])
+                let unknown = try draftfs(["commit", mount("nosuch")])
                 try same(unknown.status, 1, "a path that is not there")
                 try expect(unknown.errorText.contains("nothing to commit at nosuch"), unknown.errorText)
                 try same(try readText("\(mount.base)/a/b/c"), "c", "a/b/c")
@@ -242,7 +238,7 @@ extension MountTests {
                         }
                     }
                     try expect(!names.contains { $0.hasPrefix(".draftfs") }, "a stage is left")
-                    let again = try Self.draftfs(["commit", "-C", mount("one")])
+                    let again = try draftfs(["commit", "-C", mount("one")])
                     try same(again.status, 0, again.errorText)
                     try same(try listing(mount.base).count, 1_000, "after the next commit")
                 }
@@ -260,7 +256,7 @@ extension MountTests {
                 try ChildProcess.check(
                     ["sh", "-c", "cd '\(mount("one"))' && git mv d/b c && echo more >> a && git add -A "
                         + "&& git -c user.name=n -c user.email=e commit -qm two"], seconds: 60)
-                let result = try Self.draftfs(["commit", "-C", mount("one")])
+                let result = try draftfs(["commit", "-C", mount("one")])
                 try same(result.status, 0, result.errorText)
                 let log = try ChildProcess.check(
                     ["sh", "-c", "cd '\(mount.base)' && git status --porcelain && git log --format=%s "

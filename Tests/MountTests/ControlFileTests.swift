@@ -11,7 +11,7 @@ extension MountTests {
     struct ControlFiles {
         static let all = [
             "at", "backup", "backups", "base-now", "base-then", "blame", "clone", "commit", "diff",
-            "drift", "edit", "events", "fork", "history", "last-error", "limits", "metrics",
+            "drift", "edit", "events", "fork", "gc", "history", "last-error", "limits", "metrics",
             "progress", "refresh", "rollback", "run", "status", "undo", "verify",
         ]
         static let directories: Set<String> = ["at", "backups", "base-now", "base-then", "blame"]
@@ -60,8 +60,8 @@ extension MountTests {
         func listOfWorkspaces() throws {
             try mounted(workspace: nil, prepare: Workspaces.prepare) { mount in
                 let names = [
-                    "discard", "events", "last-error", "limits", "list", "metrics", "progress", "restore",
-                    "status",
+                    "discard", "events", "gc", "last-error", "limits", "list", "metrics", "progress",
+                    "restore", "status",
                 ]
                 try same(try listing(mount(".draft")), names, "files")
                 try same(try listing(mount.root), [], "the root lists none")

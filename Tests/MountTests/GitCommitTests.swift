@@ -22,10 +22,6 @@ extension MountTests {
                     + "&& echo dirty >> docs/b")
         }
 
-        private static func draftfs(_ words: [String], in directory: String) throws -> ChildResult {
-            try ChildProcess.run([TestEnvironment.binary] + words + ["-C", directory], seconds: 60)
-        }
-
         private static func change(_ root: String) throws {
             _ = try shell(
                 root, "sed -i 's/^7$/seven/' src/numbers && mv docs moved && echo new > src/new "
@@ -40,7 +36,7 @@ extension MountTests {
                 try Self.change(mount("agent"))
                 _ = try Self.shell(mount("agent"), "\(Self.names) && git log -1 > /dev/null")
                 let before = try Self.shell(mount.base, "git ls-files -s")
-                let result = try Self.draftfs(["commit", "--git", "-m", "The work"], in: mount("agent"))
+                let result = try draftfs(["commit", "--git", "-m", "The work", "-C", mount("agent")])
                 try same(result.status, 0, result.errorText)
                 try expect(result.text.contains("git commit"), result.text)
                 try same(try Self.shell(mount.base, "git ls-files -s"), before, "the user's index")
@@ -53,7 +49,7 @@ extension MountTests {
                         + "100755\tsrc/y.txt\n", "the files")
                 try same(try Self.shell(mount.base, "git fsck 2>&1"), "", "git fsck")
                 try same(try readText("\(mount.base)/src/x.o"), "object\n", "an ignored file")
-                let again = try Self.draftfs(["commit", "--git"], in: mount("agent"))
+                let again = try draftfs(["commit", "--git", "-C", mount("agent")])
                 try same(again.status, 1, "nothing but .git is left")
             }
         }
@@ -64,7 +60,7 @@ extension MountTests {
                 for name in ["agent", "other"] { try makeDirectory(mount(name)) }
                 try Self.change(mount("agent"))
                 let before = try Self.shell(mount.base, "find . -path ./.git -prune -o -type f -print | sort")
-                let result = try Self.draftfs(["commit", "--branch", "work/agent"], in: mount("agent"))
+                let result = try draftfs(["commit", "--branch", "work/agent", "-C", mount("agent")])
                 try same(result.status, 0, result.errorText)
                 try same(
                     try Self.shell(mount.base, "find . -path ./.git -prune -o -type f -print | sort"), before,
@@ -74,15 +70,15 @@ extension MountTests {
                         + "&& git rev-parse work/agent^ main | uniq | wc -l && git branch --show-current")
                 try expect(log.hasPrefix("Changes of the workspace agent\n"), log)
                 try expect(log.hasSuffix("\n1\nmain\n"), log)
-                let taken = try Self.draftfs(["commit", "--branch", "work/agent"], in: mount("agent"))
+                let taken = try draftfs(["commit", "--branch", "work/agent", "-C", mount("agent")])
                 try same(taken.status, 1, "the branch exists")
                 try expect(taken.errorText.contains("already"), taken.errorText)
-                let wrong = try Self.draftfs(["commit", "--branch", "a..b"], in: mount("agent"))
+                let wrong = try draftfs(["commit", "--branch", "a..b", "-C", mount("agent")])
                 try same(wrong.status, 1, "no name for a branch")
                 // What others have committed in the meantime would be lost in it.
                 try writeFile(mount("other/src/numbers"), "other")
-                try same(try Self.draftfs(["commit"], in: mount("other")).status, 0, "the other's commit")
-                let stale = try Self.draftfs(["commit", "--branch", "stale"], in: mount("agent"))
+                try same(try draftfs(["commit", "-C", mount("other")]).status, 0, "the other's commit")
+                let stale = try draftfs(["commit", "--branch", "stale", "-C", mount("agent")])
                 try same(stale.status, 1, "a conflict")
                 try expect(stale.errorText.contains("src/numbers conflicts"), stale.errorText)
             }
@@ -92,7 +88,7 @@ extension MountTests {
         func noRepository() throws {
             try mounted(prepare: { try writeFile("\($0)/f", "f") }) { mount in
                 try writeFile(mount("f"), "changed")
-                let result = try Self.draftfs(["commit", "--git"], in: mount.root)
+                let result = try draftfs(["commit", "--git", "-C", mount.root])
                 try same(result.status, 1, "no repository")
                 try expect(result.errorText.contains("is not the root of a work tree"), result.errorText)
                 try same(try readText("\(mount.base)/f"), "f", "nothing was committed")
@@ -106,14 +102,14 @@ extension MountTests {
                 _ = try Self.shell(mount("one"), "sed -i 's/^3$/three/' src/numbers")
                 _ = try Self.shell(mount("two"), "sed -i 's/^30$/thirty/' src/numbers && echo own > own")
                 _ = try Self.shell(mount("three"), "sed -i 's/^3$/drei/' src/numbers && echo own > mine")
-                try same(try Self.draftfs(["commit"], in: mount("one")).status, 0, "the first commit")
-                let three = try Self.draftfs(["refresh", "--merge"], in: mount("three"))
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the first commit")
+                let three = try draftfs(["refresh", "--merge", "-C", mount("three")])
                 try same(three.status, 1, "the same line")
                 try expect(three.errorText.contains("same lines in /src/numbers"), three.errorText)
                 try same(
                     try Self.shell(mount("three"), "sed -n 3p src/numbers; sed -n 1p .draft/diff | cut -c1"),
                     "drei\nA\n", "nothing was done")
-                let two = try Self.draftfs(["commit", "--merge"], in: mount("two"))
+                let two = try draftfs(["commit", "--merge", "-C", mount("two")])
                 try same(two.status, 0, two.errorText)
                 try expect(two.text.contains("merged\tsrc/numbers"), two.text)
                 try same(
@@ -122,13 +118,13 @@ extension MountTests {
                 try same(try readText(mount("two/.draft/diff")), "", "nothing is left")
                 // What it has committed is no change, also when another has changed it since.
                 try same(try readText(mount("one/.draft/diff")), "", "the first one has no change")
-                let one = try Self.draftfs(["refresh"], in: mount("one"))
+                let one = try draftfs(["refresh", "-C", mount("one")])
                 try same(one.status, 0, one.errorText)
                 try same(
                     try Self.shell(mount("one"), "sed -n '3p;30p' src/numbers"), "three\nthirty\n", "both")
                 _ = try Self.shell(mount("three"), "sed -i 's/^drei$/3/' src/numbers && sed -i 's/^9$/neun/' "
                         + "src/numbers")
-                let again = try Self.draftfs(["refresh", "--merge"], in: mount("three"))
+                let again = try draftfs(["refresh", "--merge", "-C", mount("three")])
                 try same(again.status, 0, again.errorText)
                 try same(
                     try Self.shell(mount("three"), "sed -n '3p;9p;30p' src/numbers; cat own mine"),
@@ -145,18 +141,18 @@ extension MountTests {
                 }
                 _ = try Self.shell(mount("one"), "for i in 1 2 3 4 5; do echo $i > src/file$i; done; "
                         + "sed -i 's/^3$/three/' src/numbers; sleep 2.2; echo late > late")
-                let log = try Self.draftfs(["log", "--pause", "1", "--limit", "3"], in: mount("one"))
+                let log = try draftfs(["log", "--pause", "1", "--limit", "3", "-C", mount("one")])
                 let lines = log.text.split(separator: "\n")
                 try same(lines.count, 4, log.text)
                 try expect(lines[1].contains("sh[") && lines[1].contains("and 2 more"), log.text)
                 try expect(lines[2].contains("sed[") && lines[2].contains("rename"), log.text)
                 try expect(lines[3].contains("late"), log.text)
-                let json = try Self.draftfs(["log", "--json", "--limit", "1"], in: mount("one"))
+                let json = try draftfs(["log", "--json", "--limit", "1", "-C", mount("one")])
                 try expect(json.text.contains("\"path_count\": 1"), json.text)
                 try writeFile(mount("two/src/numbers"), "1\n2\n")
-                try same(try Self.draftfs(["commit"], in: mount("one")).status, 0, "the commit")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
                 func row(_ name: String) throws -> [Substring] {
-                    let list = try Self.draftfs(["list", "--lines"], in: mount.root)
+                    let list = try draftfs(["list", "--lines", "-C", mount.root])
                     try same(list.status, 0, list.errorText)
                     let line = list.text.split(separator: "\n").first { $0.hasPrefix(name + " ") } ?? ""
                     return line.split(separator: " ")
@@ -165,12 +161,12 @@ extension MountTests {
                 try same(try row("two")[5...].prefix(9).map(String.init), [
                     "1", "1", "1", "0", "0", "1", "0", "1", "38",
                 ], "two")
-                try same(try Self.draftfs(["refresh", "--ours"], in: mount("two")).status, 0, "the refresh")
+                try same(try draftfs(["refresh", "--ours", "-C", mount("two")]).status, 0, "the refresh")
                 try same(try row("two")[5...].prefix(7).map(String.init), [
                     "0", "1", "1", "0", "0", "0", "0",
                 ], "two after the refresh")
                 try mount.remount()
-                let list = try Self.draftfs(["list", "--json"], in: mount.root)
+                let list = try draftfs(["list", "--json", "-C", mount.root])
                 try expect(
                     list.text.contains("\"name\":\"two\"") && list.text.contains("\"behind\":0"), list.text)
                 try expect(list.text.contains("\"behind\":1"), "three is behind: \(list.text)")

@@ -27,6 +27,11 @@ func mounted(
     }
 }
 
+/// Runs the program.
+func draftfs(_ words: [String]) throws -> ChildResult {
+    try ChildProcess.run([TestEnvironment.binary] + words, seconds: 60)
+}
+
 /// Fills a file with bytes that do not compress and do not repeat.
 func writeRandomFile(_ path: String, bytes: Int, seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)

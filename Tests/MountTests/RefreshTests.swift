@@ -16,10 +16,6 @@ extension MountTests {
             try writeFile("\(base)/old/deep/file", "deep")
         }
 
-        private static func draftfs(_ words: [String]) throws -> ChildResult {
-            try ChildProcess.run([TestEnvironment.binary] + words, seconds: 60)
-        }
-
         /// Returns names, modes and content of a tree.
         private static func image(_ path: String) throws -> String {
             try ChildProcess.check(
@@ -61,14 +57,14 @@ extension MountTests {
                 let before = try Self.image(two)
                 var found = stat()
                 try refuse(ENOENT, "not yet", lstat("\(two)/src/new.c", &found))
-                try same(try Self.draftfs(["refresh", "-C", two]).status, 0, "nothing to do")
+                try same(try draftfs(["refresh", "-C", two]).status, 0, "nothing to do")
                 try Self.commit(mount("one"))
                 try same(try Self.image(two), before, "before the refresh")
                 let third = try Self.image(mount("three"))
                 try withOpen("\(two)/read", O_RDONLY) { read in
                     try withOpen("\(two)/own", O_WRONLY | O_APPEND) { own in
                         try withOpen("\(two)/old/deep", O_RDONLY | O_DIRECTORY) { deep in
-                            let result = try Self.draftfs(["refresh", "-C", two])
+                            let result = try draftfs(["refresh", "-C", two])
                             try same(result.status, 0, result.errorText)
                             try expect(result.text.contains("from commit 0 to 1"), result.text)
                             try same(try readBytes(read, 11, at: 0), Array("of the base".utf8), "open file")
@@ -90,18 +86,18 @@ extension MountTests {
                 try Self.checkRefreshed(two, "after kill -9")
                 try writeFile("\(two)/own", "own")
                 // The write, its truncation, and the refresh with what was written after it.
-                let undone = try Self.draftfs(["rollback", "auto-\(try Self.backup(two))", "-C", two])
+                let undone = try draftfs(["rollback", "auto-\(try Self.backup(two))", "-C", two])
                 try same(undone.status, 0, undone.errorText)
                 try same(try Self.image(two), before, "after the rollback")
-                try same(try Self.draftfs(["refresh", "-C", two]).status, 0, "again")
+                try same(try draftfs(["refresh", "-C", two]).status, 0, "again")
                 try Self.checkRefreshed(two, "after the second refresh")
-                let commit = try Self.draftfs(["commit", "-C", two])
+                let commit = try draftfs(["commit", "-C", two])
                 try same(commit.status, 0, commit.errorText)
                 try Self.checkRefreshed(mount.base, "in the base")
                 try same(try Self.image(mount("three")), third, "the other workspace")
                 let fsck = try { () throws -> ChildResult in
                     try mount.unmount()
-                    return try Self.draftfs(["fsck", mount.store])
+                    return try draftfs(["fsck", mount.store])
                 }()
                 try same(fsck.status, 0, fsck.text)
                 try expect(!fsck.text.contains("warning"), fsck.text)
@@ -128,21 +124,21 @@ extension MountTests {
                 }
                 try Self.commit(mount("one"))
                 let before = try Self.image(mount("two"))
-                let dry = try Self.draftfs(["refresh", "--dry-run", "-C", mount("two")])
+                let dry = try draftfs(["refresh", "--dry-run", "-C", mount("two")])
                 try same(dry.status, 0, dry.errorText)
                 try expect(dry.text.contains("C\tread\t") && dry.text.contains("A\town"), dry.text)
-                let refused = try Self.draftfs(["refresh", "-C", mount("two")])
+                let refused = try draftfs(["refresh", "-C", mount("two")])
                 try same(refused.status, 1, "a conflict")
                 try expect(
                     refused.errorText.contains("nothing was refreshed: read conflicts"), refused.errorText)
                 try same(try Self.image(mount("two")), before, "nothing was done")
-                try same(try Self.draftfs(["refresh", "--ours", "-C", mount("two")]).status, 0, "ours")
+                try same(try draftfs(["refresh", "--ours", "-C", mount("two")]).status, 0, "ours")
                 try same(try readText(mount("two/read")), "by two", "ours")
                 try same(try readText(mount("two/src/new.c")), "new", "the rest")
-                try same(try Self.draftfs(["refresh", "--theirs", "-C", mount("three")]).status, 0, "theirs")
+                try same(try draftfs(["refresh", "--theirs", "-C", mount("three")]).status, 0, "theirs")
                 try same(try readText(mount("three/read")), "by another", "theirs")
                 try same(try readText(mount("three/own")), "three", "the rest")
-                let commit = try Self.draftfs(["commit", "-C", mount("two")])
+                let commit = try draftfs(["commit", "-C", mount("two")])
                 try same(commit.status, 0, commit.errorText)
                 try same(try readText("\(mount.base)/read"), "by two", "it conflicts no more")
             }
@@ -155,9 +151,9 @@ extension MountTests {
                 try must("mkdir", mkdir(mount("one/logs"), 0o755))
                 try writeFile(mount("one/logs/log"), "first\n")
                 try writeFile(mount("one/src/main.c"), "mine\n")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the first commit")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the first commit")
                 try writeFile(mount("two/read"), "by two")
-                try same(try Self.draftfs(["commit", "-C", mount("two")]).status, 0, "the second commit")
+                try same(try draftfs(["commit", "-C", mount("two")]).status, 0, "the second commit")
                 let signal = try TemporaryDirectory("signal")
                 try must("mkfifo", mkfifo(signal("go"), 0o600))
                 let writer = try ChildProcess(
@@ -165,7 +161,7 @@ extension MountTests {
                         + "&& echo second && echo beside > beside"])
                 defer { writer.kill() }
                 usleep(200_000)
-                let result = try Self.draftfs(["refresh", "-C", mount("one")])
+                let result = try draftfs(["refresh", "-C", mount("one")])
                 try same(result.status, 0, result.errorText)
                 try ChildProcess.check(["sh", "-c", "echo go > '\(signal("go"))'"], seconds: 20)
                 try same(writer.wait(seconds: 20), 0, "the writer")
@@ -187,7 +183,7 @@ extension MountTests {
                 try writeFile(mount("two/src/main.c"), "mine")
                 try writeFile(mount("two/src/more.c"), "more")
                 try Self.commit(mount("one"))
-                let result = try Self.draftfs(["refresh", "--theirs", "-C", mount("two")])
+                let result = try draftfs(["refresh", "--theirs", "-C", mount("two")])
                 try same(result.status, 0, result.errorText)
                 try same(try status(mount("two/src")).st_mode & 0o777, 0o711, "the mode is the base's")
                 try same(try readText(mount("two/src/main.c")), "mine", "a changed file in it")
@@ -203,8 +199,8 @@ extension MountTests {
                 try writeFile(mount("two/own"), "own")
                 let moment = try mount.sequence("two")
                 try Self.commit(mount("one"))
-                try same(try Self.draftfs(["refresh", "-C", mount("two")]).status, 0, "the refresh")
-                let result = try Self.draftfs(["rollback", "@\(moment)", mount("two/src"), mount("two/old")])
+                try same(try draftfs(["refresh", "-C", mount("two")]).status, 0, "the refresh")
+                let result = try draftfs(["rollback", "@\(moment)", mount("two/src"), mount("two/old")])
                 try same(result.status, 0, result.errorText)
                 try same(try listing(mount("two/src")), ["gone.c", "main.c"], "src as it was")
                 try same(try readText(mount("two/src/gone.c")), "gone", "a file that the base has lost")
@@ -218,17 +214,17 @@ extension MountTests {
             try mounted(workspace: nil, prepare: Self.prepare) { mount in
                 for name in ["one", "two"] { try makeDirectory(mount(name)) }
                 try writeFile(mount("one/read"), "mine")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the first commit")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the first commit")
                 try writeFile(mount("two/src/new.c"), "of two")
-                try same(try Self.draftfs(["commit", "-C", mount("two")]).status, 0, "the second commit")
+                try same(try draftfs(["commit", "-C", mount("two")]).status, 0, "the second commit")
                 // The kernel knows the file, so it keeps its inode.
                 try withOpen(mount("one/read"), O_RDONLY) { _ in
-                    try same(try Self.draftfs(["refresh", "-C", mount("one")]).status, 0, "the refresh")
+                    try same(try draftfs(["refresh", "-C", mount("one")]).status, 0, "the refresh")
                 }
                 try writeFile("\(mount.base)/by-hand", "by hand")
                 try must("rename", rename("\(mount.base)/by-hand", "\(mount.base)/read"))
                 try writeFile(mount("one/other"), "other")
-                let refused = try Self.draftfs(["commit", "-C", mount("one")])
+                let refused = try draftfs(["commit", "-C", mount("one")])
                 let text = try readText("\(mount.base)/read")
                 try same(text, "by hand", "the base's file, \(refused.text) \(refused.errorText)")
             }
@@ -239,12 +235,12 @@ extension MountTests {
             try mounted(workspace: nil, prepare: Self.prepare) { mount in
                 for name in ["one", "two"] { try makeDirectory(mount(name)) }
                 try writeFile(mount("one/log"), "first\n")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
                 try withOpen(mount("one/log"), O_WRONLY | O_APPEND) { log in
                     for round in 1...3 {
                         try writeFile(mount("two/read"), "round \(round)")
-                        try same(try Self.draftfs(["commit", "-C", mount("two")]).status, 0, "a commit")
-                        let result = try Self.draftfs(["refresh", "-C", mount("one")])
+                        try same(try draftfs(["commit", "-C", mount("two")]).status, 0, "a commit")
+                        let result = try draftfs(["refresh", "-C", mount("one")])
                         try same(result.status, 0, result.errorText)
                         try same(try readText(mount("one/read")), "round \(round)", "the refresh")
                     }
@@ -262,9 +258,9 @@ extension MountTests {
                 let moment = try mount.sequence("two")
                 try must("rename", rename(mount("one/read"), mount("one/READ")))
                 try must("rename", rename(mount("one/old"), mount("one/older")))
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
-                try same(try Self.draftfs(["refresh", "-C", mount("two")]).status, 0, "the refresh")
-                let result = try Self.draftfs(["rollback", "@\(moment)", mount("two/read"), mount("two/old")])
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
+                try same(try draftfs(["refresh", "-C", mount("two")]).status, 0, "the refresh")
+                let result = try draftfs(["rollback", "@\(moment)", mount("two/read"), mount("two/old")])
                 try same(result.status, 0, result.errorText)
                 try writeFile(mount("two/read"), "changed")
                 try writeFile(mount("two/old/deep/file"), "changed")
@@ -284,8 +280,8 @@ extension MountTests {
                 try must("unlink", unlink("\(mount("two"))/name"))
                 try writeFile("\(mount("two"))/name", "of two")
                 try writeFile("\(mount("one"))/name", "of one")
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "commit")
-                let result = try Self.draftfs(["refresh", "--ours", "-C", mount("two")])
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "commit")
+                let result = try draftfs(["refresh", "--ours", "-C", mount("two")])
                 try same(result.status, 0, result.errorText)
                 try same(try readText("\(mount("two"))/name"), "of two", "the conflict")
                 try same(try readText("\(mount("two"))/other"), "of one", "the other name")
@@ -301,11 +297,11 @@ extension MountTests {
                 for name in ["one", "two"] { try makeDirectory(mount(name)) }
                 try must("unlink", unlink(mount("two/old/deep/file")))
                 try must("rename", rename(mount("one/old"), mount("one/older")))
-                try same(try Self.draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
-                let refused = try Self.draftfs(["refresh", "-C", mount("two")])
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the commit")
+                let refused = try draftfs(["refresh", "-C", mount("two")])
                 try same(refused.status, 1, "a conflict")
                 try expect(refused.errorText.contains("it was renamed in the base"), refused.errorText)
-                try same(try Self.draftfs(["refresh", "--ours", "-C", mount("two")]).status, 0, "ours")
+                try same(try draftfs(["refresh", "--ours", "-C", mount("two")]).status, 0, "ours")
                 try same(try listing(mount("two/older/deep")), [], "it stays removed")
             }
         }
@@ -323,14 +319,14 @@ extension MountTests {
                 defer { child.kill() }
                 usleep(200_000)
                 try Self.commit(mount("one"))
-                let result = try Self.draftfs(["refresh", "-C", mount("two")])
+                let result = try draftfs(["refresh", "-C", mount("two")])
                 try same(result.status, 0, result.errorText)
                 try ChildProcess.check(["sh", "-c", "echo go > '\(signal("go"))'"], seconds: 20)
                 try same(child.wait(seconds: 20), 0, "the process")
                 try expect(try readText(signal("pwd")).hasSuffix("two/src\n"), "the working directory")
                 try same(try readText(signal("out")), "newmine", "its files")
                 let backup = "auto-\(try Self.backup(mount("two")))"
-                let undo = try Self.draftfs(["rollback", backup, "-C", mount("two")])
+                let undo = try draftfs(["rollback", backup, "-C", mount("two")])
                 try same(undo.status, 0, undo.errorText)
                 try same(try listing(mount("two/src")), ["gone.c", "main.c", "mine"], "after the rollback")
             }

@@ -261,6 +261,14 @@ private final class SimulatedFile: DiskFile {
         }
     }
 
+    func punch(_ range: Range<UInt64>) throws(Errno) -> Bool {
+        try disk.change { (state) throws(Errno) in
+            state.nodes[node]?.change(
+                .write(at: Int(range.lowerBound), [UInt8](repeating: 0, count: Int(range.count))))
+        }
+        return true
+    }
+
     func synchronize() throws(Errno) {
         disk.willSynchronize()
         try disk.change { (state) throws(Errno) in

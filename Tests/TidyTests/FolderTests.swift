@@ -19,7 +19,10 @@ struct FolderTests {
                 "Workspace",
             ]
         ),
-        ("Sources/Past", ["Moments", "History", "Diff", "Restore", "Commit", "Refresh", "Workspaces"]),
+        (
+            "Sources/Past",
+            ["Moments", "History", "Diff", "Restore", "Commit", "Refresh", "Workspaces", "Release"]
+        ),
     ]
 
     static let shared: Set<String> = ["Tree", "Workspace", "WorkspaceSet"]

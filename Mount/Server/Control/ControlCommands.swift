@@ -73,6 +73,8 @@ extension ControlDirectory {
                 let executor = StoreExecutor(set, clock: clock) {
                     [services] key, value throws(CommandError) in
                     try services.setLimit(key, value, nil, caller)
+                } release: { [services] isDryRun, age throws(CommandError) in
+                    try services.release(nil, isDryRun, age)
                 }
                 try executor.write(bytes, to: command) { name, id, held in
                     drop(name, of: id, held)

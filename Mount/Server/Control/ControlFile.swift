@@ -22,6 +22,8 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     case run
     case fork
     case commit
+    /// Releases history, of a workspace or of all.
+    case gc
 
     var text: String {
         switch self {
@@ -51,7 +53,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Whether the list of workspaces has it.
     var isInList: Bool {
         switch self {
-        case .root, .status, .events, .progress, .metrics, .limits, .lastError, .barrier: true
+        case .root, .status, .events, .progress, .metrics, .limits, .lastError, .barrier, .gc: true
         default: !isInWorkspace
         }
     }

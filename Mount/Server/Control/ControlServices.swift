@@ -54,6 +54,12 @@ package struct ControlServices: Sendable {
     /// The report of the last commit.
     package var commitReport: Text = { _ in [] }
 
+    /// Releases history of a workspace, or of all if nil: takes whether it is a dry run, and an age.
+    package var release: @Sendable (Workspace?, Bool, UInt64?) throws(CommandError) -> Void =
+        { _, _, _ throws(CommandError) in throw Self.missing("gc") }
+    /// The report of the last release.
+    package var releaseReport: Text = { _ in [] }
+
     /// The long jobs that `progress` shows.
     package let jobs: JobList
 
@@ -106,4 +112,8 @@ struct ServiceHandlers: CommandHandlers {
     func refresh(
         _ target: Workspace, _ request: RefreshRequest, caller: Caller
     ) throws(CommandError) -> CommandOutcome { try services.refresh(target, request, caller) }
+
+    func release(_ target: Workspace, isDryRun: Bool, age: UInt64?) throws(CommandError) {
+        try services.release(target, isDryRun, age)
+    }
 }

@@ -16,6 +16,7 @@ package struct CommittedVersion: Equatable, Sendable {
     /// The inode's number without the workspace's id.
     package var inode: UInt64 = 0
     package var sequence: UInt64 = 0
+    /// Of a directory: the checksum of its extended attributes, 0 if it has none.
     package var contentSequence: UInt64 = 0
     /// The status that the commit left in the base. Nil until it is done.
     package var after: FileStatus?
@@ -26,7 +27,8 @@ package struct CommittedVersion: Equatable, Sendable {
 
     private init(isPresent: Bool) { self.isPresent = isPresent }
 
-    package init(_ record: InodeRecord) {
+    /// - Parameter xattrs: the extended attributes of a directory.
+    package init(_ record: InodeRecord, xattrs: [[UInt8]: [UInt8]] = [:]) {
         isPresent = true
         mode = record.mode
         user = record.user
@@ -36,7 +38,24 @@ package struct CommittedVersion: Equatable, Sendable {
         if record.type != .directory {
             sequence = record.sequence
             contentSequence = record.contentSequence
+        } else {
+            contentSequence = Self.checksum(xattrs)
         }
+    }
+
+    private static func checksum(_ xattrs: [[UInt8]: [UInt8]]) -> UInt64 {
+        if xattrs.isEmpty { return 0 }
+        var writer = ByteWriter(capacity: 256)
+        for name in xattrs.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            writer.string(name)
+            writer.string(xattrs[name] ?? [])
+        }
+        return Checksum.xxh3(writer.bytes)
+    }
+
+    /// Whether a directory has the extended attributes that were committed.
+    package func hasXattrs(_ xattrs: [[UInt8]: [UInt8]]) -> Bool {
+        type != .directory || contentSequence == Self.checksum(xattrs)
     }
 
     /// The bits of an inode's number that a fork shares with its parent.
@@ -44,10 +63,12 @@ package struct CommittedVersion: Equatable, Sendable {
 
     package var type: FileType { FileType(mode: mode) }
 
-    /// Returns whether a file is still as it was committed.
+    /// Returns whether a file is still as it was committed. Of a directory the extended attributes do not
+    /// count.
     package func isSame(_ record: InodeRecord) -> Bool {
         var now = CommittedVersion(record)
         (now.after, now.commit) = (after, commit)
+        if record.type == .directory { now.contentSequence = contentSequence }
         return now == self
     }
 

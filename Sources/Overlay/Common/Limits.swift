@@ -39,6 +39,8 @@ package struct Limits: Sendable {
     package var layers = 8
     /// The bytes of changes in one record of the tree log. A longer transaction has several records.
     package var transactionPart = Format.partLength
+    /// The least number of bytes of a log that are released: what the file system gives back at once.
+    package var releasePage = Format.pageLength
 
     package init() {}
 }

@@ -163,6 +163,19 @@ extension WorkspaceSet {
 
     package var operatorLimits: OperatorLimits { limiting.withLock { $0 } }
 
+    /// How long history is kept if no limit says otherwise: 24 hours, in nanoseconds.
+    package static let defaultHistory: UInt64 = 86_400_000_000_000
+
+    /// How long the history of a workspace is kept, in nanoseconds: by its own retention, or that of the
+    /// store. Nil for ever.
+    package func historyRetention(of workspace: Workspace) -> UInt64? {
+        let own = workspace.accounts.operatorLimits
+        if own.isSet(.retention) { return own[.retention] }
+        // A retention that was lost may have been longer than the default.
+        if hasLostLimits.load(ordering: .relaxed) { return nil }
+        return operatorLimits.isSet(.retention) ? operatorLimits[.retention] : Self.defaultHistory
+    }
+
     /// Changes one limit of the store as a whole: bytes, files, memory, pin or retention.
     package func setLimit(
         _ key: OperatorLimits.Key, to value: UInt64?

@@ -97,6 +97,19 @@ extension Recovery {
         return (workspace, report)
     }
 
+    /// Reads how far back the history can be seen.
+    private func loadHorizon() {
+        do throws(StorageError) {
+            workspace.horizon.move(to: try HorizonRecord(of: workspace.id, on: workspace.disk))
+        } catch {
+            workspace.events.post(
+                .error, "\(error); of its history only backups can be seen, and what changes from now on")
+            let backups = workspace.withTreeSafely { $0.backups.values.map(\.sequence) }
+            workspace.horizon.move(
+                to: HorizonRecord(first: workspace.sequence.last, kept: Set(backups).sorted()))
+        }
+    }
+
     private static func wasCutOff(
         _ directory: String, _ disk: any Disk, _ events: EventLog
     ) -> Bool {
@@ -121,6 +134,11 @@ extension Recovery {
     private func replay(
         from position: CheckpointPosition, report: inout RecoveryReport
     ) throws(StorageError) {
+        // What the history does not need any more is not looked for.
+        if let horizon = try? HorizonRecord(of: workspace.id, on: workspace.disk) {
+            workspace.horizon.move(to: horizon)
+        }
+        defer { loadHorizon() }
         var replay = Replay(workspace, from: position)
         let top = workspace.base.top
         try replay.run(&report)

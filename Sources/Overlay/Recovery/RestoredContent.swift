@@ -38,7 +38,10 @@ extension Recovery {
                 throw .system(error, doing: doing, path: path)
             }
         }
+        let first = workspace.horizon.record.first
         for restore in restores {
+            // The log was released since: no file needs it.
+            if restore.transaction < first, !EditLog.exists(restore.number, in: workspace.logs) { continue }
             do throws(Errno) {
                 try workspace.withTree { (tree) throws(Errno) in
                     try tree.restores.redo(restore, afterPowerCut)

@@ -41,13 +41,20 @@ package struct OpenLogs {
     }
 
     mutating func remove(_ number: InodeNumber) { table[number] = nil }
+
+    /// Closes the log of a file that does not exist, before it is removed.
+    package mutating func forget(_ number: InodeNumber) {
+        remove(number)
+        marked.remove(number)
+        unsyncedRestores.remove(number)
+    }
     mutating func removeAll() { table = [:] }
 }
 
 // MARK: Edits
 
 extension OpenLogs {
-    func hasWriters(_ number: InodeNumber) -> Bool { (table[number]?.writers ?? 0) > 0 }
+    package func hasWriters(_ number: InodeNumber) -> Bool { (table[number]?.writers ?? 0) > 0 }
 
     /// The files with an edit under way.
     var edited: [InodeNumber] { table.filter { $0.value.writers > 0 }.map(\.key) }

@@ -29,10 +29,17 @@ extension Tree {
 }
 
 extension Maintenance {
-    /// Removes automatic backups that are older than the limit `retention`.
+    /// Removes automatic backups that are older than the limit `retention`. Without it, a release of history
+    /// removes them.
     func expireBackups() {
         guard let age = workspace.accounts.operatorLimits[.retention] else { return }
+        expireBackups(olderThan: age)
+    }
+
+    /// Removes automatic backups that are older than an age in nanoseconds.
+    package func expireBackups(olderThan age: UInt64) {
         let oldest = workspace.clock.realtime().subtracting(clamping: Int64(clamping: age))
+        // On a full disk they stay until the next try.
         try? workspace.withTree { (tree) throws(Errno) in
             let old = tree.backups.filter { $0.value.isAutomatic && $0.value.time < oldest }
             if old.isEmpty { return }

@@ -37,9 +37,14 @@ extension Forks {
         let result: Result<WorkspaceRecord, Errno> = set.opening.withLock { _ in
             do throws(Errno) {
                 guard workspace.isLive else { throw .noEntry }
+                // A release may have come between the choice of the moment and this.
+                let horizon = workspace.horizon.record
+                if let moment, !horizon.shows(moment) { throw .stale }
                 return .success(
                     try set.store.createWorkspace(
                         name, fork: fork, limits: limits == OperatorLimits() ? nil : limits,
+                        horizon: horizon.first == 0
+                            ? nil : HorizonRecord(first: horizon.first, kept: horizon.kept),
                         isUnfinished: moment != nil, epoch: workspace.base.first, now: set.clock.realtime()))
             } catch {
                 return .failure(error)

@@ -31,6 +31,8 @@ package final class Workspace: Sendable {
     package let databases: DatabasePaths
     /// What the workspace was forked from. Nil if it began with the base.
     package let fork: WorkspaceRecord.Fork?
+    /// How far back its history can be seen.
+    package let horizon = Horizon()
     /// The size of the logs at the first query, less the growth that had been counted by then.
     let usageAtFirstLook = Mutex<WorkspaceUsage?>(nil)
     /// Base files in which a read met drift.

@@ -13,7 +13,7 @@ package final class WorkspaceSet: Sendable {
     package let epochs: Epochs
     package let events: EventLog
     package let limits: Limits
-    let clock: Clock
+    package let clock: Clock
     package let open = OpenWorkspaces()
     let layers = Layers()
     let merges = Mutex(LayerMerges())
@@ -37,6 +37,7 @@ package final class WorkspaceSet: Sendable {
     let lastPoolSweep = Mutex<Int64?>(nil)
     /// When the removal of a discarded workspace failed last (monotonic time).
     let lastFailedRemoval = Mutex<Int64?>(nil)
+    package let releaseState = ReleaseState()
     /// Set while the limits of the store are not known: their file cannot be read.
     let hasLostLimits = Atomic<Bool>(false)
 

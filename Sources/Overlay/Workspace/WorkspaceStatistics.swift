@@ -59,8 +59,10 @@ extension WorkspaceAccounts {
     package var usage: WorkspaceUsage {
         let growth = workspace.logs.counter(workspace.id).growth
         var usage = usageBeforeGrowth(growth)
-        usage.logFiles += growth.files
-        usage.logBytes += growth.bytes
+        usage.logFiles = usage.logFiles.adding(clamping: growth.files)
+        usage.logFiles -= min(usage.logFiles, growth.releasedFiles)
+        usage.logBytes = usage.logBytes.adding(clamping: growth.bytes)
+        usage.logBytes -= min(usage.logBytes, growth.releasedBytes)
         if let file = try? workspace.disk.open(
             "\(LogDirectory.workspacePath(workspace.id))/tree.db", .readOnly) {
             usage.databaseBytes = (try? file.length()) ?? 0
@@ -72,8 +74,10 @@ extension WorkspaceAccounts {
         workspace.usageAtFirstLook.withLock { known in
             if let known { return known }
             var seen = scanUsage()
-            // The growth before the scan is included in the scan.
+            // The growth before the scan is included in the scan, and what was released is not.
+            seen.logFiles = seen.logFiles.adding(clamping: growth.releasedFiles)
             seen.logFiles -= min(seen.logFiles, growth.files)
+            seen.logBytes = seen.logBytes.adding(clamping: growth.releasedBytes)
             seen.logBytes -= min(seen.logBytes, growth.bytes)
             known = seen
             return seen
@@ -82,6 +86,7 @@ extension WorkspaceAccounts {
 
     private func scanUsage() -> WorkspaceUsage {
         var usage = WorkspaceUsage()
+        var released: UInt64 = 0
         let directory = "\(LogDirectory.workspacePath(workspace.id))/logs"
         for shard in (try? workspace.disk.list(directory)) ?? [] {
             for name in (try? workspace.disk.list("\(directory)/\(shard)")) ?? [] {
@@ -90,9 +95,13 @@ extension WorkspaceAccounts {
                 if name.hasSuffix(".log") {
                     usage.logFiles += 1
                     usage.logBytes += length
+                } else if name.hasSuffix(".released"), let low = UInt64(name.dropLast(9), radix: 16) {
+                    released += ReleasedRanges(
+                        log: UInt64(workspace.id) << 48 | low, on: workspace.disk).byteCount
                 }
             }
         }
+        usage.logBytes -= min(usage.logBytes, released)
         return usage
     }
 

@@ -133,7 +133,8 @@ struct CommitPlanner {
             return
         }
         guard let now = change.now else { return }
-        plan.committed[path] = CommittedVersion(now.record)
+        plan.committed[path] = CommittedVersion(
+            now.record, xattrs: now.type == .directory ? try view.visibleXattrs(of: now) : [:])
         switch change.difference.status {
         case .deleted: return
         case .added, .type: try add(path, now)

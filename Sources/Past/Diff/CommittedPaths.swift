@@ -45,16 +45,19 @@ struct CommittedPaths {
         var comparison = CommittedComparison(base: base, own: numbers)
         if tables.isEmpty { return comparison }
         let state = TreeAtMoment(tree)
-        for (path, version) in try versions() {
+        for (path, version) in try versions().sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             comparison.versions[path] = version
             if version.isPresent { comparison.pathsByInode[version.inode, default: []].append(path) }
             let node = try node(at: path, in: state)
-            switch (node, version.isPresent) {
-            case (nil, false): comparison.same.insert(path)
-            case (let node?, true) where version.isSame(node.record): comparison.same.insert(path)
-            case (let node?, _): comparison.now[path] = node
-            case (nil, true): break
+            guard let node else {
+                if !version.isPresent { comparison.same.insert(path) }
+                continue
             }
+            var isSame = version.isPresent && version.isSame(node.record)
+            if isSame, node.type == .directory {
+                isSame = version.hasXattrs(try state.visibleXattrs(of: node))
+            }
+            if isSame { comparison.same.insert(path) } else { comparison.now[path] = node }
         }
         return comparison
     }
@@ -83,6 +86,11 @@ struct CommittedComparison: Sendable {
     fileprivate var now: [[UInt8]: ViewNode] = [:]
 
     fileprivate init(base: BaseTree, own: Set<UInt64>) { (self.base, self.own) = (base, own) }
+
+    /// What follows from them depends on what came first, so they have an order.
+    fileprivate var inOrder: [(key: [UInt8], value: CommittedVersion)] {
+        versions.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+    }
 
     /// Takes what was committed out of the differences to the base that the workspace began with, and adds
     /// what differs from what was committed.
@@ -251,7 +259,7 @@ private struct CommittedSubtraction {
     /// Adds committed paths that no change names.
     private mutating func addMissing() {
         addRenamesBack()
-        for (path, version) in committed.versions where !committed.same.contains(path) {
+        for (path, version) in committed.inOrder where !committed.same.contains(path) {
             let isRenamed = moves.newPaths[path] != nil
             let place = moves.after(path)
             if named.contains(isRenamed ? path : place) { continue }
@@ -284,12 +292,12 @@ private struct CommittedSubtraction {
     /// Adds the renames that were committed and have been taken back.
     private mutating func addRenamesBack() {
         var back: [UInt64: [UInt8]] = [:]
-        for (path, node) in committed.now {
+        for (path, node) in committed.now.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             guard let there = committed.versions[path], !there.isPresent || there.inode != Self.inode(node)
             else { continue }
             back[Self.inode(node)] = path
         }
-        for (path, version) in committed.versions where version.isPresent && !committed.same.contains(path) {
+        for (path, version) in committed.inOrder where version.isPresent && !committed.same.contains(path) {
             guard moves.newPaths[path] == nil, let old = back[version.inode], !named.contains(old),
                 let node = committed.now[old], committed.now[path].map(Self.inode) != version.inode
             else { continue }

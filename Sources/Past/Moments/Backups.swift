@@ -20,8 +20,21 @@ extension Moments {
     }
 
     /// Returns the number of the last change that a moment contains.
-    /// - Throws: ENOENT if there is no such backup, or the moment is in the future.
+    /// - Throws: ENOENT if there is no such backup, or the moment is in the future; ESTALE if it is older
+    ///   than the history that is kept.
     package func sequence(of moment: Moment) throws(CommandError) -> UInt64 {
+        let found = try anySequence(of: moment)
+        guard workspace.horizon.shows(found) else { throw CommandError(.stale, Self.released(workspace)) }
+        return found
+    }
+
+    /// Says that a moment cannot be seen any more.
+    static func released(_ workspace: Workspace) -> String {
+        "that moment is older than the retention of the history, and released: the earliest that can be seen "
+            + "is @\(workspace.horizon.record.first), and earlier backups"
+    }
+
+    private func anySequence(of moment: Moment) throws(CommandError) -> UInt64 {
         switch moment {
         case .backup(let name):
             guard let record = workspace.withTreeSafely({ $0.backups[name] }) else {

@@ -82,6 +82,7 @@ package final class TimeView: ChangeObserver, Sendable {
         guard node.type == .regular else {
             throw node.type == .directory ? .isDirectory : .invalid
         }
+        if baseTop == nil, !workspace.horizon.shows(sequence) { throw .stale }
         let size = node.record.size
         guard offset < size, !buffer.isEmpty else { return 0 }
         let wanted = offset..<min(size, offset.adding(clamping: UInt64(buffer.count)))
@@ -194,8 +195,12 @@ extension Moments {
     }
 
     /// Returns a view of the workspace after change `sequence`.
-    /// - Throws: ENOENT for a change that has not happened, EIO if the tree log is damaged.
+    /// - Throws: ENOENT for a change that has not happened, ESTALE for one that is older than the history
+    ///   that is kept, EIO if the tree log is damaged.
     package func view(at sequence: UInt64) throws(CommandError) -> TimeView {
+        guard workspace.horizon.shows(sequence) else {
+            throw CommandError(.stale, Self.released(workspace))
+        }
         if let known = workspace.pastMemory.recentViews.withLock({ $0.value(for: sequence) }) { return known }
         guard sequence <= workspace.sequence.last else {
             throw CommandError(

@@ -47,6 +47,11 @@ extension TreeCommands {
                     try workspace.withTree { (tree) throws(Errno) in
                         let failures = tree.failures.count
                         defer { reason = tree.failures.last(since: failures) }
+                        // No release moves the horizon while the gate is held alone.
+                        guard workspace.horizon.shows(target) else {
+                            _ = tree.failing(Moments.released(workspace))
+                            throw .stale
+                        }
                         var plan = try Rollback.plan(
                             tree, at: target, stamp: caller.stamp(workspace.clock.realtime()), paths: paths,
                             keepsTimes: keepsTimes)

@@ -13,7 +13,7 @@ package enum Format {
     package static let databaseVersion: Int32 = 3
 
     /// "draftlog", "draftsup", "draftwks", "draftpcs", "draftcut", "draftlim", "draftuse", "draftkey",
-    /// "draftpin" in ASCII, little endian.
+    /// "draftpin", "draftrel", "drafthor" in ASCII, little endian.
     package static let logMagic = magic("draftlog")
     package static let superblockMagic = magic("draftsup")
     package static let workspaceMagic = magic("draftwks")
@@ -24,6 +24,8 @@ package enum Format {
     package static let runMagic = magic("draftrun")
     package static let keyMagic = magic("draftkey")
     package static let pinMagic = magic("draftpin")
+    package static let releasedMagic = magic("draftrel")
+    package static let horizonMagic = magic("drafthor")
     /// The version of the files of the pool.
     package static let pinVersion: UInt32 = 1
     /// "DREC" in ASCII, little endian.

@@ -10,6 +10,9 @@ package struct LogGrowth: Sendable {
     package var bytes: UInt64 = 0
     /// Bytes of tree logs.
     package var treeLogBytes: UInt64 = 0
+    /// Edit logs that were removed, and bytes of edit logs that were given back.
+    package var releasedFiles: UInt64 = 0
+    package var releasedBytes: UInt64 = 0
 }
 
 package final class SpaceCounter: Sendable {
@@ -18,6 +21,8 @@ package final class SpaceCounter: Sendable {
     private let treeLogBytes = Atomic<UInt64>(0)
     /// Bytes of the pool, which belongs to the store as a whole.
     private let pinBytes = Atomic<UInt64>(0)
+    private let releasedFiles = Atomic<UInt64>(0)
+    private let releasedBytes = Atomic<UInt64>(0)
     /// The store's counter, if this is a workspace's counter.
     private let whole: SpaceCounter?
 
@@ -49,16 +54,26 @@ package final class SpaceCounter: Sendable {
         whole?.addLog(bytes: bytes)
     }
 
+    /// Counts space that was given back.
+    func release(files count: UInt64, logBytes: UInt64) {
+        releasedFiles.wrappingAdd(count, ordering: .relaxed)
+        releasedBytes.wrappingAdd(logBytes, ordering: .relaxed)
+        whole?.release(files: count, logBytes: logBytes)
+    }
+
     package var growth: LogGrowth {
         LogGrowth(
             files: files.load(ordering: .relaxed), bytes: logBytes.load(ordering: .relaxed),
-            treeLogBytes: treeLogBytes.load(ordering: .relaxed))
+            treeLogBytes: treeLogBytes.load(ordering: .relaxed),
+            releasedFiles: releasedFiles.load(ordering: .relaxed),
+            releasedBytes: releasedBytes.load(ordering: .relaxed))
     }
 
     /// Bytes of all logs and of the pool. Negative if there are fewer than at the open of the store.
     package var bytes: Int64 {
         Int64(
             truncatingIfNeeded: logBytes.load(ordering: .relaxed)
-                &+ treeLogBytes.load(ordering: .relaxed) &+ pinBytes.load(ordering: .relaxed))
+                &+ treeLogBytes.load(ordering: .relaxed) &+ pinBytes.load(ordering: .relaxed)
+                &- releasedBytes.load(ordering: .relaxed))
     }
 }

@@ -60,7 +60,7 @@ extension EditLog {
                 time: header.created)
         }
         let result = try replay(
-            file, id, logs.key, &state, gapEndsLog: afterPowerCut, synced, end: limit)
+            file, id, logs, &state, gapEndsLog: afterPowerCut, synced, end: limit)
         if result.tornBytes > 0, cutsTail {
             do throws(Errno) {
                 if afterPowerCut { try logs.keepTail(of: file, id, from: result.end) }
@@ -84,13 +84,14 @@ extension EditLog {
     }
 
     private static func replay(
-        _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey, _ state: inout State,
+        _ file: any DiskFile, _ id: UInt64, _ logs: LogDirectory, _ state: inout State,
         gapEndsLog: Bool, _ synced: UInt64, end: UInt64
     ) throws(StorageError) -> ScanResult {
         var scanner: LogScanner
         do throws(Errno) {
             scanner = try LogScanner(
-                file, log: id, key: key, gapEndsLog: gapEndsLog, synced: synced, end: end)
+                file, log: id, key: logs.key, gapEndsLog: gapEndsLog, synced: synced, end: end,
+                releasedOn: logs.disk)
         } catch {
             throw .system(error, doing: "read", path: LogDirectory.path(id))
         }
@@ -100,7 +101,7 @@ extension EditLog {
             (record) throws(StorageError) in
             if record.position != previousEnd { replayed.isDamaged = true }
             previousEnd = record.position + record.header.recordLength
-            try apply(record, file, id, key, &replayed)
+            try apply(record, file, id, logs.key, &replayed)
         }
         // If the last record is lost, no later record would show the gap.
         if let range = result.damage.last, range.upperBound == result.end {

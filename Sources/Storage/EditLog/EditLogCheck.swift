@@ -35,7 +35,7 @@ extension EditLog {
         }
         var comparison = PiecesComparison(id, key, disk, file)
         var verifier = LogVerifier(
-            file, kind: .edit, id: id, key: key, path: path, upTo: limit)
+            file, kind: .edit, id: id, key: key, path: path, upTo: limit, releasedOn: disk)
         let log = try verifier.verify { (record) throws(StorageError) in
             try visit(record)
             try comparison.take(record)

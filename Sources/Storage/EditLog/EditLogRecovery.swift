@@ -11,7 +11,8 @@ package enum EditLogRecovery {
         guard EditLog.exists(id, in: logs), let file = try? logs.file(id),
             let header = try? LogHeader(reading: file, path: path), header.id == id,
             var scanner = try? LogScanner(
-                file, log: id, key: logs.key, gapEndsLog: true, synced: synced)
+                file, log: id, key: logs.key, gapEndsLog: true, synced: synced,
+                releasedOn: logs.disk)
         else { return 0 }
         var last: UInt64 = 0
         _ = try? scanner.scan(from: UInt64(Format.logHeaderLength), after: 0) { record in

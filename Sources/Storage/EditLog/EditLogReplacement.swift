@@ -15,7 +15,8 @@ package enum EditLogReplacement {
                     let file = try? disk.open("\(logs)/\(shard)/\(name)", .readOnly)
                 else { continue }
                 let other = (id >> 48) << 48 | low
-                var scanner = try? LogScanner(file, log: other, key: directory.key)
+                var scanner = try? LogScanner(
+                    file, log: other, key: directory.key, releasedOn: disk)
                 _ = try? scanner?.scan(from: UInt64(Format.logHeaderLength), after: 0) { record in
                     for piece in EditLog.pieces(takenBy: record, file, other, directory.key) {
                         if case .log(id, let position, _) = piece.source {

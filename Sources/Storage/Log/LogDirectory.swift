@@ -65,6 +65,11 @@ package final class LogDirectory: Sendable {
         "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).pieces"
     }
 
+    /// The list of the ranges of a log that were released.
+    package static func releasedPath(_ log: UInt64) -> String {
+        "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).released"
+    }
+
     func syncFailure(of log: UInt64) -> Errno? { failedSyncs.withLock { $0[log] } }
 
     func noteSyncFailure(_ error: Errno, of log: UInt64) {
@@ -161,13 +166,15 @@ package final class LogDirectory: Sendable {
     }
 
     /// Returns the existing logs of a workspace, in no particular order.
-    package func numbers(of workspace: UInt16) throws(Errno) -> [UInt64] {
+    /// - Parameter suffix: what follows the number in the names of the files.
+    package func numbers(of workspace: UInt16, suffix: String = ".log") throws(Errno) -> [UInt64] {
         let directory = Self.workspacePath(workspace) + "/logs"
         var found: [UInt64] = []
         guard disk.exists(directory) else { return found }
         for shard in try disk.list(directory) where shard.utf8.count == 2 {
-            for name in try disk.list("\(directory)/\(shard)") where name.hasSuffix(".log") {
-                guard let low = UInt64(name.dropLast(4), radix: 16), low < 1 << 48 else { continue }
+            for name in try disk.list("\(directory)/\(shard)") where name.hasSuffix(suffix) {
+                guard let low = UInt64(name.dropLast(suffix.utf8.count), radix: 16), low < 1 << 48
+                else { continue }
                 found.append(UInt64(workspace) << 48 | low)
             }
         }
@@ -252,6 +259,13 @@ package final class LogDirectory: Sendable {
         forgetAncestry(of: workspace)
         failedSyncs.withLock { known in known = known.filter { UInt16($0.key >> 48) != workspace } }
         pendingCuts.withLock { known in known = known.filter { UInt16($0.key >> 48) != workspace } }
+    }
+
+    /// Forgets all about a log that was removed.
+    func forgetState(of log: UInt64) {
+        forget(log)
+        failedSyncs.withLock { $0[log] = nil }
+        pendingCuts.withLock { $0[log] = nil }
     }
 
     package func forget(_ log: UInt64) { _ = open.withLock { $0.removeValue(for: log) } }

@@ -38,6 +38,10 @@ package struct LogScanner {
     private let gapEndsLog: Bool
     /// Records up to this sequence number are known to have been synced.
     private let syncedSequence: UInt64
+    /// The disk that has the list of released ranges of an edit log.
+    private let disk: (any Disk)?
+    /// The list, read when a payload is not as it was written.
+    private var released: ReleasedRanges?
 
     /// - Parameters:
     ///   - gapEndsLog: True after a power cut. Payloads are then read too, since the sectors of a file
@@ -46,11 +50,13 @@ package struct LogScanner {
     ///     not read.
     ///   - end: The position at which the log ends for this reader. Records appended meanwhile are not
     ///     read.
+    ///   - disk: Of an edit log, parts of which may have been released.
     package init(
         _ file: any DiskFile, log: UInt64, key: ChecksumKey, gapEndsLog: Bool = false,
-        synced: UInt64 = 0, end: UInt64 = .max
+        synced: UInt64 = 0, end: UInt64 = .max, releasedOn disk: (any Disk)? = nil
     ) throws(Errno) {
         self.file = file
+        self.disk = disk
         self.gapEndsLog = gapEndsLog
         syncedSequence = synced
         self.log = log
@@ -151,8 +157,7 @@ package struct LogScanner {
         _ last: ScannedRecord, at position: UInt64, _ result: inout ScanResult,
         _ visit: (ScannedRecord) throws(StorageError) -> Void
     ) throws(StorageError) {
-        let table = try? RecordTable(reading: file, log: log, key: key, at: last.position)
-        if table?.payloadIsGood(in: file) ?? false {
+        if payloadIsGood(last) {
             try visit(last)
         } else if !gapEndsLog {
             // Its length is complete, so a kill did not cut it short: an append writes front to
@@ -173,10 +178,21 @@ package struct LogScanner {
     }
 
     /// Returns whether a power cut lost part of a record's payload.
-    private func isTorn(_ record: ScannedRecord) -> Bool {
+    private mutating func isTorn(_ record: ScannedRecord) -> Bool {
         guard gapEndsLog, record.header.sequence > syncedSequence else { return false }
-        let table = try? RecordTable(reading: file, log: log, key: key, at: record.position)
-        return !(table?.payloadIsGood(in: file) ?? false)
+        return !payloadIsGood(record)
+    }
+
+    /// Returns whether a payload is as it was written, but for what was released.
+    private mutating func payloadIsGood(_ record: ScannedRecord) -> Bool {
+        guard let table = try? RecordTable(reading: file, log: log, key: key, at: record.position) else {
+            return false
+        }
+        let damaged = table.checkBlocks(in: file).filter { $0.state == .damaged }
+        guard !damaged.isEmpty, let disk else { return damaged.isEmpty }
+        let known = released ?? ReleasedRanges(log: log, on: disk)
+        released = known
+        return damaged.allSatisfy { known.contains($0.range) }
     }
 
     /// Calls `visit` for each record from `start` on with a good header, until `visit` returns false.

@@ -56,6 +56,8 @@ package struct LogVerifier {
     private let key: ChecksumKey
     private let path: String
     private let limit: UInt64
+    private let disk: (any Disk)?
+    private let released: ReleasedRanges
     private var check = LogCheck()
     /// The index of the first fault that still needs the sequence number of the record after it.
     private var open = 0
@@ -68,12 +70,16 @@ package struct LogVerifier {
     /// The largest number of faults listed. Further faults are found by another check after a repair.
     package static let maximumFaults = 10_000
 
-    /// - Parameter limit: The end of the log, if records are being appended to it.
+    /// - Parameters:
+    ///   - limit: The end of the log, if records are being appended to it.
+    ///   - disk: Of an edit log, parts of which may have been released.
     package init(
         _ file: any DiskFile, kind: LogKind, id: UInt64, key: ChecksumKey, path: String,
-        upTo limit: UInt64 = .max
+        upTo limit: UInt64 = .max, releasedOn disk: (any Disk)? = nil
     ) {
         self.file = file
+        self.disk = disk
+        released = disk.map { ReleasedRanges(log: id, on: $0) } ?? ReleasedRanges()
         self.kind = kind
         self.id = id
         self.key = key
@@ -112,7 +118,7 @@ package struct LogVerifier {
             check.end = start
             return
         }
-        var scanner = try LogScanner(file, log: id, key: key, end: limit)
+        var scanner = try LogScanner(file, log: id, key: key, end: limit, releasedOn: disk)
         var expected = start
         var failure: StorageError?
         let result: ScanResult
@@ -178,7 +184,8 @@ package struct LogVerifier {
         if record.header.kind == RecordKind.gap.rawValue {
             add(.knownLoss, record.position..<end)
         } else {
-            for block in table.checkBlocks(in: file) {
+            for block in table.checkBlocks(in: file)
+            where block.state == .lost || !released.contains(block.range) {
                 add(
                     block.state == .lost ? .knownLoss : .block(record, index: block.block),
                     block.range)

@@ -101,11 +101,12 @@ extension Store {
     /// the base, nor on that of the layer.
     /// - Parameters:
     ///   - limits: the limits of the workspace; nil if none were set.
+    ///   - horizon: how far back the history of a fork can be seen; nil for all of it.
     ///   - epoch: the last commit to the base that it knows.
     /// - Throws: `Errno.exists` if a workspace has that name, `Errno.noSpace` if no id is free.
     package func createWorkspace(
         _ name: FileName, fork: WorkspaceRecord.Fork? = nil, limits: OperatorLimits? = nil,
-        isUnfinished: Bool = false, epoch: UInt64 = 0, now: Int64
+        horizon: HorizonRecord? = nil, isUnfinished: Bool = false, epoch: UInt64 = 0, now: Int64
     ) throws(Errno) -> WorkspaceRecord {
         let result: Result<WorkspaceRecord, Errno> = registry.withLock { known in
             if Self.live(name, in: known) != nil { return .failure(.exists) }
@@ -126,6 +127,7 @@ extension Store {
                     // A second record of what it was forked from: without that its content is lost.
                     if fork != nil { try record.write(to: temporary + "/fork", on: disk) }
                     try limits?.write(to: temporary, on: disk)
+                    try horizon?.write(to: temporary, on: disk)
                 } catch {
                     try? disk.removeTree(temporary)
                     return .failure(error.errno)

@@ -1,0 +1,87 @@
+// NeededRanges: which bytes of which edit logs are needed. A byte of a payload has the coordinate position
+// of the record + offset in the payload: it needs no look at the record, and no two bytes of a log have the
+// same.
+
+internal import Overlay
+internal import Platform
+internal import Storage
+
+struct NeededRanges {
+    private var ranges: [UInt64: [Range<UInt64>]] = [:]
+    /// Logs of which all is needed.
+    private var whole: Set<UInt64> = []
+    private var count = 0
+    /// The number of ranges in all logs that are kept apart: 16 bytes each.
+    private let limit: Int
+    /// The number of ranges of each log when they were last joined.
+    private var joined: [UInt64: Int] = [:]
+
+    init(limit: Int = 1 << 21) { self.limit = limit }
+
+    mutating func add(_ piece: Piece) {
+        guard case .log(let log, let record, let skip) = piece.source else { return }
+        add(log, (record + UInt64(skip))..<(record + UInt64(skip) + piece.length))
+    }
+
+    mutating func add(_ content: PieceTree) {
+        for piece in content.allPieces { add(piece) }
+    }
+
+    private mutating func add(_ log: UInt64, _ range: Range<UInt64>) {
+        if whole.contains(log) { return }
+        // Neighbours follow each other in a file that was written in order.
+        if let last = ranges[log]?.last, last.upperBound == range.lowerBound {
+            ranges[log]?.removeLast()
+            ranges[log]?.append(last.lowerBound..<range.upperBound)
+            return
+        }
+        ranges[log, default: []].append(range)
+        count += 1
+        let size = ranges[log]?.count ?? 0
+        if size > 1_024, size > 2 * (joined[log] ?? 0) { join(log) }
+        // So much fragmentation is not worth more memory.
+        if count > limit { addAll(of: log) }
+    }
+
+    private mutating func join(_ log: UInt64) {
+        guard let known = ranges[log] else { return }
+        let merged = known.mergedRanges()
+        count -= known.count - merged.count
+        ranges[log] = merged
+        joined[log] = merged.count
+    }
+
+    mutating func addAll(of log: UInt64) {
+        count -= ranges.removeValue(forKey: log)?.count ?? 0
+        whole.insert(log)
+    }
+
+    /// Joins what was added. It is called before the questions below.
+    mutating func finish() {
+        for log in Array(ranges.keys) { join(log) }
+    }
+
+    /// Whether something of a log is needed.
+    func needs(_ log: UInt64) -> Bool { whole.contains(log) || ranges[log] != nil }
+
+    /// Whether bytes of a log are needed.
+    func needs(_ log: UInt64, _ range: Range<UInt64>) -> Bool {
+        if whole.contains(log) { return true }
+        guard let known = ranges[log] else { return false }
+        // The first range that ends after the start.
+        var (low, high) = (0, known.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if known[middle].upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        return low < known.count && known[low].lowerBound < range.upperBound
+    }
+
+    /// The bytes that are needed of the logs of a workspace.
+    func byteCount(of workspace: UInt16) -> UInt64 {
+        ranges.reduce(0) { sum, item in
+            item.key.workspace == workspace
+                ? item.value.reduce(sum) { $0.adding(clamping: UInt64($1.count)) } : sum
+        }
+    }
+}

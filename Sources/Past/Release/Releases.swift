@@ -1,0 +1,179 @@
+// Releases: gives back the space of history that is older than the retention.
+//
+// 1. The horizon of each workspace of a family moves: earlier moments cannot be seen any more, but backups
+//    and what forks need. It moves while no command that restores content is under way.
+// 2. The new horizons are written and synced.
+// 3. All edit logs are replayed: what the content at the moments that count needs, and later changes, is
+//    noted.
+// 4. The lists of what is released are written, and the store is synced.
+// 5. The ranges become holes, and logs that nothing needs are removed.
+//
+// A kill after any step leaves more than is needed, and nothing less. The next release does the rest.
+
+package import Overlay
+package import Platform
+internal import Storage
+internal import Synchronization
+
+/// Which history is released.
+package struct ReleaseRequest: Sendable {
+    /// The workspaces, with all that share logs with them; empty for all.
+    package var workspaces: Set<UInt16> = []
+    /// Whether only is told what would be released.
+    package var isDryRun = false
+    /// How old history must be, in nanoseconds; nil for the retention of each workspace.
+    package var age: UInt64?
+    /// The earliest change that is kept, by workspace, in place of an age: for tests.
+    package var firsts: [UInt16: UInt64] = [:]
+    /// Whether only open workspaces are looked at, slowly, and only those that have changed.
+    package var isBackground = false
+
+    package init() {}
+}
+
+package struct Releases: Sendable {
+    let set: WorkspaceSet
+    /// Called before each change of the store; a test ends a release here.
+    private var observer: @Sendable () throws(Errno) -> Void = {}
+
+    package init(_ set: WorkspaceSet) { self.set = set }
+
+    /// Returns these releases with a test's observer: an error that it returns ends a release.
+    package func observed(_ observer: @escaping @Sendable () -> Errno?) -> Releases {
+        let check: @Sendable () throws(Errno) -> Void = { () throws(Errno) in
+            if let error = observer() { throw error }
+        }
+        var releases = self
+        releases.observer = check
+        return releases
+    }
+}
+
+extension Releases {
+    /// Releases history.
+    /// - Parameter progress: called with the number of families done and of all; returns false to stop.
+    /// - Throws: EIO, ENOSPC; EINTR if `progress` stopped it. What is wrong with single workspaces is in the
+    ///   report.
+    package func run(
+        _ request: ReleaseRequest, progress: (Int, Int) -> Bool = { _, _ in true }
+    ) throws(CommandError) -> ReleaseReport {
+        if !request.isBackground { set.releaseState.isWanted.wrappingAdd(1, ordering: .relaxed) }
+        let result = set.releaseState.running.withLock { seen -> Result<ReleaseReport, CommandError> in
+            if !request.isBackground {
+                self.set.releaseState.isWanted.wrappingSubtract(1, ordering: .relaxed)
+            }
+            var report = ReleaseReport()
+            let families = ReleaseFamily.records(in: self.set.store).filter { family in
+                request.workspaces.isEmpty || family.contains { request.workspaces.contains($0.id) }
+            }
+            for (index, family) in families.enumerated() {
+                guard progress(index, families.count) else {
+                    return .failure(CommandError(.interrupted, "the release was stopped"))
+                }
+                if request.isBackground, isWanted { break }
+                report.parts += release(family, request, &seen)
+            }
+            _ = progress(families.count, families.count)
+            return .success(report)
+        }
+        return try result.get()
+    }
+
+    /// The time between two releases in the background, in nanoseconds.
+    private static let interval: Int64 = 600_000_000_000
+
+    /// Releases history in the background, if it is time. It may take long: it is not called by a thread that
+    /// others wait for.
+    /// - Parameter now: monotonic time in nanoseconds.
+    package func runIfDue(_ now: Int64) {
+        let isDue = set.releaseState.lastRun.withLock { last in
+            // Not at once after a start: that is when people wait.
+            guard let known = last, now - known >= Self.interval else {
+                if last == nil { last = now }
+                return false
+            }
+            last = now
+            return true
+        }
+        if !isDue || set.store.logs.reserve.isShort { return }
+        var request = ReleaseRequest()
+        request.isBackground = true
+        // What is wrong is told by the parts.
+        let report = (try? run(request)) ?? ReleaseReport()
+        for part in report.parts where part.fault != nil {
+            EventLog(of: part.id, in: set.events).post(
+                .notice, "its old history is not released: \(part.fault ?? "")")
+        }
+    }
+
+    private var isWanted: Bool { self.set.releaseState.isWanted.load(ordering: .relaxed) > 0 }
+
+    private func release(
+        _ records: [WorkspaceRecord], _ request: ReleaseRequest, _ seen: inout [UInt16: ReleaseState.Seen]
+    ) -> [ReleaseReport.Part] {
+        if request.isBackground, records.allSatisfy({ self.set.opened($0.id) == nil }) { return [] }
+        var parts = records.map { ReleaseReport.Part(id: $0.id, name: $0.isRemoved ? nil : $0.name) }
+        do throws(StorageError) {
+            let family = try ReleaseFamily(records.map { (record) throws(StorageError) in
+                try member(record, request)
+            })
+            let now = family.members.map {
+                ReleaseState.Seen(
+                    last: $0.workspace?.sequence.last ?? 0,
+                    horizon: HorizonRecord(first: $0.first, kept: $0.kept))
+            }
+            let isKnown = zip(family.members, now).allSatisfy {
+                seen[$0.id] == $1 && $1.horizon.first >= $1.last
+            }
+            if request.isBackground, isKnown { return [] }
+            var release = FamilyRelease(
+                set: set, family: family, isBackground: request.isBackground, observer: observer)
+            if !request.isDryRun { try release.moveHorizons(records) }
+            try release.run(isDryRun: request.isDryRun)
+            parts = release.parts
+            if !request.isDryRun, parts.allSatisfy({ $0.fault == nil }) {
+                for (member, state) in zip(family.members, now) { seen[member.id] = state }
+            }
+        } catch {
+            for index in parts.indices where parts[index].fault == nil { parts[index].fault = "\(error)" }
+        }
+        return parts
+    }
+
+    // MARK: What is needed
+
+    private func member(
+        _ record: WorkspaceRecord, _ request: ReleaseRequest
+    ) throws(StorageError) -> ReleaseMember {
+        // It needs nothing itself.
+        if record.isRemoved { return ReleaseMember(record, nil, first: .max, kept: []) }
+        var workspace = set.opened(record.id)
+        if record.discarded == nil, workspace == nil, !request.isBackground {
+            workspace = try set.workspace(record)
+        }
+        guard record.discarded == nil, let workspace, workspace.isLive else {
+            // As it was left: it may be opened again.
+            let known = try HorizonRecord(of: record.id, on: set.store.disk)
+            return ReleaseMember(record, nil, first: known.first, kept: known.kept)
+        }
+        guard let age = request.age ?? set.historyRetention(of: workspace) else {
+            let known = workspace.horizon.record
+            return ReleaseMember(record, workspace, first: known.first, kept: known.kept)
+        }
+        let last = workspace.sequence.last
+        let time = set.clock.realtime().subtracting(clamping: Int64(clamping: age))
+        var then = last
+        if let wanted = request.firsts[record.id] {
+            then = wanted
+        } else if age > 0 {
+            then = min(try workspace.treeLog.lastSequence(at: time), last)
+        }
+        let first = max(then, workspace.horizon.record.first)
+        if !request.isDryRun { workspace.maintenance.expireBackups(olderThan: age) }
+        let backups = workspace.withTreeSafely { tree in
+            tree.backups.values.filter { !$0.isAutomatic || $0.time >= time }.map(\.sequence)
+        }
+        let kept = Set(backups).filter { $0 < first }.sorted()
+        return ReleaseMember(record, workspace, first: first, kept: kept)
+    }
+}

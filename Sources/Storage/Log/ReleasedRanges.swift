@@ -1,0 +1,102 @@
+// ReleasedRanges: the ranges of an edit log whose bytes were given back to the file system: no present
+// content and no moment that can still be seen needs them. They are parts of payloads; headers and tables
+// stay. The file NUMBER.released beside the log lists them, and is durable before the first byte is gone: a
+// check and a recovery must tell released bytes from lost ones.
+//
+// sealed payload: log id u64 | count u64 | count times: start u64, end u64
+
+package import Platform
+
+package struct ReleasedRanges: Equatable, Sendable {
+    /// Sorted; no two overlap or touch.
+    package private(set) var ranges: [Range<UInt64>] = []
+    /// Whether the list cannot be read. Any range may be released then.
+    package private(set) var isUnknown = false
+
+    package init() {}
+
+    package var byteCount: UInt64 { ranges.reduce(0) { $0 + UInt64($1.count) } }
+
+    /// Whether a whole range is released.
+    package func contains(_ range: Range<UInt64>) -> Bool {
+        if isUnknown { return true }
+        // The last range that begins at or before it.
+        var (low, high) = (0, ranges.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].lowerBound <= range.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        return low > 0 && ranges[low - 1].upperBound >= range.upperBound
+    }
+
+    package mutating func insert(_ more: [Range<UInt64>]) {
+        ranges = (ranges + more).mergedRanges()
+    }
+}
+
+extension [Range<UInt64>] {
+    /// Returns the ranges in order; those that overlap or touch become one.
+    package func mergedRanges() -> [Range<UInt64>] {
+        var merged: [Range<UInt64>] = []
+        for range in sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
+            if let last = merged.last, range.lowerBound <= last.upperBound {
+                merged[merged.count - 1] =
+                    last.lowerBound..<Swift.max(last.upperBound, range.upperBound)
+            } else {
+                merged.append(range)
+            }
+        }
+        return merged
+    }
+}
+
+// MARK: On disk
+
+extension ReleasedRanges {
+    /// The number of ranges that a list may have.
+    package static let maximumCount = 1 << 20
+
+    /// Reads the list of a log. Without a file nothing is released.
+    package init(log: UInt64, on disk: any Disk) {
+        let path = LogDirectory.releasedPath(log)
+        guard disk.exists(path) else { return }
+        guard let payload = try? SealedFile.read(
+            magic: Format.releasedMagic, copies: 2, from: path, on: disk),
+            let ranges = Self.decode(payload, log: log)
+        else {
+            isUnknown = true
+            return
+        }
+        self.ranges = ranges
+    }
+
+    /// Returns the ranges of a payload; nil if it is not that of a list of this log.
+    package static func decode(_ payload: [UInt8], log: UInt64) -> [Range<UInt64>]? {
+        var reader = ByteReader(payload)
+        guard reader.integer() == log, let count: UInt64 = reader.integer(),
+            reader.remaining % 16 == 0, count == UInt64(reader.remaining / 16) else { return nil }
+        var ranges: [Range<UInt64>] = []
+        var end: UInt64 = 0
+        for _ in 0..<count {
+            guard let from: UInt64 = reader.integer(), let to: UInt64 = reader.integer(),
+                from >= end, from < to else { return nil }
+            ranges.append(from..<to)
+            end = to
+        }
+        return ranges
+    }
+
+    /// Writes the list. It is not synced: the caller syncs the store before it releases anything.
+    package func write(log: UInt64, on disk: any Disk) throws(StorageError) {
+        var writer = ByteWriter(capacity: 16 + 16 * ranges.count)
+        writer.integer(log)
+        writer.integer(UInt64(ranges.count))
+        for range in ranges {
+            writer.integer(range.lowerBound)
+            writer.integer(range.upperBound)
+        }
+        try SealedFile.write(
+            writer.bytes, magic: Format.releasedMagic, copies: 2, to: LogDirectory.releasedPath(log),
+            on: disk, durable: false)
+    }
+}

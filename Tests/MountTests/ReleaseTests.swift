@@ -1,0 +1,104 @@
+// Releases of history on a mount: the space comes back, the present and what has a name stay, and earlier
+// moments are refused.
+
+import Glibc
+import Platform
+import TestSupport
+import Testing
+
+extension MountTests {
+    @Suite(.serialized, .enabled(if: TestEnvironment.canMount, "needs /dev/fuse"))
+    struct Releases {
+        /// The kilobytes that a store takes on the disk.
+        private static func blocks(_ mount: TestMount) throws -> Int {
+            _ = try draftfs(["status", "-C", mount.root])
+            let text = try ChildProcess.check(["du", "-sk", mount.store], seconds: 60)
+            return Int(text.prefix { $0.isNumber }) ?? 0
+        }
+
+        private static func sum(_ path: String) throws -> String {
+            String(try ChildProcess.check(["sha256sum", path], seconds: 60).prefix(64))
+        }
+
+        private static func gc(
+            _ place: String, _ words: [String] = ["--older-than", "0s"]
+        ) throws -> ChildResult {
+            try draftfs(["gc", "-C", place] + words)
+        }
+
+        @Test("Removed and overwritten content is given back, backups and the present stay")
+        func space() throws {
+            try mounted(workspace: nil) { mount in
+                try makeDirectory(mount("one"))
+                let root = mount("one")
+                try writeRandomFile("\(root)/kept", bytes: 4 << 20, seed: 1)
+                try writeRandomFile("\(root)/rewritten", bytes: 8 << 20, seed: 2)
+                try writeRandomFile("\(root)/named", bytes: 2 << 20, seed: 3)
+                let (kept, named) = (try fingerprint("\(root)/kept"), try Self.sum("\(root)/named"))
+                try writeFile("\(root)/.draft/backup", "before\n")
+                try must("unlink", unlink("\(root)/named"))
+                try writeRandomFile("\(root)/removed", bytes: 16 << 20, seed: 4)
+                let moment = try mount.sequence("one")
+                try must("unlink", unlink("\(root)/removed"))
+                for round in 0..<3 {
+                    try writeRandomFile("\(root)/rewritten", bytes: 8 << 20, seed: 5 + UInt64(round))
+                }
+                let last = try fingerprint("\(root)/rewritten")
+                let before = try Self.blocks(mount)
+                let dry = try Self.gc(root, ["--dry-run", "--older-than", "0s"])
+                try same(dry.status, 0, dry.errorText)
+                try expect(dry.text.contains("would be given back, with 1 removed file"), dry.text)
+                try expect(try Self.blocks(mount) >= before - 64, "a dry run gave something back")
+                let done = try Self.gc(root)
+                try same(done.status, 0, done.errorText)
+                // 16 MiB of the removed file, and two of four versions of the rewritten one: the first is the
+                // backup's.
+                let after = try Self.blocks(mount)
+                try expect(after < before - (30 << 10), "\(before) KiB, then \(after)")
+                try same(try fingerprint("\(root)/kept"), kept, "what was not touched")
+                try same(try fingerprint("\(root)/rewritten"), last, "what was rewritten")
+                let view = "\(root)/.draft/backups/before/named"
+                try same(try Self.sum(view), named, "the backup")
+                let past = try draftfs(["rollback", "@\(moment)", "-C", root])
+                try same(past.status, 1, "a released moment")
+                try expect(past.errorText.contains("older than the retention"), past.errorText)
+                var found = stat()
+                try refuse(ESTALE, "a released view", lstat("\(root)/.draft/at/@\(moment)", &found))
+                let verified = try draftfs(["verify", "-C", root])
+                try same(verified.status, 0, verified.text)
+                try mount.kill9()
+                try mount.start()
+                try same(try fingerprint("\(root)/rewritten"), last, "after kill -9")
+                let back = try draftfs(["rollback", "before", "-C", root])
+                try same(back.status, 0, back.errorText)
+                try same(try fingerprint("\(root)/kept"), kept, "after the rollback")
+                try same(try Self.sum("\(root)/named"), named, "what came back")
+            }
+        }
+
+        @Test("A fork keeps what it has of its parent, and an open file without a name stays readable")
+        func forks() throws {
+            try mounted(workspace: nil) { mount in
+                try makeDirectory(mount("one"))
+                try writeRandomFile(mount("one/shared"), bytes: 3 << 20, seed: 1)
+                try writeRandomFile(mount("one/open"), bytes: 1 << 20, seed: 2)
+                let sum = try Self.sum(mount("one/shared"))
+                try same(try draftfs(["fork", mount("one"), "two"]).status, 0, "fork")
+                try must("unlink", unlink(mount("one/shared")))
+                try withOpen(mount("one/open"), O_RDONLY) { open in
+                    let first = try readBytes(open, 4_096, at: 0)
+                    try must("unlink", unlink(mount("one/open")))
+                    let done = try Self.gc(mount.root)
+                    try same(done.status, 0, done.errorText)
+                    try same(try readBytes(open, 4_096, at: 0), first, "the open file")
+                    try same(try Self.sum(mount("two/shared")), sum, "the fork")
+                }
+                try same(try draftfs(["discard", "--now", "two", "-C", mount.root]).status, 0, "discard")
+                let before = try Self.blocks(mount)
+                try same(try Self.gc(mount.root).status, 0, "gc after the fork is gone")
+                try expect(try Self.blocks(mount) < before - (3 << 10), "what only the fork needed")
+                try same(try draftfs(["verify", "-C", mount("one")]).status, 0, "verify")
+            }
+        }
+    }
+}
