@@ -20,10 +20,13 @@ final class CrashBase: Sendable {
     /// - Parameters:
     ///   - transactionPart: the maximum length in bytes of the changes in one record of the tree log.
     ///   - maximumPayload: the maximum length in bytes of the payload of a record of an edit log.
+    ///   - releasePage: the least number of bytes that are released.
     init(
-        transactionPart: Int = Format.partLength, maximumPayload: Int = Format.maximumPayloadLength
+        transactionPart: Int = Format.partLength, maximumPayload: Int = Format.maximumPayloadLength,
+        releasePage: UInt64 = Format.pageLength
     ) throws {
         var limits = Limits()
+        limits.releasePage = releasePage
         limits.transactionPart = transactionPart
         self.limits = limits
         self.maximumPayload = maximumPayload
@@ -135,10 +138,19 @@ final class Session {
             let fork = try set.forks.fork(record, as: FileName("fork \(index)"), caller: caller)
             // The fork exists. A call that fails once while it is opened must not harm it.
             workspace = try (try? set.workspace(fork)) ?? set.workspace(fork)
+        case .release: try release()
         case .backup, .rollback, .rollbackPath, .clone, .edit, .undo, .removeBackup:
             return try command(step, index)
         }
         return nil
+    }
+
+    private func release() throws {
+        var request = ReleaseRequest()
+        request.age = 0
+        let report = try Releases(set).run(request)
+        // The only faults on this disk are the planned ones.
+        if report.parts.contains(where: { $0.fault != nil }) { throw Errno.inputOutput }
     }
 
     private func command(_ step: Step, _ index: Int) throws -> InodeNumber? {

@@ -27,6 +27,8 @@ enum Step: Sendable {
     case edit(String, at: Int, delete: Int, insert: Int)
     /// Goes on in a fork of the workspace.
     case fork
+    /// Releases all history but backups.
+    case release
 
     /// The steps. The base files are `old`, `base` and `gone`; see `CrashBase`.
     static let workload: [Step] = [
@@ -64,7 +66,7 @@ enum Step: Sendable {
     /// Whether `undo` reverts it as one step.
     var isUndoable: Bool {
         switch self {
-        case .sync, .checkpoint, .backup, .removeBackup, .fork: false
+        case .sync, .checkpoint, .backup, .removeBackup, .fork, .release: false
         default: true
         }
     }
@@ -72,7 +74,7 @@ enum Step: Sendable {
     /// The names that must exist before the step.
     var needs: [String] {
         switch self {
-        case .create, .checkpoint, .backup, .rollback, .undo, .removeBackup, .fork: []
+        case .create, .checkpoint, .backup, .rollback, .undo, .removeBackup, .fork, .release: []
         case .rollbackPath(_, let name), .clone(let name, _), .edit(let name, _, _, _): [name]
         case .write(let name, _, _), .truncate(let name, _), .rename(let name, _),
             .unlink(let name), .link(let name, _), .punch(let name, _, _), .sync(let name): [name]
@@ -132,6 +134,8 @@ struct Model: Equatable, Sendable {
         before.backups = [:]
         applyAlone(step, index, created: created)
         if step.isUndoable { previous = [before] }
+        // No undo goes back over it.
+        if case .release = step { previous = [] }
     }
 
     private mutating func applyAlone(_ step: Step, _ index: Int, created: InodeNumber?) {
@@ -156,7 +160,7 @@ struct Model: Equatable, Sendable {
         case .punch(let name, let offset, let count):
             let count = min(count, max(0, self[name].count - offset))
             self[name] = Self.put([UInt8](repeating: 0, count: count), at: offset, in: self[name])
-        case .sync, .checkpoint, .fork:
+        case .sync, .checkpoint, .fork, .release:
             break
         case .backup(let name):
             var copy = self

@@ -92,11 +92,13 @@ final class CommitRun {
     }
 
     func fail(_ text: String) -> CheckFailure {
-        CheckFailure("seed \(seed): \(text)\nlast events:\n" + log.suffix(1_000).joined(separator: "\n")
+        CheckFailure("seed \(seed): \(text)\nlast events:\n" + log.suffix(3_000).joined(separator: "\n")
                 + fixture.messages.suffix(5).joined(separator: "\n"))
     }
 
     func run(rounds: Int, releasesOften: Bool = false) throws {
+        // Views refer to their workspaces: without this the descriptors stay.
+        defer { fixture.set.close() }
         for round in 0..<rounds {
             let name = names.randomElement(using: &random) ?? "main"
             try change(name, count: Int.random(in: 1...50, using: &random))

@@ -185,6 +185,34 @@ extension MountTests {
             }
         }
 
+        @Test("A file that was changed under a name that is gone is committed under its others")
+        func otherName() throws {
+            let prepare = { (base: String) in
+                for directory in ["a", "a/b", "c"] { try makeDirectory("\(base)/\(directory)") }
+                try writeFile("\(base)/name", "of the base")
+                try must("link", link("\(base)/name", "\(base)/a/b/other"))
+                try must("link", link("\(base)/name", "\(base)/c/third"))
+            }
+            try mounted(workspace: nil, prepare: prepare) { mount in
+                try makeDirectory(mount("one"))
+                try writeFile(mount("one/name"), "changed")
+                try must("unlink", unlink(mount("one/name")))
+                try makeDirectory(mount("one/d"))
+                try must("rename", rename(mount("one/a"), mount("one/d/a")))
+                try same(
+                    try readText(mount("one/.draft/diff")),
+                    "M\t11\t7\tc/third\nA\t-\t-\td\nR\t-\t-\ta\td/a\nM\t11\t7\td/a/b/other\n"
+                        + "D\t11\t-\tname\n", "before")
+                let result = try draftfs(["commit", "-C", mount("one")])
+                try same(result.status, 0, result.errorText)
+                try same(try readText(mount.base + "/c/third"), "changed", "in the base")
+                try same(try readText(mount.base + "/d/a/b/other"), "changed", "in the renamed directory")
+                try same(try status(mount.base + "/c/third").st_nlink, 2, "its names")
+                try same(try listing(mount.base), ["c", "d"], "the base")
+                try same(try readText(mount("one/.draft/diff")), "", "after")
+            }
+        }
+
         @Test("Single paths are committed, with the new directories above them")
         func paths() throws {
             try mounted(prepare: Self.prepare) { mount in

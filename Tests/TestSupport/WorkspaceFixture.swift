@@ -90,6 +90,8 @@ package final class WorkspaceFixture {
         copies += 1
         let copy = directory("store-\(copies)")
         try ChildProcess.check(["cp", "-a", storePath, copy], seconds: 60)
+        // Views refer to their workspaces: without this the descriptors of the killed process stay.
+        set.close()
         storePath = copy
         try damage("\(copy)/workspaces/0001")
         try openAnew()

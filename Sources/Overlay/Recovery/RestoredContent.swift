@@ -40,10 +40,11 @@ extension Recovery {
         }
         let first = workspace.horizon.record.first
         for restore in restores {
-            // The log was released since: no file needs it.
-            if restore.transaction < first, !EditLog.exists(restore.number, in: workspace.logs) { continue }
             do throws(Errno) {
                 try workspace.withTree { (tree) throws(Errno) in
+                    // The log of a file that is gone may have been released since.
+                    if restore.transaction < first, !EditLog.exists(restore.number, in: tree.logs),
+                        try tree.row(restore.number)?.links ?? 0 == 0 { return }
                     try tree.restores.redo(restore, afterPowerCut)
                 }
             } catch {

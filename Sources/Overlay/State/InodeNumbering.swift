@@ -47,11 +47,18 @@ extension Tree {
         let device = deviceIndex(status, at: place)
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
         let own = numbers.natural(device: device, inode: status.inode)
+        let alias = identity.alias(key)
         // The file of the record: in another state of the base it may have had an alias.
         if let own, identity.hasOrigin(own), let origin = try knownOrigin(own),
-            origin.isSameFile(status, at: place),
-            try identity.touched.contains(own) ? isAlive(own) : origin.fits(status) { return own }
-        if let known = identity.alias(key), try !isTaken(known, by: status) { return known }
+            origin.isSameFile(status, at: place) {
+            if identity.touched.contains(own) {
+                if try isAlive(own) { return own }
+            } else if origin.fits(status) {
+                // A refresh may have given the alias a row, and taken away that of the own number.
+                guard let alias, identity.touched.contains(alias), try isAlive(alias) else { return own }
+            }
+        }
+        if let alias, try !isTaken(alias, by: status) { return alias }
         let natural = try own.flatMap { (own) throws(Errno) in try isTaken(own, by: status) ? nil : own }
         if isPast, let natural,
             try knownOrigin(natural).map({ $0.isSameFile(status, at: place) }) ?? true {

@@ -188,19 +188,34 @@ struct DiffDraft: Sendable {
         for move in names.moved {
             try addRename(names, move)
         }
+        try addChanged(&names, rows)
+        for path in names.deep where names.removed[path] == nil && names.added[path] == nil {
+            try add(.modified, path, was: nil, now: nil, .directory)
+        }
+    }
+
+    /// Adds the files that kept their paths and changed.
+    private mutating func addChanged(
+        _ names: inout DiffNames, _ rows: Set<InodeNumber>
+    ) throws(Errno) {
+        var nameless: [UInt64: InodeNumber] = [:]
         for key in rows {
             try names.shareBasePath(of: key)
             guard try names.old.path(key) != nil else { continue }
             let paths = try names.new.paths(key).filter { $0.isCut || names.added[$0.bytes] == nil }
-            guard !paths.isEmpty, let was = try names.old.node(key),
-                let now = try names.new.node(key)
-            else { continue }
+            guard let was = try names.old.node(key), let now = try names.new.node(key) else { continue }
+            if paths.isEmpty, names.old.isBase, was.type != .directory, was.record.links > 1,
+                let origin = try names.new.tree.knownOrigin(now.number) {
+                nameless[origin.inode] = key
+            }
             for path in paths {
                 if path.isCut { names.noteDeep(path) } else { try add(names, path.bytes, was, now) }
             }
         }
-        for path in names.deep where names.removed[path] == nil && names.added[path] == nil {
-            try add(.modified, path, was: nil, now: nil, .directory)
+        if nameless.isEmpty { return }
+        for (key, paths) in try names.hiddenPaths(of: nameless) {
+            guard let was = try names.old.node(key), let now = try names.new.node(key) else { continue }
+            for path in paths { try add(names, path, was, now) }
         }
     }
 
