@@ -157,19 +157,14 @@ struct GitCommit {
     /// Returns a line for each kind of process that changed one of the files, as far back as the history is
     /// read.
     private func trailers(_ lines: [DiffLine]) throws(Failure) -> [String] {
-        let paths = lines.map { "/" + String(decoding: $0.path, as: UTF8.self) }
-        let items = try HistoryCommand.collect(limit: Self.mostChanges, prefix: nil, newest: nil) {
-            sequence throws(Failure) in
-            try place.objects(sequence.map { "history.\($0)" } ?? "history")
-        }
-        let known = Set(paths)
+        let known = Set(lines.map { String(decoding: $0.path, as: UTF8.self) })
+        let items = try HistoryCommand.collect(limit: Self.mostChanges, in: place)
         var names: [String] = []
         for (_, item) in items {
             guard let name = item["comm"]?.text, !name.isEmpty, !["draftfs", "kernel"].contains(name),
                 let path = item["path"]?.text, !names.contains(name) else { continue }
-            let full = path.hasPrefix("/") ? path : "/" + path
-            let isWanted = known.contains(full) || paths.contains { full.hasPrefix($0 + "/") }
-            guard isWanted else { continue }
+            let below = path.hasPrefix("/") ? path.dropFirst() : path[...]
+            guard Self.isAtOrBelow(known, below) else { continue }
             names.append(name)
             if names.count == Self.mostNames { break }
         }
@@ -178,6 +173,16 @@ struct GitCommit {
             let word = Self.word(name)
             return "Co-authored-by: \(word) in \(workspace) <\(word)@\(workspace).draftfs.invalid>"
         }
+    }
+
+    /// Whether a path, or a directory above it, is one of the known ones.
+    private static func isAtOrBelow(_ known: Set<String>, _ path: Substring) -> Bool {
+        var path = path
+        while !path.isEmpty {
+            if known.contains(String(path)) { return true }
+            path = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+        }
+        return false
     }
 
     private var workspaceName: String {

@@ -27,16 +27,22 @@ struct HistoryCommand: ParsableCommand {
         let prefix = try path.map { path throws(Failure) in try place.path(path) }
         let items = try Self.collect(
             limit: limit == 0 ? .max : limit, prefix: prefix.flatMap { $0 == "/" ? nil : $0 },
-            newest: JSONValue(parsing: try place.bytes("status"))?["sequence"]?.unsigned
-        ) { sequence throws(Failure) in
-            try place.objects(sequence.map { "history.\($0)" } ?? "history")
-        }
+            newest: JSONValue(parsing: try place.bytes("status"))?["sequence"]?.unsigned, in: place)
         if workspace.json {
             for item in items { print(item.line) }
         } else if !items.isEmpty {
             let head = ["SEQUENCE", "TIME", "PROCESS", "CHANGE", "PATH"]
             printText(
                 Text.table([head] + Self.runs(items.map(\.value)).map(Self.row), right: [0]))
+        }
+    }
+
+    /// Returns the last changes of a workspace, as below.
+    static func collect(
+        limit: Int, prefix: String? = nil, newest: UInt64? = nil, in place: Place
+    ) throws(Failure) -> [(line: String, value: JSONValue)] {
+        try collect(limit: limit, prefix: prefix, newest: newest) { sequence throws(Failure) in
+            try place.objects(sequence.map { "history.\($0)" } ?? "history")
         }
     }
 

@@ -47,10 +47,7 @@ struct LogCommand: ParsableCommand {
         var steps: [LogStep] = []
         var count = limit == 0 ? Int.max : Self.firstChanges
         while true {
-            let items = try HistoryCommand.collect(limit: count, prefix: prefix, newest: newest) {
-                sequence throws(Failure) in
-                try place.objects(sequence.map { "history.\($0)" } ?? "history")
-            }
+            let items = try HistoryCommand.collect(limit: count, prefix: prefix, newest: newest, in: place)
             steps = LogStep.steps(items.map(\.value), pause: Int64(pause) * 1_000_000_000)
             // The first of the steps may have begun before the changes that were read.
             let isWhole = items.count < count

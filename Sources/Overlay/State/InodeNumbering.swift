@@ -48,16 +48,11 @@ extension Tree {
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
         let own = numbers.natural(device: device, inode: status.inode)
         let alias = identity.alias(key)
-        // The file of the record: in another state of the base it may have had an alias.
+        // The file of the record: in another state of the base it may have an alias, with or without a row.
         if let own, identity.hasOrigin(own), let origin = try knownOrigin(own),
-            origin.isSameFile(status, at: place) {
-            if identity.touched.contains(own) {
-                if try isAlive(own) { return own }
-            } else if origin.fits(status) {
-                // A refresh may have given the alias a row, and taken away that of the own number.
-                guard let alias, identity.touched.contains(alias), try isAlive(alias) else { return own }
-            }
-        }
+            origin.isSameFile(status, at: place),
+            try identity.touched.contains(own) ? isAlive(own)
+                : origin.fits(status) && !(alias.map { identity.touched.contains($0) } ?? false) { return own }
         if let alias, try !isTaken(alias, by: status) { return alias }
         let natural = try own.flatMap { (own) throws(Errno) in try isTaken(own, by: status) ? nil : own }
         if isPast, let natural,
@@ -96,10 +91,7 @@ extension Tree {
     ) {
         let device = deviceIndex(status, at: place)
         if let path = identity.passingDevices[device] {
-            let isThere = changes.contains {
-                if case .device(device, _) = $0 { return true }
-                return false
-            }
+            let isThere = changes.contains { if case .device(device, _) = $0 { true } else { false } }
             if !isThere { changes.append(.device(device, path: path)) }
         }
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)

@@ -198,7 +198,9 @@ struct FamilyRelease {
             if isLater, member.first < .max { moments.append(member.first) }
             if moments.isEmpty, !isLater { continue }
             // Of a damaged log it is not known what it has taken from others: then nothing is released.
-            try note(log, moments, later: isLater ? member.first : .max, isPresent: isLater)
+            try note(
+                log, moments, later: isLater ? member.first : .max,
+                isPresent: known?.exists(log, since: .max) ?? !member.record.isRemoved)
         }
     }
 

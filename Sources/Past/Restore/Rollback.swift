@@ -48,10 +48,7 @@ extension TreeCommands {
                         let failures = tree.failures.count
                         defer { reason = tree.failures.last(since: failures) }
                         // No release moves the horizon while the gate is held alone.
-                        guard workspace.horizon.shows(target) else {
-                            _ = tree.failing(Moments.released(workspace))
-                            throw .stale
-                        }
+                        guard workspace.horizon.shows(target) else { throw .stale }
                         var plan = try Rollback.plan(
                             tree, at: target, stamp: caller.stamp(workspace.clock.realtime()), paths: paths,
                             keepsTimes: keepsTimes)
@@ -60,6 +57,9 @@ extension TreeCommands {
                 }
             }
         } catch {
+            if error == .stale, !workspace.horizon.shows(target) {
+                throw CommandError(error, Moments.released(workspace))
+            }
             throw CommandError(error, rollbackFailure(error, reason, operation, paths))
         }
         try workspace.moments.makeDurable(outcome, operation == .undo ? "the undo" : "the rollback")
