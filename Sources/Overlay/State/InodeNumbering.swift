@@ -52,7 +52,7 @@ extension Tree {
         if let own, identity.hasOrigin(own), let origin = try knownOrigin(own),
             origin.isSameFile(status, at: place),
             try identity.touched.contains(own) ? isAlive(own)
-                : origin.fits(status) && !(alias.map { identity.touched.contains($0) } ?? false) { return own }
+                : origin.fits(status) && alias.map(identity.touched.contains) != true { return own }
         if let alias, try !isTaken(alias, by: status) { return alias }
         let natural = try own.flatMap { (own) throws(Errno) in try isTaken(own, by: status) ? nil : own }
         if isPast, let natural,
