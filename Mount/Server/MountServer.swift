@@ -212,6 +212,7 @@ package final class MountServer: Sendable {
         if !control.stop(milliseconds: Self.commandLimit) {
             logger.warning("a command is still running; closing anyway")
         }
+        Releases(set).stop()
         set.store.noteClosing()
         report.connect(nil, nil)
         synchronizer.connect(nil)

@@ -255,7 +255,7 @@ final class WorkspaceCheck {
             path, magic: Format.releasedMagic, copies: 2, on: disk, log: log, repairs: repairs,
             advice: repairs ? "" : "draftfs fsck --repair rewrites it")
         // The log may be removed at this moment.
-        guard disk.exists(path), payload.flatMap({ ReleasedRanges.decode($0, log: number) }) == nil
+        guard disk.exists(path), payload.flatMap({ ReleasedRanges(decoding: $0, log: number) }) == nil
         else { return }
         log.add(
             Finding(

@@ -93,10 +93,26 @@ extension WorkspaceContent {
         guard !end.overflow, end.partialValue <= EditLog.maximumSize,
             targetOffset <= EditLog.maximumSize - length
         else { throw .fileTooBig }
-        let pieces = try workspace.baseFiles.withPin(source) { (tree, kept) throws(Errno) in
+        while true {
+            do throws(Errno) {
+                return try share(
+                    source, sourceOffset..<end.partialValue, with: target, at: targetOffset, caller: caller)
+            } catch {
+                // A release of history took what the source had at first.
+                if error != .again { throw error }
+            }
+        }
+    }
+
+    /// - Throws: EAGAIN if a release of history came in between, and the source was changed meanwhile.
+    private func share(
+        _ source: InodeNumber, _ range: Range<UInt64>, with target: InodeNumber, at targetOffset: UInt64,
+        caller: Caller
+    ) throws(Errno) -> UInt64 {
+        let (pieces, seen) = try workspace.baseFiles.withPin(source) { (tree, kept) throws(Errno) in
             _ = try tree.edits.regular(target)
-            return try tree.edits.piecesToShare(
-                source, sourceOffset..<end.partialValue, kept: kept, caller: caller)
+            let seen = tree.sequence.last
+            return (try tree.edits.piecesToShare(source, range, kept: kept, caller: caller), seen)
         }
         if pieces.isEmpty { return 0 }
         let count = pieces.reduce(0) { $0 + $1.length }
@@ -109,7 +125,9 @@ extension WorkspaceContent {
         }
         if source != target, pointsToSource { try workspace.synchronize(source) }
         try edit(target, caller: caller) { (log, stamp) throws(Errno) in
-            try log.share(pieces, at: targetOffset, stamp: stamp, sequence: workspace.sequence)
+            // The horizon does not move while an edit is under way.
+            if workspace.horizon.record.first > seen { throw .again }
+            return try log.share(pieces, at: targetOffset, stamp: stamp, sequence: workspace.sequence)
         }
         return count
     }

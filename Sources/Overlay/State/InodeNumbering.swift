@@ -48,17 +48,18 @@ extension Tree {
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
         let own = numbers.natural(device: device, inode: status.inode)
         let alias = identity.alias(key)
+        var hasRow = false
+        if let alias, identity.touched.contains(alias) { hasRow = try isAlive(alias) }
         // The file of the record: in another state of the base it may have an alias, with or without a row.
         if let own, identity.hasOrigin(own), let origin = try knownOrigin(own),
             origin.isSameFile(status, at: place),
             try identity.touched.contains(own) ? isAlive(own)
-                : origin.fits(status) && alias.map(identity.touched.contains) != true { return own }
+                : origin.fits(status) && !hasRow { return own }
         if let alias, try !isTaken(alias, by: status) { return alias }
         let natural = try own.flatMap { (own) throws(Errno) in try isTaken(own, by: status) ? nil : own }
         if isPast, let natural,
             try knownOrigin(natural).map({ $0.isSameFile(status, at: place) }) ?? true {
-            // It does not matter whether the inode is alive: at that moment the name led to the natural
-            // number.
+            // Whether the inode is alive does not matter: the name led to the natural number then.
             return natural
         }
         if let known = identity.passingAliases[key] { return known }
@@ -74,9 +75,8 @@ extension Tree {
         return number
     }
 
-    /// Returns whether a number without a row stands for another content. Copies of a file that was edited
-    /// read its former base content by its number. If this file took the number, the copies would read this
-    /// file's content.
+    /// Returns whether a number without a row stands for another content: copies of an edited file read its
+    /// former base content by its number.
     func isTaken(_ number: InodeNumber, by status: FileStatus) throws(Errno) -> Bool {
         guard identity.formerOrigins.contains(number), let origin = try knownOrigin(number) else {
             return false
@@ -97,8 +97,7 @@ extension Tree {
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
         // Records only an alias that was given to this base inode. A copy has a given-out number too, and
         // the place of the file that it was copied from.
-        guard number != rootNumber, identity.passingAliases[key] == number,
-            identity.alias(key) != number
+        guard number != rootNumber, identity.passingAliases[key] == number, identity.alias(key) != number
         else { return }
         changes.append(
             .alias(number, device: device, inode: status.inode, birthTime: status.birthTime))

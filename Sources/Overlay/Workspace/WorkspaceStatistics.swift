@@ -97,7 +97,7 @@ extension WorkspaceAccounts {
                     usage.logBytes += length
                 } else if name.hasSuffix(".released"), let low = UInt64(name.dropLast(9), radix: 16) {
                     released += ReleasedRanges(
-                        log: UInt64(workspace.id) << 48 | low, on: workspace.disk).byteCount
+                        log: UInt64(workspace.id) << 48 | low, on: workspace.disk).doneBytes
                 }
             }
         }

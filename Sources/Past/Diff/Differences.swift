@@ -206,6 +206,7 @@ struct DiffDraft: Sendable {
             guard let was = try names.old.node(key), let now = try names.new.node(key) else { continue }
             if paths.isEmpty, names.old.isBase, was.type != .directory, was.record.links > 1,
                 let origin = try names.new.tree.knownOrigin(now.number) {
+                if case .none = try names.compare(was, now) { continue }
                 nameless[origin.inode] = key
             }
             for path in paths {

@@ -7,6 +7,9 @@ internal import Platform
 internal import Storage
 
 extension DiffNames {
+    /// The number of names of the base that are looked at: the tree is locked meanwhile.
+    private static let mostListed = 200_000
+
     /// Returns paths of the new side at which it shows these files of the base.
     /// - Parameter keys: the files, by their inode in the base.
     mutating func hiddenPaths(
@@ -19,7 +22,8 @@ extension DiffNames {
         var open: [(path: [UInt8], base: [UInt8]?, number: InodeNumber?)] = [
             ([], try new.finder.basePath(of: tree.rootNumber, tree), tree.rootNumber),
         ]
-        while let directory = open.popLast() {
+        var listed = 0
+        while let directory = open.popLast(), listed < Self.mostListed {
             if directory.path.count > PathFinder.longestPath { continue }
             var entries: [FileName: Entry] = [:]
             if let number = directory.number { entries = try new.state.entries(in: number) }
@@ -28,7 +32,9 @@ extension DiffNames {
                 open.append((Self.join(directory.path, name), base, entry.inode))
             }
             guard let base = directory.base else { continue }
-            for entry in try tree.base.list(base) where entries[entry.name] == nil {
+            let names = try tree.base.list(base)
+            listed += names.count
+            for entry in names where entries[entry.name] == nil {
                 let place = BasePlace(directory: base, name: entry.name.bytes)
                 let path = Self.join(directory.path, entry.name)
                 if entry.type == .directory {

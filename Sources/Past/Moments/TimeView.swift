@@ -32,8 +32,9 @@ package final class TimeView: ChangeObserver, Sendable {
     private func withState<R: Sendable>(
         _ body: (TreeAtMoment) throws(Errno) -> R
     ) throws(Errno) -> R {
+        if baseTop == nil, !workspace.horizon.shows(sequence) { throw .stale }
         // The delta changes only under the tree's lock.
-        try workspace.withTree { (tree) throws(Errno) in
+        return try workspace.withTree { (tree) throws(Errno) in
             if let baseTop { return try body(TreeAtMoment(tree, baseAt: baseTop)) }
             return try body(TreeAtMoment(tree, delta.withLock { $0 }, at: sequence))
         }

@@ -16,6 +16,8 @@ struct FamilyRelease {
     /// The logs of each member whose files exist, or existed at a moment that counts.
     private var lifetimes: [UInt16: Lifetimes] = [:]
     private var logs: [UInt16: [UInt64]] = [:]
+    /// The length of each log in bytes, from before it was looked at.
+    private var lengths: [UInt64: UInt64] = [:]
 
     init(
         set: WorkspaceSet, family: ReleaseFamily, isBackground: Bool,
@@ -45,8 +47,30 @@ struct FamilyRelease {
 
     /// Moves the horizons, first in memory and then on the disk.
     mutating func moveHorizons(_ records: [WorkspaceRecord]) throws(StorageError) {
+        let before = family.members.map { $0.workspace?.horizon.record }
+        // No commit or refresh reads a moment meanwhile that is gone then.
+        let isMoved = set.epochs.committing.withLock { _ in moveInMemory(records) }
+        guard isMoved else {
+            throw .system(.again, doing: "release history of", path: "workspaces that are being forked")
+        }
+        do throws(StorageError) {
+            for member in family.members {
+                guard let workspace = member.workspace else { continue }
+                try check()
+                try write(workspace.horizon.record, of: member)
+            }
+        } catch {
+            // Nothing was released.
+            for (member, record) in zip(family.members, before) {
+                if let record { member.workspace?.horizon.move(to: record) }
+            }
+            throw error
+        }
+    }
+
+    private func moveInMemory(_ records: [WorkspaceRecord]) -> Bool {
         // A fork that is made meanwhile takes the horizon of its parent over.
-        let isMoved = set.opening.withLock { _ in
+        set.opening.withLock { _ in
             let now = set.store.allWorkspaces
             guard records.allSatisfy({ record in now.contains { $0 == record } }),
                 !now.contains(where: { fork in
@@ -64,35 +88,41 @@ struct FamilyRelease {
             }
             return true
         }
-        guard isMoved else {
-            throw .system(.again, doing: "release history of", path: "workspaces that are being forked")
-        }
-        for member in family.members {
-            guard let workspace = member.workspace else { continue }
-            try check()
-            try workspace.horizon.record.write(
-                to: LogDirectory.workspacePath(member.id), on: set.store.disk)
-        }
+    }
+
+    private func write(_ record: HorizonRecord, of member: ReleaseMember) throws(StorageError) {
+        try set.store.logs.reserve.whileFull(opening: { () throws(StorageError) in
+            try record.write(to: LogDirectory.workspacePath(member.id), on: set.store.disk)
+        })
     }
 
     // MARK: The whole release
 
-    mutating func run(isDryRun: Bool) throws(StorageError) {
-        for index in family.members.indices { try note(family.members[index], index) }
+    private struct Change {
+        var member: Int
+        var log: UInt64
+        var ranges: [Range<UInt64>]
+        /// The bytes that were given back before.
+        var before: UInt64
+        var bytes: UInt64
+    }
+
+    /// - Parameter isShort: whether the horizon is so near that reads under way may need what is behind it.
+    mutating func run(isDryRun: Bool, isShort: Bool) throws(StorageError) {
+        let started = set.clock.monotonic()
+        for index in family.members.indices { try note(family.members[index], index, isDryRun) }
         needed.finish()
         present.finish()
-        var changes: [(member: Int, log: UInt64, ranges: [Range<UInt64>], bytes: UInt64)] = []
+        var changes: [Change] = []
         var removals: [(member: Int, log: UInt64)] = []
         for (index, member) in family.members.enumerated() where member.workspace != nil {
             for log in logs[member.id] ?? [] {
-                pause()
+                try pause()
                 if isUnneeded(log, member) {
                     removals.append((index, log))
-                    continue
+                } else if let change = try change(log, index, upTo: member.first) {
+                    changes.append(change)
                 }
-                let ranges = try releasable(log, upTo: member.first)
-                if ranges.isEmpty { continue }
-                changes.append((index, log, ranges, ranges.reduce(0) { $0 + UInt64($1.count) }))
             }
         }
         if isDryRun {
@@ -104,21 +134,52 @@ struct FamilyRelease {
             return finish()
         }
         if changes.isEmpty, removals.isEmpty { return try settle() }
-        try note(&changes)
-        let release = LogRelease(set.store.logs)
-        for change in changes {
-            try check()
-            pause()
-            guard try Self.storing("release", change.log, { () throws(Errno) in
-                try release.punch(change.ranges, of: change.log, counting: change.bytes)
-            }) else {
-                parts[change.member].fault = "the file system of the store cannot make holes in files"
-                continue
-            }
-            parts[change.member].releasedBytes += change.bytes
-        }
+        try noteRanges(of: changes)
+        if isShort { wait(since: started) }
+        for change in changes { try punch(change) }
         for (index, log) in removals { try remove(log, index) }
         try settle()
+    }
+
+    /// Waits until reads that began before the horizon moved are done.
+    private func wait(since started: Int64) {
+        let left = Self.longestRead - (set.clock.monotonic() - started)
+        if left > 0 { Clock.pause(microseconds: UInt32(clamping: left / 1_000)) }
+    }
+
+    /// How long a read may hold on to pieces, in nanoseconds.
+    private static let longestRead: Int64 = 1_000_000_000
+
+    /// Returns what can be released of a log, with what an earlier release has listed only.
+    private func change(
+        _ log: UInt64, _ index: Int, upTo first: UInt64
+    ) throws(StorageError) -> Change? {
+        let ranges = try releasable(log, upTo: first)
+        let known = ReleasedRanges(log: log, on: set.store.disk)
+        if ranges.isEmpty, known.isDone || known.ranges.isEmpty { return nil }
+        let new = ranges.reduce(UInt64(0)) { $0.adding(clamping: UInt64($1.count)) }
+        return Change(
+            member: index, log: log, ranges: ranges, before: known.doneBytes,
+            bytes: known.isDone ? new : new.adding(clamping: known.byteCount))
+    }
+
+    private mutating func punch(_ change: Change) throws(StorageError) {
+        try check()
+        try pause()
+        let log = change.log
+        do throws(StorageError) {
+            let isDone = try set.store.logs.reserve.whileFull(opening: { () throws(StorageError) in
+                try LogRelease(set.store.logs).punch(log, before: change.before)
+            })
+            if isDone {
+                parts[change.member].releasedBytes += change.bytes
+            } else {
+                parts[change.member].fault = "the file system of the store cannot make holes in files"
+            }
+        } catch {
+            // The other logs do not depend on it. The next release tries again.
+            parts[change.member].fault = "\(error)"
+        }
     }
 
     /// Records what was found.
@@ -132,7 +193,7 @@ struct FamilyRelease {
             record.historyBytes = parts[index].historyBytes
             record.releasedBytes = record.releasedBytes.adding(clamping: parts[index].releasedBytes)
             workspace.horizon.move(to: record)
-            try record.write(to: LogDirectory.workspacePath(member.id), on: set.store.disk)
+            try write(record, of: member)
         }
     }
 
@@ -147,8 +208,13 @@ struct FamilyRelease {
     }
 
     /// Lets others work, if no command waits for the release.
-    private func pause() {
-        if isBackground { Clock.pause(microseconds: 200) }
+    /// - Throws: EINTR if a command waits, or the mount ends.
+    private func pause() throws(StorageError) {
+        if !isBackground { return }
+        if set.releaseState.isWanted.load(ordering: .relaxed) > 0 {
+            throw .system(.interrupted, doing: "release history of", path: set.store.path)
+        }
+        Clock.pause(microseconds: 200)
     }
 
     private func size(of log: UInt64) throws(StorageError) -> UInt64 {
@@ -174,11 +240,20 @@ struct FamilyRelease {
 
     // MARK: What is needed
 
-    private mutating func note(_ member: ReleaseMember, _ index: Int) throws(StorageError) {
+    private mutating func note(
+        _ member: ReleaseMember, _ index: Int, _ isDryRun: Bool
+    ) throws(StorageError) {
+        if set.store.logs.hasSyncFailure(in: member.id) {
+            throw .system(.inputOutput, doing: "sync", path: LogDirectory.workspacePath(member.id))
+        }
         let numbers: [UInt64]
         do throws(Errno) {
-            if member.workspace != nil { try LogRelease(set.store.logs).removeDead(of: member.id) }
+            if member.workspace != nil, !isDryRun {
+                try LogRelease(set.store.logs).removeDead(of: member.id)
+            }
             numbers = try set.store.logs.numbers(of: member.id)
+            // First of all: what is appended from now on shows in the length.
+            if member.workspace != nil { for log in numbers { lengths[log] = try length(of: log) } }
         } catch {
             throw .system(error, doing: "list the logs of", path: LogDirectory.workspacePath(member.id))
         }
@@ -191,7 +266,7 @@ struct FamilyRelease {
             lifetimes[member.id] = known
         }
         for log in numbers {
-            pause()
+            try pause()
             var moments = own
             if let known { moments = moments.filter { known.exists(log, at: $0) } }
             let isLater = known?.exists(log, since: member.first) ?? true
@@ -238,21 +313,31 @@ struct FamilyRelease {
     // MARK: Release
 
     /// Writes the lists of all that will be released, and syncs them.
-    private mutating func note(
-        _ changes: inout [(member: Int, log: UInt64, ranges: [Range<UInt64>], bytes: UInt64)]
-    ) throws(StorageError) {
+    private func noteRanges(of changes: [Change]) throws(StorageError) {
+        // What is released was replaced by later records, which must not be lost in its stead. And no list
+        // may name positions that a power cut takes, and that are written again.
+        try synchronize()
         let release = LogRelease(set.store.logs)
-        for index in changes.indices {
+        for change in changes {
             try check()
-            changes[index].bytes = try release.note(changes[index].ranges, of: changes[index].log)
+            try set.store.logs.reserve.whileFull(opening: { () throws(StorageError) in
+                try release.note(change.ranges, of: change.log)
+            })
         }
+        if !changes.isEmpty { try synchronize() }
+    }
+
+    private func synchronize() throws(StorageError) {
         try check()
         do throws(Errno) {
-            // What is released was replaced by later records, which must not be lost in its stead.
             try set.store.disk.synchronizeAll()
         } catch {
             throw .system(error, doing: "sync", path: set.store.path)
         }
+    }
+
+    private func length(of log: UInt64) throws(Errno) -> UInt64 {
+        try set.store.disk.open(LogDirectory.path(log), .readOnly).length()
     }
 
     /// Removes a log that nothing needs.
@@ -266,6 +351,8 @@ struct FamilyRelease {
             let dead = try workspace.withTree { (tree) throws(Errno) -> String? in
                 if let row = try tree.row(log), row.links > 0 { return nil }
                 guard !Lifetimes.isHeld(log, tree) else { return nil }
+                // It may have been edited, and removed once more: then its history is needed.
+                if try length(of: log) != lengths[log] { return nil }
                 tree.openLogs.forget(log)
                 return try release.takeOut(log)
             }

@@ -70,7 +70,7 @@ extension Releases {
                 guard progress(index, families.count) else {
                     return .failure(CommandError(.interrupted, "the release was stopped"))
                 }
-                if request.isBackground, isWanted { break }
+                if request.isBackground, self.isWanted { break }
                 report.parts += release(family, request, &seen)
             }
             _ = progress(families.count, families.count)
@@ -78,6 +78,15 @@ extension Releases {
         }
         return try result.get()
     }
+
+    /// Ends the release in the background, and waits for it. No further one begins.
+    package func stop() {
+        set.releaseState.isWanted.wrappingAdd(1, ordering: .relaxed)
+        set.releaseState.running.withLock { _ in }
+    }
+
+    /// An age below which reads under way may need what is older, in nanoseconds.
+    private static let shortAge: UInt64 = 60_000_000_000
 
     /// The time between two releases in the background, in nanoseconds.
     private static let interval: Int64 = 600_000_000_000
@@ -95,12 +104,12 @@ extension Releases {
             last = now
             return true
         }
-        if !isDue || set.store.logs.reserve.isShort { return }
+        if !isDue { return }
         var request = ReleaseRequest()
         request.isBackground = true
         // What is wrong is told by the parts.
         let report = (try? run(request)) ?? ReleaseReport()
-        for part in report.parts where part.fault != nil {
+        for part in report.parts where part.fault != nil && !isWanted {
             EventLog(of: part.id, in: set.events).post(
                 .notice, "its old history is not released: \(part.fault ?? "")")
         }
@@ -129,7 +138,9 @@ extension Releases {
             var release = FamilyRelease(
                 set: set, family: family, isBackground: request.isBackground, observer: observer)
             if !request.isDryRun { try release.moveHorizons(records) }
-            try release.run(isDryRun: request.isDryRun)
+            // A horizon of some age is behind all that is under way.
+            let isShort = request.firsts.isEmpty && (request.age ?? .max) < Self.shortAge
+            try release.run(isDryRun: request.isDryRun, isShort: isShort)
             parts = release.parts
             if !request.isDryRun, parts.allSatisfy({ $0.fault == nil }) {
                 for (member, state) in zip(family.members, now) { seen[member.id] = state }
@@ -166,14 +177,18 @@ extension Releases {
         if let wanted = request.firsts[record.id] {
             then = wanted
         } else if age > 0 {
-            then = min(try workspace.treeLog.lastSequence(at: time), last)
+            // The last record that is known to be that old: writes after it may be younger.
+            let bound = min(try workspace.treeLog.lastSequence(at: time), last)
+            then = try workspace.treeLog.lastRecord(upTo: bound)
         }
         let first = max(then, workspace.horizon.record.first)
         if !request.isDryRun { workspace.maintenance.expireBackups(olderThan: age) }
         let backups = workspace.withTreeSafely { tree in
             tree.backups.values.filter { !$0.isAutomatic || $0.time >= time }.map(\.sequence)
         }
-        let kept = Set(backups).filter { $0 < first }.sorted()
+        // Its removal compares a fork with the moment that it began with.
+        let beginning = record.fork.map { [$0.moment] } ?? []
+        let kept = Set(backups + beginning).filter { $0 < first }.sorted()
         return ReleaseMember(record, workspace, first: first, kept: kept)
     }
 }

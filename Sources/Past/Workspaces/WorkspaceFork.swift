@@ -21,6 +21,9 @@ extension Forks {
         do throws(Errno) {
             made = try fork(record, as: name, moment: target, caller: caller)
         } catch {
+            if error == .stale, let target, !workspace.horizon.shows(target) {
+                throw CommandError(error, Moments.released(workspace))
+            }
             throw CommandError(error, Self.failure(error, name))
         }
         guard let target else { return made }

@@ -7,13 +7,15 @@ package struct LogNeeds {
     private let id: UInt64
     private let logs: LogDirectory
     private let file: any DiskFile
-    private let length: UInt64
+    /// The length of the log when it was looked at, in bytes.
+    package let length: UInt64
 
     /// - Returns: nil if the log has no records.
     package init?(_ id: UInt64, in logs: LogDirectory) throws(Errno) {
         self.id = id
         self.logs = logs
-        file = try logs.file(id)
+        // Not through the cache, which holds the logs in use.
+        file = try logs.disk.open(LogDirectory.path(id), .readOnly)
         length = min(try file.length(), logs.pendingCut(of: id) ?? .max)
         if length <= UInt64(Format.logHeaderLength) { return nil }
     }
@@ -46,7 +48,8 @@ package struct LogNeeds {
         func show(before sequence: UInt64) {
             while let moment = next.first, moment < sequence {
                 next = next.dropFirst()
-                if !isShown { content(state.pieces) }
+                // Content that is lost is needed by nothing: reads answer EIO.
+                if !isShown, !state.isDamaged { content(state.pieces) }
                 isShown = true
             }
         }
@@ -57,8 +60,12 @@ package struct LogNeeds {
             isShown = false
             if record.position != end { throw lost(end..<record.position) }
             end = record.position + record.header.recordLength
+            let wasDamaged = state.isDamaged
             try EditLog.apply(record, file, id, logs.key, &state)
-            if state.isDamaged { throw lost(record.position..<end) }
+            // After a filler of a repair the content is lost until all of it is written again.
+            if state.isDamaged, !wasDamaged, record.header.kind != RecordKind.gap.rawValue {
+                throw lost(record.position..<end)
+            }
             if record.header.sequence > later {
                 for piece in EditLog.pieces(takenBy: record, file, id, logs.key) { shared(piece) }
             }
@@ -111,6 +118,6 @@ package struct LogNeeds {
 
     /// The bytes of the log that are not released.
     package var byteCount: UInt64 {
-        length - min(length, ReleasedRanges(log: id, on: logs.disk).byteCount)
+        length - min(length, ReleasedRanges(log: id, on: logs.disk).doneBytes)
     }
 }

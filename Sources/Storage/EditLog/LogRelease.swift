@@ -3,8 +3,8 @@
 // removed.
 //
 // The order keeps readers right after a kill or a power cut at any point: first all lists of released
-// ranges are written and synced, then the bytes go. A list that names bytes which are still there does no
-// harm.
+// ranges are written and synced, then the bytes go. The next release gives back what a list names and is
+// still there.
 
 package import Platform
 
@@ -16,25 +16,32 @@ package struct LogRelease: Sendable {
     // MARK: Ranges
 
     /// Adds ranges to the list of a log. Nothing is released yet.
-    /// - Returns: the number of bytes that are new in the list.
-    package func note(_ ranges: [Range<UInt64>], of log: UInt64) throws(StorageError) -> UInt64 {
-        var released = ReleasedRanges(log: log, on: logs.disk)
-        let before = released.isUnknown ? 0 : released.byteCount
-        released.insert(ranges)
+    package func note(_ ranges: [Range<UInt64>], of log: UInt64) throws(StorageError) {
         // A list that cannot be read is made again: what it had is not known, and is released once more.
+        var released = ReleasedRanges(log: log, on: logs.disk)
+        if released.isUnknown { released = ReleasedRanges() }
+        // What was listed and not released is released with it.
+        released.insert(ranges)
+        released.isDone = false
         try released.write(log: log, on: logs.disk)
-        return released.byteCount - min(before, released.byteCount)
     }
 
     /// Releases all that the list of a log has. The list must be durable.
-    /// - Parameter count: the number of bytes that were not released before.
+    /// - Parameter before: the bytes that were given back earlier.
     /// - Returns: false if the file system cannot make holes.
-    package func punch(
-        _ ranges: [Range<UInt64>], of log: UInt64, counting count: UInt64
-    ) throws(Errno) -> Bool {
-        let file = try logs.file(log)
-        for range in ranges where try !file.punch(range) { return false }
-        logs.counter(log.workspace).release(files: 0, logBytes: count)
+    package func punch(_ log: UInt64, before: UInt64) throws(StorageError) -> Bool {
+        var released = ReleasedRanges(log: log, on: logs.disk)
+        do throws(Errno) {
+            // Not through the cache, which holds the logs in use.
+            let file = try logs.disk.open(LogDirectory.path(log), .readWrite)
+            for range in released.ranges where try !file.punch(range) { return false }
+        } catch {
+            throw .system(error, doing: "release a part of", path: LogDirectory.path(log))
+        }
+        released.isDone = true
+        try released.write(log: log, on: logs.disk)
+        logs.counter(log.workspace).release(
+            files: 0, logBytes: released.byteCount - min(before, released.byteCount))
         return true
     }
 
@@ -57,9 +64,9 @@ package struct LogRelease: Sendable {
     /// Removes a log that was taken out of use, with what belongs to it.
     package func remove(_ log: UInt64, _ dead: String) throws(Errno) {
         let length = (try? logs.disk.open(dead, .readOnly).length()) ?? 0
-        let released = ReleasedRanges(log: log, on: logs.disk).byteCount
-        // While the list is there, what is left of the log can be checked.
-        for path in [LogDirectory.piecesPath(log), dead, LogDirectory.releasedPath(log)]
+        let released = ReleasedRanges(log: log, on: logs.disk).doneBytes
+        // The list goes first: a later log of that number has none.
+        for path in [LogDirectory.releasedPath(log), LogDirectory.piecesPath(log), dead]
         where logs.disk.exists(path) {
             try logs.disk.remove(path)
         }
@@ -71,13 +78,12 @@ package struct LogRelease: Sendable {
     package func removeDead(of workspace: UInt16) throws(Errno) {
         for log in try logs.numbers(of: workspace, suffix: ".log" + Self.deadSuffix) {
             // It does not count: only logs with their names do at an opening.
-            let dead = LogDirectory.path(log) + Self.deadSuffix
-            try logs.disk.remove(dead)
-            if logs.disk.exists(LogDirectory.path(log)) { continue }
-            for path in [LogDirectory.piecesPath(log), LogDirectory.releasedPath(log)]
-            where logs.disk.exists(path) {
-                try logs.disk.remove(path)
+            let beside = [LogDirectory.releasedPath(log), LogDirectory.piecesPath(log)]
+            // A new log has removed what was beside the old one.
+            if !logs.disk.exists(LogDirectory.path(log)) {
+                for path in beside where logs.disk.exists(path) { try logs.disk.remove(path) }
             }
+            try logs.disk.remove(LogDirectory.path(log) + Self.deadSuffix)
         }
     }
 }

@@ -72,6 +72,11 @@ package final class LogDirectory: Sendable {
 
     func syncFailure(of log: UInt64) -> Errno? { failedSyncs.withLock { $0[log] } }
 
+    /// Whether a sync of a log of a workspace has failed: it may have lost what was written last.
+    package func hasSyncFailure(in workspace: UInt16) -> Bool {
+        failedSyncs.withLock { known in known.keys.contains { UInt16($0 >> 48) == workspace } }
+    }
+
     func noteSyncFailure(_ error: Errno, of log: UInt64) {
         failedSyncs.withLock { $0[log] = error }
     }
@@ -185,6 +190,10 @@ package final class LogDirectory: Sendable {
     /// - Throws: `Errno.exists` if there is a log with records.
     package func create(_ log: UInt64) throws(Errno) -> any DiskFile {
         let path = Self.path(log)
+        // A log of that number was removed, and the list of what was released of it may have stayed.
+        if disk.exists(Self.releasedPath(log)), (try? disk.open(path, .readOnly)) == nil {
+            try disk.remove(Self.releasedPath(log))
+        }
         let file: any DiskFile
         do throws(Errno) {
             file = try createEmpty(path)

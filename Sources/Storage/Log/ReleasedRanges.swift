@@ -3,19 +3,28 @@
 // stay. The file NUMBER.released beside the log lists them, and is durable before the first byte is gone: a
 // check and a recovery must tell released bytes from lost ones.
 //
-// sealed payload: log id u64 | count u64 | count times: start u64, end u64
+// A list may name bytes that are still there: after a kill between the list and the release, or where the
+// file system cannot make holes. The flag in it says that all of it was released.
+//
+// sealed payload: log id u64 | flags u32 (1: all is released) | zero u32 | count u64
+//     | count times: start u64, end u64
 
 package import Platform
 
 package struct ReleasedRanges: Equatable, Sendable {
     /// Sorted; no two overlap or touch.
     package private(set) var ranges: [Range<UInt64>] = []
+    /// Whether all that is listed was given back.
+    package var isDone = false
     /// Whether the list cannot be read. Any range may be released then.
     package private(set) var isUnknown = false
 
     package init() {}
 
-    package var byteCount: UInt64 { ranges.reduce(0) { $0 + UInt64($1.count) } }
+    package var byteCount: UInt64 { ranges.reduce(0) { $0.adding(clamping: UInt64($1.count)) } }
+
+    /// The bytes that are known to be given back.
+    package var doneBytes: UInt64 { isDone ? byteCount : 0 }
 
     /// Whether a whole range is released.
     package func contains(_ range: Range<UInt64>) -> Bool {
@@ -62,20 +71,21 @@ extension ReleasedRanges {
         guard disk.exists(path) else { return }
         guard let payload = try? SealedFile.read(
             magic: Format.releasedMagic, copies: 2, from: path, on: disk),
-            let ranges = Self.decode(payload, log: log)
+            let found = ReleasedRanges(decoding: payload, log: log)
         else {
             isUnknown = true
             return
         }
-        self.ranges = ranges
+        self = found
     }
 
-    /// Returns the ranges of a payload; nil if it is not that of a list of this log.
-    package static func decode(_ payload: [UInt8], log: UInt64) -> [Range<UInt64>]? {
+    /// Decodes a payload; nil if it is not that of a list of this log.
+    package init?(decoding payload: [UInt8], log: UInt64) {
         var reader = ByteReader(payload)
-        guard reader.integer() == log, let count: UInt64 = reader.integer(),
+        guard reader.integer() == log, let flags: UInt32 = reader.integer(),
+            reader.integer(UInt32.self) != nil, let count: UInt64 = reader.integer(),
             reader.remaining % 16 == 0, count == UInt64(reader.remaining / 16) else { return nil }
-        var ranges: [Range<UInt64>] = []
+        isDone = flags & 1 != 0
         var end: UInt64 = 0
         for _ in 0..<count {
             guard let from: UInt64 = reader.integer(), let to: UInt64 = reader.integer(),
@@ -83,13 +93,14 @@ extension ReleasedRanges {
             ranges.append(from..<to)
             end = to
         }
-        return ranges
     }
 
     /// Writes the list. It is not synced: the caller syncs the store before it releases anything.
     package func write(log: UInt64, on disk: any Disk) throws(StorageError) {
-        var writer = ByteWriter(capacity: 16 + 16 * ranges.count)
+        var writer = ByteWriter(capacity: 24 + 16 * ranges.count)
         writer.integer(log)
+        writer.integer(UInt32(isDone ? 1 : 0))
+        writer.integer(UInt32(0))
         writer.integer(UInt64(ranges.count))
         for range in ranges {
             writer.integer(range.lowerBound)
