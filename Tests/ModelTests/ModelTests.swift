@@ -41,7 +41,7 @@ import Testing
         var limits = Limits()
         limits.releasePage = 1
         let run = try CommitRun(seed: seed.value &+ 1, limits: limits)
-        try run.run(rounds: TestEnvironment.isFull ? 60 : 14, releasesOften: true)
+        try run.run(rounds: TestEnvironment.isFull ? 60 : 9, releasesOften: true)
         #expect(run.released > 0 || !TestEnvironment.isFull, "\(seed)")
     }
 }

@@ -13,6 +13,7 @@ extension CommitRun {
     func release() throws {
         var request = ReleaseRequest()
         request.age = 0
+        request.waitsForReads = false
         for name in names {
             guard let known = states[name]?.randomElement(using: &random), Bool.random(using: &random)
             else { continue }

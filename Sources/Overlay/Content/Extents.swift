@@ -93,7 +93,7 @@ extension WorkspaceContent {
         guard !end.overflow, end.partialValue <= EditLog.maximumSize,
             targetOffset <= EditLog.maximumSize - length
         else { throw .fileTooBig }
-        while true {
+        for _ in 0..<Self.attempts {
             do throws(Errno) {
                 return try share(
                     source, sourceOffset..<end.partialValue, with: target, at: targetOffset, caller: caller)
@@ -102,7 +102,11 @@ extension WorkspaceContent {
                 if error != .again { throw error }
             }
         }
+        throw .busy
     }
+
+    /// How often a copy is tried beside releases of history. They are seconds apart.
+    private static let attempts = 8
 
     /// - Throws: EAGAIN if a release of history came in between, and the source was changed meanwhile.
     private func share(

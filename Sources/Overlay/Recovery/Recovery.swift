@@ -100,7 +100,10 @@ extension Recovery {
     /// Reads how far back the history can be seen.
     private func loadHorizon() {
         do throws(StorageError) {
-            workspace.horizon.move(to: try HorizonRecord(of: workspace.id, on: workspace.disk))
+            var record = try HorizonRecord(of: workspace.id, on: workspace.disk)
+            // After a power cut there may be fewer changes than when it was written.
+            record.first = min(record.first, workspace.sequence.last)
+            workspace.horizon.move(to: record)
         } catch {
             workspace.events.post(
                 .error, "\(error); of its history only backups can be seen, and what changes from now on")

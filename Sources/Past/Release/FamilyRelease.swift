@@ -54,6 +54,8 @@ struct FamilyRelease {
             throw .system(.again, doing: "release history of", path: "workspaces that are being forked")
         }
         do throws(StorageError) {
+            // No horizon may survive a power cut that takes the changes up to it.
+            try synchronize()
             for member in family.members {
                 guard let workspace = member.workspace else { continue }
                 try check()

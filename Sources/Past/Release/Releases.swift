@@ -25,6 +25,8 @@ package struct ReleaseRequest: Sendable {
     package var age: UInt64?
     /// The earliest change that is kept, by workspace, in place of an age: for tests.
     package var firsts: [UInt16: UInt64] = [:]
+    /// Whether reads that are under way are waited for. A test has none.
+    package var waitsForReads = true
     /// Whether only open workspaces are looked at, slowly, and only those that have changed.
     package var isBackground = false
 
@@ -139,7 +141,7 @@ extension Releases {
                 set: set, family: family, isBackground: request.isBackground, observer: observer)
             if !request.isDryRun { try release.moveHorizons(records) }
             // A horizon of some age is behind all that is under way.
-            let isShort = request.firsts.isEmpty && (request.age ?? .max) < Self.shortAge
+            let isShort = request.waitsForReads && (request.age ?? .max) < Self.shortAge
             try release.run(isDryRun: request.isDryRun, isShort: isShort)
             parts = release.parts
             if !request.isDryRun, parts.allSatisfy({ $0.fault == nil }) {

@@ -53,8 +53,12 @@ package struct LogRelease: Sendable {
     package func takeOut(_ log: UInt64) throws(Errno) -> String {
         let path = LogDirectory.path(log)
         let dead = path + Self.deadSuffix
+        let length = try logs.disk.open(path, .readOnly).length()
+        let released = ReleasedRanges(log: log, on: logs.disk).doneBytes
         try logs.disk.rename(path, to: dead)
         logs.forget(log)
+        // Only logs with their names count.
+        logs.counter(log.workspace).release(files: 1, logBytes: length - min(length, released))
         return dead
     }
 
@@ -63,21 +67,17 @@ package struct LogRelease: Sendable {
 
     /// Removes a log that was taken out of use, with what belongs to it.
     package func remove(_ log: UInt64, _ dead: String) throws(Errno) {
-        let length = (try? logs.disk.open(dead, .readOnly).length()) ?? 0
-        let released = ReleasedRanges(log: log, on: logs.disk).doneBytes
         // The list goes first: a later log of that number has none.
         for path in [LogDirectory.releasedPath(log), LogDirectory.piecesPath(log), dead]
         where logs.disk.exists(path) {
             try logs.disk.remove(path)
         }
         logs.forgetState(of: log)
-        logs.counter(log.workspace).release(files: 1, logBytes: length - min(length, released))
     }
 
     /// Removes what a kill left of logs that were taken out of use.
     package func removeDead(of workspace: UInt16) throws(Errno) {
         for log in try logs.numbers(of: workspace, suffix: ".log" + Self.deadSuffix) {
-            // It does not count: only logs with their names do at an opening.
             let beside = [LogDirectory.releasedPath(log), LogDirectory.piecesPath(log)]
             // A new log has removed what was beside the old one.
             if !logs.disk.exists(LogDirectory.path(log)) {

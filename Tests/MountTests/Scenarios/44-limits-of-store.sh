@@ -4,7 +4,7 @@
 
 case $(ls -A) in *draft*) complain '.draft is listed' ;; esac
 found=$(ls .draft | tr '\n' ' ')
-must test "$found" = 'discard events last-error limits list metrics progress restore status '
+must test "$found" = 'discard events gc last-error limits list metrics progress restore status '
 is limits 'bytes none
 files none
 memory 256M
