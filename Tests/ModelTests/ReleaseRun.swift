@@ -72,7 +72,9 @@ extension CommitRun {
                     if !isSeen { throw CommandError(.exists, "") }
                     let differences: [String]
                     do {
-                        differences = state.image.differences(to: try TreeImage(PastTree(view)))
+                        // The number of names of a file may not be known of a moment before a restart.
+                        differences = state.image.differences(
+                            to: try TreeImage(PastTree(view)), comparesLinks: false)
                     } catch {
                         throw CommandError(.inputOutput, "\(error)")
                     }
