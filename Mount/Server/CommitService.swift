@@ -9,7 +9,7 @@ internal import Storage
 internal import Synchronization
 
 final class CommitService: Sendable {
-    private let workspaces: WorkspaceSet
+    private let set: WorkspaceSet
     private let jobs: JobList
     private let clock: Clock
     private struct Key: Hashable {
@@ -20,7 +20,7 @@ final class CommitService: Sendable {
     private let reports = Mutex<[Key: [UInt8]]>([:])
 
     init(_ set: WorkspaceSet, _ jobs: JobList, clock: Clock) {
-        workspaces = set
+        self.set = set
         self.jobs = jobs
         self.clock = clock
     }
@@ -28,24 +28,23 @@ final class CommitService: Sendable {
     /// Completes a commit that a crash ended. If it cannot be completed, workspaces still see what they saw.
     func finishInterrupted() {
         do throws(CommandError) {
-            if try Commits(workspaces).finishInterrupted() {
-                workspaces.events.post(.notice, "a commit that had been interrupted is complete")
+            if try Commits(set).finishInterrupted() {
+                set.events.post(.notice, "a commit that had been interrupted is complete")
             }
         } catch {
-            workspaces.events.post(.error, "a commit that was interrupted is not complete: \(error)")
+            set.events.post(.error, "a commit that was interrupted is not complete: \(error)")
         }
-        Commits(workspaces).removeUnneeded()
+        Commits(set).removeUnneeded()
     }
 
     /// - Throws: EBUSY if paths conflict; the report names them.
     func commit(_ workspace: Workspace, _ request: CommitRequest) throws(CommandError) {
-        let name = workspaces.records.first { $0.id == workspace.id }.map { "\($0.name)" } ?? ""
-        let job = jobs.start("commit", workspace: name, unit: "steps", isCancellable: false)
+        let job = jobs.start("commit", of: workspace, in: set, unit: "steps", isCancellable: false)
         let time = clock.realtime()
-        set(nil, of: .commit, workspace)
+        keep(nil, of: .commit, workspace)
         let report: CommitReport
         do throws(CommandError) {
-            report = try Commits(workspaces).commit(workspace, request, time: time) { done, total in
+            report = try Commits(set).commit(workspace, request, time: time) { done, total in
                 job.setTotal(UInt64(total))
                 job.advance(by: 1)
             }
@@ -54,7 +53,7 @@ final class CommitService: Sendable {
             job.end(.failed(error.description))
             throw error
         }
-        set(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .commit, workspace)
+        keep(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .commit, workspace)
         if !request.isDryRun { try refuse(report.conflicts, "nothing was committed", "commit") }
     }
 
@@ -74,10 +73,10 @@ final class CommitService: Sendable {
     func refresh(
         _ workspace: Workspace, _ request: RefreshRequest, _ caller: Caller
     ) throws(CommandError) -> CommandOutcome {
-        set(nil, of: .refresh, workspace)
+        keep(nil, of: .refresh, workspace)
         let time = clock.realtime()
-        let report = try Refreshes(workspaces).refresh(workspace, request, caller: caller)
-        set(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .refresh, workspace)
+        let report = try Refreshes(set).refresh(workspace, request, caller: caller)
+        keep(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .refresh, workspace)
         if let outcome = report.outcome { return outcome }
         if !request.isDryRun { try refuse(report.conflicts, "nothing was refreshed", "refresh") }
         let stale = request.isDryRun ? StaleCaches() : workspace.baseFiles.refresh()
@@ -88,7 +87,7 @@ final class CommitService: Sendable {
         return outcome
     }
 
-    private func set(_ report: [UInt8]?, of file: CommandFile, _ workspace: Workspace) {
+    private func keep(_ report: [UInt8]?, of file: CommandFile, _ workspace: Workspace) {
         reports.withLock { $0[Key(workspace: workspace.id, file: file)] = report }
     }
 

@@ -61,7 +61,7 @@ extension ControlServices {
         refreshReport = { workspace in commits.text(.refresh, of: workspace) }
         let releases = ReleaseService(set, jobs, clock: clock)
         release = { workspace, isDryRun, age throws(CommandError) in
-            try releases.run(workspace, isDryRun: isDryRun, age: age)
+            releases.run(workspace, isDryRun: isDryRun, age: age)
         }
         releaseReport = { workspace in releases.text(workspace) }
         missingNames = { workspace in workspace.baseFiles.namesOfBase(negatives.take(of: workspace)) }

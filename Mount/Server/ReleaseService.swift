@@ -24,24 +24,16 @@ final class ReleaseService: Sendable {
     /// - Parameters:
     ///   - workspace: nil for all.
     ///   - age: in nanoseconds; nil for the retention.
-    func run(_ workspace: Workspace?, isDryRun: Bool, age: UInt64?) throws(CommandError) {
-        let name = set.records.first { $0.id == workspace?.id }.map { "\($0.name)" } ?? ""
-        let job = jobs.start("gc", workspace: name, unit: "workspaces", isCancellable: false)
+    func run(_ workspace: Workspace?, isDryRun: Bool, age: UInt64?) {
+        let job = jobs.start("gc", of: workspace, in: set, unit: "workspaces", isCancellable: false)
         var request = ReleaseRequest()
         (request.isDryRun, request.age) = (isDryRun, age)
         if let workspace { request.workspaces = [workspace.id] }
-        let report: ReleaseReport
-        do throws(CommandError) {
-            report = try Releases(set).run(request) { done, total in
-                job.setTotal(UInt64(total))
-                if done > 0 { job.advance(by: 1) }
-                return true
-            }
-            job.end()
-        } catch {
-            job.end(.failed(error.description))
-            throw error
+        let report = Releases(set).run(request) { done, total in
+            job.setTotal(UInt64(total))
+            if done > 0 { job.advance(by: 1) }
         }
+        job.end()
         let text = ReleaseText.report(report, isDryRun: isDryRun, time: clock.realtime())
         reports.withLock { $0[workspace?.id ?? 0] = text }
     }

@@ -41,11 +41,10 @@ final class VerificationService: Sendable {
                     error, "there is nothing at \(String(decoding: path, as: UTF8.self)) to verify: \(error)")
             }
         }
-        let name = set.records.first { $0.id == workspace.id }.map { "\($0.name)" } ?? ""
         let (job, previous): (Job?, State?) = states.withLock { states in
             let previous = states[workspace.id]
             if case .running = previous { return (nil, previous) }
-            let job = jobs.start("verify", workspace: name, unit: "bytes")
+            let job = jobs.start("verify", of: workspace, in: set, unit: "bytes")
             states[workspace.id] = .running(job)
             return (job, previous)
         }

@@ -149,7 +149,7 @@ final class Session {
         var request = ReleaseRequest()
         request.age = 0
         request.waitsForReads = false
-        let report = try Releases(set).run(request)
+        let report = Releases(set).run(request)
         // The only faults on this disk are the planned ones.
         if report.parts.contains(where: { $0.fault != nil }) { throw Errno.inputOutput }
     }

@@ -25,7 +25,7 @@ extension CommitRun {
         let stop = Countdown(Int.random(in: 0..<40, using: &random))
         let starting = starts
         do {
-            let report = try Releases(fixture.set).observed { stop.hit() ? .inputOutput : nil }.run(request)
+            let report = Releases(fixture.set).observed { stop.hit() ? .inputOutput : nil }.run(request)
             released += report.releasedBytes
             note(report, isStopped: stop.wasHit)
             for part in report.parts where !stop.wasHit {
@@ -37,7 +37,7 @@ extension CommitRun {
         try checkHistory()
         if stop.wasHit {
             // The rest is released.
-            let report = try Releases(fixture.set).run(request)
+            let report = Releases(fixture.set).run(request)
             note(report, isStopped: false)
             try compare(before, "after the rest of a release", isStarted: true)
             try checkHistory()

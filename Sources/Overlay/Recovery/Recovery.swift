@@ -98,19 +98,29 @@ extension Recovery {
     }
 
     /// Reads how far back the history can be seen.
-    private func loadHorizon() {
+    /// - Returns: why that is not known.
+    private func loadHorizon() -> StorageError? {
         do throws(StorageError) {
-            var record = try HorizonRecord(of: workspace.id, on: workspace.disk)
-            // After a power cut there may be fewer changes than when it was written.
-            record.first = min(record.first, workspace.sequence.last)
-            workspace.horizon.move(to: record)
+            workspace.horizon.move(to: try HorizonRecord(of: workspace.id, on: workspace.disk))
+            return nil
         } catch {
-            workspace.events.post(
-                .error, "\(error); of its history only backups can be seen, and what changes from now on")
-            let backups = workspace.withTreeSafely { $0.backups.values.map(\.sequence) }
-            workspace.horizon.move(
-                to: HorizonRecord(first: workspace.sequence.last, kept: Set(backups).sorted()))
+            return error
         }
+    }
+
+    /// Makes the horizon fit the changes that are there.
+    private func settleHorizon(_ fault: StorageError?) {
+        var record = workspace.horizon.record
+        let last = workspace.sequence.last
+        if let fault {
+            workspace.events.post(
+                .error, "\(fault); of its history only backups can be seen, and what changes from now on")
+            let backups = workspace.withTreeSafely { $0.backups.values.map(\.sequence) }
+            record = HorizonRecord(first: last, kept: Set(backups).sorted())
+        }
+        // After a power cut there may be fewer changes than when it was written.
+        record.first = min(record.first, last)
+        workspace.horizon.move(to: record)
     }
 
     private static func wasCutOff(
@@ -138,10 +148,8 @@ extension Recovery {
         from position: CheckpointPosition, report: inout RecoveryReport
     ) throws(StorageError) {
         // What the history does not need any more is not looked for.
-        if let horizon = try? HorizonRecord(of: workspace.id, on: workspace.disk) {
-            workspace.horizon.move(to: horizon)
-        }
-        defer { loadHorizon() }
+        let fault = loadHorizon()
+        defer { settleHorizon(fault) }
         var replay = Replay(workspace, from: position)
         let top = workspace.base.top
         try replay.run(&report)

@@ -60,9 +60,9 @@ extension WorkspaceAccounts {
         let growth = workspace.logs.counter(workspace.id).growth
         var usage = usageBeforeGrowth(growth)
         usage.logFiles = usage.logFiles.adding(clamping: growth.files)
-        usage.logFiles -= min(usage.logFiles, growth.releasedFiles)
+            .subtracting(clamping: growth.releasedFiles)
         usage.logBytes = usage.logBytes.adding(clamping: growth.bytes)
-        usage.logBytes -= min(usage.logBytes, growth.releasedBytes)
+            .subtracting(clamping: growth.releasedBytes)
         if let file = try? workspace.disk.open(
             "\(LogDirectory.workspacePath(workspace.id))/tree.db", .readOnly) {
             usage.databaseBytes = (try? file.length()) ?? 0
@@ -76,9 +76,9 @@ extension WorkspaceAccounts {
             var seen = scanUsage()
             // The growth before the scan is included in the scan, and what was released is not.
             seen.logFiles = seen.logFiles.adding(clamping: growth.releasedFiles)
-            seen.logFiles -= min(seen.logFiles, growth.files)
+                .subtracting(clamping: growth.files)
             seen.logBytes = seen.logBytes.adding(clamping: growth.releasedBytes)
-            seen.logBytes -= min(seen.logBytes, growth.bytes)
+                .subtracting(clamping: growth.bytes)
             known = seen
             return seen
         }
@@ -101,7 +101,7 @@ extension WorkspaceAccounts {
                 }
             }
         }
-        usage.logBytes -= min(usage.logBytes, released)
+        usage.logBytes = usage.logBytes.subtracting(clamping: released)
         return usage
     }
 

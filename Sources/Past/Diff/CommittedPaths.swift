@@ -48,7 +48,7 @@ struct CommittedPaths {
         for (path, version) in try versions().sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             comparison.versions[path] = version
             if version.isPresent { comparison.pathsByInode[version.inode, default: []].append(path) }
-            let node = try node(at: path, in: state)
+            let node = try state.node(at: path)
             guard let node else {
                 if !version.isPresent { comparison.same.insert(path) }
                 continue
@@ -60,16 +60,6 @@ struct CommittedPaths {
             if isSame { comparison.same.insert(path) } else { comparison.now[path] = node }
         }
         return comparison
-    }
-
-    private func node(at path: [UInt8], in state: TreeAtMoment) throws(Errno) -> ViewNode? {
-        var node = try state.root()
-        for part in path.split(separator: 0x2f) {
-            guard node.type == .directory,
-                let child = try state.child(FileName(trusted: Array(part)), of: node) else { return nil }
-            node = child
-        }
-        return node
     }
 }
 

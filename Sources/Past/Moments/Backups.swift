@@ -24,14 +24,18 @@ extension Moments {
     ///   than the history that is kept.
     package func sequence(of moment: Moment) throws(CommandError) -> UInt64 {
         let found = try anySequence(of: moment)
-        guard workspace.horizon.shows(found) else { throw CommandError(.stale, Self.released(workspace)) }
+        try refuseReleased(found)
         return found
     }
 
-    /// Says that a moment cannot be seen any more.
-    static func released(_ workspace: Workspace) -> String {
-        "that moment is older than the retention of the history, and released: the earliest that can be seen "
-            + "is @\(workspace.horizon.record.first), and earlier backups"
+    /// - Throws: ESTALE if a change is older than the history that is kept.
+    func refuseReleased(_ sequence: UInt64) throws(CommandError) {
+        guard workspace.horizon.shows(sequence) else {
+            throw CommandError(
+                .stale,
+                "that moment is older than the retention of the history, and released: the earliest that can "
+                    + "be seen is @\(workspace.horizon.record.first), and earlier backups")
+        }
     }
 
     private func anySequence(of moment: Moment) throws(CommandError) -> UInt64 {

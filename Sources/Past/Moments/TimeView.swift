@@ -199,9 +199,7 @@ extension Moments {
     /// - Throws: ENOENT for a change that has not happened, ESTALE for one that is older than the history
     ///   that is kept, EIO if the tree log is damaged.
     package func view(at sequence: UInt64) throws(CommandError) -> TimeView {
-        guard workspace.horizon.shows(sequence) else {
-            throw CommandError(.stale, Self.released(workspace))
-        }
+        try refuseReleased(sequence)
         if let known = workspace.pastMemory.recentViews.withLock({ $0.value(for: sequence) }) { return known }
         guard sequence <= workspace.sequence.last else {
             throw CommandError(

@@ -184,6 +184,17 @@ extension TreeState {
         return try baseNode(status, at: BasePlace(directory: basePath, name: name.bytes))
     }
 
+    /// Returns the file at a path; nil if there was none.
+    func node(at path: [UInt8]) throws(Errno) -> ViewNode? {
+        var node = try root()
+        for part in path.split(separator: 0x2f) {
+            guard node.type == .directory,
+                let child = try child(FileName(trusted: Array(part)), of: node) else { return nil }
+            node = child
+        }
+        return node
+    }
+
     /// Returns a file that had a row.
     func node(_ number: InodeNumber) throws(Errno) -> ViewNode {
         guard let node = try node(ifThere: number) else {

@@ -11,13 +11,7 @@ extension RefreshPlan {
         guard let (path, status) = try newPlace(of: number, isChanged: true), path != change.path,
             path != change.difference.oldPath, try tree.number(of: status, at: place(path)) == number
         else { return true }
-        var node = try now.root()
-        for part in path.split(separator: 0x2f) {
-            guard node.type == .directory,
-                let child = try now.child(FileName(trusted: Array(part)), of: node) else { return false }
-            node = child
-        }
-        return node.number == number
+        return try now.node(at: path)?.number == number
     }
 
     /// Keeps the row of a file.

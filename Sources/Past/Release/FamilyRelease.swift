@@ -13,8 +13,8 @@ struct FamilyRelease {
     private var needed = NeededRanges()
     private var present = NeededRanges()
     private(set) var parts: [ReleaseReport.Part]
-    /// The logs of each member whose files exist, or existed at a moment that counts.
-    private var lifetimes: [UInt16: Lifetimes] = [:]
+    /// The logs of files that existed neither at a moment that counts nor since.
+    private var unneeded: Set<UInt64> = []
     private var logs: [UInt16: [UInt64]] = [:]
     /// The length of each log in bytes, from before it was looked at.
     private var lengths: [UInt64: UInt64] = [:]
@@ -120,7 +120,7 @@ struct FamilyRelease {
         for (index, member) in family.members.enumerated() where member.workspace != nil {
             for log in logs[member.id] ?? [] {
                 try pause()
-                if isUnneeded(log, member) {
+                if unneeded.contains(log), !needed.needs(log) {
                     removals.append((index, log))
                 } else if let change = try change(log, index, upTo: member.first) {
                     changes.append(change)
@@ -156,8 +156,11 @@ struct FamilyRelease {
     private func change(
         _ log: UInt64, _ index: Int, upTo first: UInt64
     ) throws(StorageError) -> Change? {
-        let ranges = try releasable(log, upTo: first)
-        let known = ReleasedRanges(log: log, on: set.store.disk)
+        guard let needs = try needs(of: log) else { return nil }
+        let ranges = try needs.releasable(upTo: first, page: set.limits.releasePage) { record, bytes in
+            needed.needs(log, (record + bytes.lowerBound)..<(record + bytes.upperBound))
+        }
+        let known = needs.released
         if ranges.isEmpty, known.isDone || known.ranges.isEmpty { return nil }
         let new = ranges.reduce(UInt64(0)) { $0.adding(clamping: UInt64($1.count)) }
         return Change(
@@ -205,7 +208,7 @@ struct FamilyRelease {
                 sum.adding(clamping: (try? size(of: log)) ?? 0)
             }
             parts[index].presentBytes = present.byteCount(of: member.id)
-            parts[index].historyBytes = all - min(all, parts[index].presentBytes)
+            parts[index].historyBytes = all.subtracting(clamping: parts[index].presentBytes)
         }
     }
 
@@ -220,23 +223,21 @@ struct FamilyRelease {
     }
 
     private func size(of log: UInt64) throws(StorageError) -> UInt64 {
-        try Self.storing("read", log) { () throws(Errno) in
-            do throws(Errno) {
-                return try LogNeeds(log, in: set.store.logs)?.byteCount ?? 0
-            } catch {
-                if error == .noEntry { return 0 }
-                throw error
-            }
+        do throws(StorageError) {
+            return try needs(of: log)?.byteCount ?? 0
+        } catch {
+            // It was removed.
+            if error.errno == .noEntry { return 0 }
+            throw error
         }
     }
 
-    private static func storing<R>(
-        _ doing: String, _ log: UInt64, _ body: () throws(Errno) -> R
-    ) throws(StorageError) -> R {
+    /// Returns nil for a log without records.
+    private func needs(of log: UInt64) throws(StorageError) -> LogNeeds? {
         do throws(Errno) {
-            return try body()
+            return try LogNeeds(log, in: set.store.logs)
         } catch {
-            throw .system(error, doing: doing, path: LogDirectory.path(log))
+            throw .system(error, doing: "read", path: LogDirectory.path(log))
         }
     }
 
@@ -265,7 +266,6 @@ struct FamilyRelease {
         if let workspace = member.workspace {
             let earliest = min(own.first ?? .max, max(member.first, member.beginning))
             known = try Lifetimes(of: Set(numbers), in: workspace, after: earliest)
-            lifetimes[member.id] = known
         }
         for log in numbers {
             try pause()
@@ -273,7 +273,10 @@ struct FamilyRelease {
             if let known { moments = moments.filter { known.exists(log, at: $0) } }
             let isLater = known?.exists(log, since: member.first) ?? true
             if isLater, member.first < .max { moments.append(member.first) }
-            if moments.isEmpty, !isLater { continue }
+            if moments.isEmpty, !isLater {
+                unneeded.insert(log)
+                continue
+            }
             // Of a damaged log it is not known what it has taken from others: then nothing is released.
             try note(
                 log, moments, later: isLater ? member.first : .max,
@@ -284,10 +287,7 @@ struct FamilyRelease {
     private mutating func note(
         _ log: UInt64, _ moments: [UInt64], later: UInt64, isPresent: Bool
     ) throws(StorageError) {
-        let needs = try Self.storing("read", log) { () throws(Errno) in
-            try LogNeeds(log, in: set.store.logs)
-        }
-        guard let needs else { return }
+        guard let needs = try needs(of: log) else { return }
         var found = needed
         needed = NeededRanges()
         defer { needed = found }
@@ -296,29 +296,12 @@ struct FamilyRelease {
         if isPresent { present.add(now) }
     }
 
-    private func isUnneeded(_ log: UInt64, _ member: ReleaseMember) -> Bool {
-        guard let known = lifetimes[member.id], !needed.needs(log) else { return false }
-        if known.exists(log, since: member.first) { return false }
-        return !member.kept.contains { $0 > member.beginning && known.exists(log, at: $0) }
-    }
-
-    private func releasable(_ log: UInt64, upTo first: UInt64) throws(StorageError) -> [Range<UInt64>] {
-        let needs = try Self.storing("read", log) { () throws(Errno) in
-            try LogNeeds(log, in: set.store.logs)
-        }
-        guard let needs else { return [] }
-        return try needs.releasable(upTo: first, page: set.limits.releasePage) { record, bytes in
-            needed.needs(log, (record + bytes.lowerBound)..<(record + bytes.upperBound))
-        }
-    }
-
     // MARK: Release
 
     /// Writes the lists of all that will be released, and syncs them.
     private func noteRanges(of changes: [Change]) throws(StorageError) {
-        // What is released was replaced by later records, which must not be lost in its stead. And no list
-        // may name positions that a power cut takes, and that are written again.
-        try synchronize()
+        // All up to the horizon is durable since that has moved: a power cut takes neither what replaced the
+        // content that is released, nor positions that a list names.
         let release = LogRelease(set.store.logs)
         for change in changes {
             try check()

@@ -12,11 +12,9 @@ struct NeededRanges {
     private var whole: Set<UInt64> = []
     private var count = 0
     /// The number of ranges in all logs that are kept apart: 16 bytes each.
-    private let limit: Int
+    private static let limit = 1 << 21
     /// The number of ranges of each log when they were last joined.
     private var joined: [UInt64: Int] = [:]
-
-    init(limit: Int = 1 << 21) { self.limit = limit }
 
     mutating func add(_ piece: Piece) {
         guard case .log(let log, let record, let skip) = piece.source else { return }
@@ -40,7 +38,7 @@ struct NeededRanges {
         let size = ranges[log]?.count ?? 0
         if size > 1_024, size > 2 * (joined[log] ?? 0) { join(log) }
         // So much fragmentation is not worth more memory.
-        if count > limit { addAll(of: log) }
+        if count > Self.limit { addAll(of: log) }
     }
 
     private mutating func join(_ log: UInt64) {
@@ -51,7 +49,7 @@ struct NeededRanges {
         joined[log] = merged.count
     }
 
-    mutating func addAll(of log: UInt64) {
+    private mutating func addAll(of log: UInt64) {
         count -= ranges.removeValue(forKey: log)?.count ?? 0
         whole.insert(log)
     }
@@ -67,14 +65,8 @@ struct NeededRanges {
     /// Whether bytes of a log are needed.
     func needs(_ log: UInt64, _ range: Range<UInt64>) -> Bool {
         if whole.contains(log) { return true }
-        guard let known = ranges[log] else { return false }
-        // The first range that ends after the start.
-        var (low, high) = (0, known.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if known[middle].upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
-        }
-        return low < known.count && known[low].lowerBound < range.upperBound
+        let first = ranges[log]?.first(endingAfter: range.lowerBound)
+        return first.map { $0.lowerBound < range.upperBound } ?? false
     }
 
     /// The bytes that are needed of the logs of a workspace.

@@ -66,36 +66,24 @@ extension ReleaseFamily {
         guard store.unreadable.isEmpty else { return [] }
         let all = store.allWorkspaces
         let known = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
-        var roots: [UInt16: UInt16] = [:]
-        func root(of record: WorkspaceRecord) -> UInt16? {
+        /// The first ancestor, and how many there are.
+        func root(of record: WorkspaceRecord) -> (id: UInt16, depth: Int)? {
             var at = record
             // Parents are older, so there is no cycle, but a record may be damaged.
-            for _ in 0...all.count {
-                guard let fork = at.fork else { return at.id }
+            for depth in 0...all.count {
+                guard let fork = at.fork else { return (at.id, depth) }
                 guard let parent = known[fork.workspace] else { return nil }
                 at = parent
             }
             return nil
         }
-        for record in all { roots[record.id] = root(of: record) }
-        let byRoot = Dictionary(grouping: all.filter { roots[$0.id] != nil }) { roots[$0.id] ?? 0 }
-        return byRoot.values.filter { family in !family.contains { $0.isUnfinished } }
-            .map { $0.sorted { $0.id < $1.id } }.sorted { ($0.first?.id ?? 0) < ($1.first?.id ?? 0) }
-            .map(parentsFirst)
-    }
-
-    /// Ids may be used again, so they are not always in order.
-    private static func parentsFirst(_ family: [WorkspaceRecord]) -> [WorkspaceRecord] {
-        var sorted: [WorkspaceRecord] = []
-        var rest = family
-        var placed: Set<UInt16> = []
-        while !rest.isEmpty {
-            let next = rest.filter { $0.fork.map { placed.contains($0.workspace) } ?? true }
-            if next.isEmpty { return sorted + rest }
-            sorted += next
-            placed.formUnion(next.map(\.id))
-            rest.removeAll { record in placed.contains(record.id) }
+        var families: [UInt16: [(depth: Int, record: WorkspaceRecord)]] = [:]
+        for record in all {
+            if let root = root(of: record) { families[root.id, default: []].append((root.depth, record)) }
         }
-        return sorted
+        return families.sorted { $0.key < $1.key }.map(\.value)
+            .filter { family in !family.contains { $0.record.isUnfinished } }
+            // Ids may be used again, so they do not tell the order.
+            .map { family in family.sorted { $0.depth < $1.depth }.map(\.record) }
     }
 }

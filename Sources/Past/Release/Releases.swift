@@ -53,14 +53,13 @@ package struct Releases: Sendable {
 
 extension Releases {
     /// Releases history.
-    /// - Parameter progress: called with the number of families done and of all; returns false to stop.
-    /// - Throws: EIO, ENOSPC; EINTR if `progress` stopped it. What is wrong with single workspaces is in the
-    ///   report.
+    /// - Parameter progress: called with the number of families done and of all.
+    /// - Returns: also what is wrong with single workspaces.
     package func run(
-        _ request: ReleaseRequest, progress: (Int, Int) -> Bool = { _, _ in true }
-    ) throws(CommandError) -> ReleaseReport {
+        _ request: ReleaseRequest, progress: (Int, Int) -> Void = { _, _ in }
+    ) -> ReleaseReport {
         if !request.isBackground { set.releaseState.isWanted.wrappingAdd(1, ordering: .relaxed) }
-        let result = set.releaseState.running.withLock { seen -> Result<ReleaseReport, CommandError> in
+        return set.releaseState.running.withLock { seen in
             if !request.isBackground {
                 self.set.releaseState.isWanted.wrappingSubtract(1, ordering: .relaxed)
             }
@@ -69,16 +68,13 @@ extension Releases {
                 request.workspaces.isEmpty || family.contains { request.workspaces.contains($0.id) }
             }
             for (index, family) in families.enumerated() {
-                guard progress(index, families.count) else {
-                    return .failure(CommandError(.interrupted, "the release was stopped"))
-                }
+                progress(index, families.count)
                 if request.isBackground, self.isWanted { break }
                 report.parts += release(family, request, &seen)
             }
-            _ = progress(families.count, families.count)
-            return .success(report)
+            progress(families.count, families.count)
+            return report
         }
-        return try result.get()
     }
 
     /// Ends the release in the background, and waits for it. No further one begins.
@@ -109,11 +105,10 @@ extension Releases {
         if !isDue { return }
         var request = ReleaseRequest()
         request.isBackground = true
-        // What is wrong is told by the parts.
-        let report = (try? run(request)) ?? ReleaseReport()
-        for part in report.parts where part.fault != nil && !isWanted {
+        for part in run(request).parts where !isWanted {
+            guard let fault = part.fault else { continue }
             EventLog(of: part.id, in: set.events).post(
-                .notice, "its old history is not released: \(part.fault ?? "")")
+                .notice, "its old history is not released: \(fault)")
         }
     }
 

@@ -57,9 +57,7 @@ extension TreeCommands {
                 }
             }
         } catch {
-            if error == .stale, !workspace.horizon.shows(target) {
-                throw CommandError(error, Moments.released(workspace))
-            }
+            if error == .stale { try workspace.moments.refuseReleased(target) }
             throw CommandError(error, rollbackFailure(error, reason, operation, paths))
         }
         try workspace.moments.makeDurable(outcome, operation == .undo ? "the undo" : "the rollback")

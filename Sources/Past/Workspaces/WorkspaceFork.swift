@@ -21,9 +21,7 @@ extension Forks {
         do throws(Errno) {
             made = try fork(record, as: name, moment: target, caller: caller)
         } catch {
-            if error == .stale, let target, !workspace.horizon.shows(target) {
-                throw CommandError(error, Moments.released(workspace))
-            }
+            if error == .stale, let target { try workspace.moments.refuseReleased(target) }
             throw CommandError(error, Self.failure(error, name))
         }
         guard let target else { return made }

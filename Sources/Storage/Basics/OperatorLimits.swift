@@ -84,11 +84,9 @@ package struct OperatorLimits: Equatable, Sendable {
         let payload = try SealedFile.read(
             magic: Format.limitsMagic, copies: 2, from: path, on: disk)
         var reader = ByteReader(payload)
-        guard let version: UInt32 = reader.integer(), let count: UInt32 = reader.integer() else {
+        try reader.version(atMost: Self.version, of: path)
+        guard let count: UInt32 = reader.integer() else {
             throw .damaged(path: path, what: "it is too short")
-        }
-        if version > Self.version {
-            throw .newerVersion(path: path, found: version, known: Self.version)
         }
         for _ in 0..<count {
             guard let raw: UInt32 = reader.integer(), reader.integer(UInt32.self) != nil,

@@ -7,8 +7,9 @@ package struct LogNeeds {
     private let id: UInt64
     private let logs: LogDirectory
     private let file: any DiskFile
-    /// The length of the log when it was looked at, in bytes.
-    package let length: UInt64
+    private let length: UInt64
+    /// What was released of the log before.
+    package let released: ReleasedRanges
 
     /// - Returns: nil if the log has no records.
     package init?(_ id: UInt64, in logs: LogDirectory) throws(Errno) {
@@ -18,6 +19,7 @@ package struct LogNeeds {
         file = try logs.disk.open(LogDirectory.path(id), .readOnly)
         length = min(try file.length(), logs.pendingCut(of: id) ?? .max)
         if length <= UInt64(Format.logHeaderLength) { return nil }
+        released = ReleasedRanges(log: id, on: logs.disk)
     }
 
     private func scanner() throws(StorageError) -> LogScanner {
@@ -87,9 +89,8 @@ package struct LogNeeds {
     ///   - page: the length of a page in bytes.
     ///   - isNeeded: whether bytes of a payload are needed: the record's position, and the bytes.
     package func releasable(
-        upTo sequence: UInt64, page: UInt64 = Format.pageLength, isNeeded: (UInt64, Range<UInt64>) -> Bool
+        upTo sequence: UInt64, page: UInt64, isNeeded: (UInt64, Range<UInt64>) -> Bool
     ) throws(StorageError) -> [Range<UInt64>] {
-        let released = ReleasedRanges(log: id, on: logs.disk)
         var found: [Range<UInt64>] = []
         var scanner = try scanner()
         try scanner.headers(from: UInt64(Format.logHeaderLength)) { (record) in
@@ -117,7 +118,5 @@ package struct LogNeeds {
     }
 
     /// The bytes of the log that are not released.
-    package var byteCount: UInt64 {
-        length - min(length, ReleasedRanges(log: id, on: logs.disk).doneBytes)
-    }
+    package var byteCount: UInt64 { length.subtracting(clamping: released.doneBytes) }
 }

@@ -41,7 +41,7 @@ package struct LogRelease: Sendable {
         released.isDone = true
         try released.write(log: log, on: logs.disk)
         logs.counter(log.workspace).release(
-            files: 0, logBytes: released.byteCount - min(before, released.byteCount))
+            files: 0, logBytes: released.byteCount.subtracting(clamping: before))
         return true
     }
 
@@ -58,7 +58,7 @@ package struct LogRelease: Sendable {
         try logs.disk.rename(path, to: dead)
         logs.forget(log)
         // Only logs with their names count.
-        logs.counter(log.workspace).release(files: 1, logBytes: length - min(length, released))
+        logs.counter(log.workspace).release(files: 1, logBytes: length.subtracting(clamping: released))
         return dead
     }
 

@@ -58,16 +58,20 @@ package final class LogDirectory: Sendable {
     }
 
     package static func path(_ log: UInt64) -> String {
-        "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).log"
+        path(log, "log")
+    }
+
+    private static func path(_ log: UInt64, _ suffix: String) -> String {
+        "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).\(suffix)"
     }
 
     package static func piecesPath(_ log: UInt64) -> String {
-        "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).pieces"
+        path(log, "pieces")
     }
 
     /// The list of the ranges of a log that were released.
     package static func releasedPath(_ log: UInt64) -> String {
-        "\(shardPath(log))/\(hex(log & 0xffff_ffff_ffff, 12)).released"
+        path(log, "released")
     }
 
     func syncFailure(of log: UInt64) -> Errno? { failedSyncs.withLock { $0[log] } }
@@ -191,7 +195,7 @@ package final class LogDirectory: Sendable {
     package func create(_ log: UInt64) throws(Errno) -> any DiskFile {
         let path = Self.path(log)
         // A log of that number was removed, and the list of what was released of it may have stayed.
-        if disk.exists(Self.releasedPath(log)), (try? disk.open(path, .readOnly)) == nil {
+        if disk.exists(Self.releasedPath(log)), !disk.exists(path) {
             try disk.remove(Self.releasedPath(log))
         }
         let file: any DiskFile

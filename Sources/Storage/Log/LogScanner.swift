@@ -188,11 +188,10 @@ package struct LogScanner {
         guard let table = try? RecordTable(reading: file, log: log, key: key, at: record.position) else {
             return false
         }
-        let damaged = table.checkBlocks(in: file).filter { $0.state == .damaged }
-        guard !damaged.isEmpty, let disk else { return damaged.isEmpty }
-        let known = released ?? ReleasedRanges(log: log, on: disk)
-        released = known
-        return damaged.allSatisfy { known.contains($0.range) }
+        return table.payloadIsGood(in: file) { range in
+            if released == nil { released = disk.map { ReleasedRanges(log: log, on: $0) } }
+            return released?.contains(range) ?? false
+        }
     }
 
     /// Calls `visit` for each record from `start` on with a good header, until `visit` returns false.

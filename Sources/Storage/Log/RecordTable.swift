@@ -57,7 +57,10 @@ package struct RecordTable: Sendable {
     func sum(of block: Int) -> UInt64 { sums[block] }
 
     /// Returns whether the whole payload on disk is as it was written, or as a repair left it.
-    package func payloadIsGood(in file: any DiskFile) -> Bool {
-        !checkBlocks(in: file).contains { $0.state == .damaged }
+    /// - Parameter isReleased: whether a range of the log need not be as it was.
+    package func payloadIsGood(
+        in file: any DiskFile, isReleased: (Range<UInt64>) -> Bool = { _ in false }
+    ) -> Bool {
+        !checkBlocks(in: file).contains { $0.state == .damaged && !isReleased($0.range) }
     }
 }

@@ -29,13 +29,8 @@ package struct ReleasedRanges: Equatable, Sendable {
     /// Whether a whole range is released.
     package func contains(_ range: Range<UInt64>) -> Bool {
         if isUnknown { return true }
-        // The last range that begins at or before it.
-        var (low, high) = (0, ranges.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if ranges[middle].lowerBound <= range.lowerBound { low = middle + 1 } else { high = middle }
-        }
-        return low > 0 && ranges[low - 1].upperBound >= range.upperBound
+        guard let first = ranges.first(endingAfter: range.lowerBound) else { return false }
+        return first.lowerBound <= range.lowerBound && first.upperBound >= range.upperBound
     }
 
     package mutating func insert(_ more: [Range<UInt64>]) {
@@ -57,14 +52,21 @@ extension [Range<UInt64>] {
         }
         return merged
     }
+
+    /// Returns the first range that ends after a position. The ranges are in order and do not overlap.
+    package func first(endingAfter position: UInt64) -> Range<UInt64>? {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].upperBound <= position { low = middle + 1 } else { high = middle }
+        }
+        return low < count ? self[low] : nil
+    }
 }
 
 // MARK: On disk
 
 extension ReleasedRanges {
-    /// The number of ranges that a list may have.
-    package static let maximumCount = 1 << 20
-
     /// Reads the list of a log. Without a file nothing is released.
     package init(log: UInt64, on disk: any Disk) {
         let path = LogDirectory.releasedPath(log)

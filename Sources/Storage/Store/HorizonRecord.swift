@@ -56,12 +56,7 @@ package struct HorizonRecord: Equatable, Sendable {
         guard disk.exists(path) else { return }
         let payload = try SealedFile.read(magic: Format.horizonMagic, copies: 2, from: path, on: disk)
         var reader = ByteReader(payload)
-        guard let version: UInt32 = reader.integer() else {
-            throw .damaged(path: path, what: "it is too short")
-        }
-        if version > Self.version {
-            throw .newerVersion(path: path, found: version, known: Self.version)
-        }
+        try reader.version(atMost: Self.version, of: path)
         guard reader.integer(UInt32.self) != nil, let first: UInt64 = reader.integer(),
             let time: Int64 = reader.integer(), let present: UInt64 = reader.integer(),
             let history: UInt64 = reader.integer(), let released: UInt64 = reader.integer(),

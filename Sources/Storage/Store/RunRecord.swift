@@ -59,12 +59,7 @@ package struct RunRecord: Equatable, Sendable {
         guard disk.exists(path) else { return nil }
         let payload = try SealedFile.read(magic: Format.runMagic, copies: 1, from: path, on: disk)
         var reader = ByteReader(payload)
-        guard let version: UInt32 = reader.integer() else {
-            throw .damaged(path: path, what: "it is too short")
-        }
-        if version > Self.version {
-            throw .newerVersion(path: path, found: version, known: Self.version)
-        }
+        try reader.version(atMost: Self.version, of: path)
         guard let status: Int32 = reader.integer(), let ended: Int64 = reader.integer(),
             let nanoseconds: Int64 = reader.integer(), let sequence: UInt64 = reader.integer(),
             let command = reader.string(), let output = reader.string()
