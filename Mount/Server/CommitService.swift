@@ -1,5 +1,5 @@
-// CommitService: commits and refreshes workspaces for the control files, with the progress of a commit in the
-// job list. It keeps the last reports of each workspace.
+// CommitService: commits, merges and refreshes workspaces for the control files, with the progress of a
+// commit in the job list. It keeps the last reports of each workspace.
 
 internal import Control
 internal import Overlay
@@ -54,17 +54,18 @@ final class CommitService: Sendable {
             throw error
         }
         keep(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .commit, workspace)
-        if !request.isDryRun { try refuse(report.conflicts, "nothing was committed", "commit") }
+        if request.isDryRun { return }
+        try refuse(report.conflicts, "nothing was committed", "commit", with: "the base")
     }
 
     /// - Throws: EBUSY if there are conflicts.
     private func refuse(
-        _ conflicts: [CommitConflict], _ what: String, _ verb: String
+        _ conflicts: [CommitConflict], _ what: String, _ verb: String, with other: String
     ) throws(CommandError) {
         guard let first = conflicts.first else { return }
         let more = conflicts.count > 1 ? ", and \(conflicts.count - 1) more" : ""
         throw CommandError(
-            .busy, "\(what): \(pathInWords(first.path)) conflicts with the base, \(first.reason)" + more
+            .busy, "\(what): \(pathInWords(first.path)) conflicts with \(other), \(first.reason)" + more
                 + ": read \(verb); --ours or --theirs decides, or settle it and \(verb) again")
     }
 
@@ -78,7 +79,9 @@ final class CommitService: Sendable {
         let report = try Refreshes(set).refresh(workspace, request, caller: caller)
         keep(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .refresh, workspace)
         if let outcome = report.outcome { return outcome }
-        if !request.isDryRun { try refuse(report.conflicts, "nothing was refreshed", "refresh") }
+        if !request.isDryRun {
+            try refuse(report.conflicts, "nothing was refreshed", "refresh", with: "the base")
+        }
         let stale = request.isDryRun ? StaleCaches() : workspace.baseFiles.refresh()
         var outcome = CommandOutcome(
             sequence: workspace.accounts.statistics.sequence, changed: stale.inodes.count)
@@ -87,11 +90,27 @@ final class CommitService: Sendable {
         return outcome
     }
 
+    /// Puts changes of a workspace into another one.
+    /// - Throws: EBUSY if paths conflict; the report names them.
+    func merge(
+        _ workspace: Workspace, _ request: MergeRequest, _ caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        keep(nil, of: .merge, workspace)
+        let time = clock.realtime()
+        let report = try Merges(set).merge(workspace, request, caller: caller)
+        keep(CommitText.report(report, isDryRun: request.isDryRun, time: time), of: .merge, workspace)
+        if let outcome = report.outcome { return outcome }
+        if !request.isDryRun {
+            try refuse(report.conflicts, "nothing was merged", "merge", with: "\(report.target)")
+        }
+        return CommandOutcome(sequence: workspace.sequence.last)
+    }
+
     private func keep(_ report: [UInt8]?, of file: CommandFile, _ workspace: Workspace) {
         reports.withLock { $0[Key(workspace: workspace.id, file: file)] = report }
     }
 
-    /// Returns the last report of `commit` or `refresh`.
+    /// Returns the last report of `commit`, `merge` or `refresh`.
     func text(_ file: CommandFile, of workspace: Workspace?) -> [UInt8] {
         guard let workspace else { return [] }
         return reports.withLock { $0[Key(workspace: workspace.id, file: file)] } ?? StateTexts.usage(file)

@@ -51,7 +51,16 @@ extension ControlServices {
         fork = { workspace, name, moment, caller throws(CommandError) in
             _ = try set.forks.fork(workspace, as: name, at: moment, caller: caller)
         }
-        let commits = CommitService(set, jobs, clock: clock)
+        provideCommits(CommitService(set, jobs, clock: clock))
+        let releases = ReleaseService(set, jobs, clock: clock)
+        release = { workspace, isDryRun, age throws(CommandError) in
+            releases.run(workspace, isDryRun: isDryRun, age: age)
+        }
+        releaseReport = { workspace in releases.text(workspace) }
+        missingNames = { workspace in workspace.baseFiles.namesOfBase(negatives.take(of: workspace)) }
+    }
+
+    private mutating func provideCommits(_ commits: CommitService) {
         commits.finishInterrupted()
         commit = { workspace, request throws(CommandError) in try commits.commit(workspace, request) }
         commitReport = { workspace in commits.text(.commit, of: workspace) }
@@ -59,12 +68,10 @@ extension ControlServices {
             try commits.refresh(workspace, request, caller)
         }
         refreshReport = { workspace in commits.text(.refresh, of: workspace) }
-        let releases = ReleaseService(set, jobs, clock: clock)
-        release = { workspace, isDryRun, age throws(CommandError) in
-            releases.run(workspace, isDryRun: isDryRun, age: age)
+        merge = { workspace, request, caller throws(CommandError) in
+            try commits.merge(workspace, request, caller)
         }
-        releaseReport = { workspace in releases.text(workspace) }
-        missingNames = { workspace in workspace.baseFiles.namesOfBase(negatives.take(of: workspace)) }
+        mergeReport = { workspace in commits.text(.merge, of: workspace) }
     }
 
     /// Returns the stored key for a key of the commands.

@@ -8,7 +8,7 @@ package import Platform
 /// The control files that take commands.
 package enum CommandFile: String, Sendable, CaseIterable {
     case backup, rollback, undo, clone, edit, verify, limits, drift, refresh, discard, restore, run, fork,
-        commit, gc
+        commit, merge, gc
 
     /// The syntax of a command, without the file's name.
     package var syntax: String {
@@ -28,6 +28,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
         case .run: "STATUS MILLISECONDS COMMAND [OUTPUT]"
         case .fork: "NEW [MOMENT]"
         case .commit: "[--dry-run] [--ours | --theirs] path…"
+        case .merge: "INTO [--dry-run] [--ours | --theirs] [--at N] [path…]"
         case .gc: "[--dry-run] [--older-than AGE] ."
         }
     }
@@ -54,6 +55,7 @@ package enum CommandFile: String, Sendable, CaseIterable {
             case .run: "keeps the result of a command for the list of workspaces"
             case .fork: "makes a workspace that begins as this one is now, or as it was at a moment"
             case .commit: "puts changes into the base; . stands for all"
+            case .merge: "puts the changes of this workspace into another one"
             case .gc: "gives back the space of history that is older than its retention"
             }
         return "write \(syntax): \(purpose)"
@@ -84,6 +86,8 @@ package enum Command: Equatable, Sendable {
     case fork(FileName, Moment?)
     /// Puts changes into the base.
     case commit(CommitRequest)
+    /// Puts the changes of this workspace into another one.
+    case merge(MergeRequest)
     /// Releases history that is older than an age in nanoseconds; nil for the retention.
     case release(isDryRun: Bool, age: UInt64?)
     // In the list of workspaces:

@@ -52,6 +52,7 @@ package struct CommandReader {
         case .run: return try run(words)
         case .fork: return try fork(words)
         case .commit: return try commit(words)
+        case .merge: return try merge(words)
         case .gc: return try release(words)
         case .edit: return nil
         }
@@ -179,19 +180,33 @@ package struct CommandReader {
 
     private func refresh(_ words: [[UInt8]]) throws(CommandError) -> Command {
         var (isDryRun, choice, rest) = try choice(words)
-        var commit: UInt64?
-        if let index = rest.firstIndex(where: { $0.elementsEqual("--commit".utf8) }) {
-            guard index + 1 < rest.count, let number = UInt64(digits: rest[index + 1]) else {
-                throw usage("needs a number after --commit")
-            }
-            commit = number
-            rest.removeSubrange(index...(index + 1))
-        }
+        let commit = try number("--commit", in: &rest)
         // The root stands for everything, as in: echo . > refresh
         let paths = try paths(rest[...])
         return .refresh(
             RefreshRequest(
                 isDryRun: isDryRun, choice: choice, decides: paths.contains([]) ? [] : paths, commit: commit))
+    }
+
+    private func merge(_ words: [[UInt8]]) throws(CommandError) -> Command {
+        guard let first = words.first else { throw usage("needs the name of a workspace") }
+        var (isDryRun, choice, rest) = try choice(Array(words.dropFirst()))
+        let sequence = try number("--at", in: &rest)
+        let paths = try paths(rest[...])
+        return .merge(
+            MergeRequest(
+                into: try workspace(first), isDryRun: isDryRun, choice: choice,
+                decides: paths.contains([]) ? [] : paths, sequence: sequence))
+    }
+
+    /// Takes an option with a number out of the words.
+    private func number(_ option: String, in words: inout [[UInt8]]) throws(CommandError) -> UInt64? {
+        guard let index = words.firstIndex(where: { $0.elementsEqual(option.utf8) }) else { return nil }
+        guard index + 1 < words.count, let number = UInt64(digits: words[index + 1]) else {
+            throw usage("needs a number after \(option)")
+        }
+        words.removeSubrange(index...(index + 1))
+        return number
     }
 
     private func release(_ words: [[UInt8]]) throws(CommandError) -> Command {

@@ -1,7 +1,8 @@
-// CommitText: the texts of `commit` and `refresh`: the report of the last one, or of the last search for
-// conflicts.
+// CommitText: the texts of `commit`, `merge` and `refresh`: the report of the last one, or of the last
+// search for conflicts.
 
 package import Past
+internal import Platform
 
 package enum CommitText {
     /// Returns {"commit","time","dry_run","changes","conflicts","decided"}, then a line for each path: what
@@ -19,6 +20,22 @@ package enum CommitText {
     package static func report(_ report: RefreshReport, isDryRun: Bool, time: Int64) -> [UInt8] {
         let first: [(String, JSONText.Value)] = [
             ("from", .unsigned(report.from)), ("to", .unsigned(report.to)),
+        ]
+        return text(first, report.changes, report.conflicts, report.decided, isDryRun: isDryRun, time: time)
+    }
+
+    /// Returns {"into","sequence","ancestor","ancestor_of","time","dry_run","changes","conflicts","decided"},
+    /// then lines as in `report`. The ancestor is the last change that both have in common, of the source or
+    /// of the target; null for the base.
+    /// - Parameter time: nanoseconds since 1970.
+    package static func report(_ report: MergeReport, isDryRun: Bool, time: Int64) -> [UInt8] {
+        let first: [(String, JSONText.Value)] = [
+            ("into", .bytes(report.target.bytes)), ("sequence", .unsigned(report.sequence)),
+            ("ancestor", report.ancestor.map { .unsigned($0) } ?? .null),
+            (
+                "ancestor_of",
+                .text(report.ancestor == nil ? "base" : report.isAncestorOfTarget ? "target" : "source")
+            ),
         ]
         return text(first, report.changes, report.conflicts, report.decided, isDryRun: isDryRun, time: time)
     }

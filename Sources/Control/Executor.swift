@@ -120,6 +120,11 @@ package protocol CommandHandlers<Target>: Sendable {
     func refresh(
         _ target: Target, _ request: RefreshRequest, caller: Caller
     ) throws(CommandError) -> CommandOutcome
+    /// Puts changes of the workspace into another one.
+    /// - Throws: EBUSY if changes conflict with those of the other one.
+    func merge(
+        _ target: Target, _ request: MergeRequest, caller: Caller
+    ) throws(CommandError) -> CommandOutcome
     /// Releases history of the workspace, and of those that share logs with it.
     func release(_ target: Target, isDryRun: Bool, age: UInt64?) throws(CommandError)
 }
@@ -191,6 +196,7 @@ package struct Executor<Handlers: CommandHandlers>: Sendable {
         case .fork(let name, let moment):
             try handlers.fork(target, as: name, at: moment, caller: caller)
         case .commit(let request): try handlers.commit(target, request, caller: caller)
+        case .merge(let request): return try handlers.merge(target, request, caller: caller)
         case .release(let isDryRun, let age):
             try handlers.release(target, isDryRun: isDryRun, age: age)
         case .discard, .remove, .discardClean, .restore:

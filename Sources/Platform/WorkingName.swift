@@ -5,6 +5,8 @@
 package enum WorkingName {
     /// The prefix of a directory in which a change is prepared.
     package static let stage = ".draftfs-stage-"
+    /// The prefix of the stage of a merge into a workspace, in its root.
+    package static let mergeStage = stage + "merge-"
     /// The prefix of a file that gets its final name once it is written.
     package static let fresh = ".draftfs-new-"
     /// The prefix of a file that arrives in parts, over several calls. It is useful by itself.

@@ -153,6 +153,12 @@ private struct Handlers: CommandHandlers {
         throw CommandError(.notSupported, "only a mount (draftfs mount) can commit workspaces")
     }
 
+    func merge(
+        _ target: Workspace, _ request: MergeRequest, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        throw CommandError(.notSupported, "only a mount (draftfs mount) can merge workspaces")
+    }
+
     func release(_ target: Workspace, isDryRun: Bool, age: UInt64?) throws(CommandError) {
         throw CommandError(.notSupported, "only a mount (draftfs mount) can release history")
     }

@@ -1,5 +1,5 @@
-// Tools that exchange changes between a workspace and its base. A commit changes files outside of the
-// workspace, so it has a group of its own.
+// Tools that exchange changes between a workspace and its base, or another workspace. A commit changes
+// files outside of the workspace, so it has a group of its own.
 
 internal import FoundationEssentials
 internal import MCP
@@ -53,15 +53,38 @@ enum CommitTools {
         try run(call, try PastTools.whole(call, writing: true), "refresh", [[0x2e]])
     }
 
+    static let mergeWorkspace = Tool(
+        "merge_workspace", .workspaces, title: "Merge into a workspace",
+        "Puts the changes of a workspace into another one, such as a common workspace of several agents, in "
+            + "one step. The base is not touched. If both changed a path, nothing is done and the conflicts "
+            + "are listed. write_undo in the other one takes it back.",
+        input: [
+            "path": workspace, "into": Shape.text("The name of the workspace that gets the changes."),
+            "dry_run": Shape.flag("List what would be merged, and the conflicts."),
+            "choice": Shape.choice(
+                ["ours", "theirs"],
+                "Where both were changed: take what the workspace has (ours), or keep what the other one has "
+                    + "(theirs)."),
+            "max_bytes": Shape.maxBytes,
+        ], required: ["into"], output: output, outputRequired: ["content"],
+        hints: ToolHints(isDestructive: true)
+    ) { call throws(ToolError) in
+        let name = call.text("into") ?? ""
+        return try run(
+            call, try PastTools.whole(call, writing: true), "merge",
+            first: [Array((name.hasPrefix("-") ? "./" + name : name).utf8)], [])
+    }
+
     private static func run(
-        _ call: Call, _ past: any WorkspacePast, _ verb: String, _ paths: [[UInt8]]
+        _ call: Call, _ past: any WorkspacePast, _ verb: String, first: [[UInt8]] = [],
+        _ paths: [[UInt8]]
     ) throws(ToolError) -> ToolReply {
         let isDry = call.flag("dry_run")
         var options: [String] = isDry ? ["--dry-run"] : []
         if let choice = call.text("choice") { options.append("--\(choice)") }
         var failure: ToolError?
         do throws(ToolError) {
-            try past.command(verb, options.map { Array($0.utf8) } + paths)
+            try past.command(verb, first + options.map { Array($0.utf8) } + paths)
         } catch {
             failure = error
         }
@@ -93,6 +116,7 @@ enum CommitTools {
     }
 
     private static func end(_ verb: String, _ head: JSON?, _ changes: Int64) -> String {
+        if verb == "merge" { return changes == 0 ? "Nothing to merge" : "Merged \(changes) changed paths" }
         if verb == "refresh" {
             return "Refreshed from commit \(head?["from"]?.integer ?? 0) to \(head?["to"]?.integer ?? 0); "
                 + "\(changes) changed paths stay"

@@ -64,7 +64,8 @@ package final class FileToolCatalogue: ToolCatalogue {
         PastTools.readHistory, PastTools.readBlame, PastTools.readWorkspaceDiff,
         PastTools.readWorkspaceStatus, PastTools.readIntegrityReport,
         WorkspaceTools.listWorkspaces, WorkspaceTools.forkWorkspace, WorkspaceTools.discardWorkspace,
-        WorkspaceTools.restoreWorkspace, CommitTools.refreshWorkspace, CommitTools.commitWorkspace,
+        WorkspaceTools.restoreWorkspace, CommitTools.refreshWorkspace, CommitTools.mergeWorkspace,
+        CommitTools.commitWorkspace,
     ]
 
     package func call(

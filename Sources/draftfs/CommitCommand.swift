@@ -70,7 +70,9 @@ struct CommitCommand: ParsableCommand {
     func run() throws {
         let place = try workspace.place(paths)
         let wanted = try place.paths(paths)
-        if merge { try ConflictMerge(place: place, json: workspace.json).run(showsReport: !workspace.json) }
+        if merge {
+            try ConflictMerge(refreshing: place, json: workspace.json).run(showsReport: !workspace.json)
+        }
         guard git || branch != nil else {
             try commit(place, wanted.isEmpty ? ["."] : wanted)
             return

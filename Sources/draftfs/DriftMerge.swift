@@ -5,7 +5,9 @@ struct DriftMerge {
     private let merge: FileMerge
 
     init(_ place: Place, _ path: String) throws(Failure) {
-        merge = try FileMerge(place, path, then: "base-then", now: "base-now")
+        merge = try FileMerge(
+            place, path, then: FileMerge.State(place: place, directory: "base-then"),
+            now: FileMerge.State(place: place, directory: "base-now"))
     }
 
     func run(marksConflicts: Bool) throws(Failure) {

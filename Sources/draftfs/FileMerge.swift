@@ -1,6 +1,6 @@
-// FileMerge: merges the changes in a file of a workspace with those of the base, with git merge-file: the
-// base's content of then, its content of now, and the file. The result is one edit. What others write to the
-// file meanwhile stays.
+// FileMerge: merges the changes in a file of a workspace with those of the base or of another workspace,
+// with git merge-file: the content that both began with, the other one's, and the file. The result is one
+// edit. What others write to the file meanwhile stays.
 
 import Platform
 import Tools
@@ -9,8 +9,15 @@ struct FileMerge {
     let place: Place
     /// The path below the root, with a leading "/".
     let path: String
-    /// The control directories with the base's content of then and of now.
-    private let grounds: (then: String, now: String)
+    /// A control directory with a state of the file.
+    struct State {
+        var place: Place
+        /// Such as "at/base".
+        var directory: String
+    }
+
+    /// The content that both began with, and the other one's.
+    private let states: (then: State, now: State)
     private let ground: HostGround
     private let file: ToolPath
 
@@ -32,8 +39,8 @@ struct FileMerge {
         fileprivate let made: FileVersion?
     }
 
-    init(_ place: Place, _ path: String, then: String, now: String) throws(Failure) {
-        grounds = (then, now)
+    init(_ place: Place, _ path: String, then: State, now: State) throws(Failure) {
+        states = (then, now)
         self.place = place
         self.path = path
         do throws(ToolError) {
@@ -47,20 +54,19 @@ struct FileMerge {
     var name: String { Text.printable(path) }
 
     func merge() throws(Failure) -> Merged {
-        let then = try bytes(grounds.then, "the base's earlier content is not kept")
-        let now = try bytes(grounds.now, "the base file cannot be read")
+        let then = try bytes(states.then, "its earlier content is not kept")
+        let now = try bytes(states.now, "the other content cannot be read")
         let (ours, seen) = try contents()
         let (overlaps, text) = try merge(ours, then, now)
         return Merged(text: text, ours: ours, seen: seen, overlaps: overlaps)
     }
 
-    private func bytes(_ directory: String, _ missing: String) throws(Failure) -> [UInt8] {
+    private func bytes(_ state: State, _ missing: String) throws(Failure) -> [UInt8] {
         do throws(Failure) {
-            return try place.bytes(directory + path)
+            return try state.place.bytes(state.directory + path)
         } catch {
             throw Failure(
-                "\(name) cannot be merged: \(missing) (or is larger than 16 MiB): --ours keeps the file, "
-                    + "--theirs takes the base's content")
+                "\(name) cannot be merged: \(missing) (or is larger than 16 MiB): --ours or --theirs decides")
         }
     }
 
@@ -122,13 +128,12 @@ struct FileMerge {
         } catch {
             switch error {
             case .noGit:
-                throw Failure("a merge needs git, which is missing: use --ours (keeps the file) or --theirs")
+                throw Failure("a merge needs git, which is missing: --ours or --theirs decides")
             case .git(let status): throw Failure("git merge-file failed with exit status \(status)")
             case .system(let errno): throw Failure("cannot write the texts to merge: \(errno)")
             }
         }
-        throw Failure(
-            "\(name) is not text that can be merged: --ours keeps it, --theirs takes the base's")
+        throw Failure("\(name) is not text that can be merged: --ours or --theirs decides")
     }
 
     private static let texts = TextMerge(ours: "here", base: "base then", theirs: "base now")

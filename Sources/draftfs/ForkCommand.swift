@@ -66,31 +66,14 @@ struct ForkCommand: ParsableCommand {
             if place.isList { throw Failure("name a workspace before the @: here is the list of them") }
             return (place, try Moments.behindAt(String(given.dropFirst()), in: place))
         }
-        if let place = try find(given) { return (place, nil) }
+        if let place = try workspace.find(given) { return (place, nil) }
         // The name of a workspace may have an @ too.
         for at in given.indices.reversed() where given[at] == "@" && at != given.startIndex {
-            if let place = try find(String(given[..<at])) {
+            if let place = try workspace.find(String(given[..<at])) {
                 return (place, try Moments.behindAt(String(given[given.index(after: at)...]), in: place))
             }
         }
         throw Failure("there is no workspace named \(Text.printable(given)): draftfs list shows them")
-    }
-
-    /// Returns the workspace of a name or path; nil if there is none.
-    private func find(_ given: String) throws(Failure) -> Place? {
-        let list: WorkspaceList
-        do throws(Failure) {
-            list = try WorkspaceList(
-                directory: workspace.directory, names: given.contains("/") ? [given] : [])
-        } catch {
-            // A mount of a single workspace knows that one only.
-            let place = try workspace.place(given.contains("/") ? [given] : [])
-            if Place.absolute(given, from: place.start) == place.root { return place }
-            throw error
-        }
-        let path = "\(list.place.root)/\(try list.name(given))"
-        guard Place.root(above: path) == path else { return nil }
-        return try Place(directory: path)
     }
 
     private func fromBase(_ list: Place) throws(Failure) {

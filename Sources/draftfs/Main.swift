@@ -13,7 +13,7 @@ struct Draftfs: ParsableCommand {
         subcommands: [
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DoctorCommand.self,
             ForkCommand.self, ListCommand.self, DiscardCommand.self, RestoreCommand.self, RunCommand.self,
-            HookCommand.self, CommitCommand.self,
+            HookCommand.self, CommitCommand.self, MergeCommand.self,
             BackupCommand.self, RollbackCommand.self, UndoCommand.self, HistoryCommand.self, LogCommand.self,
             BlameCommand.self, DiffCommand.self, CloneCommand.self, ReadCommand.self,
             EditCommand.self, CopyCommand.self, EditCopyCommand.self, MCPCommand.self,

@@ -54,7 +54,7 @@ struct RefreshCommand: ParsableCommand {
     }
 
     private func runMerge(_ place: Place) throws {
-        try ConflictMerge(place: place, json: workspace.json).run()
+        try ConflictMerge(refreshing: place, json: workspace.json).run()
         let lines = try place.objects("refresh")
         if workspace.json {
             for line in lines { print(line.line) }

@@ -18,6 +18,22 @@ struct WorkspaceOptions: ParsableArguments {
     func place(_ paths: [String] = []) throws(Failure) -> Place {
         try Place(directory: directory, paths: paths)
     }
+
+    /// Returns the workspace of a name or path; nil if there is none.
+    func find(_ given: String) throws(Failure) -> Place? {
+        let list: WorkspaceList
+        do throws(Failure) {
+            list = try WorkspaceList(directory: directory, names: given.contains("/") ? [given] : [])
+        } catch {
+            // A mount of a single workspace knows that one only.
+            let place = try place(given.contains("/") ? [given] : [])
+            if Place.absolute(given, from: place.start) == place.root { return place }
+            throw error
+        }
+        let path = "\(list.place.root)/\(try list.name(given))"
+        guard Place.root(above: path) == path else { return nil }
+        return try Place(directory: path)
+    }
 }
 
 /// Prints without adding a line end.

@@ -11,7 +11,7 @@ extension CommandTests {
     @Suite struct Verbs {
         static let all = [
             "mount", "unmount", "status", "doctor", "fork", "list", "discard", "restore", "run", "hook",
-            "commit",
+            "commit", "merge",
             "backup", "rollback", "undo", "history", "log", "blame", "diff", "clone", "read", "edit", "copy",
             "edit-copy", "mcp", "verify", "gc", "limits", "drift", "refresh", "events", "progress", "top",
             "fsck", "completion", "generate-manual",

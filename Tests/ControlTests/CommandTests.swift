@@ -78,6 +78,14 @@ struct CommandTests {
         (.fork, "two @7", [.fork(name("two"), .sequence(7))]),
         (.gc, ".", [.release(isDryRun: false, age: nil)]),
         (.gc, "--older-than 0s --dry-run", [.release(isDryRun: true, age: 0)]),
+        (.merge, "two", [.merge(MergeRequest(into: name("two")))]),
+        (.merge, "./-x --dry-run --ours --at 7 /a b", [
+            .merge(
+                MergeRequest(
+                    into: name("-x"), isDryRun: true, choice: .ours, decides: [bytes("a"), bytes("b")],
+                    sequence: 7)),
+        ]),
+        (.merge, "two --theirs .", [.merge(MergeRequest(into: name("two"), choice: .theirs))]),
         (.commit, ".", [.commit(CommitRequest())]),
         (.commit, "a .", [.commit(CommitRequest())]),
         (.commit, "--theirs /a b", [
@@ -114,6 +122,10 @@ struct CommandTests {
         (.gc, "--older-than", "needs an age"),
         (.gc, "--older-than x", "needs an age"),
         (.gc, "one", "takes no"),
+        (.merge, "\n", "needs the name"),
+        (.merge, "a/b", "not the name of a workspace"),
+        (.merge, "two --at x", "needs a number"),
+        (.merge, "two --ours --theirs", "one of --ours and --theirs"),
         (.commit, "\n", "needs paths"),
         (.commit, "--ours", "needs paths"),
         (.commit, "--ours --theirs a", "one of --ours and --theirs"),

@@ -98,6 +98,14 @@ private struct Handlers: CommandHandlers {
     func release(_ target: Recorder, isDryRun: Bool, age: UInt64?) throws(CommandError) {
         try target.note("release", isDryRun, age.map { "\($0)" } ?? "-")
     }
+    func merge(
+        _ target: Recorder, _ request: MergeRequest, caller: Caller
+    ) throws(CommandError) -> CommandOutcome {
+        try target.note(
+            "merge", request.target, request.choice, request.isDryRun, request.decides.map(text),
+            request.sequence.map { "\($0)" } ?? "now")
+        return CommandOutcome(sequence: 14)
+    }
     func commit(
         _ target: Recorder, _ request: CommitRequest, caller: Caller
     ) throws(CommandError) {
@@ -145,6 +153,10 @@ struct ExecutorTests {
         (.refresh, ".\n", ["refresh"], [12]),
         (.gc, ".\n--dry-run --older-than 1h\n", ["release false -", "release true 3600000000000"], [99, 99]),
         (.fork, "two\nthree @4\n", ["fork two now", "fork three sequence(4)"], [99, 99]),
+        (
+            .merge, "two\nthree --theirs a --at 7\n",
+            ["merge two refuse false [] now", #"merge three theirs false ["a"] 7"#], [14, 14]
+        ),
         (
             .commit, ".\n--ours a b --dry-run\n",
             ["commit refuse false []", #"commit ours true ["a", "b"]"#], [99, 99]

@@ -105,6 +105,8 @@ struct FuzzTests {
         case .remove(let names): return names.allSatisfy(isSoundName)
         case .fork(let name, _): return isSoundName(name)
         case .commit(let request): return request.paths.allSatisfy { !$0.isEmpty && isSoundPath($0) }
+        case .merge(let request):
+            return isSoundName(request.target) && request.decides.allSatisfy(isSoundPath)
         case .restore(let name, _, let newName): return isSoundName(name) && isSoundName(newName ?? name)
         case .edit(let path, let splices):
             var end: UInt64 = 0

@@ -9,16 +9,24 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Crashes of forks and releases", .serialized)
+@Suite("Crashes of forks, merges and releases", .serialized)
 struct ForkReleaseCrashTests {
     /// What happens between the steps of the workload.
     enum Kind: String, CaseIterable, Sendable {
-        case forks, releases, both
+        case forks, releases, both, merges
 
         /// The workload, with a fork or a release behind some steps. No undo goes back over a release.
         var steps: [Step] {
             Step.workload.enumerated().flatMap { index, step in
                 var steps = [step]
+                if self == .merges {
+                    // The workload undoes some steps, each of which must have the one before it.
+                    if [5, 14, 22, 33, 45, 49].contains(index) {
+                        steps.append(.merge("a", new: "new \(index)"))
+                    }
+                    if [14, 45].contains(index) { steps.append(.undo) }
+                    return steps
+                }
                 if self != .releases, [4, 7, 13, 22, 33, 45, 58].contains(index) { steps.append(.fork) }
                 if self != .forks, [5, 11, 17, 26, 31, 39, 44, 49, 53, 59].contains(index) {
                     steps.append(.release)

@@ -54,7 +54,7 @@ struct History {
         let index = states.count - 1
         let (before, after) = (states[index - 1], last)
         switch step {
-        case .rollback, .rollbackPath, .undo, .clone:
+        case .rollback, .rollbackPath, .undo, .clone, .merge:
             for (number, bytes) in after.bytes where before.bytes[number] != bytes {
                 contents.append((index, number))
             }

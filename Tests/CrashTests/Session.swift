@@ -71,11 +71,15 @@ final class Session {
 
     init(_ disk: SimulatedDisk, _ base: CrashBase) throws {
         let store = try base.openStore(disk)
-        guard let record = store.workspaces.last else { throw CheckFailure("no workspace") }
+        guard let record = store.workspaces.last(where: { !$0.name.bytes.starts(with: Self.side) })
+        else { throw CheckFailure("no workspace") }
         events = EventLog()
         set = WorkspaceSet(store: store, base: base.tree, limits: base.limits, events: events)
         workspace = try set.workspace(record)
     }
+
+    /// The beginning of the names of workspaces that are merged.
+    private static let side = Array("side".utf8)
 
     private var root: InodeNumber { workspace.rootNumber }
 
@@ -139,7 +143,7 @@ final class Session {
             // The fork exists. A call that fails once while it is opened must not harm it.
             workspace = try (try? set.workspace(fork)) ?? set.workspace(fork)
         case .release: try release()
-        case .backup, .rollback, .rollbackPath, .clone, .edit, .undo, .removeBackup:
+        case .backup, .rollback, .rollbackPath, .clone, .edit, .undo, .removeBackup, .merge:
             return try command(step, index)
         }
         return nil
@@ -152,6 +156,23 @@ final class Session {
         let report = Releases(set).run(request)
         // The only faults on this disk are the planned ones.
         if report.parts.contains(where: { $0.fault != nil }) { throw Errno.inputOutput }
+    }
+
+    private func merge(_ name: String, _ new: String, _ index: Int) throws {
+        let id = workspace.id
+        guard let record = set.records.first(where: { $0.id == id }) else { throw Errno.noEntry }
+        let side = try set.workspace(
+            try set.forks.fork(record, as: FileName("side \(index)"), caller: caller))
+        let made = try side.makeNode(
+            FileName(new), in: side.rootNumber, mode: S_IFREG | 0o644, caller: caller).number
+        let known = try side.lookup(FileName(name), in: side.rootNumber).number
+        for (number, count, offset) in [(made, 3_000, UInt64(0)), (known, 50, 20)] {
+            try Model.data(index, count).withUnsafeBytes { raw in
+                _ = try side.content.write(number, raw, at: offset, killSetID: false, caller: caller)
+            }
+        }
+        let report = try Merges(set).merge(side, MergeRequest(into: record.name), caller: caller)
+        guard report.conflicts.isEmpty else { throw CheckFailure("conflicts: \(report.conflicts)") }
     }
 
     private func command(_ step: Step, _ index: Int) throws -> InodeNumber? {
@@ -170,6 +191,9 @@ final class Session {
                 _ = try workspace.commands.undo(1, paths: [], caller: caller)
             case .removeBackup(let name):
                 try workspace.moments.removeBackup(FileName(name), caller: caller)
+            case .merge(let name, let new):
+                try merge(name, new, index)
+                return try number(new).local
             case .clone(let source, let target):
                 _ = try workspace.commands.clone(
                     Array(source.utf8), to: Array(target.utf8), caller: caller)

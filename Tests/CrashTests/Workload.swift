@@ -29,6 +29,8 @@ enum Step: Sendable {
     case fork
     /// Releases all history but backups.
     case release
+    /// Merges a fork of the workspace, in which the file was written to and another one made.
+    case merge(String, new: String)
 
     /// The steps. The base files are `old`, `base` and `gone`; see `CrashBase`.
     static let workload: [Step] = [
@@ -58,7 +60,7 @@ enum Step: Sendable {
     /// Whether the tree log is durable when the step returns.
     var isDurable: Bool {
         switch self {
-        case .backup, .rollback, .rollbackPath, .undo, .removeBackup, .fork: true
+        case .backup, .rollback, .rollbackPath, .undo, .removeBackup, .fork, .merge: true
         default: false
         }
     }
@@ -76,6 +78,7 @@ enum Step: Sendable {
         switch self {
         case .create, .checkpoint, .backup, .rollback, .undo, .removeBackup, .fork, .release: []
         case .rollbackPath(_, let name), .clone(let name, _), .edit(let name, _, _, _): [name]
+        case .merge(let name, _): [name]
         case .write(let name, _, _), .truncate(let name, _), .rename(let name, _),
             .unlink(let name), .link(let name, _), .punch(let name, _, _), .sync(let name): [name]
         case .copy(let source, _, let target, _, _): [source, target]
@@ -175,6 +178,11 @@ struct Model: Equatable, Sendable {
             if let old = previous.first { takeBack(to: old) }
         case .rollbackPath(let backup, let name):
             if let old = backups[backup]?.first { self[name] = old[name] }
+        case .merge(let name, let new):
+            guard let created else { return }
+            self[name] = Self.put(Self.data(index, 50), at: 20, in: self[name])
+            names[new] = created
+            bytes[created] = Self.data(index, 3_000)
         case .clone(let source, let target):
             guard let created else { return }
             names[target] = created

@@ -45,3 +45,14 @@ import Testing
         #expect(run.released > 0 || !TestEnvironment.isFull, "\(seed)")
     }
 }
+
+@Suite struct MergeModelTests {
+    private static let seeds = TestSeeds.all()
+
+    @Test("A merge gives a workspace what another one has changed, and nothing else", arguments: seeds)
+    func merges(seed: TestSeed) throws {
+        let run = try MergeRun(seed: seed.value)
+        try run.run(rounds: TestEnvironment.isFull ? 60 : 14)
+        #expect(run.merges > 1, "\(seed)")
+    }
+}

@@ -11,8 +11,8 @@ extension MountTests {
     struct ControlFiles {
         static let all = [
             "at", "backup", "backups", "base-now", "base-then", "blame", "clone", "commit", "diff",
-            "drift", "edit", "events", "fork", "gc", "history", "last-error", "limits", "metrics",
-            "progress", "refresh", "rollback", "run", "status", "undo", "verify",
+            "drift", "edit", "events", "fork", "gc", "history", "last-error", "limits", "merge",
+            "metrics", "progress", "refresh", "rollback", "run", "status", "undo", "verify",
         ]
         static let directories: Set<String> = ["at", "backups", "base-now", "base-then", "blame"]
         static let readOnly: Set<String> = [

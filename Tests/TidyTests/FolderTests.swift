@@ -21,7 +21,7 @@ struct FolderTests {
         ),
         (
             "Sources/Past",
-            ["Moments", "History", "Diff", "Restore", "Commit", "Refresh", "Workspaces", "Release"]
+            ["Moments", "History", "Diff", "Restore", "Commit", "Refresh", "Merge", "Workspaces", "Release"]
         ),
     ]
 

@@ -52,7 +52,7 @@ import Testing
     func framework() {
         let changing = [
             "write", "edit", "create", "move", "copy", "delete", "remove", "fork", "discard", "restore",
-            "refresh", "commit",
+            "refresh", "merge", "commit",
         ]
         for tool in Self.tools {
             #expect(!Self.reserved.contains(tool.name))

@@ -54,6 +54,7 @@ extension ControlDirectory {
         case .discard: return WorkspaceTexts.discarded(set)
         case .commit: return try services.commitReport(workspace)
         case .refresh: return try services.refreshReport(workspace)
+        case .merge: return try services.mergeReport(workspace)
         case .gc: return try services.releaseReport(workspace)
         case .rollback, .undo, .clone, .edit, .restore, .fork:
             return file.command.map { StateTexts.usage($0) } ?? []

@@ -22,6 +22,7 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     case run
     case fork
     case commit
+    case merge
     /// Releases history, of a workspace or of all.
     case gc
 
@@ -77,7 +78,8 @@ enum ControlFile: UInt64, Sendable, CaseIterable {
     /// Whether its commands need the dirty pages of shared mappings written back first.
     var readsContent: Bool {
         switch self {
-        case .backup, .rollback, .undo, .clone, .edit, .discard, .fork, .commit, .refresh: true
+        case .backup, .rollback, .undo, .clone, .edit, .discard, .fork, .commit, .refresh, .merge:
+            true
         default: false
         }
     }

@@ -54,6 +54,13 @@ package struct ControlServices: Sendable {
     /// The report of the last commit.
     package var commitReport: Text = { _ in [] }
 
+    /// Puts changes of a workspace into another one.
+    package var merge:
+        @Sendable (Workspace, MergeRequest, Caller) throws(CommandError) -> CommandOutcome =
+            { _, _, _ throws(CommandError) in throw Self.missing("merge") }
+    /// The report of the last merge.
+    package var mergeReport: Text = { _ in [] }
+
     /// Releases history of a workspace, or of all if nil: takes whether it is a dry run, and an age.
     package var release: @Sendable (Workspace?, Bool, UInt64?) throws(CommandError) -> Void =
         { _, _, _ throws(CommandError) in throw Self.missing("gc") }
@@ -112,6 +119,10 @@ struct ServiceHandlers: CommandHandlers {
     func refresh(
         _ target: Workspace, _ request: RefreshRequest, caller: Caller
     ) throws(CommandError) -> CommandOutcome { try services.refresh(target, request, caller) }
+
+    func merge(
+        _ target: Workspace, _ request: MergeRequest, caller: Caller
+    ) throws(CommandError) -> CommandOutcome { try services.merge(target, request, caller) }
 
     func release(_ target: Workspace, isDryRun: Bool, age: UInt64?) throws(CommandError) {
         try services.release(target, isDryRun, age)

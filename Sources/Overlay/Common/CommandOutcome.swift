@@ -21,6 +21,8 @@ package struct CommandOutcome: Sendable {
     /// The number of files and directories that it changed.
     package var changed: Int
     package var stale = StaleCaches()
+    /// The workspace that was changed, if it is not the one that was asked.
+    package var workspace: UInt16?
     /// Whether the workspace shows another state of the base: then names that the kernel has as missing may
     /// be there.
     package var showsOtherBase = false

@@ -47,6 +47,21 @@ extension WorkspaceContent {
         return try clearPrivileges(number, setID: killSetID, caller: caller)
     }
 
+    /// Writes all of `bytes` at `offset` as one record, for the engine itself.
+    package func write(
+        _ number: InodeNumber, _ bytes: [UInt8], at offset: UInt64, caller: Caller
+    ) throws(Errno) {
+        let result = bytes.withUnsafeBytes { bytes -> Result<Bool, Errno> in
+            do throws(Errno) {
+                return .success(
+                    try write(number, bytes, at: offset, killSetID: false, caller: caller))
+            } catch {
+                return .failure(error)
+            }
+        }
+        _ = try result.get()
+    }
+
     private func clearPrivileges(
         _ number: InodeNumber, setID: Bool, caller: Caller
     ) throws(Errno) -> Bool {

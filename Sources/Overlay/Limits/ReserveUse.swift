@@ -31,7 +31,7 @@ extension TreeBounds {
 
     private static func claim(of operation: TreeOperation) -> Claim {
         switch operation {
-        case .create, .makeDirectory, .symlink, .link, .setXattr, .clone: .strict
+        case .create, .makeDirectory, .symlink, .link, .setXattr, .clone, .merge: .strict
         case .unlink, .removeDirectory, .removeXattr, .rollback, .undo, .touch: .none
         case .rename, .setAttributes, .edit, .backup, .freeze, .acceptDrift, .dropDrift,
             .refresh: .lenient

@@ -59,9 +59,9 @@ extension Tree {
         _ number: InodeNumber, afterPowerCut: Bool = false
     ) throws(Errno) -> EditLog {
         if let log = openLogs[number] { return log }
-        if let inode = try? inode(number), let log = try edits.log(of: inode, afterPowerCut: afterPowerCut) {
-            return log
-        }
+        // A removed file may still be in memory, while its own log was released with the history.
+        if let inode = try? inode(number), inode.record.links > 0 || EditLog.exists(number, in: logs),
+            let log = try edits.log(of: inode, afterPowerCut: afterPowerCut) { return log }
         do throws(StorageError) {
             if let log = try AncestorLogs(number, in: logs).openIfAlone() { return log }
             return try EditLog.open(

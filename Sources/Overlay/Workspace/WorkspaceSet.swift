@@ -148,9 +148,19 @@ package final class WorkspaceSet: Sendable {
             startCounting(workspace, usage)
             workspace.accounts.loadLimits()
             open.insert(workspace)
+            if report.replayed > 0 { removeLeftStages(of: workspace) }
         }
         post(report, of: record)
         return workspace
+    }
+
+    private func removeLeftStages(of workspace: Workspace) {
+        do throws(Errno) {
+            try LeftStages(of: workspace).remove()
+        } catch {
+            // The next merge tries again.
+            workspace.events.post(.notice, "what an interrupted merge has left is not removed: \(error)")
+        }
     }
 
     private func post(_ report: RecoveryReport, of record: WorkspaceRecord) {

@@ -169,3 +169,12 @@ extension Comparison {
         try workspace.content.bytes(range, of: content.pieces, orOf: content.place)
     }
 }
+
+extension TimeView {
+    /// Returns the content of a regular file.
+    func content(of node: ViewNode) throws(Errno) -> DiffContent {
+        try withState { (state) throws(Errno) in
+            try DiffSide(state, keys: workspace.id, isBase: baseTop != nil).content(node)
+        }
+    }
+}

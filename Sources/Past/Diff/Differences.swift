@@ -85,10 +85,7 @@ extension Comparison {
     /// - Returns: also the last change of the workspace that is contained.
     func changes() throws(Errno) -> (changes: [NodeChange], sequence: UInt64) {
         let (draft, committed, sequence) = try workspace.withTree { (tree) throws(Errno) in
-            let new = DiffSide(TreeAtMoment(tree), keys: workspace.id)
-            let old = DiffSide(TreeAtMoment(tree), keys: workspace.id, isBase: true)
-            let draft = try DiffDraft(
-                DiffNames(old: old, new: new, names: try new.overlaidNames()), rows: new.overlaidRows)
+            let draft = try Self.baseDraft(workspace, TreeAtMoment(tree), in: tree)
             return (draft, try CommittedPaths(of: workspace).compared(in: tree), tree.sequence.last)
         }
         return (try committed.subtract(from: draft.finished(old: workspace, new: workspace)), sequence)
@@ -96,30 +93,50 @@ extension Comparison {
 
     /// Compares two moments, in any order, of one workspace or of two.
     static func differences(from first: DiffEnd, to second: DiffEnd) throws(CommandError) -> [Difference] {
+        try answering { () throws(Errno) in try changes(from: first, to: second).map(\.difference) }
+    }
+
+    static func changes(from first: DiffEnd, to second: DiffEnd) throws(Errno) -> [NodeChange] {
         let (old, new) = (first.workspace, second.workspace)
-        return try answering { () throws(Errno) in
-            let draft: DiffDraft
-            if old.id == new.id {
-                if first.sequence == second.sequence { return [] }
-                draft = try new.withTree { (tree) throws(Errno) in
-                    try compare(first.state(tree), second.state(tree), in: tree)
-                }
-            } else if new.id < old.id {
-                // The two locks are always taken in the same order.
-                draft = try new.withTree { (tree) throws(Errno) in
-                    try old.withTree { (other) throws(Errno) in
-                        try compare(first.state(other), second.state(tree))
-                    }
-                }
-            } else {
-                draft = try old.withTree { (other) throws(Errno) in
-                    try new.withTree { (tree) throws(Errno) in
-                        try compare(first.state(other), second.state(tree))
-                    }
+        let draft: DiffDraft
+        if old.id == new.id {
+            if first.sequence == second.sequence { return [] }
+            draft = try new.withTree { (tree) throws(Errno) in
+                try compare(first.state(tree), second.state(tree), in: tree)
+            }
+        } else if new.id < old.id {
+            // The two locks are always taken in the same order.
+            draft = try new.withTree { (tree) throws(Errno) in
+                try old.withTree { (other) throws(Errno) in
+                    try compare(first.state(other), second.state(tree))
                 }
             }
-            return draft.finished(old: old, new: new).map(\.difference)
+        } else {
+            draft = try old.withTree { (other) throws(Errno) in
+                try new.withTree { (tree) throws(Errno) in
+                    try compare(first.state(other), second.state(tree))
+                }
+            }
         }
+        return draft.finished(old: old, new: new)
+    }
+
+    /// Compares a moment of a workspace with the base that it sees. What was committed counts as changed.
+    static func changes(fromBaseTo end: DiffEnd) throws(Errno) -> [NodeChange] {
+        let workspace = end.workspace
+        let draft = try workspace.withTree { (tree) throws(Errno) in
+            try baseDraft(workspace, end.state(tree), in: tree)
+        }
+        return draft.finished(old: workspace, new: workspace)
+    }
+
+    private static func baseDraft(
+        _ workspace: Workspace, _ state: TreeAtMoment, in tree: Tree
+    ) throws(Errno) -> DiffDraft {
+        let new = DiffSide(state, keys: workspace.id)
+        let old = DiffSide(TreeAtMoment(tree), keys: workspace.id, isBase: true)
+        return try DiffDraft(
+            DiffNames(old: old, new: new, names: try new.overlaidNames()), rows: new.overlaidRows)
     }
 
     /// Compares two moments of a workspace.
@@ -201,15 +218,14 @@ struct DiffDraft: Sendable {
         var nameless: [UInt64: InodeNumber] = [:]
         for key in rows {
             try names.shareBasePath(of: key)
-            guard try names.old.path(key) != nil else { continue }
-            let paths = try names.new.paths(key).filter { $0.isCut || names.added[$0.bytes] == nil }
             guard let was = try names.old.node(key), let now = try names.new.node(key) else { continue }
-            if paths.isEmpty, names.old.isBase, was.type != .directory, was.record.links > 1,
-                let origin = try names.new.tree.knownOrigin(now.number) {
+            let isNamed = try names.old.path(key) != nil
+            let paths = try names.new.paths(key).filter { $0.isCut || names.added[$0.bytes] == nil }
+            if !isNamed || paths.isEmpty, let inode = try names.hiddenInode(of: was, now) {
                 if case .none = try names.compare(was, now) { continue }
-                nameless[origin.inode] = key
+                nameless[inode] = key
             }
-            for path in paths {
+            for path in paths where isNamed {
                 if path.isCut { names.noteDeep(path) } else { try add(names, path.bytes, was, now) }
             }
         }

@@ -10,6 +10,16 @@ extension DiffNames {
     /// The number of names of the base that are looked at: the tree is locked meanwhile.
     private static let mostListed = 200_000
 
+    /// Returns the inode in the base of a file that may have names there that nothing tells of.
+    func hiddenInode(of was: ViewNode, _ now: ViewNode) throws(Errno) -> UInt64? {
+        guard was.type != .directory, let origin = try new.tree.knownOrigin(now.number) else { return nil }
+        if old.isBase { return was.record.links > 1 ? origin.inode : nil }
+        let place = BasePlace(path: origin.path)
+        guard let status = try new.tree.base.status(ifPresent: place.name, in: place.directory),
+            status.links > 1 else { return nil }
+        return origin.inode
+    }
+
     /// Returns paths of the new side at which it shows these files of the base.
     /// - Parameter keys: the files, by their inode in the base.
     mutating func hiddenPaths(

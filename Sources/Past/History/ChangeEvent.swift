@@ -101,7 +101,7 @@ extension ChangeEvent {
             isMany = true
         case .backup:
             takeBackup(changes)
-        case .rollback, .undo, .refresh:
+        case .rollback, .undo, .refresh, .merge:
             isMany = true
             fixedPath = []
         case .acceptDrift, .dropDrift:
@@ -132,6 +132,7 @@ extension ChangeEvent {
         case .rollback: "rollback"
         case .undo: "undo"
         case .refresh: "refresh"
+        case .merge: "merge"
         case .clone: "clone"
         case .acceptDrift: "drift-accept"
         case .dropDrift: "drift-drop"

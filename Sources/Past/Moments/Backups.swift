@@ -122,6 +122,23 @@ extension Moments {
         return Backup(name, made)
     }
 
+    /// Gives a moment a name, in place of the one that had it.
+    func keep(
+        _ sequence: UInt64, as name: FileName, comment: [UInt8], caller: Caller
+    ) throws(CommandError) {
+        do throws(Errno) {
+            try workspace.withTree { (tree) throws(Errno) in
+                var transaction = tree.begin(.backup, caller.stamp(workspace.clock.realtime()))
+                let record = BackupRecord(
+                    sequence: sequence, time: transaction.stamp.time, isAutomatic: false, comment: comment)
+                transaction.changes.append(.backup(name, before: tree.backups[name], after: record))
+                try tree.commit(&transaction)
+            }
+        } catch {
+            throw CommandError(error, "the backup \(name) could not be recorded: \(error)")
+        }
+    }
+
     /// Makes the outcome of a command durable, as its last step: success says that it survives a power cut.
     /// A failed sync does not revert what was done, but is reported as a failure that says so.
     func makeDurable(_ outcome: CommandOutcome, _ subject: String) throws(CommandError) {

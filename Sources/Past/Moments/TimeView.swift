@@ -13,7 +13,7 @@ package final class TimeView: ChangeObserver, Sendable {
     let workspace: Workspace
     private let delta: Mutex<TreeDelta>
     /// The root of the base that is shown; nil for the workspace at the moment.
-    private let baseTop: [UInt8]?
+    let baseTop: [UInt8]?
     /// Recently read contents.
     private let contents = Mutex(LRUCache<InodeNumber, PieceTree>(capacity: 64))
 
@@ -29,7 +29,7 @@ package final class TimeView: ChangeObserver, Sendable {
 
     package func noteMarks(_ numbers: [InodeNumber]) { delta.withLock { $0.marked.formUnion(numbers) } }
 
-    private func withState<R: Sendable>(
+    func withState<R: Sendable>(
         _ body: (TreeAtMoment) throws(Errno) -> R
     ) throws(Errno) -> R {
         if baseTop == nil, !workspace.horizon.shows(sequence) { throw .stale }

@@ -174,7 +174,8 @@ package struct Rollback {
                 plan.setRow(directory, record)
             }
         }
-        for (number, names) in past.delta.xattrs where try plan.row(number) == nil {
+        for (number, names) in past.delta.xattrs where !number.isOfMarks {
+            if try plan.row(number) != nil { continue }
             for name in names.keys { plan.setXattr(name, of: number, nil) }
         }
     }

@@ -106,6 +106,9 @@ struct UndoSteps {
     /// Returns the stage that a change removed. A directory of the base is excluded: its making would be
     /// searched for in vain.
     private static func removedStage(_ event: ChangeEvent) -> InodeNumber? {
+        if event.operation == "merge" {
+            return event.names.first { WorkingName.isStage($0.place.name) && $0.after == nil }?.before?.inode
+        }
         guard event.operation == "rmdir", let name = event.place?.name, WorkingName.isStage(name),
             event.names.last?.after == nil else { return nil }
         return event.inode

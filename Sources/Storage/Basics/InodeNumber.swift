@@ -8,6 +8,9 @@ extension InodeNumber {
     /// The number without the bits of the workspace.
     package var local: UInt64 { self & 0xffff_ffff_ffff }
 
+    /// Whether it is the number of no file, which has the marks of merges as its extended attributes.
+    package var isOfMarks: Bool { local == 0 }
+
     /// The workspace in the number's high bits.
     package var workspace: UInt16 { UInt16(truncatingIfNeeded: self >> 48) }
 

@@ -22,4 +22,5 @@ package enum TreeOperation: UInt8, Sendable {
     case dropDrift = 17
     case freeze = 18
     case refresh = 19
+    case merge = 20
 }

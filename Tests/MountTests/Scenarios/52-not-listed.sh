@@ -11,4 +11,4 @@ must test -z "$(ls -A)"
 must test -d .draft
 does rollback all
 same . "$base"
-must test "$(ls .draft | wc -l)" -eq 25
+must test "$(ls .draft | wc -l)" -eq 26

@@ -13,5 +13,5 @@ refused 'mv' mv .draft other
 refused 'mkdir' mkdir .draft
 must test "$(stat -c %a .draft .draft/at .draft/backup .draft/status | tr '\n' ' ')" = '700 700 600 400 '
 must test "$(stat -c %u .draft/backup)" = "$(id -u)"
-must test "$(ls .draft | wc -l)" -eq 25
+must test "$(ls .draft | wc -l)" -eq 26
 same . "$base"
