@@ -55,6 +55,32 @@ import Testing
         }
     }
 
+    @Test("Room that the tree log sets aside for removed names comes back with their history")
+    func room() throws {
+        let fixture = try WorkspaceFixture()
+        let treeLog = fixture.workspace.treeLog
+        var rooms: [UInt64] = []
+        for _ in 0..<4 {
+            for number in 0..<4_000 { try fixture.tree.makeFile("f\(number)") }
+            for number in 0..<4_000 { try fixture.tree.unlink("f\(number)") }
+            fixture.tree.forget()
+            rooms.append(treeLog.room)
+            _ = Releases(fixture.set).run(Self.request())
+        }
+        // The first release notes what is needed, the others give back what was needed before that.
+        #expect(rooms[3] <= rooms[1] + 1 << 20)
+        let kept = treeLog.room
+        #expect(kept >= 4_000 << 10 && kept < 8_000 << 10)
+        try fixture.tree.makeFile("more")
+        #expect(treeLog.room >= 4_000 << 10)
+        // A backup may bring all of it back.
+        _ = try fixture.workspace.moments.backup(
+            FileName("kept"), comment: [], caller: fixture.tree.caller)
+        for number in 0..<4_000 { try fixture.tree.makeFile("g\(number)") }
+        _ = Releases(fixture.set).run(Self.request())
+        #expect(treeLog.room >= kept)
+    }
+
     @Test("The log of a file that is edited and removed beside a release stays")
     func editedMeanwhile() throws {
         let fixture = try WorkspaceFixture { try writeFile("\($0)/f", "base content") }

@@ -49,6 +49,32 @@ extension TreeBounds {
             .adding(clamping: variableBytes.multiplied(clamping: 4))
     }
 
+    /// The number of moments that are known. Beyond it the oldest one is forgotten.
+    private static let mostMarks = 256
+
+    /// Gives room back that only a rollback to before a moment could need, after the history was released up
+    /// to it. Then notes what is needed now, for a later release.
+    /// - Parameter first: the earliest moment that can be seen.
+    package func releaseRoom(before first: UInt64) {
+        if let mark = tree.logWriter.roomMarks.last(where: { $0.sequence <= first }) {
+            // What there was at the moment, and what was made since.
+            let since = tree.logWriter.roomNeeded.subtracting(clamping: mark.room)
+            let needed = Self.leastRoom.adding(clamping: since)
+                .adding(clamping: mark.files.multiplied(clamping: Self.roomPerName))
+            let surplus = tree.logWriter.roomNeeded.subtracting(clamping: needed)
+            tree.logWriter.roomNeeded -= surplus
+            tree.logWriter.roomMarks.removeAll { $0.sequence < mark.sequence }
+            for index in tree.logWriter.roomMarks.indices {
+                let room = tree.logWriter.roomMarks[index].room
+                tree.logWriter.roomMarks[index].room = room.subtracting(clamping: surplus)
+            }
+        }
+        if tree.logWriter.roomMarks.count >= Self.mostMarks { tree.logWriter.roomMarks.removeFirst() }
+        tree.logWriter.roomMarks.append(
+            TreeLogWriter.RoomMark(
+                sequence: tree.sequence.last, room: neededRoom(), files: tree.quota.usedFiles))
+    }
+
     private static func newNames(_ changes: [TreeChange]) -> Int {
         var count = 0
         for case .entry(_, _, let before, let after) in changes {

@@ -14,8 +14,18 @@ package struct TreeLogWriter {
     private var last: UInt64 = 0
     /// The program name of each process, as recorded in the log.
     private var processes = ProcessNames()
-    /// The number of bytes to set aside for the log. Names that were removed still count.
+    /// The number of bytes to set aside for the log. Names that were removed still count, as long as a
+    /// rollback may bring them back.
     var roomNeeded: UInt64 = 0
+    /// What was needed at earlier moments, in their order.
+    var roomMarks: [RoomMark] = []
+
+    /// The room that was needed at a moment, and the number of files then.
+    struct RoomMark {
+        var sequence: UInt64
+        var room: UInt64
+        var files: UInt64
+    }
 
     init(_ treeLog: TreeLog, _ sequence: SequenceCounter) {
         self.treeLog = treeLog

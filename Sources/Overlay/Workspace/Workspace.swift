@@ -148,6 +148,16 @@ extension Workspace {
         }
     }
 
+    /// Gives room back that is set aside for the tree log and that no rollback needs any more.
+    /// - Parameter first: the earliest moment that can be seen.
+    package func releaseRoom(before first: UInt64) {
+        let needed = withTreeSafely { tree in
+            tree.bounds.releaseRoom(before: first)
+            return tree.bounds.neededRoom()
+        }
+        treeLog.giveRoomBack(keeping: needed)
+    }
+
     /// The path of the database that the workspace writes now.
     package var databasePath: String { databases.path(withTreeSafely { $0.generation }) }
 

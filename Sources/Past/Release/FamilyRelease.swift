@@ -199,6 +199,9 @@ struct FamilyRelease {
             record.releasedBytes = record.releasedBytes.adding(clamping: parts[index].releasedBytes)
             workspace.horizon.move(to: record)
             try write(record, of: member)
+            // A backup with a name may have names that were removed before the horizon.
+            let isAlone = !record.kept.contains { $0 > member.beginning }
+            workspace.releaseRoom(before: isAlone ? record.first : 0)
         }
     }
 

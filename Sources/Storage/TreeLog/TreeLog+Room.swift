@@ -35,6 +35,19 @@ extension TreeLog {
         }
     }
 
+    /// Gives blocks back that are set aside beyond `bytes`, if there are many.
+    package func giveRoomBack(keeping bytes: UInt64) {
+        tail.withLock { tail in
+            let room = tail.roomEnd.subtracting(clamping: tail.end)
+            guard room > bytes.adding(clamping: 2 * Self.step), !tail.needsCut,
+                (try? file.length()) == tail.end, (try? file.truncate(to: tail.end)) != nil
+            else { return }
+            // The truncation has released all of it (ext4_setattr does so at an equal size, too).
+            tail.roomEnd = tail.end.adding(clamping: bytes)
+            takeRoomBack(&tail)
+        }
+    }
+
     /// The number of bytes that are known to be set aside.
     package var room: UInt64 { tail.withLock { $0.roomEnd.subtracting(clamping: $0.end) } }
 
