@@ -52,7 +52,7 @@ struct ForkReleaseCrashTests {
         let history = History.untilStop(disk, base, first: first, steps: kind.steps)
         #expect(history.states.count == kind.steps.count + 1)
         #expect(disk.changes > 100)
-        let step = TestEnvironment.isFull ? 1 : kind == .both ? 19 : 7
+        let step = TestEnvironment.isFull ? 1 : kind == .both || kind == .merges ? 19 : 7
         let start = Int(Self.seeds[Self.seeds.count - 1].value % UInt64(step))
         return stride(from: start, to: disk.changes, by: step)
     }

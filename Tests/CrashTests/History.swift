@@ -170,7 +170,7 @@ func runWithFailure(
             model.apply(step, index, created: try session.run(step, index))
         } catch is DoneButNotDurable {
             // Only a power cut can lose the change.
-            model.apply(step, index, created: nil)
+            model.apply(step, index, created: session.made(by: step))
             failed.append(step)
         } catch {
             guard error as? Errno == .inputOutput || error as? Errno == .noSpace else {

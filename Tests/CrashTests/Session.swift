@@ -161,8 +161,13 @@ final class Session {
     private func merge(_ name: String, _ new: String, _ index: Int) throws {
         let id = workspace.id
         guard let record = set.records.first(where: { $0.id == id }) else { throw Errno.noEntry }
-        let side = try set.workspace(
-            try set.forks.fork(record, as: FileName("side \(index)"), caller: caller))
+        let fork = try set.forks.fork(record, as: FileName("side \(index)"), caller: caller)
+        let side: Workspace
+        do throws(StorageError) {
+            side = try set.workspace(fork)
+        } catch {
+            throw error.errno
+        }
         let made = try side.makeNode(
             FileName(new), in: side.rootNumber, mode: S_IFREG | 0o644, caller: caller).number
         let known = try side.lookup(FileName(name), in: side.rootNumber).number
@@ -173,6 +178,12 @@ final class Session {
         }
         let report = try Merges(set).merge(side, MergeRequest(into: record.name), caller: caller)
         guard report.conflicts.isEmpty else { throw CheckFailure("conflicts: \(report.conflicts)") }
+    }
+
+    /// Returns the file that a merge made although it reported an error.
+    func made(by step: Step) -> InodeNumber? {
+        guard case .merge(_, let new) = step else { return nil }
+        return (try? number(new))?.local
     }
 
     private func command(_ step: Step, _ index: Int) throws -> InodeNumber? {
