@@ -1,5 +1,5 @@
-// Tools that exchange changes between a workspace and its base, or another workspace. A commit changes
-// files outside of the workspace, so it has a group of its own.
+// Tools that exchange changes between a workspace and its base, or another workspace. A merge or a commit
+// changes files outside of the workspace, so it has a group of its own.
 
 internal import FoundationEssentials
 internal import MCP
@@ -54,7 +54,7 @@ enum CommitTools {
     }
 
     static let mergeWorkspace = Tool(
-        "merge_workspace", .workspaces, title: "Merge into a workspace",
+        "merge_workspace", .commit, title: "Merge into a workspace",
         "Puts the changes of a workspace into another one, such as a common workspace of several agents, in "
             + "one step. The base is not touched. If both changed a path, nothing is done and the conflicts "
             + "are listed. write_undo in the other one takes it back.",

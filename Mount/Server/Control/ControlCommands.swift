@@ -126,7 +126,8 @@ extension ControlDirectory {
     /// - Returns: whether there was anything to drop.
     private func invalidate(_ outcome: CommandOutcome, in workspace: Workspace) -> Bool {
         guard let notifier else { return false }
-        let workspace = outcome.workspace.flatMap { set.opened($0) } ?? workspace
+        // A workspace that was closed since has nothing in the kernel.
+        guard let workspace = outcome.workspace.map({ set.opened($0) }) ?? workspace else { return false }
         var all = outcome.stale
         if outcome.showsOtherBase { all.entries += services.missingNames(workspace) }
         // The listing of a directory is cached in the directory's own pages, so those are dropped

@@ -17,6 +17,11 @@ package struct LeftStages: Sendable {
             let attributes = try workspace.lookup(name, in: root)
             defer { workspace.forget(attributes.number, count: 1) }
             guard attributes.type == .directory else { continue }
+            // Anything else in it is not from a merge.
+            let inner = try workspace.withTree { (tree) throws(Errno) in
+                try tree.entries(in: attributes.number)
+            }
+            guard inner.values.allSatisfy({ $0.type == .regular }) else { continue }
             for inner in try names(in: attributes.number) {
                 try workspace.unlink(inner, in: attributes.number, caller: caller)
             }

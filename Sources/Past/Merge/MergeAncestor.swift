@@ -38,9 +38,12 @@ struct MergeLine: Sendable {
     ) throws(Errno) {
         self.workspace = workspace
         party = MergeParty(record)
-        (self.sequence, marks) = try workspace.withTree { (tree) throws(Errno) in
-            guard let sequence else { return (tree.sequence.last, try MergeMarks(TreeAtMoment(tree))) }
-            return (sequence, try MergeMarks(TreeAtMoment(tree, after: sequence)))
+        // Alone: an edit under way has its number already, and is in no row yet.
+        (self.sequence, marks) = try workspace.gate.alone { () throws(Errno) in
+            try workspace.withTree { (tree) throws(Errno) in
+                guard let sequence else { return (tree.sequence.last, try MergeMarks(TreeAtMoment(tree))) }
+                return (sequence, try MergeMarks(TreeAtMoment(tree, after: sequence)))
+            }
         }
         let known = Dictionary(store.allWorkspaces.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
         var parents: [(party: MergeParty, last: UInt64)] = []

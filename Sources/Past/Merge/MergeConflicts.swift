@@ -164,6 +164,9 @@ struct MergeConflicts {
             path: change.path, reason: "it was changed in \(name)",
             isContent: own.type == .regular && now.type == .regular && change.difference.status == .modified)
         guard was.type == now.type else { return .conflict(reason) }
+        if was.type == .directory, own.type != .directory, try hasNames(in: place) {
+            return Self.conflict(change.path, "\(name) has got files in this directory")
+        }
         if own.type != was.type {
             return try ancestor.isSame(was, as: now, target) ? .none(merge) : .conflict(reason)
         }
@@ -171,8 +174,13 @@ struct MergeConflicts {
         var merge = merge
         merge.takesContent = change.difference.status != .attributes
         merge.takesAttributes = try !ancestor.hasAttributes(was, of: own, source)
+        // Another file takes the place, with content and attributes of its own.
+        let isWhole = merge.isReplaced
+            && (own.record.links > 1 || now.record.links > 1 || own.type != .regular)
+        if isWhole { return try ancestor.isSame(was, as: now, target) ? .none(merge) : .conflict(reason) }
         if merge.takesContent, try !ancestor.hasContent(was, of: now, target) {
-            return .conflict(reason)
+            guard try source.hasContent(own, of: now, target) else { return .conflict(reason) }
+            merge.takesContent = false
         }
         if merge.takesAttributes, try !ancestor.hasAttributes(was, of: now, target),
             try !source.hasAttributes(own, of: now, target) {

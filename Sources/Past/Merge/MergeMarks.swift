@@ -32,7 +32,7 @@ struct MergeParty: Hashable, Sendable {
     }
 }
 
-struct MergeMarks: Sendable {
+struct MergeMarks: Equatable, Sendable {
     /// The last change of each workspace that is contained.
     private(set) var last: [MergeParty: UInt64] = [:]
 

@@ -159,8 +159,8 @@ struct MergePlan {
     private mutating func known(_ staged: StagedChange) throws(Errno) -> InodeNumber? {
         guard let own = staged.merge.change.now, own.record.links > 1 else { return nil }
         if let known = made[own.number] { return known }
-        for path in staged.otherNames {
-            guard let node = try node(at: path), node.type == own.type else { continue }
+        for (path, seen) in staged.otherNames {
+            guard let node = try node(at: path), node.number == seen.number else { continue }
             try plan.touch(node)
             made[own.number] = node.number
             return node.number
@@ -172,7 +172,8 @@ struct MergePlan {
     private mutating func make(_ staged: StagedChange, _ own: ViewNode) throws(Errno) -> InodeNumber {
         let number: InodeNumber
         var record: InodeRecord
-        if let file = staged.file, let row = try plan.row(file.number) {
+        if let file = staged.file {
+            guard let row = try plan.row(file.number) else { throw .busy }
             (number, record) = (file.number, row)
             if let stage { plan.setEntry(file.name, in: stage.number, nil) }
         } else {
@@ -205,7 +206,8 @@ struct MergePlan {
             record.allocated = pieces.allocatedBytes
             record.flags.insert(.hasLog)
             record.flags.remove(.followsBase)
-            record.modificationTime = own.record.modificationTime
+            // As by a copy: make(1) must see it.
+            record.modificationTime = plan.stamp.time
         } else if takesContent, own.type == .symlink {
             record.symlinkTarget = staged.symlinkTarget
             record.size = UInt64(staged.symlinkTarget.count)
@@ -235,8 +237,7 @@ struct MergePlan {
         (record.mode, record.user, record.group) = (own.record.mode, own.record.user, own.record.group)
         record.changeTime = plan.stamp.time
         if own.type != .directory, staged.merge.takesContent {
-            record.accessTime = own.record.accessTime
-            record.modificationTime = own.record.modificationTime
+            record.modificationTime = plan.stamp.time
         }
         var shown: [[UInt8]: [UInt8]] = [:]
         if record.flags.contains(.hasOrigin), let origin = try plan.origin(number) {

@@ -53,7 +53,7 @@ struct MergeSide: Sendable {
 
 /// What a merge has seen of a file: if it is still so when the merge is done, nothing was changed meanwhile.
 struct SeenNode: Equatable, Sendable {
-    private var number: InodeNumber
+    let number: InodeNumber
     private var mode: UInt32
     private var user: UInt32
     private var group: UInt32

@@ -13,8 +13,8 @@ struct StagedChange: Sendable {
     var symlinkTarget: [UInt8] = []
     /// The file of the stage that has the content.
     var file: (name: FileName, number: InodeNumber)?
-    /// Other paths at which the source has the same file, as it had before.
-    var otherNames: [[UInt8]] = []
+    /// Other paths at which the source has the same file, and the target one that was not changed.
+    var otherNames: [(path: [UInt8], seen: SeenNode)] = []
 }
 
 final class MergeStage {
@@ -70,6 +70,21 @@ final class MergeStage {
         }
         try target.logs.synchronize(logs.map(\.log.id))
         for (log, end) in logs { log.noteDurable(upTo: end) }
+    }
+
+    /// Whether the stage is still what was made: it is a directory like others, which processes can change.
+    func isWhole(_ now: TreeAtMoment) throws(Errno) -> Bool {
+        guard let directory else { return true }
+        guard try now.entry(directory.name, in: target.rootNumber)?.inode == directory.number else {
+            return false
+        }
+        let entries = try now.entries(in: directory.number)
+        guard entries.count == files.count else { return false }
+        for file in files {
+            guard entries[file.name]?.inode == file.number,
+                try now.stateRow(file.number)?.record.links == 1 else { return false }
+        }
+        return true
     }
 
     /// Takes everything away, after a merge that was not done.

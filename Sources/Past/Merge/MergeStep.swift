@@ -69,11 +69,19 @@ struct MergeStep {
             // The content that both had in common is there to be shared.
             var now: ViewNode?
             if let was = merge.change.was, was.type == .regular, !proposal.isForced(merge.change),
-                let place = proposal.paths.place(of: merge.change.difference.oldPath ?? merge.path) {
+                !merge.isReplaced,
+                let place = merge.change.difference.oldPath ?? proposal.paths.place(of: merge.path) {
                 now = try sides.target.node(at: place)
             }
             var change = try stage.stage(merge, sides.ancestor, over: now)
-            if let number = merge.change.now?.number { change.otherNames = others[number] ?? [] }
+            for path in merge.change.now.flatMap({ others[$0.number] }) ?? [] {
+                // The target may have put something else there.
+                guard let place = proposal.paths.place(of: path),
+                    let there = try sides.target.node(at: place),
+                    let was = try sides.ancestor.node(at: place),
+                    try sides.ancestor.isSame(was, as: there, sides.target) else { continue }
+                change.otherNames.append((path, SeenNode(there)))
+            }
             staged.append(change)
         }
         try stage.synchronize()
@@ -107,6 +115,9 @@ struct MergeStep {
         return try workspace.gate.alone { () throws(Errno) in
             try workspace.withTree { (tree) throws(Errno) -> CommandOutcome? in
                 let now = TreeAtMoment(tree)
+                // A rollback may have taken an earlier merge back, or a refresh.
+                guard try MergeMarks(now) == target.marks,
+                    tree.base.epoch == source.workspace.base.epoch, try stage.isWhole(now) else { return nil }
                 for (path, seen) in proposal.seen {
                     if try now.node(at: path).map(SeenNode.init) != seen { return nil }
                 }

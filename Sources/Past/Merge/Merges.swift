@@ -156,7 +156,12 @@ extension Merges {
         report.conflicts = proposal.open
         report.decided = proposal.decided
         if request.isDryRun || !proposal.open.isEmpty || proposal.isEmpty { return report }
-        let done = try answering(name) { () throws(Errno) in try step.run(proposal, caller) }
+        let done = try answering(name) { () throws(Errno) in
+            // The mark of what was merged must not survive a power cut that takes it.
+            try set.store.disk.synchronizeAll()
+            try source.workspace.synchronizeTreeLog()
+            return try step.run(proposal, caller)
+        }
         guard var outcome = done else { return nil }
         outcome.workspace = target.workspace.id
         report.outcome = outcome
@@ -169,6 +174,11 @@ extension Merges {
     private func keep(_ source: MergeLine, mergedInto name: FileName, _ caller: Caller) {
         guard let backup = try? FileName(Array("merged-into-".utf8) + name.bytes) else { return }
         let comment = Array("the last state that was merged into \(name); the next merge begins with it".utf8)
+        let known = source.workspace.moments.backups.first { $0.name == backup }
+        if let known, known.comment != comment {
+            return source.workspace.events.post(
+                .notice, "the state that was merged has no backup: \(backup) is another one")
+        }
         do throws(CommandError) {
             try source.workspace.moments.keep(
                 source.sequence, as: backup, comment: comment, caller: caller)
