@@ -62,7 +62,7 @@ final class CommitProposal: Sendable {
         let known = changes.map(\.path) + changes.compactMap(\.difference.oldPath)
             + (conflicts + decided).map(\.path)
         return wanted.first { path in
-            view.node(at: path) == nil && !known.contains { Self.isBelow($0, path) }
+            view.node(at: path) == nil && !known.contains { PathMoves.isBelow($0, path) }
         }
     }
 
@@ -76,11 +76,6 @@ final class CommitProposal: Sendable {
             plan.committed[change.path] = change.now.map { CommittedVersion($0.record) } ?? .removed
         }
         return plan
-    }
-
-    fileprivate static func isBelow(_ path: [UInt8], _ above: [UInt8]) -> Bool {
-        above.isEmpty || path == above
-            || path.count > above.count && path[above.count] == 0x2f && path.starts(with: above)
     }
 
     /// Adds what directories contain that were the base's, and that the base has lost by an earlier commit.
@@ -110,9 +105,10 @@ final class CommitProposal: Sendable {
         if paths.isEmpty { return changes }
         return changes.filter { change in
             paths.contains { path in
-                isBelow(change.path, path) || change.difference.oldPath.map { isBelow($0, path) } ?? false
+                PathMoves.isBelow(change.path, path)
+                    || change.difference.oldPath.map { PathMoves.isBelow($0, path) } ?? false
                     || change.difference.status == .added && change.now?.type == .directory
-                        && isBelow(path, change.path)
+                        && PathMoves.isBelow(path, change.path)
             }
         }
     }
@@ -179,7 +175,7 @@ private struct ConflictSorting {
         hasDropped = false
         for change in changes.map({ Self.besideRemoval($0, check.paths) }) {
             // What belongs into a directory that is not committed.
-            if dropped.contains(where: { CommitProposal.isBelow(change.path, $0) }) {
+            if dropped.contains(where: { PathMoves.isBelow(change.path, $0) }) {
                 decided.append(
                     CommitConflict(path: change.path, reason: "its directory is left as the base has it"))
                 continue

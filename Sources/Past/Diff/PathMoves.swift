@@ -19,6 +19,12 @@ struct PathMoves: Sendable {
 
     static func parent(_ path: [UInt8]) -> [UInt8] { BasePlace(path: path).directory }
 
+    /// Whether a path is another one, or lies below it.
+    static func isBelow(_ path: [UInt8], _ above: [UInt8]) -> Bool {
+        above.isEmpty || path == above
+            || path.count > above.count && path[above.count] == 0x2f && path.starts(with: above)
+    }
+
     /// Returns the path in the base, before the commit, of what a path of the workspace leads to.
     /// - Returns: nil for something that the commit makes.
     func before(_ path: [UInt8]) -> [UInt8]? {

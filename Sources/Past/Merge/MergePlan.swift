@@ -239,22 +239,10 @@ struct MergePlan {
         if own.type != .directory, staged.merge.takesContent {
             record.modificationTime = plan.stamp.time
         }
-        var shown: [[UInt8]: [UInt8]] = [:]
-        if record.flags.contains(.hasOrigin), let origin = try plan.origin(number) {
-            let place = BasePlace(path: origin.path)
-            for name in try tree.base.xattrNames(of: place) {
-                shown[name] = try tree.base.xattr(name, of: place)
-            }
-        }
-        let wanted = staged.xattrs
-        let names = Set(try tree.xattrs(of: number).keys).union(wanted.keys).union(shown.keys)
-        for name in names {
-            let value = wanted[name] == shown[name]
-                ? nil : wanted[name].map(XattrValue.value) ?? XattrValue.hidden
-            plan.setXattr(name, of: number, value)
-        }
-        if !names.isEmpty { record.flags.insert(.hasXattrs) }
-        if wanted[XattrNames.capability] != nil {
+        let place = record.flags.contains(.hasOrigin)
+            ? try plan.origin(number).map { BasePlace(path: $0.path) } : nil
+        if try plan.setXattrs(of: number, to: staged.xattrs, over: place) { record.flags.insert(.hasXattrs) }
+        if staged.xattrs[XattrNames.capability] != nil {
             record.flags.insert(.hasCapability)
         } else {
             record.flags.remove(.hasCapability)

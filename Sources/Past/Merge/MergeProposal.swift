@@ -56,7 +56,7 @@ struct MergeProposal {
         open = []
         for merge in changes {
             let change = merge.change
-            if dropped.contains(where: { Self.isBelow(change.path, $0) }) {
+            if dropped.contains(where: { PathMoves.isBelow(change.path, $0) }) {
                 let reason = "its directory is left as \(check.name) has it"
                 decided.append(CommitConflict(path: change.path, reason: reason))
                 hasChanged = true
@@ -98,11 +98,6 @@ struct MergeProposal {
         // What was there before is not to be removed in favour of what is there already.
         changes = kept.filter { $0.status != .deleted || !equal.contains($0.path) }
         return hasChanged || changes.count < kept.count
-    }
-
-    private static func isBelow(_ path: [UInt8], _ above: [UInt8]) -> Bool {
-        above.isEmpty || path == above
-            || path.count > above.count && path[above.count] == 0x2f && path.starts(with: above)
     }
 
     /// Returns the changes that put the source's state over the target's; nil if it cannot be put there.

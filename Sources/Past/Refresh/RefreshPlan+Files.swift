@@ -49,21 +49,7 @@ extension RefreshPlan {
     mutating func setXattrs(
         of number: InodeNumber, as node: ViewNode, over place: BasePlace?
     ) throws(Errno) -> Bool {
-        let wanted = try now.visibleXattrs(of: node)
-        var names = Set(try tree.xattrs(of: number).keys).union(wanted.keys)
-        var shown: [[UInt8]: [UInt8]] = [:]
-        if let place {
-            for name in try tree.base.xattrNames(of: place) {
-                shown[name] = try tree.base.xattr(name, of: place)
-            }
-        }
-        names.formUnion(shown.keys)
-        for name in names {
-            let value = wanted[name] == shown[name]
-                ? nil : wanted[name].map(XattrValue.value) ?? XattrValue.hidden
-            plan.setXattr(name, of: number, value)
-        }
-        return !names.isEmpty
+        try plan.setXattrs(of: number, to: now.visibleXattrs(of: node), over: place)
     }
 
     /// Returns where the base file of a file is in the new state; nil if it is gone.

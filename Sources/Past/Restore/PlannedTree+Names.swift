@@ -32,6 +32,27 @@ extension PlannedTree {
         try tree.commit(&transaction)
     }
 
+    /// Gives a file the extended attributes that it is to show.
+    /// - Parameter place: the place in the base whose attributes show through.
+    /// - Returns: whether there are any, there or here.
+    mutating func setXattrs(
+        of number: InodeNumber, to wanted: [[UInt8]: [UInt8]], over place: BasePlace?
+    ) throws(Errno) -> Bool {
+        var shown: [[UInt8]: [UInt8]] = [:]
+        if let place {
+            for name in try tree.base.xattrNames(of: place) {
+                shown[name] = try tree.base.xattr(name, of: place)
+            }
+        }
+        let names = Set(try tree.xattrs(of: number).keys).union(wanted.keys).union(shown.keys)
+        for name in names {
+            let value = wanted[name] == shown[name]
+                ? nil : wanted[name].map(XattrValue.value) ?? XattrValue.hidden
+            setXattr(name, of: number, value)
+        }
+        return !names.isEmpty
+    }
+
     /// Updates a directory's times, and its links if it counts them; an untouched directory needs neither.
     mutating func touchDirectory(_ directory: ViewNode, links: Int) throws(Errno) {
         guard var record = try row(directory.number) else { return }
