@@ -53,6 +53,29 @@ import Testing
         #expect(try Self.text(old, "other") == "old content")
     }
 
+    @Test("A removed directory takes no name of a file along that has another one", arguments: [false, true])
+    func linkInRemovedDirectory(copies: Bool) throws {
+        let fixture = try WorkspaceFixture { base in
+            try makeDirectory("\(base)/gone")
+            try writeFile("\(base)/gone/one", "content")
+            try must("link", link("\(base)/gone/one", "\(base)/other"))
+        }
+        let tree = fixture.tree!
+        _ = try fixture.open("sibling")
+        try tree.unlink(try FileName("one"), in: try tree.resolve("gone"))
+        try tree.removeDirectory(try FileName("gone"), in: tree.root)
+        #expect(try Self.commit(fixture, copies: copies).number == 1)
+        #expect(try status(fixture.base("other")).st_nlink == 1)
+        // What another program writes into the file is not in what was kept.
+        try writeFile(fixture.base("other"), "changed by another program")
+        for _ in 0..<2 {
+            let sibling = try fixture.open("sibling")
+            #expect(try Self.text(sibling, "gone/one") == "content")
+            #expect(try sibling.facts(try sibling.resolve("gone/one")).links == 2)
+            try fixture.reopen()
+        }
+    }
+
     @Test("Attributes, times, holes and special files are the workspace's")
     func attributes() throws {
         let fixture = try WorkspaceFixture { base in

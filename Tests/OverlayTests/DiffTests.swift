@@ -1,5 +1,6 @@
 // DiffTests: tests the lines of a diff against the base, a moment and another workspace.
 
+import Glibc
 import Overlay
 import Past
 import Platform
@@ -147,6 +148,23 @@ import Testing
         #expect(try lines(fixture) == ["M 12 18 a"])
         try tree.rename("b", to: "a")
         #expect(try lines(fixture) == ["D 12 - a", "R 12 12 b > a"])
+    }
+
+    @Test("A path that only the base gives a changed file has one line if another file took it later")
+    func replacedHiddenName() throws {
+        let fixture = try WorkspaceFixture { base in
+            try writeFile("\(base)/one", "content")
+            try must("link", link("\(base)/one", "\(base)/other"))
+        }
+        let tree = fixture.tree!
+        try tree.write("one", "longer content")
+        try tree.unlink("one")
+        let moment = fixture.workspace.accounts.statistics.sequence
+        try tree.makeFile("temporary")
+        try tree.rename("temporary", to: "other")
+        let now = fixture.workspace.accounts.statistics.sequence
+        #expect(try lines(fixture, .moments(.sequence(now), .sequence(moment))) == ["M 0 14 other"])
+        #expect(try lines(fixture, .moments(.sequence(moment), .sequence(now))) == ["M 14 0 other"])
     }
 
     @Test("A diff between two workspaces shows the changes of both")

@@ -107,7 +107,7 @@ struct CommitPlanner {
                 plan.rows[path] = EpochRow(
                     id: id, place: isDirectory ? .rows : .kept, status: status, xattrs: try base.xattrs(path))
                 if !isDirectory { plan.copies.append((path, id)) }
-                if canMove, paths.isBelowRemoved(path) { continue }
+                // The directory above must not take a file along that has a name elsewhere: it counts links.
                 leaving.append(CommitStep(.delete, path, id: id, status: status))
             }
             noteParent(path)

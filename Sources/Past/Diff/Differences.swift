@@ -232,7 +232,8 @@ struct DiffDraft: Sendable {
         if nameless.isEmpty { return }
         for (key, paths) in try names.hiddenPaths(of: nameless) {
             guard let was = try names.old.node(key), let now = try names.new.node(key) else { continue }
-            for path in paths { try add(names, path, was, now) }
+            // A path that led to another file, or to none, has its line already.
+            for path in paths where !names.isNew(path) { try add(names, path, was, now) }
         }
     }
 
