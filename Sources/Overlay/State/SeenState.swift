@@ -70,17 +70,20 @@ package struct SeenState {
         return child.number == number
     }
 
-    /// Returns the number that a base inode has in the records, if it has one there: its alias or its own.
-    /// - Parameter origin: what is known of the base file of that number at the moment in question.
-    package func recordedNumber(
+    /// Returns the numbers that a base inode has in the records: its alias and its own. It may have got the
+    /// alias after the moment in question.
+    /// - Parameter origin: what is known of the base file of a number at the moment.
+    package func recordedNumbers(
         of status: FileStatus, at place: BasePlace, origin: (InodeNumber) throws(Errno) -> Origin?
-    ) throws(Errno) -> InodeNumber? {
-        if place.isRoot { return tree.rootNumber }
+    ) throws(Errno) -> [InodeNumber] {
+        if place.isRoot { return [tree.rootNumber] }
         let device = tree.deviceIndex(status, at: place)
         let key = AliasKey(device: device, inode: status.inode, birthTime: status.birthTime)
         let natural = tree.numbers.natural(device: device, inode: status.inode)
-        guard let number = tree.identity.alias(key) ?? natural, let origin = try origin(number),
-            origin.isSameFile(status, at: place) else { return nil }
-        return number
+        var found: [InodeNumber] = []
+        for case let number? in [tree.identity.alias(key), natural] {
+            if let origin = try origin(number), origin.isSameFile(status, at: place) { found.append(number) }
+        }
+        return found
     }
 }

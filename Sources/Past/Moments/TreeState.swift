@@ -218,10 +218,11 @@ extension TreeState {
         _ status: FileStatus, at place: BasePlace
     ) throws(Errno) -> ViewNode {
         // A refresh may have taken its row since. The origin of now is not that of the moment then.
-        if let number = try tree.seenState.recordedNumber(
-            of: status, at: place, origin: { (number) throws(Errno) in try origin(number) }),
-            case .some(.some) = delta.inodes[number], let known = try stateRow(number),
-            known.record.flags.contains(.hasOrigin) {
+        let recorded = try tree.seenState.recordedNumbers(
+            of: status, at: place, origin: { (number) throws(Errno) in try origin(number) })
+        for number in recorded {
+            guard case .some(.some) = delta.inodes[number], let known = try stateRow(number),
+                known.record.flags.contains(.hasOrigin) else { continue }
             return ViewNode(known, place: try shownPlace(of: number, at: place), hasRow: true)
         }
         let number = try tree.number(of: status, at: place, isPast: true)
