@@ -102,8 +102,9 @@ struct CommitBase: Sendable {
     }
 
     /// The file of a stage whose times are those of the base's root: before the stage was made, and right
-    /// after.
+    /// after. It gets its second name when all names have left the base, before others come.
     private static let rootTimes = Array("root".utf8)
+    private static let laterRootTimes = Array("root-left".utf8)
 
     /// Makes the stage of a commit. The times of the root, which change with that, are kept in it.
     func makeStage(_ name: [UInt8]) throws(Errno) -> File {
@@ -121,10 +122,23 @@ struct CommitBase: Sendable {
         return stage
     }
 
+    /// Returns whether all names that a commit takes away have left the base. A file that was given a removed
+    /// name again may be the same file: it must not be moved out once more.
+    func haveNamesLeft(_ stage: String) throws(Errno) -> Bool {
+        // The stage goes last of all.
+        try status(ifPresent: BasePlace.join(Array(stage.utf8), Self.rootTimes)) == nil
+    }
+
+    func noteNamesLeft(_ stage: String) throws(Errno) {
+        let directory = try directory(Array(stage.utf8))
+        try directory.rename(Self.rootTimes, to: Self.laterRootTimes, in: directory, replaces: true)
+    }
+
     /// Removes a stage, and gives the root its times of before, if no other program has changed it since.
     func removeStage(_ name: String) throws(Errno) {
         let stage = try directory(Array(name.utf8))
-        let kept = try? FileStatus(Self.rootTimes, in: stage)
+        let kept = (try? FileStatus(Self.laterRootTimes, in: stage))
+            ?? (try? FileStatus(Self.rootTimes, in: stage))
         let now = try root.status()
         // What a commit has moved out of the base must not be lost, whatever is known of the commit.
         if leftover(in: name)?.first == UInt8(ascii: "m") { throw .notEmpty }
@@ -140,7 +154,7 @@ struct CommitBase: Sendable {
     func leftover(in name: String) -> [UInt8]? {
         guard let stage = try? directory(Array(name.utf8)).reopenedForSync(),
             let names = try? stage.listDirectory() else { return nil }
-        let left = names.map(\.name.bytes).filter { $0 != Self.rootTimes }
+        let left = names.map(\.name.bytes).filter { $0 != Self.rootTimes && $0 != Self.laterRootTimes }
         return left.first { $0.first == UInt8(ascii: "m") } ?? left.first
     }
 

@@ -28,7 +28,9 @@ struct CommitRun {
     /// - Throws: what a step met. The commit is under way then, and can be run again.
     func run(progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }) throws(CommandError) {
         let steps: [CommitStep]
+        var haveLeft: Bool
         do throws(Errno) {
+            haveLeft = try base.haveNamesLeft(table.stageName)
             steps = try table.steps().map { (bytes) throws(Errno) in
                 guard let step = CommitStep(decoding: bytes) else { throw .inputOutput }
                 return step
@@ -37,8 +39,13 @@ struct CommitRun {
             throw CommandError(error, "the steps of commit \(table.number) cannot be read: \(error)")
         }
         for (done, step) in steps.enumerated() where !Self.isLast(step) {
+            if step.kind.leaves, haveLeft { continue }
             do throws(Errno) {
                 try observer?(step)
+                if !step.kind.leaves, !haveLeft {
+                    try base.noteNamesLeft(table.stageName)
+                    haveLeft = true
+                }
                 try run(step)
             } catch {
                 base.host.forgetAll()

@@ -32,6 +32,9 @@ struct CommitStep: Equatable, Sendable {
         case attributes = 10
         /// Sets the times of the directory at `path`.
         case times = 11
+
+        /// Whether it keeps what will be replaced, or takes a name away: such steps come first.
+        var leaves: Bool { [.keep, .moveOut, .remove, .delete].contains(self) }
     }
 
     var kind: Kind

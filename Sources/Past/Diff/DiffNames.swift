@@ -138,11 +138,6 @@ struct DiffNames {
         removed[path] != nil && added[path] != nil && !isBelowMoved(path)
     }
 
-    /// Returns whether the path leads to another file than it did, or led to none.
-    func isNew(_ path: [UInt8]) -> Bool {
-        added[path] != nil || moved.contains { $0.to == path }
-    }
-
     private func isBelowMoved(_ path: [UInt8]) -> Bool {
         // A deep path has many directories above it.
         if movedPaths.isEmpty { return false }

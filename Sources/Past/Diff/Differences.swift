@@ -233,7 +233,7 @@ struct DiffDraft: Sendable {
         for (key, paths) in try names.hiddenPaths(of: nameless) {
             guard let was = try names.old.node(key), let now = try names.new.node(key) else { continue }
             // A path that led to another file, or to none, has its line already.
-            for path in paths where !names.isNew(path) { try add(names, path, was, now) }
+            for path in paths where names.added[path] == nil { try add(names, path, was, now) }
         }
     }
 
