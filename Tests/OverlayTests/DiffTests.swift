@@ -167,6 +167,22 @@ import Testing
         #expect(try lines(fixture, .moments(.sequence(moment), .sequence(now))) == ["M 14 0 other"])
     }
 
+    @Test("A file that was moved from a name that only the base gives it has a line for its content too")
+    func movedFromHiddenName() throws {
+        let fixture = try WorkspaceFixture { base in
+            try writeFile("\(base)/one", "content")
+            try must("link", link("\(base)/one", "\(base)/other"))
+        }
+        let tree = fixture.tree!
+        try tree.write("one", "longer content")
+        try tree.unlink("one")
+        let moment = fixture.workspace.accounts.statistics.sequence
+        try tree.write("other", "another content")
+        try tree.rename("other", to: "new")
+        #expect(
+            try lines(fixture, .moment(.sequence(moment))) == ["R 14 15 other > new", "M 14 15 new"])
+    }
+
     @Test("A diff between two workspaces shows the changes of both")
     func workspaces() throws {
         let fixture = try fixture()

@@ -138,6 +138,9 @@ struct DiffNames {
         removed[path] != nil && added[path] != nil && !isBelowMoved(path)
     }
 
+    /// Returns whether a file was moved to a path, or from it.
+    func isMoved(_ path: [UInt8]) -> Bool { movedPaths.contains(path) }
+
     private func isBelowMoved(_ path: [UInt8]) -> Bool {
         // A deep path has many directories above it.
         if movedPaths.isEmpty { return false }

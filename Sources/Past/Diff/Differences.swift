@@ -225,7 +225,8 @@ struct DiffDraft: Sendable {
                 if case .none = try names.compare(was, now) { continue }
                 nameless[inode] = key
             }
-            for path in paths where isNamed {
+            // A file without a known name may have been moved from one that only the base gives it.
+            for path in paths where isNamed || names.isMoved(path.bytes) {
                 if path.isCut { names.noteDeep(path) } else { try add(names, path.bytes, was, now) }
             }
         }
