@@ -143,6 +143,16 @@ import Testing
         #expect(report.conflicts.map(\.isContent) == [true])
     }
 
+    @Test("A rename that is left out leaves the file there whose name it would take")
+    func renameLeftOut() throws {
+        try side.rename("large", to: "own")
+        try main.write("large", "changed here too")
+        let report = try merge(side, into: "main", .theirs)
+        #expect(report.decided.count == 1)
+        #expect(try Self.text(main, "own") == "own")
+        #expect(try Self.text(main, "large").hasPrefix("changed here too"))
+    }
+
     @Test("A limit refuses a merge, and nothing is left of it")
     func limits() throws {
         try side.write(try side.resolve("own"), [UInt8](repeating: 1, count: 300_000), at: 0)

@@ -51,7 +51,8 @@ struct MergeProposal {
     private mutating func sort(_ check: inout MergeConflicts) throws(Errno) -> Bool {
         var kept: [MergeChange] = []
         var dropped: [[UInt8]] = []
-        var equal: Set<[UInt8]> = []
+        /// Places that keep what they have.
+        var stays: Set<[UInt8]> = []
         var hasChanged = false
         open = []
         for merge in changes {
@@ -71,8 +72,7 @@ struct MergeProposal {
             case .equal:
                 // What is new in a directory may be in the other one's too.
                 if change.now?.type == .directory || merge.status == .renamed { hasChanged = true }
-                if merge.status == .added || merge.status == .renamed,
-                    let place = check.paths.place(of: change.path) { equal.insert(place) }
+                if let place = Self.place(of: merge, check) { stays.insert(place) }
             case .conflict(let conflict):
                 switch decides.isEmpty || decides.contains(change.path) ? choice : .refuse {
                 case .refuse:
@@ -81,6 +81,7 @@ struct MergeProposal {
                 case .theirs:
                     decided.append(conflict)
                     if change.difference.status != .attributes { dropped.append(change.path) }
+                    if let place = Self.place(of: merge, check) { stays.insert(place) }
                     hasChanged = true
                 case .ours:
                     guard let over = try Self.forced(change, &check) else {
@@ -95,9 +96,15 @@ struct MergeProposal {
                 }
             }
         }
-        // What was there before is not to be removed in favour of what is there already.
-        changes = kept.filter { $0.status != .deleted || !equal.contains($0.path) }
+        // What was there before is not to be removed in favour of what is there already, or does not come.
+        changes = kept.filter { $0.status != .deleted || !stays.contains($0.path) }
         return hasChanged || changes.count < kept.count
+    }
+
+    /// Returns where something new would come; nil for a change of what is there.
+    private static func place(of merge: MergeChange, _ check: MergeConflicts) -> [UInt8]? {
+        guard merge.status == .added || merge.status == .renamed else { return nil }
+        return check.paths.place(of: merge.change.path)
     }
 
     /// Returns the changes that put the source's state over the target's; nil if it cannot be put there.
