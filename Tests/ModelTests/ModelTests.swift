@@ -40,6 +40,7 @@ import Testing
     func releases(seed: TestSeed) throws {
         var limits = Limits()
         limits.releasePage = 1
+        limits.leastShared = 1
         let run = try CommitRun(seed: seed.value &+ 1, limits: limits)
         try run.run(rounds: TestEnvironment.isFull ? 60 : 9, releasesOften: true)
         #expect(run.released > 0 || !TestEnvironment.isFull, "\(seed)")

@@ -20,6 +20,7 @@ extension CommitRun {
             request.firsts[try fixture.open(name).workspace.id] = known.sequence
         }
         log.append("-- release, \(request.firsts.sorted { $0.key < $1.key })")
+        for name in names where Int.random(in: 0..<3, using: &random) == 0 { try rewrite(name) }
         if Int.random(in: 0..<4, using: &random) == 0 { try backUp() }
         let before = try images()
         let stop = Countdown(Int.random(in: 0..<40, using: &random))
@@ -43,6 +44,33 @@ extension CommitRun {
             try checkHistory()
         }
         try verify()
+    }
+
+    /// Writes a new file with a part of an old one replaced, as an editor does, and gives it its name.
+    private func rewrite(_ name: String) throws {
+        let tree = try fixture.open(name)
+        defer { tree.forget() }
+        let files = try image(name).items.filter { FileType(mode: $0.value.facts.mode) == .regular }
+            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        guard let (path, item) = files.randomElement(using: &random), !item.content.isEmpty else { return }
+        let place = Int.random(in: 0..<item.content.count, using: &random)
+        let end = min(item.content.count, place + Int.random(in: 0..<9, using: &random))
+        let bytes = item.content[..<place] + Array("rewritten".utf8) + item.content[end...]
+        let (text, temporary) = (String(decoding: path, as: UTF8.self), "rewritten")
+        do throws(Errno) {
+            try tree.makeFile(temporary)
+            try tree.write(try tree.resolve(temporary), Array(bytes), at: 0)
+            if Bool.random(using: &random) {
+                try tree.changeMode(temporary, item.facts.mode & 0o777)
+            }
+            try tree.rename(temporary, to: text)
+        } catch {
+            // A path that is no text is not found.
+            if tree.exists(temporary) { try tree.unlink(temporary) }
+        }
+        log.append("   \(name): rewritten \(text)")
+        sequences[name]?.append(tree.workspace.sequence.last)
+        try noteState(name)
     }
 
     private func backUp() throws {

@@ -9,7 +9,9 @@ import TestSupport
 import Testing
 
 @Suite struct RefreshedPastTests {
-    @Test("A file that was changed under one name is at its other one before a refresh", arguments: [false, true])
+    @Test(
+        "A file that was changed under one name is at its other one before a refresh",
+        arguments: [false, true])
     func otherName(isReopened: Bool) throws {
         let fixture = try WorkspaceFixture { base in
             try writeFile("\(base)/one", "content")

@@ -41,6 +41,9 @@ package struct Limits: Sendable {
     package var transactionPart = Format.partLength
     /// The least number of bytes of a log that are released: what the file system gives back at once.
     package var releasePage = Format.pageLength
+    /// How large a file and the one that took its place must be to share what both have, and how much of it
+    /// they must share, in bytes.
+    package var leastShared: UInt64 = 128 << 10
 
     package init() {}
 }

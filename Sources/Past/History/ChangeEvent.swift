@@ -50,7 +50,8 @@ struct ChangeEvent: Sendable {
 // MARK: Edit logs
 
 extension ChangeEvent {
-    /// Makes the event of a record in the edit log of `inode`; nil if the record is part of a transaction.
+    /// Makes the event of a record in the edit log of `inode`; nil if the record is part of a transaction, or
+    /// no change.
     init?(_ header: RecordHeader, of inode: InodeNumber) {
         self.init(header)
         self.inode = inode

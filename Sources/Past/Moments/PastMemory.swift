@@ -10,4 +10,6 @@ final class PastMemory: Sendable {
     let recentViews = Mutex(LRUCache<UInt64, TimeView>(capacity: 8))
     /// The process records of the tree log, as far as they were requested.
     let processHistory = Mutex(ProcessHistory())
+    /// The last change up to which replaced files were compared with those in their place.
+    let replacedUpTo = Mutex<UInt64>(0)
 }

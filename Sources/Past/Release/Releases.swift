@@ -1,5 +1,7 @@
 // Releases: gives back the space of history that is older than the retention.
 //
+// First, files that took the names of others share with them what both have. Then:
+//
 // 1. The horizon of each workspace of a family moves: earlier moments cannot be seen any more, but backups
 //    and what forks need. It moves while no command that restores content is under way.
 // 2. The new horizons are written and synced.
@@ -120,6 +122,7 @@ extension Releases {
         if request.isBackground, records.allSatisfy({ self.set.opened($0.id) == nil }) { return [] }
         var parts = records.map { ReleaseReport.Part(id: $0.id, name: $0.isRemoved ? nil : $0.name) }
         do throws(StorageError) {
+            if !request.isDryRun { try shareReplaced(records, request) }
             let family = try ReleaseFamily(records.map { (record) throws(StorageError) in
                 try member(record, request)
             })
@@ -146,6 +149,21 @@ extension Releases {
             for index in parts.indices where parts[index].fault == nil { parts[index].fault = "\(error)" }
         }
         return parts
+    }
+
+    /// Lets files that took the names of others share what both have. It comes first: then their own bytes
+    /// are not needed by the moment at which the horizon will be.
+    private func shareReplaced(
+        _ records: [WorkspaceRecord], _ request: ReleaseRequest
+    ) throws(StorageError) {
+        for record in records where !record.isRemoved && record.discarded == nil {
+            guard let workspace = set.opened(record.id), workspace.isLive else { continue }
+            try ReplacedFiles(workspace: workspace, least: set.limits.leastShared) { () throws(Errno) in
+                if !request.isBackground { return }
+                if isWanted { throw .interrupted }
+                Clock.pause(microseconds: 200)
+            }.shareAll()
+        }
     }
 
     // MARK: What is needed

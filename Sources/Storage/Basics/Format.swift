@@ -76,6 +76,9 @@ package enum RecordKind: UInt8, Sendable {
     /// As a splice, but part of the transaction of the tree log with the same number. Without that
     /// transaction it has no effect.
     case restore = 6
+    /// The payload says from where else the whole content can be read, byte for byte the same. It has the
+    /// number of the record before it: it is no change.
+    case dedupe = 7
     // Tree logs.
     /// The payload is a list of tree changes that happen together.
     case transaction = 16

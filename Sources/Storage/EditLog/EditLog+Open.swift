@@ -144,6 +144,12 @@ extension EditLog {
             } else {
                 state.isDamaged = true
             }
+        case .dedupe:
+            if let known = DedupeRecord(record, file, id, key), known.content.length == state.pieces.length {
+                state.pieces = known.content
+            } else {
+                state.isDamaged = true
+            }
         case .gap:
             // Records were lost here, and a repair replaced them with this filler.
             state.isDamaged = true
@@ -163,15 +169,7 @@ extension EditLog {
             return nil
         }
         var reader = ByteReader(bytes)
-        var pieces: [Piece] = []
-        var total: UInt64 = 0
-        while !reader.atEnd {
-            guard let piece = Piece.decode(&reader), piece.length <= UInt64(Int64.max) - total
-            else { return nil }
-            total += piece.length
-            pieces.append(piece)
-        }
-        return total == record.header.length ? pieces : nil
+        return Piece.decodeAll(&reader, length: record.header.length)
     }
 
     static func place(

@@ -54,6 +54,8 @@ extension EditLog {
         switch RecordKind(rawValue: record.header.kind) {
         case .share:
             return sharedPieces(record, file, id, key) ?? []
+        case .dedupe:
+            return DedupeRecord(record, file, id, key).map { Array($0.content.allPieces) } ?? []
         case .splice, .restore:
             guard let bytes = try? LogFile.payload(of: record, in: file, log: id, key: key) else {
                 return []

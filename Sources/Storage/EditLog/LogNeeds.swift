@@ -47,9 +47,12 @@ package struct LogNeeds {
             time: header.created)
         var next = moments[...]
         var isShown = false
+        /// The last of the moments that were looked at.
+        var passed: UInt64 = 0
         func show(before sequence: UInt64) {
             while let moment = next.first, moment < sequence {
                 next = next.dropFirst()
+                passed = moment
                 // Content that is lost is needed by nothing: reads answer EIO.
                 if !isShown, !state.isDamaged { content(state.pieces) }
                 isShown = true
@@ -58,7 +61,11 @@ package struct LogNeeds {
         var scanner = try scanner()
         var end = state.end
         try scanner.headers(from: state.end) { (record) throws(StorageError) in
-            show(before: record.header.sequence)
+            let isDedupe = record.header.kind == RecordKind.dedupe.rawValue
+            // Readers of moments before it may still have the former pieces.
+            let since = isDedupe
+                ? DedupeRecord(record, file, id, logs.key)?.since ?? .max : record.header.sequence
+            show(before: since)
             isShown = false
             if record.position != end { throw lost(end..<record.position) }
             end = record.position + record.header.recordLength
@@ -68,7 +75,9 @@ package struct LogNeeds {
             if state.isDamaged, !wasDamaged, record.header.kind != RecordKind.gap.rawValue {
                 throw lost(record.position..<end)
             }
-            if record.header.sequence > later {
+            // Readers of now get the new pieces, at the same moments.
+            if isDedupe, passed >= record.header.sequence, !state.isDamaged { content(state.pieces) }
+            if since > later {
                 for piece in EditLog.pieces(takenBy: record, file, id, logs.key) { shared(piece) }
             }
             return true

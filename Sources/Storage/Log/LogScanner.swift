@@ -179,8 +179,11 @@ package struct LogScanner {
 
     /// Returns whether a power cut lost part of a record's payload.
     private mutating func isTorn(_ record: ScannedRecord) -> Bool {
-        guard gapEndsLog, record.header.sequence > syncedSequence else { return false }
-        return !payloadIsGood(record)
+        guard gapEndsLog else { return false }
+        // A dedupe record has the number of the record before it, and may have come after the sync.
+        let isSynced = record.header.sequence <= syncedSequence
+            && record.header.kind != RecordKind.dedupe.rawValue
+        return !isSynced && !payloadIsGood(record)
     }
 
     /// Returns whether a payload is as it was written, but for what was released.
@@ -213,13 +216,13 @@ package struct LogScanner {
     }
 
     /// Returns the header at `position` if its checksum is right, its payload ends within the file, and
-    /// its sequence number is greater than `sequence`.
+    /// its sequence number may follow `sequence`.
     private mutating func header(
         at position: UInt64, after sequence: UInt64
     ) throws(StorageError) -> RecordHeader? {
         guard try fill(position, count: Format.recordHeaderLength),
             let header = peek(position, { RecordHeader(decoding: $0) }),
-            header.sequence > sequence,
+            header.mayFollow(sequence),
             position + UInt64(header.payloadStart) + UInt64(header.payloadLength) <= fileLength
         else { return nil }
         // A payload may be full of bytes that look like headers of records with large tables. The

@@ -51,6 +51,12 @@ package struct RecordHeader: Equatable, Sendable {
     var mayRepeat: Bool {
         kind == RecordKind.part.rawValue
             || (kind == RecordKind.transaction.rawValue && length > 0)
+            || kind == RecordKind.dedupe.rawValue
+    }
+
+    /// Returns whether this record may come after one with this `floor`.
+    func mayFollow(_ floor: UInt64) -> Bool {
+        sequence > floor || sequence == floor && kind == RecordKind.dedupe.rawValue
     }
 
     /// The next record of the log must have a sequence number greater than this.

@@ -145,3 +145,18 @@ extension Piece {
         return Piece(.base(file: file.moved(to: workspace), offset: offset), length: length)
     }
 }
+
+extension Piece {
+    /// Decodes the pieces up to the end of a payload; nil if they are not `length` bytes in all.
+    static func decodeAll(_ reader: inout ByteReader, length: UInt64) -> [Piece]? {
+        var pieces: [Piece] = []
+        var total: UInt64 = 0
+        while !reader.atEnd {
+            guard let piece = Piece.decode(&reader), piece.length <= UInt64(Int64.max) - total
+            else { return nil }
+            total += piece.length
+            pieces.append(piece)
+        }
+        return total == length ? pieces : nil
+    }
+}

@@ -209,7 +209,7 @@ package struct LogVerifier {
         _ range: Range<UInt64>, _ length: UInt64
     ) throws(Errno) {
         let bytes = try file.readBytes(Format.recordHeaderLength, at: range.lowerBound)
-        if let header = RecordHeader(bytes), header.sequence > floor,
+        if let header = RecordHeader(bytes), header.mayFollow(floor),
             range.lowerBound + header.recordLength <= range.upperBound,
             (try? RecordTable(reading: file, log: id, key: key, at: range.lowerBound)) != nil {
             let record = ScannedRecord(header: header, position: range.lowerBound)
