@@ -100,5 +100,47 @@ extension MountTests {
                 try same(try draftfs(["verify", "-C", mount("one")]).status, 0, "verify")
             }
         }
+
+        @Test("A line changed by sed -i takes half of the file, of one in the base and of one made here")
+        func rewritten() throws {
+            func text(_ path: String) throws {
+                let lines = (0..<400_000).map { "line \($0) of it" }.joined(separator: "\n")
+                try writeFile(path, lines + "\n")
+            }
+            try mounted(workspace: nil, prepare: { try text("\($0)/large") }) { mount in
+                try makeDirectory(mount("one"))
+                let root = mount("one")
+                try same(try Self.gc(root).status, 0, "a first gc")
+                let empty = try Self.blocks(mount)
+                func edit(_ name: String, _ line: Int) throws -> String {
+                    let script = "s/^line \(line) of it$/another line of another length/"
+                    _ = try ChildProcess.check(["sed", "-i", script, "\(root)/\(name)"], seconds: 60)
+                    let sum = try Self.sum("\(root)/\(name)")
+                    let done = try Self.gc(root)
+                    try same(done.status, 0, done.errorText)
+                    try same(try Self.sum("\(root)/\(name)"), sum, "\(name) after gc")
+                    return sum
+                }
+                var sums = ["large": try edit("large", 200_000)]
+                // The content of the base file is kept once, in the pool.
+                let size = Int(try status("\(root)/large").st_size) >> 10
+                // It writes 8 KiB at a time: of each one page of two lies whole in its record.
+                let rest = size * 6 / 10
+                let first = try Self.blocks(mount)
+                try expect(first < empty + size + rest, "\(empty) KiB, then \(first)")
+                sums["large"] = try edit("large", 300_000)
+                try expect(try Self.blocks(mount) < first + rest, "a second line")
+                try text("\(root)/own")
+                sums["own"] = try edit("own", 1_000)
+                let own = try Self.blocks(mount)
+                try expect(
+                    own < first + rest + size + rest, "\(first) KiB, then \(own) with a file made here")
+                sums["own"] = try edit("own", 399_000)
+                try expect(try Self.blocks(mount) < own + rest, "a second line of it")
+                try mount.remount()
+                for (name, sum) in sums { try same(try Self.sum("\(root)/\(name)"), sum, name) }
+                try same(try draftfs(["verify", "-C", root]).status, 0, "verify")
+            }
+        }
     }
 }
