@@ -44,13 +44,10 @@ extension NameChanges {
 
     /// Takes one link from an inode, and returns true if it was the last. An untouched base file with one
     /// name needs no row for this: the whiteout is enough.
-    /// - Parameter keepsOrigin: whether its content may be asked for later.
-    func dropLink(
-        of inode: Inode, keepsOrigin: Bool = false, in transaction: inout Transaction
-    ) throws(Errno) -> Bool {
+    func dropLink(of inode: Inode, in transaction: inout Transaction) throws(Errno) -> Bool {
         let time = transaction.stamp.time
         let isLast = inode.isDirectory || transaction.record(of: inode).links <= 1
-        if isLast, !inode.isPersistent, !keepsOrigin { return true }
+        if isLast, !inode.isPersistent { return true }
         try tree.update(inode, in: &transaction) { record in
             record.links = isLast ? 0 : record.links - 1
             record.changeTime = time

@@ -47,8 +47,7 @@ extension NameChanges {
         var isLast = false
         if let target {
             addDue(source, to: &transaction)
-            isLast = try dropLink(
-                of: target, keepsOrigin: mayShare(source, with: target), in: &transaction)
+            isLast = try dropLink(of: target, in: &transaction)
             if target.isDirectory { adjustLinks(of: newParent, by: -1, in: &transaction) }
         }
         if source.isDirectory, oldParent !== newParent {
@@ -63,15 +62,6 @@ extension NameChanges {
         try tree.commit(&transaction)
         source.parent = newParent.number
         if let target { finishDrop(target, isLast: isLast, time: time) }
-    }
-
-    /// Returns whether a file may be an edited copy of the one whose name it gets: then it shares with that
-    /// what both have, later.
-    private func mayShare(_ source: Inode, with target: Inode) -> Bool {
-        let least = tree.limits.leastShared
-        return source.type == .regular && target.type == .regular
-            && source.record.flags.contains(.hasLog) && source.record.size >= least
-            && target.record.size >= least
     }
 
     private func checkReplace(_ target: Inode, by source: Inode) throws(Errno) {

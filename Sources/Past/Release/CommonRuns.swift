@@ -21,7 +21,8 @@ package struct CommonRuns {
     /// In the order of the new content. None is shorter than `least`, and none overlaps another there.
     package private(set) var runs: [Run] = []
 
-    /// In bytes: how much is read at a time.
+    /// In bytes: how much is read at a time, at first and later.
+    private static let firstChunk: UInt64 = 16 << 10
     fileprivate static let chunk: UInt64 = 1 << 20
     /// In bytes: how much between front and back is looked through.
     private static let mostInside: UInt64 = 256 << 20
@@ -57,8 +58,10 @@ package struct CommonRuns {
     /// Returns how many bytes are the same from two offsets on.
     private func equalLength(old first: UInt64, new second: UInt64, most: UInt64) throws(Errno) -> UInt64 {
         var done: UInt64 = 0
+        var chunk = Self.firstChunk
         while done < most {
-            let count = min(Self.chunk, most - done)
+            let count = min(chunk, most - done)
+            chunk = min(2 * chunk, Self.chunk)
             let one = try old((first + done)..<(first + done + count))
             let two = try new((second + done)..<(second + done + count))
             if one != two {
@@ -75,8 +78,10 @@ package struct CommonRuns {
         beforeOld first: UInt64, new second: UInt64, most: UInt64
     ) throws(Errno) -> UInt64 {
         var done: UInt64 = 0
+        var chunk = Self.firstChunk
         while done < most {
-            let count = min(Self.chunk, most - done)
+            let count = min(chunk, most - done)
+            chunk = min(2 * chunk, Self.chunk)
             let one = try old((first - done - count)..<(first - done))
             let two = try new((second - done - count)..<(second - done))
             if one != two {

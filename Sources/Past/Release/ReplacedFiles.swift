@@ -23,6 +23,8 @@ struct ReplacedFiles {
         var sequence: UInt64
     }
 
+    /// How many times as long as the bytes of its own a file may be.
+    private static let mostLengths: UInt64 = 4
     /// In bytes: the shortest run that is shared between large files.
     private static let shortestRun: UInt64 = 16 << 10
     /// The number of files that are looked at in one go: the youngest, and up to as many more.
@@ -40,8 +42,9 @@ struct ReplacedFiles {
                 if error == .interrupted {
                     throw .system(error, doing: "compare replaced files of", path: "\(workspace.id)")
                 }
-                // Its own bytes stay: a log or a base file that cannot be read is told of by its readers.
+                // Its own bytes stay: a log that cannot be read is told of by its readers.
             }
+            workspace.pastMemory.replacedUpTo.withLock { $0 = max($0, candidate.sequence) }
         }
         workspace.pastMemory.replacedUpTo.withLock { $0 = last }
     }
@@ -82,7 +85,7 @@ struct ReplacedFiles {
         guard candidate.sequence > 0, workspace.horizon.shows(candidate.sequence - 1),
             let snapshot = try snapshot(of: candidate.number),
             let old = try content(of: candidate.old, before: candidate.sequence),
-            old.sequence < snapshot.sequence else { return }
+            old.sequence < snapshot.sequence, old.pieces.length >= least else { return }
         let runs = try CommonRuns(
             oldLength: old.pieces.length, newLength: snapshot.pieces.length,
             atLeast: min(Self.shortestRun, least),
@@ -96,12 +99,7 @@ struct ReplacedFiles {
             gain += take(run, of: old.pieces, into: &content, of: candidate.number, &sources)
         }
         if gain < least { return }
-        try workspace.logs.synchronizeExisting(sources)
-        let readsBase = content.allPieces.contains { piece in
-            if case .base(candidate.old.number, _) = piece.source { true } else { false }
-        }
-        try Deduplication(workspace).run(
-            candidate.number, to: content, from: snapshot, base: readsBase ? candidate.old.number : nil)
+        try Deduplication(workspace).run(candidate.number, to: content, from: snapshot, sources: sources)
     }
 
     /// Returns the content of a file that has enough bytes of its own; nil for any other.
@@ -116,7 +114,9 @@ struct ReplacedFiles {
         for piece in snapshot.pieces.allPieces where isOwn(piece, number) {
             own = own.adding(clamping: piece.length)
         }
-        return own >= least ? snapshot : nil
+        // A file of holes may be of any length, and all of it would be compared.
+        let isDense = snapshot.pieces.length / Self.mostLengths <= own
+        return own >= least && isDense ? snapshot : nil
     }
 
     private func isOwn(_ piece: Piece, _ number: InodeNumber) -> Bool {
@@ -127,17 +127,12 @@ struct ReplacedFiles {
     private func content(
         of record: InodeRecord, before sequence: UInt64
     ) throws(Errno) -> (pieces: PieceTree, sequence: UInt64)? {
-        if record.flags.contains(.hasLog) {
-            let log = try workspace.withTree { (tree) throws(Errno) in try tree.historicLog(record.number) }
-            let moment = record.contentMoment(at: sequence - 1, in: workspace.logs)
-            let (pieces, version) = try log.content(at: moment)
-            return (pieces, version.sequence)
-        }
-        guard record.flags.contains(.hasOrigin), record.size > 0,
-            let origin = try workspace.withTree({ (tree) throws(Errno) in
-                try tree.knownOrigin(record.number)
-            }), origin.size == record.size else { return nil }
-        return (PieceTree([Piece(.base(file: record.number, offset: 0), length: record.size)]), 0)
+        // The content of a base file may change: what was copied from it stays a copy.
+        guard record.flags.contains(.hasLog) else { return nil }
+        let log = try workspace.withTree { (tree) throws(Errno) in try tree.historicLog(record.number) }
+        let moment = record.contentMoment(at: sequence - 1, in: workspace.logs)
+        let (pieces, version) = try log.content(at: moment)
+        return (pieces, version.sequence)
     }
 
     private func read(_ range: Range<UInt64>, _ pieces: PieceTree) throws(Errno) -> [UInt8] {
@@ -145,7 +140,8 @@ struct ReplacedFiles {
         return try workspace.content.bytes(range, of: pieces, orOf: nil)
     }
 
-    /// Lets a content take a run from the old one where it has bytes of its own. Holes stay what they are.
+    /// Lets a content take a run from the old one where it has bytes of its own, and the old one has them in a
+    /// log.
     /// - Returns: the number of bytes that it takes.
     private func take(
         _ run: CommonRuns.Run, of old: PieceTree, into content: inout PieceTree, of number: InodeNumber,
@@ -159,10 +155,10 @@ struct ReplacedFiles {
             let first = run.old + (at - run.new)
             var to = at
             for source in old.pieces(in: first..<(first + piece.length)) {
-                if !source.isHole {
+                if case .log(let log, _, _) = source.source, log != number {
                     content.replace(to..<(to + source.length), with: [source])
                     gain += source.length
-                    if case .log(let log, _, _) = source.source { sources.insert(log) }
+                    sources.insert(log)
                 }
                 to += source.length
             }

@@ -54,9 +54,10 @@ package struct RecordHeader: Equatable, Sendable {
             || kind == RecordKind.dedupe.rawValue
     }
 
-    /// Returns whether this record may come after one with this `floor`.
+    /// Returns whether this record may come after one with this `floor`. A filler may replace a dedupe record.
     func mayFollow(_ floor: UInt64) -> Bool {
-        sequence > floor || sequence == floor && kind == RecordKind.dedupe.rawValue
+        sequence > floor
+            || sequence == floor && [RecordKind.dedupe.rawValue, RecordKind.gap.rawValue].contains(kind)
     }
 
     /// The next record of the log must have a sequence number greater than this.

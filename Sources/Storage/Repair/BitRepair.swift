@@ -53,7 +53,7 @@ extension LogRepair {
             tried[bit >> 3] ^= 1 << UInt8(bit & 7)
             defer { tried[bit >> 3] ^= 1 << UInt8(bit & 7) }
             guard let header = RecordHeader(tried), header.tableEnd <= tried.count,
-                header.sequence > before, header.sequence < after ?? .max,
+                header.mayFollow(before), header.sequence < after ?? .max,
                 position + header.recordLength <= range.upperBound,
                 header.fits(tried, log: log, key: key, position: position) else { continue }
             try file.writeBytes([tried[bit >> 3]], at: position + UInt64(bit >> 3))
