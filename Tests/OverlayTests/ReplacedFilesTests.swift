@@ -187,8 +187,8 @@ import Testing
         tree.forget()
         let before = fixture.logBytes
         #expect(Releases(fixture.set).run(Self.request()).parts.allSatisfy { $0.fault == nil })
-        #expect(fixture.logBytes < before - Self.size + 100_000, "what was replaced")
-        #expect(fixture.logBytes > 2 * Self.size)
+        #expect(fixture.logBytes < before + 100_000, "what was replaced")
+        #expect(fixture.logBytes >= 2 * UInt64(Self.size))
         try writeFile(fixture.base("file"), "another program")
         try fixture.reopen()
         #expect(try Self.content(fixture.tree) == Self.old)

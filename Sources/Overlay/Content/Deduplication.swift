@@ -17,8 +17,8 @@ package struct Deduplication: Sendable {
     package func run(
         _ number: InodeNumber, to content: PieceTree, from known: LogDedupe, sources: Set<UInt64>
     ) throws(Errno) -> Bool {
-        // After a power cut the record must not refer to what was lost, nor to a log whose number was given to
-        // another file.
+        // After a power cut the record must not refer to what was lost, nor to a log whose number was given
+        // to another file.
         try workspace.logs.synchronizeExisting(sources)
         try workspace.treeLog.synchronize()
         guard try isSettled(number, known) else { return false }

@@ -140,8 +140,8 @@ struct ReplacedFiles {
         return try workspace.content.bytes(range, of: pieces, orOf: nil)
     }
 
-    /// Lets a content take a run from the old one where it has bytes of its own, and the old one has them in a
-    /// log.
+    /// Lets a content take a run from the old one where it has bytes of its own, and the old one has them in
+    /// a log.
     /// - Returns: the number of bytes that it takes.
     private func take(
         _ run: CommonRuns.Run, of old: PieceTree, into content: inout PieceTree, of number: InodeNumber,

@@ -54,7 +54,8 @@ package struct RecordHeader: Equatable, Sendable {
             || kind == RecordKind.dedupe.rawValue
     }
 
-    /// Returns whether this record may come after one with this `floor`. A filler may replace a dedupe record.
+    /// Returns whether this record may come after one with this `floor`. A filler may stand for a dedupe
+    /// record.
     func mayFollow(_ floor: UInt64) -> Bool {
         sequence > floor
             || sequence == floor && [RecordKind.dedupe.rawValue, RecordKind.gap.rawValue].contains(kind)
