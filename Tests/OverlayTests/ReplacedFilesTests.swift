@@ -93,6 +93,11 @@ import Testing
         try tree.rename("temporary", to: "file")
     }
 
+    private static func backUp(_ fixture: WorkspaceFixture) throws {
+        _ = try fixture.workspace.moments.backup(
+            try FileName("kept"), comment: [], caller: fixture.tree.caller)
+    }
+
     private static func content(_ tree: WorkspaceTree) throws -> [UInt8] {
         try tree.contents(try tree.resolve("file"))
     }
@@ -107,6 +112,7 @@ import Testing
         try tree.makeFile("first")
         try tree.write(try tree.resolve("first"), Self.old, at: 0)
         try tree.rename("first", to: "file")
+        try Self.backUp(fixture)
         try Self.rewrite(tree)
         tree.forget()
         let before = fixture.workspace.sequence.last
@@ -144,6 +150,7 @@ import Testing
         let tree = fixture.tree!
         try tree.makeFile("file")
         try tree.write(try tree.resolve("file"), Self.old, at: 0)
+        try Self.backUp(fixture)
         try Self.rewrite(tree)
         func fork(_ name: String) throws {
             guard let record = fixture.set.find(try FileName("main")) else { return }
@@ -169,6 +176,20 @@ import Testing
             try fixture.reopenAfterKill()
         }
         #expect(try fixture.workspace.verify().isClean)
+    }
+
+    @Test("A file whose former content goes takes no more than itself")
+    func noMore() throws {
+        let fixture = try WorkspaceFixture()
+        try fixture.tree.makeFile("file")
+        try fixture.tree.write(try fixture.tree.resolve("file"), Self.old, at: 0)
+        try Self.rewrite(fixture.tree)
+        fixture.tree.forget()
+        for _ in 0..<2 {
+            #expect(Releases(fixture.set).run(Self.request()).parts.allSatisfy { $0.fault == nil })
+        }
+        #expect(fixture.logBytes < Self.size + 100_000)
+        #expect(try Self.content(fixture.tree) == Self.new)
     }
 
     @Test("A file of holes, and one over a base file, share nothing")

@@ -158,7 +158,14 @@ extension Releases {
     ) throws(StorageError) {
         for record in records where !record.isRemoved && record.discarded == nil {
             guard let workspace = set.opened(record.id), workspace.isLive else { continue }
-            try ReplacedFiles(workspace: workspace, least: set.limits.leastShared) { () throws(Errno) in
+            let backups = workspace.withTreeSafely { tree in
+                tree.backups.values.filter { !$0.isAutomatic }.map(\.sequence)
+            }
+            let forks = records.compactMap(\.fork).filter { $0.workspace == record.id }
+                .map(\.sequence)
+            let kept = backups + forks + (record.fork.map { [$0.sequence] } ?? [])
+            let least = set.limits.leastShared
+            try ReplacedFiles(workspace: workspace, least: least, kept: kept) { () throws(Errno) in
                 if !request.isBackground { return }
                 if isWanted { throw .interrupted }
                 Clock.pause(microseconds: 200)

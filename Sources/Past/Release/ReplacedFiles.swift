@@ -11,6 +11,9 @@ struct ReplacedFiles {
     let workspace: Workspace
     /// In bytes: how large both files must be, and how much they must share (`Limits.leastShared`).
     let least: UInt64
+    /// The moments that stay whatever is released: backups with a name, and those at which forks began. A
+    /// replaced file that none of them shows goes, and is not to be kept for what took its place.
+    let kept: [UInt64]
     /// Called between two reads, without a lock.
     let pause: () throws(Errno) -> Void
 
@@ -86,6 +89,10 @@ struct ReplacedFiles {
             let snapshot = try snapshot(of: candidate.number),
             let old = try content(of: candidate.old, before: candidate.sequence),
             old.sequence < snapshot.sequence, old.pieces.length >= least else { return }
+        let isKept = kept.contains { $0 >= old.sequence && $0 < candidate.sequence }
+        // What it shares itself is kept by others.
+        let leaving = isKept ? nil : candidate.old.number
+        if let leaving, old.pieces.allPieces.allSatisfy({ $0.isHole || isOwn($0, leaving) }) { return }
         let runs = try CommonRuns(
             oldLength: old.pieces.length, newLength: snapshot.pieces.length,
             atLeast: min(Self.shortestRun, least),
@@ -96,7 +103,8 @@ struct ReplacedFiles {
         var sources: Set<UInt64> = []
         var gain: UInt64 = 0
         for run in runs {
-            gain += take(run, of: old.pieces, into: &content, of: candidate.number, &sources)
+            gain += take(
+                run, of: old.pieces, besides: leaving, into: &content, of: candidate.number, &sources)
         }
         if gain < least { return }
         try Deduplication(workspace).run(candidate.number, to: content, from: snapshot, sources: sources)
@@ -144,8 +152,8 @@ struct ReplacedFiles {
     /// a log.
     /// - Returns: the number of bytes that it takes.
     private func take(
-        _ run: CommonRuns.Run, of old: PieceTree, into content: inout PieceTree, of number: InodeNumber,
-        _ sources: inout Set<UInt64>
+        _ run: CommonRuns.Run, of old: PieceTree, besides leaving: InodeNumber?,
+        into content: inout PieceTree, of number: InodeNumber, _ sources: inout Set<UInt64>
     ) -> UInt64 {
         var gain: UInt64 = 0
         var at = run.new
@@ -155,7 +163,7 @@ struct ReplacedFiles {
             let first = run.old + (at - run.new)
             var to = at
             for source in old.pieces(in: first..<(first + piece.length)) {
-                if case .log(let log, _, _) = source.source, log != number {
+                if case .log(let log, _, _) = source.source, log != number, log != leaving {
                     content.replace(to..<(to + source.length), with: [source])
                     gain += source.length
                     sources.insert(log)
