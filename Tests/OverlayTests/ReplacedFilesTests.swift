@@ -113,6 +113,8 @@ import Testing
         try tree.write(try tree.resolve("first"), Self.old, at: 0)
         try tree.rename("first", to: "file")
         try Self.backUp(fixture)
+        // Two editors, one after the other: what the first wrote goes.
+        try Self.rewrite(tree)
         try Self.rewrite(tree)
         tree.forget()
         let before = fixture.workspace.sequence.last

@@ -38,9 +38,11 @@ struct ReplacedFiles {
     func shareAll() throws(StorageError) {
         let last = workspace.sequence.last
         let known = workspace.pastMemory.replacedUpTo.withLock { $0 }
-        for candidate in try candidates(after: max(known, workspace.horizon.record.first)) {
+        let all = try candidates(after: max(known, workspace.horizon.record.first))
+        let byNumber = Dictionary(all.map { ($0.number, $0) }) { $1 }
+        for candidate in all {
             do throws(Errno) {
-                try share(candidate)
+                try share(candidate, byNumber)
             } catch {
                 if error == .interrupted {
                     throw .system(error, doing: "compare replaced files of", path: "\(workspace.id)")
@@ -83,13 +85,20 @@ struct ReplacedFiles {
 
     // MARK: One file
 
-    private func share(_ candidate: Candidate) throws(Errno) {
-        // What the old file had then is needed as long as that moment can be seen.
-        guard candidate.sequence > 0, workspace.horizon.shows(candidate.sequence - 1),
-            let snapshot = try snapshot(of: candidate.number),
-            let old = try content(of: candidate.old, before: candidate.sequence),
-            old.sequence < snapshot.sequence, old.pieces.length >= least else { return }
-        let isKept = kept.contains { $0 >= old.sequence && $0 < candidate.sequence }
+    private func share(
+        _ candidate: Candidate, _ others: [InodeNumber: Candidate]
+    ) throws(Errno) {
+        guard let snapshot = try snapshot(of: candidate.number) else { return }
+        var candidate = candidate
+        guard var old = try replaced(by: candidate) else { return }
+        // One that was replaced itself, and goes: the one before it may stay.
+        while !isKept(old, candidate), let earlier = others[candidate.old.number],
+            earlier.sequence < candidate.sequence, let content = try replaced(by: earlier) {
+            (candidate.old, candidate.sequence) = (earlier.old, earlier.sequence)
+            old = content
+        }
+        guard old.sequence < snapshot.sequence, old.pieces.length >= least else { return }
+        let isKept = isKept(old, candidate)
         // What it shares itself is kept by others.
         let leaving = isKept ? nil : candidate.old.number
         if let leaving, old.pieces.allPieces.allSatisfy({ $0.isHole || isOwn($0, leaving) }) { return }
@@ -108,6 +117,20 @@ struct ReplacedFiles {
         }
         if gain < least { return }
         try Deduplication(workspace).run(candidate.number, to: content, from: snapshot, sources: sources)
+    }
+
+    /// Whether a moment that stays shows what a file has replaced.
+    private func isKept(_ old: (pieces: PieceTree, sequence: UInt64), _ candidate: Candidate) -> Bool {
+        kept.contains { $0 >= old.sequence && $0 < candidate.sequence }
+    }
+
+    /// Returns what a file has replaced; nil if it is not known any more.
+    private func replaced(
+        by candidate: Candidate
+    ) throws(Errno) -> (pieces: PieceTree, sequence: UInt64)? {
+        // It is needed as long as that moment can be seen.
+        guard candidate.sequence > 0, workspace.horizon.shows(candidate.sequence - 1) else { return nil }
+        return try content(of: candidate.old, before: candidate.sequence)
     }
 
     /// Returns the content of a file that has enough bytes of its own; nil for any other.
