@@ -29,6 +29,17 @@ import Testing
         }
     }
 
+    /// A file that was changed under a name which was removed then: only the base gives it its other one.
+    private func hiddenName() throws -> WorkspaceFixture {
+        let fixture = try WorkspaceFixture { base in
+            try writeFile("\(base)/one", "content")
+            try must("link", link("\(base)/one", "\(base)/other"))
+        }
+        try fixture.tree.write("one", "longer content")
+        try fixture.tree.unlink("one")
+        return fixture
+    }
+
     private func change(_ tree: WorkspaceTree) throws {
         try tree.write("a", "X")
         try tree.changeMode("b", 0o600)
@@ -152,13 +163,8 @@ import Testing
 
     @Test("A path that only the base gives a changed file has one line if another file took it later")
     func replacedHiddenName() throws {
-        let fixture = try WorkspaceFixture { base in
-            try writeFile("\(base)/one", "content")
-            try must("link", link("\(base)/one", "\(base)/other"))
-        }
+        let fixture = try hiddenName()
         let tree = fixture.tree!
-        try tree.write("one", "longer content")
-        try tree.unlink("one")
         let moment = fixture.workspace.accounts.statistics.sequence
         try tree.makeFile("temporary")
         try tree.rename("temporary", to: "other")
@@ -169,13 +175,8 @@ import Testing
 
     @Test("A file that was moved from a name that only the base gives it has a line for its content too")
     func movedFromHiddenName() throws {
-        let fixture = try WorkspaceFixture { base in
-            try writeFile("\(base)/one", "content")
-            try must("link", link("\(base)/one", "\(base)/other"))
-        }
+        let fixture = try hiddenName()
         let tree = fixture.tree!
-        try tree.write("one", "longer content")
-        try tree.unlink("one")
         let moment = fixture.workspace.accounts.statistics.sequence
         try tree.write("other", "another content")
         try tree.rename("other", to: "new")
