@@ -39,13 +39,17 @@ package struct Deduplication: Sendable {
         return isDone
     }
 
+    /// Returns the content of a file with a log of its own; nil for any other.
+    package func content(of number: InodeNumber) throws(Errno) -> LogDedupe? {
+        try workspace.withTree { (tree) throws(Errno) in
+            guard let row = try tree.row(number), row.links > 0, row.type == .regular,
+                row.flags.contains(.hasLog), !row.flags.contains(.inheritsLog) else { return nil }
+            return try tree.edits.log(of: tree.inode(number)).flatMap { LogDedupe($0) }
+        }
+    }
+
     /// Returns whether the file still has that log: no edit is to begin here.
     private func isSettled(_ number: InodeNumber, _ known: LogDedupe) throws(Errno) -> Bool {
-        try workspace.withTree { (tree) throws(Errno) in
-            guard let row = try tree.row(number), row.links > 0, row.flags.contains(.hasLog),
-                !row.flags.contains(.inheritsLog),
-                let log = try tree.edits.log(of: tree.inode(number)) else { return false }
-            return log.inheritedFrom == nil && log.lastSequence == known.sequence
-        }
+        try content(of: number)?.sequence == known.sequence
     }
 }

@@ -12,4 +12,6 @@ final class PastMemory: Sendable {
     let processHistory = Mutex(ProcessHistory())
     /// The last change up to which replaced files were compared with those in their place.
     let replacedUpTo = Mutex<UInt64>(0)
+    /// The length of each log whose outdated records were counted.
+    let countedLogs = Mutex<[UInt64: UInt64]>([:])
 }

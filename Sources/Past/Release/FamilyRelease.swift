@@ -104,6 +104,8 @@ struct FamilyRelease {
         var member: Int
         var log: UInt64
         var ranges: [Range<UInt64>]
+        /// Whether the list of what was released before could not be read, so that `ranges` has all of it.
+        var isAgain: Bool
         /// The bytes that were given back before.
         var before: UInt64
         var bytes: UInt64
@@ -122,7 +124,7 @@ struct FamilyRelease {
                 try pause()
                 if unneeded.contains(log), !needed.needs(log) {
                     removals.append((index, log))
-                } else if let change = try change(log, index, upTo: member.first) {
+                } else if let change = try change(log, index) {
                     changes.append(change)
                 }
             }
@@ -153,18 +155,19 @@ struct FamilyRelease {
     private static let longestRead: Int64 = 1_000_000_000
 
     /// Returns what can be released of a log, with what an earlier release has listed only.
-    private func change(
-        _ log: UInt64, _ index: Int, upTo first: UInt64
-    ) throws(StorageError) -> Change? {
+    private func change(_ log: UInt64, _ index: Int) throws(StorageError) -> Change? {
         guard let needs = try needs(of: log) else { return nil }
-        let ranges = try needs.releasable(upTo: first, page: set.limits.releasePage) { record, bytes in
+        let member = family.members[index]
+        let ranges = try needs.releasable(
+            upTo: member.first, kept: member.kept, page: set.limits.releasePage
+        ) { record, bytes in
             needed.needs(log, (record + bytes.lowerBound)..<(record + bytes.upperBound))
         }
         let known = needs.released
         if ranges.isEmpty, known.isDone || known.ranges.isEmpty { return nil }
         let new = ranges.reduce(UInt64(0)) { $0.adding(clamping: UInt64($1.count)) }
         return Change(
-            member: index, log: log, ranges: ranges, before: known.doneBytes,
+            member: index, log: log, ranges: ranges, isAgain: known.isUnknown, before: known.doneBytes,
             bytes: known.isDone ? new : new.adding(clamping: known.byteCount))
     }
 
@@ -309,7 +312,7 @@ struct FamilyRelease {
         for change in changes {
             try check()
             try set.store.logs.reserve.whileFull(opening: { () throws(StorageError) in
-                try release.note(change.ranges, of: change.log)
+                try release.note(change.ranges, of: change.log, isAgain: change.isAgain)
             })
         }
         if !changes.isEmpty { try synchronize() }

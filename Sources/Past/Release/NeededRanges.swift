@@ -69,6 +69,9 @@ struct NeededRanges {
         return first.map { $0.lowerBound < range.upperBound } ?? false
     }
 
+    /// The logs of which something is needed.
+    var logs: Set<UInt64> { whole.union(ranges.keys) }
+
     /// The bytes that are needed of the logs of a workspace.
     func byteCount(of workspace: UInt16) -> UInt64 {
         ranges.reduce(0) { sum, item in

@@ -1,6 +1,7 @@
 // Releases: gives back the space of history that is older than the retention.
 //
-// First, files that took the names of others share with them what both have. Then:
+// First, files that took the names of others share with them what both have, and logs with many outdated
+// records get one that stands for them. Then:
 //
 // 1. The horizon of each workspace of a family moves: earlier moments cannot be seen any more, but backups
 //    and what forks need. It moves while no command that restores content is under way.
@@ -122,7 +123,7 @@ extension Releases {
         if request.isBackground, records.allSatisfy({ self.set.opened($0.id) == nil }) { return [] }
         var parts = records.map { ReleaseReport.Part(id: $0.id, name: $0.isRemoved ? nil : $0.name) }
         do throws(StorageError) {
-            if !request.isDryRun { try shareReplaced(records, request) }
+            if !request.isDryRun { try prepare(records, request) }
             let family = try ReleaseFamily(records.map { (record) throws(StorageError) in
                 try member(record, request)
             })
@@ -151,9 +152,9 @@ extension Releases {
         return parts
     }
 
-    /// Lets files that took the names of others share what both have. It comes first: then their own bytes
-    /// are not needed by the moment at which the horizon will be.
-    private func shareReplaced(
+    /// Lets files that took the names of others share what both have, and logs do without outdated records.
+    /// It comes first: then their own bytes are not needed by the moment at which the horizon will be.
+    private func prepare(
         _ records: [WorkspaceRecord], _ request: ReleaseRequest
     ) throws(StorageError) {
         for record in records where !record.isRemoved && record.discarded == nil {
@@ -165,11 +166,15 @@ extension Releases {
                 .map(\.sequence)
             let kept = backups + forks + (record.fork.map { [$0.sequence] } ?? [])
             let least = set.limits.leastShared
-            try ReplacedFiles(workspace: workspace, least: least, kept: kept) { () throws(Errno) in
+            let pause: () throws(Errno) -> Void = { () throws(Errno) in
                 if !request.isBackground { return }
                 if isWanted { throw .interrupted }
                 Clock.pause(microseconds: 200)
-            }.shareAll()
+            }
+            try ReplacedFiles(workspace: workspace, least: least, kept: kept, pause: pause).shareAll()
+            try OutdatedRecords(
+                workspace: workspace, least: least, page: set.limits.releasePage, pause: pause
+            ).summarize()
         }
     }
 

@@ -135,12 +135,8 @@ struct ReplacedFiles {
 
     /// Returns the content of a file that has enough bytes of its own; nil for any other.
     private func snapshot(of number: InodeNumber) throws(Errno) -> LogDedupe? {
-        let snapshot = try workspace.withTree { (tree) throws(Errno) -> LogDedupe? in
-            guard let row = try tree.row(number), row.links > 0, row.type == .regular,
-                row.size >= least, row.flags.contains(.hasLog) else { return nil }
-            return try tree.edits.log(of: tree.inode(number)).flatMap { LogDedupe($0) }
-        }
-        guard let snapshot else { return nil }
+        guard let snapshot = try Deduplication(workspace).content(of: number),
+            snapshot.pieces.length >= least else { return nil }
         var own: UInt64 = 0
         for piece in snapshot.pieces.allPieces where isOwn(piece, number) {
             own = own.adding(clamping: piece.length)

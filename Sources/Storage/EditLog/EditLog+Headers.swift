@@ -25,7 +25,7 @@ extension EditLog {
             let file = try logs.file(id)
             guard try file.length() > UInt64(Format.logHeaderLength) else { return }
             let end = min(end, logs.pendingCut(of: id) ?? .max)
-            scanner = try LogScanner(file, log: id, key: logs.key, end: end)
+            scanner = try LogScanner(file, log: id, key: logs.key, end: end, releasedOn: logs.disk)
         } catch {
             // A file that was never edited has no log.
             if error == .noEntry { return }

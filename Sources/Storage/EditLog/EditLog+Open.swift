@@ -118,6 +118,8 @@ extension EditLog {
     ) throws(StorageError) {
         let header = record.header
         let range = Range(at: header.offset, count: header.length)
+        // Up to the next dedupe record the content is not known.
+        if record.releasedBefore > 0 { state.isDamaged = true }
         switch RecordKind(rawValue: header.kind) {
         case .write where UInt64(header.payloadLength) == header.length && header.length > 0:
             state.pieces.overwrite(
@@ -139,17 +141,13 @@ extension EditLog {
                 state.isDamaged = true
             }
         case .share:
-            if let pieces = sharedPieces(record, file, id, key) {
+            if let pieces = record.sharedPieces(file, id, key) {
                 Self.place(pieces, at: header.offset, length: header.length, in: &state.pieces)
             } else {
                 state.isDamaged = true
             }
         case .dedupe:
-            if let known = DedupeRecord(record, file, id, key), known.content.length == state.pieces.length {
-                state.pieces = known.content
-            } else {
-                state.isDamaged = true
-            }
+            apply(DedupeRecord(record, file, id, key), &state)
         case .gap:
             // Records were lost here, and a repair replaced them with this filler.
             state.isDamaged = true
@@ -162,14 +160,14 @@ extension EditLog {
         state.recordsSinceCheckpoint += 1
     }
 
-    static func sharedPieces(
-        _ record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey
-    ) -> [Piece]? {
-        guard let bytes = try? LogFile.payload(of: record, in: file, log: id, key: key) else {
-            return nil
+    /// A dedupe record has the whole content, whatever was lost or released before it.
+    private static func apply(_ dedupe: DedupeRecord?, _ state: inout State) {
+        guard let dedupe, state.isDamaged || dedupe.content.length == state.pieces.length else {
+            state.isDamaged = true
+            return
         }
-        var reader = ByteReader(bytes)
-        return Piece.decodeAll(&reader, length: record.header.length)
+        state.pieces = dedupe.content
+        state.isDamaged = false
     }
 
     static func place(

@@ -178,7 +178,7 @@ extension EditLog {
         do throws(StorageError) {
             var scanner: LogScanner
             do throws(Errno) {
-                scanner = try LogScanner(file, log: id, key: logs.key, end: end)
+                scanner = try LogScanner(file, log: id, key: logs.key, end: end, releasedOn: logs.disk)
             } catch {
                 throw StorageError.system(error, doing: "read", path: LogDirectory.path(id))
             }

@@ -39,32 +39,10 @@ extension EditLog {
         let log = try verifier.verify { (record) throws(StorageError) in
             try visit(record)
             try comparison.take(record)
-            for piece in pieces(takenBy: record, file, id, key) { shared(piece, record) }
+            for piece in record.takenPieces(file, id, key) ?? [] { shared(piece, record) }
         }
         return EditLogCheck(
             log: log, pieces: comparison.finish(log), piecesLength: comparison.length)
-    }
-}
-
-extension EditLog {
-    /// Returns the pieces that a record takes from elsewhere.
-    static func pieces(
-        takenBy record: ScannedRecord, _ file: any DiskFile, _ id: UInt64, _ key: ChecksumKey
-    ) -> [Piece] {
-        switch RecordKind(rawValue: record.header.kind) {
-        case .share:
-            return sharedPieces(record, file, id, key) ?? []
-        case .dedupe:
-            return DedupeRecord(record, file, id, key).map { Array($0.content.allPieces) } ?? []
-        case .splice, .restore:
-            guard let bytes = try? LogFile.payload(of: record, in: file, log: id, key: key) else {
-                return []
-            }
-            // Record 0 of the same log means the record's own payload.
-            return (PieceSplice.decode(bytes) ?? []).flatMap(\.pieces)
-        default:
-            return []
-        }
     }
 }
 
@@ -109,6 +87,8 @@ private struct PiecesComparison {
 
     mutating func take(_ record: ScannedRecord) throws(StorageError) {
         guard let checkpoint, state != nil else { return }
+        // Then the pieces are those of records that are gone.
+        if record.releasedBefore > 0 { state?.isDamaged = true }
         if record.position >= checkpoint.position {
             compare()
             return

@@ -48,7 +48,7 @@ package enum EditLogRecovery {
         let path = LogDirectory.path(id)
         do throws(Errno) {
             let file = try logs.file(id)
-            var scanner = try LogScanner(file, log: id, key: logs.key)
+            var scanner = try LogScanner(file, log: id, key: logs.key, releasedOn: logs.disk)
             var cut: UInt64?
             do throws(StorageError) {
                 // The last record up to `committed` is included: a record that could not be cut off may

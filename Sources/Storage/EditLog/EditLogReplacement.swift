@@ -18,7 +18,7 @@ package enum EditLogReplacement {
                 var scanner = try? LogScanner(
                     file, log: other, key: directory.key, releasedOn: disk)
                 _ = try? scanner?.scan(from: UInt64(Format.logHeaderLength), after: 0) { record in
-                    for piece in EditLog.pieces(takenBy: record, file, other, directory.key) {
+                    for piece in record.takenPieces(file, other, directory.key) ?? [] {
                         if case .log(id, let position, _) = piece.source {
                             highest = max(highest, position)
                         }

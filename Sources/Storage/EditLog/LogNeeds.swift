@@ -24,7 +24,7 @@ package struct LogNeeds {
 
     private func scanner() throws(StorageError) -> LogScanner {
         do throws(Errno) {
-            return try LogScanner(file, log: id, key: logs.key, end: length)
+            return try LogScanner(file, log: id, key: logs.key, end: length, releasedOn: logs.disk)
         } catch {
             throw .system(error, doing: "read", path: LogDirectory.path(id))
         }
@@ -61,24 +61,30 @@ package struct LogNeeds {
         var scanner = try scanner()
         var end = state.end
         try scanner.headers(from: state.end) { (record) throws(StorageError) in
-            let isDedupe = record.header.kind == RecordKind.dedupe.rawValue
-            // Readers of moments before it may still have the former pieces.
-            let since = isDedupe
-                ? DedupeRecord(record, file, id, logs.key)?.since ?? .max : record.header.sequence
-            show(before: since)
-            isShown = false
-            if record.position != end { throw lost(end..<record.position) }
+            if record.position != end + record.releasedBefore { throw lost(end..<record.position) }
             end = record.position + record.header.recordLength
-            let wasDamaged = state.isDamaged
+            let isDedupe = record.header.kind == RecordKind.dedupe.rawValue
+            let dedupe = isDedupe ? DedupeRecord(record, file, id, logs.key) : nil
+            // A read that fails once must not hide what is needed.
+            if isDedupe, dedupe == nil { throw lost(record.position..<end) }
+            // Readers of moments before it may still have the former pieces.
+            show(before: dedupe?.since ?? record.header.sequence)
+            isShown = false
+            let wasDamaged = state.isDamaged || record.releasedBefore > 0
             try EditLog.apply(record, file, id, logs.key, &state)
-            // After a filler of a repair the content is lost until all of it is written again.
-            if state.isDamaged, !wasDamaged, record.header.kind != RecordKind.gap.rawValue {
+            // After a filler of a repair the content is lost until all of it is written again. After
+            // records that were released it is known again from a dedupe record on.
+            let isLoss = state.isDamaged && (!wasDamaged || isDedupe)
+            if isLoss, record.header.kind != RecordKind.gap.rawValue {
                 throw lost(record.position..<end)
             }
             // Readers of now get the new pieces, at the same moments.
             if isDedupe, passed >= record.header.sequence, !state.isDamaged { content(state.pieces) }
-            if since > later {
-                for piece in EditLog.pieces(takenBy: record, file, id, logs.key) { shared(piece) }
+            if dedupe?.since ?? record.header.sequence > later {
+                guard let taken = record.takenPieces(file, id, logs.key) else {
+                    throw lost(record.position..<end)
+                }
+                for piece in taken { shared(piece) }
             }
             return true
         }
@@ -92,38 +98,110 @@ package struct LogNeeds {
             what: "bytes \(range.lowerBound) to \(range.upperBound) are unreadable")
     }
 
-    /// Returns the ranges of payloads that can be released: whole blocks of writes up to a change that are
-    /// not needed and not released yet. Blocks without a whole page of the file system give nothing back.
+    /// Returns the ranges that can be released: of writes up to a change whole blocks that are not needed,
+    /// and whole records that a dedupe record stands for; not what is released already. Ranges without a
+    /// whole page of the file system give nothing back.
     /// - Parameters:
+    ///   - sequence: no moment before this change is seen, but those that are kept.
+    ///   - kept: earlier moments, in order.
     ///   - page: the length of a page in bytes.
     ///   - isNeeded: whether bytes of a payload are needed: the record's position, and the bytes.
     package func releasable(
-        upTo sequence: UInt64, page: UInt64, isNeeded: (UInt64, Range<UInt64>) -> Bool
+        upTo sequence: UInt64, kept: [UInt64], page: UInt64,
+        isNeeded: (UInt64, Range<UInt64>) -> Bool
     ) throws(StorageError) -> [Range<UInt64>] {
         var found: [Range<UInt64>] = []
+        var dedupes = try dedupes(upTo: sequence)[...]
+        var end = UInt64(Format.logHeaderLength)
         var scanner = try scanner()
-        try scanner.headers(from: UInt64(Format.logHeaderLength)) { (record) in
+        try scanner.headers(from: end) { (record) in
+            // A list that cannot be read is made again.
+            if released.isUnknown, record.position > end { found.extend(by: end..<record.position) }
             let header = record.header
             if header.sequence > sequence { return false }
-            guard header.kind == RecordKind.write.rawValue, header.payloadLength > 0 else { return true }
-            let block = UInt64(1) << UInt64(header.blockShift)
-            var at: UInt64 = 0
-            while at < UInt64(header.payloadLength) {
-                let end = min(at + block, UInt64(header.payloadLength))
-                let range = (record.payloadPosition + at)..<(record.payloadPosition + end)
-                if !isNeeded(record.position, at..<end), released.isUnknown || !released.contains(range) {
-                    found.append(range)
-                }
-                at = end
+            end = record.position + header.recordLength
+            while let first = dedupes.first, first.position <= record.position {
+                dedupes = dedupes.dropFirst()
+            }
+            let payload = 0..<UInt64(header.payloadLength)
+            if let next = dedupes.first,
+                !kept.contains(where: { $0 >= header.sequence && $0 < next.since }),
+                !isNeeded(record.position, payload) {
+                if !isReleased(record.position..<end) { found.extend(by: record.position..<end) }
+                return true
+            }
+            guard header.kind == RecordKind.write.rawValue else { return true }
+            for block in Self.blocks(of: header) where !isNeeded(record.position, block) {
+                let range = (record.payloadPosition + block.lowerBound)
+                    ..< (record.payloadPosition + block.upperBound)
+                if !isReleased(range) { found.extend(by: range) }
             }
             return true
         }
-        return found.mergedRanges().filter { Self.hasPage($0, page) }
+        if released.isUnknown { return found }
+        // A range of less than a page may be what was left between others.
+        let all = (released.ranges + found).mergedRanges()
+        return found.filter { range in
+            all.first(endingAfter: range.lowerBound).map { Self.pages(of: $0, page) > 0 } ?? false
+        }
     }
 
-    private static func hasPage(_ range: Range<UInt64>, _ page: UInt64) -> Bool {
-        let first = (range.lowerBound + page - 1) / page
-        return range.upperBound / page > first
+    private func isReleased(_ range: Range<UInt64>) -> Bool {
+        !released.isUnknown && released.contains(range)
+    }
+
+    private static func blocks(of header: RecordHeader) -> [Range<UInt64>] {
+        let block = UInt64(1) << UInt64(header.blockShift)
+        let length = UInt64(header.payloadLength)
+        return stride(from: 0, to: length, by: Int(block)).map { $0..<min($0 + block, length) }
+    }
+
+    /// Returns the dedupe records that all moments from a change on have behind them.
+    private func dedupes(
+        upTo sequence: UInt64
+    ) throws(StorageError) -> [(position: UInt64, since: UInt64)] {
+        var found: [(position: UInt64, since: UInt64)] = []
+        var scanner = try scanner()
+        try scanner.headers(from: UInt64(Format.logHeaderLength)) { (record) in
+            if record.header.sequence > sequence { return false }
+            if record.header.kind == RecordKind.dedupe.rawValue,
+                let since = DedupeRecord(record, file, id, logs.key)?.since, since <= sequence {
+                found.append((record.position, since))
+            }
+            return true
+        }
+        return found
+    }
+
+    /// Returns the bytes in whole pages of the records since the last dedupe record that are not needed
+    /// beside the present content: what another dedupe record would let go some day.
+    package func outdatedBytes(
+        page: UInt64, isNeeded: (UInt64, Range<UInt64>) -> Bool
+    ) throws(StorageError) -> UInt64 {
+        var bytes: UInt64 = 0
+        var run: Range<UInt64>?
+        var scanner = try scanner()
+        try scanner.headers(from: UInt64(Format.logHeaderLength)) { (record) in
+            let end = record.position + record.header.recordLength
+            let isDedupe = record.header.kind == RecordKind.dedupe.rawValue
+            if let known = run, record.position != known.upperBound || isDedupe {
+                bytes += Self.pages(of: known, page) * page
+                run = nil
+            }
+            if isDedupe {
+                bytes = 0
+            } else if !isNeeded(record.position, 0..<UInt64(record.header.payloadLength)) {
+                run = (run?.lowerBound ?? record.position)..<end
+            }
+            return true
+        }
+        if let run { bytes += Self.pages(of: run, page) * page }
+        return bytes
+    }
+
+    /// Returns the number of whole pages in a range.
+    private static func pages(of range: Range<UInt64>, _ page: UInt64) -> UInt64 {
+        (range.upperBound / page).subtracting(clamping: (range.lowerBound + page - 1) / page)
     }
 
     /// The bytes of the log that are not released.

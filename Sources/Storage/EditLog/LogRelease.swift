@@ -16,21 +16,30 @@ package struct LogRelease: Sendable {
     // MARK: Ranges
 
     /// Adds ranges to the list of a log. Nothing is released yet.
-    package func note(_ ranges: [Range<UInt64>], of log: UInt64) throws(StorageError) {
-        // A list that cannot be read is made again: what it had is not known, and is released once more.
-        var released = ReleasedRanges(log: log, on: logs.disk)
-        if released.isUnknown { released = ReleasedRanges() }
+    /// - Parameter isAgain: whether the ranges are all that was and will be released, because the list could
+    ///   not be read.
+    package func note(_ ranges: [Range<UInt64>], of log: UInt64, isAgain: Bool) throws(StorageError) {
+        var released = isAgain ? ReleasedRanges() : try list(of: log)
         // What was listed and not released is released with it.
         released.insert(ranges)
         released.isDone = false
         try released.write(log: log, on: logs.disk)
     }
 
+    /// Reads a list that must not lose what it has: readers would take that for damage.
+    private func list(of log: UInt64) throws(StorageError) -> ReleasedRanges {
+        let released = ReleasedRanges(log: log, on: logs.disk)
+        guard !released.isUnknown else {
+            throw .damaged(path: LogDirectory.releasedPath(log), what: "it cannot be read")
+        }
+        return released
+    }
+
     /// Releases all that the list of a log has. The list must be durable.
     /// - Parameter before: the bytes that were given back earlier.
     /// - Returns: false if the file system cannot make holes.
     package func punch(_ log: UInt64, before: UInt64) throws(StorageError) -> Bool {
-        var released = ReleasedRanges(log: log, on: logs.disk)
+        var released = try list(of: log)
         do throws(Errno) {
             // Not through the cache, which holds the logs in use.
             let file = try logs.disk.open(LogDirectory.path(log), .readWrite)

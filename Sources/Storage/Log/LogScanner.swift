@@ -1,12 +1,14 @@
-// LogScanner: walks the records of a log from a known position, past any damage. It reports where the
-// good records end, which ranges between them are unreadable, and how many bytes of a torn tail follow.
-// It never changes the file.
+// LogScanner: walks the records of a log from a known position, past any damage and past records that were
+// released. It reports where the good records end, which ranges between them are unreadable, and how many
+// bytes of a torn tail follow. It never changes the file.
 
 package import Platform
 
 package struct ScannedRecord: Sendable {
     package let header: RecordHeader
     package let position: UInt64
+    /// The number of bytes directly before it that were records and were released.
+    package var releasedBefore: UInt64 = 0
     package var payloadPosition: UInt64 { position + UInt64(header.payloadStart) }
 }
 
@@ -31,6 +33,7 @@ package struct LogScanner {
     private let log: UInt64
     private let key: ChecksumKey
     private let fileLength: UInt64
+    private static let windowLength = 64 << 10
     private var window: [UInt8] = []
     private var windowStart: UInt64 = 0
     /// Whether the first unreadable bytes end the log, whatever follows them. This holds after a power
@@ -115,6 +118,7 @@ package struct LogScanner {
         // The next record's sequence number must be greater.
         var floor = sequence
         var last: ScannedRecord?
+        var released: UInt64 = 0
         while position < fileLength {
             if let header = try header(at: position, after: floor) {
                 if header.sequence > limit {
@@ -126,12 +130,16 @@ package struct LogScanner {
                     if isTorn(last) { break }
                     try visit(last)
                 }
-                last = ScannedRecord(header: header, position: position)
+                last = ScannedRecord(header: header, position: position, releasedBefore: released)
+                released = 0
                 result.lastSequence = header.sequence
                 floor = header.floor
                 result.records += 1
                 position += header.recordLength
                 result.end = position
+            } else if let next = try releasedEnd(at: position, after: floor) {
+                released += next - position
+                position = next
             } else if !gapEndsLog, let next = try search(from: position, after: floor) {
                 result.damage.append(position..<next)
                 position = next
@@ -197,16 +205,36 @@ package struct LogScanner {
         }
     }
 
+    /// Returns the end of released bytes at `position`, where no record can be read; nil if there are none.
+    /// Records follow them: a release keeps the last record of a log.
+    private mutating func releasedEnd(
+        at position: UInt64, after sequence: UInt64
+    ) throws(StorageError) -> UInt64? {
+        guard let disk else { return nil }
+        // A release may have gone on since the list was read.
+        let list = ReleasedRanges(log: log, on: disk)
+        released = list
+        if list.isUnknown { return try search(from: position, after: sequence) }
+        return list.end(of: position).flatMap { $0 < fileLength ? $0 : nil }
+    }
+
     /// Calls `visit` for each record from `start` on with a good header, until `visit` returns false.
     /// Payloads are not read.
     package mutating func headers(
         from start: UInt64, visit: (ScannedRecord) throws(StorageError) -> Bool
     ) throws(StorageError) {
         var position = start
+        var released: UInt64 = 0
         while position < fileLength {
             if let header = try header(at: position, after: 0) {
-                guard try visit(ScannedRecord(header: header, position: position)) else { return }
+                guard try visit(
+                    ScannedRecord(header: header, position: position, releasedBefore: released))
+                else { return }
+                released = 0
                 position += header.recordLength
+            } else if let next = try releasedEnd(at: position, after: 0) {
+                released += next - position
+                position = next
             } else if let next = try search(from: position, after: 0) {
                 position = next
             } else {
@@ -248,7 +276,17 @@ package struct LogScanner {
         from start: UInt64, after sequence: UInt64
     ) throws(StorageError) -> UInt64? {
         var position = (start + Format.recordAlignment) & ~(Format.recordAlignment - 1)
+        var asked = position
         while position + UInt64(Format.recordHeaderLength) <= fileLength {
+            // Released bytes may be many. The list is not worth reading for a single record.
+            if position - asked >= Self.windowLength {
+                if released == nil { released = disk.map { ReleasedRanges(log: log, on: $0) } }
+                if let end = released?.end(of: position) {
+                    position = (end + Format.recordAlignment - 1) & ~(Format.recordAlignment - 1)
+                }
+                asked = position
+                continue
+            }
             guard try fill(position, count: 4) else { return nil }
             let magic = peek(position) { $0.loadUnaligned(as: UInt32.self) }
             if UInt32(littleEndian: magic) == Format.recordMagic,
@@ -266,7 +304,7 @@ package struct LogScanner {
             position + UInt64(count) <= windowStart + UInt64(window.count) { return true }
         guard position + UInt64(count) <= fileLength else { return false }
         do throws(Errno) {
-            window = try file.readBytes(max(count, 64 << 10), at: position)
+            window = try file.readBytes(max(count, Self.windowLength), at: position)
         } catch {
             throw .system(error, doing: "read", path: "log \(String(log, radix: 16))")
         }

@@ -1,7 +1,8 @@
 // ReleasedRanges: the ranges of an edit log whose bytes were given back to the file system: no present
-// content and no moment that can still be seen needs them. They are parts of payloads; headers and tables
-// stay. The file NUMBER.released beside the log lists them, and is durable before the first byte is gone: a
-// check and a recovery must tell released bytes from lost ones.
+// content and no moment that can still be seen needs them. They are parts of payloads, and whole records:
+// those before a dedupe record, which says what the content is without them. So a record begins in a range
+// only if it is released with it. The file NUMBER.released beside the log lists them, and is durable before
+// the first byte is gone: a check and a recovery must tell released bytes from lost ones.
 //
 // A list may name bytes that are still there: after a kill between the list and the release, or where the
 // file system cannot make holes. The flag in it says that all of it was released.
@@ -33,6 +34,14 @@ package struct ReleasedRanges: Equatable, Sendable {
         return first.lowerBound <= range.lowerBound && first.upperBound >= range.upperBound
     }
 
+    /// Returns the end of the range that has a byte; nil if that is not released.
+    package func end(of position: UInt64) -> UInt64? {
+        guard let first = ranges.first(endingAfter: position), first.lowerBound <= position else {
+            return nil
+        }
+        return first.upperBound
+    }
+
     package mutating func insert(_ more: [Range<UInt64>]) {
         ranges = (ranges + more).mergedRanges()
     }
@@ -51,6 +60,15 @@ extension [Range<UInt64>] {
             }
         }
         return merged
+    }
+
+    /// Adds a range after all others. One that touches the last one makes it longer.
+    mutating func extend(by range: Range<UInt64>) {
+        if let last, last.upperBound == range.lowerBound {
+            self[count - 1] = last.lowerBound..<range.upperBound
+        } else {
+            append(range)
+        }
     }
 
     /// Returns the first range that ends after a position. The ranges are in order and do not overlap.

@@ -124,7 +124,7 @@ package struct LogVerifier {
         let result: ScanResult
         do throws(StorageError) {
             result = try scanner.scan(from: start, after: 0) { (record) throws(StorageError) in
-                if record.position != expected { lost(expected..<record.position) }
+                if record.position != expected + record.releasedBefore { lost(expected..<record.position) }
                 expected = record.position + record.header.recordLength
                 examine(record, length)
                 try visit(record)
