@@ -11,13 +11,13 @@ enum MountTests {}
 
 /// Runs a test on its own mount. An error of the body fails the test after the mount has ended.
 func mounted(
-    workspace: String? = "ws", options: [String] = [], store: String? = nil,
+    workspace: String? = "ws", options: [String] = [], base: String? = nil, store: String? = nil,
     limit: Int = 300, expectErrors: Bool = false,
     prepare: (String) throws -> Void = { _ in },
     _ body: (TestMount) throws -> Void
 ) throws {
     let mount = try TestMount(
-        workspace: workspace, options: options, store: store, limit: limit, prepare: prepare)
+        workspace: workspace, options: options, base: base, store: store, limit: limit, prepare: prepare)
     var failure: (any Error)?
     do { try body(mount) } catch { failure = error }
     let problems = mount.finish(expectErrors: expectErrors)

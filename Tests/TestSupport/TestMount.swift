@@ -25,20 +25,20 @@ package final class TestMount {
     /// - Parameter limit: the life of the mount in seconds. At its end the watchdog kills the daemon,
     ///   which releases every process that waits for it.
     package init(
-        workspace: String? = "ws", options: [String] = [], store: String? = nil,
+        workspace: String? = "ws", options: [String] = [], base: String? = nil, store: String? = nil,
         limit: Int = 300, prepare: (String) throws -> Void = { _ in }
     ) throws {
         directory = try TemporaryDirectory("mount")
-        base = directory("base")
+        self.base = base ?? directory("base")
         self.store = store ?? directory("store")
         root = directory("mnt")
         arguments = (workspace.map { ["--workspace", $0] } ?? []) + options
         self.limit = limit
-        try makeDirectory(base)
+        try makeDirectory(self.base)
         try makeDirectory(root)
-        try prepare(base)
+        try prepare(self.base)
         if TestEnvironment.isPlain {
-            try ChildProcess.check(["cp", "-a", "\(base)/.", root], seconds: 120)
+            try ChildProcess.check(["cp", "-a", "\(self.base)/.", root], seconds: 120)
         } else {
             try start()
         }
