@@ -18,8 +18,8 @@ struct MergeCommand: ParsableCommand {
 
             If both changed a path, nothing is done and the paths are named. Then --ours takes what the \
             workspace has, --theirs keeps what the other one has, and --merge merges texts of which both \
-            changed other lines (it needs git). The state that was merged gets a backup, merged-into-NAME: \
-            the next merge begins there. Examples:
+            changed other lines (it needs git). Content and attributes of a file conflict each by itself. \
+            The state that was merged gets a backup, merged-into-NAME: the next merge begins there. Examples:
               draftfs merge agent-1 --into trunk
               draftfs merge trunk --into agent-1 --merge
             """)
@@ -75,7 +75,13 @@ struct MergeCommand: ParsableCommand {
         let first = texts > 0 && !workspace.json
             ? try place.objects("merge").first?.value : try report(place).show()
         if workspace.json || dryRun { return }
-        let count = Int(clamping: first?["changes"]?.unsigned ?? 0) + texts
+        var count = Int(clamping: first?["changes"]?.unsigned ?? 0) + texts
+        if texts > 0 {
+            // Of a merged text the attributes may be a change of their own.
+            let lines = try place.objects("merge").map(\.value)
+            let merged = Set(lines.filter { $0["decided"]?.plain != nil }.compactMap { $0["path"]?.plain })
+            count -= lines.count { $0["status"] != nil && merged.contains($0["path"]?.plain ?? "") }
+        }
         let name = Text.printable(into)
         print(
             count == 0 ? "nothing to merge"

@@ -99,7 +99,9 @@ extension MountTests {
                 let (one, two, trunk) = (mount("one"), mount("two"), mount("trunk"))
                 try Self.change(one)
                 try same(try Self.merge(mount, ["one", "--into", "trunk"]).status, 0, "one")
-                try Self.shell("sed -i 's/line 17$/line seventeen/' src/main.c; echo two > two", in: two)
+                try Self.shell(
+                    "sed -i 's/line 17$/line seventeen/' src/main.c; chmod 750 src/main.c; echo two > two",
+                    in: two)
                 let before = try Self.image(trunk)
                 let refused = try Self.merge(mount, ["two", "--into", "trunk"])
                 try same(refused.status, 1, "both changed main.c")
@@ -111,6 +113,8 @@ extension MountTests {
                 try expect(merged.text.hasPrefix("merged\tsrc/main.c\n"), merged.text)
                 let text = try readText("\(trunk)/src/main.c")
                 try expect(text.contains("three") && text.contains("seventeen"), text)
+                try same(try status("\(trunk)/src/main.c").st_mode & 0o777, 0o750, "its mode")
+                try expect(merged.text.hasSuffix("merged 2 changed paths into trunk\n"), merged.text)
                 try same(try readText("\(trunk)/two"), "two\n", "two's file")
                 // Back into the forks: what they have given is no conflict.
                 try same(try Self.merge(mount, ["trunk", "--into", "one"]).status, 0, "back into one")

@@ -153,6 +153,36 @@ import Testing
         #expect(try Self.text(main, "large").hasPrefix("changed here too"))
     }
 
+    @Test("What does not conflict in a file is merged, though the other workspace keeps the rest")
+    func partsLeft() throws {
+        func setMode(_ mode: UInt32, _ tree: WorkspaceTree) throws {
+            var change = AttributeChange()
+            change.mode = mode
+            try tree.setAttributes(try tree.resolve("large"), change)
+        }
+        func mode() throws -> UInt32 {
+            try main.workspace.attributes(try main.resolve("large")).mode & 0o777
+        }
+        try side.write("large", "SIDE")
+        try setMode(0o700, side)
+        try main.write("large", "MAIN")
+        let report = try merge(side, into: "main", .theirs)
+        #expect(report.decided.map(\.isContent) == [true])
+        #expect(report.changes.map(\.status) == [.attributes])
+        #expect(try Self.text(main, "large").hasPrefix("MAINof it\n"))
+        #expect(try mode() == 0o700)
+        // The other way round.
+        try main.write("large", "SIDE")
+        try side.write("large", "side again")
+        try setMode(0o711, side)
+        try setMode(0o755, main)
+        let other = try merge(side, into: "main", .theirs)
+        #expect(other.decided.map(\.isContent) == [false])
+        #expect(try Self.text(main, "large").hasPrefix("side againall"))
+        #expect(try mode() == 0o755)
+        #expect(try merge(side, into: "main").changes.isEmpty)
+    }
+
     @Test("A limit refuses a merge, and nothing is left of it")
     func limits() throws {
         try side.write(try side.resolve("own"), [UInt8](repeating: 1, count: 300_000), at: 0)

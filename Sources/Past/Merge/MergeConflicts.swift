@@ -17,6 +17,13 @@ struct MergeChange: Sendable {
     var path: [UInt8] { change.path }
     var status: Difference.Status { change.difference.status }
 
+    /// What the target gets of it.
+    var difference: Difference {
+        var difference = change.difference
+        if status == .modified, !takesContent { difference.status = .attributes }
+        return difference
+    }
+
     /// Whether another file has taken the place of the one that was there, as far as is known. The names of a
     /// file that both have show its edits; those of one that was replaced do not.
     var isReplaced: Bool {
@@ -55,7 +62,8 @@ struct MergeConflicts {
         case none(MergeChange)
         /// The target has it already.
         case equal
-        case conflict(CommitConflict)
+        /// What does not conflict is left if the target keeps what it has.
+        case conflict(CommitConflict, rest: MergeChange? = nil)
     }
 
     private static func conflict(_ path: [UInt8], _ reason: String) -> Verdict {
@@ -178,15 +186,22 @@ struct MergeConflicts {
         let isWhole = merge.isReplaced
             && (own.record.links > 1 || now.record.links > 1 || own.type != .regular)
         if isWhole { return try ancestor.isSame(was, as: now, target) ? .none(merge) : .conflict(reason) }
+        var areAttributesFree = !merge.takesAttributes
+        if !areAttributesFree { areAttributesFree = try ancestor.hasAttributes(was, of: now, target) }
+        if !areAttributesFree { areAttributesFree = try source.hasAttributes(own, of: now, target) }
         if merge.takesContent, try !ancestor.hasContent(was, of: now, target) {
-            guard try source.hasContent(own, of: now, target) else { return .conflict(reason) }
+            guard try source.hasContent(own, of: now, target) else {
+                merge.takesContent = false
+                return .conflict(reason, rest: merge.takesAttributes && areAttributesFree ? merge : nil)
+            }
             merge.takesContent = false
         }
-        if merge.takesAttributes, try !ancestor.hasAttributes(was, of: now, target),
-            try !source.hasAttributes(own, of: now, target) {
-            return Self.conflict(change.path, "its mode, owner or attributes were changed in \(name)")
-        }
-        return .none(merge)
+        if areAttributesFree { return .none(merge) }
+        merge.takesAttributes = false
+        return .conflict(
+            CommitConflict(
+                path: change.path, reason: "its mode, owner or attributes were changed in \(name)"),
+            rest: merge.takesContent ? merge : nil)
     }
 
     /// Returns whether a directory of the target has names that the merge leaves there.

@@ -19,7 +19,7 @@ struct MergeProposal {
     private(set) var seen: [[UInt8]: SeenNode?] = [:]
     /// Where the paths of the source are in the target.
     private(set) var paths = PathMoves()
-    /// The changes that are put over what the target has.
+    /// The changes that are put over what the target has, and what is left of those that leave a part of it.
     private var forced: Set<[UInt8]> = []
 
     /// - Parameter check: makes the comparison for the changes that are left.
@@ -73,14 +73,19 @@ struct MergeProposal {
                 // What is new in a directory may be in the other one's too.
                 if change.now?.type == .directory || merge.status == .renamed { hasChanged = true }
                 if let place = Self.place(of: merge, check) { stays.insert(place) }
-            case .conflict(let conflict):
+            case .conflict(let conflict, let rest):
                 switch decides.isEmpty || decides.contains(change.path) ? choice : .refuse {
                 case .refuse:
                     open.append(conflict)
                     kept.append(merge)
                 case .theirs:
                     decided.append(conflict)
-                    if change.difference.status != .attributes { dropped.append(change.path) }
+                    if let rest {
+                        kept.append(rest)
+                        forced.insert(Self.key(change))
+                    } else if change.difference.status != .attributes {
+                        dropped.append(change.path)
+                    }
                     if let place = Self.place(of: merge, check) { stays.insert(place) }
                     hasChanged = true
                 case .ours:

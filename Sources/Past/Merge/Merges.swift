@@ -16,7 +16,8 @@ package struct MergeRequest: Equatable, Sendable {
     package var target: FileName
     /// Whether only conflicts are looked for.
     package var isDryRun = false
-    /// `ours` puts the state of the workspace that is merged over the other's, `theirs` leaves that.
+    /// `ours` puts the state of the workspace that is merged over the other's, `theirs` leaves that where
+    /// both conflict.
     package var choice = ConflictChoice.refuse
     /// The paths that the choice is for. None stands for all.
     package var decides: [[UInt8]] = []
@@ -152,7 +153,7 @@ extension Merges {
         var report = MergeReport(target: name, sequence: source.sequence, ancestor: ancestor.sequence)
         report.isAncestorOfTarget =
             ancestor.workspace.id == target.workspace.id && ancestor.sequence != nil
-        report.changes = proposal.changes.map(\.change.difference)
+        report.changes = proposal.changes.map(\.difference)
         report.conflicts = proposal.open
         report.decided = proposal.decided
         if request.isDryRun || !proposal.open.isEmpty || proposal.isEmpty { return report }
