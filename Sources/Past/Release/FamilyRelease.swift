@@ -103,7 +103,7 @@ struct FamilyRelease {
     private struct Change {
         var member: Int
         var log: UInt64
-        var ranges: [Range<UInt64>]
+        var ranges: ReleasedRanges
         /// Whether the list of what was released before could not be read, so that `ranges` has all of it.
         var isAgain: Bool
         /// The bytes that were given back before.
@@ -140,7 +140,7 @@ struct FamilyRelease {
         if changes.isEmpty, removals.isEmpty { return try settle() }
         try noteRanges(of: changes)
         if isShort { wait(since: started) }
-        for change in changes { try punch(change) }
+        try punch(changes)
         for (index, log) in removals { try remove(log, index) }
         try settle()
     }
@@ -156,6 +156,8 @@ struct FamilyRelease {
 
     /// Returns what can be released of a log, with what an earlier release has listed only.
     private func change(_ log: UInt64, _ index: Int) throws(StorageError) -> Change? {
+        // What is missing in one that may be damaged must not be taken for what was released.
+        if needed.needsAll(of: log) { return nil }
         guard let needs = try needs(of: log) else { return nil }
         let member = family.members[index]
         let ranges = try needs.releasable(
@@ -164,29 +166,48 @@ struct FamilyRelease {
             needed.needs(log, (record + bytes.lowerBound)..<(record + bytes.upperBound))
         }
         let known = needs.released
-        if ranges.isEmpty, known.isDone || known.ranges.isEmpty { return nil }
-        let new = ranges.reduce(UInt64(0)) { $0.adding(clamping: UInt64($1.count)) }
+        if ranges.ranges.isEmpty, known.isDone || known.ranges.isEmpty { return nil }
+        let new = ranges.byteCount
         return Change(
             member: index, log: log, ranges: ranges, isAgain: known.isUnknown, before: known.doneBytes,
             bytes: known.isDone ? new : new.adding(clamping: known.byteCount))
     }
 
-    private mutating func punch(_ change: Change) throws(StorageError) {
+    private mutating func punch(_ changes: [Change]) throws(StorageError) {
+        let release = LogRelease(set.store.logs)
+        var done: [Change] = []
+        for change in changes where try punch(change, release) { done.append(change) }
+        if done.isEmpty { return }
+        try synchronize()
+        for change in done {
+            try check()
+            try release.finish(change.log, before: change.before)
+        }
+    }
+
+    /// - Returns: whether it was done, and the list can say so.
+    private mutating func punch(
+        _ change: Change, _ release: LogRelease
+    ) throws(StorageError) -> Bool {
         try check()
         try pause()
         let log = change.log
         do throws(StorageError) {
             let isDone = try set.store.logs.reserve.whileFull(opening: { () throws(StorageError) in
-                try LogRelease(set.store.logs).punch(log, before: change.before)
+                guard try release.punch(log) else { return false }
+                try release.noteDone(log)
+                return true
             })
             if isDone {
                 parts[change.member].releasedBytes += change.bytes
             } else {
                 parts[change.member].fault = "the file system of the store cannot make holes in files"
             }
+            return isDone
         } catch {
             // The other logs do not depend on it. The next release tries again.
             parts[change.member].fault = "\(error)"
+            return false
         }
     }
 
@@ -298,7 +319,8 @@ struct FamilyRelease {
         needed = NeededRanges()
         defer { needed = found }
         let now = try needs.visit(
-            moments: moments, later: later, content: { found.add($0) }, shared: { found.add($0) })
+            moments: moments, later: later, content: { found.add($0) }, shared: { found.add($0) },
+            whole: { found.addAll(of: log) })
         if isPresent { present.add(now) }
     }
 
@@ -315,7 +337,13 @@ struct FamilyRelease {
                 try release.note(change.ranges, of: change.log, isAgain: change.isAgain)
             })
         }
-        if !changes.isEmpty { try synchronize() }
+        if changes.isEmpty { return }
+        try synchronize()
+        for change in changes {
+            try check()
+            try release.place(change.log)
+        }
+        try synchronize()
     }
 
     private func synchronize() throws(StorageError) {

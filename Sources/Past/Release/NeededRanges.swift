@@ -49,7 +49,8 @@ struct NeededRanges {
         joined[log] = merged.count
     }
 
-    private mutating func addAll(of log: UInt64) {
+    /// Adds all of a log.
+    mutating func addAll(of log: UInt64) {
         count -= ranges.removeValue(forKey: log)?.count ?? 0
         whole.insert(log)
     }
@@ -58,6 +59,9 @@ struct NeededRanges {
     mutating func finish() {
         for log in Array(ranges.keys) { join(log) }
     }
+
+    /// Whether all of a log is needed.
+    func needsAll(of log: UInt64) -> Bool { whole.contains(log) }
 
     /// Whether something of a log is needed.
     func needs(_ log: UInt64) -> Bool { whole.contains(log) || ranges[log] != nil }

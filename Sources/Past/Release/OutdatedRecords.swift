@@ -52,14 +52,17 @@ struct OutdatedRecords {
             return known.updateValue(length, forKey: log)
         }
         if known == length { return }
-        guard let content = try Deduplication(workspace).content(of: log) else { return }
+        // Most logs have little more than their content, and need not be opened.
+        let row = try workspace.withTree { (tree) throws(Errno) in try tree.row(log) }
+        guard let row, row.links > 0, let needs = try LogNeeds(log, in: workspace.logs),
+            row.flags.contains(.hasOrigin) || needs.byteCount >= row.allocated.adding(clamping: least),
+            let content = try Deduplication(workspace).content(of: log) else { return }
         var needed = NeededRanges()
         needed.add(content.pieces)
         needed.finish()
         let cost = UInt64(Piece.encodedSize).multiplied(clamping: UInt64(content.pieces.pieceCount))
         let wanted = max(least, cost.multiplied(clamping: Self.leastGain))
-        guard let needs = try LogNeeds(log, in: workspace.logs),
-            try outdatedBytes(log, needs, needed) >= wanted else { return }
+        guard try outdatedBytes(log, needs, needed) >= wanted else { return }
         try Deduplication(workspace).run(
             log, to: content.pieces, from: content, sources: needed.logs.subtracting([log]))
     }

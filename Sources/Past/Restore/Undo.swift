@@ -40,6 +40,14 @@ extension TreeCommands {
                     ? "nothing was changed in \(place): there is nothing to undo"
                     : "\(place) has only \(steps.count) steps to undo, not \(count)")
         }
+        let horizon = workspace.horizon.record.first
+        // Records before it may be gone, so that an earlier step seems to be the one before.
+        if horizon > 0, first <= horizon {
+            throw CommandError(
+                .stale,
+                "the history before @\(horizon) was released, so fewer than \(count) steps can be undone: "
+                    + "nothing was undone")
+        }
         if steps.metCutName {
             throw CommandError(
                 .nameTooLong,

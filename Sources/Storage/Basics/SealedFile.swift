@@ -13,6 +13,22 @@ package enum SealedFile {
         _ payload: [UInt8], magic: UInt64, copies: Int, to path: String, on disk: any Disk,
         durable: Bool
     ) throws(StorageError) {
+        try prepare(payload, magic: magic, copies: copies, for: path, on: disk, durable: durable)
+        try place(path, on: disk)
+        guard durable else { return }
+        do throws(Errno) {
+            let parent = path.lastIndex(of: "/").map { path[..<$0] } ?? ""
+            try disk.synchronizeDirectory(String(parent))
+        } catch {
+            throw .system(error, doing: "sync the directory of", path: path)
+        }
+    }
+
+    /// Writes the file that `place` puts in place. If it is not durable, the caller syncs it before.
+    package static func prepare(
+        _ payload: [UInt8], magic: UInt64, copies: Int, for path: String, on disk: any Disk,
+        durable: Bool
+    ) throws(StorageError) {
         let copy = copy(of: payload, magic: magic)
         var bytes = copy
         for _ in 1..<Swift.max(1, copies) { bytes += copy }
@@ -22,17 +38,20 @@ package enum SealedFile {
             try file.truncate(to: 0)
             try file.writeBytes(bytes, at: 0)
             if durable { try file.synchronize() }
-            try disk.rename(temporary, to: path)
         } catch {
             try? disk.remove(temporary)
             throw .system(error, doing: "write", path: path)
         }
-        guard durable else { return }
+    }
+
+    /// Gives a prepared file its name.
+    package static func place(_ path: String, on disk: any Disk) throws(StorageError) {
+        let temporary = path + ".new"
         do throws(Errno) {
-            let parent = path.lastIndex(of: "/").map { path[..<$0] } ?? ""
-            try disk.synchronizeDirectory(String(parent))
+            try disk.rename(temporary, to: path)
         } catch {
-            throw .system(error, doing: "sync the directory of", path: path)
+            try? disk.remove(temporary)
+            throw .system(error, doing: "write", path: path)
         }
     }
 

@@ -73,6 +73,8 @@ extension EditLog {
                 old.sequence < sequence {
                 old.isDamaged = true
             }
+            // The content of then is gone.
+            if let first = result.firstReleased, first <= sequence { old.isDamaged = true }
             if old.isDamaged { throw StorageError.damaged(path: "", what: "") }
             return (old.pieces, old.version)
         } catch {

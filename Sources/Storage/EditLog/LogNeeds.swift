@@ -36,10 +36,12 @@ package struct LogNeeds {
     ///   - later: the changes after this one count whole.
     ///   - content: called with the content after each of the moments, if it is another one than before.
     ///   - shared: called with each piece that a later change takes from elsewhere.
+    ///   - whole: called if it is not known what of this log a moment needs.
     /// - Returns: the content now.
     /// - Throws: `damaged` if a record was lost: then it is not known what is needed.
     package func visit(
-        moments: [UInt64], later: UInt64, content: (PieceTree) -> Void, shared: (Piece) -> Void
+        moments: [UInt64], later: UInt64, content: (PieceTree) -> Void, shared: (Piece) -> Void,
+        whole: () -> Void
     ) throws(StorageError) -> PieceTree {
         let header = try LogHeader(reading: file, path: LogDirectory.path(id))
         var state = EditLog.State(
@@ -47,15 +49,17 @@ package struct LogNeeds {
             time: header.created)
         var next = moments[...]
         var isShown = false
-        /// The last of the moments that were looked at.
-        var passed: UInt64 = 0
+        var isWhole = false
+        /// What readers of moments before a dedupe record may still have of the same content.
+        var former: [(pieces: PieceTree, since: UInt64)] = []
         func show(before sequence: UInt64) {
             while let moment = next.first, moment < sequence {
                 next = next.dropFirst()
-                passed = moment
-                // Content that is lost is needed by nothing: reads answer EIO.
-                if !isShown, !state.isDamaged { content(state.pieces) }
+                // A piece checkpoint may have what a repair has lost, or what cannot be read now.
+                if state.isDamaged { isWhole = true } else if !isShown { content(state.pieces) }
                 isShown = true
+                for known in former where moment < known.since { content(known.pieces) }
+                former.removeAll { moment < $0.since }
             }
         }
         var scanner = try scanner()
@@ -67,9 +71,10 @@ package struct LogNeeds {
             let dedupe = isDedupe ? DedupeRecord(record, file, id, logs.key) : nil
             // A read that fails once must not hide what is needed.
             if isDedupe, dedupe == nil { throw lost(record.position..<end) }
-            // Readers of moments before it may still have the former pieces.
-            show(before: dedupe?.since ?? record.header.sequence)
+            show(before: record.header.sequence)
             isShown = false
+            if !isDedupe { former = [] }
+            if let dedupe, !state.isDamaged { former.append((state.pieces, dedupe.since)) }
             let wasDamaged = state.isDamaged || record.releasedBefore > 0
             try EditLog.apply(record, file, id, logs.key, &state)
             // After a filler of a repair the content is lost until all of it is written again. After
@@ -78,18 +83,34 @@ package struct LogNeeds {
             if isLoss, record.header.kind != RecordKind.gap.rawValue {
                 throw lost(record.position..<end)
             }
-            // Readers of now get the new pieces, at the same moments.
-            if isDedupe, passed >= record.header.sequence, !state.isDamaged { content(state.pieces) }
-            if dedupe?.since ?? record.header.sequence > later {
-                guard let taken = record.takenPieces(file, id, logs.key) else {
-                    throw lost(record.position..<end)
-                }
-                for piece in taken { shared(piece) }
-            }
+            if dedupe?.since ?? record.header.sequence > later { try visitTaken(record, shared) }
             return true
         }
         show(before: .max)
+        if isWhole {
+            whole()
+            try visitAll(content, shared)
+        }
         return state.pieces
+    }
+
+    private func visitTaken(_ record: ScannedRecord, _ shared: (Piece) -> Void) throws(StorageError) {
+        guard let taken = record.takenPieces(file, id, logs.key) else {
+            throw lost(record.position..<(record.position + record.header.recordLength))
+        }
+        for piece in taken { shared(piece) }
+    }
+
+    /// Visits all that the records take from elsewhere, and the content of the piece checkpoint.
+    private func visitAll(
+        _ content: (PieceTree) -> Void, _ shared: (Piece) -> Void
+    ) throws(StorageError) {
+        var scanner = try scanner()
+        try scanner.headers(from: UInt64(Format.logHeaderLength)) { (record) throws(StorageError) in
+            try visitTaken(record, shared)
+            return true
+        }
+        if let checkpoint = PieceCheckpoint(log: id, on: logs.disk) { content(checkpoint.pieces) }
     }
 
     private func lost(_ range: Range<UInt64>) -> StorageError {
@@ -109,17 +130,19 @@ package struct LogNeeds {
     package func releasable(
         upTo sequence: UInt64, kept: [UInt64], page: UInt64,
         isNeeded: (UInt64, Range<UInt64>) -> Bool
-    ) throws(StorageError) -> [Range<UInt64>] {
-        var found: [Range<UInt64>] = []
+    ) throws(StorageError) -> ReleasedRanges {
+        var found = ReleasedRanges()
         var dedupes = try dedupes(upTo: sequence)[...]
         var end = UInt64(Format.logHeaderLength)
+        var last: UInt64 = 0
         var scanner = try scanner()
         try scanner.headers(from: end) { (record) in
             // A list that cannot be read is made again.
-            if released.isUnknown, record.position > end { found.extend(by: end..<record.position) }
+            if released.isUnknown, record.position > end { found.add(end..<record.position, first: last) }
             let header = record.header
-            if header.sequence > sequence { return false }
             end = record.position + header.recordLength
+            last = header.sequence
+            if header.sequence > sequence { return released.isUnknown }
             while let first = dedupes.first, first.position <= record.position {
                 dedupes = dedupes.dropFirst()
             }
@@ -127,20 +150,22 @@ package struct LogNeeds {
             if let next = dedupes.first,
                 !kept.contains(where: { $0 >= header.sequence && $0 < next.since }),
                 !isNeeded(record.position, payload) {
-                if !isReleased(record.position..<end) { found.extend(by: record.position..<end) }
+                if !isReleased(record.position..<end) {
+                    found.add(record.position..<end, first: header.sequence)
+                }
                 return true
             }
             guard header.kind == RecordKind.write.rawValue else { return true }
             for block in Self.blocks(of: header) where !isNeeded(record.position, block) {
                 let range = (record.payloadPosition + block.lowerBound)
                     ..< (record.payloadPosition + block.upperBound)
-                if !isReleased(range) { found.extend(by: range) }
+                if !isReleased(range) { found.add(range) }
             }
             return true
         }
         if released.isUnknown { return found }
         // A range of less than a page may be what was left between others.
-        let all = (released.ranges + found).mergedRanges()
+        let all = (released.ranges + found.ranges).mergedRanges()
         return found.filter { range in
             all.first(endingAfter: range.lowerBound).map { Self.pages(of: $0, page) > 0 } ?? false
         }

@@ -3,8 +3,8 @@
 // removed.
 //
 // The order keeps readers right after a kill or a power cut at any point: first all lists of released
-// ranges are written and synced, then the bytes go. The next release gives back what a list names and is
-// still there.
+// ranges are written, synced, put in place and synced once more, then the bytes go. The next release gives
+// back what a list names and is still there.
 
 package import Platform
 
@@ -15,31 +15,57 @@ package struct LogRelease: Sendable {
 
     // MARK: Ranges
 
-    /// Adds ranges to the list of a log. Nothing is released yet.
+    /// Prepares a list to which ranges are added. Nothing is released yet.
     /// - Parameter isAgain: whether the ranges are all that was and will be released, because the list could
     ///   not be read.
-    package func note(_ ranges: [Range<UInt64>], of log: UInt64, isAgain: Bool) throws(StorageError) {
-        var released = isAgain ? ReleasedRanges() : try list(of: log)
+    package func note(_ more: ReleasedRanges, of log: UInt64, isAgain: Bool) throws(StorageError) {
+        var released = ReleasedRanges(log: log, on: logs.disk)
+        if released.isUnknown {
+            guard isAgain else { throw unreadable(log) }
+            released = ReleasedRanges()
+        }
         // What was listed and not released is released with it.
-        released.insert(ranges)
+        released.insert(more)
         released.isDone = false
-        try released.write(log: log, on: logs.disk)
+        try released.prepare(log: log, on: logs.disk)
+    }
+
+    /// Prepares a list that says that all of it was released.
+    package func noteDone(_ log: UInt64) throws(StorageError) {
+        var released = try list(of: log)
+        released.isDone = true
+        try released.prepare(log: log, on: logs.disk)
+    }
+
+    /// Puts a prepared list in place. It must be durable: a list that a power cut leaves empty would lose
+    /// what the one before it has.
+    package func place(_ log: UInt64) throws(StorageError) {
+        try ReleasedRanges.place(log: log, on: logs.disk)
+    }
+
+    /// Puts a list in place that says that all was released, and counts that.
+    /// - Parameter before: the bytes that were given back earlier.
+    package func finish(_ log: UInt64, before: UInt64) throws(StorageError) {
+        try place(log)
+        let bytes = ReleasedRanges(log: log, on: logs.disk).doneBytes
+        logs.counter(log.workspace).release(files: 0, logBytes: bytes.subtracting(clamping: before))
+    }
+
+    private func unreadable(_ log: UInt64) -> StorageError {
+        .damaged(path: LogDirectory.releasedPath(log), what: "it cannot be read")
     }
 
     /// Reads a list that must not lose what it has: readers would take that for damage.
     private func list(of log: UInt64) throws(StorageError) -> ReleasedRanges {
         let released = ReleasedRanges(log: log, on: logs.disk)
-        guard !released.isUnknown else {
-            throw .damaged(path: LogDirectory.releasedPath(log), what: "it cannot be read")
-        }
+        guard !released.isUnknown else { throw unreadable(log) }
         return released
     }
 
     /// Releases all that the list of a log has. The list must be durable.
-    /// - Parameter before: the bytes that were given back earlier.
     /// - Returns: false if the file system cannot make holes.
-    package func punch(_ log: UInt64, before: UInt64) throws(StorageError) -> Bool {
-        var released = try list(of: log)
+    package func punch(_ log: UInt64) throws(StorageError) -> Bool {
+        let released = try list(of: log)
         do throws(Errno) {
             // Not through the cache, which holds the logs in use.
             let file = try logs.disk.open(LogDirectory.path(log), .readWrite)
@@ -47,10 +73,6 @@ package struct LogRelease: Sendable {
         } catch {
             throw .system(error, doing: "release a part of", path: LogDirectory.path(log))
         }
-        released.isDone = true
-        try released.write(log: log, on: logs.disk)
-        logs.counter(log.workspace).release(
-            files: 0, logBytes: released.byteCount.subtracting(clamping: before))
         return true
     }
 

@@ -194,10 +194,6 @@ package final class LogDirectory: Sendable {
     /// - Throws: `Errno.exists` if there is a log with records.
     package func create(_ log: UInt64) throws(Errno) -> any DiskFile {
         let path = Self.path(log)
-        // A log of that number was removed, and the list of what was released of it may have stayed.
-        if disk.exists(Self.releasedPath(log)), !disk.exists(path) {
-            try disk.remove(Self.releasedPath(log))
-        }
         let file: any DiskFile
         do throws(Errno) {
             file = try createEmpty(path)
@@ -213,6 +209,8 @@ package final class LogDirectory: Sendable {
             }
             file = try createEmpty(path)
         }
+        // A log of that number was removed, and the list of what was released of it may have stayed.
+        if disk.exists(Self.releasedPath(log)) { try disk.remove(Self.releasedPath(log)) }
         _ = open.withLock { $0.insert(file, for: log) }
         return file
     }

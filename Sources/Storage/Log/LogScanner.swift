@@ -21,6 +21,8 @@ package struct ScanResult: Equatable, Sendable {
     package var damage: [Range<UInt64>] = []
     /// The number of bytes after `end` that are not a record: the tail of an interrupted write.
     package var tornBytes: UInt64 = 0
+    /// If the scan ended behind records that were released: the least number that one of them may have.
+    package var firstReleased: UInt64?
 
     package init(end: UInt64, lastSequence: UInt64) {
         self.end = end
@@ -43,8 +45,11 @@ package struct LogScanner {
     private let syncedSequence: UInt64
     /// The disk that has the list of released ranges of an edit log.
     private let disk: (any Disk)?
-    /// The list, read when a payload is not as it was written.
+    /// The list, read when a payload is not as it was written, or no record is where one should be.
     private var released: ReleasedRanges?
+    /// How often it was read, and may be read.
+    private var lists = 0
+    private static let mostLists = 8
 
     /// - Parameters:
     ///   - gapEndsLog: True after a power cut. Payloads are then read too, since the sectors of a file
@@ -118,29 +123,31 @@ package struct LogScanner {
         // The next record's sequence number must be greater.
         var floor = sequence
         var last: ScannedRecord?
-        var released: UInt64 = 0
+        var hole: Hole?
         while position < fileLength {
             if let header = try header(at: position, after: floor) {
                 if header.sequence > limit {
                     if let last { try visit(last) }
+                    result.firstReleased = hole?.first
                     return result
                 }
                 if let last {
                     // Another record follows it, so it was complete once.
-                    if isTorn(last) { break }
+                    if isTorn(last, before: header) { break }
                     try visit(last)
                 }
-                last = ScannedRecord(header: header, position: position, releasedBefore: released)
-                released = 0
+                last = ScannedRecord(
+                    header: header, position: position, releasedBefore: hole?.length ?? 0)
+                hole = nil
                 result.lastSequence = header.sequence
                 floor = header.floor
                 result.records += 1
                 position += header.recordLength
                 result.end = position
             } else if let next = try releasedEnd(at: position, after: floor) {
-                released += next - position
+                hole = Hole(hole, position..<next, released)
                 position = next
-            } else if !gapEndsLog, let next = try search(from: position, after: floor) {
+            } else if let next = try endOfDamage(at: position, after: floor) {
                 result.damage.append(position..<next)
                 position = next
             } else {
@@ -167,7 +174,7 @@ package struct LogScanner {
     ) throws(StorageError) {
         if payloadIsGood(last) {
             try visit(last)
-        } else if !gapEndsLog {
+        } else if !gapEndsLog || isDurable(last) {
             // Its length is complete, so a kill did not cut it short: an append writes front to
             // back, and only a power cut leaves length without content. It is damage and stays in
             // the log.
@@ -185,13 +192,34 @@ package struct LogScanner {
         }
     }
 
-    /// Returns whether a power cut lost part of a record's payload.
-    private mutating func isTorn(_ record: ScannedRecord) -> Bool {
+    /// Returns whether a power cut lost part of the payload of a record that another one follows.
+    private mutating func isTorn(_ record: ScannedRecord, before next: RecordHeader) -> Bool {
         guard gapEndsLog else { return false }
         // A dedupe record has the number of the record before it, and may have come after the sync.
-        let isSynced = record.header.sequence <= syncedSequence
-            && record.header.kind != RecordKind.dedupe.rawValue
-        return !isSynced && !payloadIsGood(record)
+        let sequence = record.header.kind == RecordKind.dedupe.rawValue
+            ? next.sequence : record.header.sequence
+        return sequence > syncedSequence && !isDurable(record) && !payloadIsGood(record)
+    }
+
+    /// Whether a dedupe record was synced: else the records before it were not released.
+    private func isDurable(_ record: ScannedRecord) -> Bool {
+        record.releasedBefore > 0 && record.header.kind == RecordKind.dedupe.rawValue
+    }
+
+    /// Returns the end of unreadable bytes that good records follow; nil for the end of the log.
+    private mutating func endOfDamage(
+        at position: UInt64, after sequence: UInt64
+    ) throws(StorageError) -> UInt64? {
+        // What follows such bytes was lost with them, unless it is known to have been synced.
+        if gapEndsLog, sequence >= syncedSequence { return nil }
+        guard let next = try search(from: position, after: sequence) else { return nil }
+        return try isKnown(next, after: sequence) ? next : nil
+    }
+
+    /// Whether a record does not belong to what a power cut left of records that were not synced.
+    private mutating func isKnown(_ position: UInt64, after sequence: UInt64) throws(StorageError) -> Bool {
+        if !gapEndsLog { return true }
+        return try header(at: position, after: sequence).map { $0.sequence <= syncedSequence } ?? false
     }
 
     /// Returns whether a payload is as it was written, but for what was released.
@@ -211,11 +239,31 @@ package struct LogScanner {
         at position: UInt64, after sequence: UInt64
     ) throws(StorageError) -> UInt64? {
         guard let disk else { return nil }
+        if let end = released?.end(of: position), end < fileLength { return end }
         // A release may have gone on since the list was read.
-        let list = ReleasedRanges(log: log, on: disk)
-        released = list
-        if list.isUnknown { return try search(from: position, after: sequence) }
-        return list.end(of: position).flatMap { $0 < fileLength ? $0 : nil }
+        if released?.isUnknown != true {
+            if lists >= Self.mostLists { return nil }
+            lists += 1
+            released = ReleasedRanges(log: log, on: disk)
+        }
+        if released?.isUnknown == true {
+            guard let next = try search(from: position, after: sequence),
+                try isKnown(next, after: sequence) else { return nil }
+            return next
+        }
+        return released?.end(of: position).flatMap { $0 < fileLength ? $0 : nil }
+    }
+
+    /// Released bytes between two records.
+    private struct Hole {
+        var length: UInt64
+        /// The least number that a record there may have had.
+        var first: UInt64
+
+        init(_ before: Hole?, _ range: Range<UInt64>, _ list: ReleasedRanges?) {
+            length = UInt64(range.count) + (before?.length ?? 0)
+            first = min(before?.first ?? .max, list?.firstRecord(in: range) ?? 0)
+        }
     }
 
     /// Calls `visit` for each record from `start` on with a good header, until `visit` returns false.
@@ -224,16 +272,16 @@ package struct LogScanner {
         from start: UInt64, visit: (ScannedRecord) throws(StorageError) -> Bool
     ) throws(StorageError) {
         var position = start
-        var released: UInt64 = 0
+        var before: UInt64 = 0
         while position < fileLength {
             if let header = try header(at: position, after: 0) {
                 guard try visit(
-                    ScannedRecord(header: header, position: position, releasedBefore: released))
+                    ScannedRecord(header: header, position: position, releasedBefore: before))
                 else { return }
-                released = 0
+                before = 0
                 position += header.recordLength
             } else if let next = try releasedEnd(at: position, after: 0) {
-                released += next - position
+                before += next - position
                 position = next
             } else if let next = try search(from: position, after: 0) {
                 position = next

@@ -7,14 +7,25 @@
 // A list may name bytes that are still there: after a kill between the list and the release, or where the
 // file system cannot make holes. The flag in it says that all of it was released.
 //
+// Of whole records the list has the number of the first: a reader of a moment before that is not concerned.
+//
 // sealed payload: log id u64 | flags u32 (1: all is released) | zero u32 | count u64
-//     | count times: start u64, end u64
+//     | count times: start u64, end u64 | the rest, of whole records: start u64, end u64, first number u64
 
 package import Platform
+
+/// Bytes of a log that are whole records.
+package struct RecordRun: Equatable, Sendable {
+    package var range: Range<UInt64>
+    /// No record there has a lower number.
+    package var first: UInt64
+}
 
 package struct ReleasedRanges: Equatable, Sendable {
     /// Sorted; no two overlap or touch.
     package private(set) var ranges: [Range<UInt64>] = []
+    /// The parts of the ranges that were whole records, in order.
+    package private(set) var runs: [RecordRun] = []
     /// Whether all that is listed was given back.
     package var isDone = false
     /// Whether the list cannot be read. Any range may be released then.
@@ -42,8 +53,60 @@ package struct ReleasedRanges: Equatable, Sendable {
         return first.upperBound
     }
 
-    package mutating func insert(_ more: [Range<UInt64>]) {
-        ranges = (ranges + more).mergedRanges()
+    /// Returns the least number that a released record in a range may have.
+    package func firstRecord(in range: Range<UInt64>) -> UInt64 {
+        if isUnknown { return 0 }
+        var (low, high) = (0, runs.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if runs[middle].range.upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        return runs[low...].prefix { $0.range.lowerBound < range.upperBound }.map(\.first).min() ?? 0
+    }
+
+    package mutating func insert(_ more: ReleasedRanges) {
+        ranges = (ranges + more.ranges).mergedRanges()
+        runs = (runs + more.runs).mergedRuns()
+    }
+
+    /// Adds bytes of a payload, after all others.
+    package mutating func add(_ range: Range<UInt64>) { ranges.extend(by: range) }
+
+    /// Adds whole records, after all others.
+    package mutating func add(_ range: Range<UInt64>, first: UInt64) {
+        ranges.extend(by: range)
+        if let last = runs.last, last.range.upperBound == range.lowerBound {
+            runs[runs.count - 1].range = last.range.lowerBound..<range.upperBound
+            runs[runs.count - 1].first = Swift.min(last.first, first)
+        } else {
+            runs.append(RecordRun(range: range, first: first))
+        }
+    }
+
+    /// Returns the ranges for which `isIncluded` holds.
+    func filter(_ isIncluded: (Range<UInt64>) -> Bool) -> ReleasedRanges {
+        var found = ReleasedRanges()
+        found.ranges = ranges.filter(isIncluded)
+        found.runs = runs.filter { run in
+            found.ranges.first(endingAfter: run.range.lowerBound)?.overlaps(run.range) ?? false
+        }
+        return found
+    }
+}
+
+extension [RecordRun] {
+    fileprivate func mergedRuns() -> [RecordRun] {
+        var merged: [RecordRun] = []
+        for run in sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+            if let last = merged.last, run.range.lowerBound <= last.range.upperBound {
+                let end = Swift.max(last.range.upperBound, run.range.upperBound)
+                merged[merged.count - 1] = RecordRun(
+                    range: last.range.lowerBound..<end, first: Swift.min(last.first, run.first))
+            } else {
+                merged.append(run)
+            }
+        }
+        return merged
     }
 }
 
@@ -87,16 +150,18 @@ extension [Range<UInt64>] {
 extension ReleasedRanges {
     /// Reads the list of a log. Without a file nothing is released.
     package init(log: UInt64, on disk: any Disk) {
-        let path = LogDirectory.releasedPath(log)
-        guard disk.exists(path) else { return }
-        guard let payload = try? SealedFile.read(
-            magic: Format.releasedMagic, copies: 2, from: path, on: disk),
-            let found = ReleasedRanges(decoding: payload, log: log)
-        else {
+        do throws(StorageError) {
+            let payload = try SealedFile.read(
+                magic: Format.releasedMagic, copies: 2, from: LogDirectory.releasedPath(log), on: disk)
+            guard let found = ReleasedRanges(decoding: payload, log: log) else {
+                isUnknown = true
+                return
+            }
+            self = found
+        } catch {
+            if error.errno == .noEntry { return }
             isUnknown = true
-            return
         }
-        self = found
     }
 
     /// Decodes a payload; nil if it is not that of a list of this log.
@@ -104,20 +169,33 @@ extension ReleasedRanges {
         var reader = ByteReader(payload)
         guard reader.integer() == log, let flags: UInt32 = reader.integer(),
             reader.integer(UInt32.self) != nil, let count: UInt64 = reader.integer(),
-            reader.remaining % 16 == 0, count == UInt64(reader.remaining / 16) else { return nil }
+            count <= UInt64(reader.remaining / 16) else { return nil }
         isDone = flags & 1 != 0
         var end: UInt64 = 0
         for _ in 0..<count {
-            guard let from: UInt64 = reader.integer(), let to: UInt64 = reader.integer(),
-                from >= end, from < to else { return nil }
-            ranges.append(from..<to)
-            end = to
+            guard let range = Self.decodeRange(&reader, after: end) else { return nil }
+            ranges.append(range)
+            end = range.upperBound
+        }
+        end = 0
+        while !reader.atEnd {
+            guard let range = Self.decodeRange(&reader, after: end), let first: UInt64 = reader.integer()
+            else { return nil }
+            runs.append(RecordRun(range: range, first: first))
+            end = range.upperBound
         }
     }
 
-    /// Writes the list. It is not synced: the caller syncs the store before it releases anything.
-    package func write(log: UInt64, on disk: any Disk) throws(StorageError) {
-        var writer = ByteWriter(capacity: 24 + 16 * ranges.count)
+    private static func decodeRange(_ reader: inout ByteReader, after end: UInt64) -> Range<UInt64>? {
+        guard let from: UInt64 = reader.integer(), let to: UInt64 = reader.integer(),
+            from >= end, from < to, to <= UInt64(Int64.max) else { return nil }
+        return from..<to
+    }
+
+    /// Writes the list beside the present one. `place` puts it in place, after the caller has synced the
+    /// store.
+    func prepare(log: UInt64, on disk: any Disk) throws(StorageError) {
+        var writer = ByteWriter(capacity: 24 + 16 * ranges.count + 24 * runs.count)
         writer.integer(log)
         writer.integer(UInt32(isDone ? 1 : 0))
         writer.integer(UInt32(0))
@@ -126,8 +204,17 @@ extension ReleasedRanges {
             writer.integer(range.lowerBound)
             writer.integer(range.upperBound)
         }
-        try SealedFile.write(
-            writer.bytes, magic: Format.releasedMagic, copies: 2, to: LogDirectory.releasedPath(log),
+        for run in runs {
+            writer.integer(run.range.lowerBound)
+            writer.integer(run.range.upperBound)
+            writer.integer(run.first)
+        }
+        try SealedFile.prepare(
+            writer.bytes, magic: Format.releasedMagic, copies: 2, for: LogDirectory.releasedPath(log),
             on: disk, durable: false)
+    }
+
+    static func place(log: UInt64, on disk: any Disk) throws(StorageError) {
+        try SealedFile.place(LogDirectory.releasedPath(log), on: disk)
     }
 }

@@ -124,7 +124,7 @@ package struct LogVerifier {
         let result: ScanResult
         do throws(StorageError) {
             result = try scanner.scan(from: start, after: 0) { (record) throws(StorageError) in
-                if record.position != expected + record.releasedBefore { lost(expected..<record.position) }
+                lose(expected..<record.position)
                 expected = record.position + record.header.recordLength
                 examine(record, length)
                 try visit(record)
@@ -153,6 +153,21 @@ package struct LogVerifier {
     }
 
     private mutating func lost(_ range: Range<UInt64>) { add(.lostRecords, range) }
+
+    /// Reports the parts of a range without a record that were not released.
+    private mutating func lose(_ range: Range<UInt64>) {
+        if released.isUnknown { return }
+        var at = range.lowerBound
+        while at < range.upperBound {
+            if let end = released.end(of: at) {
+                at = end
+                continue
+            }
+            let next = released.ranges.first(endingAfter: at)?.lowerBound ?? range.upperBound
+            lost(at..<min(next, range.upperBound))
+            at = next
+        }
+    }
 
     private mutating func add(_ kind: LogFault.Kind, _ range: Range<UInt64>) {
         guard check.faults.count < Self.maximumFaults else {

@@ -53,8 +53,14 @@ package struct HorizonRecord: Equatable, Sendable {
     package init(of workspace: UInt16, on disk: any Disk) throws(StorageError) {
         self.init()
         let path = "\(LogDirectory.workspacePath(workspace))/\(Self.fileName)"
-        guard disk.exists(path) else { return }
-        let payload = try SealedFile.read(magic: Format.horizonMagic, copies: 2, from: path, on: disk)
+        let payload: [UInt8]
+        do throws(StorageError) {
+            payload = try SealedFile.read(magic: Format.horizonMagic, copies: 2, from: path, on: disk)
+        } catch {
+            // A look that fails must not stand for a file that is not there.
+            if error.errno == .noEntry { return }
+            throw error
+        }
         var reader = ByteReader(payload)
         try reader.version(atMost: Self.version, of: path)
         guard reader.integer(UInt32.self) != nil, let first: UInt64 = reader.integer(),
