@@ -86,8 +86,9 @@ import Testing
             Issue.record("no records")
             return
         }
-        // One that comes after the dedupe record, and one that the content needs.
-        for damaged in [records[records.count - 5], last] {
+        // One that comes after the dedupe record, the last one, and one before it that the content needs.
+        let needed = records.first { $0.releasedBefore > 0 && !Self.isDedupe($0) }
+        for damaged in [records[records.count - 5], last, try #require(needed)] {
             try released.fixture.reopenAfterKill { _ in }
             let list = try readFile(released.list) as [UInt8]
             try released.flip(damaged.position + 8, in: released.log)
@@ -105,6 +106,38 @@ import Testing
         }
         let report = try released.fixture.workspace.verify()
         #expect(report.isClean, "\(report.findings.map(\.sentence))")
+    }
+
+    @Test("A repair mends the header of a record of which parts were released")
+    func partlyReleased() throws {
+        let fixture = try WorkspaceFixture()
+        try fixture.tree.makeFile("file")
+        let number = try fixture.tree.resolve("file")
+        var content = (0..<100_001).map { UInt8(truncatingIfNeeded: $0 / 391) }
+        try fixture.tree.write(number, content, at: 0)
+        for range in [20_000..<70_000, 80_000..<100_001] {
+            let bytes = [UInt8](repeating: 9, count: range.count)
+            content.replaceSubrange(range, with: bytes)
+            try fixture.tree.write(number, bytes, at: UInt64(range.lowerBound))
+        }
+        fixture.tree.forget()
+        var request = ReleaseRequest()
+        request.age = 0
+        request.waitsForReads = false
+        for part in Releases(fixture.set).run(request).parts { #expect(part.releasedBytes > 40_000) }
+        let log = LogDirectory.path(number)
+        try fixture.reopenAfterKill { workspace in
+            try withOpen("\(workspace)/../../\(log)", O_RDWR) { file in
+                // The number of the first record.
+                let at = Int64(Format.logHeaderLength) + 8
+                try writeAll(file, [try readBytes(file, 1, at: at)[0] ^ 1], at: at)
+            }
+        }
+        fixture.set.close()
+        _ = try fixture.repaired()
+        try fixture.reopenAfterKill { _ in }
+        #expect(try fixture.tree.contents(try fixture.tree.resolve("file")) == content)
+        #expect(try fixture.workspace.verify().isClean)
     }
 
     @Test("Content that only a piece checkpoint knows is not released")
@@ -169,32 +202,44 @@ import Testing
     }
 
     /// What is wrong after a power cut.
-    enum Fault: CaseIterable { case list, dedupe, listAndCopy }
+    enum Fault: CaseIterable { case list, dedupe, noList, tail }
 
     @Test("A power cut does not cut off what was synced behind released records", arguments: Fault.allCases)
     func powerCut(fault: Fault) throws {
         let released = try Released()
+        var more = released
+        try more.write(3, seed: 5)
+        let last = released.fixture.workspace.sequence.last
         let records = try released.records()
-        let synced = released.fixture.workspace.sequence.last
-        var released2 = released
-        try released2.write(3, seed: 5)
         let length = try status(released.log).st_size
         released.fixture.tree.forget()
         try released.fixture.reopenAfterKill { _ in }
+        var synced: UInt64 = 0
         switch fault {
         case .list: try writeFile(released.list, "not a list")
-        case .listAndCopy: #expect(unlink(released.list) == 0)
+        case .noList:
+            // Then only the numbers tell.
+            synced = last
+            #expect(unlink(released.list) == 0)
         case .dedupe:
             guard let dedupe = records.last(where: Self.isDedupe) else { return }
             try released.flip(dedupe.payloadPosition + 20, in: released.log)
+        case .tail: try released.flip(records[records.count - 2].position + 8, in: released.log)
         }
         let logs = released.fixture.workspace.logs
         let log = try EditLog.open(
             released.number, in: logs, afterPowerCut: true, synced: synced, report: { _ in })
+        if fault == .tail {
+            // What was not synced goes, with what follows it.
+            let end = records[records.count - 2].position
+            #expect(try status(released.log).st_size == Int64(end))
+            #expect(try log.content(at: .max).pieces.length == UInt64(released.content.count))
+            return
+        }
         #expect(try status(released.log).st_size == length, "\(fault)")
         // Without the dedupe record it is not known; without the list it is known from there on.
         #expect(log.version.size == UInt64(released.content.count) || fault == .dedupe)
-        #expect(log.lastSequence >= synced)
+        #expect(log.lastSequence == last || fault == .dedupe)
     }
 
     @Test("An undo does not go back over released changes to a backup before them")

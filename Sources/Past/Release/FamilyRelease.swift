@@ -170,19 +170,28 @@ struct FamilyRelease {
         let new = ranges.byteCount
         return Change(
             member: index, log: log, ranges: ranges, isAgain: known.isUnknown, before: known.doneBytes,
-            bytes: known.isDone ? new : new.adding(clamping: known.byteCount))
+            bytes: new.adding(clamping: known.byteCount.subtracting(clamping: known.doneBytes)))
     }
 
     private mutating func punch(_ changes: [Change]) throws(StorageError) {
         let release = LogRelease(set.store.logs)
         var done: [Change] = []
-        for change in changes where try punch(change, release) { done.append(change) }
-        if done.isEmpty { return }
-        try synchronize()
+        var failure: StorageError?
+        for change in changes {
+            do throws(StorageError) {
+                if try punch(change, release) { done.append(change) }
+            } catch {
+                // What was done until then is done.
+                failure = error
+                break
+            }
+        }
+        if !done.isEmpty { try synchronize() }
         for change in done {
             try check()
             try release.finish(change.log, before: change.before)
         }
+        if let failure { throw failure }
     }
 
     /// - Returns: whether it was done, and the list can say so.

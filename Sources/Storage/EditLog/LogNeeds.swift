@@ -87,7 +87,7 @@ package struct LogNeeds {
             return true
         }
         show(before: .max)
-        if isWhole {
+        if isWhole || state.isDamaged {
             whole()
             try visitAll(content, shared)
         }
@@ -135,14 +135,23 @@ package struct LogNeeds {
         var dedupes = try dedupes(upTo: sequence)[...]
         var end = UInt64(Format.logHeaderLength)
         var last: UInt64 = 0
+        var isInDoubt = false
         var scanner = try scanner()
         try scanner.headers(from: end) { (record) in
-            // A list that cannot be read is made again.
-            if released.isUnknown, record.position > end { found.add(end..<record.position, first: last) }
+            if released.isUnknown, record.position > end {
+                // A list that cannot be read is made again, unless something was lost besides.
+                guard let next = dedupes.first(where: { $0.position >= record.position }),
+                    next.since <= sequence, !isNeeded(end, 0..<(record.position - end)) else {
+                    isInDoubt = true
+                    return false
+                }
+                // A record with the same number as the one before it changes no content.
+                found.add(end..<record.position, first: last.adding(clamping: 1))
+            }
             let header = record.header
             end = record.position + header.recordLength
             last = header.sequence
-            if header.sequence > sequence { return released.isUnknown }
+            if header.sequence > sequence { return false }
             while let first = dedupes.first, first.position <= record.position {
                 dedupes = dedupes.dropFirst()
             }
@@ -163,7 +172,7 @@ package struct LogNeeds {
             }
             return true
         }
-        if released.isUnknown { return found }
+        if released.isUnknown { return isInDoubt ? ReleasedRanges() : found }
         // A range of less than a page may be what was left between others.
         let all = (released.ranges + found.ranges).mergedRanges()
         return found.filter { range in

@@ -26,14 +26,13 @@ package struct LogRelease: Sendable {
         }
         // What was listed and not released is released with it.
         released.insert(more)
-        released.isDone = false
         try released.prepare(log: log, on: logs.disk)
     }
 
     /// Prepares a list that says that all of it was released.
     package func noteDone(_ log: UInt64) throws(StorageError) {
         var released = try list(of: log)
-        released.isDone = true
+        released.finish()
         try released.prepare(log: log, on: logs.disk)
     }
 

@@ -47,6 +47,8 @@ package struct LogScanner {
     private let disk: (any Disk)?
     /// The list, read when a payload is not as it was written, or no record is where one should be.
     private var released: ReleasedRanges?
+    /// The end of the last dedupe record that was met.
+    private var dedupeEnd: UInt64 = 0
     /// How often it was read, and may be read.
     private var lists = 0
     private static let mostLists = 8
@@ -70,6 +72,8 @@ package struct LogScanner {
         self.log = log
         self.key = key
         fileLength = min(end, try file.length())
+        // It tells which records were synced.
+        if gapEndsLog, let disk { released = ReleasedRanges(log: log, on: disk) }
     }
 
     /// Finds, by bisection, the position of the first record for which `isLater` holds, and the record
@@ -144,6 +148,7 @@ package struct LogScanner {
                 result.records += 1
                 position += header.recordLength
                 result.end = position
+                if gapEndsLog, let last, Self.isDedupe(last), payloadIsGood(last) { dedupeEnd = position }
             } else if let next = try releasedEnd(at: position, after: floor) {
                 hole = Hole(hole, position..<next, released)
                 position = next
@@ -151,7 +156,8 @@ package struct LogScanner {
                 result.damage.append(position..<next)
                 position = next
             } else {
-                let isTail = try gapEndsLog ? true : isCutOff(at: position)
+                let endsHere = gapEndsLog && !wasSynced(before: position + 1)
+                let isTail = try endsHere ? true : isCutOff(at: position)
                 if !isTail {
                     let padding = Format.recordAlignment - 1
                     let end = (fileLength + padding) & ~padding
@@ -174,7 +180,7 @@ package struct LogScanner {
     ) throws(StorageError) {
         if payloadIsGood(last) {
             try visit(last)
-        } else if !gapEndsLog || isDurable(last) {
+        } else if !gapEndsLog || wasSynced(before: last.position + 1) {
             // Its length is complete, so a kill did not cut it short: an append writes front to
             // back, and only a power cut leaves length without content. It is damage and stays in
             // the log.
@@ -196,30 +202,33 @@ package struct LogScanner {
     private mutating func isTorn(_ record: ScannedRecord, before next: RecordHeader) -> Bool {
         guard gapEndsLog else { return false }
         // A dedupe record has the number of the record before it, and may have come after the sync.
-        let sequence = record.header.kind == RecordKind.dedupe.rawValue
-            ? next.sequence : record.header.sequence
-        return sequence > syncedSequence && !isDurable(record) && !payloadIsGood(record)
+        let sequence = Self.isDedupe(record) ? next.sequence : record.header.sequence
+        return sequence > syncedSequence && !wasSynced(before: record.position + 1) && !payloadIsGood(record)
     }
 
-    /// Whether a dedupe record was synced: else the records before it were not released.
-    private func isDurable(_ record: ScannedRecord) -> Bool {
-        record.releasedBefore > 0 && record.header.kind == RecordKind.dedupe.rawValue
+    private static func isDedupe(_ record: ScannedRecord) -> Bool {
+        record.header.kind == RecordKind.dedupe.rawValue
     }
 
-    /// Returns the end of unreadable bytes that good records follow; nil for the end of the log.
+    /// Returns whether what ends at a position is known to have been synced: before a list names a range, all
+    /// up to there is synced, and so is the dedupe record that stands for released records.
+    private func wasSynced(before position: UInt64) -> Bool {
+        guard gapEndsLog, let list = released, let last = list.ranges.last else { return false }
+        if position <= last.upperBound { return true }
+        // No dedupe record stands for these yet.
+        return list.runs.last.map { $0.range.lowerBound >= dedupeEnd } ?? false
+    }
+
+    /// Returns the end of unreadable bytes that good records follow; nil if there are none, or if what follows
+    /// was lost with these bytes.
     private mutating func endOfDamage(
         at position: UInt64, after sequence: UInt64
     ) throws(StorageError) -> UInt64? {
-        // What follows such bytes was lost with them, unless it is known to have been synced.
-        if gapEndsLog, sequence >= syncedSequence { return nil }
+        let isSynced = wasSynced(before: position + 1)
+        if gapEndsLog, !isSynced, sequence >= syncedSequence { return nil }
         guard let next = try search(from: position, after: sequence) else { return nil }
-        return try isKnown(next, after: sequence) ? next : nil
-    }
-
-    /// Whether a record does not belong to what a power cut left of records that were not synced.
-    private mutating func isKnown(_ position: UInt64, after sequence: UInt64) throws(StorageError) -> Bool {
-        if !gapEndsLog { return true }
-        return try header(at: position, after: sequence).map { $0.sequence <= syncedSequence } ?? false
+        if !gapEndsLog || isSynced { return next }
+        return try header(at: next, after: sequence).flatMap { $0.sequence <= syncedSequence ? next : nil }
     }
 
     /// Returns whether a payload is as it was written, but for what was released.
@@ -247,9 +256,8 @@ package struct LogScanner {
             released = ReleasedRanges(log: log, on: disk)
         }
         if released?.isUnknown == true {
-            guard let next = try search(from: position, after: sequence),
-                try isKnown(next, after: sequence) else { return nil }
-            return next
+            // Any range may have been released.
+            return try search(from: position, after: sequence)
         }
         return released?.end(of: position).flatMap { $0 < fileLength ? $0 : nil }
     }

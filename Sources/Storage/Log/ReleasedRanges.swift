@@ -10,7 +10,8 @@
 // Of whole records the list has the number of the first: a reader of a moment before that is not concerned.
 //
 // sealed payload: log id u64 | flags u32 (1: all is released) | zero u32 | count u64
-//     | count times: start u64, end u64 | the rest, of whole records: start u64, end u64, first number u64
+//     | bytes given back u64 | count times: start u64, end u64
+//     | the rest, of whole records: start u64, end u64, first number u64
 
 package import Platform
 
@@ -27,7 +28,7 @@ package struct ReleasedRanges: Equatable, Sendable {
     /// The parts of the ranges that were whole records, in order.
     package private(set) var runs: [RecordRun] = []
     /// Whether all that is listed was given back.
-    package var isDone = false
+    package private(set) var isDone = false
     /// Whether the list cannot be read. Any range may be released then.
     package private(set) var isUnknown = false
 
@@ -36,7 +37,7 @@ package struct ReleasedRanges: Equatable, Sendable {
     package var byteCount: UInt64 { ranges.reduce(0) { $0.adding(clamping: UInt64($1.count)) } }
 
     /// The bytes that are known to be given back.
-    package var doneBytes: UInt64 { isDone ? byteCount : 0 }
+    package private(set) var doneBytes: UInt64 = 0
 
     /// Whether a whole range is released.
     package func contains(_ range: Range<UInt64>) -> Bool {
@@ -55,18 +56,33 @@ package struct ReleasedRanges: Equatable, Sendable {
 
     /// Returns the least number that a released record in a range may have.
     package func firstRecord(in range: Range<UInt64>) -> UInt64 {
-        if isUnknown { return 0 }
+        isUnknown ? 0 : overlapping(range).map(\.first).min() ?? 0
+    }
+
+    private func overlapping(_ range: Range<UInt64>) -> some Sequence<RecordRun> {
         var (low, high) = (0, runs.count)
         while low < high {
             let middle = (low + high) / 2
             if runs[middle].range.upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
         }
-        return runs[low...].prefix { $0.range.lowerBound < range.upperBound }.map(\.first).min() ?? 0
+        return runs[low...].prefix { $0.range.lowerBound < range.upperBound }
+    }
+
+    /// Returns the whole records in a range, in order.
+    func runs(in range: Range<UInt64>) -> [Range<UInt64>] {
+        overlapping(range).map { $0.range.clamped(to: range) }
     }
 
     package mutating func insert(_ more: ReleasedRanges) {
         ranges = (ranges + more.ranges).mergedRanges()
         runs = (runs + more.runs).mergedRuns()
+        isDone = false
+    }
+
+    /// Notes that all of it was given back.
+    mutating func finish() {
+        isDone = true
+        doneBytes = byteCount
     }
 
     /// Adds bytes of a payload, after all others.
@@ -169,8 +185,9 @@ extension ReleasedRanges {
         var reader = ByteReader(payload)
         guard reader.integer() == log, let flags: UInt32 = reader.integer(),
             reader.integer(UInt32.self) != nil, let count: UInt64 = reader.integer(),
-            count <= UInt64(reader.remaining / 16) else { return nil }
+            let done: UInt64 = reader.integer(), count <= UInt64(reader.remaining / 16) else { return nil }
         isDone = flags & 1 != 0
+        doneBytes = done
         var end: UInt64 = 0
         for _ in 0..<count {
             guard let range = Self.decodeRange(&reader, after: end) else { return nil }
@@ -195,11 +212,12 @@ extension ReleasedRanges {
     /// Writes the list beside the present one. `place` puts it in place, after the caller has synced the
     /// store.
     func prepare(log: UInt64, on disk: any Disk) throws(StorageError) {
-        var writer = ByteWriter(capacity: 24 + 16 * ranges.count + 24 * runs.count)
+        var writer = ByteWriter(capacity: 32 + 16 * ranges.count + 24 * runs.count)
         writer.integer(log)
         writer.integer(UInt32(isDone ? 1 : 0))
         writer.integer(UInt32(0))
         writer.integer(UInt64(ranges.count))
+        writer.integer(doneBytes)
         for range in ranges {
             writer.integer(range.lowerBound)
             writer.integer(range.upperBound)

@@ -57,7 +57,10 @@ package struct LogVerifier {
     private let path: String
     private let limit: UInt64
     private let disk: (any Disk)?
-    private let released: ReleasedRanges
+    private var released: ReleasedRanges
+    /// How often the list was read once more, and may be read.
+    private var lists = 0
+    private static let mostLists = 8
     private var check = LogCheck()
     /// The index of the first fault that still needs the sequence number of the record after it.
     private var open = 0
@@ -154,19 +157,28 @@ package struct LogVerifier {
 
     private mutating func lost(_ range: Range<UInt64>) { add(.lostRecords, range) }
 
-    /// Reports the parts of a range without a record that were not released.
+    /// Reports the parts of a range without a record that were not released as whole records.
     private mutating func lose(_ range: Range<UInt64>) {
-        if released.isUnknown { return }
-        var at = range.lowerBound
-        while at < range.upperBound {
-            if let end = released.end(of: at) {
-                at = end
-                continue
-            }
-            let next = released.ranges.first(endingAfter: at)?.lowerBound ?? range.upperBound
-            lost(at..<min(next, range.upperBound))
-            at = next
+        var parts = unlisted(range)
+        // A release may have gone on since the list was read.
+        if !parts.isEmpty, let disk, lists < Self.mostLists {
+            lists += 1
+            released = ReleasedRanges(log: id, on: disk)
+            parts = unlisted(range)
         }
+        for part in parts { lost(part) }
+    }
+
+    private func unlisted(_ range: Range<UInt64>) -> [Range<UInt64>] {
+        if released.isUnknown || range.isEmpty { return [] }
+        var parts: [Range<UInt64>] = []
+        var at = range.lowerBound
+        for run in released.runs(in: range) {
+            if run.lowerBound > at { parts.append(at..<run.lowerBound) }
+            at = max(at, run.upperBound)
+        }
+        if at < range.upperBound { parts.append(at..<range.upperBound) }
+        return parts
     }
 
     private mutating func add(_ kind: LogFault.Kind, _ range: Range<UInt64>) {
