@@ -210,8 +210,8 @@ package struct LogScanner {
         record.header.kind == RecordKind.dedupe.rawValue
     }
 
-    /// Returns whether what ends at a position is known to have been synced: before a list names a range, all
-    /// up to there is synced, and so is the dedupe record that stands for released records.
+    /// Returns whether what ends at a position is known to have been synced: before a list names a range,
+    /// all up to there is synced, and so is the dedupe record that stands for released records.
     private func wasSynced(before position: UInt64) -> Bool {
         guard gapEndsLog, let list = released, let last = list.ranges.last else { return false }
         if position <= last.upperBound { return true }
