@@ -219,8 +219,8 @@ package struct LogScanner {
         return list.runs.last.map { $0.range.lowerBound >= dedupeEnd } ?? false
     }
 
-    /// Returns the end of unreadable bytes that good records follow; nil if there are none, or if what follows
-    /// was lost with these bytes.
+    /// Returns the end of unreadable bytes that good records follow; nil if there are none, or if what
+    /// follows was lost with these bytes.
     private mutating func endOfDamage(
         at position: UInt64, after sequence: UInt64
     ) throws(StorageError) -> UInt64? {
