@@ -72,13 +72,12 @@ struct MergeCommand: ParsableCommand {
             }
         }
         // The merged texts were shown.
-        let first = texts > 0 && !workspace.json
-            ? try place.objects("merge").first?.value : try report(place).show()
+        let lines = texts > 0 && !workspace.json ? try place.objects("merge").map(\.value) : nil
+        let first = try lines == nil ? report(place).show() : lines?.first
         if workspace.json || dryRun { return }
         var count = Int(clamping: first?["changes"]?.unsigned ?? 0) + texts
-        if texts > 0 {
+        if let lines {
             // Of a merged text the attributes may be a change of their own.
-            let lines = try place.objects("merge").map(\.value)
             let merged = Set(lines.filter { $0["decided"]?.plain != nil }.compactMap { $0["path"]?.plain })
             count -= lines.count { $0["status"] != nil && merged.contains($0["path"]?.plain ?? "") }
         }

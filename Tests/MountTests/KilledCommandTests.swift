@@ -174,7 +174,7 @@ extension MountTests {
             return true
         }
 
-        private static func now() -> UInt64 {
+        static func now() -> UInt64 {
             var time = timespec()
             clock_gettime(CLOCK_MONOTONIC, &time)
             return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1_000

@@ -127,12 +127,12 @@ extension MountTests {
                 ) { mount in
                     try Self.begin(command, mount)
                     let before = try Images(mount)
-                    let started = Self.now()
+                    let started = KilledCommands.now()
                     let process = try ChildProcess(
                         [TestEnvironment.binary] + command.words, directory: mount.root)
                     if round == 0 {
                         try same(process.wait(seconds: 60), 0, "\(when): \(process.errors())")
-                        length = max(length, Self.now() - started)
+                        length = max(length, KilledCommands.now() - started)
                     } else {
                         usleep(UInt32(clamping: UInt64.random(in: 0...(length * 5 / 4), using: &random)))
                     }
@@ -193,13 +193,6 @@ extension MountTests {
             case .fork: try same(found.new, before.one, "\(when): the fork")
             case .gc: break
             }
-        }
-
-        /// In microseconds.
-        private static func now() -> UInt64 {
-            var time = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &time)
-            return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1_000
         }
     }
 }

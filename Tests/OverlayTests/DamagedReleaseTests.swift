@@ -73,21 +73,17 @@ import Testing
         func shows() throws -> [UInt8] { try fixture.tree.contents(try fixture.tree.resolve("database")) }
     }
 
-    private static func isDedupe(_ record: ScannedRecord) -> Bool {
-        record.header.kind == RecordKind.dedupe.rawValue
-    }
-
     @Test("A release leaves a log alone that is damaged while its list cannot be read")
     func damagedAndUnlisted() throws {
         let released = try Released()
         let records = try released.records()
-        #expect(records.contains { $0.releasedBefore > 0 } && records.contains(where: Self.isDedupe))
-        guard let last = records.last(where: { !Self.isDedupe($0) }), records.count > 10 else {
+        #expect(records.contains { $0.releasedBefore > 0 } && records.contains(where: \.header.isDedupe))
+        guard let last = records.last(where: { !$0.header.isDedupe }), records.count > 10 else {
             Issue.record("no records")
             return
         }
         // One that comes after the dedupe record, the last one, and one before it that the content needs.
-        let needed = records.first { $0.releasedBefore > 0 && !Self.isDedupe($0) }
+        let needed = records.first { $0.releasedBefore > 0 && !$0.header.isDedupe }
         for damaged in [records[records.count - 5], last, try #require(needed)] {
             try released.fixture.reopenAfterKill { _ in }
             let list = try readFile(released.list) as [UInt8]
@@ -222,7 +218,7 @@ import Testing
             synced = last
             #expect(unlink(released.list) == 0)
         case .dedupe:
-            guard let dedupe = records.last(where: Self.isDedupe) else { return }
+            guard let dedupe = records.last(where: \.header.isDedupe) else { return }
             try released.flip(dedupe.payloadPosition + 20, in: released.log)
         case .tail: try released.flip(records[records.count - 2].position + 8, in: released.log)
         }

@@ -117,8 +117,7 @@ struct OrphanLog: Sendable {
         do throws(StorageError) {
             try EditLog.records(of: number, in: logs, range: 0...UInt64.max) { record in
                 // A share record for the holes of a sparse base file precedes the record of the first edit.
-                let stands = record.releasedBefore > 0
-                if record.header.kind == RecordKind.dedupe.rawValue, !stands { return }
+                if record.header.isDedupe, record.releasedBefore == 0 { return }
                 if record.header.kind != RecordKind.share.rawValue || edits > 0 { edits += 1 }
                 kind = record.header.kind
                 if user == nil { user = record.header.uid }

@@ -186,9 +186,7 @@ struct MergeConflicts {
         let isWhole = merge.isReplaced
             && (own.record.links > 1 || now.record.links > 1 || own.type != .regular)
         if isWhole { return try ancestor.isSame(was, as: now, target) ? .none(merge) : .conflict(reason) }
-        var areAttributesFree = !merge.takesAttributes
-        if !areAttributesFree { areAttributesFree = try ancestor.hasAttributes(was, of: now, target) }
-        if !areAttributesFree { areAttributesFree = try source.hasAttributes(own, of: now, target) }
+        let areAttributesFree = try merge.takesAttributes ? hasAttributes(was, orOf: own, now) : true
         if merge.takesContent, try !ancestor.hasContent(was, of: now, target) {
             guard try source.hasContent(own, of: now, target) else {
                 merge.takesContent = false
@@ -202,6 +200,14 @@ struct MergeConflicts {
             CommitConflict(
                 path: change.path, reason: "its mode, owner or attributes were changed in \(name)"),
             rest: merge.takesContent ? merge : nil)
+    }
+
+    /// Whether the target has the attributes of the common state still, or those of the source already.
+    private func hasAttributes(
+        _ was: ViewNode, orOf own: ViewNode, _ now: ViewNode
+    ) throws(Errno) -> Bool {
+        if try ancestor.hasAttributes(was, of: now, target) { return true }
+        return try source.hasAttributes(own, of: now, target)
     }
 
     /// Returns whether a directory of the target has names that the merge leaves there.

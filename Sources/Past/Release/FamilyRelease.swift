@@ -163,7 +163,7 @@ struct FamilyRelease {
         let ranges = try needs.releasable(
             upTo: member.first, kept: member.kept, page: set.limits.releasePage
         ) { record, bytes in
-            needed.needs(log, (record + bytes.lowerBound)..<(record + bytes.upperBound))
+            needed.needs(bytes, of: record, in: log)
         }
         let known = needs.released
         if ranges.ranges.isEmpty, known.isDone || known.ranges.isEmpty { return nil }
@@ -175,11 +175,12 @@ struct FamilyRelease {
 
     private mutating func punch(_ changes: [Change]) throws(StorageError) {
         let release = LogRelease(set.store.logs)
-        var done: [Change] = []
+        var done: [(log: UInt64, bytes: UInt64)] = []
         var failure: StorageError?
         for change in changes {
             do throws(StorageError) {
-                if try punch(change, release) { done.append(change) }
+                guard let bytes = try punch(change, release) else { continue }
+                done.append((change.log, bytes.subtracting(clamping: change.before)))
             } catch {
                 // What was done until then is done.
                 failure = error
@@ -187,36 +188,33 @@ struct FamilyRelease {
             }
         }
         if !done.isEmpty { try synchronize() }
-        for change in done {
+        for (log, bytes) in done {
             try check()
-            try release.finish(change.log, before: change.before)
+            try release.finish(log, bytes: bytes)
         }
         if let failure { throw failure }
     }
 
-    /// - Returns: whether it was done, and the list can say so.
+    /// - Returns: the bytes of the log that are given back by now; nil if it was not done.
     private mutating func punch(
         _ change: Change, _ release: LogRelease
-    ) throws(StorageError) -> Bool {
+    ) throws(StorageError) -> UInt64? {
         try check()
         try pause()
-        let log = change.log
         do throws(StorageError) {
-            let isDone = try set.store.logs.reserve.whileFull(opening: { () throws(StorageError) in
-                guard try release.punch(log) else { return false }
-                try release.noteDone(log)
-                return true
+            let bytes = try set.store.logs.reserve.whileFull(opening: { () throws(StorageError) in
+                try release.punch(change.log)
             })
-            if isDone {
+            if bytes != nil {
                 parts[change.member].releasedBytes += change.bytes
             } else {
                 parts[change.member].fault = "the file system of the store cannot make holes in files"
             }
-            return isDone
+            return bytes
         } catch {
             // The other logs do not depend on it. The next release tries again.
             parts[change.member].fault = "\(error)"
-            return false
+            return nil
         }
     }
 

@@ -66,11 +66,12 @@ struct NeededRanges {
     /// Whether something of a log is needed.
     func needs(_ log: UInt64) -> Bool { whole.contains(log) || ranges[log] != nil }
 
-    /// Whether bytes of a log are needed.
-    func needs(_ log: UInt64, _ range: Range<UInt64>) -> Bool {
+    /// Whether bytes of the payload of a record are needed.
+    /// - Parameter record: its position.
+    func needs(_ bytes: Range<UInt64>, of record: UInt64, in log: UInt64) -> Bool {
         if whole.contains(log) { return true }
-        let first = ranges[log]?.first(endingAfter: range.lowerBound)
-        return first.map { $0.lowerBound < range.upperBound } ?? false
+        let first = ranges[log]?.first(endingAfter: record + bytes.lowerBound)
+        return first.map { $0.lowerBound < record + bytes.upperBound } ?? false
     }
 
     /// The logs of which something is needed.

@@ -72,7 +72,7 @@ struct OutdatedRecords {
     ) throws(Errno) -> UInt64 {
         do throws(StorageError) {
             return try needs.outdatedBytes(page: page) { record, bytes in
-                needed.needs(log, (record + bytes.lowerBound)..<(record + bytes.upperBound))
+                needed.needs(bytes, of: record, in: log)
             }
         } catch {
             throw error.errno

@@ -67,7 +67,7 @@ package struct LogNeeds {
         try scanner.headers(from: state.end) { (record) throws(StorageError) in
             if record.position != end + record.releasedBefore { throw lost(end..<record.position) }
             end = record.position + record.header.recordLength
-            let isDedupe = record.header.kind == RecordKind.dedupe.rawValue
+            let isDedupe = record.header.isDedupe
             let dedupe = isDedupe ? DedupeRecord(record, file, id, logs.key) : nil
             // A read that fails once must not hide what is needed.
             if isDedupe, dedupe == nil { throw lost(record.position..<end) }
@@ -83,7 +83,11 @@ package struct LogNeeds {
             if isLoss, record.header.kind != RecordKind.gap.rawValue {
                 throw lost(record.position..<end)
             }
-            if dedupe?.since ?? record.header.sequence > later { try visitTaken(record, shared) }
+            if let dedupe {
+                if dedupe.since > later { for piece in dedupe.content.allPieces { shared(piece) } }
+            } else if record.header.sequence > later {
+                try visitTaken(record, shared)
+            }
             return true
         }
         show(before: .max)
@@ -140,8 +144,8 @@ package struct LogNeeds {
         try scanner.headers(from: end) { (record) in
             if released.isUnknown, record.position > end {
                 // A list that cannot be read is made again, unless something was lost besides.
-                guard let next = dedupes.first(where: { $0.position >= record.position }),
-                    next.since <= sequence, !isNeeded(end, 0..<(record.position - end)) else {
+                guard dedupes.contains(where: { $0.position >= record.position }),
+                    !isNeeded(end, 0..<(record.position - end)) else {
                     isInDoubt = true
                     return false
                 }
@@ -198,7 +202,7 @@ package struct LogNeeds {
         var scanner = try scanner()
         try scanner.headers(from: UInt64(Format.logHeaderLength)) { (record) in
             if record.header.sequence > sequence { return false }
-            if record.header.kind == RecordKind.dedupe.rawValue,
+            if record.header.isDedupe,
                 let since = DedupeRecord(record, file, id, logs.key)?.since, since <= sequence {
                 found.append((record.position, since))
             }
@@ -217,7 +221,7 @@ package struct LogNeeds {
         var scanner = try scanner()
         try scanner.headers(from: UInt64(Format.logHeaderLength)) { (record) in
             let end = record.position + record.header.recordLength
-            let isDedupe = record.header.kind == RecordKind.dedupe.rawValue
+            let isDedupe = record.header.isDedupe
             if let known = run, record.position != known.upperBound || isDedupe {
                 bytes += Self.pages(of: known, page) * page
                 run = nil

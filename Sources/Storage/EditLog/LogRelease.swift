@@ -29,50 +29,39 @@ package struct LogRelease: Sendable {
         try released.prepare(log: log, on: logs.disk)
     }
 
-    /// Prepares a list that says that all of it was released.
-    package func noteDone(_ log: UInt64) throws(StorageError) {
-        var released = try list(of: log)
-        released.finish()
-        try released.prepare(log: log, on: logs.disk)
-    }
-
     /// Puts a prepared list in place. It must be durable: a list that a power cut leaves empty would lose
     /// what the one before it has.
     package func place(_ log: UInt64) throws(StorageError) {
         try ReleasedRanges.place(log: log, on: logs.disk)
     }
 
-    /// Puts a list in place that says that all was released, and counts that.
-    /// - Parameter before: the bytes that were given back earlier.
-    package func finish(_ log: UInt64, before: UInt64) throws(StorageError) {
+    /// Releases all that the list of a log has, and prepares a list that says so. The first one must be
+    /// durable.
+    /// - Returns: the bytes that are given back by now; nil if the file system cannot make holes.
+    package func punch(_ log: UInt64) throws(StorageError) -> UInt64? {
+        var released = ReleasedRanges(log: log, on: logs.disk)
+        if released.isUnknown { throw unreadable(log) }
+        do throws(Errno) {
+            // Not through the cache, which holds the logs in use.
+            let file = try logs.disk.open(LogDirectory.path(log), .readWrite)
+            for range in released.ranges where try !file.punch(range) { return nil }
+        } catch {
+            throw .system(error, doing: "release a part of", path: LogDirectory.path(log))
+        }
+        released.finish()
+        try released.prepare(log: log, on: logs.disk)
+        return released.doneBytes
+    }
+
+    /// Puts the list in place that says that all was released, and counts that.
+    /// - Parameter bytes: what was given back since the last time.
+    package func finish(_ log: UInt64, bytes: UInt64) throws(StorageError) {
         try place(log)
-        let bytes = ReleasedRanges(log: log, on: logs.disk).doneBytes
-        logs.counter(log.workspace).release(files: 0, logBytes: bytes.subtracting(clamping: before))
+        logs.counter(log.workspace).release(files: 0, logBytes: bytes)
     }
 
     private func unreadable(_ log: UInt64) -> StorageError {
         .damaged(path: LogDirectory.releasedPath(log), what: "it cannot be read")
-    }
-
-    /// Reads a list that must not lose what it has: readers would take that for damage.
-    private func list(of log: UInt64) throws(StorageError) -> ReleasedRanges {
-        let released = ReleasedRanges(log: log, on: logs.disk)
-        guard !released.isUnknown else { throw unreadable(log) }
-        return released
-    }
-
-    /// Releases all that the list of a log has. The list must be durable.
-    /// - Returns: false if the file system cannot make holes.
-    package func punch(_ log: UInt64) throws(StorageError) -> Bool {
-        let released = try list(of: log)
-        do throws(Errno) {
-            // Not through the cache, which holds the logs in use.
-            let file = try logs.disk.open(LogDirectory.path(log), .readWrite)
-            for range in released.ranges where try !file.punch(range) { return false }
-        } catch {
-            throw .system(error, doing: "release a part of", path: LogDirectory.path(log))
-        }
-        return true
     }
 
     // MARK: Whole logs

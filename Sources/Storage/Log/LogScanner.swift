@@ -148,7 +148,7 @@ package struct LogScanner {
                 result.records += 1
                 position += header.recordLength
                 result.end = position
-                if gapEndsLog, let last, Self.isDedupe(last), payloadIsGood(last) { dedupeEnd = position }
+                if gapEndsLog, header.isDedupe, let last, payloadIsGood(last) { dedupeEnd = position }
             } else if let next = try releasedEnd(at: position, after: floor) {
                 hole = Hole(hole, position..<next, released)
                 position = next
@@ -202,12 +202,8 @@ package struct LogScanner {
     private mutating func isTorn(_ record: ScannedRecord, before next: RecordHeader) -> Bool {
         guard gapEndsLog else { return false }
         // A dedupe record has the number of the record before it, and may have come after the sync.
-        let sequence = Self.isDedupe(record) ? next.sequence : record.header.sequence
+        let sequence = record.header.isDedupe ? next.sequence : record.header.sequence
         return sequence > syncedSequence && !wasSynced(before: record.position + 1) && !payloadIsGood(record)
-    }
-
-    private static func isDedupe(_ record: ScannedRecord) -> Bool {
-        record.header.kind == RecordKind.dedupe.rawValue
     }
 
     /// Returns whether what ends at a position is known to have been synced: before a list names a range,

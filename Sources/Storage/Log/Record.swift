@@ -51,8 +51,10 @@ package struct RecordHeader: Equatable, Sendable {
     var mayRepeat: Bool {
         kind == RecordKind.part.rawValue
             || (kind == RecordKind.transaction.rawValue && length > 0)
-            || kind == RecordKind.dedupe.rawValue
+            || isDedupe
     }
+
+    package var isDedupe: Bool { kind == RecordKind.dedupe.rawValue }
 
     /// Returns whether this record may come after one with this `floor`. A filler may stand for a dedupe
     /// record.

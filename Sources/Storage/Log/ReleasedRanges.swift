@@ -60,12 +60,8 @@ package struct ReleasedRanges: Equatable, Sendable {
     }
 
     private func overlapping(_ range: Range<UInt64>) -> some Sequence<RecordRun> {
-        var (low, high) = (0, runs.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if runs[middle].range.upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
-        }
-        return runs[low...].prefix { $0.range.lowerBound < range.upperBound }
+        let first = runs.firstIndex(endingAfter: range.lowerBound) { $0.range }
+        return runs[first...].prefix { $0.range.lowerBound < range.upperBound }
     }
 
     /// Returns the whole records in a range, in order.
@@ -152,12 +148,21 @@ extension [Range<UInt64>] {
 
     /// Returns the first range that ends after a position. The ranges are in order and do not overlap.
     package func first(endingAfter position: UInt64) -> Range<UInt64>? {
+        let index = firstIndex(endingAfter: position) { $0 }
+        return index < count ? self[index] : nil
+    }
+}
+
+extension Array {
+    /// Returns the index of the first element whose range ends after a position; their number if there is
+    /// none. The ranges are in order and do not overlap.
+    fileprivate func firstIndex(endingAfter position: UInt64, _ range: (Element) -> Range<UInt64>) -> Int {
         var (low, high) = (0, count)
         while low < high {
             let middle = (low + high) / 2
-            if self[middle].upperBound <= position { low = middle + 1 } else { high = middle }
+            if range(self[middle]).upperBound <= position { low = middle + 1 } else { high = middle }
         }
-        return low < count ? self[low] : nil
+        return low
     }
 }
 
