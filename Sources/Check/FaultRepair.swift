@@ -15,14 +15,14 @@ extension FaultRepair {
     /// Reports the faults of one log, and repairs them.
     /// - Parameter atLeast: the last sequence number that the log is known to have had.
     func report(
-        _ check: LogCheck, _ path: String, _ id: UInt64, atLeast: UInt64, isTree: Bool
+        _ check: LogCheck, _ path: String, _ id: UInt64, atLeast: UInt64, _ kind: LogKind
     ) {
-        let name = isTree ? nil : scan.database?.path(of: id)
+        let name = kind != .edit ? nil : scan.database?.path(of: id)
         var lostBlocks: [UInt64: (record: ScannedRecord, blocks: [Int])] = [:]
         var tries = LogRepair.blocksToTry
-        let isUsed = isTree || check.faults.isEmpty || scan.isUsed(id)
+        let isUsed = kind != .edit || check.faults.isEmpty || scan.isUsed(id)
         for fault in check.faults {
-            var finding = self.finding(fault, path, name, isTree, atLeast, check)
+            var finding = self.finding(fault, path, name, kind, atLeast, check)
             if !isUsed, finding.severity == .error {
                 finding.severity = .warning
                 finding.advice = "no existing file uses this log; fsck --repair closes the gap"
@@ -37,7 +37,7 @@ extension FaultRepair {
                     }
                     finding.isRepaired = true
                 } else {
-                    repair(fault, path, id, atLeast, isTree, &finding)
+                    repair(fault, path, id, atLeast, kind, &finding)
                 }
             }
             scan.log.add(finding)
@@ -52,39 +52,42 @@ extension FaultRepair {
     }
 
     private func finding(
-        _ fault: LogFault, _ path: String, _ name: [UInt8]?, _ isTree: Bool, _ atLeast: UInt64,
+        _ fault: LogFault, _ path: String, _ name: [UInt8]?, _ kind: LogKind, _ atLeast: UInt64,
         _ check: LogCheck
     ) -> Finding {
         let rewrite = "truncate the file to 0 and rewrite it, or roll back"
-        let replay = "a repair puts a filler there; the database or later records have the current state"
+        let replay = kind == .start
+            ? "a repair makes it again from the database, if that is whole"
+            : "a repair puts a filler there; the database or later records have the current state"
         var finding = Finding(.error, path, path: name, range: fault.range, "")
         switch fault.kind {
         case .header:
             finding.what = "its header has a wrong checksum"
-            finding.advice = isTree ? "" : "the file answers EIO: \(rewrite)"
+            finding.advice = kind == .start ? replay : kind == .tree ? "" : "the file answers EIO: \(rewrite)"
         case .lostRecords:
             finding.what = "records are unreadable"
-            finding.advice = isTree ? replay : "the file answers EIO: \(rewrite)"
+            finding.advice = kind != .edit ? replay : "the file answers EIO: \(rewrite)"
         case .block(let record, _):
             finding.what = "a block of the record at byte \(record.position) has a wrong checksum"
-            finding.advice = isTree ? replay : "reads of its bytes answer EIO: \(rewrite)"
+            finding.advice = kind != .edit ? replay : "reads of its bytes answer EIO: \(rewrite)"
         case .padding:
             finding.what = "bytes that must be zero are not zero; no content is affected"
         case .tornTail:
-            let isKnown = isTree ? check.end < scan.position.treeLog : atLeast > check.lastSequence
-            let isLost = scan.situation == .closed || scan.situation == .inUse
+            let isKnown = kind == .tree ? check.end < scan.position.treeLog : atLeast > check.lastSequence
+            // A state is whole before it gets its name.
+            let isLost = kind == .start || scan.situation == .closed || scan.situation == .inUse
                 || (scan.situation == .killed && isKnown)
             finding.severity = isLost ? .error : .warning
             finding.what = isLost
                 ? "its last records are unreadable" : "a write at its end was not finished"
             finding.advice = !isLost
-                ? "the next start cuts it off" : isTree ? replay : "the file answers EIO: \(rewrite)"
+                ? "the next start cuts it off" : kind != .edit ? replay : "the file answers EIO: \(rewrite)"
         case .knownLoss:
             finding.severity = .notice
             finding.what = "records or bytes were lost here, and a repair has closed the gap"
-            finding.advice = isTree ? "" : rewrite
+            finding.advice = kind != .edit ? "" : rewrite
         }
-        if scan.situation == .afterPowerCut, finding.severity == .error {
+        if scan.situation == .afterPowerCut, kind != .start, finding.severity == .error {
             switch fault.kind {
             case .lostRecords, .block:
                 finding.severity = .warning
@@ -109,7 +112,7 @@ extension FaultRepair {
     }
 
     private func repair(
-        _ fault: LogFault, _ path: String, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool,
+        _ fault: LogFault, _ path: String, _ id: UInt64, _ atLeast: UInt64, _ kind: LogKind,
         _ finding: inout Finding
     ) {
         var isDone = true
@@ -119,14 +122,14 @@ extension FaultRepair {
             do throws(Errno) {
                 switch fault.kind {
                 case .header:
-                    isDone = try self.repairHeader(file, path, id, isTree)
+                    isDone = try self.repairHeader(file, path, id, kind)
                 case .lostRecords, .tornTail:
                     do throws(StorageError) {
                         try KeptBytes.keep(fault.range, of: file, log: id, path: path, on: scan.disk)
                     } catch {
                         throw error.errno
                     }
-                    (isDone, isWhole) = try self.fill(fault, file, id, atLeast, isTree)
+                    (isDone, isWhole) = try self.fill(fault, file, id, atLeast, kind)
                 case .padding:
                     try LogRepair(file, log: id, key: scan.key, time: scan.now).clear(fault.range)
                 case .block, .knownLoss:
@@ -143,7 +146,7 @@ extension FaultRepair {
 
     /// Makes a range readable: flips one bit back if that helps, and puts a filler over the rest.
     private func fill(
-        _ fault: LogFault, _ file: any DiskFile, _ id: UInt64, _ atLeast: UInt64, _ isTree: Bool
+        _ fault: LogFault, _ file: any DiskFile, _ id: UInt64, _ atLeast: UInt64, _ kind: LogKind
     ) throws(Errno) -> (isDone: Bool, isWhole: Bool) {
         let repair = LogRepair(file, log: id, key: scan.key, time: scan.now)
         var rest = fault
@@ -156,17 +159,17 @@ extension FaultRepair {
             rest.before = found.sequence
         }
         let isDone = try repair.fill(
-            room(rest, isTree), before: rest.before, after: rest.after, atLeast: atLeast)
+            room(rest, kind), before: rest.before, after: rest.after, atLeast: atLeast)
         return (isDone, false)
     }
 
     /// Returns the range of a filler: whole multiples of 8; at the end of the log at least its header, and
     /// up to the position that the database knows of.
-    private func room(_ fault: LogFault, _ isTree: Bool) -> Range<UInt64> {
+    private func room(_ fault: LogFault, _ kind: LogKind) -> Range<UInt64> {
         let start = fault.range.lowerBound
         if fault.after != nil { return fault.range }
         var end = max(fault.range.upperBound, start + UInt64(Format.recordHeaderLength))
-        if isTree { end = max(end, scan.position.treeLog) }
+        if kind == .tree { end = max(end, scan.position.treeLog) }
         return start..<((end + 7) & ~7)
     }
 
@@ -182,15 +185,14 @@ extension FaultRepair {
     /// only the header of a tree log can be recreated, since it contains nothing that is not known
     /// elsewhere.
     private func repairHeader(
-        _ file: any DiskFile, _ path: String, _ id: UInt64, _ isTree: Bool
+        _ file: any DiskFile, _ path: String, _ id: UInt64, _ kind: LogKind
     ) throws(Errno) -> Bool {
-        let kind: LogKind = isTree ? .tree : .edit
         let bytes = try file.readBytes(Format.logHeaderLength, at: 0)
         if let header = LogHeader(mending: bytes), header.kind == kind, header.id == id {
             try file.writeBytes(header.bytes, at: 0)
             return true
         }
-        guard isTree else { return false }
+        guard kind == .tree else { return false }
         try file.writeBytes(LogHeader(kind: .tree, id: id, created: scan.now).bytes, at: 0)
         return true
     }

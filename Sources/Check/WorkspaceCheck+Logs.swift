@@ -25,7 +25,7 @@ extension WorkspaceCheck {
         }
         try log.advance(UInt64(Format.logHeaderLength) + check.piecesLength)
         if known == nil, database != nil, !isOverLayer { dropUnwritten(&check.log, path) }
-        faults.report(check.log, path, id, atLeast: known ?? 0, isTree: false)
+        faults.report(check.log, path, id, atLeast: known ?? 0, .edit)
         if case .unfit(let why) = check.pieces { reportPieces(id, why) }
         if check.log.header != nil { reportMissingEnd(check.log, id, path, known) }
     }
@@ -210,19 +210,14 @@ extension WorkspaceCheck {
             throw .system(error, doing: "open", path: path)
         }
         let end = endOfTreeLog()
-        let transactions = TransactionReader(file, log: id, key: key)
-        var verifier = LogVerifier(
-            file, kind: .tree, id: id, key: key, path: path, upTo: end)
-        var check = try verifier.verify { (record) throws(StorageError) in
-            try checkTransaction(record, file, transactions, path)
-        }
+        try StartCheck(scan: self).run(path, file)
+        var check = try verifyTreeLog(path, file, id, upTo: end, counts: true)
         try log.advance(UInt64(Format.logHeaderLength))
         if situation == .inUse, check.hasDamage {
-            var again = LogVerifier(
-                file, kind: .tree, id: id, key: key, path: path, upTo: end)
-            check = try again.verify()
+            // Its first records may have been released meanwhile.
+            check = try verifyTreeLog(path, file, id, upTo: end, counts: false)
         }
-        faults.report(check, path, id, atLeast: position.sequence &+ 1, isTree: true)
+        faults.report(check, path, id, atLeast: position.sequence &+ 1, .tree)
         // A damaged header says nothing of the records behind it.
         let header = UInt64(Format.logHeaderLength)
         if situation != .afterPowerCut, check.end < position.treeLog,
@@ -230,6 +225,19 @@ extension WorkspaceCheck {
                 $0.range.upperBound >= check.end && $0.range.lowerBound >= header
             }) {
             reportShortTreeLog(check, path, id)
+        }
+    }
+
+    private func verifyTreeLog(
+        _ path: String, _ file: any DiskFile, _ id: UInt64, upTo end: UInt64, counts: Bool
+    ) throws(StorageError) -> LogCheck {
+        let front = try TreeLogFront(of: file, path, id: id, key: key, on: disk)
+        let transactions = TransactionReader(file, log: id, key: key, from: front.position)
+        var verifier = LogVerifier(
+            file, kind: .tree, id: id, key: key, path: path, from: front.position, after: front.first,
+            upTo: end)
+        return try verifier.verify { (record) throws(StorageError) in
+            if counts { try checkTransaction(record, file, transactions, path) }
         }
     }
 

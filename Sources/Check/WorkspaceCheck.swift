@@ -194,6 +194,7 @@ final class WorkspaceCheck {
             if let length = try? disk.open(path, .readOnly).length() { log.expect(length) }
         }
         expect("\(directory)/tree.log")
+        expect(TreeLogStart.path(beside: "\(directory)/tree.log"))
         try LogFiles(directory, disk).visit { (path, kind) throws(StorageError) in
             switch kind {
             case .log(let number), .pieces(let number):

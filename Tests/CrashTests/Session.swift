@@ -27,7 +27,7 @@ final class CrashBase: Sendable {
     ) throws {
         var limits = Limits()
         limits.releasePage = releasePage
-        if releasePage == 1 { limits.leastShared = 1 }
+        if releasePage == 1 { (limits.leastShared, limits.leastTreeLog) = (1, 1) }
         limits.transactionPart = transactionPart
         self.limits = limits
         self.maximumPayload = maximumPayload

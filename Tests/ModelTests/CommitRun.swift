@@ -199,8 +199,22 @@ final class CommitRun {
         log.append(isKill ? "-- kill" : "-- reopen")
         starts += 1
         let before = try images()
-        if isKill { try fixture.reopenAfterKill() } else { try fixture.reopen() }
+        // The databases can be made again from the tree logs.
+        let losesDatabases = fixture.limits.leastTreeLog == 1 && Bool.random(using: &random)
+        if isKill, losesDatabases { log.append("   without databases of main") }
+        if isKill {
+            try fixture.reopenAfterKill { if losesDatabases { try Self.removeDatabases($0) } }
+        } else {
+            try fixture.reopen()
+        }
         try compare(before, "after the start", isStarted: true)
+    }
+
+    private static func removeDatabases(_ directory: String) throws {
+        for name in try TestSupport.names(in: directory).map({ String(decoding: $0, as: UTF8.self) })
+        where name.contains(".db") {
+            try must("unlink", unlink("\(directory)/\(name)"))
+        }
     }
 
     /// - Parameter isStarted: whether the store was opened again since.

@@ -41,6 +41,7 @@ import Testing
         var limits = Limits()
         limits.releasePage = 1
         limits.leastShared = 1
+        limits.leastTreeLog = 1
         let run = try CommitRun(seed: seed.value &+ 1, limits: limits)
         try run.run(rounds: TestEnvironment.isFull ? 60 : 9, releasesOften: true)
         #expect(run.released > 0 || !TestEnvironment.isFull, "\(seed)")
@@ -52,7 +53,9 @@ import Testing
 
     @Test("A merge gives a workspace what another one has changed, and nothing else", arguments: seeds)
     func merges(seed: TestSeed) throws {
-        let run = try MergeRun(seed: seed.value)
+        var limits = Limits()
+        limits.leastTreeLog = 1
+        let run = try MergeRun(seed: seed.value, limits: limits)
         try run.run(rounds: TestEnvironment.isFull ? 60 : 14)
         #expect(run.merges > 1, "\(seed)")
     }

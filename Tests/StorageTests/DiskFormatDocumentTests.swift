@@ -149,7 +149,7 @@ struct DiskFormatDocumentTests {
             "recordAlignment": "\(Format.recordAlignment)",
             "blockLength": "\(Format.blockLength)", "blockShift": "\(Format.blockShift)",
             "alignedPayloadLength": "\(Format.alignedPayloadLength)",
-            "pageLength": "\(Format.pageLength)",
+            "pageLength": "\(Format.pageLength)", "TreeLogStart.version": "\(TreeLogStart.version)",
             "maximumPayloadLength": "\(Format.maximumPayloadLength)",
             "partLength": "\(Format.partLength)",
             "Piece.encodedSize": "\(Piece.encodedSize)",

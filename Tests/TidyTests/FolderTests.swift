@@ -10,7 +10,10 @@ struct FolderTests {
     static let orders: [(module: String, folders: [String])] = [
         (
             "Sources/Storage",
-            ["Basics", "Pool", "Log", "Repair", "Pieces", "EditLog", "TreeLog", "Database", "Store"]
+            [
+                "Basics", "Pool", "Log", "Repair", "Pieces", "EditLog", "TreeLog", "Database", "Release",
+                "Store",
+            ]
         ),
         (
             "Sources/Overlay",

@@ -50,13 +50,17 @@ package struct PoolSweep {
             let treeLog = try TreeLog(
                 reading: "\(LogDirectory.workspacePath(ancestor.workspace))/tree.log",
                 id: UInt64(ancestor.workspace) << 48, key: set.store.logs.key, on: set.store.disk)
-            try treeLog.records(of: .transaction, after: 0, upTo: ancestor.last) {
-                (header, payload) throws(StorageError) in
+            try treeLog.allRecords(upTo: ancestor.last) { (header, payload) throws(StorageError) in
+                guard Self.hasChanges(header) else { return }
                 let changes = try treeLog.transaction(header, payload)?.changes ?? []
                 for case .device(let index, let path) in changes { devices[index] = path }
             }
         }
         return devices
+    }
+
+    private static func hasChanges(_ header: RecordHeader) -> Bool {
+        [.transaction, .state].contains(RecordKind(rawValue: header.kind))
     }
 
     private func visitPins(
@@ -67,8 +71,12 @@ package struct PoolSweep {
         let treeLog = try TreeLog(
             reading: path, id: UInt64(record.id) << 48, key: set.store.logs.key, on: set.store.disk)
         var devices = try devices(of: set.store.ancestors(of: record))
-        try treeLog.records(after: 0) { (header, payload) throws(StorageError) in
-            guard header.kind == RecordKind.transaction.rawValue else { return }
+        try treeLog.allRecords { (header, payload) throws(StorageError) in
+            // What a filler stands for may refer to anything.
+            if header.kind == RecordKind.gap.rawValue {
+                throw .damaged(path: path, what: "changes up to \(header.sequence) were lost")
+            }
+            guard Self.hasChanges(header) else { return }
             // The references of a lost transaction are not known.
             guard let transaction = try treeLog.transaction(header, payload) else {
                 throw .damaged(path: path, what: "the changes of \(header.sequence) were lost")

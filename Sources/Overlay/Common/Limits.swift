@@ -44,6 +44,8 @@ package struct Limits: Sendable {
     /// How large a file and the one that took its place must be to share what both have, and how much of it
     /// they must share, in bytes.
     package var leastShared: UInt64 = 128 << 10
+    /// The records of a tree log are released if they take this many bytes at least.
+    package var leastTreeLog: UInt64 = 1 << 20
 
     package init() {}
 }

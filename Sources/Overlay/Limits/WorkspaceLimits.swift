@@ -93,7 +93,8 @@ extension WorkspaceAccounts {
     /// - Returns: The usage that its quota did not include.
     func startCounting(_ record: UsageRecord?) -> (bytes: Int64, files: Int64) {
         let growth = workspace.logs.counter(workspace.id).growth
-        let treeLogBytes = Int64(clamping: workspace.treeLog.end)
+        let treeLogBytes = Int64(clamping: workspace.treeLog.byteCount)
+            .adding(clamping: Int64(clamping: growth.releasedTreeLogBytes))
             .subtracting(clamping: Int64(clamping: growth.treeLogBytes))
         let fits = record.map { Int64(clamping: $0.treeLogBytes) == treeLogBytes } ?? false
         if fits, let record {
@@ -120,7 +121,7 @@ extension WorkspaceAccounts {
     package var usageRecord: UsageRecord {
         let usage = usage
         return UsageRecord(
-            logFiles: usage.logFiles, logBytes: usage.logBytes, treeLogBytes: workspace.treeLog.end,
+            logFiles: usage.logFiles, logBytes: usage.logBytes, treeLogBytes: workspace.treeLog.byteCount,
             files: workspace.quota.usedFiles, lastChange: workspace.withTreeSafely { $0.lastChange },
             epoch: workspace.base.epoch)
     }

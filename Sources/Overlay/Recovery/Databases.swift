@@ -17,26 +17,15 @@ extension Databases {
         report: inout RecoveryReport
     ) throws(StorageError) -> Databases {
         let paths = store.databases(of: record.id)
-        var lower: Layer?
-        if let fork = record.fork {
-            let name = Layer.Name(workspace: fork.workspace, generation: fork.generation)
-            guard let layer = layers.find(name) else {
-                throw .damaged(
-                    path: LogDirectory.workspacePath(record.id),
-                    what: "the state of the workspace that it was forked from is missing")
-            }
-            lower = layer
-        }
+        let inherited = try inheritedLayer(record, layers)
+        var lower = inherited
         let last: UInt32?
         do throws(Errno) {
             last = try store.lastGeneration(of: record.id)
         } catch {
             throw .system(error, doing: "list", path: LogDirectory.workspacePath(record.id))
         }
-        // Databases before the last one that has all are not needed.
-        let first = try last.map { (last) throws(StorageError) in
-            try Layer.firstGeneration(upTo: last, of: paths)
-        } ?? 0
+        let first = try firstGeneration(upTo: last, of: paths, treeLog.front)
         // A merge that a kill ended left its part.
         if let last, !paths.areInMemory {
             for number in first...last { DatabaseSeal.removeDatabase(paths.mergePath(number)) }
@@ -59,18 +48,64 @@ extension Databases {
                 events.post(
                     .warning, "\(error); the databases from there on are rebuilt from \(treeLog.path)")
                 report.rebuiltDatabase = true
+                putAside(generation...last, of: paths)
                 // The earlier generations of a merged database may be gone: all are rebuilt then.
-                if generation == first { generation = 0 }
-                for damaged in generation...last where DatabaseSeal.exists(paths.path(damaged)) {
-                    putAside(paths.path(damaged))
-                }
+                if generation == first { generation = treeLog.front.generation }
                 break
             }
             generation += 1
         }
         let top = try openTop(
             paths.path(generation), treeLog: treeLog, events: events, report: &report)
-        return Databases(rows: LayeredRows(of: record.id, top, over: lower), generation: generation)
+        let rows = LayeredRows(of: record.id, top, over: lower)
+        let opened = Databases(rows: rows, generation: generation)
+        guard try opened.isBefore(treeLog.front) else { return opened }
+        // After a power cut. The records between are gone, and what they led to is the state that the log
+        // begins with. No fork begins with a layer from before that.
+        events.post(
+            .notice, "the database of \(LogDirectory.workspacePath(record.id)) is older than what "
+                + "\(treeLog.path) has; it is rebuilt")
+        report.rebuiltDatabase = true
+        top.close()
+        if let last { putAside(0...last, of: paths) }
+        return Databases(
+            rows: LayeredRows(of: record.id, try TreeDatabase(":memory:"), over: inherited),
+            generation: treeLog.front.generation)
+    }
+
+    /// Returns the layer of another workspace that this one was forked from; nil if it was not.
+    private static func inheritedLayer(
+        _ record: WorkspaceRecord, _ layers: Layers
+    ) throws(StorageError) -> Layer? {
+        guard let fork = record.fork else { return nil }
+        let name = Layer.Name(workspace: fork.workspace, generation: fork.generation)
+        if let layer = layers.find(name) { return layer }
+        throw .damaged(
+            path: LogDirectory.workspacePath(record.id),
+            what: "the state of the workspace that it was forked from is missing")
+    }
+
+    /// Returns the first generation that is needed: databases before the last one that has all are not.
+    private static func firstGeneration(
+        upTo last: UInt32?, of paths: DatabasePaths, _ front: TreeLogFront
+    ) throws(StorageError) -> UInt32 {
+        guard let last else { return front.generation }
+        let first = try Layer.firstGeneration(upTo: last, of: paths)
+        // Nor are those before the state that the tree log begins with, once they were made again from it.
+        if first < front.generation,
+            (first..<front.generation).allSatisfy({ !DatabaseSeal.exists(paths.path($0)) }) {
+            return front.generation
+        }
+        return first
+    }
+
+    /// Whether they lack changes whose records were released, and are not empty, as before a replay of all.
+    private func isBefore(_ front: TreeLogFront) throws(StorageError) -> Bool {
+        if front.sequence == 0 { return false }
+        let layer = rows.lower?.name.workspace == rows.workspace ? rows.lower : nil
+        let position = max(try rows.top.position().treeLog, layer?.position.treeLog ?? 0)
+        if position >= front.position { return false }
+        return position > 0 || layer != nil || generation != front.generation
     }
 
     private static func isFrozen(_ path: String) throws(StorageError) -> Bool {
@@ -86,7 +121,13 @@ extension Databases {
         }
     }
 
-    /// Puts a damaged database aside.
+    private static func putAside(_ generations: ClosedRange<UInt32>, of paths: DatabasePaths) {
+        for number in generations where DatabaseSeal.exists(paths.path(number)) {
+            putAside(paths.path(number))
+        }
+    }
+
+    /// Puts a database aside that is of no use.
     private static func putAside(_ path: String) {
         for suffix in ["-wal", "-shm"] { _ = Glibc.unlink(path + suffix) }
         _ = Glibc.rename(path, path + ".damaged")

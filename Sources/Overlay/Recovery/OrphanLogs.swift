@@ -51,7 +51,8 @@ extension Recovery {
         }
         if unknown.isEmpty { return [] }
         // An inode that a transaction mentions is as that transaction left it, even if it removed the row.
-        try workspace.treeLog.records(of: .transaction, after: 0) { (header, payload) throws(StorageError) in
+        try workspace.treeLog.allRecords { (header, payload) throws(StorageError) in
+            guard [.transaction, .state].contains(RecordKind(rawValue: header.kind)) else { return }
             for change in try workspace.treeLog.transaction(header, payload)?.changes ?? [] {
                 switch change {
                 case .inode(let number, _, _), .content(let number, _, _), .due(let number, _):
@@ -60,7 +61,10 @@ extension Recovery {
                 }
             }
         }
+        // The changes of a file that was removed may be released before its log is.
+        let first = workspace.treeLog.front.first
         return unknown.sorted().compactMap { OrphanLog($0, in: workspace.logs) }
+            .filter { $0.version.sequence > first }
     }
 
     /// Finds the places of the base files with these numbers. It walks the base, which happens only after a

@@ -163,7 +163,9 @@ extension Recovery {
             noteLostLogs(marked, begun: replay.begun)
         }
         try finishRestores(
-            replay.restores, marked: marked, committed: position.sequence, lost: replay.lost,
+            replay.restores, marked: marked,
+            // What a state has that the tree log begins with was durable before that.
+            committed: max(position.sequence, workspace.treeLog.front.first), lost: replay.lost,
             afterPowerCut: report.afterPowerCut,
             // A filler stands for unknown transactions, so their content must not be cut off.
             isStrict: report.afterPowerCut && !report.metGap)
@@ -202,6 +204,7 @@ extension TreeRecovery {
             position.lastNumber = max(position.lastNumber, fork.lastNumber)
             tree.identity.lastInheritedNumber = fork.lastNumber
         }
+        position.lastNumber = max(position.lastNumber, tree.treeLog.front.lastNumber)
         tree.sequence.advance(to: position.sequence)
         tree.inodes.setLastNumber(position.lastNumber)
         try tree.identity.load(tree.rows.top)

@@ -35,7 +35,8 @@ struct Replay {
         ) {
             (header, payload) throws(StorageError) in apply(header, payload, &report)
         }
-        workspace.sequence.advance(to: max(result.lastSequence, position.sequence))
+        workspace.sequence.advance(
+            to: max(result.lastSequence, position.sequence, workspace.treeLog.front.first))
         // Process records change nothing.
         report.replayed = result.records - processRecords
         report.tornBytes = result.tornBytes
@@ -56,14 +57,14 @@ struct Replay {
         _ header: RecordHeader, _ payload: [UInt8], _ report: inout RecoveryReport
     ) {
         switch RecordKind(rawValue: header.kind) {
-        case .transaction:
+        case .transaction, .state:
             do throws(StorageError) {
                 let found = try workspace.treeLog.transaction(header, payload)
                 apply(found?.changes, header, &report)
             } catch {
                 damage = error
             }
-        case .process:
+        case .process, .names:
             processRecords += 1
         case .contentMark:
             for mark in ContentMark.decode(payload) {

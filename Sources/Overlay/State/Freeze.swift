@@ -26,11 +26,13 @@ struct Freeze {
         tree.identity.freeze()
         let ownDirectories = tree.directoriesWithEntries.ownNumbers
         tree.directoriesWithEntries.freeze()
+        var position = CheckpointPosition(
+            treeLog: tree.treeLog.end, sequence: sequence, lastNumber: tree.inodes.lastNumber,
+            isFrozen: true)
+        // After a replay that began with a state the earlier generations are in this one.
+        position.isWhole = tree.generation > 0 && tree.rows.lower?.name.workspace != tree.workspace
         let layer = Layer(
-            Layer.Name(workspace: tree.workspace, generation: tree.generation),
-            at: CheckpointPosition(
-                treeLog: tree.treeLog.end, sequence: sequence, lastNumber: tree.inodes.lastNumber,
-                isFrozen: true),
+            Layer.Name(workspace: tree.workspace, generation: tree.generation), at: position,
             over: tree.rows.lower,
             Layer.FrozenTree(
                 identity: tree.identity, directoriesWithEntries: tree.directoriesWithEntries,

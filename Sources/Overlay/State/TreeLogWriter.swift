@@ -77,6 +77,9 @@ package struct TreeLogWriter {
         processes.noteRecorded(pid, name)
     }
 
+    /// Lets each process be named again before its next change.
+    mutating func forgetProcesses() { processes = ProcessNames() }
+
     private mutating func append(
         _ kind: RecordKind, stamp: Stamp, _ payload: [UInt8]
     ) throws(Errno) {

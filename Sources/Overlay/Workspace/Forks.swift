@@ -37,7 +37,8 @@ extension Forks {
         let result: Result<WorkspaceRecord, Errno> = set.opening.withLock { _ in
             do throws(Errno) {
                 guard workspace.isLive else { throw .noEntry }
-                // A release may have come between the choice of the moment and this.
+                // A release may have come between the choice of the moment or of the layer and this.
+                if layer.position.sequence <= workspace.treeLog.front.sequence { throw .stale }
                 let horizon = workspace.horizon.record
                 if let moment, !horizon.shows(moment) { throw .stale }
                 return .success(
@@ -75,8 +76,10 @@ extension Forks {
         let frozen = try workspace.gate.alone { () throws(Errno) in
             try workspace.withReserve { () throws(Errno) in
                 try workspace.withTree { (tree) throws(Errno) -> (layer: Layer, files: UInt64) in
+                    // A layer whose changes were released cannot be made again.
                     if let last = tree.rows.lower, last.name.workspace == workspace.id, tree.pending.isEmpty,
-                        last.position.sequence == workspace.sequence.last {
+                        last.position.sequence == workspace.sequence.last,
+                        last.position.sequence > tree.treeLog.front.sequence {
                         return (last, workspace.quota.usedFiles)
                     }
                     var transaction = tree.begin(.freeze, caller.stamp(set.clock.realtime()))

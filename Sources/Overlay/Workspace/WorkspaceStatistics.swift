@@ -43,7 +43,7 @@ extension WorkspaceAccounts {
             return result
         }
         statistics.sequence = workspace.sequence.last
-        statistics.treeLogBytes = workspace.treeLog.end
+        statistics.treeLogBytes = workspace.treeLog.byteCount
         statistics.checkpointFailed = workspace.checkpointFailed.load(ordering: .relaxed)
         statistics.checkpointFailures = workspace.checkpointFailures.load(ordering: .relaxed)
         return statistics

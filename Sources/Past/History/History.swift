@@ -20,6 +20,7 @@ extension ChangeHistory {
         let upper = min(range.upperBound, workspace.sequence.last)
         guard upper >= max(1, range.lowerBound) else { return [] }
         do throws(Errno) {
+            if try upper <= firstThere() { return [] }
             var walk = try workspace.withTree { (tree) throws(Errno) in try HistoryWalk(tree, from: upper) }
             return try self.walk(&walk, to: range.lowerBound).reversed().map(item)
         } catch {

@@ -37,6 +37,11 @@ struct HistoryWalk: Sendable {
         _ tree: Tree, from upper: UInt64, scope: ChangeScope? = nil, wantsPaths: Bool = true
     ) throws(Errno) {
         self.wantsPaths = wantsPaths || scope != nil
+        do throws(StorageError) {
+            first = try tree.treeLog.firstThere()
+        } catch {
+            throw tree.failing(error)
+        }
         let delta = try TreeDelta(after: upper, in: tree)
         // Long enough to recognize what is below the paths of the scope.
         finder = PathFinder(tree, delta, longest: scope?.paths.map(\.count).max() ?? 0)
@@ -45,7 +50,9 @@ struct HistoryWalk: Sendable {
         for case (let number, let record?) in delta.inodes { edited[number] = record.contentSequence }
     }
 
-    var isAtStart: Bool { upper == 0 }
+    /// The earliest change after which the tree log has all.
+    private let first: UInt64
+    var isAtStart: Bool { upper <= first }
 }
 
 extension ChangeHistory {
@@ -56,7 +63,9 @@ extension ChangeHistory {
     func walk(
         _ walk: inout HistoryWalk, to lower: UInt64, mustBeWhole: Bool = false
     ) throws(Errno) -> [Change] {
-        let range = max(1, lower)...max(walk.upper, max(1, lower))
+        let lower = max(lower, try firstThere().adding(clamping: 1))
+        guard walk.upper >= lower else { return walk.end() }
+        let range = lower...walk.upper
         let (last, candidates, ends) = try workspace.withTree {
             (tree) throws(Errno) -> (UInt64, Set<InodeNumber>, [InodeNumber: UInt64]) in
             var ends: [InodeNumber: UInt64] = [:]
@@ -91,6 +100,16 @@ extension ChangeHistory {
         events.sort { $0.sequence > $1.sequence }
         return try workspace.withTree { (tree) throws(Errno) in
             try walk.resolve(events, tree, lower: range.lowerBound)
+        }
+    }
+
+    /// Returns the earliest change after which all records are there.
+    func firstThere() throws(Errno) -> UInt64 {
+        do throws(StorageError) {
+            return try workspace.treeLog.firstThere()
+        } catch {
+            post(error)
+            throw error.errno
         }
     }
 
@@ -140,6 +159,12 @@ extension HistoryWalk {
     /// Returns inodes that may have been edited at or after `lower` and were removed or rolled back since.
     fileprivate func loggedLater(_ lower: UInt64) -> [InodeNumber] {
         edited.compactMap { $0.value >= lower ? $0.key : nil }
+    }
+
+    /// Ends the walk: what comes before was released.
+    fileprivate mutating func end() -> [Change] {
+        upper = 0
+        return []
     }
 
     fileprivate mutating func resolve(

@@ -26,14 +26,12 @@ struct ProcessHistory: Sendable {
     /// Reads the records added since the last call. A damaged record only loses names.
     mutating func read(_ treeLog: TreeLog, upTo limit: UInt64) {
         guard limit > end else { return }
-        var found: [(pid: UInt32, name: [UInt8], sequence: UInt64)] = []
-        try? treeLog.records(of: .process, after: end, upTo: limit) { header, payload in
-            var reader = ByteReader(payload)
-            if let pid: UInt32 = reader.integer(), reader.integer(UInt32.self) != nil,
-                let name = reader.string() {
-                found.append((pid, name, header.sequence))
-            }
+        var found: [ProcessName] = []
+        let visit: (RecordHeader, [UInt8]) -> Void = { header, payload in
+            found += ProcessName.decode(header, payload)
         }
+        try? treeLog.releasedNames(after: end, visit: visit)
+        try? treeLog.records(of: .process, after: end, upTo: limit, visit: visit)
         end = limit
         if found.isEmpty { return }
         for record in found {

@@ -47,12 +47,15 @@ struct TreeDelta: Sendable {
 }
 
 extension TreeDelta {
-    /// Reads the changes after `sequence` from the tree log.
+    /// Reads the changes after `sequence` from the tree log. If a fork began later, and its own first changes
+    /// were released, the values at its beginning come from the layer below it.
     init(after sequence: UInt64, in tree: Tree) throws(Errno) {
         var delta = TreeDelta()
         let treeLog = tree.treeLog
         do throws(StorageError) {
-            try treeLog.records(after: sequence) { (header, payload) throws(StorageError) in
+            let beginning = try treeLog.releasedFork(after: sequence)
+            try treeLog.records(after: sequence, upTo: beginning ?? .max) {
+                (header, payload) throws(StorageError) in
                 switch RecordKind(rawValue: header.kind) {
                 case .transaction:
                     for change in try treeLog.changes(header, payload).changes {
@@ -65,10 +68,40 @@ extension TreeDelta {
                 default: break
                 }
             }
+            if let beginning { try delta.noteChanges(since: beginning, tree) }
         } catch {
             throw tree.failing(error)
         }
         self = delta
+    }
+
+    /// Takes the values of all keys that may have changed since a fork began. Those that are noted already
+    /// are from before that.
+    private mutating func noteChanges(since beginning: UInt64, _ tree: Tree) throws(StorageError) {
+        guard let layer = tree.rows.layer(at: beginning) else {
+            throw .damaged(path: tree.treeLog.path, what: "the state at @\(beginning) is missing")
+        }
+        let keys = try ForkKeys(of: tree, above: layer)
+        let rows = LayeredRows(of: tree.workspace, try TreeDatabase(":memory:"), over: layer)
+        for number in keys.inodes {
+            // Its log may have grown.
+            marked.insert(number)
+            if inodes[number] == nil { inodes[number] = .some(try rows.inode(number)) }
+        }
+        for (parent, names) in keys.entries {
+            for name in names where entries[parent]?[name] == nil {
+                entries[parent, default: [:]][name] = .some(try rows.entry(name, of: parent))
+            }
+        }
+        for (number, names) in keys.xattrs {
+            let known = try rows.xattrs(of: number)
+            for name in names where xattrs[number]?[name] == nil {
+                xattrs[number, default: [:]][name] = .some(known[name])
+            }
+        }
+        for number in keys.origins where origins[number] == nil {
+            if let origin = try rows.origin(number) { origins[number] = origin }
+        }
     }
 }
 

@@ -121,6 +121,9 @@ extension TreeState {
         guard sequence > 0 else { return nil }
         var found: InodeRecord?
         do throws(StorageError) {
+            if try tree.treeLog.isReleased(sequence) {
+                return try tree.treeLog.releasedRow(number, of: sequence)
+            }
             try tree.treeLog.changes(after: sequence - 1, upTo: sequence) { _, _, changes in
                 for case .inode(number, _, let after?) in changes { found = after }
             }

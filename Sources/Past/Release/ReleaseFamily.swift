@@ -59,6 +59,11 @@ struct ReleaseFamily: Sendable {
 }
 
 extension ReleaseFamily {
+    /// Returns the earliest change of a workspace with which a fork of it begins; nil if there is no fork.
+    func firstFork(of id: UInt16) -> UInt64? {
+        members.compactMap(\.record.fork).filter { $0.workspace == id }.map(\.sequence).min()
+    }
+
     /// Returns the records of all workspaces by family, parents first. A family in which something is not
     /// known is left out.
     static func records(in store: Store) -> [[WorkspaceRecord]] {

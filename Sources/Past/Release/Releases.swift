@@ -143,6 +143,9 @@ extension Releases {
             let isShort = request.waitsForReads && (request.age ?? .max) < Self.shortAge
             try release.run(isDryRun: request.isDryRun, isShort: isShort)
             parts = release.parts
+            for (index, member) in family.members.enumerated() {
+                parts[index].releasedBytes += try releaseTreeLog(of: member, family, request)
+            }
             if !request.isDryRun, parts.allSatisfy({ $0.fault == nil }) {
                 for (member, state) in zip(family.members, now) { seen[member.id] = state }
             }
@@ -175,6 +178,44 @@ extension Releases {
             try OutdatedRecords(
                 workspace: workspace, least: least, page: set.limits.releasePage, pause: pause
             ).summarize()
+        }
+    }
+
+    /// Gives back what a tree log has of changes before the horizon.
+    /// - Returns: the bytes that were given back, or could be.
+    private func releaseTreeLog(
+        of member: ReleaseMember, _ family: ReleaseFamily, _ request: ReleaseRequest
+    ) throws(StorageError) -> UInt64 {
+        guard let workspace = member.workspace else { return 0 }
+        let record = workspace.horizon.record
+        let first = request.isDryRun ? member.first : record.first
+        // What a fork was at its beginning is known without its tree log.
+        let kept = (request.isDryRun ? member.kept : record.kept).filter { $0 > member.beginning }
+        let last = min(
+            first, kept.first ?? .max, family.firstFork(of: member.id)?.subtracting(clamping: 1) ?? .max)
+        let observer = observer
+        let release = FrontRelease(workspace, upTo: last) { () throws(StorageError) in
+            do throws(Errno) {
+                try observer()
+                if request.isBackground, isWanted { throw .interrupted }
+            } catch {
+                throw .system(error, doing: "release history of", path: set.store.path)
+            }
+        }
+        let bytes = try release.releasable()
+        if bytes == 0 || request.isDryRun { return bytes }
+        return try release.run { (place) throws(StorageError) in
+            // A fork that is made meanwhile begins with a later change.
+            let result: Result<Void, StorageError> = set.opening.withLock { _ in
+                let forks = set.store.allWorkspaces.compactMap(\.fork).filter { $0.workspace == member.id }
+                if forks.contains(where: { $0.sequence <= last }) { return .success(()) }
+                do throws(StorageError) {
+                    return .success(try place())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            try result.get()
         }
     }
 

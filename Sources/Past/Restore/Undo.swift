@@ -31,7 +31,14 @@ extension TreeCommands {
             throw CommandError(
                 error, "the history cannot be read, so nothing was undone: \(error)")
         }
+        let horizon = workspace.horizon.record.first
+        // Records before it may be gone, so that an earlier step seems to be the one before.
+        let released = CommandError(
+            .stale,
+            "the history before @\(horizon) was released, so fewer than \(count) steps can be undone: "
+                + "nothing was undone")
         guard let first = steps.first, steps.count == count else {
+            if horizon > 0 { throw released }
             let place = isWhole ? "this workspace"
                 : scoped.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ", ")
             throw CommandError(
@@ -40,14 +47,7 @@ extension TreeCommands {
                     ? "nothing was changed in \(place): there is nothing to undo"
                     : "\(place) has only \(steps.count) steps to undo, not \(count)")
         }
-        let horizon = workspace.horizon.record.first
-        // Records before it may be gone, so that an earlier step seems to be the one before.
-        if horizon > 0, first <= horizon {
-            throw CommandError(
-                .stale,
-                "the history before @\(horizon) was released, so fewer than \(count) steps can be undone: "
-                    + "nothing was undone")
-        }
+        if horizon > 0, first <= horizon { throw released }
         if steps.metCutName {
             throw CommandError(
                 .nameTooLong,

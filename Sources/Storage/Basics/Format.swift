@@ -89,7 +89,14 @@ package enum RecordKind: UInt8, Sendable {
     case part = 18
     /// The payload names the process whose number is in the records after it.
     case process = 20
-    // Both.
+    // The start of a tree log.
+    /// The payload says what the file has, and where the log goes on.
+    case start = 21
+    /// The payload is a list of changes that lead to the state.
+    case state = 22
+    /// The payload names processes that made changes before.
+    case names = 23
+    // All.
     /// A filler in place of lost records, so that the records after it stay readable.
     case gap = 19
 }
@@ -98,4 +105,6 @@ package enum RecordKind: UInt8, Sendable {
 package enum LogKind: UInt32, Sendable {
     case edit = 1
     case tree = 2
+    /// The state that a tree log begins with.
+    case start = 3
 }

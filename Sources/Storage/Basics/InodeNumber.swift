@@ -11,6 +11,12 @@ extension InodeNumber {
     /// Whether it is the number of no file, which has the marks of merges as its extended attributes.
     package var isOfMarks: Bool { local == 0 }
 
+    /// How many numbers a workspace had given out with this one; 0 for the number of a base inode.
+    var countGivenOut: UInt64 {
+        let givenOut: UInt64 = 1 << 47
+        return self & givenOut == 0 ? 0 : self & (givenOut - 1)
+    }
+
     /// The workspace in the number's high bits.
     package var workspace: UInt16 { UInt16(truncatingIfNeeded: self >> 48) }
 

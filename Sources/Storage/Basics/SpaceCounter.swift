@@ -13,6 +13,8 @@ package struct LogGrowth: Sendable {
     /// Edit logs that were removed, and bytes of edit logs that were given back.
     package var releasedFiles: UInt64 = 0
     package var releasedBytes: UInt64 = 0
+    /// Bytes of tree logs that were given back.
+    package var releasedTreeLogBytes: UInt64 = 0
 }
 
 package final class SpaceCounter: Sendable {
@@ -23,6 +25,7 @@ package final class SpaceCounter: Sendable {
     private let pinBytes = Atomic<UInt64>(0)
     private let releasedFiles = Atomic<UInt64>(0)
     private let releasedBytes = Atomic<UInt64>(0)
+    private let releasedTreeLogBytes = Atomic<UInt64>(0)
     /// The store's counter, if this is a workspace's counter.
     private let whole: SpaceCounter?
 
@@ -61,12 +64,19 @@ package final class SpaceCounter: Sendable {
         whole?.release(files: count, logBytes: logBytes)
     }
 
+    /// Counts space of tree logs that was given back.
+    func release(treeLogBytes count: UInt64) {
+        releasedTreeLogBytes.wrappingAdd(count, ordering: .relaxed)
+        whole?.release(treeLogBytes: count)
+    }
+
     package var growth: LogGrowth {
         LogGrowth(
             files: files.load(ordering: .relaxed), bytes: logBytes.load(ordering: .relaxed),
             treeLogBytes: treeLogBytes.load(ordering: .relaxed),
             releasedFiles: releasedFiles.load(ordering: .relaxed),
-            releasedBytes: releasedBytes.load(ordering: .relaxed))
+            releasedBytes: releasedBytes.load(ordering: .relaxed),
+            releasedTreeLogBytes: releasedTreeLogBytes.load(ordering: .relaxed))
     }
 
     /// Bytes of all logs and of the pool. Negative if there are fewer than at the open of the store.
@@ -74,6 +84,7 @@ package final class SpaceCounter: Sendable {
         Int64(
             truncatingIfNeeded: logBytes.load(ordering: .relaxed)
                 &+ treeLogBytes.load(ordering: .relaxed) &+ pinBytes.load(ordering: .relaxed)
-                &- releasedBytes.load(ordering: .relaxed))
+                &- releasedBytes.load(ordering: .relaxed)
+                &- releasedTreeLogBytes.load(ordering: .relaxed))
     }
 }

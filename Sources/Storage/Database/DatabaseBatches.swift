@@ -9,8 +9,9 @@ package struct DatabaseBatches {
 
     /// Visits everything but the position, in batches of about `count` keys. The batches together are the
     /// database: removals are in them as values that are nil.
+    /// - Parameter withRows: whether the rows of inodes are visited.
     package func visit(
-        of count: Int, _ visit: (CheckpointBatch) throws(StorageError) -> Void
+        of count: Int, withRows: Bool = true, _ visit: (CheckpointBatch) throws(StorageError) -> Void
     ) throws(StorageError) {
         var batch = CheckpointBatch()
         func flush(ifMoreThan most: Int) throws(StorageError) {
@@ -31,9 +32,11 @@ package struct DatabaseBatches {
             }
             try flush(ifMoreThan: count)
         }
-        try database.visitInodes { (record) throws(StorageError) in
-            batch.inodes[record.number] = .some(record)
-            try flush(ifMoreThan: count)
+        if withRows {
+            try database.visitInodes { (record) throws(StorageError) in
+                batch.inodes[record.number] = .some(record)
+                try flush(ifMoreThan: count)
+            }
         }
         try database.visitEntries { (parent, name, entry) throws(StorageError) in
             batch.entries[parent, default: [:]][name] = .some(entry)

@@ -174,8 +174,9 @@ extension TreeDatabase {
         return names.isEmpty ? nil : Array(names.reversed().joined(separator: [0x2f]))
     }
 
+    /// Visits the rows of inodes in the order of their numbers.
     func visitInodes(_ visit: (InodeRecord) throws(StorageError) -> Void) throws(StorageError) {
-        try connection.run("SELECT * FROM inodes") { (row) throws(StorageError) in
+        try connection.run("SELECT * FROM inodes ORDER BY number") { (row) throws(StorageError) in
             try visit(try self.inode(row))
         }
     }

@@ -35,6 +35,8 @@ package struct LogScanner {
     private let log: UInt64
     private let key: ChecksumKey
     private let fileLength: UInt64
+    /// The position of the first record.
+    private let first: UInt64
     private static let windowLength = 64 << 10
     private var window: [UInt8] = []
     private var windowStart: UInt64 = 0
@@ -58,14 +60,17 @@ package struct LogScanner {
     ///     may reach the disk in any order.
     ///   - synced: Records up to this sequence number are known to have been synced. Their payloads are
     ///     not read.
+    ///   - first: The position of the first record.
     ///   - end: The position at which the log ends for this reader. Records appended meanwhile are not
     ///     read.
     ///   - disk: Of an edit log, parts of which may have been released.
     package init(
         _ file: any DiskFile, log: UInt64, key: ChecksumKey, gapEndsLog: Bool = false,
-        synced: UInt64 = 0, end: UInt64 = .max, releasedOn disk: (any Disk)? = nil
+        synced: UInt64 = 0, from first: UInt64 = UInt64(Format.logHeaderLength), end: UInt64 = .max,
+        releasedOn disk: (any Disk)? = nil
     ) throws(Errno) {
         self.file = file
+        self.first = first
         self.disk = disk
         self.gapEndsLog = gapEndsLog
         syncedSequence = synced
@@ -83,7 +88,7 @@ package struct LogScanner {
         where isLater: (RecordHeader) -> Bool
     ) throws(StorageError) -> (position: UInt64, before: ScannedRecord?) {
         var before: ScannedRecord?
-        var low = UInt64(Format.logHeaderLength)
+        var low = first
         var high = fileLength
         // The last 32 KiB are scanned instead: they fit one read of the window.
         while high > low, high - low > 32 << 10 {

@@ -55,6 +55,7 @@ package struct LogVerifier {
     private let id: UInt64
     private let key: ChecksumKey
     private let path: String
+    private let first: UInt64
     private let limit: UInt64
     private let disk: (any Disk)?
     private var released: ReleasedRanges
@@ -74,13 +75,18 @@ package struct LogVerifier {
     package static let maximumFaults = 10_000
 
     /// - Parameters:
+    ///   - first: The position of the first record.
+    ///   - sequence: The number that all records exceed.
     ///   - limit: The end of the log, if records are being appended to it.
     ///   - disk: Of an edit log, parts of which may have been released.
     package init(
         _ file: any DiskFile, kind: LogKind, id: UInt64, key: ChecksumKey, path: String,
+        from first: UInt64 = UInt64(Format.logHeaderLength), after sequence: UInt64 = 0,
         upTo limit: UInt64 = .max, releasedOn disk: (any Disk)? = nil
     ) {
         self.file = file
+        self.first = first
+        floor = sequence
         self.disk = disk
         released = disk.map { ReleasedRanges(log: id, on: $0) } ?? ReleasedRanges()
         self.kind = kind
@@ -95,7 +101,6 @@ package struct LogVerifier {
     package mutating func verify(
         visit: (ScannedRecord) throws(StorageError) -> Void = { (_) throws(StorageError) in }
     ) throws(StorageError) -> LogCheck {
-        let start = UInt64(Format.logHeaderLength)
         var isGoodHeader = false
         do throws(StorageError) {
             let header = try LogHeader(reading: file, path: path)
@@ -104,9 +109,9 @@ package struct LogVerifier {
         } catch {
             guard case .damaged = error else { throw error }
         }
-        if !isGoodHeader { add(.header, 0..<start) }
+        if !isGoodHeader { add(.header, 0..<UInt64(Format.logHeaderLength)) }
         do throws(Errno) {
-            try scan(from: start, visit)
+            try scan(from: first, visit)
         } catch {
             throw .system(error, doing: "read", path: path)
         }
@@ -126,7 +131,7 @@ package struct LogVerifier {
         var failure: StorageError?
         let result: ScanResult
         do throws(StorageError) {
-            result = try scanner.scan(from: start, after: 0) { (record) throws(StorageError) in
+            result = try scanner.scan(from: start, after: floor) { (record) throws(StorageError) in
                 lose(expected..<record.position)
                 expected = record.position + record.header.recordLength
                 examine(record, length)

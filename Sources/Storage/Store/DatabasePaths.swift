@@ -20,6 +20,9 @@ package struct DatabasePaths: Sendable {
     /// Returns the path at which a database is made that takes the place of that of a generation.
     package func mergePath(_ generation: UInt32) -> String { path(generation) + ".new" }
 
+    /// The path of a database that a release of the tree log makes for a while.
+    package var scratchPath: String { directory.map { "\($0)/tree.start.db" } ?? ":memory:" }
+
     package static func name(_ generation: UInt32) -> String {
         generation == 0 ? "tree.db" : "tree.\(generation).db"
     }

@@ -21,11 +21,17 @@ package struct TransactionReader {
     private let file: any DiskFile
     private let log: UInt64
     private let key: ChecksumKey
+    private let first: UInt64
 
-    package init(_ file: any DiskFile, log: UInt64, key: ChecksumKey) {
+    /// - Parameter first: the position of the first record of the log.
+    package init(
+        _ file: any DiskFile, log: UInt64, key: ChecksumKey,
+        from first: UInt64 = UInt64(Format.logHeaderLength)
+    ) {
         self.file = file
         self.log = log
         self.key = key
+        self.first = first
     }
 
     /// - Parameters: The header and the payload of the transaction's own record.
@@ -82,7 +88,7 @@ package struct TransactionReader {
     private func isFilled(_ position: UInt64, before transaction: RecordHeader) -> Bool {
         var isFilled = false
         // Unreadable bytes are damage, and are reported as damage.
-        guard var scanner = try? LogScanner(file, log: log, key: key),
+        guard var scanner = try? LogScanner(file, log: log, key: key, from: first),
             let first = try? scanner.bisect(where: { $0.sequence >= transaction.sequence })
         else { return false }
         try? scanner.headers(from: first.position) { record in

@@ -32,8 +32,9 @@ extension TreeLog {
         }
     }
 
-    /// Returns the changes of a transaction that `records` or `replay` has visited. Returns nil if a
-    /// part of it was lost and a repair filled the gap.
+    /// Returns the changes of a transaction, or of a part of the state that the log begins with, that
+    /// `records`, `allRecords` or `replay` has visited. Returns nil if a part of it was lost and a repair
+    /// filled the gap.
     /// - Throws: `StorageError.damaged` if the changes cannot be read.
     package func transaction(
         _ header: RecordHeader, _ payload: [UInt8]
@@ -41,6 +42,9 @@ extension TreeLog {
         if let ancestor = try ancestorLog(of: header.sequence) {
             guard let found = try ancestor.transaction(header, payload) else { return nil }
             return (found.operation, found.changes.map { $0.moved(to: id.workspace) })
+        }
+        if header.kind == RecordKind.state.rawValue {
+            return (.touch, try TreeLogStart.changes(payload, TreeLogStart.path(beside: path)))
         }
         do throws(TransactionFault) {
             return try transactionReader.changes(header, payload)

@@ -7,12 +7,14 @@ package import Platform
 package final class TreeLog: Sendable {
     package let path: String
     package let id: UInt64
-    private let key: ChecksumKey
+    let key: ChecksumKey
     /// The number of bytes of changes in one record of a transaction.
     package let partLength: Int
     let file: any DiskFile
-    private let counter: SpaceCounter?
+    let counter: SpaceCounter?
     let tail: Mutex<Tail>
+    /// Where the log begins. A release of old changes moves it.
+    let knownFront: Mutex<TreeLogFront>
     /// The logs of the store, if the workspace is a fork: its past begins in the tree logs of its ancestors.
     let logs: LogDirectory?
     let ancestors: [LogAncestor]
@@ -67,7 +69,9 @@ package final class TreeLog: Sendable {
         guard header.kind == .tree, header.id == id else {
             throw .damaged(path: path, what: "it is a different log")
         }
-        tail = Mutex(Tail(end: UInt64(Format.logHeaderLength)))
+        let front = try TreeLogFront(of: file, path, id: id, key: key, on: disk)
+        knownFront = Mutex(front)
+        tail = Mutex(Tail(end: front.position))
     }
 
     /// Opens a tree log for reading only, up to its current end. Nothing is made or cut off.
@@ -88,7 +92,9 @@ package final class TreeLog: Sendable {
         } catch {
             throw .system(error, doing: "open", path: path)
         }
-        tail = Mutex(Tail(end: max(length, UInt64(Format.logHeaderLength))))
+        let front = try TreeLogFront(of: file, path, id: id, key: key, on: disk)
+        knownFront = Mutex(front)
+        tail = Mutex(Tail(end: max(length, front.position)))
     }
 
     /// Opens the tree log of an ancestor for reading, up to its current end.
@@ -107,7 +113,9 @@ package final class TreeLog: Sendable {
         } catch {
             throw .system(error, doing: "open", path: path)
         }
-        tail = Mutex(Tail(end: max(length, UInt64(Format.logHeaderLength))))
+        let front = try TreeLogFront(of: file, path, id: id, key: key, on: logs.disk)
+        knownFront = Mutex(front)
+        tail = Mutex(Tail(end: max(length, front.position)))
     }
 
     /// Makes an empty log. The header is durable before the file gets its name: a name may become
@@ -131,15 +139,47 @@ package final class TreeLog: Sendable {
 
     package var end: UInt64 { tail.withLock { $0.end } }
 
-    var transactionReader: TransactionReader { TransactionReader(file, log: id, key: key) }
+    /// The bytes that the log takes, with the state that it begins with.
+    package var byteCount: UInt64 {
+        let front = front
+        return end.subtracting(clamping: front.position - UInt64(Format.logHeaderLength))
+            .adding(clamping: front.stateBytes)
+    }
+
+    /// Where the log begins.
+    package var front: TreeLogFront { knownFront.withLock { $0 } }
+
+    /// Lets the log begin with another state: that after a later change.
+    func begin(with start: TreeLogStart) {
+        let before = byteCount
+        knownFront.withLock { $0 = TreeLogFront(start) }
+        let now = byteCount
+        // Bytes that were appended meanwhile count either way.
+        counter?.release(treeLogBytes: before.subtracting(clamping: now))
+        counter?.add(treeLogBytes: now.subtracting(clamping: before))
+    }
+
+    var transactionReader: TransactionReader {
+        TransactionReader(file, log: id, key: key, from: front.position)
+    }
 
     /// Reads records from `position` on, and cuts off a torn tail, including parts without their
-    /// transaction. Parts are not visited: `transaction` reads them.
+    /// transaction. Parts are not visited: `transaction` reads them. If the records there were released, the
+    /// state that they led to is visited first.
     package func replay(
         from position: UInt64, after sequence: UInt64, afterPowerCut: Bool = false,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
     ) throws(StorageError) -> ScanResult {
-        let start = max(position, UInt64(Format.logHeaderLength))
+        let front = self.front
+        var (start, last) = (max(position, front.position), sequence)
+        var stateRecords = 0
+        if position < start, front.sequence > 0 {
+            if let state = front.start { (start, last) = (state.position, max(last, state.sequence)) }
+            try front.visitState { (header, payload) throws(StorageError) in
+                stateRecords += 1
+                try visit(header, payload)
+            }
+        }
         var scanner: LogScanner
         do throws(Errno) {
             // Replayed records may go into the database, which must not become durable before them.
@@ -151,7 +191,7 @@ package final class TreeLog: Sendable {
         var parts = 0
         // The position of the first of a run of parts without a transaction yet.
         var run: UInt64?
-        var result = try scanner.scan(from: start, after: sequence) {
+        var result = try scanner.scan(from: start, after: last) {
             (record) throws(StorageError) in
             if record.header.kind == RecordKind.part.rawValue {
                 if run == nil { run = record.position }
@@ -164,7 +204,7 @@ package final class TreeLog: Sendable {
             tail.withLock { $0.end = record.position + record.header.recordLength }
             try visit(record.header, isGap ? [] : try self.payload(of: record))
         }
-        result.records -= parts
+        result.records += stateRecords - parts
         // If the log is shorter than the checkpoint's position, the database became durable before the
         // log.
         result.end = max(result.end, start)
@@ -197,7 +237,7 @@ package final class TreeLog: Sendable {
         } catch {
             throw .system(error, doing: "read", path: path)
         }
-        let start = max(position, UInt64(Format.logHeaderLength))
+        let start = max(position, front.position)
         let reader = transactionReader
         var found: RecordHeader?
         var cut: UInt64 = 0
@@ -225,10 +265,11 @@ package final class TreeLog: Sendable {
     /// Returns whether transaction `sequence` was completed. Also returns true if that is not known,
     /// because a filler or damage is at its position.
     package func mayHave(transaction sequence: UInt64) throws(StorageError) -> Bool {
+        let front = self.front
+        if front.sequence > 0, sequence <= front.sequence { return true }
         var scanner = try scanner()
         let (position, before) = try scanner.bisect { $0.sequence >= sequence }
-        let expected = before.map { $0.position + $0.header.recordLength }
-            ?? UInt64(Format.logHeaderLength)
+        let expected = before.map { $0.position + $0.header.recordLength } ?? front.position
         if expected >= end { return false }
         guard position == expected, let next = try scanner.record(at: position) else { return true }
         return next.header.sequence == sequence || next.header.kind == RecordKind.gap.rawValue
@@ -236,7 +277,7 @@ package final class TreeLog: Sendable {
 
     func scanner() throws(StorageError) -> LogScanner {
         do throws(Errno) {
-            return try LogScanner(file, log: id, key: key, end: end)
+            return try LogScanner(file, log: id, key: key, from: front.position, end: end)
         } catch {
             throw .system(error, doing: "read", path: path)
         }

@@ -1,0 +1,99 @@
+// FrontRelease: gives the space of a workspace's tree log back that holds changes from before its horizon.
+
+internal import Platform
+package import Storage
+internal import Synchronization
+
+package struct FrontRelease: Sendable {
+    private let workspace: Workspace
+    /// The last change that may be released.
+    private let last: UInt64
+    /// Called before each change of the store, and now and then; an error ends the release.
+    private let check: @Sendable () throws(StorageError) -> Void
+
+    /// - Parameter last: no moment before it can be seen, and no fork begins with it or before it.
+    package init(
+        _ workspace: Workspace, upTo last: UInt64, check: @escaping @Sendable () throws(StorageError) -> Void
+    ) {
+        self.workspace = workspace
+        self.last = last
+        self.check = check
+    }
+}
+
+extension FrontRelease {
+    /// How many times the least number of bytes is worth any state.
+    private static let mostTimesLeast: UInt64 = 1_024
+
+    /// Returns the bytes of the records that can be released; 0 if they are too few: the state that the log
+    /// will begin with is written as a whole.
+    package func releasable() throws(StorageError) -> UInt64 {
+        let bytes = try release.bytes(upTo: last)
+        let front = workspace.treeLog.front
+        // The database is about as large as the first state.
+        let cost = front.start == nil ? databaseBytes : front.stateBytes / 2
+        let least = workspace.limits.leastTreeLog
+        let wanted = min(max(least, cost), least.multiplied(clamping: Self.mostTimesLeast))
+        return bytes >= wanted ? bytes : 0
+    }
+
+    /// Releases the records.
+    /// - Parameter placing: runs its argument, or does not if a fork began with what would go.
+    /// - Returns: the bytes that were given back.
+    package func run(
+        placing: (_ place: () throws(StorageError) -> Void) throws(StorageError) -> Void
+    ) throws(StorageError) -> UInt64 {
+        // A database from before the new front would be made again from the state.
+        guard workspace.maintenance.checkpoint() else { return 0 }
+        workspace.checkpointWriter.withLock { writer in
+            // What a power cut takes of it costs time only.
+            try? writer?.flushLog()
+        }
+        // Each process is named once more: its last name may be released.
+        workspace.withTreeSafely { $0.logWriter.forgetProcesses() }
+        try check()
+        do throws(Errno) {
+            try workspace.synchronizeTreeLog()
+        } catch {
+            throw .system(error, doing: "sync", path: workspace.treeLog.path)
+        }
+        removeScratch()
+        defer { removeScratch() }
+        let release = release
+        let before = workspace.treeLog.byteCount
+        guard try release.prepare(upTo: last) else { return 0 }
+        try check()
+        var isPlaced = false
+        try placing { () throws(StorageError) in
+            try release.place()
+            isPlaced = true
+        }
+        guard isPlaced else { return 0 }
+        do throws(Errno) {
+            try workspace.disk.synchronizeDirectory(LogDirectory.workspacePath(workspace.id))
+        } catch {
+            throw .system(error, doing: "sync the directory of", path: workspace.treeLog.path)
+        }
+        try check()
+        try release.punch()
+        return before.subtracting(clamping: workspace.treeLog.byteCount)
+    }
+
+    private var release: TreeLogRelease {
+        TreeLogRelease(
+            workspace.treeLog, on: workspace.disk, scratch: workspace.databases.scratchPath,
+            isOverLayer: workspace.fork != nil, pause: check)
+    }
+
+    private var databaseBytes: UInt64 {
+        if workspace.databases.areInMemory { return 0 }
+        let file = try? File.open(workspace.databasePath, flags: OpenFlags.readFile)
+        return (try? file?.length()) ?? 0
+    }
+
+    private func removeScratch() {
+        if !workspace.databases.areInMemory {
+            DatabaseSeal.removeDatabase(workspace.databases.scratchPath)
+        }
+    }
+}

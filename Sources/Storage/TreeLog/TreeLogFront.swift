@@ -1,0 +1,90 @@
+// TreeLogFront: where a tree log begins. That is behind its header, until a release gives the records of its
+// oldest changes back. Then it begins with a state, which is in a file beside it.
+
+package import Platform
+
+package struct TreeLogFront: Sendable {
+    /// The state; nil if nothing was released, or if it cannot be read.
+    package private(set) var start: TreeLogStart?
+    /// Why the state cannot be read.
+    package private(set) var fault: StorageError?
+    /// The position of the first record.
+    package private(set) var position = UInt64(Format.logHeaderLength)
+    /// The last change that was released; 0 for none. If the state cannot be read, it may have been an
+    /// earlier one.
+    package private(set) var sequence: UInt64 = 0
+    /// The time of that change, in nanoseconds since 1970. If the state cannot be read, it was not later.
+    package private(set) var time = Int64.min
+
+    init(_ start: TreeLogStart) {
+        self.start = start
+        (position, sequence, time) = (start.firstPosition, start.first, start.time)
+    }
+
+    /// Finds where a log begins.
+    /// - Throws: `newerVersion`, `olderVersion`, `system`. Damage of the state keeps the log from being
+    ///   replayed as a whole, and from nothing else.
+    package init(
+        of file: any DiskFile, _ path: String, id: UInt64, key: ChecksumKey, on disk: any Disk
+    ) throws(StorageError) {
+        var fault: StorageError?
+        // A read that fails once must not be taken for damage.
+        for _ in 0..<2 {
+            do throws(StorageError) {
+                let start = try TreeLogStart(beside: path, id: id, key: key, on: disk)
+                if let start { self.init(start) } else { self.init() }
+                return
+            } catch {
+                guard case .damaged = error else { throw error }
+                fault = error
+            }
+        }
+        if let fault { try self.init(of: file, path, id: id, key: key, fault: fault) } else { self.init() }
+    }
+
+    private init() {}
+
+    /// Finds the first record that is there, if the state cannot be read or is missing.
+    init(
+        of file: any DiskFile, _ path: String, id: UInt64, key: ChecksumKey, fault: StorageError
+    ) throws(StorageError) {
+        self.fault = fault
+        var scanner: LogScanner
+        do throws(Errno) {
+            position = max(position, try file.length())
+            scanner = try LogScanner(file, log: id, key: key)
+        } catch {
+            throw .system(error, doing: "read", path: path)
+        }
+        sequence = .max
+        try scanner.headers(from: UInt64(Format.logHeaderLength)) { record in
+            position = record.position
+            (sequence, time) = (record.header.sequence.subtracting(clamping: 1), record.header.time)
+            return false
+        }
+    }
+
+    /// Whether the records after a change are there, as far as is known.
+    func hasRecords(after change: UInt64) -> Bool { change >= first }
+
+    /// The earliest change after which all records are there, as far as is known.
+    package var first: UInt64 { start?.first ?? 0 }
+
+    /// The number of bytes that the state takes.
+    package var stateBytes: UInt64 { start?.length ?? 0 }
+
+    /// The last inode number given out before the first record.
+    package var lastNumber: UInt64 { start?.lastNumber ?? 0 }
+
+    /// The number of layers that the state was frozen in.
+    package var generation: UInt32 { start?.generation ?? 0 }
+
+    /// Visits the records of the state.
+    /// - Throws: `damaged`, `system`.
+    func visitState(
+        _ body: (RecordHeader, [UInt8]) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        if let fault { throw fault }
+        try start?.visit(body)
+    }
+}
