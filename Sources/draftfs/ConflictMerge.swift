@@ -48,7 +48,8 @@ struct ConflictMerge {
         var overlapping: [String] = []
         for conflict in conflicts {
             let merge = try fileMerge(conflict, first)
-            let merged = try merge.merge()
+            // Of two workspaces each part conflicts by itself.
+            let merged = try merge.merge(withAttributes: target == nil)
             if merged.overlaps > 0 { overlapping.append(merge.name) }
             merges.append((merge, merged))
         }

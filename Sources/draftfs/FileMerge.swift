@@ -29,7 +29,9 @@ struct FileMerge {
         fileprivate var seen: FileVersion
         /// The number of places that both have changed, which are marked in the text.
         var overlaps: Int
-        var isSame: Bool { text == ours }
+        /// What the other one has changed of the attributes; nil if they are not merged.
+        fileprivate var attributes: AttributeMerge?
+        var isSame: Bool { text == ours && attributes?.isEmpty ?? true }
         var lines: [Int] { FileMerge.texts.markedLines(of: text) }
     }
 
@@ -53,12 +55,31 @@ struct FileMerge {
 
     var name: String { Text.printable(path) }
 
-    func merge() throws(Failure) -> Merged {
+    /// - Parameter withAttributes: whether mode, owner and extended attributes are merged too.
+    func merge(withAttributes: Bool = false) throws(Failure) -> Merged {
         let then = try bytes(states.then, "its earlier content is not kept")
         let now = try bytes(states.now, "the other content cannot be read")
         let (ours, seen) = try contents()
         let (overlaps, text) = try merge(ours, then, now)
-        return Merged(text: text, ours: ours, seen: seen, overlaps: overlaps)
+        let attributes = withAttributes ? try mergedAttributes() : nil
+        return Merged(text: text, ours: ours, seen: seen, overlaps: overlaps, attributes: attributes)
+    }
+
+    private func mergedAttributes() throws(Failure) -> AttributeMerge {
+        let merge: AttributeMerge
+        do throws(Errno) {
+            merge = try AttributeMerge(
+                ours: place.root + path, then: states.then.place.control(states.then.directory + path),
+                now: states.now.place.control(states.now.directory + path))
+        } catch {
+            throw Failure("the attributes of \(name) cannot be read: \(error)")
+        }
+        guard !merge.isConflict else {
+            throw Failure(
+                "both changed the mode, the owner or an attribute of \(name): nothing was done; --ours or "
+                    + "--theirs decides", errno: .busy)
+        }
+        return merge
     }
 
     private func bytes(_ state: State, _ missing: String) throws(Failure) -> [UInt8] {
@@ -98,7 +119,14 @@ struct FileMerge {
         guard text.count <= EditCommand.longest else {
             throw Failure("\(name) is too large to be merged in one edit")
         }
-        try place.write("edit", text)
+        if merged.text != merged.ours { try place.write("edit", text) }
+        do throws(Errno) {
+            try merged.attributes?.apply(to: place.root + path)
+        } catch {
+            throw takeBack(
+                Done(own: own, made: currentVersion),
+                after: Failure("cannot give \(name) the attributes of the base: \(error)", errno: error))
+        }
         return Done(own: own, made: currentVersion)
     }
 

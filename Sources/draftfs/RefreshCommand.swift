@@ -14,7 +14,8 @@ struct RefreshCommand: ParsableCommand {
 
             If both changed a path, nothing is done and the paths are named. Then --ours keeps what the \
             workspace has there, --theirs takes what the base has, and --merge merges texts of which both \
-            changed other lines (it needs git). What another program changed in the base under a file that \
+            changed other lines (it needs git), and takes what only the base has changed of their mode, \
+            owner and attributes. What another program changed in the base under a file that \
             was edited here is drift: see draftfs drift.
             """)
 

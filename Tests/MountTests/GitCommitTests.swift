@@ -132,6 +132,32 @@ extension MountTests {
             }
         }
 
+        @Test("A merged text takes what only the base has changed of its attributes")
+        func mergedAttributes() throws {
+            try mounted(workspace: nil, prepare: Self.prepare) { mount in
+                for name in ["one", "two", "three"] { try makeDirectory(mount(name)) }
+                _ = try Self.shell(
+                    mount("one"), "sed -i 's/^3$/three/' src/numbers && chmod 750 src/numbers && "
+                        + "setfattr -n user.k -v v src/numbers")
+                _ = try Self.shell(mount("two"), "sed -i 's/^30$/thirty/' src/numbers")
+                _ = try Self.shell(
+                    mount("three"), "sed -i 's/^9$/neun/' src/numbers && chmod 700 src/numbers")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the first commit")
+                let two = try draftfs(["commit", "--merge", "-C", mount("two")])
+                try same(two.status, 0, two.errorText)
+                let look = "sed -n '3p;30p' src/numbers; stat -c %a src/numbers; getfattr -d src/numbers"
+                try same(
+                    try Self.shell(mount.base, look),
+                    "three\nthirty\n750\n# file: src/numbers\nuser.k=\"v\"\n\n", "all changes")
+                let three = try draftfs(["refresh", "--merge", "-C", mount("three")])
+                try same(three.status, 1, "both changed the mode")
+                try expect(three.errorText.contains("both changed the mode"), three.errorText)
+                try same(
+                    try Self.shell(mount("three"), "sed -n '3p;9p' src/numbers; stat -c %a src/numbers"),
+                    "3\nneun\n700\n", "nothing was done")
+            }
+        }
+
         @Test("The log has steps, and the list tells how far each workspace is behind")
         func logAndList() throws {
             try mounted(workspace: nil, prepare: Self.prepare) { mount in
