@@ -27,7 +27,7 @@ extension MountTests {
             }
         }
 
-        private static let files = 240
+        static let files = 240
 
         /// What a directory shows, without the times of directories.
         private static func image(_ path: String) throws -> String {
@@ -38,7 +38,7 @@ extension MountTests {
                     + "find . -type f | sort | xargs md5sum"], seconds: 60)
         }
 
-        private static func prepare(_ base: String) throws {
+        static func prepare(_ base: String, files: Int = files) throws {
             for directory in 0..<8 { try makeDirectory("\(base)/d\(directory)") }
             for index in 0..<files {
                 try writeFile("\(base)/d\(index % 8)/f\(index)", bytes(2_000 + index, fill: UInt64(index)))
@@ -46,7 +46,7 @@ extension MountTests {
         }
 
         /// Changes most files, in different ways.
-        private static func change(_ root: String) throws {
+        private static func change(_ root: String, files: Int) throws {
             for index in 0..<files {
                 let path = "\(root)/d\(index % 8)/f\(index)"
                 switch index % 6 {
@@ -64,7 +64,7 @@ extension MountTests {
         }
 
         /// What the base and the workspaces show.
-        private struct Images: Equatable {
+        struct Images: Equatable {
             var base, one, two, new: String
 
             init(_ mount: TestMount) throws {
@@ -83,13 +83,13 @@ extension MountTests {
         }
 
         /// Makes the state in which a command begins, and syncs it.
-        private static func begin(_ command: Command, _ mount: TestMount) throws {
+        static func begin(_ command: Command, _ mount: TestMount, files: Int = files) throws {
             for name in ["one", "two"] {
                 try makeDirectory(mount(name))
                 // It shows the base of now from here on.
                 try writeFile(mount("\(name)/\(name)"), name)
             }
-            try change(mount("one"))
+            try change(mount("one"), files: files)
             if command == .refresh {
                 try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "commit")
             }
@@ -123,7 +123,7 @@ extension MountTests {
                 let disk = try LoopDisk("ext4", megabytes: 96)
                 try mounted(
                     workspace: nil, base: "\(disk.path)/base", store: "\(disk.path)/store",
-                    expectErrors: true, prepare: Self.prepare
+                    expectErrors: true, prepare: { try Self.prepare($0) }
                 ) { mount in
                     try Self.begin(command, mount)
                     let before = try Images(mount)
@@ -170,7 +170,7 @@ extension MountTests {
         }
 
         /// Checks what a command does as a whole.
-        private static func check(
+        static func check(
             _ command: Command, _ before: Images, _ found: Images, _ when: String
         ) throws {
             let expected: [String]
