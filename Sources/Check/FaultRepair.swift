@@ -57,7 +57,7 @@ extension FaultRepair {
     ) -> Finding {
         let rewrite = "truncate the file to 0 and rewrite it, or roll back"
         let replay = kind == .start
-            ? "a repair makes it again from the database, if that is whole"
+            ? "a repair makes it again from the database, if that is whole and over no layer of its own"
             : "a repair puts a filler there; the database or later records have the current state"
         var finding = Finding(.error, path, path: name, range: fault.range, "")
         switch fault.kind {
@@ -193,7 +193,9 @@ extension FaultRepair {
             return true
         }
         guard kind == .tree else { return false }
-        try file.writeBytes(LogHeader(kind: .tree, id: id, created: scan.now).bytes, at: 0)
+        let hasStart = scan.disk.exists(TreeLogStart.path(beside: path))
+        try file.writeBytes(
+            LogHeader(kind: .tree, id: id, created: scan.now, hasStart: hasStart).bytes, at: 0)
         return true
     }
 

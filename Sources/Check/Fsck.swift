@@ -276,7 +276,11 @@ package struct Fsck {
         for (index, item) in chain.enumerated().reversed() {
             let paths = DatabasePaths("\(path)/\(LogDirectory.workspacePath(item.id))")
             let end = index == 0 ? item.last : item.last.addingReportingOverflow(1).partialValue
-            guard let first = end == 0 ? 0 : try? Layer.firstGeneration(upTo: end - 1, of: paths)
+            // After a rebuild that began with the state of a tree log there are no databases before it.
+            let isThere = (0..<end).contains {
+                disk.exists("\(LogDirectory.workspacePath(item.id))/\(DatabasePaths.name($0))")
+            }
+            guard let first = isThere ? try? Layer.firstGeneration(upTo: end - 1, of: paths) : end
             else { return nil }
             for generation in first..<end {
                 let name = Layer.Name(workspace: item.id, generation: generation)

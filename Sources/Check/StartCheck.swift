@@ -17,7 +17,10 @@ struct StartCheck {
     func run(_ path: String, _ treeLog: any DiskFile) throws(StorageError) {
         let startPath = TreeLogStart.path(beside: path)
         guard disk.exists(startPath) else {
-            if try beginsWithHole(path, treeLog) { _ = remake(path, treeLog) }
+            guard (try? LogHeader(reading: treeLog, path: path))?.hasStart ?? false,
+                !remake(path, treeLog) else { return }
+            log.add(
+                Finding(.error, startPath, "it is missing", advice: advice))
             return
         }
         log.countFile()
@@ -29,11 +32,12 @@ struct StartCheck {
         if let what = found.what {
             log.add(
                 Finding(
-                    .error, startPath, range: 0..<max(1, found.check.end), what,
-                    advice: "the database has the last state; without it the workspace cannot be opened"))
+                    .error, startPath, range: 0..<max(1, found.check.end), what, advice: advice))
         }
         scan.faults.report(found.check, startPath, TreeLogStart.id(of: treeLogID), atLeast: 0, .start)
     }
+
+    private let advice = "the database has the last state; without it the workspace cannot be opened"
 
     private struct Found {
         var check: LogCheck
@@ -69,14 +73,18 @@ struct StartCheck {
         return found
     }
 
-    /// Whether the first records of a tree log are gone.
-    private func beginsWithHole(_ path: String, _ file: any DiskFile) throws(StorageError) -> Bool {
-        let start = UInt64(Format.logHeaderLength)
-        do throws(Errno) {
-            let bytes = try file.readBytes(Format.recordHeaderLength, at: start)
-            return !bytes.isEmpty && bytes.allSatisfy { $0 == 0 }
-        } catch {
-            throw .system(error, doing: "read", path: path)
+    /// Verifies the tree log from where it begins.
+    /// - Parameter counts: whether its records count, and are looked at.
+    func verifyTreeLog(
+        _ path: String, _ file: any DiskFile, upTo end: UInt64, counts: Bool
+    ) throws(StorageError) -> LogCheck {
+        let front = try TreeLogFront(of: file, path, id: treeLogID, key: scan.key, on: disk)
+        let transactions = TransactionReader(file, log: treeLogID, key: scan.key, from: front.position)
+        var verifier = LogVerifier(
+            file, kind: .tree, id: treeLogID, key: scan.key, path: path, from: front.position,
+            after: front.first, upTo: end)
+        return try verifier.verify { (record) throws(StorageError) in
+            if counts { try scan.checkTransaction(record, file, transactions, path) }
         }
     }
 
@@ -89,7 +97,7 @@ struct StartCheck {
         var isDone = false
         let isMended = scan.mend { () throws(StorageError) in
             isDone = try TreeLogStart.remake(
-                from: database, generation: generation, before: horizon?.first ?? .max, beside: path, file,
+                from: database, generation: generation, before: horizon?.first ?? 0, beside: path, file,
                 id: treeLogID, key: scan.key, on: disk)
         }
         guard isMended, isDone else { return false }

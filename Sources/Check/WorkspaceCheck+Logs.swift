@@ -163,7 +163,7 @@ extension WorkspaceCheck {
 
     // MARK: The tree log
 
-    private func checkTransaction(
+    func checkTransaction(
         _ record: ScannedRecord, _ file: any DiskFile, _ transactions: TransactionReader, _ path: String
     ) throws(StorageError) {
         try count(record)
@@ -210,12 +210,13 @@ extension WorkspaceCheck {
             throw .system(error, doing: "open", path: path)
         }
         let end = endOfTreeLog()
-        try StartCheck(scan: self).run(path, file)
-        var check = try verifyTreeLog(path, file, id, upTo: end, counts: true)
+        let start = StartCheck(scan: self)
+        try start.run(path, file)
+        var check = try start.verifyTreeLog(path, file, upTo: end, counts: true)
         try log.advance(UInt64(Format.logHeaderLength))
         if situation == .inUse, check.hasDamage {
             // Its first records may have been released meanwhile.
-            check = try verifyTreeLog(path, file, id, upTo: end, counts: false)
+            check = try start.verifyTreeLog(path, file, upTo: end, counts: false)
         }
         faults.report(check, path, id, atLeast: position.sequence &+ 1, .tree)
         // A damaged header says nothing of the records behind it.
@@ -228,19 +229,6 @@ extension WorkspaceCheck {
         }
     }
 
-    private func verifyTreeLog(
-        _ path: String, _ file: any DiskFile, _ id: UInt64, upTo end: UInt64, counts: Bool
-    ) throws(StorageError) -> LogCheck {
-        let front = try TreeLogFront(of: file, path, id: id, key: key, on: disk)
-        let transactions = TransactionReader(file, log: id, key: key, from: front.position)
-        var verifier = LogVerifier(
-            file, kind: .tree, id: id, key: key, path: path, from: front.position, after: front.first,
-            upTo: end)
-        return try verifier.verify { (record) throws(StorageError) in
-            if counts { try checkTransaction(record, file, transactions, path) }
-        }
-    }
-
     private func reportMissingTreeLog(_ path: String) {
         let id = UInt64(id) << 48
         var finding = Finding(
@@ -248,8 +236,11 @@ extension WorkspaceCheck {
             advice: "the database holds the last state; the history is lost")
         finding.isRepaired = mendFile("make", path) { () throws(Errno) in
             let file = try disk.open(path, .create)
-            try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
-            let start = UInt64(Format.logHeaderLength)
+            // Nothing reads what is before the state that the log begins with.
+            let first = (try? TreeLogStart(beside: path, id: id, key: key, on: disk))?.firstPosition
+            let header = LogHeader(kind: .tree, id: id, created: now, hasStart: first != nil)
+            try file.writeBytes(header.bytes, at: 0)
+            let start = first ?? UInt64(Format.logHeaderLength)
             let end = max(position.treeLog, start + UInt64(Format.recordHeaderLength))
             _ = try LogRepair(file, log: id, key: key, time: now).fill(
                 start..<end, before: 0, after: nil, atLeast: position.sequence &+ 1)

@@ -190,11 +190,14 @@ final class WorkspaceCheck {
 
     /// Announces the bytes that `run` will read, as far as the files' sizes tell.
     func expectBytes() throws(StorageError) {
-        func expect(_ path: String) {
-            if let length = try? disk.open(path, .readOnly).length() { log.expect(length) }
+        func expect(_ path: String, besides gone: UInt64 = 0) {
+            guard let length = try? disk.open(path, .readOnly).length() else { return }
+            log.expect(length.subtracting(clamping: gone))
         }
-        expect("\(directory)/tree.log")
-        expect(TreeLogStart.path(beside: "\(directory)/tree.log"))
+        let treeLog = "\(directory)/tree.log"
+        let start = try? TreeLogStart(beside: treeLog, id: UInt64(id) << 48, key: key, on: disk)
+        expect(treeLog, besides: start?.firstPosition ?? 0)
+        expect(TreeLogStart.path(beside: treeLog))
         try LogFiles(directory, disk).visit { (path, kind) throws(StorageError) in
             switch kind {
             case .log(let number), .pieces(let number):

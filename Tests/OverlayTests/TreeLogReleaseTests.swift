@@ -131,6 +131,26 @@ import Testing
         #expect(fixture.messages.filter { $0.contains("lost") || $0.contains("damaged") } == [])
     }
 
+    @Test("Edits of a base file that were undone do not come back, with databases and without")
+    func undone() throws {
+        let fixture = try Self.make()
+        let tree = fixture.tree!
+        try tree.unlink("d/f")
+        try writeFile(fixture.base("d/g"), "of the base")
+        try tree.write("d/g", "undone")
+        _ = try fixture.workspace.commands.undo(1, paths: [], caller: tree.caller)
+        try tree.changeMode("d/g", 0o600)
+        #expect(try tree.text("d/g") == "of the base")
+        let image = try Self.image(tree)
+        let log = LogDirectory.path(try tree.resolve("d/g"))
+        tree.forget()
+        try Self.release(fixture)
+        #expect(exists("\(fixture.storePath)/\(log)"))
+        try fixture.reopenAfterKill { try Self.removeDatabases($0) }
+        #expect(try fixture.tree.text("d/g") == "of the base")
+        #expect(try Self.image(fixture.tree) == image)
+    }
+
     @Test("A number that a removed file had is not given out again")
     func numbers() throws {
         let fixture = try Self.make()

@@ -28,6 +28,9 @@ import Testing
         for place in Self.places {
             let fixture = try Support.make()
             try Support.release(fixture)
+            // A rollback has its content in edit logs.
+            try fixture.tree.write("own/one", "more than one")
+            _ = try fixture.workspace.commands.undo(1, paths: [], caller: fixture.tree.caller)
             try Support.change(fixture.tree, rounds: 3)
             let image = try Support.image(fixture.tree)
             let steps = try fixture.workspace.changes.history(1...UInt64.max).count
@@ -72,10 +75,34 @@ import Testing
         try fixture.reopenAfterKill { try must("unlink", unlink("\($0)/tree.start")) }
         #expect(try Support.image(fixture.tree) == image)
         #expect(!(try fixture.workspace.verify().isClean))
+        // No other state takes its place, and nothing is swept that only it names.
+        try Support.change(fixture.tree, rounds: 30)
+        var request = ReleaseRequest()
+        request.age = 0
+        let report = Releases(fixture.set).run(request)
+        #expect(report.parts.contains { $0.fault?.contains("it is missing") ?? false })
+        #expect(PoolSweep(fixture.set).run().files == 0)
+        #expect(try Support.image(fixture.tree).count == image.count)
         #expect(try fixture.repaired().outcome == .repaired)
+        let last = try Support.image(fixture.tree)
         try fixture.reopenAfterKill { try Support.removeDatabases($0) }
-        #expect(try Support.image(fixture.tree) == image)
+        #expect(try Support.image(fixture.tree) == last)
         #expect(try fixture.workspace.verify().isClean)
+    }
+
+    @Test("Lost records of a log of which nothing was released are not taken for released ones")
+    func lostRecords() throws {
+        let fixture = try Support.make()
+        #expect(fixture.workspace.maintenance.checkpoint())
+        try fixture.reopenAfterKill { directory in
+            try withOpen("\(directory)/tree.log", O_RDWR) {
+                try writeAll($0, [UInt8](repeating: 0, count: 4_032), at: 64)
+            }
+        }
+        let repair = try fixture.repaired()
+        #expect(repair.check.findings.contains { $0.file.hasSuffix("tree.log") })
+        #expect(!exists("\(fixture.storePath)/workspaces/0001/tree.start"))
+        #expect(fixture.workspace.treeLog.front.first == 0)
     }
 
     @Test("Without the state and without a database a workspace does not open as an empty one")
@@ -191,6 +218,11 @@ import Testing
             #expect(!fixture.messages[known...].contains { $0.contains("rebuilt") }, "\(names)")
             #expect(try Support.image(fixture.tree) == image, "\(names)")
             #expect(!fixture.messages.contains { $0.contains("lost") })
+            // What was made again from the state does not need it.
+            try fixture.reopenAfterKill { try Self.damage("\($0)/tree.start", at: 400) }
+            #expect(try Support.image(fixture.tree) == image, "\(names)")
+            try fixture.reopenAfterKill { try Self.damage("\($0)/tree.start", at: 400) }
+            #expect(try fixture.workspace.verify().isClean, "\(names)")
             // A fork begins with a layer that can be made again.
             let fork = try fixture.fork("later")
             #expect(try Support.image(fork).count == image.count)

@@ -38,8 +38,39 @@ package struct PoolSweep {
                 for record in set.store.allWorkspaces { try visitPins(of: record, name) }
             }
         } catch {
-            set.events.post(.notice, "cannot sweep the pool: \(error)")
+            if error.errno == .again {
+                set.wantsPoolSweep.store(true, ordering: .relaxed)
+            } else {
+                set.events.post(.notice, "cannot sweep the pool: \(error)")
+            }
             return PinUsage()
+        }
+    }
+
+    /// Visits all changes of a tree log.
+    /// - Throws: EAGAIN if a release took some of them meanwhile.
+    private func visitChanges(
+        of workspace: UInt16, upTo limit: UInt64 = .max,
+        _ visit: ([TreeChange], TreeLog) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        func open() throws(StorageError) -> TreeLog {
+            try TreeLog(
+                reading: "\(LogDirectory.workspacePath(workspace))/tree.log", id: UInt64(workspace) << 48,
+                key: set.store.logs.key, on: set.store.disk)
+        }
+        let treeLog = try open()
+        try treeLog.allRecords(upTo: limit) { (header, payload) throws(StorageError) in
+            let kind = RecordKind(rawValue: header.kind)
+            guard [.transaction, .state, .gap].contains(kind) else { return }
+            // What is lost may refer to anything.
+            guard kind != .gap, let changes = try treeLog.transaction(header, payload)?.changes else {
+                throw .damaged(
+                    path: treeLog.path, what: "the changes of \(header.sequence) were lost")
+            }
+            try visit(changes, treeLog)
+        }
+        guard try open().front.position == treeLog.front.position else {
+            throw .system(.again, doing: "read", path: treeLog.path)
         }
     }
 
@@ -47,20 +78,11 @@ package struct PoolSweep {
     private func devices(of ancestors: [LogAncestor]) throws(StorageError) -> [UInt32: [UInt8]] {
         var devices: [UInt32: [UInt8]] = [:]
         for ancestor in ancestors.reversed() {
-            let treeLog = try TreeLog(
-                reading: "\(LogDirectory.workspacePath(ancestor.workspace))/tree.log",
-                id: UInt64(ancestor.workspace) << 48, key: set.store.logs.key, on: set.store.disk)
-            try treeLog.allRecords(upTo: ancestor.last) { (header, payload) throws(StorageError) in
-                guard Self.hasChanges(header) else { return }
-                let changes = try treeLog.transaction(header, payload)?.changes ?? []
+            try visitChanges(of: ancestor.workspace, upTo: ancestor.last) { (changes, _) in
                 for case .device(let index, let path) in changes { devices[index] = path }
             }
         }
         return devices
-    }
-
-    private static func hasChanges(_ header: RecordHeader) -> Bool {
-        [.transaction, .state].contains(RecordKind(rawValue: header.kind))
     }
 
     private func visitPins(
@@ -68,20 +90,9 @@ package struct PoolSweep {
     ) throws(StorageError) {
         let path = "\(LogDirectory.workspacePath(record.id))/tree.log"
         guard set.store.disk.exists(path) else { return }
-        let treeLog = try TreeLog(
-            reading: path, id: UInt64(record.id) << 48, key: set.store.logs.key, on: set.store.disk)
         var devices = try devices(of: set.store.ancestors(of: record))
-        try treeLog.allRecords { (header, payload) throws(StorageError) in
-            // What a filler stands for may refer to anything.
-            if header.kind == RecordKind.gap.rawValue {
-                throw .damaged(path: path, what: "changes up to \(header.sequence) were lost")
-            }
-            guard Self.hasChanges(header) else { return }
-            // The references of a lost transaction are not known.
-            guard let transaction = try treeLog.transaction(header, payload) else {
-                throw .damaged(path: path, what: "the changes of \(header.sequence) were lost")
-            }
-            for change in transaction.changes {
+        try visitChanges(of: record.id) { (changes, treeLog) throws(StorageError) in
+            for change in changes {
                 switch change {
                 case .device(let index, let path): devices[index] = path
                 case .origin(_, let before, let after):

@@ -19,14 +19,10 @@ extension Databases {
         let paths = store.databases(of: record.id)
         let inherited = try inheritedLayer(record, layers)
         var lower = inherited
-        let last: UInt32?
-        do throws(Errno) {
-            last = try store.lastGeneration(of: record.id)
-        } catch {
-            throw .system(error, doing: "list", path: LogDirectory.workspacePath(record.id))
-        }
+        let last = try lastGeneration(of: record.id, store)
         let first = try firstGeneration(upTo: last, of: paths, treeLog.front)
-        // A merge that a kill ended left its part.
+        // A release or a merge that a kill ended left its part.
+        if !paths.areInMemory { DatabaseSeal.removeDatabase(paths.scratchPath) }
         if let last, !paths.areInMemory {
             for number in first...last { DatabaseSeal.removeDatabase(paths.mergePath(number)) }
         }
@@ -48,9 +44,13 @@ extension Databases {
                 events.post(
                     .warning, "\(error); the databases from there on are rebuilt from \(treeLog.path)")
                 report.rebuiltDatabase = true
-                putAside(generation...last, of: paths)
                 // The earlier generations of a merged database may be gone: all are rebuilt then.
-                if generation == first { generation = treeLog.front.generation }
+                var damaged = generation
+                if generation == first {
+                    generation = try rebuildGeneration(treeLog.front)
+                    damaged = min(damaged, generation)
+                }
+                putAside(damaged...last, of: paths)
                 break
             }
             generation += 1
@@ -62,15 +62,15 @@ extension Databases {
         guard try opened.isBefore(treeLog.front) else { return opened }
         // After a power cut. The records between are gone, and what they led to is the state that the log
         // begins with. No fork begins with a layer from before that.
+        generation = try rebuildGeneration(treeLog.front)
         events.post(
             .notice, "the database of \(LogDirectory.workspacePath(record.id)) is older than what "
                 + "\(treeLog.path) has; it is rebuilt")
         report.rebuiltDatabase = true
         top.close()
         if let last { putAside(0...last, of: paths) }
-        return Databases(
-            rows: LayeredRows(of: record.id, try TreeDatabase(":memory:"), over: inherited),
-            generation: treeLog.front.generation)
+        let empty = LayeredRows(of: record.id, try TreeDatabase(":memory:"), over: inherited)
+        return Databases(rows: empty, generation: generation)
     }
 
     /// Returns the layer of another workspace that this one was forked from; nil if it was not.
@@ -85,12 +85,32 @@ extension Databases {
             what: "the state of the workspace that it was forked from is missing")
     }
 
+    /// Returns the last generation that has a database; nil if none has one.
+    private static func lastGeneration(of id: UInt16, _ store: Store) throws(StorageError) -> UInt32? {
+        do throws(Errno) {
+            return try store.lastGeneration(of: id)
+        } catch {
+            throw .system(error, doing: "list", path: LogDirectory.workspacePath(id))
+        }
+    }
+
+    /// Returns the generation with which a replay of the whole tree log begins.
+    /// - Throws: what is wrong with the state that the log begins with: then nothing is put aside.
+    private static func rebuildGeneration(_ front: TreeLogFront) throws(StorageError) -> UInt32 {
+        if let fault = front.fault { throw fault }
+        return front.generation
+    }
+
     /// Returns the first generation that is needed: databases before the last one that has all are not.
     private static func firstGeneration(
         upTo last: UInt32?, of paths: DatabasePaths, _ front: TreeLogFront
     ) throws(StorageError) -> UInt32 {
         guard let last else { return front.generation }
         let first = try Layer.firstGeneration(upTo: last, of: paths)
+        if front.fault != nil {
+            // It is not known whether databases were made again from a state.
+            return (first...last).first { DatabaseSeal.exists(paths.path($0)) } ?? last
+        }
         // Nor are those before the state that the tree log begins with, once they were made again from it.
         if first < front.generation,
             (first..<front.generation).allSatisfy({ !DatabaseSeal.exists(paths.path($0)) }) {

@@ -162,10 +162,11 @@ extension Recovery {
         } else {
             noteLostLogs(marked, begun: replay.begun)
         }
+        let front = workspace.treeLog.front
+        // What a state has that was replayed was durable before that.
+        let state = position.treeLog < front.position ? front.start?.sequence ?? 0 : 0
         try finishRestores(
-            replay.restores, marked: marked,
-            // What a state has that the tree log begins with was durable before that.
-            committed: max(position.sequence, workspace.treeLog.front.first), lost: replay.lost,
+            replay.restores, marked: marked, committed: max(position.sequence, state), lost: replay.lost,
             afterPowerCut: report.afterPowerCut,
             // A filler stands for unknown transactions, so their content must not be cut off.
             isStrict: report.afterPowerCut && !report.metGap)

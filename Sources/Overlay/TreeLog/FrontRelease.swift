@@ -37,12 +37,16 @@ extension FrontRelease {
         return bytes >= wanted ? bytes : 0
     }
 
+    /// Gives back what a release that was ended has left.
+    package func finish() throws(StorageError) { try release.punch() }
+
     /// Releases the records.
     /// - Parameter placing: runs its argument, or does not if a fork began with what would go.
     /// - Returns: the bytes that were given back.
     package func run(
         placing: (_ place: () throws(StorageError) -> Void) throws(StorageError) -> Void
     ) throws(StorageError) -> UInt64 {
+        try finish()
         // A database from before the new front would be made again from the state.
         guard workspace.maintenance.checkpoint() else { return 0 }
         workspace.checkpointWriter.withLock { writer in
@@ -61,14 +65,24 @@ extension FrontRelease {
         defer { removeScratch() }
         let release = release
         let before = workspace.treeLog.byteCount
-        guard try release.prepare(upTo: last) else { return 0 }
-        try check()
+        let last = min(last, try writtenSequence())
+        guard try release.prepare(upTo: last, now: workspace.clock.realtime()) else { return 0 }
         var isPlaced = false
-        try placing { () throws(StorageError) in
-            try release.place()
-            isPlaced = true
+        do throws(StorageError) {
+            try check()
+            try placing { () throws(StorageError) in
+                guard let start = try release.place() else { return }
+                workspace.withTreeSafely { $0.treeLog.begin(with: start) }
+                isPlaced = true
+            }
+        } catch {
+            if !isPlaced { release.removeUnplaced() }
+            throw error
         }
-        guard isPlaced else { return 0 }
+        guard isPlaced else {
+            release.removeUnplaced()
+            return 0
+        }
         do throws(Errno) {
             try workspace.disk.synchronizeDirectory(LogDirectory.workspacePath(workspace.id))
         } catch {
@@ -77,6 +91,19 @@ extension FrontRelease {
         try check()
         try release.punch()
         return before.subtracting(clamping: workspace.treeLog.byteCount)
+    }
+
+    /// Returns the last change that a database has. One from before the new front would be put aside.
+    private func writtenSequence() throws(StorageError) -> UInt64 {
+        let result: Result<UInt64, StorageError> = workspace.withTreeSafely { tree in
+            do throws(StorageError) {
+                let layer = tree.rows.lower?.name.workspace == tree.workspace ? tree.rows.lower : nil
+                return .success(max(try tree.rows.top.position().sequence, layer?.position.sequence ?? 0))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
     }
 
     private var release: TreeLogRelease {

@@ -74,7 +74,15 @@ extension ChangeHistory {
             return (tree.sequence.last, found, ends)
         }
         readProcesses(upTo: last)
-        var (events, logs) = try transactions(range)
+        var events: [ChangeEvent]
+        var logs: Set<InodeNumber>
+        do throws(Errno) {
+            (events, logs) = try transactions(range)
+        } catch {
+            // A release may have taken the first of them meanwhile.
+            guard try firstThere() >= range.lowerBound else { throw error }
+            return walk.end()
+        }
         logs.formUnion(candidates)
         logs.formUnion(walk.loggedLater(range.lowerBound))
         var starts: [InodeNumber: Set<Int64>] = [:]

@@ -143,11 +143,16 @@ extension Releases {
             let isShort = request.waitsForReads && (request.age ?? .max) < Self.shortAge
             try release.run(isDryRun: request.isDryRun, isShort: isShort)
             parts = release.parts
-            for (index, member) in family.members.enumerated() {
-                parts[index].releasedBytes += try releaseTreeLog(of: member, family, request)
-            }
             if !request.isDryRun, parts.allSatisfy({ $0.fault == nil }) {
                 for (member, state) in zip(family.members, now) { seen[member.id] = state }
+            }
+            for (index, member) in family.members.enumerated() {
+                do throws(StorageError) {
+                    parts[index].releasedBytes += try releaseTreeLog(of: member, family, request)
+                } catch {
+                    // What was released of edit logs is released.
+                    parts[index].fault = parts[index].fault ?? "\(error)"
+                }
             }
         } catch {
             for index in parts.indices where parts[index].fault == nil { parts[index].fault = "\(error)" }
@@ -203,10 +208,16 @@ extension Releases {
             }
         }
         let bytes = try release.releasable()
-        if bytes == 0 || request.isDryRun { return bytes }
+        if request.isDryRun { return bytes }
+        if bytes == 0 {
+            try release.finish()
+            return 0
+        }
         return try release.run { (place) throws(StorageError) in
             // A fork that is made meanwhile begins with a later change.
             let result: Result<Void, StorageError> = set.opening.withLock { _ in
+                // It may have been closed, and opened again, since the release began.
+                guard set.opened(member.id) === workspace, workspace.isLive else { return .success(()) }
                 let forks = set.store.allWorkspaces.compactMap(\.fork).filter { $0.workspace == member.id }
                 if forks.contains(where: { $0.sequence <= last }) { return .success(()) }
                 do throws(StorageError) {

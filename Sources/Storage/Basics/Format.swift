@@ -7,6 +7,9 @@ package enum Format {
     package static let storeVersion: UInt32 = 3
     /// The version of log files (edit logs and tree logs).
     package static let logVersion: UInt32 = 2
+    /// The version of a tree log of which the first records were released. An older reader would take the
+    /// hole for damage.
+    package static let startedLogVersion: UInt32 = 3
     /// The version of sealed files (superblock, workspace record, limits, usage, pieces).
     package static let sealedVersion: UInt32 = 1
     /// `PRAGMA user_version` of the tree database.

@@ -9,15 +9,19 @@ package struct DatabaseBatches {
 
     /// Visits everything but the position, in batches of about `count` keys. The batches together are the
     /// database: removals are in them as values that are nil.
-    /// - Parameter withRows: whether the rows of inodes are visited.
+    /// - Parameter withRows: whether the rows of inodes and their origins are visited.
     package func visit(
         of count: Int, withRows: Bool = true, _ visit: (CheckpointBatch) throws(StorageError) -> Void
     ) throws(StorageError) {
         var batch = CheckpointBatch()
+        // A batch counts directories, and one may have any number of names.
+        var keys = 0
         func flush(ifMoreThan most: Int) throws(StorageError) {
-            guard batch.count > most else { return }
+            keys += 1
+            guard keys > most else { return }
             try visit(batch)
             batch = CheckpointBatch()
+            keys = 0
         }
         // Removals come first: a key has either a removal or a value.
         for key in try database.removals() {
@@ -48,7 +52,7 @@ package struct DatabaseBatches {
                 try database.xattrs(of: number).mapValues { .some($0) }, uniquingKeysWith: { $1 })
             try flush(ifMoreThan: count)
         }
-        for number in try database.inodesWithOrigins() {
+        for number in withRows ? try database.inodesWithOrigins() : [] {
             batch.origins[number] = .some(try database.origin(number))
             try flush(ifMoreThan: count)
         }

@@ -34,8 +34,11 @@ package struct LogAncestor: Equatable, Sendable {
 struct LogAncestry: Sendable {
     /// The nearest ancestor first.
     var ancestors: [UInt16: [LogAncestor]] = [:]
-    var treeLogs = LRUCache<UInt16, any DiskFile>(capacity: 8)
+    var treeLogs = LRUCache<UInt16, any CachedTreeLog>(capacity: 8)
 }
+
+/// What is kept of the tree log of an ancestor.
+protocol CachedTreeLog: Sendable {}
 
 extension LogDirectory {
     /// Returns the ancestors of a workspace, the nearest first.
@@ -48,13 +51,9 @@ extension LogDirectory {
         ancestry.withLock { $0.ancestors[workspace] = ancestors.isEmpty ? nil : ancestors }
     }
 
-    /// Returns the file of an ancestor's tree log, for reading.
-    func treeLogFile(of workspace: UInt16) throws(Errno) -> any DiskFile {
-        if let known = ancestry.withLock({ $0.treeLogs.value(for: workspace) }) { return known }
-        let file = try disk.open(Self.treeLogPath(workspace), .readOnly)
-        // The file evicted from the cache closes outside the lock.
-        _ = ancestry.withLock { $0.treeLogs.insert(file, for: workspace) }
-        return file
+    /// Forgets where the tree log of a workspace begins.
+    func forgetTreeLog(of workspace: UInt16) {
+        _ = ancestry.withLock { $0.treeLogs.removeValue(for: workspace) }
     }
 
     static func treeLogPath(_ workspace: UInt16) -> String { "\(workspacePath(workspace))/tree.log" }

@@ -43,12 +43,16 @@ package struct TreeLogRelease {
     }
 
     /// Writes the state after a change. The log must be durable up to there.
+    /// - Parameter now: nanoseconds since 1970.
     /// - Returns: false if there is nothing to release.
     /// - Throws: `system` (EOPNOTSUPP if the file system cannot make holes in files), `damaged`.
-    package func prepare(upTo last: UInt64) throws(StorageError) -> Bool {
+    package func prepare(upTo last: UInt64, now: Int64) throws(StorageError) -> Bool {
         let front = treeLog.front
         // Without the state it is not known what the records lead to.
         if let fault = front.fault { throw fault }
+        // It tells at once whether the file system can make holes in files.
+        var writer = try TreeLogStartWriter(
+            beside: treeLog.path, id: treeLog.id, key: treeLog.key, on: disk)
         var state = TreeLogState(
             try TreeDatabase(scratch), isOverLayer: isOverLayer, front: front)
         defer { state.database.close() }
@@ -62,7 +66,8 @@ package struct TreeLogRelease {
             try pause()
             try note(header, payload, &state)
             state.fields.sequence = header.sequence
-            state.fields.time = max(state.fields.time, header.time)
+            // A clock that was wrong once must not hide the moments after it.
+            state.fields.time = min(header.time, now)
         }
         if state.fields.sequence == front.start?.sequence ?? 0 { return false }
         try state.flush()
@@ -73,40 +78,48 @@ package struct TreeLogRelease {
         state.fields.position = found.before.map { $0.position + $0.header.recordLength } ?? found.position
         (state.fields.first, state.fields.firstPosition) = (state.fields.sequence, state.fields.position)
         do throws(StorageError) {
-            var writer = try TreeLogStartWriter(
-                beside: treeLog.path, id: treeLog.id, key: treeLog.key, on: disk)
             try state.write(to: &writer, pause)
-            guard try writer.finish(state.fields) else {
-                throw .system(.notSupported, doing: "make holes in", path: treeLog.path)
-            }
+            try writer.finish(state.fields)
         } catch {
-            // The next release begins from nothing.
-            try? disk.remove(TreeLogStart.path(beside: treeLog.path) + ".new")
+            removeUnplaced()
             throw error
         }
         return true
     }
 
-    /// Lets the log begin with the state that was written. The caller syncs the directory after it.
-    package func place() throws(StorageError) {
+    /// Gives the state that was written its name. The caller syncs the directory after it.
+    /// - Returns: the state.
+    package func place() throws(StorageError) -> TreeLogStart? {
         let path = TreeLogStart.path(beside: treeLog.path)
         do throws(Errno) {
             try disk.rename(path + ".new", to: path)
         } catch {
             throw .system(error, doing: "write", path: path)
         }
-        guard let start = try TreeLogStart(beside: treeLog.path, id: treeLog.id, key: treeLog.key, on: disk)
-        else { return }
-        treeLog.begin(with: start)
+        return try TreeLogStart(beside: treeLog.path, id: treeLog.id, key: treeLog.key, on: disk)
     }
 
-    /// Gives the records before the front of the log back. The state must be durable with its name.
+    /// Removes a state that did not get its name.
+    package func removeUnplaced() {
+        // The next release writes over it.
+        try? disk.remove(TreeLogStart.path(beside: treeLog.path) + ".new")
+    }
+
+    /// Gives the records before the front of the log back, also those that an earlier release has left. The
+    /// state must be durable with its name.
     package func punch() throws(StorageError) {
         let start = UInt64(Format.logHeaderLength)
-        let end = treeLog.front.position
-        if end <= start { return }
+        let front = treeLog.front
+        guard front.start != nil, front.position > start else { return }
+        var header = try LogHeader(reading: treeLog.file, path: treeLog.path)
         do throws(Errno) {
-            _ = try treeLog.file.punch(start..<end)
+            if !header.hasStart {
+                // A reader must not take a missing state for a log of which nothing was released.
+                header.hasStart = true
+                try treeLog.file.writeBytes(header.bytes, at: 0)
+                try treeLog.file.synchronize()
+            }
+            _ = try treeLog.file.punch(start..<front.position)
         } catch {
             throw .system(error, doing: "release the front of", path: treeLog.path)
         }
@@ -123,7 +136,7 @@ package struct TreeLogRelease {
                 throw .damaged(path: treeLog.path, what: "record \(header.sequence) has lost a part")
             }
             for change in changes { state.note(change) }
-            if state.batch.count >= Self.part { try state.flush() }
+            if state.keys >= Self.part { try state.flush() }
         case .contentMark:
             for mark in ContentMark.decode(payload) where mark.hasBegun { state.begun.append(mark.inode) }
             if state.begun.count >= Self.part { try state.flush() }

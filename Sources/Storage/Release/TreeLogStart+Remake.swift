@@ -6,7 +6,7 @@ extension TreeLogStart {
     /// Makes the state again from the database, which is not over a layer of the same workspace: the log is
     /// then replayed from the position of the database.
     /// - Parameters:
-    ///   - horizon: no change after it was released.
+    ///   - horizon: no change after it was released; 0 if it is not known.
     ///   - file: the tree log.
     /// - Returns: false if that is not possible: the database is older than the log, or no record of the log
     ///   can be read.
@@ -15,17 +15,18 @@ extension TreeLogStart {
         _ file: any DiskFile, id: UInt64, key: ChecksumKey, on disk: any Disk
     ) throws(StorageError) -> Bool {
         let path = path(beside: treeLog)
-        let front = disk.exists(path)
-            ? try TreeLogFront(of: file, treeLog, id: id, key: key, on: disk)
-            : try TreeLogFront(
-                of: file, treeLog, id: id, key: key, fault: .damaged(path: path, what: "it is missing"))
+        let front = try TreeLogFront(of: file, treeLog, id: id, key: key, on: disk)
         var state = try TreeLogState(of: database, generation: generation, front: front)
-        guard front.sequence > 0, state.fields.position >= front.position else { return false }
-        if front.start == nil { state.fields.first = min(horizon, front.sequence, state.fields.sequence) }
+        let position = try database.position()
+        guard front.sequence > 0, position.treeLog >= front.position, !position.isFrozen else { return false }
+        if front.start == nil {
+            state.fields.first = min(front.sequence, position.sequence)
+            if horizon > 0 { state.fields.first = min(state.fields.first, horizon) }
+        }
         do throws(StorageError) {
             var writer = try TreeLogStartWriter(beside: treeLog, id: id, key: key, on: disk)
             try state.write(to: &writer) {}
-            _ = try writer.finish(state.fields)
+            try writer.finish(state.fields)
             do throws(Errno) {
                 try disk.rename(path + ".new", to: path)
                 let parent = path.lastIndex(of: "/").map { path[..<$0] } ?? ""

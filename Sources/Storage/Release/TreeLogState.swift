@@ -8,7 +8,9 @@ struct TreeLogState {
     private let isOverLayer: Bool
     /// Whether the database has a table of files whose logs have a record.
     private var hasMarks = false
-    private(set) var batch = CheckpointBatch()
+    private var batch = CheckpointBatch()
+    /// The number of changes that the database does not have yet.
+    private(set) var keys = 0
     var begun: [InodeNumber] = []
     var names: [ProcessName] = []
     var fields: TreeLogStart.Fields
@@ -43,6 +45,7 @@ extension TreeLogState {
     }
 
     mutating func note(_ change: TreeChange) {
+        keys += 1
         switch change {
         case .inode(let number, _, let after):
             note(number)
@@ -77,6 +80,7 @@ extension TreeLogState {
     mutating func flush() throws(StorageError) {
         try database.apply(batch, at: CheckpointPosition(), isOverLayer: isOverLayer)
         batch = CheckpointBatch()
+        keys = 0
         for number in begun {
             try database.connection.run("INSERT OR IGNORE INTO begun VALUES (?)", [.number(number)])
         }
@@ -106,6 +110,10 @@ extension TreeLogState {
     ) throws(StorageError) {
         for (index, path) in try database.devices().sorted(by: { $0.key < $1.key }) {
             try writer.add(.device(index, path: path), offset: 0)
+        }
+        // Rows are read with their origins.
+        for number in try database.inodesWithOrigins() {
+            try writer.add(.origin(number, before: nil, after: try database.origin(number)), offset: 0)
         }
         try database.visitInodes { (record) throws(StorageError) in
             try writer.add(.inode(record.number, before: nil, after: record), offset: record.number)

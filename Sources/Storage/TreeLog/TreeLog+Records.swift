@@ -22,12 +22,19 @@ extension TreeLog {
         after sequence: UInt64, upTo limit: UInt64, passesGaps: Bool = false,
         visit: (RecordHeader, [UInt8]) throws(StorageError) -> Void
     ) throws(StorageError) {
+        // A release may move it meanwhile.
+        let front = self.front
         if !front.hasRecords(after: sequence) {
             throw .system(
                 .stale, doing: "read changes before @\(front.sequence), which were released, in", path: path)
         }
-        var scanner = try scanner()
-        let start = try scanner.bisect { $0.sequence > sequence }.position
+        var scanner = try scanner(front)
+        let found = try scanner.bisect { $0.sequence > sequence }
+        let start = found.position
+        // The search passes over what it cannot read.
+        if found.before == nil, start > front.position, sequence <= front.first {
+            throw .damaged(path: path, what: "bytes \(front.position) to \(start) are unreadable")
+        }
         let result = try scanner.scan(from: start, after: sequence, upTo: limit) {
             (record) throws(StorageError) in
             if record.header.kind == RecordKind.part.rawValue { return }

@@ -1,6 +1,7 @@
 // TreeLog+Released: what is known of changes whose records were released.
 
 internal import Platform
+internal import Synchronization
 
 extension TreeLog {
     /// Returns the earliest change after which all records are there, also those of the ancestors.
@@ -57,5 +58,34 @@ extension TreeLog {
                 if header.kind == RecordKind.names.rawValue { try visit(header, payload) }
             }
         }
+    }
+}
+
+/// The tree log of an ancestor, and where it begins.
+private struct AncestorTreeLog: CachedTreeLog {
+    var file: any DiskFile
+    var front: TreeLogFront
+}
+
+extension LogDirectory {
+    /// Returns the file of an ancestor's tree log, for reading, and where the log begins.
+    func treeLogFile(
+        of workspace: UInt16
+    ) throws(StorageError) -> (file: any DiskFile, front: TreeLogFront) {
+        let known = ancestry.withLock { $0.treeLogs.value(for: workspace) } as? AncestorTreeLog
+        if let known { return (known.file, known.front) }
+        let path = Self.treeLogPath(workspace)
+        let file: any DiskFile
+        do throws(Errno) {
+            file = try disk.open(path, .readOnly)
+        } catch {
+            throw .system(error, doing: "open", path: path)
+        }
+        let front = try TreeLogFront(of: file, path, id: UInt64(workspace) << 48, key: key, on: disk)
+        // The file evicted from the cache closes outside the lock.
+        _ = ancestry.withLock {
+            $0.treeLogs.insert(AncestorTreeLog(file: file, front: front), for: workspace)
+        }
+        return (file, front)
     }
 }

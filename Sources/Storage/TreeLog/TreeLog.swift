@@ -107,13 +107,13 @@ package final class TreeLog: Sendable {
         self.logs = nil
         ancestors = []
         let length: UInt64
+        let front: TreeLogFront
+        (file, front) = try logs.treeLogFile(of: ancestor.workspace)
         do throws(Errno) {
-            file = try logs.treeLogFile(of: ancestor.workspace)
             length = try file.length()
         } catch {
             throw .system(error, doing: "open", path: path)
         }
-        let front = try TreeLogFront(of: file, path, id: id, key: key, on: logs.disk)
         knownFront = Mutex(front)
         tail = Mutex(Tail(end: max(length, front.position)))
     }
@@ -149,10 +149,12 @@ package final class TreeLog: Sendable {
     /// Where the log begins.
     package var front: TreeLogFront { knownFront.withLock { $0 } }
 
-    /// Lets the log begin with another state: that after a later change.
-    func begin(with start: TreeLogStart) {
+    /// Lets the log begin with another state: that after a later change. The lock of the tree is held: who
+    /// reads changes under it finds all or none of them.
+    package func begin(with start: TreeLogStart) {
         let before = byteCount
         knownFront.withLock { $0 = TreeLogFront(start) }
+        logs?.forgetTreeLog(of: id.workspace)
         let now = byteCount
         // Bytes that were appended meanwhile count either way.
         counter?.release(treeLogBytes: before.subtracting(clamping: now))
@@ -275,9 +277,9 @@ package final class TreeLog: Sendable {
         return next.header.sequence == sequence || next.header.kind == RecordKind.gap.rawValue
     }
 
-    func scanner() throws(StorageError) -> LogScanner {
+    func scanner(_ known: TreeLogFront? = nil) throws(StorageError) -> LogScanner {
         do throws(Errno) {
-            return try LogScanner(file, log: id, key: key, from: front.position, end: end)
+            return try LogScanner(file, log: id, key: key, from: (known ?? front).position, end: end)
         } catch {
             throw .system(error, doing: "read", path: path)
         }

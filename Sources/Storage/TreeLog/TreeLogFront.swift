@@ -31,9 +31,16 @@ package struct TreeLogFront: Sendable {
         // A read that fails once must not be taken for damage.
         for _ in 0..<2 {
             do throws(StorageError) {
-                let start = try TreeLogStart(beside: path, id: id, key: key, on: disk)
-                if let start { self.init(start) } else { self.init() }
-                return
+                if let start = try TreeLogStart(beside: path, id: id, key: key, on: disk) {
+                    self.init(start)
+                    return
+                }
+                // A damaged header is told of by others.
+                guard (try? LogHeader(reading: file, path: path))?.hasStart ?? false else {
+                    self.init()
+                    return
+                }
+                fault = .damaged(path: TreeLogStart.path(beside: path), what: "it is missing")
             } catch {
                 guard case .damaged = error else { throw error }
                 fault = error

@@ -3,9 +3,9 @@
 // kind `start`, is written last. The others are a list of changes each (kind `state`) and lead from nothing
 // to the state; content marks; and names of processes. Their numbers only count them.
 //
-// The changes come in this order: devices, rows by their numbers, all others. The `offset` of a record is the
-// number of its first row, 0 before the rows, and the greatest one after them: so a row is found by
-// bisection.
+// The changes come in this order: devices, origins, rows by their numbers, all others. The `offset` of a
+// record is the number of its first row, 0 before the rows, and the greatest one after them: so a row is
+// found by bisection.
 //
 // payload of the first record: version u32 | generation u32 | last change u64 | position in the tree log u64
 //     | time of the last record before i64 | last inode number u64 | length of the file u64

@@ -20,6 +20,7 @@ struct TreeLogStartWriter {
     private static let recordLength = 48 << 10
 
     /// - Parameter path: that of the tree log.
+    /// - Throws: `system` (EOPNOTSUPP if the file system cannot make holes in files).
     init(beside path: String, id: UInt64, key: ChecksumKey, on disk: any Disk) throws(StorageError) {
         self.path = TreeLogStart.path(beside: path)
         log = TreeLogStart.id(of: id)
@@ -34,7 +35,10 @@ struct TreeLogStartWriter {
         do throws(Errno) {
             file = try disk.open(self.path + ".new", .create)
             try file.truncate(to: 0)
+            // Where no hole can be made, a state would be of no use.
+            guard try file.punch(0..<UInt64(Format.logHeaderLength)) else { throw .notSupported }
         } catch {
+            try? disk.remove(self.path + ".new")
             throw .system(error, doing: "make", path: self.path)
         }
     }
@@ -100,8 +104,7 @@ struct TreeLogStartWriter {
     // MARK: The end
 
     /// Makes the file whole and durable. It does not have its name yet.
-    /// - Returns: false if the file system cannot make holes in files: then the file is of no use.
-    mutating func finish(_ fields: TreeLogStart.Fields) throws(StorageError) -> Bool {
+    mutating func finish(_ fields: TreeLogStart.Fields) throws(StorageError) {
         try flush()
         var fields = fields
         // The padding of the last record belongs to it.
@@ -112,13 +115,11 @@ struct TreeLogStartWriter {
             payloadLength: fields.bytes.count)
         do throws(Errno) {
             if try file.length() < end { try file.truncate(to: end) }
-            guard try file.punch(0..<UInt64(Format.logHeaderLength)) else { return false }
             try file.writeBytes(header.bytes, at: 0)
             _ = try LogFile.append(
                 first, payload: fields.bytes, to: file, log: log, key: key,
                 at: UInt64(Format.logHeaderLength), needsCut: &needsCut)
             try file.synchronize()
-            return true
         } catch {
             throw .system(error, doing: "write", path: path)
         }
