@@ -193,9 +193,7 @@ extension FaultRepair {
             return true
         }
         guard kind == .tree else { return false }
-        let hasStart = scan.disk.exists(TreeLogStart.path(beside: path))
-        try file.writeBytes(
-            LogHeader(kind: .tree, id: id, created: scan.now, hasStart: hasStart).bytes, at: 0)
+        try file.writeBytes(LogHeader(kind: .tree, id: id, created: scan.now).bytes, at: 0)
         return true
     }
 

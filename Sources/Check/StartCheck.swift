@@ -17,7 +17,7 @@ struct StartCheck {
     func run(_ path: String, _ treeLog: any DiskFile) throws(StorageError) {
         let startPath = TreeLogStart.path(beside: path)
         guard disk.exists(startPath) else {
-            guard (try? LogHeader(reading: treeLog, path: path))?.hasStart ?? false,
+            guard TreeLogFront.isMarked(treeLog, id: treeLogID, key: scan.key),
                 !remake(path, treeLog) else { return }
             log.add(
                 Finding(.error, startPath, "it is missing", advice: advice))

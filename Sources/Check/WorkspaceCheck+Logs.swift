@@ -238,8 +238,7 @@ extension WorkspaceCheck {
             let file = try disk.open(path, .create)
             // Nothing reads what is before the state that the log begins with.
             let first = (try? TreeLogStart(beside: path, id: id, key: key, on: disk))?.firstPosition
-            let header = LogHeader(kind: .tree, id: id, created: now, hasStart: first != nil)
-            try file.writeBytes(header.bytes, at: 0)
+            try file.writeBytes(LogHeader(kind: .tree, id: id, created: now).bytes, at: 0)
             let start = first ?? UInt64(Format.logHeaderLength)
             let end = max(position.treeLog, start + UInt64(Format.recordHeaderLength))
             _ = try LogRepair(file, log: id, key: key, time: now).fill(

@@ -150,7 +150,6 @@ struct DiskFormatDocumentTests {
             "blockLength": "\(Format.blockLength)", "blockShift": "\(Format.blockShift)",
             "alignedPayloadLength": "\(Format.alignedPayloadLength)",
             "pageLength": "\(Format.pageLength)", "TreeLogStart.version": "\(TreeLogStart.version)",
-            "startedLogVersion": "\(Format.startedLogVersion)",
             "maximumPayloadLength": "\(Format.maximumPayloadLength)",
             "partLength": "\(Format.partLength)",
             "Piece.encodedSize": "\(Piece.encodedSize)",

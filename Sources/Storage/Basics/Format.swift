@@ -7,9 +7,6 @@ package enum Format {
     package static let storeVersion: UInt32 = 3
     /// The version of log files (edit logs and tree logs).
     package static let logVersion: UInt32 = 2
-    /// The version of a tree log of which the first records were released. An older reader would take the
-    /// hole for damage.
-    package static let startedLogVersion: UInt32 = 3
     /// The version of sealed files (superblock, workspace record, limits, usage, pieces).
     package static let sealedVersion: UInt32 = 1
     /// `PRAGMA user_version` of the tree database.
@@ -93,7 +90,8 @@ package enum RecordKind: UInt8, Sendable {
     /// The payload names the process whose number is in the records after it.
     case process = 20
     // The start of a tree log.
-    /// The payload says what the file has, and where the log goes on.
+    /// The payload says what the file has, and where the log goes on. In the tree log itself it is the first
+    /// record of one that has such a file, and has no payload.
     case start = 21
     /// The payload is a list of changes that lead to the state.
     case state = 22

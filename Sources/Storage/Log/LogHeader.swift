@@ -9,14 +9,10 @@ package struct LogHeader: Equatable, Sendable {
     package var baseFile: UInt64 = 0
     package var baseLength: UInt64 = 0
     package var created: Int64 = 0
-    /// Whether the log is a tree log that begins with a state in another file. The version says so.
-    package var hasStart = false
 
     package init(
-        kind: LogKind, id: UInt64, baseFile: UInt64 = 0, baseLength: UInt64 = 0, created: Int64,
-        hasStart: Bool = false
+        kind: LogKind, id: UInt64, baseFile: UInt64 = 0, baseLength: UInt64 = 0, created: Int64
     ) {
-        self.hasStart = hasStart
         self.kind = kind
         self.id = id
         self.baseFile = baseFile
@@ -27,7 +23,7 @@ package struct LogHeader: Equatable, Sendable {
     package var bytes: [UInt8] {
         var writer = ByteWriter(capacity: Format.logHeaderLength)
         writer.integer(Format.logMagic)
-        writer.integer(hasStart ? Format.startedLogVersion : Format.logVersion)
+        writer.integer(Format.logVersion)
         writer.integer(kind.rawValue)
         writer.integer(id)
         writer.integer(baseFile)
@@ -53,20 +49,16 @@ package struct LogHeader: Equatable, Sendable {
             reader.integer(UInt64.self) != nil, let sum: UInt64 = reader.integer(),
             sum == Checksum.xxh3(bytes[0..<56])
         else { throw .damaged(path: path, what: "its header has a wrong checksum") }
-        if version > Format.startedLogVersion {
-            throw .newerVersion(path: path, found: version, known: Format.startedLogVersion)
+        if version > Format.logVersion {
+            throw .newerVersion(path: path, found: version, known: Format.logVersion)
         }
         if version < Format.logVersion {
             throw .olderVersion(path: path, found: version, known: Format.logVersion)
-        }
-        if version == Format.startedLogVersion, rawKind != LogKind.tree.rawValue {
-            throw .newerVersion(path: path, found: version, known: Format.logVersion)
         }
         guard let kind = LogKind(rawValue: rawKind), baseLength <= UInt64(Int64.max) else {
             throw .damaged(path: path, what: "its header names an unknown kind of log")
         }
         self.init(
-            kind: kind, id: id, baseFile: baseFile, baseLength: baseLength, created: created,
-            hasStart: version == Format.startedLogVersion)
+            kind: kind, id: id, baseFile: baseFile, baseLength: baseLength, created: created)
     }
 }

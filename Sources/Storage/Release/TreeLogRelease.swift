@@ -108,15 +108,14 @@ package struct TreeLogRelease {
     /// Gives the records before the front of the log back, also those that an earlier release has left. The
     /// state must be durable with its name.
     package func punch() throws(StorageError) {
-        let start = UInt64(Format.logHeaderLength)
         let front = treeLog.front
+        let mark = TreeLogFront.mark(id: treeLog.id, key: treeLog.key, sequence: front.sequence)
+        let start = UInt64(Format.logHeaderLength) + UInt64(mark.count)
         guard front.start != nil, front.position > start else { return }
-        var header = try LogHeader(reading: treeLog.file, path: treeLog.path)
         do throws(Errno) {
-            if !header.hasStart {
-                // A reader must not take a missing state for a log of which nothing was released.
-                header.hasStart = true
-                try treeLog.file.writeBytes(header.bytes, at: 0)
+            // It comes before the hole, and no reader looks at it as long as there is a state.
+            if !TreeLogFront.isMarked(treeLog.file, id: treeLog.id, key: treeLog.key) {
+                try treeLog.file.writeBytes(mark, at: UInt64(Format.logHeaderLength))
                 try treeLog.file.synchronize()
             }
             _ = try treeLog.file.punch(start..<front.position)

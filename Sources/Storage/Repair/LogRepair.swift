@@ -171,14 +171,12 @@ extension LogHeader {
 
     private init?(decoding bytes: [UInt8]) {
         var reader = ByteReader(bytes)
-        guard reader.integer() == Format.logMagic, let version: UInt32 = reader.integer(),
-            [Format.logVersion, Format.startedLogVersion].contains(version),
+        guard reader.integer() == Format.logMagic, reader.integer() == Format.logVersion,
             let rawKind: UInt32 = reader.integer(), let kind = LogKind(rawValue: rawKind),
             let id: UInt64 = reader.integer(), let baseFile: UInt64 = reader.integer(),
             let baseLength: UInt64 = reader.integer(), let created: Int64 = reader.integer()
         else { return nil }
         self.init(
-            kind: kind, id: id, baseFile: baseFile, baseLength: baseLength, created: created,
-            hasStart: version == Format.startedLogVersion)
+            kind: kind, id: id, baseFile: baseFile, baseLength: baseLength, created: created)
     }
 }

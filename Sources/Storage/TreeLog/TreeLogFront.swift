@@ -35,8 +35,7 @@ package struct TreeLogFront: Sendable {
                     self.init(start)
                     return
                 }
-                // A damaged header is told of by others.
-                guard (try? LogHeader(reading: file, path: path))?.hasStart ?? false else {
+                guard Self.isMarked(file, id: id, key: key) else {
                     self.init()
                     return
                 }
@@ -65,10 +64,28 @@ package struct TreeLogFront: Sendable {
         }
         sequence = .max
         try scanner.headers(from: UInt64(Format.logHeaderLength)) { record in
+            if record.header.kind == RecordKind.start.rawValue { return true }
             position = record.position
             (sequence, time) = (record.header.sequence.subtracting(clamping: 1), record.header.time)
             return false
         }
+    }
+
+    /// Whether a tree log has the mark of one that begins with a state: a record at its beginning. Without the
+    /// state it would be taken for a log of which nothing was released.
+    package static func isMarked(_ file: any DiskFile, id: UInt64, key: ChecksumKey) -> Bool {
+        let first = LogFile.header(at: UInt64(Format.logHeaderLength), in: file, log: id, key: key)
+        return first?.kind == RecordKind.start.rawValue
+    }
+
+    /// Returns the mark.
+    static func mark(id: UInt64, key: ChecksumKey, sequence: UInt64) -> [UInt8] {
+        var header = RecordHeader(
+            kind: .start, sequence: sequence, stamp: Stamp(time: 0, pid: 0, uid: 0), offset: 0, length: 0,
+            payloadLength: 0)
+        let position = UInt64(Format.logHeaderLength)
+        header.place(at: position)
+        return header.bytes([], log: id, key: key, position: position)
     }
 
     /// Whether the records after a change are there, as far as is known.
