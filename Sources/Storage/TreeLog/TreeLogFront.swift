@@ -71,8 +71,8 @@ package struct TreeLogFront: Sendable {
         }
     }
 
-    /// Whether a tree log has the mark of one that begins with a state: a record at its beginning. Without the
-    /// state it would be taken for a log of which nothing was released.
+    /// Whether a tree log has the mark of one that begins with a state: a record at its beginning. Without
+    /// the state it would be taken for a log of which nothing was released.
     package static func isMarked(_ file: any DiskFile, id: UInt64, key: ChecksumKey) -> Bool {
         let first = LogFile.header(at: UInt64(Format.logHeaderLength), in: file, log: id, key: key)
         return first?.kind == RecordKind.start.rawValue
