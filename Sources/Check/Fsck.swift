@@ -280,7 +280,8 @@ package struct Fsck {
             let isThere = (0..<end).contains {
                 disk.exists("\(LogDirectory.workspacePath(item.id))/\(DatabasePaths.name($0))")
             }
-            guard let first = isThere ? try? Layer.firstGeneration(upTo: end - 1, of: paths) : end
+            guard isThere || index == 0,
+                let first = isThere ? try? Layer.firstGeneration(upTo: end - 1, of: paths) : end
             else { return nil }
             for generation in first..<end {
                 let name = Layer.Name(workspace: item.id, generation: generation)

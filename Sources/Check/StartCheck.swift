@@ -92,6 +92,7 @@ struct StartCheck {
     /// - Returns: false if that is not possible: then fillers are put in place of what is lost.
     private func remake(_ path: String, _ file: any DiskFile) -> Bool {
         guard scan.repairs, let database = scan.database, !scan.databaseIsDamaged, scan.layers.isEmpty,
+            !scan.lacksLayer,
             let generation = DatabasePaths.generation(scan.databaseName) else { return false }
         let horizon = try? HorizonRecord(of: scan.id, on: disk)
         var isDone = false

@@ -38,6 +38,7 @@ extension WorkspaceCheck {
             case .damaged, .database, .outdated: break
             default: throw error
             }
+            lacksLayer = true
             var finding = Finding(
                 .error, file, "\(error)",
                 advice: situation == .inUse

@@ -39,8 +39,9 @@ final class WorkspaceCheck {
     var database: TreeDatabase?
     /// Its name in the directory.
     var databaseName = DatabasePaths.name(0)
-    /// The databases of the workspace's own layers, the newest first.
+    /// The databases of the workspace's own layers, the newest first, and whether one of them is damaged.
     var layers: [TreeDatabase] = []
+    var lacksLayer = false
     /// Returns the layer below the database. Nil if there is none, or if it cannot be read now.
     var findLower: () -> Layer? = { nil }
     /// Whether a layer is below the database, so that references lead to what the database does not have.

@@ -12,6 +12,8 @@ struct AttributeMerge {
     /// Whether both sides changed one of them, and not to the same value.
     private(set) var isConflict = false
 
+    private static let accessList = Array("system.posix_acl_access".utf8)
+
     /// The attributes of one state of a file.
     private struct State {
         let status: FileStatus
@@ -34,6 +36,8 @@ struct AttributeMerge {
         for name in Set(ours.named.keys).union(then.named.keys).union(now.named.keys) {
             if let value = choose(ours.named[name], then.named[name], now.named[name]) {
                 named[name] = .some(value)
+                // An access ACL sets the permission bits.
+                if name == Self.accessList, ours.status.mode != then.status.mode { isConflict = true }
             }
         }
     }

@@ -155,6 +155,16 @@ extension MountTests {
                 try same(
                     try Self.shell(mount("three"), "sed -n '3p;9p' src/numbers; stat -c %a src/numbers"),
                     "3\nneun\n700\n", "nothing was done")
+                // An access ACL of the base would set the mode that a workspace has changed.
+                try makeDirectory(mount("four"))
+                _ = try Self.shell(mount("four"), "sed -i 's/^9$/nine/' src/numbers && chmod 700 src/numbers")
+                try same(try draftfs(["refresh", "-C", mount("one")]).status, 0, "a refresh")
+                _ = try Self.shell(
+                    mount("one"), "sed -i 's/^20$/twenty/' src/numbers && setfacl -m u:1:r src/numbers")
+                try same(try draftfs(["commit", "-C", mount("one")]).status, 0, "the commit of an ACL")
+                let four = try draftfs(["refresh", "--merge", "-C", mount("four")])
+                try same(four.status, 1, "an ACL and a mode")
+                try same(try Self.shell(mount("four"), "stat -c %a src/numbers"), "700\n", "its mode")
             }
         }
 

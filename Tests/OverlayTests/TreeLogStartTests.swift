@@ -90,6 +90,26 @@ import Testing
         #expect(try fixture.workspace.verify().isClean)
     }
 
+    @Test("A damaged state is made again also if no record follows it", arguments: 0..<3)
+    func whole(rounds: Int) throws {
+        let fixture = try Support.make()
+        // The last record has another length each time.
+        try fixture.tree.makeFile("own/" + String(repeating: "n", count: 1 + 3 * rounds))
+        fixture.tree.forget()
+        try Support.release(fixture)
+        try fixture.reopenAfterKill { try Self.damage("\($0)/tree.start", at: 400) }
+        #expect(try fixture.repaired().outcome == .repaired)
+        try Support.change(fixture.tree, rounds: 1)
+        #expect(try fixture.workspace.verify().isClean)
+        _ = try fixture.workspace.moments.view(at: fixture.workspace.horizon.record.first)
+        let image = try Support.image(fixture.tree)
+        try Support.change(fixture.tree, rounds: 20)
+        try Support.release(fixture)
+        try fixture.reopenAfterKill { try Support.removeDatabases($0) }
+        #expect(try Support.image(fixture.tree).count == image.count)
+        #expect(try fixture.workspace.verify().isClean)
+    }
+
     @Test("Lost records of a log of which nothing was released are not taken for released ones")
     func lostRecords() throws {
         let fixture = try Support.make()

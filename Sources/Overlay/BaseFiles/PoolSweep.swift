@@ -59,6 +59,22 @@ package struct PoolSweep {
                 key: set.store.logs.key, on: set.store.disk)
         }
         let treeLog = try open()
+        func hasMoved() throws(StorageError) -> Bool {
+            try open().front.position != treeLog.front.position
+        }
+        do throws(StorageError) {
+            try visitChanges(of: treeLog, upTo: limit, visit)
+        } catch {
+            guard try hasMoved() else { throw error }
+            throw .system(.again, doing: "read", path: treeLog.path)
+        }
+        if try hasMoved() { throw .system(.again, doing: "read", path: treeLog.path) }
+    }
+
+    private func visitChanges(
+        of treeLog: TreeLog, upTo limit: UInt64,
+        _ visit: ([TreeChange], TreeLog) throws(StorageError) -> Void
+    ) throws(StorageError) {
         try treeLog.allRecords(upTo: limit) { (header, payload) throws(StorageError) in
             let kind = RecordKind(rawValue: header.kind)
             guard [.transaction, .state, .gap].contains(kind) else { return }
@@ -68,9 +84,6 @@ package struct PoolSweep {
                     path: treeLog.path, what: "the changes of \(header.sequence) were lost")
             }
             try visit(changes, treeLog)
-        }
-        guard try open().front.position == treeLog.front.position else {
-            throw .system(.again, doing: "read", path: treeLog.path)
         }
     }
 

@@ -38,7 +38,16 @@ extension FrontRelease {
     }
 
     /// Gives back what a release that was ended has left.
-    package func finish() throws(StorageError) { try release.punch() }
+    package func finish() throws(StorageError) {
+        if workspace.treeLog.front.start == nil { return }
+        // Its name may not be durable yet.
+        do throws(Errno) {
+            try workspace.disk.synchronizeDirectory(LogDirectory.workspacePath(workspace.id))
+        } catch {
+            throw .system(error, doing: "sync the directory of", path: workspace.treeLog.path)
+        }
+        try release.punch()
+    }
 
     /// Releases the records.
     /// - Parameter placing: runs its argument, or does not if a fork began with what would go.
@@ -83,13 +92,8 @@ extension FrontRelease {
             release.removeUnplaced()
             return 0
         }
-        do throws(Errno) {
-            try workspace.disk.synchronizeDirectory(LogDirectory.workspacePath(workspace.id))
-        } catch {
-            throw .system(error, doing: "sync the directory of", path: workspace.treeLog.path)
-        }
         try check()
-        try release.punch()
+        try finish()
         return before.subtracting(clamping: workspace.treeLog.byteCount)
     }
 

@@ -79,9 +79,10 @@ extension ChangeHistory {
         do throws(Errno) {
             (events, logs) = try transactions(range)
         } catch {
-            // A release may have taken the first of them meanwhile.
-            guard try firstThere() >= range.lowerBound else { throw error }
-            return walk.end()
+            // A release may have taken the first of them meanwhile: the others are read again.
+            let first = try firstThere()
+            guard first >= range.lowerBound else { throw error }
+            return try self.walk(&walk, to: first.adding(clamping: 1), mustBeWhole: mustBeWhole)
         }
         logs.formUnion(candidates)
         logs.formUnion(walk.loggedLater(range.lowerBound))

@@ -143,9 +143,6 @@ extension Releases {
             let isShort = request.waitsForReads && (request.age ?? .max) < Self.shortAge
             try release.run(isDryRun: request.isDryRun, isShort: isShort)
             parts = release.parts
-            if !request.isDryRun, parts.allSatisfy({ $0.fault == nil }) {
-                for (member, state) in zip(family.members, now) { seen[member.id] = state }
-            }
             for (index, member) in family.members.enumerated() {
                 do throws(StorageError) {
                     parts[index].releasedBytes += try releaseTreeLog(of: member, family, request)
@@ -153,6 +150,9 @@ extension Releases {
                     // What was released of edit logs is released.
                     parts[index].fault = parts[index].fault ?? "\(error)"
                 }
+            }
+            if !request.isDryRun, parts.allSatisfy({ $0.fault == nil }) {
+                for (member, state) in zip(family.members, now) { seen[member.id] = state }
             }
         } catch {
             for index in parts.indices where parts[index].fault == nil { parts[index].fault = "\(error)" }

@@ -35,6 +35,8 @@ struct LogAncestry: Sendable {
     /// The nearest ancestor first.
     var ancestors: [UInt16: [LogAncestor]] = [:]
     var treeLogs = LRUCache<UInt16, any CachedTreeLog>(capacity: 8)
+    /// How often what is known of a tree log was forgotten: what was read before that is not kept.
+    var forgotten: UInt64 = 0
 }
 
 /// What is kept of the tree log of an ancestor.
@@ -53,7 +55,10 @@ extension LogDirectory {
 
     /// Forgets where the tree log of a workspace begins.
     func forgetTreeLog(of workspace: UInt16) {
-        _ = ancestry.withLock { $0.treeLogs.removeValue(for: workspace) }
+        _ = ancestry.withLock { known in
+            known.forgotten &+= 1
+            return known.treeLogs.removeValue(for: workspace)
+        }
     }
 
     static func treeLogPath(_ workspace: UInt16) -> String { "\(workspacePath(workspace))/tree.log" }

@@ -116,7 +116,7 @@ package struct TreeLogRelease {
             // It comes before the hole, and no reader looks at it as long as there is a state.
             if !TreeLogFront.isMarked(treeLog.file, id: treeLog.id, key: treeLog.key) {
                 try treeLog.file.writeBytes(mark, at: UInt64(Format.logHeaderLength))
-                try treeLog.file.synchronize()
+                try treeLog.synchronizeAgain()
             }
             _ = try treeLog.file.punch(start..<front.position)
         } catch {

@@ -72,8 +72,8 @@ extension LogDirectory {
     func treeLogFile(
         of workspace: UInt16
     ) throws(StorageError) -> (file: any DiskFile, front: TreeLogFront) {
-        let known = ancestry.withLock { $0.treeLogs.value(for: workspace) } as? AncestorTreeLog
-        if let known { return (known.file, known.front) }
+        let (found, forgotten) = ancestry.withLock { ($0.treeLogs.value(for: workspace), $0.forgotten) }
+        if let known = found as? AncestorTreeLog { return (known.file, known.front) }
         let path = Self.treeLogPath(workspace)
         let file: any DiskFile
         do throws(Errno) {
@@ -83,8 +83,10 @@ extension LogDirectory {
         }
         let front = try TreeLogFront(of: file, path, id: UInt64(workspace) << 48, key: key, on: disk)
         // The file evicted from the cache closes outside the lock.
-        _ = ancestry.withLock {
-            $0.treeLogs.insert(AncestorTreeLog(file: file, front: front), for: workspace)
+        _ = ancestry.withLock { (known) -> (any CachedTreeLog)? in
+            // A release may have moved the front meanwhile, and a read may have failed once.
+            guard known.forgotten == forgotten, front.fault == nil else { return nil }
+            return known.treeLogs.insert(AncestorTreeLog(file: file, front: front), for: workspace)
         }
         return (file, front)
     }

@@ -341,6 +341,12 @@ package final class TreeLog: Sendable {
         if let failure { throw failure }
     }
 
+    /// Makes a change of bytes that were synced before survive a power cut.
+    func synchronizeAgain() throws(Errno) {
+        synced.withLock { $0.end = min($0.end, UInt64(Format.logHeaderLength)) }
+        try synchronize()
+    }
+
     /// Makes everything appended so far survive a power cut.
     package func synchronize() throws(Errno) {
         let target = end

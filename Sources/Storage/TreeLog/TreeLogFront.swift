@@ -57,7 +57,9 @@ package struct TreeLogFront: Sendable {
         self.fault = fault
         var scanner: LogScanner
         do throws(Errno) {
-            position = max(position, try file.length())
+            // The padding of the last record may not be in the file.
+            let length = try file.length().adding(clamping: Format.recordAlignment - 1)
+            position = max(position, length & ~(Format.recordAlignment - 1))
             scanner = try LogScanner(file, log: id, key: key)
         } catch {
             throw .system(error, doing: "read", path: path)
